@@ -1,0 +1,42 @@
+package io.usagekit;
+
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Objects;
+
+/**
+ * What an organisation used in a period. All of it comes from one snapshot of the database: volume and bytes, received
+ * and sent, never disagree.
+ *
+ * @param organisationId as in {@link UsageKey}
+ * @param period the window; its label is the one that the caller asked with
+ * @param received events of the organisation's projects created in the window and not deleted, and the octets of their
+ *     payloads
+ * @param sent successful deliveries of those projects created in the window, and the octets of the payloads that they
+ *     delivered
+ * @param createdAt when the figure was computed (never when it was read), truncated to microseconds
+ * @since 0.1
+ */
+public record OrganisationUsage(
+        String organisationId, UsagePeriod period, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
+
+    /**
+     * @throws IllegalArgumentException if {@code organisationId} is out of the bounds of {@link UsageKey}
+     */
+    public OrganisationUsage {
+        new UsageKey(organisationId, period);
+        Objects.requireNonNull(received, "received");
+        Objects.requireNonNull(sent, "sent");
+        createdAt = createdAt.truncatedTo(ChronoUnit.MICROS);
+    }
+
+    /** A figure for this key. */
+    public OrganisationUsage(UsageKey key, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
+        this(key.organisationId(), key.period(), received, sent, createdAt);
+    }
+
+    /** Which figure this is. */
+    public UsageKey key() {
+        return new UsageKey(organisationId, period);
+    }
+}

@@ -1,0 +1,40 @@
+package io.usagekit;
+
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Remembers figures for a time. A cache that fails costs speed, never an answer: the service goes on without it.
+ *
+ * <p>Implementations are safe for use by many threads at once, don't block the caller for longer than a bound they
+ * document, and complete every stage within that bound: with an answer or exceptionally with a {@link UsageCacheException}.
+ * Stages may complete on any thread; the service runs no caller's code there.
+ *
+ * @since 0.1
+ */
+public interface UsageCache extends AutoCloseable {
+
+    /**
+     * What is kept for this key, with its age: the age at which it was put plus the time that it has been kept.
+     *
+     * @return empty if nothing is kept, what was kept has expired, or it can't be read (a corrupted value or one of another
+     *     version); the figure carries the key's own period label
+     */
+    CompletionStage<Optional<AgedUsage>> get(UsageKey key);
+
+    /**
+     * Keeps a figure, replacing what was kept for this key.
+     *
+     * @param key which figure
+     * @param entry the figure and how old it is already
+     * @param timeToLive how long to keep it from now on, at least 1 ms
+     * @return completes when the figure is visible to every reader
+     * @throws IllegalArgumentException if {@code entry} is of another key, or {@code timeToLive} is shorter than 1 ms
+     */
+    CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive);
+
+    /** Releases what this cache itself opened. Idempotent. */
+    @Override
+    default void close() {}
+}

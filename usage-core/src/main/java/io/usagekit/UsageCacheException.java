@@ -1,0 +1,18 @@
+package io.usagekit;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The cache can't be reached or refuses. The service never throws it: it goes on without the cache and tells the listener.
+ *
+ * @since 0.1
+ */
+public final class UsageCacheException extends UsageException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** With the reason and, where there is one, the cause. */
+    public UsageCacheException(String message, @Nullable Throwable cause) {
+        super(message, cause);
+    }
+}

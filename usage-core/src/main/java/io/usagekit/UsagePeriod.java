@@ -1,0 +1,242 @@
+package io.usagekit;
+
+import io.usagekit.internal.Arguments;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.temporal.ChronoField;
+import java.time.temporal.ChronoUnit;
+import java.util.Objects;
+
+/**
+ * A window of time {@code [start, end)}: the start belongs to it, the end doesn't, so that consecutive periods neither share
+ * an instant nor leave one out.
+ *
+ * <p>Instants are truncated to microseconds, which is what PostgreSQL stores. Without a zone the calendar is that of UTC;
+ * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long and lies in the years 1 to
+ * 9999. Whatever is out of bounds is an {@link IllegalArgumentException} that names the argument, its value and the bound.
+ *
+ * <p>Two periods are equal when their windows are; the label is only what the window is called. Immutable.
+ *
+ * @since 0.1
+ */
+public final class UsagePeriod {
+
+    /** The longest window, in days of 24 hours. */
+    public static final int MAX_DAYS = 366;
+
+    private static final Duration LONGEST = Duration.ofDays(MAX_DAYS);
+    private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
+    private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
+
+    /** ISO 8601, basic format, with as many decimals as it takes: no character that a cache key would have to escape. */
+    private static final DateTimeFormatter BASIC = new DateTimeFormatterBuilder()
+            .appendPattern("uuuuMMdd'T'HHmmss")
+            .appendFraction(ChronoField.NANO_OF_SECOND, 0, 6, true)
+            .appendLiteral('Z')
+            .toFormatter(java.util.Locale.ROOT);
+
+    private final Instant start;
+    private final Instant end;
+    private final String label;
+
+    private UsagePeriod(Instant start, Instant end, String label) {
+        this.start = start;
+        this.end = end;
+        this.label = label;
+    }
+
+    /** A calendar month in UTC, labelled {@code 2026-03}. */
+    public static UsagePeriod month(YearMonth month) {
+        return month(month, ZoneOffset.UTC);
+    }
+
+    /** A calendar month in a zone, labelled {@code 2026-03}. */
+    public static UsagePeriod month(YearMonth month, ZoneId zone) {
+        return ofDates("month", month.atDay(1), month.plusMonths(1).atDay(1), zone, month.toString());
+    }
+
+    /** A calendar day in UTC, labelled {@code 2026-03-17}. */
+    public static UsagePeriod day(LocalDate day) {
+        return day(day, ZoneOffset.UTC);
+    }
+
+    /** A calendar day in a zone, 23 to 25 hours long where clocks change, labelled {@code 2026-03-17}. */
+    public static UsagePeriod day(LocalDate day, ZoneId zone) {
+        return ofDates("day", day, day.plusDays(1), zone, day.toString());
+    }
+
+    /** The billing cycle that starts in a month, in UTC: see {@link #billingCycle(YearMonth, int, ZoneId)}. */
+    public static UsagePeriod billingCycle(YearMonth startsIn, int anchorDay) {
+        return billingCycle(startsIn, anchorDay, ZoneOffset.UTC);
+    }
+
+    /**
+     * The billing cycle that starts in a month: from its anchor day to the next month's, labelled
+     * {@code 2026-01-31/2026-02-28}.
+     *
+     * @param startsIn the month in which the cycle starts
+     * @param anchorDay the day of the month on which cycles start, 1 to 31; in a month that lacks it, the month's last day
+     * @param zone whose midnights begin the days
+     */
+    public static UsagePeriod billingCycle(YearMonth startsIn, int anchorDay, ZoneId zone) {
+        LocalDate first = anchored(startsIn, anchorDay);
+        LocalDate next = anchored(startsIn.plusMonths(1), anchorDay);
+        return ofDates("startsIn", first, next, zone, first + "/" + next);
+    }
+
+    /** The billing cycle that an instant belongs to; parameters as in {@link #billingCycle(YearMonth, int, ZoneId)}. */
+    public static UsagePeriod billingCycleContaining(Instant instant, int anchorDay, ZoneId zone) {
+        checkRange("instant", instant);
+        LocalDate date = LocalDate.ofInstant(instant, zone);
+        YearMonth month = YearMonth.from(date);
+        return billingCycle(date.isBefore(anchored(month, anchorDay)) ? month.minusMonths(1) : month, anchorDay, zone);
+    }
+
+    /**
+     * Any window, labelled {@code 2026-03-01T00:00:00Z/2026-03-09T12:30:00Z}.
+     *
+     * @param start the first instant of it, truncated to microseconds
+     * @param end the first instant after it, truncated to microseconds; after {@code start}, at most {@value #MAX_DAYS} days
+     */
+    public static UsagePeriod between(Instant start, Instant end) {
+        Instant from = truncate("start", start);
+        Instant to = truncate("end", end);
+        return of(from, to, from + "/" + to);
+    }
+
+    /** {@link #parse(String, ZoneId)} in UTC. */
+    public static UsagePeriod parse(String text) {
+        return parse(text, ZoneOffset.UTC);
+    }
+
+    /**
+     * Reads a month {@code 2026-03}, a day {@code 2026-03-17}, or {@code start/end} of two dates or two instants with offset.
+     *
+     * @param zone the calendar of months, days and dates; instants have their own offset
+     * @throws IllegalArgumentException if it is none of these, or out of bounds
+     */
+    public static UsagePeriod parse(String text, ZoneId zone) {
+        Objects.requireNonNull(text, "text");
+        Objects.requireNonNull(zone, "zone");
+        try {
+            int slash = text.indexOf('/');
+            if (slash >= 0) {
+                return interval(text.substring(0, slash), text.substring(slash + 1), zone);
+            }
+            return text.length() <= "2026-03".length()
+                    ? month(YearMonth.parse(text), zone)
+                    : day(LocalDate.parse(text), zone);
+        } catch (DateTimeException e) {
+            throw new IllegalArgumentException(
+                    "period must be a month (2026-03), a day (2026-03-17) or start/end of two dates or instants, but was "
+                            + Arguments.quote(text) + ": " + e.getMessage(),
+                    e);
+        }
+    }
+
+    private static UsagePeriod interval(String start, String end, ZoneId zone) {
+        if (start.indexOf('T') >= 0) {
+            return between(
+                    OffsetDateTime.parse(start).toInstant(),
+                    OffsetDateTime.parse(end).toInstant());
+        }
+        return ofDates("period", LocalDate.parse(start), LocalDate.parse(end), zone, start + "/" + end);
+    }
+
+    private static LocalDate anchored(YearMonth month, int anchorDay) {
+        if (anchorDay < 1 || anchorDay > 31) {
+            throw new IllegalArgumentException("anchorDay must be 1 to 31, but was " + anchorDay);
+        }
+        return month.atDay(Math.min(anchorDay, month.lengthOfMonth()));
+    }
+
+    private static UsagePeriod ofDates(String argument, LocalDate first, LocalDate next, ZoneId zone, String label) {
+        Instant start = first.atStartOfDay(zone).toInstant();
+        Instant end = next.atStartOfDay(zone).toInstant();
+        checkRange(argument, start);
+        checkRange(argument, end);
+        return of(start, end, label);
+    }
+
+    private static UsagePeriod of(Instant start, Instant end, String label) {
+        if (!start.isBefore(end)) {
+            throw new IllegalArgumentException("start must be before end by at least 1 microsecond, but was " + start
+                    + " with end " + end);
+        }
+        if (Duration.between(start, end).compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException("period must be at most " + MAX_DAYS + " days long, but was "
+                    + Duration.between(start, end).toDays() + " days: " + start + "/" + end);
+        }
+        return new UsagePeriod(start, end, label);
+    }
+
+    private static Instant truncate(String argument, Instant instant) {
+        checkRange(argument, instant);
+        return instant.truncatedTo(ChronoUnit.MICROS);
+    }
+
+    private static void checkRange(String argument, Instant instant) {
+        if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
+            throw new IllegalArgumentException(
+                    argument + " must lie between " + EARLIEST + " and " + LATEST + ", but was " + instant);
+        }
+    }
+
+    /** The first instant of the window; whole microseconds. */
+    public Instant start() {
+        return start;
+    }
+
+    /** The first instant after the window; whole microseconds. */
+    public Instant end() {
+        return end;
+    }
+
+    /** What the window is called where it was asked for, e.g. in a response; not unique: a zone isn't part of it. */
+    public String label() {
+        return label;
+    }
+
+    /**
+     * The name of the window itself: the same for equal periods, different for different ones, whatever they are labelled and
+     * whichever rules a process has for a zone. A month of UTC is {@code 2026-03}, a day of UTC {@code 2026-03-17}, any other
+     * window {@code 20260228T183000Z/20260331T183000Z}.
+     */
+    public String canonicalLabel() {
+        LocalDateTime from = LocalDateTime.ofInstant(start, ZoneOffset.UTC);
+        LocalDateTime to = LocalDateTime.ofInstant(end, ZoneOffset.UTC);
+        boolean midnight = from.toLocalTime().toNanoOfDay() == 0;
+        if (midnight && to.equals(from.plusDays(1))) {
+            return from.toLocalDate().toString();
+        }
+        if (midnight && from.getDayOfMonth() == 1 && to.equals(from.plusMonths(1))) {
+            return YearMonth.from(from).toString();
+        }
+        return BASIC.format(from) + "/" + BASIC.format(to);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof UsagePeriod that && start.equals(that.start) && end.equals(that.end);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * start.hashCode() + end.hashCode();
+    }
+
+    /** {@link #canonicalLabel()}. */
+    @Override
+    public String toString() {
+        return canonicalLabel();
+    }
+}

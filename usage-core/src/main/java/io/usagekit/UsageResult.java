@@ -1,0 +1,101 @@
+package io.usagekit;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * The answer to one call: a figure and how fresh it is, or the statement that it isn't known yet. Immutable.
+ *
+ * @since 0.1
+ */
+public final class UsageResult {
+
+    private final UsageKey key;
+    private final Freshness freshness;
+    private final Optional<AgedUsage> figure;
+    private final Instant createdAt;
+
+    private UsageResult(UsageKey key, Freshness freshness, Optional<AgedUsage> figure, Instant createdAt) {
+        this.key = key;
+        this.freshness = freshness;
+        this.figure = figure;
+        this.createdAt = createdAt;
+    }
+
+    /** A figure within the soft limit. */
+    public static UsageResult fresh(AgedUsage figure) {
+        return known(Freshness.FRESH, figure);
+    }
+
+    /** A figure older than the soft limit. */
+    public static UsageResult stale(AgedUsage figure) {
+        return known(Freshness.STALE, figure);
+    }
+
+    /**
+     * No figure yet.
+     *
+     * @param at when this answer was given, truncated to microseconds
+     */
+    public static UsageResult pending(UsageKey key, Instant at) {
+        Objects.requireNonNull(key, "key");
+        return new UsageResult(key, Freshness.PENDING, Optional.empty(), at.truncatedTo(ChronoUnit.MICROS));
+    }
+
+    private static UsageResult known(Freshness freshness, AgedUsage figure) {
+        OrganisationUsage usage = figure.usage();
+        return new UsageResult(usage.key(), freshness, Optional.of(figure), usage.createdAt());
+    }
+
+    /** What was asked for. */
+    public UsageKey key() {
+        return key;
+    }
+
+    /** How fresh the figure is. */
+    public Freshness freshness() {
+        return freshness;
+    }
+
+    /** Whether there is no figure yet. */
+    public boolean isPending() {
+        return figure.isEmpty();
+    }
+
+    /** The figure; empty exactly if {@link #isPending()}. */
+    public Optional<OrganisationUsage> usage() {
+        return figure.map(AgedUsage::usage);
+    }
+
+    /** How old the figure is; empty exactly if {@link #isPending()}. */
+    public Optional<Duration> age() {
+        return figure.map(AgedUsage::age);
+    }
+
+    /** When the figure was computed, or, if it is pending, when this answer was given. */
+    public Instant createdAt() {
+        return createdAt;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof UsageResult that
+                && key.equals(that.key)
+                && freshness == that.freshness
+                && figure.equals(that.figure)
+                && createdAt.equals(that.createdAt);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(key, freshness, figure, createdAt);
+    }
+
+    @Override
+    public String toString() {
+        return figure.map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key);
+    }
+}

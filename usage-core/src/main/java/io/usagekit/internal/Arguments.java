@@ -1,0 +1,48 @@
+package io.usagekit.internal;
+
+import java.time.Duration;
+
+/** Bounds, and messages that name the argument, its value and the bound. */
+public final class Arguments {
+
+    private static final int QUOTED_LENGTH = 64;
+    private static final Duration LONGEST = Duration.ofDays(1);
+
+    private Arguments() {}
+
+    /** The text in double quotes, control characters escaped, cut after {@value #QUOTED_LENGTH} characters. */
+    public static String quote(String text) {
+        StringBuilder out = new StringBuilder(QUOTED_LENGTH + 8).append('"');
+        for (int i = 0; i < text.length(); i++) {
+            if (i == QUOTED_LENGTH) {
+                return out.append("\"...").toString();
+            }
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') {
+                out.append('\\').append(c);
+            } else if (Character.isISOControl(c) || Character.isSurrogate(c)) {
+                out.append(String.format("\\u%04x", (int) c));
+            } else {
+                out.append(c);
+            }
+        }
+        return out.append('"').toString();
+    }
+
+    /** Whether some surrogate has no partner, so that the text has no UTF-8 form. */
+    public static boolean hasUnpairedSurrogate(String text) {
+        return text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
+    }
+
+    /**
+     * The duration, if it is positive and at most a day.
+     *
+     * @throws IllegalArgumentException otherwise
+     */
+    public static Duration positive(String name, Duration value) {
+        if (value.isZero() || value.isNegative() || value.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(name + " must be positive and at most " + LONGEST + ", but was " + value);
+        }
+        return value;
+    }
+}

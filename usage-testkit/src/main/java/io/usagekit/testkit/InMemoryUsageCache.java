@@ -1,0 +1,104 @@
+package io.usagekit.testkit;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageCacheException;
+import io.usagekit.UsageKey;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+
+/**
+ * A cache in a map, whose time is a ticker and which can be taken down. Thread-safe; unbounded.
+ *
+ * @since 0.1
+ */
+public final class InMemoryUsageCache implements UsageCache {
+
+    private record Entry(OrganisationUsage usage, long bornAt, long expiresAt) {}
+
+    private final ConcurrentHashMap<UsageKey, Entry> entries = new ConcurrentHashMap<>();
+    private final AtomicLong reads = new AtomicLong();
+    private final AtomicLong writes = new AtomicLong();
+    private final LongSupplier ticker;
+    private volatile boolean down;
+
+    private InMemoryUsageCache(LongSupplier ticker) {
+        this.ticker = ticker;
+    }
+
+    /** With the JVM's own time. */
+    public static InMemoryUsageCache create() {
+        return new InMemoryUsageCache(System::nanoTime);
+    }
+
+    /** With the time of this clock. */
+    public static InMemoryUsageCache create(ManualClock clock) {
+        return new InMemoryUsageCache(clock.ticker());
+    }
+
+    @Override
+    public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+        reads.incrementAndGet();
+        if (down) {
+            return unreachable();
+        }
+        long now = ticker.getAsLong();
+        Entry entry = entries.computeIfPresent(key, (k, kept) -> kept.expiresAt() - now <= 0 ? null : kept);
+        return CompletableFuture.completedFuture(Optional.ofNullable(entry).map(kept -> new AgedUsage(
+                new OrganisationUsage(
+                        key,
+                        kept.usage().received(),
+                        kept.usage().sent(),
+                        kept.usage().createdAt()),
+                Duration.ofNanos(now - kept.bornAt()))));
+    }
+
+    @Override
+    public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+        if (!entry.usage().key().equals(key)) {
+            throw new IllegalArgumentException(
+                    "entry must be of key " + key + ", but was of " + entry.usage().key());
+        }
+        if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
+            throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
+        }
+        writes.incrementAndGet();
+        if (down) {
+            return unreachable();
+        }
+        long now = ticker.getAsLong();
+        entries.put(
+                key, new Entry(entry.usage(), now - entry.age().toNanos(), now + timeToLive.toNanos()));
+        return CompletableFuture.completedFuture(null);
+    }
+
+    /** From now on every call fails, as with a server that can't be reached. */
+    public void goDown() {
+        down = true;
+    }
+
+    /** From now on calls succeed again; what was kept is still there. */
+    public void comeBack() {
+        down = false;
+    }
+
+    /** How many times it has been read, failed reads included. */
+    public long reads() {
+        return reads.get();
+    }
+
+    /** How many times it has been written, failed writes included. */
+    public long writes() {
+        return writes.get();
+    }
+
+    private static <T> CompletionStage<T> unreachable() {
+        return CompletableFuture.failedFuture(new UsageCacheException("the in-memory cache was taken down", null));
+    }
+}

@@ -1,0 +1,55 @@
+package io.usagekit.testkit;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
+
+/**
+ * Time that passes only when the test says so: a wall clock ({@link InstantSource}) and a nano ticker that move together.
+ * Thread-safe.
+ *
+ * @since 0.1
+ */
+public final class ManualClock implements InstantSource {
+
+    private final Instant origin;
+    private final AtomicReference<Duration> elapsed = new AtomicReference<>(Duration.ZERO);
+
+    private ManualClock(Instant origin) {
+        this.origin = origin;
+    }
+
+    /** A clock that shows this instant until it is advanced. */
+    public static ManualClock at(Instant instant) {
+        return new ManualClock(instant);
+    }
+
+    /** {@link #at(Instant)} of an ISO 8601 instant. */
+    public static ManualClock at(String instant) {
+        return at(Instant.parse(instant));
+    }
+
+    /**
+     * Lets time pass.
+     *
+     * @throws IllegalArgumentException if {@code duration} is negative
+     */
+    public void advance(Duration duration) {
+        if (duration.isNegative()) {
+            throw new IllegalArgumentException("duration must be at least 0, but was " + duration);
+        }
+        elapsed.updateAndGet(duration::plus);
+    }
+
+    @Override
+    public Instant instant() {
+        return origin.plus(elapsed.get());
+    }
+
+    /** The nano ticker of this clock: elapsed nanoseconds since it was made. */
+    public LongSupplier ticker() {
+        return () -> elapsed.get().toNanos();
+    }
+}

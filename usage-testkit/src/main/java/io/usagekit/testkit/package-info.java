@@ -1,0 +1,5 @@
+/** In-memory adapters and a clock that moves when it is told to. */
+@NullMarked
+package io.usagekit.testkit;
+
+import org.jspecify.annotations.NullMarked;
