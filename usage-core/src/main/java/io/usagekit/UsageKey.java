@@ -36,8 +36,9 @@ public record UsageKey(String organisationId, UsagePeriod period) {
                     "organisationId must not contain U+0000, but was " + Arguments.quote(organisationId));
         }
         if (Arguments.hasUnpairedSurrogate(organisationId)) {
-            throw new IllegalArgumentException("organisationId must be well-formed Unicode, but has an unpaired surrogate: "
-                    + Arguments.quote(organisationId));
+            throw new IllegalArgumentException(
+                    "organisationId must be well-formed Unicode, but has an unpaired surrogate: "
+                            + Arguments.quote(organisationId));
         }
     }
 

@@ -169,8 +169,8 @@ public final class UsagePeriod {
 
     private static UsagePeriod of(Instant start, Instant end, String label) {
         if (!start.isBefore(end)) {
-            throw new IllegalArgumentException("start must be before end by at least 1 microsecond, but was " + start
-                    + " with end " + end);
+            throw new IllegalArgumentException(
+                    "start must be before end by at least 1 microsecond, but was " + start + " with end " + end);
         }
         if (Duration.between(start, end).compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("period must be at most " + MAX_DAYS + " days long, but was "

@@ -41,7 +41,8 @@ public final class Arguments {
      */
     public static Duration positive(String name, Duration value) {
         if (value.isZero() || value.isNegative() || value.compareTo(LONGEST) > 0) {
-            throw new IllegalArgumentException(name + " must be positive and at most " + LONGEST + ", but was " + value);
+            throw new IllegalArgumentException(
+                    name + " must be positive and at most " + LONGEST + ", but was " + value);
         }
         return value;
     }

@@ -5,25 +5,20 @@ import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
-import io.usagekit.UsageCacheException;
-import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
-import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -55,9 +50,10 @@ public final class DefaultUsageService implements UsageService {
     public DefaultUsageService(Settings settings) {
         this.settings = settings;
         this.listener = new SafeListener(settings.listener());
-        this.ownPool = settings.executor() == null ? new ComputationPool() : null;
         this.cache = new GuardedCache(settings.cache(), settings.ttl());
-        this.executor = settings.executor() == null ? ownPool : settings.executor();
+        Executor hosts = settings.executor();
+        this.ownPool = hosts == null ? new ComputationPool() : null;
+        this.executor = hosts == null ? Objects.requireNonNull(ownPool) : hosts;
     }
 
     @Override

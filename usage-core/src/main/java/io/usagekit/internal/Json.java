@@ -8,6 +8,8 @@ public final class Json {
     private Json() {}
 
     /**
+     * One line, members in the map's order.
+     *
      * @throws IllegalArgumentException if a value is of another type
      */
     public static String write(Map<String, ?> object) {

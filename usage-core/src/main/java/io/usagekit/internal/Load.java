@@ -68,7 +68,9 @@ final class Load {
 
     /** Whether the executor refused it. */
     boolean rejected() {
-        return outcome.isCompletedExceptionally() && outcome.handle((f, e) -> e instanceof UsageOverloadedException).join();
+        return outcome.isCompletedExceptionally()
+                && outcome.handle((f, e) -> e instanceof UsageOverloadedException)
+                        .join();
     }
 
     CompletionStage<AgedUsage> start() {
@@ -77,8 +79,8 @@ final class Load {
         try {
             executor.execute(() -> run(deadline));
         } catch (RejectedExecutionException e) {
-            outcome.completeExceptionally(
-                    new UsageOverloadedException("no room to compute the usage of " + key + ": the executor rejected it", e));
+            outcome.completeExceptionally(new UsageOverloadedException(
+                    "no room to compute the usage of " + key + ": the executor rejected it", e));
         }
         return outcome.orTimeout(settings.computationTimeout().toNanos(), TimeUnit.NANOSECONDS)
                 .exceptionallyCompose(error -> CompletableFuture.failedFuture(explain(Futures.unwrap(error))));
@@ -157,12 +159,14 @@ final class Load {
 
     /** Before the flight lands, so that who asks next finds it; unless the cache is down, when nobody shall wait for it. */
     private void keep(AgedUsage figure) {
-        CompletableFuture<Void> written = cache.write(key, figure).toCompletableFuture().handle((done, error) -> {
-            if (error != null) {
-                listener.cacheWriteFailed(key, Futures.unwrap(error));
-            }
-            return null;
-        });
+        CompletableFuture<Void> written = cache.write(key, figure)
+                .toCompletableFuture()
+                .handle((done, error) -> {
+                    if (error != null) {
+                        listener.cacheWriteFailed(key, Futures.unwrap(error));
+                    }
+                    return null;
+                });
         if (reason != Reason.CACHE_DOWN) {
             Futures.await(written);
         }

@@ -50,20 +50,21 @@ public final class InMemoryUsageCache implements UsageCache {
         }
         long now = ticker.getAsLong();
         Entry entry = entries.computeIfPresent(key, (k, kept) -> kept.expiresAt() - now <= 0 ? null : kept);
-        return CompletableFuture.completedFuture(Optional.ofNullable(entry).map(kept -> new AgedUsage(
-                new OrganisationUsage(
-                        key,
-                        kept.usage().received(),
-                        kept.usage().sent(),
-                        kept.usage().createdAt()),
-                Duration.ofNanos(now - kept.bornAt()))));
+        return CompletableFuture.completedFuture(Optional.ofNullable(entry)
+                .map(kept -> new AgedUsage(
+                        new OrganisationUsage(
+                                key,
+                                kept.usage().received(),
+                                kept.usage().sent(),
+                                kept.usage().createdAt()),
+                        Duration.ofNanos(now - kept.bornAt()))));
     }
 
     @Override
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
         if (!entry.usage().key().equals(key)) {
-            throw new IllegalArgumentException(
-                    "entry must be of key " + key + ", but was of " + entry.usage().key());
+            throw new IllegalArgumentException("entry must be of key " + key + ", but was of "
+                    + entry.usage().key());
         }
         if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
             throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
@@ -73,8 +74,7 @@ public final class InMemoryUsageCache implements UsageCache {
             return unreachable();
         }
         long now = ticker.getAsLong();
-        entries.put(
-                key, new Entry(entry.usage(), now - entry.age().toNanos(), now + timeToLive.toNanos()));
+        entries.put(key, new Entry(entry.usage(), now - entry.age().toNanos(), now + timeToLive.toNanos()));
         return CompletableFuture.completedFuture(null);
     }
 

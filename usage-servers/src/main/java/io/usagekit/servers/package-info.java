@@ -1,5 +1,5 @@
 /** Real PostgreSQL and Redis for tests: servers that are running already, embedded ones, or containers. */
 @NullMarked
-package io.usagekit.testkit.servers;
+package io.usagekit.servers;
 
 import org.jspecify.annotations.NullMarked;

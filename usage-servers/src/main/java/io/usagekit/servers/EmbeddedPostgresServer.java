@@ -1,0 +1,113 @@
+package io.usagekit.servers;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * A PostgreSQL server of this JVM, from binaries on the class path, in a directory of its own that is removed at the end. It
+ * can be killed and started again on the same port with the same data. Not thread-safe.
+ *
+ * @since 0.1
+ */
+public final class EmbeddedPostgresServer implements PostgresServer {
+
+    private final Path directory;
+    private final Map<String, String> configuration;
+    private EmbeddedPostgres postgres;
+    private final int port;
+
+    private EmbeddedPostgresServer(Path directory, Map<String, String> configuration) {
+        this.directory = directory;
+        this.configuration = configuration;
+        this.postgres = launch(0);
+        this.port = postgres.getPort();
+    }
+
+    /**
+     * On a free port, with the server's own defaults.
+     *
+     * @throws UncheckedIOException if it can't be started on this machine
+     */
+    public static EmbeddedPostgresServer start() {
+        return start(Map.of());
+    }
+
+    /**
+     * On a free port, with these settings of {@code postgresql.conf}.
+     *
+     * @throws UncheckedIOException if it can't be started on this machine
+     */
+    public static EmbeddedPostgresServer start(Map<String, String> configuration) {
+        try {
+            return new EmbeddedPostgresServer(Files.createTempDirectory("usagekit-postgres"), configuration);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private EmbeddedPostgres launch(int onPort) {
+        EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder()
+                .setDataDirectory(directory.resolve("data"))
+                .setCleanDataDirectory(false)
+                .setOverrideWorkingDirectory(directory.toFile());
+        if (onPort != 0) {
+            builder.setPort(onPort);
+        }
+        configuration.forEach(builder::setServerConfig);
+        try {
+            return builder.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException("embedded PostgreSQL can't be started: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public String jdbcUrl() {
+        return "jdbc:postgresql://localhost:" + port + "/postgres?user=postgres";
+    }
+
+    /** Ends it as {@code kill -9} does, all of its processes at once, and returns when they are gone. */
+    public void kill() {
+        ProcessHandle postmaster = postmaster();
+        List<ProcessHandle> all =
+                Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
+        all.forEach(ProcessHandle::destroyForcibly);
+        all.forEach(process -> process.onExit().join());
+    }
+
+    /** Starts it again after {@link #kill()}: same port, same data. */
+    public void restart() {
+        try {
+            Files.deleteIfExists(directory.resolve("data/postmaster.pid"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        postgres = launch(port);
+    }
+
+    private ProcessHandle postmaster() {
+        try {
+            long pid = Long.parseLong(
+                    Files.readAllLines(directory.resolve("data/postmaster.pid")).get(0));
+            return ProcessHandle.of(pid).orElseThrow(() -> new IllegalStateException("PostgreSQL isn't running"));
+        } catch (IOException e) {
+            throw new UncheckedIOException("PostgreSQL isn't running", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            postgres.close();
+            Directories.delete(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

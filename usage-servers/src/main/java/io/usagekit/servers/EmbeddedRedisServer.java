@@ -1,0 +1,101 @@
+package io.usagekit.servers;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import redis.embedded.RedisInstance;
+import redis.embedded.core.RedisServerBuilder;
+
+/**
+ * A Redis server of this JVM, from binaries on the class path, on the loopback interface, without persistence. It can be
+ * killed and started again on the same port. Not thread-safe.
+ *
+ * @since 0.1
+ */
+public final class EmbeddedRedisServer implements RedisServer {
+
+    private final int port;
+    private final List<String> settings;
+    private RedisInstance redis;
+    private ProcessHandle process;
+
+    private EmbeddedRedisServer(int port, List<String> settings) {
+        this.port = port;
+        this.settings = settings;
+        launch();
+    }
+
+    /**
+     * On a free port.
+     *
+     * @param settings lines of {@code redis.conf}
+     * @throws UncheckedIOException if it can't be started on this machine
+     */
+    public static EmbeddedRedisServer start(String... settings) {
+        return new EmbeddedRedisServer(freePort(), List.of(settings));
+    }
+
+    private static int freePort() {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return free.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Set<Long> children() {
+        return ProcessHandle.current().children().map(ProcessHandle::pid).collect(Collectors.toSet());
+    }
+
+    private void launch() {
+        Set<Long> before = children();
+        try {
+            RedisServerBuilder builder = new RedisServerBuilder()
+                    .port(port)
+                    .bind("127.0.0.1")
+                    .setting("save \"\"")
+                    .setting("appendonly no");
+            settings.forEach(builder::setting);
+            redis = builder.build();
+            redis.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException("embedded Redis can't be started: " + e.getMessage(), e);
+        }
+        process = ProcessHandle.current()
+                .children()
+                .filter(child -> !before.contains(child.pid()))
+                .filter(child -> child.info().command().orElse("").contains("redis"))
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("the Redis process that was started can't be found"));
+    }
+
+    /** Ends it as {@code kill -9} does and returns when it is gone, and its keys with it. */
+    public void kill() {
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+
+    /** Starts it again after {@link #kill()}: same port, no keys. */
+    public void restart() {
+        close();
+        launch();
+    }
+
+    @Override
+    public String url() {
+        return "redis://127.0.0.1:" + port;
+    }
+
+    @Override
+    public void close() {
+        try {
+            redis.stop();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+package io.usagekit.testkit.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What a {@link UsageCache} promises. Extend it, and give it a cache with nothing in it and a way to let time pass for it.
+ *
+ * @since 0.1
+ */
+public abstract class UsageCacheContract {
+
+    private static final Duration MINUTE = Duration.ofMinutes(1);
+    private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
+    private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00.123456Z");
+
+    private UsageCache cache;
+
+    /** For subclasses. */
+    protected UsageCacheContract() {}
+
+    /** An empty cache, opened for one test; closed after it. */
+    protected abstract UsageCache openCache();
+
+    /** Lets this much time pass for the cache: on its own clock, or by asking the server to. */
+    protected abstract void elapse(Duration duration);
+
+    @BeforeEach
+    final void open() {
+        cache = openCache();
+    }
+
+    @AfterEach
+    final void close() {
+        cache.close();
+    }
+
+    @Test
+    void whatWasNeverPutIsAbsent() {
+        assertEquals(Optional.empty(), await(cache.get(new UsageKey("org-123", MARCH))));
+    }
+
+    @Test
+    void whatWasPutComesBackWholeWithItsAge() {
+        AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(7));
+        await(cache.put(entry.usage().key(), entry, MINUTE));
+
+        AgedUsage found = await(cache.get(entry.usage().key())).orElseThrow();
+
+        assertEquals(entry.usage(), found.usage());
+        assertAge(Duration.ofSeconds(7), found.age());
+    }
+
+    @Test
+    void extremeFiguresComeBackWhole() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE))) {
+            for (Instant at : List.of(COMPUTED, Instant.EPOCH, Instant.parse("9999-12-31T23:59:59.999999Z"))) {
+                OrganisationUsage usage = new OrganisationUsage(key, metrics, metrics, at);
+                await(cache.put(key, new AgedUsage(usage, Duration.ZERO), MINUTE));
+                assertEquals(usage, await(cache.get(key)).orElseThrow().usage());
+            }
+        }
+    }
+
+    @Test
+    void ageGrowsWithTheTimeKept() {
+        AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(5));
+        await(cache.put(entry.usage().key(), entry, MINUTE));
+        elapse(Duration.ofSeconds(20));
+        assertAge(
+                Duration.ofSeconds(25),
+                await(cache.get(entry.usage().key())).orElseThrow().age());
+    }
+
+    @Test
+    void whatHasOutlivedItsTimeIsAbsent() {
+        AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ZERO);
+        await(cache.put(entry.usage().key(), entry, MINUTE));
+        elapse(Duration.ofSeconds(50));
+        assertTrue(await(cache.get(entry.usage().key())).isPresent(), "10 s before its time is over");
+        elapse(Duration.ofSeconds(10));
+        assertEquals(Optional.empty(), await(cache.get(entry.usage().key())), "when its time is over");
+    }
+
+    @Test
+    void aLaterPutReplacesFigureAgeAndTimeToLive() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ofSeconds(30)), MINUTE));
+        elapse(Duration.ofSeconds(30));
+        await(cache.put(key, new AgedUsage(usage(key, 2), Duration.ZERO), MINUTE));
+        elapse(Duration.ofSeconds(40));
+        AgedUsage found = await(cache.get(key)).orElseThrow();
+        assertEquals(usage(key, 2), found.usage());
+        assertAge(Duration.ofSeconds(40), found.age());
+    }
+
+    @Test
+    void keysThatDifferNeverShareAnEntry() {
+        Map<UsageKey, OrganisationUsage> expected = new HashMap<>();
+        long figure = 1;
+        for (String organisation : oddIds()) {
+            for (UsagePeriod period : periods()) {
+                UsageKey key = new UsageKey(organisation, period);
+                OrganisationUsage usage = usage(key, figure++);
+                expected.put(key, usage);
+                await(cache.put(key, new AgedUsage(usage, Duration.ZERO), MINUTE));
+            }
+        }
+        expected.forEach((key, usage) ->
+                assertEquals(usage, await(cache.get(key)).orElseThrow().usage(), () -> "the entry of " + key));
+    }
+
+    @Test
+    void periodsOverOneWindowShareAnEntryWhateverTheirLabels() {
+        UsageKey asMonth = new UsageKey("org-123", MARCH);
+        UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
+        await(cache.put(asMonth, new AgedUsage(usage(asMonth, 7), Duration.ZERO), MINUTE));
+
+        OrganisationUsage found = await(cache.get(asWindow)).orElseThrow().usage();
+
+        assertEquals(usage(asMonth, 7), found);
+        assertEquals(asWindow.period().label(), found.period().label(), "the label is the one asked with");
+    }
+
+    @Test
+    void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
+        long seed = new Random().nextLong();
+        System.out.println("UsageCacheContract seed " + seed);
+        List<Throwable> failures = new ArrayList<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 8; t++) {
+            Random random = new Random(seed + t);
+            threads.add(new Thread(() -> {
+                try {
+                    hammer(random);
+                } catch (Throwable e) {
+                    synchronized (failures) {
+                        failures.add(e);
+                    }
+                }
+            }));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertEquals(List.of(), failures, () -> "seed " + seed);
+    }
+
+    private void hammer(Random random) {
+        for (int i = 0; i < 200; i++) {
+            UsageKey key = new UsageKey("org-" + random.nextInt(5), MARCH);
+            if (random.nextBoolean()) {
+                await(cache.put(key, new AgedUsage(usage(key, random.nextInt(1000)), Duration.ZERO), MINUTE));
+            } else {
+                await(cache.get(key)).ifPresent(found -> {
+                    assertEquals(key, found.usage().key());
+                    assertEquals(
+                            found.usage().received().volume() * 3,
+                            found.usage().sent().bytes(),
+                            "a figure is read as it was written, never mixed with another");
+                });
+            }
+        }
+    }
+
+    @Test
+    void anEntryOfAnotherKeyIsRejected() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        AgedUsage entry = new AgedUsage(usage(new UsageKey("org-124", MARCH), 1), Duration.ZERO);
+        IllegalArgumentException error =
+                assertThrows(IllegalArgumentException.class, () -> cache.put(key, entry, MINUTE));
+        assertMentions("org-124", error);
+    }
+
+    @Test
+    void aTimeToLiveBelowAMillisecondIsRejected() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        AgedUsage entry = new AgedUsage(usage(key, 1), Duration.ZERO);
+        for (Duration tooShort : List.of(Duration.ofMillis(-1), Duration.ZERO, Duration.ofNanos(999_999))) {
+            IllegalArgumentException error =
+                    assertThrows(IllegalArgumentException.class, () -> cache.put(key, entry, tooShort));
+            assertMentions("timeToLive", error);
+            assertMentions(tooShort.toString(), error);
+        }
+    }
+
+    @Test
+    void closingTwiceIsHarmless() {
+        cache.close();
+        cache.close();
+    }
+
+    /** Ids that a careless key format would confuse with each other, or with a key's own syntax. */
+    static List<String> oddIds() {
+        return List.of(
+                "org-123",
+                "ORG-123",
+                "org",
+                "org:2026-03",
+                "org-123:2026-03",
+                "org%3A2026-03",
+                "{org}",
+                "{",
+                "}",
+                "%",
+                "%25",
+                "%2525",
+                " org",
+                "org ",
+                "o rg",
+                "o+rg",
+                "o%20rg",
+                "a\nb",
+                "a\rb",
+                "a\tb",
+                "\u0001",
+                "\u007f",
+                "*",
+                "?",
+                "[a]",
+                "\\",
+                "\"",
+                "'",
+                "/",
+                "é",
+                "e\u0301",
+                "日本",
+                "😀",
+                "x".repeat(UsageKey.MAX_ORGANISATION_ID_LENGTH));
+    }
+
+    private static List<UsagePeriod> periods() {
+        return List.of(
+                MARCH,
+                UsagePeriod.month(YearMonth.of(2026, 4)),
+                UsagePeriod.day(LocalDate.of(2026, 3, 1)),
+                UsagePeriod.month(YearMonth.of(2026, 3), ZoneId.of("Asia/Kolkata")),
+                UsagePeriod.billingCycle(YearMonth.of(2026, 3), 15),
+                UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000)),
+                UsagePeriod.between(MARCH.start().plusNanos(1_000), MARCH.end()));
+    }
+
+    private static OrganisationUsage usage(UsageKey key, long volume) {
+        return new OrganisationUsage(
+                key, new UsageMetrics(volume, volume * 10), new UsageMetrics(volume * 2, volume * 3), COMPUTED);
+    }
+
+    /** Ages may carry the time that the test itself took, and be rounded to milliseconds. */
+    private static void assertAge(Duration expected, Duration actual) {
+        assertTrue(
+                actual.compareTo(expected.minusMillis(1)) >= 0 && actual.compareTo(expected.plusSeconds(9)) < 0,
+                () -> "age is about " + expected + ", but was " + actual);
+    }
+
+    private static void assertMentions(String word, Exception error) {
+        assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
+    }
+
+    private static <T> T await(CompletionStage<T> stage) {
+        try {
+            return stage.toCompletableFuture().get(10, TimeUnit.SECONDS);
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            throw new AssertionError("the cache didn't answer: " + e, e);
+        }
+    }
+}
