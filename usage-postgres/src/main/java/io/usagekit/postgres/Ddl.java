@@ -1,0 +1,127 @@
+package io.usagekit.postgres;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.CRC32;
+
+/** Statements that create things, out of the shipped resources. */
+final class Ddl {
+
+    /** How an index is built. */
+    enum Build {
+        /** Writes go on; not inside a transaction, not on a partitioned table. */
+        CONCURRENTLY("concurrently "),
+        /** Writes to the table wait; may be inside a transaction. */
+        BLOCKING("");
+
+        private final String keyword;
+
+        Build(String keyword) {
+            this.keyword = keyword;
+        }
+    }
+
+    /**
+     * An index that the combined query wants.
+     *
+     * @param table on which table of the mapped schema
+     * @param definition what follows the table's name in {@code CREATE INDEX}
+     */
+    record Index(String table, String definition) {
+
+        /**
+         * The index's name on a table or one of its partitions. It carries a digest of the definition, so that another mapping
+         * makes another index rather than finding this one.
+         */
+        String nameOn(String relation) {
+            CRC32 digest = new CRC32();
+            digest.update(definition.getBytes(StandardCharsets.UTF_8));
+            String suffix = String.format(Locale.ROOT, "_usage_%08x", digest.getValue());
+            return cut(relation, 63 - suffix.length(), relation) + suffix;
+        }
+
+        /** Long names of partitions often differ at their end only. */
+        private static String cut(String name, int bytes, String whole) {
+            if (name.getBytes(StandardCharsets.UTF_8).length <= bytes) {
+                return name;
+            }
+            CRC32 digest = new CRC32();
+            digest.update(whole.getBytes(StandardCharsets.UTF_8));
+            String suffix = String.format(Locale.ROOT, "_%08x", digest.getValue());
+            int end = name.length();
+            while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > bytes - suffix.length()) {
+                end = name.offsetByCodePoints(end, -1);
+            }
+            return name.substring(0, end) + suffix;
+        }
+    }
+
+    private Ddl() {}
+
+    /** The library's own tables and their indexes. */
+    static String tables(TableMapping mapping) {
+        String tables = SqlTemplate.fill(
+                SqlTemplate.resource("V1__usagekit_tables.sql"),
+                Map.of(
+                        "schema", Identifiers.quote(mapping.schema()),
+                        "projects", Identifiers.qualified(mapping.schema(), mapping.projects()),
+                        "events", Identifiers.qualified(mapping.schema(), mapping.events()),
+                        "deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries())));
+        return tables + "\n" + indexes(mapping, Build.BLOCKING);
+    }
+
+    static String indexes(TableMapping mapping, Build build) {
+        return indexes(mapping).stream()
+                .map(index -> create(index, mapping.schema(), index.table(), build, "") + ";\n")
+                .collect(Collectors.joining("\n"));
+    }
+
+    /** On a table, or on one partition of it, or (with {@code only}) on the partitioned table without its partitions. */
+    static String create(Index index, String schema, String relation, Build build, String only) {
+        return SqlTemplate.fill(
+                        SqlTemplate.resource("index.sql"),
+                        Map.of(
+                                "concurrently",
+                                build.keyword,
+                                "index",
+                                Identifiers.quote(index.nameOn(relation)),
+                                "table",
+                                only + Identifiers.qualified(schema, relation),
+                                "definition",
+                                index.definition()))
+                .strip();
+    }
+
+    /**
+     * Of the window's events (not partial: a deleted event may have been delivered) and of its successful deliveries. Where
+     * sizes are stored, the events' index covers the query, and a second one finds the rows that still have to be measured.
+     */
+    static List<Index> indexes(TableMapping mapping) {
+        String window = columns(mapping.eventProjectId(), mapping.eventCreatedAt());
+        String deliveries = columns(mapping.deliveryProjectId(), mapping.deliveryCreatedAt()) + " include "
+                + columns(mapping.deliveryEventId()) + " where " + Identifiers.quote(mapping.deliveryStatus()) + " in ("
+                + Identifiers.literals(mapping.deliveredStatuses()) + ")";
+        Stream<Index> events = mapping.storedBytes()
+                .map(stored -> Stream.of(
+                        new Index(
+                                mapping.events(),
+                                window + " include "
+                                        + columns(Stream.of(
+                                                        Stream.of(mapping.eventId(), stored),
+                                                        mapping.eventDeletedAt().stream())
+                                                .flatMap(names -> names)
+                                                .toArray(String[]::new))),
+                        new Index(mapping.events(), window + " where " + Identifiers.quote(stored) + " is null")))
+                .orElseGet(() -> Stream.of(new Index(mapping.events(), window)));
+        return Stream.concat(events, Stream.of(new Index(mapping.deliveries(), deliveries)))
+                .toList();
+    }
+
+    private static String columns(String... names) {
+        return Stream.of(names).map(Identifiers::quote).collect(Collectors.joining(", ", "(", ")"));
+    }
+}

@@ -1,0 +1,27 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageCalculationException;
+import java.sql.SQLException;
+import java.time.Duration;
+import javax.sql.DataSource;
+
+/** Tells which mapping fits. */
+final class Discovery {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+    private Discovery() {}
+
+    static TableMapping of(DataSource dataSource, String schema) {
+        TableMapping gateway = TableMapping.gateway(schema);
+        TableMapping own = TableMapping.usagekit(schema);
+        try {
+            return ReadOnlyTransaction.run(dataSource, TIMEOUT, connection -> {
+                TableShape shape = TableShape.read(connection, gateway);
+                return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
+            });
+        } catch (SQLException e) {
+            throw new UsageCalculationException("the tables can't be looked up: " + e.getMessage(), e);
+        }
+    }
+}

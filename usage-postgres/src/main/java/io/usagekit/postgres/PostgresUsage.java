@@ -1,0 +1,134 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import java.time.InstantSource;
+import java.util.Objects;
+import javax.sql.DataSource;
+
+/**
+ * Usage figures out of PostgreSQL: the combined query, and the indexes and tables that it runs on.
+ *
+ * <p>The host owns the {@link DataSource} and its timeouts: a pool that hands out connections within a second or so, and a
+ * driver with a {@code connectTimeout}, keep a dead database from holding threads. Each computation takes one connection for
+ * one read-only transaction, gives it back as it was, and sets what it needs (a statement timeout among it) for that
+ * transaction only.
+ *
+ * @since 0.1
+ */
+public final class PostgresUsage {
+
+    private PostgresUsage() {}
+
+    /** A calculator over the library's own tables in the schema {@value TableMapping#DEFAULT_SCHEMA}. */
+    public static UsageCalculator calculator(DataSource dataSource) {
+        return builder(dataSource).build();
+    }
+
+    /** A calculator over these tables. */
+    public static UsageCalculator calculator(DataSource dataSource, TableMapping mapping) {
+        return builder(dataSource).mapping(mapping).build();
+    }
+
+    /** Begins to build a calculator. */
+    public static Builder builder(DataSource dataSource) {
+        return new Builder(dataSource);
+    }
+
+    /**
+     * Which of the shipped mappings fits the tables of a schema: {@link TableMapping#usagekit(String)} where sizes are stored
+     * as the library's own tables do, {@link TableMapping#gateway(String)} otherwise.
+     *
+     * @throws UsageCalculationException if the schema, its tables or their columns aren't those of either, or the database
+     *     can't be reached
+     */
+    public static TableMapping discover(DataSource dataSource, String schema) {
+        return Discovery.of(dataSource, schema);
+    }
+
+    /**
+     * Creates the library's own tables and their indexes in a schema, and the schema if it isn't there. Idempotent: what is
+     * there stays. Runs in one transaction.
+     *
+     * @throws UsageCalculationException if the database refuses; nothing has been created then
+     */
+    public static void install(DataSource dataSource, String schema) {
+        new Installer(dataSource).createTables(TableMapping.usagekit(schema));
+    }
+
+    /** What {@link #install} runs, as a script for Flyway, Liquibase or psql; may run inside a transaction. */
+    public static String ddl(String schema) {
+        return Ddl.tables(TableMapping.usagekit(schema));
+    }
+
+    /**
+     * Creates the indexes that the combined query needs on a host's tables, where they are missing, without blocking writes
+     * ({@code CREATE INDEX CONCURRENTLY}; on partitioned tables partition by partition). Idempotent; an index that a failed
+     * build left invalid is built anew. May take as long as it takes to read the tables twice. Needs ownership of the tables
+     * and, since it holds an advisory lock of its session, a connection that isn't shared between transactions.
+     *
+     * @throws UsageCalculationException if the database refuses; indexes built before stay
+     */
+    public static void installIndexes(DataSource dataSource, TableMapping mapping) {
+        new Installer(dataSource).createIndexes(mapping);
+    }
+
+    /** The indexes of {@link #installIndexes}, as a script to run outside a transaction; for tables without partitions. */
+    public static String concurrentIndexDdl(TableMapping mapping) {
+        return Ddl.indexes(mapping, Ddl.Build.CONCURRENTLY);
+    }
+
+    /** The same as a script that may run inside a transaction; it blocks writes to a table while it builds its index. */
+    public static String indexDdl(TableMapping mapping) {
+        return Ddl.indexes(mapping, Ddl.Build.BLOCKING);
+    }
+
+    /**
+     * Builds a calculator. Not thread-safe.
+     *
+     * @since 0.1
+     */
+    public static final class Builder {
+        private final DataSource dataSource;
+        private TableMapping mapping = TableMapping.usagekit();
+        private boolean countDeletedProjects;
+        private InstantSource clock = InstantSource.system();
+
+        private Builder(DataSource dataSource) {
+            this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
+        }
+
+        /** The tables; {@link TableMapping#usagekit()} by default. */
+        public Builder mapping(TableMapping mapping) {
+            this.mapping = Objects.requireNonNull(mapping, "mapping");
+            return this;
+        }
+
+        /**
+         * Whether projects that are soft-deleted count; false by default. Mind that then deleting a project in mid-month
+         * takes what it used that month out of its organisation's figure.
+         */
+        public Builder countDeletedProjects(boolean count) {
+            this.countDeletedProjects = count;
+            return this;
+        }
+
+        /** Stamps {@link io.usagekit.OrganisationUsage#createdAt()}; the system's clock by default. */
+        public Builder clock(InstantSource clock) {
+            this.clock = Objects.requireNonNull(clock, "clock");
+            return this;
+        }
+
+        /** Builds; connects to nothing yet. The calculator is safe for use by many threads at once. */
+        public UsageCalculator build() {
+            return new CombinedQueryCalculator(
+                    dataSource, mapping, countDeletedProjects ? Projects.ALL : Projects.ALIVE, clock);
+        }
+    }
+
+    /** Which projects count. */
+    enum Projects {
+        ALIVE,
+        ALL
+    }
+}

@@ -1,0 +1,122 @@
+package io.usagekit.postgres;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A statement out of a resource file, where <code>{name}</code> stands for a piece of SQL (a mapped table, a column) and
+ * {@code :name} for a value that is bound. Comments aren't sent.
+ */
+final class SqlTemplate {
+
+    private static final Pattern COMMENT = Pattern.compile("[ \\t]*--.*$", Pattern.MULTILINE);
+    private static final Pattern BLANK_LINES = Pattern.compile("\\n\\s*\\n");
+    private static final Pattern PIECE = Pattern.compile("\\{([a-z_.]+)}");
+    private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
+
+    private final String sql;
+    private final List<String> parameters;
+
+    private SqlTemplate(String sql, List<String> parameters) {
+        this.sql = sql;
+        this.parameters = parameters;
+    }
+
+    /**
+     * Parameters are found before the pieces are put in, and pieces aren't looked into: a table may well be called
+     * {@code "a:b"}, <code>"{c}"</code> or {@code "--"}.
+     *
+     * @throws IllegalStateException if the text names a piece that isn't given
+     */
+    static SqlTemplate of(String text, Map<String, String> pieces) {
+        List<String> parameters = new ArrayList<>();
+        String positional = PARAMETER.matcher(withoutComments(text)).replaceAll(found -> {
+            parameters.add(found.group(1));
+            return "?";
+        });
+        return new SqlTemplate(fill(positional, pieces), List.copyOf(parameters));
+    }
+
+    /** The text of a resource file beside this class. */
+    static String resource(String name) {
+        try (InputStream in = SqlTemplate.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new IllegalStateException("the resource " + name + " is missing");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static String withoutComments(String text) {
+        return BLANK_LINES
+                .matcher(COMMENT.matcher(text).replaceAll(""))
+                .replaceAll("\n")
+                .strip();
+    }
+
+    static String fill(String text, Map<String, String> pieces) {
+        return PIECE.matcher(text).replaceAll(found -> {
+            String piece = pieces.get(found.group(1));
+            if (piece == null) {
+                throw new IllegalStateException("no piece is given for {" + found.group(1) + "}");
+            }
+            return Matcher.quoteReplacement(piece);
+        });
+    }
+
+    /** What is sent, with {@code ?} for the values. */
+    String sql() {
+        return sql;
+    }
+
+    /**
+     * The statement with its values bound: an {@link Instant} as {@code timestamptz}, a string without a type of its own, so
+     * that it takes that of the column it is compared with.
+     *
+     * @throws IllegalArgumentException if a value is missing
+     */
+    PreparedStatement prepare(Connection connection, Map<String, ?> values) throws SQLException {
+        return prepare(connection, "", values);
+    }
+
+    /** The same with something in front of it, e.g. {@code explain}. */
+    PreparedStatement prepare(Connection connection, String prefix, Map<String, ?> values) throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(prefix + sql);
+        try {
+            for (int i = 0; i < parameters.size(); i++) {
+                bind(statement, i + 1, parameters.get(i), values.get(parameters.get(i)));
+            }
+            return statement;
+        } catch (SQLException | RuntimeException e) {
+            statement.close();
+            throw e;
+        }
+    }
+
+    private static void bind(PreparedStatement statement, int index, String name, @Nullable Object value)
+            throws SQLException {
+        if (value instanceof Instant instant) {
+            statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
+        } else if (value instanceof String text) {
+            statement.setObject(index, text, Types.OTHER);
+        } else {
+            throw new IllegalArgumentException("no value that can be bound is given for :" + name + ", but " + value);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+/** The usage calculator on PostgreSQL, by plain JDBC over the host's {@link javax.sql.DataSource}. */
+@org.jspecify.annotations.NullMarked
+module io.usagekit.postgres {
+    requires transitive io.usagekit;
+    requires transitive java.sql;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports io.usagekit.postgres;
+}

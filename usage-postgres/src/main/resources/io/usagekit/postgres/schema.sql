@@ -1,0 +1,2 @@
+-- Whether there is such a schema.
+select to_regnamespace(:schema) is not null as answer
