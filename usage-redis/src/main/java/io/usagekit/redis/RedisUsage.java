@@ -1,0 +1,109 @@
+package io.usagekit.redis;
+
+import io.lettuce.core.RedisClient;
+import io.usagekit.UsageCache;
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * A cache of usage figures in Redis, shared by all processes that use the same key prefix.
+ *
+ * <p>The host brings the client, and with it the address, {@code rediss://}, the ACL user, the database number, the threads
+ * and the reconnect delay; it closes the client itself. The ACL user needs {@code GET}, {@code SET}, {@code PTTL},
+ * {@code EVAL} and {@code EVALSHA} on the keys {@code usage:*}.
+ *
+ * <p>An entry is a string at {@code usage:{organisation}:{period}}, e.g. {@code usage:org-123:2026-03}. The organisation is
+ * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is
+ * {@link io.usagekit.UsagePeriod#canonicalLabel()}. The value is one line of text:
+ *
+ * <pre>{@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}</pre>
+ *
+ * volumes and octets, when it was computed, and how many milliseconds lie between its computation and its expiry. What can't
+ * be read as such is a miss.
+ *
+ * @since 0.1
+ */
+public final class RedisUsage {
+
+    /** How long a command may take before the call goes on without Redis: 200 ms. */
+    public static final Duration DEFAULT_COMMAND_TIMEOUT = Duration.ofMillis(200);
+
+    /** How long {@link Builder#build()} waits for the first connection: 2 s. */
+    public static final Duration DEFAULT_CONNECT_TIMEOUT = Duration.ofSeconds(2);
+
+    private RedisUsage() {}
+
+    /** A cache with the defaults: see {@link Builder#build()}. */
+    public static UsageCache cache(RedisClient client) {
+        return builder(client).build();
+    }
+
+    /** Begins to build a cache. */
+    public static Builder builder(RedisClient client) {
+        return new Builder(client);
+    }
+
+    /**
+     * Builds a cache. Not thread-safe.
+     *
+     * @since 0.1
+     */
+    public static final class Builder {
+        private static final Duration LONGEST = Duration.ofMinutes(1);
+        private static final int MAX_PREFIX_LENGTH = 64;
+
+        private final RedisClient client;
+        private String keyPrefix = "usage";
+        private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
+        private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
+
+        private Builder(RedisClient client) {
+            this.client = Objects.requireNonNull(client, "client");
+        }
+
+        /** What keys begin with, before the first colon; {@code usage} by default; 1 to 64 of {@code A-Z a-z 0-9 . _ : -}. */
+        public Builder keyPrefix(String keyPrefix) {
+            this.keyPrefix = Objects.requireNonNull(keyPrefix, "keyPrefix");
+            return this;
+        }
+
+        /** How long a command may take before the call goes on without Redis; 1 ms to 1 min; 200 ms by default. */
+        public Builder commandTimeout(Duration commandTimeout) {
+            this.commandTimeout = Objects.requireNonNull(commandTimeout, "commandTimeout");
+            return this;
+        }
+
+        /** How long {@link #build()} waits for the first connection; 1 ms to 1 min; 2 s by default. */
+        public Builder connectTimeout(Duration connectTimeout) {
+            this.connectTimeout = Objects.requireNonNull(connectTimeout, "connectTimeout");
+            return this;
+        }
+
+        /**
+         * Opens one connection, shared by all calls, and closed by {@link UsageCache#close()}. Where Redis can't be reached in
+         * time the cache is built all the same: its calls fail at once, and it goes on trying to connect, at most once a
+         * second and only while it is asked for something, on a thread that lives no longer than the attempt. Once it has been
+         * connected, the client reconnects by itself, after the delays that the host gave it.
+         *
+         * @throws IllegalArgumentException if a knob is out of bounds
+         */
+        public UsageCache build() {
+            if (!keyPrefix.matches("[A-Za-z0-9._:-]{1," + MAX_PREFIX_LENGTH + "}")) {
+                throw new IllegalArgumentException("keyPrefix must be 1 to " + MAX_PREFIX_LENGTH
+                        + " of A-Z a-z 0-9 . _ : -, but was \"" + keyPrefix + "\"");
+            }
+            check("commandTimeout", commandTimeout);
+            check("connectTimeout", connectTimeout);
+            RedisLink link = new RedisLink(client, commandTimeout);
+            link.open(connectTimeout);
+            return new RedisUsageCache(link, new EntryKeys(keyPrefix));
+        }
+
+        private static void check(String knob, Duration value) {
+            if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(LONGEST) > 0) {
+                throw new IllegalArgumentException(
+                        knob + " must be between PT0.001S and " + LONGEST + ", but was " + value);
+            }
+        }
+    }
+}

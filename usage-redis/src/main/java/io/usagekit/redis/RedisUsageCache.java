@@ -1,0 +1,56 @@
+package io.usagekit.redis;
+
+import io.lettuce.core.SetArgs;
+import io.usagekit.AgedUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+
+/** Figures as strings with a time to live. */
+final class RedisUsageCache implements UsageCache {
+
+    private static final Script READ = Script.resource("read.lua");
+
+    private final RedisLink link;
+    private final EntryKeys keys;
+
+    RedisUsageCache(RedisLink link, EntryKeys keys) {
+        this.link = link;
+        this.keys = keys;
+    }
+
+    @Override
+    public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+        String entry = keys.of(key);
+        return link.send(redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
+    }
+
+    private static Optional<AgedUsage> decode(UsageKey key, List<Object> answer) {
+        return answer.get(0) instanceof String text && answer.get(1) instanceof Long left
+                ? StoredFigure.read(key, text, left)
+                : Optional.empty();
+    }
+
+    @Override
+    public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+        if (!entry.usage().key().equals(key)) {
+            throw new IllegalArgumentException("entry must be of key " + key + ", but was of "
+                    + entry.usage().key());
+        }
+        if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
+            throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
+        }
+        String value = StoredFigure.write(entry, timeToLive);
+        SetArgs limit = SetArgs.Builder.px(timeToLive.toMillis());
+        return link.send(redis -> redis.set(keys.of(key), value, limit).toCompletableFuture())
+                .thenAccept(ok -> {});
+    }
+
+    @Override
+    public void close() {
+        link.close();
+    }
+}

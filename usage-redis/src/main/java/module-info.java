@@ -1,0 +1,10 @@
+/** The usage cache on Redis, over the host's Lettuce client. */
+@org.jspecify.annotations.NullMarked
+module io.usagekit.redis {
+    requires transitive io.usagekit;
+    requires transitive lettuce.core;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports io.usagekit.redis;
+}
