@@ -62,12 +62,12 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void whatWasNeverPutIsAbsent() {
+    final void whatWasNeverPutIsAbsent() {
         assertEquals(Optional.empty(), await(cache.get(new UsageKey("org-123", MARCH))));
     }
 
     @Test
-    void whatWasPutComesBackWholeWithItsAge() {
+    final void whatWasPutComesBackWholeWithItsAge() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(7));
         await(cache.put(entry.usage().key(), entry, MINUTE));
 
@@ -78,7 +78,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void extremeFiguresComeBackWhole() {
+    final void extremeFiguresComeBackWhole() {
         UsageKey key = new UsageKey("org-123", MARCH);
         for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE))) {
             for (Instant at : List.of(COMPUTED, Instant.EPOCH, Instant.parse("9999-12-31T23:59:59.999999Z"))) {
@@ -90,7 +90,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void ageGrowsWithTheTimeKept() {
+    final void ageGrowsWithTheTimeKept() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(5));
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(20));
@@ -100,7 +100,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void whatHasOutlivedItsTimeIsAbsent() {
+    final void whatHasOutlivedItsTimeIsAbsent() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ZERO);
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(50));
@@ -110,7 +110,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void aLaterPutReplacesFigureAgeAndTimeToLive() {
+    final void aLaterPutReplacesFigureAgeAndTimeToLive() {
         UsageKey key = new UsageKey("org-123", MARCH);
         await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ofSeconds(30)), MINUTE));
         elapse(Duration.ofSeconds(30));
@@ -122,7 +122,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void keysThatDifferNeverShareAnEntry() {
+    final void keysThatDifferNeverShareAnEntry() {
         Map<UsageKey, OrganisationUsage> expected = new HashMap<>();
         long figure = 1;
         for (String organisation : oddIds()) {
@@ -138,7 +138,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void periodsOverOneWindowShareAnEntryWhateverTheirLabels() {
+    final void periodsOverOneWindowShareAnEntryWhateverTheirLabels() {
         UsageKey asMonth = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         await(cache.put(asMonth, new AgedUsage(usage(asMonth, 7), Duration.ZERO), MINUTE));
@@ -150,7 +150,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
+    final void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
         long seed = new Random().nextLong();
         System.out.println("UsageCacheContract seed " + seed);
         List<Throwable> failures = new ArrayList<>();
@@ -192,7 +192,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void anEntryOfAnotherKeyIsRejected() {
+    final void anEntryOfAnotherKeyIsRejected() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-124", MARCH), 1), Duration.ZERO);
         IllegalArgumentException error =
@@ -201,7 +201,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void aTimeToLiveBelowAMillisecondIsRejected() {
+    final void aTimeToLiveBelowAMillisecondIsRejected() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(key, 1), Duration.ZERO);
         for (Duration tooShort : List.of(Duration.ofMillis(-1), Duration.ZERO, Duration.ofNanos(999_999))) {
@@ -213,7 +213,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    void closingTwiceIsHarmless() {
+    final void closingTwiceIsHarmless() {
         cache.close();
         cache.close();
     }

@@ -1,0 +1,47 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageCalculator;
+import io.usagekit.testkit.contract.UsageCalculatorContract;
+import java.time.Instant;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+
+/** The contract, over the library's own tables. */
+class PostgresUsageCalculatorIT extends UsageCalculatorContract {
+
+    private static String schema;
+    private static OwnTables tables;
+
+    @BeforeAll
+    static void install() {
+        schema = Database.newSchema("contract");
+        PostgresUsage.install(Database.pool(), schema);
+        tables = new OwnTables(Database.pool(), schema);
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @BeforeEach
+    void empty() {
+        tables.empty();
+    }
+
+    @Override
+    protected UsageCalculator calculator() {
+        return PostgresUsage.calculator(Database.pool(), TableMapping.usagekit(schema));
+    }
+
+    @Override
+    protected void received(String organisationId, Instant at, int bytes) {
+        tables.received(organisationId, at, bytes);
+    }
+
+    @Override
+    protected void sent(String organisationId, Instant at, int bytes) {
+        tables.sent(organisationId, at, bytes);
+    }
+}
