@@ -1,6 +1,7 @@
 package io.usagekit.postgres;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -105,20 +106,20 @@ final class Ddl {
         String deliveries = columns(mapping.deliveryProjectId(), mapping.deliveryCreatedAt()) + " include "
                 + columns(mapping.deliveryEventId()) + " where " + Identifiers.quote(mapping.deliveryStatus()) + " in ("
                 + Identifiers.literals(mapping.deliveredStatuses()) + ")";
-        Stream<Index> events = mapping.storedBytes()
-                .map(stored -> Stream.of(
-                        new Index(
-                                mapping.events(),
-                                window + " include "
-                                        + columns(Stream.of(
-                                                        Stream.of(mapping.eventId(), stored),
-                                                        mapping.eventDeletedAt().stream())
-                                                .flatMap(names -> names)
-                                                .toArray(String[]::new))),
-                        new Index(mapping.events(), window + " where " + Identifiers.quote(stored) + " is null")))
-                .orElseGet(() -> Stream.of(new Index(mapping.events(), window)));
-        return Stream.concat(events, Stream.of(new Index(mapping.deliveries(), deliveries)))
-                .toList();
+        List<Index> indexes = new ArrayList<>();
+        if (mapping.storedBytes().isEmpty()) {
+            indexes.add(new Index(mapping.events(), window));
+        } else {
+            String stored = mapping.storedBytes().get();
+            List<String> covered = new ArrayList<>(List.of(mapping.eventId(), stored));
+            mapping.eventDeletedAt().ifPresent(covered::add);
+            indexes.add(new Index(mapping.events(), window + " include " + columns(covered.toArray(String[]::new))));
+            if (!mapping.payload().isEmpty()) {
+                indexes.add(new Index(mapping.events(), window + " where " + Identifiers.quote(stored) + " is null"));
+            }
+        }
+        indexes.add(new Index(mapping.deliveries(), deliveries));
+        return List.copyOf(indexes);
     }
 
     private static String columns(String... names) {

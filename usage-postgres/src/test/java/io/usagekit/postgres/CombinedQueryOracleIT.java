@@ -59,7 +59,9 @@ class CombinedQueryOracleIT {
                 somethingSent |= expected.sent().bytes() > 0;
             }
         }
-        assertThat(somethingSent).as("the rows, seed %s, have something to count", seed).isTrue();
+        assertThat(somethingSent)
+                .as("the rows, seed %s, have something to count", seed)
+                .isTrue();
         Database.dropSchema(schema);
     }
 
@@ -114,8 +116,7 @@ class CombinedQueryOracleIT {
         UnaryOperator<String> slipped = sql -> sql.replace(right, slip);
         int wrong = 0;
         try (Connection connection = Database.pool().getConnection()) {
-            String sql = CombinedQuery.over(
-                            mapping, TableShape.read(connection, mapping), PostgresUsage.Projects.ALIVE)
+            String sql = CombinedQuery.over(mapping, TableShape.read(connection, mapping), PostgresUsage.Projects.ALIVE)
                     .sql()
                     .replace("\"organisation_id\" = ?", "\"organisation_id\" = ?::varchar");
             assertThat(slipped.apply(sql)).as("the slip is in the statement").isNotEqualTo(sql);
@@ -126,11 +127,16 @@ class CombinedQueryOracleIT {
                     assertThat(run(connection, sql, organisation, window))
                             .as("the statement itself, seed %s", seed)
                             .isEqualTo(asText(expected));
-                    wrong += run(connection, slipped.apply(sql), organisation, window).equals(asText(expected)) ? 0 : 1;
+                    wrong += run(connection, slipped.apply(sql), organisation, window)
+                                    .equals(asText(expected))
+                            ? 0
+                            : 1;
                 }
             }
         }
-        assertThat(wrong).as("figures that are wrong because of the slip, seed %s", seed).isPositive();
+        assertThat(wrong)
+                .as("figures that are wrong because of the slip, seed %s", seed)
+                .isPositive();
         Database.dropSchema(schema);
     }
 
@@ -150,11 +156,7 @@ class CombinedQueryOracleIT {
         // Where nothing can be marked as deleted, what was deleted isn't there.
         RandomRows present = layout == Layout.PARTITIONED ? rows.withEventsOfDeletedElsewhere() : rows;
         return present.totals(
-                organisation,
-                window,
-                List.copyOf(mapping.deliveredStatuses()),
-                PostgresUsage.Projects.ALIVE,
-                octets);
+                organisation, window, List.copyOf(mapping.deliveredStatuses()), PostgresUsage.Projects.ALIVE, octets);
     }
 
     private static String run(Connection connection, String sql, String organisation, UsagePeriod window)
@@ -176,7 +178,7 @@ class CombinedQueryOracleIT {
     }
 
     private static String asText(CombinedQuery.Totals totals) {
-        return totals.received().volume() + " " + totals.received().bytes() + " " + totals.sent().volume() + " "
-                + totals.sent().bytes();
+        return totals.received().volume() + " " + totals.received().bytes() + " "
+                + totals.sent().volume() + " " + totals.sent().bytes();
     }
 }

@@ -2,11 +2,11 @@ package io.usagekit.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -34,7 +34,8 @@ class CombinedQueryPlanIT {
     @BeforeAll
     static void fill() throws SQLException {
         schema = Database.newSchema("plan");
-        String script = SqlTemplate.fill(SqlTemplate.resource("baseline-tables.sql"), Map.of("s", Identifiers.quote(schema)));
+        String script =
+                SqlTemplate.fill(SqlTemplate.resource("baseline-tables.sql"), Map.of("s", Identifiers.quote(schema)));
         Database.execute(SqlTemplate.withoutComments(script).split(";\\s*"));
         baselineOfLargest = buffers(baseline("org-1"));
 
@@ -91,7 +92,8 @@ class CombinedQueryPlanIT {
 
     private static JsonNode plan(String organisation) throws SQLException {
         try (Connection connection = Database.pool().getConnection();
-                PreparedStatement statement = query.prepare(connection, new UsageKey(organisation, FEBRUARY), EXPLAIN)) {
+                PreparedStatement statement =
+                        query.prepare(connection, new UsageKey(organisation, FEBRUARY), EXPLAIN)) {
             return explained(statement);
         }
     }
@@ -111,17 +113,20 @@ class CombinedQueryPlanIT {
         try (ResultSet row = statement.executeQuery()) {
             row.next();
             return new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");
-        } catch (JsonProcessingException e) {
+        } catch (IOException e) {
             throw new AssertionError(e);
         }
     }
 
     private static long buffers(JsonNode plan) {
-        return plan.path("Shared Hit Blocks").asLong() + plan.path("Shared Read Blocks").asLong();
+        return plan.path("Shared Hit Blocks").asLong()
+                + plan.path("Shared Read Blocks").asLong();
     }
 
     private static String condition(JsonNode scan) {
-        return scan.path("Index Cond").asText() + scan.path("Recheck Cond").asText() + scan.path("Filter").asText();
+        return scan.path("Index Cond").asText()
+                + scan.path("Recheck Cond").asText()
+                + scan.path("Filter").asText();
     }
 
     private static List<JsonNode> scans(JsonNode plan, String table) {

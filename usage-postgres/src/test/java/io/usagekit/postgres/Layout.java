@@ -65,12 +65,14 @@ enum Layout {
     /** The payload is a {@code jsonb} document: as large as its text. */
     JSONB(
             gatewayWith("document jsonb", "document::jsonb"),
-            schema -> TableMapping.gateway(schema).toBuilder().payload("document").build()),
+            schema ->
+                    TableMapping.gateway(schema).toBuilder().payload("document").build()),
 
     /** The payload is a {@code json} document, kept as it came. */
     JSON(
             gatewayWith("document json", "document::json"),
-            schema -> TableMapping.gateway(schema).toBuilder().payload("document").build(),
+            schema ->
+                    TableMapping.gateway(schema).toBuilder().payload("document").build(),
             event -> event.document().getBytes(java.nio.charset.StandardCharsets.UTF_8).length),
 
     /** Bytes only. */
@@ -81,8 +83,7 @@ enum Layout {
 
     /** Sizes are stored in every row, and the payload isn't here at all. */
     STORED(
-            gatewayWith(
-                    "size integer not null", "coalesce(octet_length(raw), 0) + coalesce(octet_length(data), 0)"),
+            gatewayWith("size integer not null", "coalesce(octet_length(raw), 0) + coalesce(octet_length(data), 0)"),
             schema -> TableMapping.gateway(schema).toBuilder()
                     .payload()
                     .storedBytes("size")
@@ -126,8 +127,7 @@ enum Layout {
         this(statements, mapping, RandomRows::rawAndData);
     }
 
-    Layout(
-            List<String> statements, Function<String, TableMapping> mapping, ToLongFunction<RandomRows.Event> octets) {
+    Layout(List<String> statements, Function<String, TableMapping> mapping, ToLongFunction<RandomRows.Event> octets) {
         this.statements = statements;
         this.mapping = mapping;
         this.octets = octets;
@@ -165,8 +165,8 @@ enum Layout {
             return octets;
         }
         Map<String, Long> sizes = new HashMap<>();
-        for (String row : Database.column(
-                "select id || ' ' || document::text from " + Identifiers.quote(schema) + ".events")) {
+        for (String row :
+                Database.column("select id || ' ' || document::text from " + Identifiers.quote(schema) + ".events")) {
             String document = row.substring(row.indexOf(' ') + 1);
             sizes.put(row.substring(0, row.indexOf(' ')), (long)
                     document.getBytes(java.nio.charset.StandardCharsets.UTF_8).length);

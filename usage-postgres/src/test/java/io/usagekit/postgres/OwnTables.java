@@ -61,8 +61,7 @@ final class OwnTables {
                 PreparedStatement statement =
                         connection.prepareStatement(sql.replace("{s}", Identifiers.quote(schema)))) {
             for (int i = 0; i < values.length; i++) {
-                statement.setObject(
-                        i + 1, values[i] instanceof Instant at ? at.atOffset(ZoneOffset.UTC) : values[i]);
+                statement.setObject(i + 1, values[i] instanceof Instant at ? at.atOffset(ZoneOffset.UTC) : values[i]);
             }
             statement.execute();
         } catch (SQLException e) {

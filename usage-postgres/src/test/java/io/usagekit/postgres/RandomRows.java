@@ -36,7 +36,12 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
             @Nullable Instant createdAt,
             boolean deleted) {}
 
-    record Delivery(String id, String project, String event, String status, @Nullable Instant createdAt) {}
+    record Delivery(
+            String id,
+            String project,
+            String event,
+            String status,
+            @Nullable Instant createdAt) {}
 
     private static final List<String> STATUSES =
             List.of("Success", "Success", "Success", "Delivered", "Failure", "Retry", "success", "Success ");
@@ -57,7 +62,8 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
                 UsagePeriod.billingCycle(march.minusMonths(2), 31)));
         for (int i = 0; i < 3; i++) {
             Instant start = FIRST.plus(random.nextLong(SPAN.toNanos() / 1_000), ChronoUnit.MICROS);
-            windows.add(UsagePeriod.between(start, start.plus(1 + random.nextLong(40_000_000_000L * 60), ChronoUnit.MICROS)));
+            windows.add(UsagePeriod.between(
+                    start, start.plus(1 + random.nextLong(40_000_000_000L * 60), ChronoUnit.MICROS)));
         }
         return windows;
     }
@@ -74,8 +80,8 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
                     any(random, projects).id(),
                     random.nextInt(20) == 0 ? null : text(random, payloadSize(random)),
                     random.nextInt(20) == 0 ? null : bytes(random, payloadSize(random)),
-                    "{\"n\":" + random.nextInt(1_000_000) + ",  \"text\":\"" + text(random, random.nextInt(40)).replace("\n", "")
-                            + "\"}",
+                    "{\"n\":" + random.nextInt(1_000_000) + ",  \"text\":\""
+                            + text(random, random.nextInt(40)).replace("\n", "") + "\"}",
                     instant(random, windows),
                     random.nextInt(6) == 0));
         }
@@ -128,7 +134,8 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
         }
         if (random.nextBoolean()) {
             UsagePeriod window = any(random, windows);
-            return (random.nextBoolean() ? window.start() : window.end()).plus(random.nextInt(3) - 1, ChronoUnit.MICROS);
+            return (random.nextBoolean() ? window.start() : window.end())
+                    .plus(random.nextInt(3) - 1, ChronoUnit.MICROS);
         }
         return FIRST.plus(random.nextLong(SPAN.toNanos() / 1_000), ChronoUnit.MICROS);
     }
@@ -171,7 +178,8 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
             ToLongFunction<Event> octets) {
         Map<String, Project> counted = new HashMap<>();
         for (Project project : projects) {
-            if (project.organisation().equals(organisation) && (which == PostgresUsage.Projects.ALL || !project.deleted())) {
+            if (project.organisation().equals(organisation)
+                    && (which == PostgresUsage.Projects.ALL || !project.deleted())) {
                 counted.put(project.id(), project);
             }
         }

@@ -55,7 +55,8 @@ public final class EmbeddedPostgresServer implements PostgresServer {
         EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder()
                 .setDataDirectory(directory.resolve("data"))
                 .setCleanDataDirectory(false)
-                .setOverrideWorkingDirectory(directory.toFile());
+                // What has been committed survives kill(): the processes die, the machine doesn't.
+                .setServerConfig("synchronous_commit", "on");
         if (onPort != 0) {
             builder.setPort(onPort);
         }
@@ -79,15 +80,17 @@ public final class EmbeddedPostgresServer implements PostgresServer {
                 Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
         all.forEach(ProcessHandle::destroyForcibly);
         all.forEach(process -> process.onExit().join());
+        try {
+            Files.deleteIfExists(directory.resolve("data/postmaster.pid"));
+            // There is nothing left to stop, which it logs; but it holds a lock on the directory.
+            postgres.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Starts it again after {@link #kill()}: same port, same data. */
     public void restart() {
-        try {
-            Files.deleteIfExists(directory.resolve("data/postmaster.pid"));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
         postgres = launch(port);
     }
 

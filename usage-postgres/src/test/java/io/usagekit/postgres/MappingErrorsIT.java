@@ -1,0 +1,156 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.time.YearMonth;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** A mapping that doesn't fit is a sentence that says what doesn't, and where; mended tables need no restart. */
+class MappingErrorsIT {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private static String schema;
+    private static String s;
+
+    @BeforeAll
+    static void create() {
+        schema = Database.newSchema("mapping");
+        s = Identifiers.quote(schema);
+        Database.execute(
+                "create schema " + s,
+                "create domain " + s + ".payload as text",
+                "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",
+                "create table " + s + ".events (id varchar, project_id varchar, raw " + s
+                        + ".payload, data bytea, n integer, size bigint, created_at timestamptz, local_at timestamp, deleted_at timestamptz)",
+                "create table " + s
+                        + ".event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                "insert into " + s + ".projects values ('p', 'org-123', null)",
+                "insert into " + s + ".events values ('e', 'p', 'é', 'ab', 1, null, '2026-03-01Z', '2026-03-01', null)",
+                "insert into " + s + ".event_deliveries values ('d', 'p', 'e', 'Success', '2026-03-02Z')",
+                "insert into " + s + ".event_deliveries values ('d2', 'p', 'gone', 'Success', '2026-03-02Z')");
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void aSchemaThatIsNotThereIsNamed() {
+        assertFails(mapping -> mapping.schema("no such"), "there is no schema \"no such\"");
+    }
+
+    @Test
+    void aTableThatIsNotThereIsNamed() {
+        assertFails(
+                mapping -> mapping.deliveries("sent"), "there is no table " + s + ".\"sent\" (mapped as deliveries)");
+    }
+
+    @Test
+    void aColumnThatIsNotThereIsNamedWithThoseThatAre() {
+        assertFails(
+                mapping -> mapping.payload("raw", "body"),
+                "the table \"events\" has no column \"body\" (mapped as payload); it has id, project_id, raw, data");
+        assertFails(mapping -> mapping.eventDeletedAt("gone"), "has no column \"gone\" (mapped as eventDeletedAt)");
+        assertFails(mapping -> mapping.deliveryStatus("state"), "has no column \"state\" (mapped as deliveryStatus)");
+    }
+
+    @Test
+    void aTimeWithoutAZoneIsRefused() {
+        assertFails(
+                mapping -> mapping.eventCreatedAt("local_at"),
+                "the column \"local_at\" of \"events\" (mapped as eventCreatedAt) must be timestamp with time zone",
+                "but is timestamp without time zone");
+    }
+
+    @Test
+    void aPayloadThatHasNoOctetsIsRefused() {
+        assertFails(
+                mapping -> mapping.payload("raw", "n"),
+                "the column \"n\" of \"events\" (mapped as payload) must be text");
+        assertFails(mapping -> mapping.storedBytes("raw"), "(mapped as storedBytes) must be smallint", "but is text");
+    }
+
+    @Test
+    void aSizeThatIsNeitherStoredNorMeasurableIsAnErrorAndNeverZero() {
+        assertFails(
+                mapping -> mapping.payload().storedBytes("size"),
+                "2 rows of \"org-123\" in 2026-03 have no size",
+                "\"size\" is null");
+    }
+
+    @Test
+    void aDeliveryWhoseEventIsGoneCountsWithoutBytes() {
+        assertThat(PostgresUsage.calculator(Database.pool(), TableMapping.gateway(schema))
+                        .calculate(KEY, PATIENCE)
+                        .sent())
+                .isEqualTo(new UsageMetrics(2, 4));
+    }
+
+    @Test
+    void aSumBeyondBigintIsAnError() {
+        Database.execute(
+                "create table " + s + ".huge (like " + s + ".events)",
+                "insert into " + s
+                        + ".huge select 'h' || n, 'p', null, null, 1, 9223372036854775807, '2026-03-01Z', null, null"
+                        + " from generate_series(1, 2) n");
+        assertFails(mapping -> mapping.events("huge").payload().storedBytes("size"), "bigint out of range");
+    }
+
+    @Test
+    void tablesThatChangeUnderARunningServiceNeedNoRestart() {
+        Database.execute(
+                "create table " + s + ".moving (like " + s + ".events)",
+                "insert into " + s + ".moving select * from " + s + ".events");
+        UsageCalculator calculator = PostgresUsage.calculator(
+                Database.pool(),
+                TableMapping.gateway(schema).toBuilder().events("moving").build());
+        assertThat(calculator.calculate(KEY, PATIENCE).received()).isEqualTo(new UsageMetrics(1, 4));
+
+        Database.execute("alter table " + s + ".moving rename column raw to body");
+        assertThatThrownBy(() -> calculator.calculate(KEY, PATIENCE)).isInstanceOf(UsageCalculationException.class);
+        assertThatThrownBy(() -> calculator.calculate(KEY, PATIENCE))
+                .hasMessageContaining("has no column \"raw\" (mapped as payload)");
+
+        Database.execute(
+                "alter table " + s + ".moving rename column body to raw",
+                "alter table " + s + ".moving alter column raw type json using to_json(raw)");
+        assertThat(calculator.calculate(KEY, PATIENCE).received())
+                .as("the payload is a JSON document now: \"é\" with its quotes")
+                .isEqualTo(new UsageMetrics(1, 6));
+    }
+
+    @Test
+    void theShippedMappingsAreToldApart() {
+        assertThat(PostgresUsage.discover(Database.pool(), schema).storedBytes())
+                .isEmpty();
+        String own = Database.newSchema("own");
+        PostgresUsage.install(Database.pool(), own);
+        assertThat(PostgresUsage.discover(Database.pool(), own).storedBytes()).contains("payload_bytes");
+        Database.dropSchema(own);
+        assertThatThrownBy(() -> PostgresUsage.discover(Database.pool(), own))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("there is no schema");
+    }
+
+    private static void assertFails(UnaryOperator<TableMapping.Builder> slip, String... words) {
+        UsageCalculator calculator = PostgresUsage.calculator(
+                Database.pool(),
+                slip.apply(TableMapping.gateway(schema).toBuilder()).build());
+        assertThatThrownBy(() -> calculator.calculate(KEY, PATIENCE))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContainingAll(words);
+    }
+}

@@ -1,0 +1,61 @@
+package io.usagekit.postgres;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.usagekit.UsageCalculator;
+import io.usagekit.servers.Docker;
+import io.usagekit.servers.PostgresServer;
+import io.usagekit.testkit.contract.UsageCalculatorContract;
+import java.time.Instant;
+import java.util.Objects;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+
+/** The contract, on an official image of the oldest PostgreSQL promised, where there is a Docker engine. */
+class PostgresContainerIT extends UsageCalculatorContract {
+
+    private static @Nullable PostgresServer server;
+    private static @Nullable DataSource dataSource;
+
+    @BeforeAll
+    static void start() {
+        assumeTrue(Docker.isAvailable(), () -> Docker.announceSkipped(PostgresContainerIT.class));
+        server = PostgresServer.startContainer("postgres:13");
+        dataSource = server.dataSource();
+        PostgresUsage.install(dataSource, TableMapping.DEFAULT_SCHEMA);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (server != null) {
+            server.close();
+        }
+    }
+
+    @BeforeEach
+    void empty() {
+        tables().empty();
+    }
+
+    @Override
+    protected UsageCalculator calculator() {
+        return PostgresUsage.calculator(Objects.requireNonNull(dataSource));
+    }
+
+    @Override
+    protected void received(String organisationId, Instant at, int bytes) {
+        tables().received(organisationId, at, bytes);
+    }
+
+    @Override
+    protected void sent(String organisationId, Instant at, int bytes) {
+        tables().sent(organisationId, at, bytes);
+    }
+
+    private static OwnTables tables() {
+        return new OwnTables(Objects.requireNonNull(dataSource), TableMapping.DEFAULT_SCHEMA);
+    }
+}

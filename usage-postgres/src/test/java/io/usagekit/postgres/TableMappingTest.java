@@ -1,0 +1,75 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TableMappingTest {
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "a\0b",
+                "1234567890123456789012345678901234567890123456789012345678901234",
+                "ééééééééééééééééééééééééééééééééé"
+            })
+    void aNameThatPostgresWouldRefuseOrCutIsRejected(String name) {
+        assertThatThrownBy(() -> TableMapping.builder("convoy").events(name))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("events must be an identifier of 1 to 63 bytes");
+        assertThatThrownBy(() -> TableMapping.builder(name)).hasMessageContaining("schema must be an identifier");
+    }
+
+    @Test
+    void aPayloadOrAStoredSizeIsNeeded() {
+        assertThatThrownBy(() -> TableMapping.builder("convoy").payload().build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("payload must name at least one column");
+        assertThat(TableMapping.builder("convoy")
+                        .payload()
+                        .storedBytes("size")
+                        .build()
+                        .storedBytes())
+                .contains("size");
+    }
+
+    @Test
+    void aPayloadColumnIsCountedOnce() {
+        assertThatThrownBy(() ->
+                        TableMapping.builder("convoy").payload("raw", "raw").build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("[raw, raw]");
+    }
+
+    @Test
+    void someStatusCountsAsDelivered() {
+        assertThatThrownBy(
+                        () -> TableMapping.builder("convoy").deliveredStatuses().build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("deliveredStatuses");
+    }
+
+    @Test
+    void whatIsBuiltDoesNotChangeWithItsBuilder() {
+        TableMapping.Builder builder = TableMapping.builder("convoy");
+        TableMapping mapping = builder.build();
+        builder.events("messages").deliveredStatuses("Done").schema("other");
+        assertThat(mapping.events()).isEqualTo("events");
+        assertThat(mapping.deliveredStatuses()).containsExactly("Success");
+        assertThat(mapping.schema()).isEqualTo("convoy");
+        assertThat(builder.build().events()).isEqualTo("messages");
+    }
+
+    @Test
+    void aPresetCanBeChangedInPart() {
+        TableMapping mapping =
+                TableMapping.gateway().toBuilder().events("messages").build();
+        assertThat(mapping.schema()).isEqualTo("convoy");
+        assertThat(mapping.events()).isEqualTo("messages");
+        assertThat(mapping.payload()).containsExactly("raw", "data");
+    }
+}
