@@ -96,9 +96,12 @@ public final class UsagePeriod {
     /** The billing cycle that an instant belongs to; parameters as in {@link #billingCycle(YearMonth, int, ZoneId)}. */
     public static UsagePeriod billingCycleContaining(Instant instant, int anchorDay, ZoneId zone) {
         checkRange("instant", instant);
-        LocalDate date = LocalDate.ofInstant(instant, zone);
-        YearMonth month = YearMonth.from(date);
-        return billingCycle(date.isBefore(anchored(month, anchorDay)) ? month.minusMonths(1) : month, anchorDay, zone);
+        // By instants, not dates: where clocks go back over a midnight, an hour of the new day bears the old date.
+        YearMonth month = YearMonth.from(LocalDate.ofInstant(instant, zone)).plusMonths(1);
+        while (anchored(month, anchorDay).atStartOfDay(zone).toInstant().isAfter(instant)) {
+            month = month.minusMonths(1);
+        }
+        return billingCycle(month, anchorDay, zone);
     }
 
     /**
