@@ -61,6 +61,7 @@ public final class UsagePeriod {
 
     /** A calendar month in a zone, labelled {@code 2026-03}. */
     public static UsagePeriod month(YearMonth month, ZoneId zone) {
+        checkYear("month", month.getYear(), month);
         return ofDates("month", month.atDay(1), month.plusMonths(1).atDay(1), zone, month.toString());
     }
 
@@ -71,6 +72,7 @@ public final class UsagePeriod {
 
     /** A calendar day in a zone, 23 to 25 hours long where clocks change, labelled {@code 2026-03-17}. */
     public static UsagePeriod day(LocalDate day, ZoneId zone) {
+        checkYear("day", day.getYear(), day);
         return ofDates("day", day, day.plusDays(1), zone, day.toString());
     }
 
@@ -88,6 +90,7 @@ public final class UsagePeriod {
      * @param zone whose midnights begin the days
      */
     public static UsagePeriod billingCycle(YearMonth startsIn, int anchorDay, ZoneId zone) {
+        checkYear("startsIn", startsIn.getYear(), startsIn);
         LocalDate first = anchored(startsIn, anchorDay);
         LocalDate next = anchored(startsIn.plusMonths(1), anchorDay);
         return ofDates("startsIn", first, next, zone, first + "/" + next);
@@ -187,11 +190,22 @@ public final class UsagePeriod {
         return instant.truncatedTo(ChronoUnit.MICROS);
     }
 
+    /** Before any arithmetic, which would leave the years that java.time has. */
+    private static void checkYear(String argument, int year, Object value) {
+        if (year < 1 || year > 9999) {
+            throw outOfRange(argument, value);
+        }
+    }
+
     private static void checkRange(String argument, Instant instant) {
         if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
-            throw new IllegalArgumentException(
-                    argument + " must lie between " + EARLIEST + " and " + LATEST + ", but was " + instant);
+            throw outOfRange(argument, instant);
         }
+    }
+
+    private static IllegalArgumentException outOfRange(String argument, Object value) {
+        return new IllegalArgumentException(
+                argument + " must lie between " + EARLIEST + " and " + LATEST + ", but was " + value);
     }
 
     /** The first instant of the window; whole microseconds. */
