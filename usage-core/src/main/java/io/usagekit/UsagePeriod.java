@@ -180,7 +180,7 @@ public final class UsagePeriod {
         }
         if (Duration.between(start, end).compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("period must be at most " + MAX_DAYS + " days long, but was "
-                    + Duration.between(start, end).toDays() + " days: " + start + "/" + end);
+                    + Duration.between(start, end) + ": " + start + "/" + end);
         }
         return new UsagePeriod(start, end, label);
     }
