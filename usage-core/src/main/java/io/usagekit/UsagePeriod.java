@@ -144,7 +144,8 @@ public final class UsagePeriod {
         } catch (DateTimeException e) {
             throw new IllegalArgumentException(
                     "period must be a month (2026-03), a day (2026-03-17) or start/end of two dates or instants, but was "
-                            + Arguments.quote(text) + ": " + e.getMessage(),
+                            + Arguments.quote(text) + ": "
+                            + String.valueOf(e.getMessage()).replaceAll("\\p{Cc}", "?"),
                     e);
         }
     }
