@@ -1,0 +1,102 @@
+package io.usagekit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.YearMonth;
+import org.junit.jupiter.api.Test;
+
+/** The values that carry a figure: {@link OrganisationUsage}, {@link AgedUsage}, {@link UsageResult}. */
+class UsageFigureTest {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+    private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00.123456Z");
+    private static final OrganisationUsage USAGE =
+            new OrganisationUsage(KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED);
+
+    @Test
+    void aFigureIsStampedInWholeMicroseconds() {
+        OrganisationUsage usage =
+                new OrganisationUsage(KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED.plusNanos(999));
+        assertThat(usage.createdAt()).isEqualTo(COMPUTED);
+    }
+
+    @Test
+    void aFigureOfAnImpossibleOrganisationIsRejected() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> new OrganisationUsage(" ", KEY.period(), UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED))
+                .withMessageStartingWith("organisationId must not be blank");
+    }
+
+    @Test
+    void aFigureKnowsItsKey() {
+        assertThat(USAGE.key()).isEqualTo(KEY);
+        assertThat(USAGE)
+                .isEqualTo(new OrganisationUsage(
+                        "org-123", KEY.period(), new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED));
+    }
+
+    @Test
+    void anAgeIsNeverNegative() {
+        assertThat(new AgedUsage(USAGE, Duration.ZERO).age()).isZero();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new AgedUsage(USAGE, Duration.ofNanos(-1)))
+                .withMessage("age must be at least 0, but was PT-0.000000001S");
+    }
+
+    @Test
+    void aKnownResultHasItsFigureAgeAndTimeOfComputation() {
+        AgedUsage figure = new AgedUsage(USAGE, Duration.ofSeconds(7));
+        UsageResult fresh = UsageResult.fresh(figure);
+        UsageResult stale = UsageResult.stale(figure);
+
+        assertThat(fresh.freshness()).isEqualTo(Freshness.FRESH);
+        assertThat(stale.freshness()).isEqualTo(Freshness.STALE);
+        for (UsageResult result : new UsageResult[] {fresh, stale}) {
+            assertThat(result.isPending()).isFalse();
+            assertThat(result.key()).isEqualTo(KEY);
+            assertThat(result.usage()).contains(USAGE);
+            assertThat(result.age()).contains(Duration.ofSeconds(7));
+            assertThat(result.createdAt()).isEqualTo(COMPUTED);
+        }
+    }
+
+    @Test
+    void aPendingResultHasNoFigureAndNoAge() {
+        UsageResult pending = UsageResult.pending(KEY, COMPUTED.plusNanos(999));
+        assertThat(pending.freshness()).isEqualTo(Freshness.PENDING);
+        assertThat(pending.isPending()).isTrue();
+        assertThat(pending.key()).isEqualTo(KEY);
+        assertThat(pending.usage()).isEmpty();
+        assertThat(pending.age()).isEmpty();
+        assertThat(pending.createdAt()).as("whole microseconds").isEqualTo(COMPUTED);
+    }
+
+    @Test
+    void resultsAreEqualWhenAllTheySayIs() {
+        AgedUsage figure = new AgedUsage(USAGE, Duration.ofSeconds(7));
+        UsageResult fresh = UsageResult.fresh(figure);
+        assertThat(UsageResult.fresh(new AgedUsage(USAGE, Duration.ofSeconds(7))))
+                .isEqualTo(fresh)
+                .hasSameHashCodeAs(fresh);
+        assertThat(UsageResult.stale(figure)).isNotEqualTo(fresh);
+        assertThat(UsageResult.fresh(new AgedUsage(USAGE, Duration.ofSeconds(8))))
+                .isNotEqualTo(fresh);
+        assertThat(UsageResult.pending(KEY, COMPUTED))
+                .isEqualTo(UsageResult.pending(KEY, COMPUTED))
+                .isNotEqualTo(UsageResult.pending(KEY, COMPUTED.plusSeconds(1)))
+                .isNotEqualTo(fresh);
+    }
+
+    @Test
+    void aResultInALogLineSaysHowFreshItIs() {
+        assertThat(UsageResult.stale(new AgedUsage(USAGE, Duration.ofSeconds(7)))
+                        .toString())
+                .startsWith("STALE ")
+                .contains("org-123", "1024", "PT7S");
+        assertThat(UsageResult.pending(KEY, COMPUTED)).hasToString("PENDING \"org-123\" in 2026-03");
+    }
+}
