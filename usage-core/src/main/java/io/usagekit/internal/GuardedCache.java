@@ -25,9 +25,9 @@ final class GuardedCache {
         try {
             // Another process may write with a longer limit than ours.
             return cache.get(key)
-                    .handle((found, error) -> error == null
-                            ? Lookup.of(found.filter(figure -> figure.age().compareTo(ttl) < 0))
-                            : Lookup.failed(Futures.unwrap(error)))
+                    .thenApply(found ->
+                            Lookup.of(found.filter(figure -> figure.age().compareTo(ttl) < 0)))
+                    .exceptionally(error -> Lookup.failed(Futures.unwrap(error)))
                     .toCompletableFuture();
         } catch (RuntimeException e) {
             return CompletableFuture.completedFuture(Lookup.failed(e));
