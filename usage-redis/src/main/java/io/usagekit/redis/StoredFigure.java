@@ -15,12 +15,13 @@ import java.util.regex.Pattern;
  * The text of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}.
  *
  * <p>{@code life} is the time in milliseconds from the computation to the expiry. What is left of it is Redis's to say (PTTL),
- * and the difference is the age: no reader has to trust a writer's clock.
+ * and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros, the
+ * instant as {@link Instant#toString()} writes it, in UTC and whole microseconds.
  */
 final class StoredFigure {
 
     private static final Pattern VERSION_1 = Pattern.compile(
-            "v1 received=(\\d{1,19})/(\\d{1,19}) sent=(\\d{1,19})/(\\d{1,19}) computed=(\\S{20,40}) life=(\\d{1,15})");
+            "v1 received=N/N sent=N/N computed=(\\S{20,40}) life=N".replace("N", "(0|[1-9][0-9]{0,18})"));
 
     private StoredFigure() {}
 
@@ -38,7 +39,7 @@ final class StoredFigure {
      * What was stored.
      *
      * @param left milliseconds to live
-     * @return empty if the text isn't one of ours, or of another version, or has no limit to its life
+     * @return empty if the text isn't exactly what {@link #write} gives (of another version, say), or has no limit to its life
      */
     static Optional<AgedUsage> read(UsageKey key, String text, long left) {
         Matcher matcher = VERSION_1.matcher(text);
@@ -50,8 +51,12 @@ final class StoredFigure {
             if (left < 0 || age < 0) {
                 return Optional.empty();
             }
-            OrganisationUsage usage = new OrganisationUsage(
-                    key, metrics(matcher, 1), metrics(matcher, 3), Instant.parse(matcher.group(5)));
+            String computed = matcher.group(5);
+            OrganisationUsage usage =
+                    new OrganisationUsage(key, metrics(matcher, 1), metrics(matcher, 3), Instant.parse(computed));
+            if (!usage.createdAt().toString().equals(computed)) {
+                return Optional.empty();
+            }
             return Optional.of(new AgedUsage(usage, Duration.ofMillis(age)));
         } catch (NumberFormatException | DateTimeException e) {
             return Optional.empty();
