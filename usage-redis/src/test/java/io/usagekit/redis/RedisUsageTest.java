@@ -1,0 +1,73 @@
+package io.usagekit.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lettuce.core.RedisClient;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Knobs out of bounds. Where a connection would go to, somebody listens who would notice. */
+class RedisUsageTest {
+
+    private ServerSocketChannel listener;
+    private RedisClient client;
+
+    @BeforeEach
+    void listen() throws IOException {
+        listener = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        listener.configureBlocking(false);
+        client = RedisClient.create("redis://127.0.0.1:" + listener.socket().getLocalPort());
+    }
+
+    @AfterEach
+    void nobodyHasConnected() throws IOException {
+        try {
+            assertThat(listener.accept()).as("a connection").isNull();
+        } finally {
+            listener.close();
+            client.shutdown();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "PT1M0.000000001S", "PT2562047788015215H"})
+    void aTimeoutOutOfBoundsIsRejected(Duration timeout) {
+        assertRejected(RedisUsage.builder(client).commandTimeout(timeout), "commandTimeout", timeout.toString());
+        assertRejected(RedisUsage.builder(client).connectTimeout(timeout), "connectTimeout", timeout.toString());
+    }
+
+    private static void assertRejected(RedisUsage.Builder builder, String knob, String value) {
+        assertThatThrownBy(builder::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("%s must be between PT0.001S and PT1M, but was %s", knob, value);
+    }
+
+    @Test
+    void aPrefixOutOfBoundsIsRejected() {
+        for (String prefix : List.of("", " ", "us age", "usage\n", "{usage}", "usage*", "usagé", "x".repeat(65))) {
+            assertThatThrownBy(RedisUsage.builder(client).keyPrefix(prefix)::build)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("keyPrefix must be 1 to 64 of A-Z a-z 0-9 . _ : -, but was \"%s\"", prefix);
+        }
+    }
+
+    @Test
+    @SuppressWarnings("NullAway") // what a host without NullAway may do
+    void nothingIsNullable() {
+        assertThatThrownBy(() -> RedisUsage.cache(null)).isInstanceOf(NullPointerException.class);
+        RedisUsage.Builder builder = RedisUsage.builder(client);
+        assertThatThrownBy(() -> builder.keyPrefix(null)).hasMessage("keyPrefix");
+        assertThatThrownBy(() -> builder.commandTimeout(null)).hasMessage("commandTimeout");
+        assertThatThrownBy(() -> builder.connectTimeout(null)).hasMessage("connectTimeout");
+    }
+}

@@ -1,0 +1,233 @@
+package io.usagekit.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.YearMonth;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StoredFigureTest {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+    private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00Z");
+    private static final String TEXT = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final long LEFT = 540_000;
+
+    @Test
+    void aFigureIsOneReadableLine() {
+        AgedUsage figure =
+                figure(new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofSeconds(1));
+        assertThat(StoredFigure.write(figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
+    }
+
+    @Test
+    void theReadableLineIsTheFigure() {
+        assertThat(StoredFigure.read(KEY, TEXT, LEFT))
+                .contains(figure(
+                        new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofMinutes(1)));
+    }
+
+    @Test
+    void aTypicalFigureTakesAtMost128Bytes() {
+        UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
+        String text = StoredFigure.write(
+                figure(metrics, metrics, Instant.parse("2026-03-17T01:28:00.123456Z"), Duration.ofSeconds(30)),
+                Duration.ofDays(1));
+        assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(128);
+    }
+
+    @Test
+    void randomFiguresComeBackWhole() {
+        long seed = seed();
+        Random random = new Random(seed);
+        for (int i = 0; i < 20_000; i++) {
+            AgedUsage figure = figure(
+                    randomMetrics(random),
+                    randomMetrics(random),
+                    Instant.ofEpochSecond(random.nextLong(4_000_000_000L), random.nextInt(1_000_000_000)),
+                    Duration.ofNanos(random.nextLong(1L << random.nextInt(1, 62))));
+            Duration timeToLive = Duration.ofNanos(random.nextLong(1_000_000, 100_000_000_000_000L));
+            long kept = random.nextLong(timeToLive.toMillis() + 1);
+            String text = StoredFigure.write(figure, timeToLive);
+
+            AgedUsage read = StoredFigure.read(KEY, text, timeToLive.toMillis() - kept)
+                    .orElseThrow(() -> new AssertionError("seed " + seed + ": " + text));
+
+            Duration truth = figure.age().plusMillis(kept);
+            assertThat(read.usage()).as("seed %d", seed).isEqualTo(figure.usage());
+            assertThat(read.age())
+                    .as("seed %d: never younger than it is, and less than a millisecond older", seed)
+                    .isBetween(truth, truth.plusNanos(999_999));
+        }
+    }
+
+    @Test
+    void extremeFiguresComeBackWhole() {
+        UsageMetrics most = new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE);
+        for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, most)) {
+            for (Instant computed : List.of(Instant.EPOCH, Instant.MIN, Instant.MAX)) {
+                AgedUsage figure = figure(metrics, metrics, computed, Duration.ZERO);
+                for (long timeToLive : new long[] {1, 86_400_000, Long.MAX_VALUE}) {
+                    String text = StoredFigure.write(figure, Duration.ofMillis(timeToLive));
+                    assertThat(StoredFigure.read(KEY, text, timeToLive)).contains(figure);
+                }
+            }
+        }
+    }
+
+    @Test
+    void theAgeIsRoundedUp() {
+        AgedUsage figure = figure(UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED, Duration.ofNanos(1));
+        String text = StoredFigure.write(figure, Duration.ofSeconds(1));
+        assertThat(StoredFigure.read(KEY, text, 1_000).map(AgedUsage::age)).contains(Duration.ofMillis(1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {-1, -2, Long.MIN_VALUE})
+    void withoutALimitToItsLifeAFigureHasNoAge(long left) {
+        assertThat(StoredFigure.read(KEY, TEXT, left)).isEmpty();
+    }
+
+    @Test
+    void moreLeftThanItsWholeLifeIsNotOurs() {
+        assertThat(StoredFigure.read(KEY, TEXT, 600_000).map(AgedUsage::age)).contains(Duration.ZERO);
+        assertThat(StoredFigure.read(KEY, TEXT, 600_001)).isEmpty();
+        assertThat(StoredFigure.read(KEY, TEXT, Long.MAX_VALUE)).isEmpty();
+    }
+
+    @Test
+    void truncatedAnywhereItIsNoFigure() {
+        // Without its last digit the life is a shorter one: then more is left than there ever was.
+        for (int length = 0; length < TEXT.length(); length++) {
+            assertThat(StoredFigure.read(KEY, TEXT.substring(0, length), LEFT))
+                    .as("the first %d characters", length)
+                    .isEmpty();
+            assertThat(StoredFigure.read(KEY, TEXT.substring(length + 1), LEFT))
+                    .as("what follows the first %d characters", length + 1)
+                    .isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                " ",
+                "v1",
+                "OK",
+                "{\"received\":{\"volume\":100,\"bytes\":1024}}",
+                "v2 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "V1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 sent=50/512 received=100/1024 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000 ",
+                " v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1  received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1\treceived=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000\n",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000 x=1",
+                "v1 received=-100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=+100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100.0/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=1e2/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=0100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=9223372036854775808/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/9999999999999999999 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=10000000000000000000/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=9223372036854775808",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=10000000000000000000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=0600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=",
+                "v1 received=١٠٠/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=１００/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-02-30T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T25:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00+01:00 life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17t01:28:00z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00.000Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00.123456789Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-16T24:00:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=now-and-then-and-again life=600000",
+                "v1 received=100/1024 sent=50/512 computed=+9999999999-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=1773710880000 life=600000",
+            })
+    void whatWeWouldNotHaveWrittenIsNoFigure(String text) {
+        assertThat(StoredFigure.read(KEY, text, LEFT)).isEmpty();
+    }
+
+    @Test
+    void afterAnyMutationItIsEitherExactlyWhatWeWriteOrNoFigure() {
+        long seed = seed();
+        Random random = new Random(seed);
+        int figures = 0;
+        for (int i = 0; i < 100_000; i++) {
+            String text = mutated(random, TEXT);
+            long left = random.nextInt(8) == 0 ? random.nextLong() : random.nextLong(600_001);
+            Optional<AgedUsage> read = StoredFigure.read(KEY, text, left);
+            if (read.isPresent()) {
+                figures++;
+                assertThat(StoredFigure.write(read.get(), Duration.ofMillis(left)))
+                        .as("seed %d, mutation %d: a figure has one text", seed, i)
+                        .isEqualTo(text);
+            }
+        }
+        assertThat(figures)
+                .as("seed %d: some mutations are figures, most aren't", seed)
+                .isBetween(100, 60_000);
+    }
+
+    /** One to three times: a byte is replaced, put in or taken out; mostly by a byte that figures are made of. */
+    private static String mutated(Random random, String text) {
+        List<Byte> bytes = new ArrayList<>();
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            bytes.add(b);
+        }
+        for (int times = random.nextInt(1, 4); times > 0; times--) {
+            byte any = random.nextInt(4) == 0
+                    ? (byte) random.nextInt(256)
+                    : (byte) "0123456789+-.:/= TZtzv".charAt(random.nextInt(22));
+            int at = random.nextInt(bytes.size());
+            switch (random.nextInt(4)) {
+                case 0 -> bytes.add(at, any);
+                case 1 -> bytes.remove(at);
+                case 2 -> Collections.swap(bytes, at, random.nextInt(bytes.size()));
+                default -> bytes.set(at, any);
+            }
+        }
+        byte[] mutated = new byte[bytes.size()];
+        for (int i = 0; i < mutated.length; i++) {
+            mutated[i] = bytes.get(i);
+        }
+        return new String(mutated, StandardCharsets.UTF_8);
+    }
+
+    private static AgedUsage figure(UsageMetrics received, UsageMetrics sent, Instant computed, Duration age) {
+        return new AgedUsage(new OrganisationUsage(KEY, received, sent, computed), age);
+    }
+
+    /** Of every order of magnitude. */
+    private static UsageMetrics randomMetrics(Random random) {
+        return new UsageMetrics(
+                random.nextLong() >>> random.nextInt(1, 64), random.nextLong() >>> random.nextInt(1, 64));
+    }
+
+    private static long seed() {
+        long seed = new Random().nextLong();
+        System.out.println("StoredFigureTest seed " + seed);
+        return seed;
+    }
+}
