@@ -3,10 +3,12 @@ package io.usagekit.redis;
 import io.lettuce.core.SetArgs;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /** Figures as strings with a time to live. */
@@ -43,8 +45,15 @@ final class RedisUsageCache implements UsageCache {
         if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
             throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
         }
-        String value = StoredFigure.write(entry, timeToLive);
-        SetArgs limit = SetArgs.Builder.px(timeToLive.toMillis());
+        String value;
+        SetArgs limit;
+        try {
+            value = StoredFigure.write(entry, timeToLive);
+            limit = SetArgs.Builder.px(timeToLive.toMillis());
+        } catch (ArithmeticException e) {
+            return CompletableFuture.failedFuture(new UsageCacheException(
+                    "Redis can't keep a figure of age " + entry.age() + " for " + timeToLive + ": too long", e));
+        }
         return link.send(redis -> redis.set(keys.of(key), value, limit).toCompletableFuture())
                 .thenAccept(ok -> {});
     }
