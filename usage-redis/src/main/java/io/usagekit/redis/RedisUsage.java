@@ -10,7 +10,7 @@ import java.util.Objects;
  *
  * <p>The host brings the client, and with it the address, {@code rediss://}, the ACL user, the database number, the threads
  * and the reconnect delay; it closes the client itself. The ACL user needs {@code GET}, {@code SET}, {@code PTTL},
- * {@code EVAL} and {@code EVALSHA} on the keys {@code usage:*}.
+ * {@code EVAL} and {@code EVALSHA} on the keys {@code usage:*}, and {@code SELECT} where the database isn't number 0.
  *
  * <p>An entry is a string at {@code usage:{organisation}:{period}}, e.g. {@code usage:org-123:2026-03}. The organisation is
  * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is
