@@ -4,13 +4,69 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCacheException;
 import java.time.Duration;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
-/** What tests do to a server. */
+/** What tests do to a server, and how they wait for it. */
 final class Redis {
 
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     private Redis() {}
+
+    /** What it completes with. */
+    static <T> T await(CompletionStage<T> stage) {
+        try {
+            return stage.toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            throw new AssertionError("no answer: " + e, e);
+        }
+    }
+
+    /** What it fails with, which has to be the exception of the contract. */
+    static UsageCacheException failure(CompletionStage<?> stage) {
+        try {
+            Object answer = stage.toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            throw new AssertionError("it should have failed, but answered " + answer);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UsageCacheException known) {
+                return known;
+            }
+            throw new AssertionError("it failed with " + e.getCause(), e);
+        } catch (InterruptedException | TimeoutException e) {
+            throw new AssertionError("no answer: " + e, e);
+        }
+    }
+
+    /** Whether it gives an answer instead of failing. */
+    static boolean succeeds(CompletionStage<?> stage) {
+        return await(stage.handle((answer, error) -> error == null));
+    }
+
+    /** Waits for something that happens outside this JVM, or on a thread that isn't the test's. */
+    static void eventually(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("after " + PATIENCE + " still not so: " + what);
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+    }
+
+    /** How long it took. */
+    static Duration took(Runnable task) {
+        long began = System.nanoTime();
+        task.run();
+        return Duration.ofNanos(System.nanoTime() - began);
+    }
 
     /** A cache with patience: a loaded machine isn't what these tests are about. */
     static UsageCache patient(RedisClient client) {

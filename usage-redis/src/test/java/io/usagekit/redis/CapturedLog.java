@@ -1,0 +1,30 @@
+package io.usagekit.redis;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** What this module logs, as long as this is open; slf4j-simple writes to whatever is the standard error at that moment. */
+final class CapturedLog implements AutoCloseable {
+
+    private final PrintStream before = System.err;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    CapturedLog() {
+        System.setErr(new PrintStream(out, true, StandardCharsets.UTF_8));
+    }
+
+    /** The lines of one level, e.g. {@code WARN}. */
+    List<String> lines(String level) {
+        return out.toString(StandardCharsets.UTF_8)
+                .lines()
+                .filter(line -> line.contains(level + " " + RedisUsage.class.getName() + " - "))
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        System.setErr(before);
+    }
+}

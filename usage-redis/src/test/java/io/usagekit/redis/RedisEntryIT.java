@@ -1,0 +1,295 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.failure;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.servers.RedisServer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.YearMonth;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What stands in Redis, and what else may stand there. */
+class RedisEntryIT {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+    private static final String ENTRY = "usage:org-123:2026-03";
+    private static final AgedUsage FIGURE = new AgedUsage(
+            new OrganisationUsage(
+                    KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), Instant.parse("2026-03-17T01:28:00Z")),
+            Duration.ofSeconds(1));
+    private static final Duration TIME_TO_LIVE = Duration.ofSeconds(599);
+    private static final String TEXT = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String USER = "usagekit-test";
+
+    /** What the Javadoc of {@link RedisUsage} says. */
+    private static final List<String> PERMISSIONS = List.of("+get", "+set", "+pttl", "+eval", "+evalsha");
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private UsageCache cache;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.url());
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void open() {
+        cache = Redis.emptied(client);
+    }
+
+    @AfterEach
+    void close() {
+        cache.close();
+    }
+
+    @Test
+    void whatStandsInRedisIsWhatIsDocumented() {
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+
+        Redis.with(client, redis -> {
+            assertThat(redis.keys("*")).containsExactly(ENTRY);
+            assertThat(redis.type(ENTRY)).isEqualTo("string");
+            assertThat(redis.get(ENTRY)).isEqualTo(TEXT);
+            assertThat(redis.pttl(ENTRY)).isBetween(TIME_TO_LIVE.toMillis() - 30_000, TIME_TO_LIVE.toMillis());
+        });
+    }
+
+    @Test
+    void whatIsWrittenByHandIsRead() {
+        Redis.with(client, redis -> redis.set(ENTRY, TEXT, SetArgs.Builder.px(540_000)));
+
+        AgedUsage found = await(cache.get(KEY)).orElseThrow();
+
+        assertThat(found.usage()).isEqualTo(FIGURE.usage());
+        assertThat(found.age()).isBetween(Duration.ofMinutes(1), Duration.ofSeconds(90));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "7",
+                "{\"received\":{\"volume\":100,\"bytes\":1024}}",
+                "v0 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600",
+            })
+    void foreignTextIsAMissAndTheNextPutHealsIt(String text) {
+        assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
+    }
+
+    @Test
+    void textThatIsNotUtf8IsAMissAndTheNextPutHealsIt() {
+        assertAMissThatAPutHeals((redis, entry) -> {
+            try (StatefulRedisConnection<String, String> latin1 =
+                    client.connect(new StringCodec(StandardCharsets.ISO_8859_1))) {
+                latin1.sync().set(entry, TEXT.replace("100", "1\u00ff\u0000"), SetArgs.Builder.px(540_000));
+            }
+        });
+    }
+
+    @Test
+    void aFigureWithoutALimitIsAMissAndTheNextPutHealsIt() {
+        assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, TEXT));
+        Redis.with(client, redis -> assertThat(redis.pttl(ENTRY)).isPositive());
+    }
+
+    @Test
+    void whatIsNoStringIsAMissAndTheNextPutHealsIt() {
+        assertAMissThatAPutHeals((redis, entry) -> redis.rpush(entry, TEXT));
+        assertAMissThatAPutHeals((redis, entry) -> redis.hset(entry, "v1", TEXT));
+        assertAMissThatAPutHeals((redis, entry) -> redis.sadd(entry, TEXT));
+        assertAMissThatAPutHeals((redis, entry) -> redis.zadd(entry, 1, TEXT));
+        assertAMissThatAPutHeals((redis, entry) -> redis.xadd(entry, Map.of("v1", TEXT)));
+    }
+
+    private void assertAMissThatAPutHeals(BiConsumer<RedisCommands<String, String>, String> intruder) {
+        Redis.with(client, redis -> {
+            redis.del(ENTRY);
+            intruder.accept(redis, ENTRY);
+        });
+
+        assertThat(await(cache.get(KEY))).isEmpty();
+
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        assertThat(await(cache.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
+    }
+
+    @Test
+    void aServerThatForgetsScriptsIsToldThemAgain() {
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        for (int times = 0; times < 3; times++) {
+            assertThat(await(cache.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
+            Redis.with(client, RedisCommands::scriptFlush);
+        }
+    }
+
+    @Test
+    void theScriptIsSentOnlyWhereItIsNotKnown() {
+        await(cache.get(KEY));
+        Redis.with(client, RedisCommands::configResetstat);
+        for (int times = 0; times < 5; times++) {
+            await(cache.get(KEY));
+        }
+        Redis.with(
+                client,
+                redis -> assertThat(redis.info("commandstats"))
+                        .contains("cmdstat_evalsha:calls=5,")
+                        .doesNotContain("cmdstat_eval:"));
+    }
+
+    @Test
+    void whatIsFlushedIsAbsentAndCanBePutAgain() {
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        Redis.with(client, RedisCommands::flushall);
+        assertThat(await(cache.get(KEY))).isEmpty();
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        assertThat(await(cache.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
+    }
+
+    @Test
+    void aTimeToLiveThatRedisCannotCountFailsAsTheContractSays() {
+        assertThat(failure(cache.put(KEY, FIGURE, Duration.ofSeconds(Long.MAX_VALUE))))
+                .hasMessageContaining("PT2562047788015215H30M7S");
+        assertThat(failure(cache.put(KEY, FIGURE, Duration.ofMillis(Long.MAX_VALUE - 10_000))))
+                .hasMessageContaining("invalid expire time");
+
+        Duration ages = Duration.ofDays(365 * 100_000L);
+        await(cache.put(KEY, FIGURE, ages));
+        assertThat(await(cache.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
+    }
+
+    @Test
+    void cachesWithOtherPrefixesDoNotMeet() {
+        try (UsageCache other = RedisUsage.builder(client).keyPrefix("other").build()) {
+            await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+            assertThat(await(other.get(KEY))).isEmpty();
+            await(other.put(KEY, FIGURE, TIME_TO_LIVE));
+        }
+        Redis.with(
+                client, redis -> assertThat(redis.keys("*")).containsExactlyInAnyOrder(ENTRY, "other:org-123:2026-03"));
+    }
+
+    @Test
+    void theDatabaseIsTheOneThatTheClientNames() {
+        RedisURI uri = RedisURI.create(server.url());
+        uri.setDatabase(3);
+        assertWorks(uri);
+        Redis.with(client, redis -> {
+            assertThat(redis.keys("*")).isEmpty();
+            redis.select(3);
+            assertThat(redis.keys("*")).containsExactly(ENTRY);
+        });
+    }
+
+    @Test
+    void theDocumentedPermissionsAreEnough() {
+        withUser(PERMISSIONS, this::assertWorks);
+    }
+
+    @Test
+    void theDocumentedPermissionsAreEnoughForADatabaseOfItsOwn() {
+        List<String> permissions = new ArrayList<>(PERMISSIONS);
+        permissions.add("+select");
+        withUser(permissions, uri -> {
+            uri.setDatabase(3);
+            assertWorks(uri);
+        });
+    }
+
+    @Test
+    void eachOfTheDocumentedPermissionsIsNeeded() {
+        for (String permission : PERMISSIONS) {
+            List<String> others = new ArrayList<>(PERMISSIONS);
+            others.remove(permission);
+            withUser(others, uri -> assertRefused(uri, permission));
+        }
+        withUser(PERMISSIONS, uri -> {
+            uri.setDatabase(3);
+            assertRefused(uri, "+select");
+        });
+    }
+
+    private static void withUser(List<String> permissions, Consumer<RedisURI> test) {
+        CommandArgs<String, String> user = new CommandArgs<>(StringCodec.UTF8)
+                .add("SETUSER")
+                .add(USER)
+                .add("reset")
+                .add("on")
+                .add(">secret")
+                .add("~usage:*");
+        permissions.forEach(user::add);
+        Redis.with(client, redis -> {
+            redis.scriptFlush();
+            redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), user);
+        });
+        RedisURI uri = RedisURI.builder(RedisURI.create(server.url()))
+                .withAuthentication(USER, "secret".toCharArray())
+                .build();
+        try {
+            test.accept(uri);
+        } finally {
+            Redis.with(client, redis -> redis.aclDeluser(USER));
+        }
+    }
+
+    private void assertWorks(RedisURI uri) {
+        RedisClient own = RedisClient.create(uri);
+        try (UsageCache of = Redis.patient(own)) {
+            assertThat(await(of.get(KEY))).isEmpty();
+            await(of.put(KEY, FIGURE, TIME_TO_LIVE));
+            assertThat(await(of.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
+        } finally {
+            own.shutdown();
+        }
+    }
+
+    private static void assertRefused(RedisURI uri, String missing) {
+        RedisClient own = RedisClient.create(uri);
+        try (CapturedLog log = new CapturedLog();
+                UsageCache of = Redis.patient(own)) {
+            assertThat(failure(missing.equals("+set") ? of.put(KEY, FIGURE, TIME_TO_LIVE) : of.get(KEY)))
+                    .as("without %s", missing)
+                    .hasMessageContaining("Redis");
+            assertThat(log.lines("WARN")).as("without %s", missing).hasSize(1);
+        } finally {
+            own.shutdown();
+        }
+    }
+}
