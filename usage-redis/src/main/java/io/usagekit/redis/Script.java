@@ -31,13 +31,17 @@ final class Script {
         }
     }
 
-    /** Runs it; its answer is a list. */
+    /** Runs it; its answer is a list. Once that is done, with a timeout for instance, the command isn't sent any more. */
     CompletableFuture<List<Object>> run(RedisAsyncCommands<String, String> redis, String... keys) {
-        return redis.<List<Object>>evalsha(redis.digest(source), ScriptOutputType.MULTI, keys)
-                .toCompletableFuture()
-                .exceptionallyCompose(error -> cause(error) instanceof RedisNoScriptException
+        CompletableFuture<List<Object>> known = redis.<List<Object>>evalsha(
+                        redis.digest(source), ScriptOutputType.MULTI, keys)
+                .toCompletableFuture();
+        CompletableFuture<List<Object>> answer =
+                known.exceptionallyCompose(error -> cause(error) instanceof RedisNoScriptException
                         ? redis.<List<Object>>eval(source, ScriptOutputType.MULTI, keys)
                         : CompletableFuture.failedFuture(cause(error)));
+        var unused = answer.whenComplete((list, error) -> known.cancel(false));
+        return answer;
     }
 
     private static Throwable cause(Throwable error) {
