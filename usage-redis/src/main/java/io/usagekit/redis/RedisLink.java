@@ -1,6 +1,8 @@
 package io.usagekit.redis;
 
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.StringCodec;
@@ -12,30 +14,46 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * One connection to Redis that may not be there: commands get an answer within the timeout or fail, and fail at once while
- * there is no connection. Nothing is queued for later: a write that is carried out after an outage would replace a newer
- * figure by an older one.
+ * One connection to Redis that may not be there, or not answer: commands get an answer within the timeout or fail, and fail at
+ * once while there is no connection. Once one has timed out the others fail at once too, until a PING sent behind it has been
+ * answered. So nothing piles up, and nothing is queued for later: a write that is carried out after an outage would replace a
+ * newer figure by an older one, and make that look younger than it is.
  */
 final class RedisLink {
 
-    private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** One attempt to connect, and when it began. */
     private record Attempt(long began, CompletableFuture<StatefulRedisConnection<String, String>> connection) {}
 
+    /** One PING on a connection that has let a command time out, and when it was sent. */
+    private record Probe(
+            StatefulRedisConnection<String, String> connection, long sent, CompletableFuture<Void> answered) {
+
+        boolean isUnderWayOn(StatefulRedisConnection<String, String> other) {
+            return connection == other && !answered.isDone();
+        }
+
+        boolean isRecent() {
+            return System.nanoTime() - sent < RETRY_NANOS;
+        }
+    }
+
     private final RedisClient client;
     private final Duration commandTimeout;
     private final AtomicReference<@Nullable Attempt> attempt = new AtomicReference<>();
-    private final AtomicBoolean incident = new AtomicBoolean();
+    private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
+    private final Incident silence =
+            new Incident("usage figures are served without Redis until it answers again", "Redis answers again");
+    private final Incident readsRefused =
+            new Incident("Redis refuses to give usage figures", "Redis gives usage figures again");
+    private final Incident writesRefused =
+            new Incident("Redis refuses to keep usage figures", "Redis keeps usage figures again");
     private volatile boolean closed;
 
     RedisLink(RedisClient client, Duration commandTimeout) {
@@ -50,35 +68,114 @@ final class RedisLink {
             first.connection().get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            failed(e);
+        } catch (TimeoutException e) {
+            silence.begins("no connection within " + wait);
+        } catch (ExecutionException e) {
+            silence.begins(String.valueOf(e.getCause()));
         }
     }
 
     /**
-     * Sends a command.
+     * Sends a command that reads.
      *
      * @return fails with {@link UsageCacheException}
      */
-    <T> CompletionStage<T> send(Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+    <T> CompletionStage<T> read(Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        return send(readsRefused, command);
+    }
+
+    /**
+     * Sends a command that writes.
+     *
+     * @return fails with {@link UsageCacheException}
+     */
+    <T> CompletionStage<T> write(Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        return send(writesRefused, command);
+    }
+
+    private <T> CompletionStage<T> send(
+            Incident refusal, Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
         StatefulRedisConnection<String, String> connection = connection();
         if (connection == null || !connection.isOpen()) {
-            return CompletableFuture.failedFuture(failed(null));
+            return CompletableFuture.failedFuture(unreachable("Redis isn't connected", null));
+        }
+        if (hangs(connection)) {
+            return CompletableFuture.failedFuture(unreachable("Redis doesn't answer", null));
         }
         CompletableFuture<T> answer;
         try {
             answer = command.apply(connection.async());
         } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(failed(e));
+            return CompletableFuture.failedFuture(failed(refusal, connection, e));
         }
         // A command that has timed out is done, and what is done isn't sent any more.
         return answer.orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS).handle((value, error) -> {
             if (error != null) {
-                throw failed(error);
+                throw failed(refusal, connection, unwrap(error));
             }
-            recovered();
+            silence.ends();
+            refusal.ends();
             return value;
         });
+    }
+
+    private static Throwable unwrap(Throwable error) {
+        return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+    }
+
+    private UsageCacheException failed(
+            Incident refusal, StatefulRedisConnection<String, String> connection, Throwable error) {
+        if (error instanceof RedisCommandExecutionException) {
+            String message = "Redis refused: " + error.getMessage();
+            silence.ends();
+            refusal.begins(message);
+            return new UsageCacheException(message, error);
+        }
+        if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
+            probe(connection);
+            return unreachable("Redis didn't answer within " + commandTimeout, error);
+        }
+        return unreachable("Redis failed: " + error, error);
+    }
+
+    private UsageCacheException unreachable(String message, @Nullable Throwable cause) {
+        if (!closed) {
+            silence.begins(message);
+        }
+        return new UsageCacheException(message, cause);
+    }
+
+    private boolean hangs(StatefulRedisConnection<String, String> connection) {
+        Probe last = probe.get();
+        if (last == null || !last.isUnderWayOn(connection)) {
+            return false;
+        }
+        if (!last.isRecent()) {
+            probe(connection); // should the other be lost, nobody would ever know
+        }
+        return true;
+    }
+
+    /** Answers come in the order of the commands: when this one's does, all before it have been dealt with. */
+    private void probe(StatefulRedisConnection<String, String> connection) {
+        Probe last = probe.get();
+        if (!connection.isOpen() || (last != null && last.isUnderWayOn(connection) && last.isRecent())) {
+            return;
+        }
+        Probe next = new Probe(connection, System.nanoTime(), new CompletableFuture<>());
+        if (!probe.compareAndSet(last, next)) {
+            return;
+        }
+        try {
+            connection.async().ping().whenComplete((pong, error) -> {
+                next.answered().complete(null);
+                if (error == null || error instanceof RedisCommandExecutionException) {
+                    silence.ends();
+                }
+            });
+        } catch (RuntimeException e) {
+            next.answered().complete(null); // the next command will tell
+        }
     }
 
     private @Nullable StatefulRedisConnection<String, String> connection() {
@@ -98,11 +195,15 @@ final class RedisLink {
             return attempt();
         }
         if (last != null) {
-            close(last);
+            var unused = close(last); // not joined: this may be the client's own thread
         }
-        Thread thread = new Thread(() -> connect(next.connection()), "usagekit-redis-connect");
-        thread.setDaemon(true);
-        thread.start();
+        try {
+            Thread thread = new Thread(() -> connect(next.connection()), "usagekit-redis-connect");
+            thread.setDaemon(true);
+            thread.start();
+        } catch (Throwable e) { // no memory for another thread, now
+            next.connection().completeExceptionally(e);
+        }
         return next;
     }
 
@@ -131,38 +232,18 @@ final class RedisLink {
         }
     }
 
-    private UsageCacheException failed(@Nullable Throwable error) {
-        Throwable cause =
-                error instanceof ExecutionException || error instanceof CompletionException ? error.getCause() : error;
-        UsageCacheException typed = cause == null
-                ? new UsageCacheException("Redis isn't connected", null)
-                : cause instanceof TimeoutException
-                        ? new UsageCacheException("Redis didn't answer within " + commandTimeout, cause)
-                        : new UsageCacheException("Redis failed: " + cause.getMessage(), cause);
-        if (!closed && incident.compareAndSet(false, true)) {
-            LOG.warn("usage figures are served without Redis until it answers again: {}", typed.getMessage());
-        }
-        return typed;
-    }
-
-    private void recovered() {
-        if (incident.get() && incident.compareAndSet(true, false)) {
-            LOG.info("Redis answers again");
-        }
-    }
-
     void close() {
         closed = true;
         Attempt last = attempt.get();
         if (last != null) {
-            close(last);
+            close(last).join();
         }
     }
 
     /** An attempt that is under way closes its connection itself, once it has one. */
-    private static void close(Attempt attempt) {
-        if (attempt.connection().isDone() && !attempt.connection().isCompletedExceptionally()) {
-            attempt.connection().join().close();
-        }
+    private static CompletableFuture<Void> close(Attempt attempt) {
+        return attempt.connection().isDone() && !attempt.connection().isCompletedExceptionally()
+                ? attempt.connection().join().closeAsync()
+                : CompletableFuture.completedFuture(null);
     }
 }

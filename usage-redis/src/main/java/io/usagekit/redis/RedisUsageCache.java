@@ -27,7 +27,7 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
         String entry = keys.of(key);
-        return link.send(redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
+        return link.read(redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
     }
 
     private static Optional<AgedUsage> decode(UsageKey key, List<Object> answer) {
@@ -54,7 +54,7 @@ final class RedisUsageCache implements UsageCache {
             return CompletableFuture.failedFuture(new UsageCacheException(
                     "Redis can't keep a figure of age " + entry.age() + " for " + timeToLive + ": too long", e));
         }
-        return link.send(redis -> redis.set(keys.of(key), value, limit).toCompletableFuture())
+        return link.write(redis -> redis.set(keys.of(key), value, limit).toCompletableFuture())
                 .thenAccept(ok -> {});
     }
 
