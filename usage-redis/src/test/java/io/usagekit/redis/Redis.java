@@ -10,9 +10,12 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What tests do to a server, and how they wait for it. */
 final class Redis {
@@ -88,6 +91,17 @@ final class Redis {
                 redis.pexpire(key, redis.pttl(key) - duration.toMillis());
             }
         });
+    }
+
+    /** How many times the server has been given this command since its statistics were reset. */
+    static long calls(RedisClient client, String command) {
+        AtomicLong count = new AtomicLong();
+        with(client, redis -> {
+            Matcher calls =
+                    Pattern.compile("cmdstat_" + command + ":calls=(\\d+),").matcher(redis.info("commandstats"));
+            count.set(calls.find() ? Long.parseLong(calls.group(1)) : 0);
+        });
+        return count.get();
     }
 
     static void with(RedisClient client, Consumer<RedisCommands<String, String>> commands) {
