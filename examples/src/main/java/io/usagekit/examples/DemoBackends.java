@@ -1,0 +1,82 @@
+package io.usagekit.examples;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.lettuce.core.RedisClient;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import io.usagekit.servers.EmbeddedRedisServer;
+import io.usagekit.servers.PostgresServer;
+import io.usagekit.servers.RedisServer;
+import java.io.PrintWriter;
+import java.util.Map;
+import java.util.function.Supplier;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the demo runs on: servers of its own, or those it is given.
+ *
+ * @param dataSource a pool
+ */
+record DemoBackends(DataSource dataSource, RedisClient redis) {
+
+    private static final int POOL = 8;
+
+    /** For data that nobody will miss. */
+    private static final Map<String, String> THROW_AWAY = Map.of(
+            "fsync", "off",
+            "synchronous_commit", "off",
+            "full_page_writes", "off",
+            "wal_level", "minimal",
+            "max_wal_senders", "0",
+            "max_wal_size", "128MB",
+            "shared_buffers", "256MB",
+            "maintenance_work_mem", "128MB",
+            "autovacuum", "off");
+
+    /**
+     * Starts or connects to what there is to, and says so.
+     *
+     * @param resources closes it all
+     * @throws IllegalStateException if a server can't be started here; the message says what to pass instead
+     */
+    static DemoBackends start(
+            DatabaseOptions database, @Nullable String redisUrl, Resources resources, PrintWriter out) {
+        DataSource connections = database.isGiven() ? database.dataSource() : ownDatabase(resources, out);
+        String url = redisUrl == null ? ownRedis(resources, out) : redisUrl;
+        HikariConfig config = new HikariConfig();
+        config.setPoolName("usage-demo");
+        config.setDataSource(connections);
+        config.setMaximumPoolSize(POOL);
+        HikariDataSource pool = new HikariDataSource(config);
+        resources.add(pool, pool);
+        RedisClient redis = RedisClients.of(url);
+        return new DemoBackends(pool, resources.add(redis, redis::shutdown));
+    }
+
+    private static DataSource ownDatabase(Resources resources, PrintWriter out) {
+        PostgresServer server =
+                start("PostgreSQL", "--jdbc-url jdbc:postgresql://...", () -> EmbeddedPostgresServer.start(THROW_AWAY));
+        resources.add(server, server);
+        out.println("PostgreSQL: " + server.jdbcUrl());
+        return DatabaseOptions.connectingTo(server.jdbcUrl());
+    }
+
+    private static String ownRedis(Resources resources, PrintWriter out) {
+        RedisServer server = start("Redis", "--redis-url redis://...", () -> EmbeddedRedisServer.start());
+        resources.add(server, server);
+        out.println("Redis: " + server.url());
+        return server.url();
+    }
+
+    static <T> T start(String what, String instead, Supplier<T> server) {
+        try {
+            return server.get();
+        } catch (RuntimeException e) {
+            throw new IllegalStateException(
+                    "no " + what + " of its own can be started on this machine; pass " + instead
+                            + " of one that is running",
+                    e);
+        }
+    }
+}

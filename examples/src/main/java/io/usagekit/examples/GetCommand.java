@@ -1,0 +1,105 @@
+package io.usagekit.examples;
+
+import io.lettuce.core.RedisClient;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import io.usagekit.UsageServiceBuilder;
+import io.usagekit.format.UsageResponseFormatter;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.redis.RedisUsage;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Answers one question. */
+@Command(
+        name = "get",
+        description = "Prints what an organisation has used in a period.",
+        mixinStandardHelpOptions = true,
+        versionProvider = UsageCommand.Version.class)
+final class GetCommand implements Callable<Integer> {
+
+    /** What the answer looks like. */
+    enum Format {
+        JSON,
+        TABLE;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private PeriodOptions period = new PeriodOptions();
+
+    @Option(
+            names = "--redis-url",
+            paramLabel = "URL",
+            description = "The cache: redis://user:password@host:port/database; none by default.")
+    private @Nullable String redisUrl;
+
+    @Option(names = "--organisation", required = true, paramLabel = "ID", description = "Whose usage.")
+    private String organisation = "";
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            description = "One of ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} by default.")
+    private Format format = Format.JSON;
+
+    @Option(names = "--freshness", description = "Says how fresh the figure is.")
+    private boolean freshness;
+
+    @Override
+    public Integer call() {
+        UsageKey key = new UsageKey(organisation, period.period());
+        DataSource dataSource = database.dataSource();
+        String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
+        // Looks at the database only if the cache has nothing.
+        UsageCalculator calculator =
+                (asked, timeout) -> PostgresUsage.calculator(dataSource, PostgresUsage.discover(dataSource, schema))
+                        .calculate(asked, timeout);
+        UsageServiceBuilder service = UsageService.builder(calculator);
+        print(redisUrl == null ? ask(service, key) : askCached(service, key, redisUrl));
+        return ExitCode.OK;
+    }
+
+    private static UsageResult askCached(UsageServiceBuilder service, UsageKey key, String url) {
+        RedisClient redis = RedisClients.of(url);
+        try {
+            return ask(service.cache(RedisUsage.cache(redis)), key);
+        } finally {
+            redis.shutdown();
+        }
+    }
+
+    private static UsageResult ask(UsageServiceBuilder service, UsageKey key) {
+        try (UsageService usage = service.build()) {
+            return usage.get(key.organisationId(), key.period());
+        }
+    }
+
+    private void print(UsageResult result) {
+        UsageResponseFormatter plain = UsageResponseFormatter.enveloped();
+        UsageResponseFormatter formatter = freshness ? plain.withFreshness() : plain;
+        Specs.out(spec)
+                .println(format == Format.JSON ? formatter.toJson(result) : UsageTables.answer(result, freshness));
+    }
+}

@@ -1,0 +1,88 @@
+package io.usagekit.examples;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.IVersionProvider;
+
+/**
+ * The command line. Exit codes: 0; 2 for bad usage and 1 for a failure at run time, each with one line on standard error. What
+ * was asked for goes to standard output, in UTF-8 whatever the locale.
+ */
+@Command(
+        name = "usage",
+        description = "How much has this organisation used in this period? Out of PostgreSQL, cached in Redis.",
+        mixinStandardHelpOptions = true,
+        versionProvider = UsageCommand.Version.class,
+        subcommands = {DemoCommand.class, LoadCommand.class, GetCommand.class, InstallCommand.class})
+public final class UsageCommand {
+
+    /** pgjdbc logs by java.util.logging what it throws as well. Held here, since that forgets loggers nobody holds. */
+    private static final Logger PGJDBC = Logger.getLogger("org.postgresql");
+
+    UsageCommand() {}
+
+    /** Runs one command and ends the JVM with its exit code. */
+    public static void main(String... args) {
+        System.exit(run(args));
+    }
+
+    private static int run(String... args) {
+        PrintWriter out = utf8(FileDescriptor.out);
+        PrintWriter err = utf8(FileDescriptor.err);
+        try {
+            PGJDBC.setLevel(Level.OFF);
+            rejectUnreadable(args);
+            return commandLine().setOut(out).setErr(err).execute(args);
+        } catch (IllegalArgumentException e) {
+            err.println("usage: " + Failures.describe(e));
+            return ExitCode.USAGE;
+        } catch (Throwable e) {
+            err.println("usage: " + Failures.describe(e));
+            return ExitCode.SOFTWARE;
+        } finally {
+            out.flush();
+            err.flush();
+        }
+    }
+
+    /** The command line as {@link #main} runs it. */
+    static CommandLine commandLine() {
+        return new CommandLine(new UsageCommand())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(Failures::badUsage)
+                .setExecutionExceptionHandler(Failures::failed);
+    }
+
+    /** An id that the JVM has garbled on its way in would silently be another organisation's. */
+    private static void rejectUnreadable(String... args) {
+        for (String arg : args) {
+            if (arg.indexOf('\uFFFD') >= 0) {
+                throw new IllegalArgumentException("the argument '" + arg + "' can't be read in this locale;"
+                        + " set a UTF-8 one, e.g. LC_ALL=C.UTF-8");
+            }
+        }
+    }
+
+    private static PrintWriter utf8(FileDescriptor descriptor) {
+        OutputStream bytes = new FileOutputStream(descriptor);
+        return new PrintWriter(new OutputStreamWriter(bytes, StandardCharsets.UTF_8), true);
+    }
+
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = UsageCommand.class.getPackage().getImplementationVersion();
+            return new String[] {"usage " + Objects.requireNonNullElse(version, "(not packaged)")};
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package io.usagekit.examples;
+
+import com.github.freva.asciitable.AsciiTable;
+import com.github.freva.asciitable.Column;
+import com.github.freva.asciitable.HorizontalAlign;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsageResult;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/** Figures for people to read. */
+final class UsageTables {
+
+    private record Row(String name, UsageMetrics metrics) {}
+
+    private UsageTables() {}
+
+    /** Organisations with their usage of one period, in the order given. */
+    static String organisations(List<OrganisationUsage> figures) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        figures,
+                        List.of(
+                                new Column().header("organisation").with(OrganisationUsage::organisationId),
+                                number("events received")
+                                        .with(figure ->
+                                                grouped(figure.received().volume())),
+                                number("bytes received")
+                                        .with(figure ->
+                                                grouped(figure.received().bytes())),
+                                number("deliveries sent")
+                                        .with(figure -> grouped(figure.sent().volume())),
+                                number("bytes sent")
+                                        .with(figure -> grouped(figure.sent().bytes()))))
+                .asString();
+    }
+
+    /** One answer. */
+    static String answer(UsageResult result, boolean withFreshness) {
+        StringBuilder text = new StringBuilder()
+                .append("organisation  ")
+                .append(result.key().organisationId())
+                .append("\nperiod        ")
+                .append(result.key().period().label())
+                .append("\nfrom          ")
+                .append(result.key().period().start())
+                .append("\nto            ")
+                .append(result.key().period().end())
+                .append("\ncreated at    ")
+                .append(result.createdAt());
+        if (withFreshness) {
+            text.append("\nfreshness     ")
+                    .append(result.freshness().name().toLowerCase(Locale.ROOT))
+                    .append(result.age()
+                            .map(Duration::toSeconds)
+                            .map(age -> ", " + age + " s old")
+                            .orElse(""));
+        }
+        return text.append('\n')
+                .append(result.usage().map(UsageTables::figure).orElse("not known yet"))
+                .toString();
+    }
+
+    private static String figure(OrganisationUsage usage) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        List.of(new Row("received", usage.received()), new Row("sent", usage.sent())),
+                        List.of(
+                                new Column().header("").with(Row::name),
+                                number("volume")
+                                        .with(row -> grouped(row.metrics().volume())),
+                                number("bytes")
+                                        .with(row -> grouped(row.metrics().bytes()))))
+                .asString();
+    }
+
+    private static Column number(String header) {
+        return new Column().header(header).headerAlign(HorizontalAlign.RIGHT).dataAlign(HorizontalAlign.RIGHT);
+    }
+
+    /** With a comma between thousands. */
+    static String grouped(long number) {
+        return String.format(Locale.ROOT, "%,d", number);
+    }
+}
