@@ -20,7 +20,7 @@ final class Failures {
     /** The command line doesn't make sense. */
     static int badUsage(ParameterException error, String... args) {
         CommandLine command = error.getCommandLine();
-        command.getErr().println(name(command) + ": " + describe(error));
+        command.getErr().println(name(command) + ": " + describe(error).replaceFirst("^Error: ", ""));
         if (!UnmatchedArgumentException.printSuggestions(error, command.getErr())) {
             command.getErr().println("Try '" + name(command) + " --help'.");
         }

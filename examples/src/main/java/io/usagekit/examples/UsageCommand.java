@@ -40,7 +40,6 @@ public final class UsageCommand {
         PrintWriter out = utf8(FileDescriptor.out);
         PrintWriter err = utf8(FileDescriptor.err);
         try {
-            PGJDBC.setLevel(Level.OFF);
             rejectUnreadable(args);
             return commandLine().setOut(out).setErr(err).execute(args);
         } catch (IllegalArgumentException e) {
@@ -57,6 +56,7 @@ public final class UsageCommand {
 
     /** The command line as {@link #main} runs it. */
     static CommandLine commandLine() {
+        PGJDBC.setLevel(Level.OFF);
         return new CommandLine(new UsageCommand())
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Failures::badUsage)

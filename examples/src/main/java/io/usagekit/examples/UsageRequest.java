@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -82,12 +83,10 @@ record UsageRequest(UsageKey key, boolean withFreshness) {
                 octets.write(c);
                 continue;
             }
-            int high = i + 2 < encoded.length() ? Character.digit(encoded.charAt(i + 1), 16) : -1;
-            int low = i + 2 < encoded.length() ? Character.digit(encoded.charAt(i + 2), 16) : -1;
-            if (high < 0 || low < 0) {
+            if (!isHex(encoded, i + 1) || !isHex(encoded, i + 2)) {
                 throw malformed(encoded);
             }
-            octets.write(high << 4 | low);
+            octets.write(HexFormat.fromHexDigits(encoded, i + 1, i + 3));
             i += 2;
         }
         try {
@@ -98,6 +97,10 @@ record UsageRequest(UsageKey key, boolean withFreshness) {
         } catch (CharacterCodingException e) {
             throw malformed(encoded);
         }
+    }
+
+    private static boolean isHex(String text, int index) {
+        return index < text.length() && HexFormat.isHexDigit(text.charAt(index));
     }
 
     private static IllegalArgumentException malformed(String encoded) {

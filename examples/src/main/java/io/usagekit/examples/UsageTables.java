@@ -24,7 +24,7 @@ final class UsageTables {
                 .data(
                         figures,
                         List.of(
-                                new Column().header("organisation").with(OrganisationUsage::organisationId),
+                                name("organisation").with(OrganisationUsage::organisationId),
                                 number("events received")
                                         .with(figure ->
                                                 grouped(figure.received().volume())),
@@ -70,12 +70,16 @@ final class UsageTables {
                 .data(
                         List.of(new Row("received", usage.received()), new Row("sent", usage.sent())),
                         List.of(
-                                new Column().header("").with(Row::name),
+                                name("").with(Row::name),
                                 number("volume")
                                         .with(row -> grouped(row.metrics().volume())),
                                 number("bytes")
                                         .with(row -> grouped(row.metrics().bytes()))))
                 .asString();
+    }
+
+    private static Column name(String header) {
+        return new Column().header(header).headerAlign(HorizontalAlign.LEFT).dataAlign(HorizontalAlign.LEFT);
     }
 
     private static Column number(String header) {

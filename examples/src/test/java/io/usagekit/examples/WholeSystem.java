@@ -75,6 +75,7 @@ final class WholeSystem implements AutoCloseable {
     }
 
     @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // nobody waits for idle threads
     public void close() {
         pool.close();
         redisClient.shutdown();

@@ -1,0 +1,5 @@
+/** One small program per feature, to read and to copy from. */
+@NullMarked
+package io.usagekit.examples.mains;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,166 @@
+package io.usagekit.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** {@code demo --once} on servers that are running already; what it prints equals what SQL says, computed another way. */
+class DemoIT {
+
+    private static final String EVENTS = "3000";
+    private static final Pattern ROW = Pattern.compile(
+            "^\\| (org-\\d+) +\\| +([\\d,]+) \\| +([\\d,]+) \\| +([\\d,]+) \\| +([\\d,]+) \\|$", Pattern.MULTILINE);
+
+    /** One figure at a time, from the raw rows. */
+    private static final String ORACLE = """
+            select o.id,
+                (select count(*) from SCHEMA.events e join SCHEMA.projects p on p.id = e.project_id
+                    where p.organisation_id = o.id and p.deleted_at is null and e.deleted_at is null
+                    and e.created_at >= '2026-03-01Z' and e.created_at < '2026-04-01Z') as received_volume,
+                (select coalesce(sum(octet_length(convert_to(raw, 'UTF8')) + octet_length(data)), 0)
+                    from SCHEMA.events e join SCHEMA.projects p on p.id = e.project_id
+                    where p.organisation_id = o.id and p.deleted_at is null and e.deleted_at is null
+                    and e.created_at >= '2026-03-01Z' and e.created_at < '2026-04-01Z') as received_bytes,
+                (select count(*) from SCHEMA.event_deliveries d join SCHEMA.projects p on p.id = d.project_id
+                    where p.organisation_id = o.id and p.deleted_at is null and d.status = 'Success'
+                    and d.created_at >= '2026-03-01Z' and d.created_at < '2026-04-01Z') as sent_volume,
+                (select coalesce(sum(octet_length(convert_to(raw, 'UTF8')) + octet_length(data)), 0)
+                    from SCHEMA.event_deliveries d join SCHEMA.projects p on p.id = d.project_id
+                    join SCHEMA.events e on e.id = d.event_id
+                    where p.organisation_id = o.id and p.deleted_at is null and d.status = 'Success'
+                    and d.created_at >= '2026-03-01Z' and d.created_at < '2026-04-01Z') as sent_bytes
+            from (select distinct organisation_id as id from SCHEMA.projects) o
+            """;
+
+    private static Run demo(String schema, String... more) {
+        List<String> args = List.of(
+                "demo",
+                "--once",
+                "--events",
+                EVENTS,
+                "--jdbc-url",
+                TestServers.jdbcUrl(),
+                "--redis-url",
+                TestServers.REDIS.url(),
+                "--schema",
+                schema);
+        return Run.of(java.util.stream.Stream.concat(args.stream(), java.util.Arrays.stream(more))
+                .toArray(String[]::new));
+    }
+
+    /** As the oracle writes them. */
+    private static List<String> printedFigures(Run run) {
+        return ROW.matcher(run.out()).results().map(DemoIT::figures).toList();
+    }
+
+    private static String figures(MatchResult row) {
+        return (row.group(1) + "|" + row.group(2) + "|" + row.group(3) + "|" + row.group(4) + "|" + row.group(5))
+                .replace(",", "");
+    }
+
+    private static List<String> oracle(String schema) {
+        return TestServers.query(ORACLE.replace("SCHEMA", schema)).lines().toList();
+    }
+
+    @Test
+    void printsWhatTheRawRowsAddUpTo() {
+        String schema = TestServers.without("demo_figures");
+
+        Run run = demo(schema).succeeded();
+
+        List<String> printed = printedFigures(run);
+        assertThat(printed).hasSize(50).containsExactlyInAnyOrderElementsOf(oracle(schema));
+        assertThat(printed)
+                .as("the largest first")
+                .isSortedAccordingTo((one, other) -> Long.compare(receivedBytes(other), receivedBytes(one)));
+        assertThat(run.out())
+                .contains("seed 2026")
+                .contains("computed by PostgreSQL")
+                .contains("a hit in Redis")
+                .containsPattern("64 callers at once, nothing cached +[0-9.]+ ms, 1 query\n")
+                .contains("{\"status\":true,\"message\":\"Organisation usage fetched successfully\","
+                        + "\"data\":{\"organisation_id\":\"org-01\",\"period\":\"2026-03\",\"received\":");
+        assertThat(run.err()).isEmpty();
+    }
+
+    private static long receivedBytes(String figures) {
+        return Long.parseLong(figures.split("\\|", -1)[2]);
+    }
+
+    @Test
+    void loadsWhatItPromises() {
+        String schema = TestServers.without("demo_rows");
+        demo(schema).succeeded();
+        String events = "select count(*) from " + schema + ".events where ";
+        String deliveries = "select count(*) from " + schema + ".event_deliveries d join " + schema
+                + ".events e on e.id = d.event_id where ";
+
+        assertThat(number(events + "true")).isEqualTo(3_000);
+        assertThat(number(events + "deleted_at is not null")).isBetween(10L, 60L);
+        assertThat(number(events + "octet_length(data) > 0")).isBetween(600L, 900L);
+        assertThat(number(events + "octet_length(raw) > length(raw)")).isGreaterThan(2_000L);
+        assertThat(number(events + "created_at < '2026-01-01Z' or created_at >= '2026-04-01Z'"))
+                .isZero();
+        assertThat(number(deliveries + "d.status = 'Success'") * 100 / number(deliveries + "true"))
+                .isBetween(87L, 93L);
+        assertThat(number("select count(distinct status) from " + schema + ".event_deliveries"))
+                .isEqualTo(6);
+        assertThat(number("select max(n) - min(n) from (select count(*) n from " + schema
+                        + ".event_deliveries group by event_id) x"))
+                .isEqualTo(2);
+        assertThat(number(deliveries + "d.created_at <= e.created_at")).isZero();
+        assertThat(number(deliveries + "date_trunc('month', d.created_at) > date_trunc('month', e.created_at)"))
+                .as("deliveries that cross the end of a month")
+                .isPositive();
+        assertThat(number("select count(*) from " + schema + ".projects where deleted_at is not null"))
+                .isPositive();
+    }
+
+    private static long number(String sql) {
+        return Long.parseLong(TestServers.query(sql));
+    }
+
+    @Test
+    void theSameSeedMakesTheSameFiguresAndAnotherOthers() {
+        List<String> once =
+                printedFigures(demo(TestServers.without("demo_seed_1")).succeeded());
+        List<String> again =
+                printedFigures(demo(TestServers.without("demo_seed_2")).succeeded());
+        List<String> other = printedFigures(
+                demo(TestServers.without("demo_seed_3"), "--seed", "7").succeeded());
+
+        assertThat(again).hasSize(50).isEqualTo(once);
+        assertThat(other).hasSize(50).isNotEqualTo(once);
+    }
+
+    @Test
+    void refusesASchemaThatHoldsEventsAndLeavesItAlone() {
+        String schema = TestServers.without("demo_refused");
+        demo(schema).succeeded();
+
+        demo(schema).failed(1).saying("schema 'demo_refused' holds events already; drop it, or pass another --schema");
+
+        assertThat(number("select count(*) from " + schema + ".events")).isEqualTo(3_000);
+    }
+
+    @Test
+    void inSomebodysDatabaseItHasASchemaOfItsOwn() {
+        TestServers.without(DemoCommand.FOREIGN_SCHEMA);
+        Run.of(
+                        "demo",
+                        "--once",
+                        "--events",
+                        "1",
+                        "--jdbc-url",
+                        TestServers.jdbcUrl(),
+                        "--redis-url",
+                        TestServers.REDIS.url())
+                .succeeded();
+
+        assertThat(number("select count(*) from " + DemoCommand.FOREIGN_SCHEMA + ".events"))
+                .isEqualTo(1);
+    }
+}

@@ -1,0 +1,198 @@
+package io.usagekit.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The jar as it is packaged, in processes of its own. */
+class UsageJarIT {
+
+    private static final Path JAR = Path.of("target/usage.jar");
+    private static final Pattern CURL = Pattern.compile("curl -s '(\\S+)'");
+    private static final int TERMINATED = 143;
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    @BeforeAll
+    static void isPackaged() {
+        assertThat(JAR).as("built by mvn package").exists();
+        Run.of("install", "--jdbc-url", TestServers.jdbcUrl(), "--schema", TestServers.without("jar"))
+                .succeeded();
+    }
+
+    private static ProcessBuilder java(String... args) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-jar", JAR.toString()));
+        command.addAll(List.of(args));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("LC_ALL", "C.UTF-8");
+        return builder;
+    }
+
+    private Run run(ProcessBuilder builder) throws IOException, InterruptedException {
+        Path out = directory.resolve("out");
+        Path err = directory.resolve("err");
+        Process process =
+                builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        try {
+            assertThat(process.waitFor(2, TimeUnit.MINUTES)).as("it ended").isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        return new Run(process.exitValue(), Files.readString(out), Files.readString(err));
+    }
+
+    @Test
+    void exitCodeZeroAndTheAnswerOnStandardOutputAlone() throws IOException, InterruptedException {
+        Run version = run(java("--version")).succeeded();
+        Run got = run(java(
+                        "get",
+                        "--jdbc-url",
+                        TestServers.jdbcUrl(),
+                        "--schema",
+                        "jar",
+                        "--organisation",
+                        "é/🚀",
+                        "--period",
+                        "2026-03"))
+                .succeeded();
+
+        assertThat(version.out()).matches("usage [0-9]\\S+\\R");
+        assertThat(got.out()).startsWith("{\"status\":true,").contains("\"organisation_id\":\"é/🚀\"");
+        assertThat(version.err() + got.err()).isEmpty();
+    }
+
+    @Test
+    void exitCodeTwoForBadUsage() throws IOException, InterruptedException {
+        run(java()).failed(2).saying("Missing required subcommand");
+        run(java("get", "--jdbc-url", TestServers.jdbcUrl(), "--organisation", "o", "--period", "2026-13"))
+                .failed(2)
+                .saying("2026-13");
+    }
+
+    @Test
+    void exitCodeOneForAFailure() throws IOException, InterruptedException {
+        Run run = run(java(
+                        "get",
+                        "--jdbc-url",
+                        "jdbc:postgresql://127.0.0.1:1/x",
+                        "--organisation",
+                        "o",
+                        "--period",
+                        "2026-03"))
+                .failed(1)
+                .saying("refused");
+
+        assertThat(run.err().strip().lines()).hasSize(1);
+    }
+
+    @Test
+    void whatTheLocaleGarblesIsRefused() throws IOException, InterruptedException {
+        ProcessBuilder ascii = java(
+                "get",
+                "--jdbc-url",
+                TestServers.jdbcUrl(),
+                "--schema",
+                "jar",
+                "--organisation",
+                "é",
+                "--period",
+                "2026-03");
+        ascii.environment().put("LC_ALL", "C");
+
+        run(ascii).failed(2).saying("can't be read in this locale", "LC_ALL=C.UTF-8");
+    }
+
+    @Test
+    void thePasswordMayComeFromTheEnvironment() throws IOException, InterruptedException {
+        TestServers.execute("drop role if exists jar_user; create role jar_user login password 'from the environment';"
+                + "grant usage on schema jar to jar_user; grant select on all tables in schema jar to jar_user");
+        String url = TestServers.jdbcUrl().replaceFirst("user=\\w+(&password=[^&]*)?", "ssl=false");
+        ProcessBuilder builder = java(
+                "get",
+                "--jdbc-url",
+                url,
+                "--user",
+                "jar_user",
+                "--schema",
+                "jar",
+                "--organisation",
+                "o",
+                "--period",
+                "2026-03");
+        builder.environment().put("PGPASSWORD", "from the environment");
+
+        run(builder).succeeded();
+    }
+
+    @Test
+    void theDemoServesUntilItIsToldToStopAndLeavesNothingBehind() throws IOException, InterruptedException {
+        Path err = directory.resolve("demo-err");
+        Process demo = java("demo", "--events", "400", "--port", "0")
+                .redirectError(err.toFile())
+                .start();
+        try (BufferedReader out = demo.inputReader(StandardCharsets.UTF_8)) {
+            URI url = await(out);
+            HttpResponse<String> response =
+                    HttpClient.newHttpClient().send(HttpRequest.newBuilder(url).build(), BodyHandlers.ofString());
+            assertThat(response.statusCode()).isEqualTo(200);
+            assertThat(response.body()).contains("\"organisation_id\":\"org-", "\"period\":\"2026-03\"");
+
+            List<ProcessHandle> servers = descendants(demo);
+            assertThat(servers).as("PostgreSQL and Redis").isNotEmpty();
+            demo.destroy();
+            assertThat(demo.waitFor(1, TimeUnit.MINUTES)).as("it ended").isTrue();
+            assertThat(demo.exitValue()).isEqualTo(TERMINATED);
+            for (ProcessHandle server : servers) {
+                assertThat(server.onExit()
+                                .completeOnTimeout(server, 20, TimeUnit.SECONDS)
+                                .join()
+                                .isAlive())
+                        .as("still running: %s", server.info())
+                        .isFalse();
+            }
+            assertThat(Files.readString(err)).isEmpty();
+        } finally {
+            demo.destroyForcibly();
+        }
+    }
+
+    private static List<ProcessHandle> descendants(Process process) {
+        try (Stream<ProcessHandle> all = process.descendants()) {
+            return all.toList();
+        }
+    }
+
+    /** What the demo says to try, once it serves. */
+    private static URI await(BufferedReader out) throws IOException {
+        StringBuilder read = new StringBuilder();
+        for (String line = out.readLine(); line != null; line = out.readLine()) {
+            read.append(line).append('\n');
+            Matcher curl = CURL.matcher(line);
+            if (curl.find()) {
+                return URI.create(curl.group(1));
+            }
+        }
+        throw new AssertionError("the demo ended before it served:\n" + read);
+    }
+}
