@@ -72,8 +72,8 @@ class ColdBurstIT {
                 }
                 for (Future<UsageResult> result : results) {
                     assertThat(result.get().usage())
-                            .hasValueSatisfying(found ->
-                                    assertThat(found).isEqualTo(WholeSystem.expected(3, found.createdAt())));
+                            .hasValueSatisfying(
+                                    found -> assertThat(found).isEqualTo(WholeSystem.expected(3, found.createdAt())));
                 }
                 assertThat(connectionsTaken).as("queries in round %s", round).hasValue(1);
             }
@@ -114,8 +114,12 @@ class ColdBurstIT {
                 assertThat(hit.usage()).isEqualTo(first.usage());
             }
             gate.countDown();
-            assertThat(refreshed.await(30, TimeUnit.SECONDS)).as("the refresh has ended").isTrue();
-            assertThat(connectionsTaken).as("queries for ten hits on a stale figure").hasValue(1);
+            assertThat(refreshed.await(30, TimeUnit.SECONDS))
+                    .as("the refresh has ended")
+                    .isTrue();
+            assertThat(connectionsTaken)
+                    .as("queries for ten hits on a stale figure")
+                    .hasValue(1);
         }
     }
 

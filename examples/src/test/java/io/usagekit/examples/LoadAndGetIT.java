@@ -30,9 +30,8 @@ class LoadAndGetIT {
     private static final String BAD = GOOD + "{\"event_type\":\"push\"}\n" + GOOD;
 
     /** The values of data above, to the octet. */
-    private static final long OCTETS =
-            "{\"a\": 1.0, \"é\":\"🚀 \\u0000 \\\\ \\t\"}".getBytes(StandardCharsets.UTF_8).length
-                    + "\"te\\\"xt\"".length();
+    private static final int OCTETS =
+            ("{\"a\": 1.0, \"é\":\"🚀 \\u0000 \\\\ \\t\"}" + "\"te\\\"xt\"").getBytes(StandardCharsets.UTF_8).length;
 
     @TempDir
     private Path directory = Path.of("");

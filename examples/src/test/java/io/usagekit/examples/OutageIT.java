@@ -28,7 +28,9 @@ class OutageIT {
 
     private static final Duration COMPUTATION_TIMEOUT = Duration.ofSeconds(3);
     /** Two looks into the cache and one write at 200 ms each, the computation, and a busy machine. */
-    private static final Duration LONGEST_WAIT = COMPUTATION_TIMEOUT.plusMillis(600).plusSeconds(2);
+    private static final Duration LONGEST_WAIT =
+            COMPUTATION_TIMEOUT.plusMillis(600).plusSeconds(2);
+
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int CLIENTS = 4;
 
@@ -143,8 +145,9 @@ class OutageIT {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (!condition.getAsBoolean()) {
             assertThat(System.nanoTime())
-                    .as("%s; %s hits, %s computations, %s answers, %s errors, wrong: %s", what, hits, computations, answers,
-                            errors, wrong)
+                    .as(
+                            "%s; %s hits, %s computations, %s answers, %s errors, wrong: %s",
+                            what, hits, computations, answers, errors, wrong)
                     .isLessThan(deadline);
             LockSupport.parkNanos(1_000_000);
         }

@@ -32,8 +32,9 @@ final class WholeSystem implements AutoCloseable {
     final EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start();
     final EmbeddedRedisServer redis = EmbeddedRedisServer.start();
     final HikariDataSource pool;
-    private final ClientResources resources =
-            ClientResources.builder().reconnectDelay(Delay.constant(Duration.ofMillis(100))).build();
+    private final ClientResources resources = ClientResources.builder()
+            .reconnectDelay(Delay.constant(Duration.ofMillis(100)))
+            .build();
     final RedisClient redisClient = RedisClient.create(resources, redis.url());
 
     WholeSystem() throws SQLException {
@@ -48,11 +49,13 @@ final class WholeSystem implements AutoCloseable {
             // Organisation n has received n events of 10 n octets in March, and sent each of them twice.
             statement.execute("insert into usagekit.projects (id, organisation_id) select 'p' || n, 'org-' || n from"
                     + " generate_series(1, " + ORGANISATIONS + ") n");
-            statement.execute("insert into usagekit.events (id, project_id, raw, created_at) select 'e' || n || '-' || k, 'p' || n,"
-                    + " repeat('x', 10 * n), '2026-03-10Z' from generate_series(1, " + ORGANISATIONS
-                    + ") n, generate_series(1, n) k");
-            statement.execute("insert into usagekit.event_deliveries (id, project_id, event_id, status, created_at) select id || '-'"
-                    + " || k, project_id, id, 'Success', '2026-03-11Z' from usagekit.events, generate_series(1, 2) k");
+            statement.execute(
+                    "insert into usagekit.events (id, project_id, raw, created_at) select 'e' || n || '-' || k, 'p' || n,"
+                            + " repeat('x', 10 * n), '2026-03-10Z' from generate_series(1, " + ORGANISATIONS
+                            + ") n, generate_series(1, n) k");
+            statement.execute(
+                    "insert into usagekit.event_deliveries (id, project_id, event_id, status, created_at) select id || '-'"
+                            + " || k, project_id, id, 'Success', '2026-03-11Z' from usagekit.events, generate_series(1, 2) k");
         }
     }
 
