@@ -1,6 +1,6 @@
 package io.usagekit.examples;
 
-import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -30,10 +30,10 @@ final class DatabaseOptions {
             names = "--password",
             paramLabel = "PASSWORD",
             arity = "0..1",
-            interactive = true,
+            fallbackValue = "",
             description = "Its password; asked for if no value is given; by default the URL's, or that of the"
                     + " environment variable " + PASSWORD_VARIABLE + ".")
-    private char @Nullable [] password;
+    private @Nullable String password;
 
     @Option(names = "--schema", paramLabel = "NAME", description = "The schema of the tables.")
     private @Nullable String schema;
@@ -56,8 +56,8 @@ final class DatabaseOptions {
         PGSimpleDataSource dataSource = connectingTo(url());
         Optional.ofNullable(user).ifPresent(dataSource::setUser);
         if (password != null) {
-            dataSource.setPassword(new String(password));
-            Arrays.fill(password, ' ');
+            dataSource.setPassword(
+                    password.isEmpty() ? Passwords.ask(spec().commandLine().getErr()) : password);
         } else if (dataSource.getPassword() == null) {
             dataSource.setPassword(System.getenv(PASSWORD_VARIABLE));
         }
@@ -79,9 +79,12 @@ final class DatabaseOptions {
 
     private String url() {
         if (jdbcUrl == null) {
-            CommandSpec spec = java.util.Objects.requireNonNull(command);
-            throw new ParameterException(spec.commandLine(), "Missing required option: '--jdbc-url=URL'");
+            throw new ParameterException(spec().commandLine(), "Missing required option: '--jdbc-url=URL'");
         }
         return jdbcUrl;
+    }
+
+    private CommandSpec spec() {
+        return Objects.requireNonNull(command);
     }
 }

@@ -9,7 +9,6 @@ import io.usagekit.UsageServiceBuilder;
 import io.usagekit.format.UsageResponseFormatter;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.redis.RedisUsage;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import javax.sql.DataSource;
@@ -84,7 +83,7 @@ final class GetCommand implements Callable<Integer> {
     private static UsageResult askCached(UsageServiceBuilder service, UsageKey key, String url) {
         RedisClient redis = RedisClients.of(url);
         try {
-            return ask(service.cache(RedisUsage.cache(redis)), key);
+            return ask(service.cache(RedisClients.cache(redis).build()), key);
         } finally {
             redis.shutdown();
         }

@@ -1,6 +1,5 @@
 package io.usagekit.examples;
 
-import java.io.Console;
 import java.io.PrintWriter;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -45,7 +44,7 @@ final class Progress implements AutoCloseable {
      * @param max how many there are; -1 if that isn't known
      */
     static Progress of(String task, String unit, long max, PrintWriter err) {
-        return isTerminal()
+        return Terminal.console().isPresent()
                 ? new Progress(task, unit, max, err, System::nanoTime, bar(task, unit, max))
                 : lines(task, unit, max, err, System::nanoTime);
     }
@@ -63,22 +62,6 @@ final class Progress implements AutoCloseable {
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(200)
                 .build();
-    }
-
-    /** Since JDK 22 there is a console even where there is no terminal. */
-    @SuppressWarnings("SystemConsoleNull") // before 22 there is none
-    private static boolean isTerminal() {
-        Console console = System.console();
-        if (console == null) {
-            return false;
-        }
-        try {
-            return Boolean.TRUE.equals(Console.class.getMethod("isTerminal").invoke(console));
-        } catch (NoSuchMethodException e) {
-            return true;
-        } catch (ReflectiveOperationException e) {
-            return false;
-        }
     }
 
     /** So many more are done. */

@@ -2,9 +2,14 @@ package io.usagekit.examples;
 
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.usagekit.redis.RedisUsage;
+import java.time.Duration;
 
-/** Makes the client out of {@code --redis-url}. */
+/** Makes the client out of {@code --redis-url}, and the cache on it. */
 final class RedisClients {
+
+    /** Longer than a server would wait: in a JVM that has only just started, the first command may well take longer. */
+    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(2);
 
     private RedisClients() {}
 
@@ -25,5 +30,10 @@ final class RedisClients {
     /** A client that isn't connected yet; the caller shuts it down. */
     static RedisClient of(String url) {
         return RedisClient.create(uri(url));
+    }
+
+    /** Begins to build a cache. */
+    static RedisUsage.Builder cache(RedisClient client) {
+        return RedisUsage.builder(client).commandTimeout(COMMAND_TIMEOUT);
     }
 }

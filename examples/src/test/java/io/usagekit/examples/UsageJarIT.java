@@ -107,6 +107,21 @@ class UsageJarIT {
     }
 
     @Test
+    void aDemoThatCantConnectSaysSoInOneLine() throws IOException, InterruptedException {
+        Run run = run(java(
+                        "demo",
+                        "--jdbc-url",
+                        "jdbc:postgresql://127.0.0.1:1/x",
+                        "--redis-url",
+                        TestServers.REDIS.url(),
+                        "--once"))
+                .failed(1)
+                .saying("refused");
+
+        assertThat(run.err().strip().lines()).hasSize(1);
+    }
+
+    @Test
     void whatTheLocaleGarblesIsRefused() throws IOException, InterruptedException {
         ProcessBuilder ascii = java(
                 "get",
@@ -143,6 +158,27 @@ class UsageJarIT {
         builder.environment().put("PGPASSWORD", "from the environment");
 
         run(builder).succeeded();
+    }
+
+    @Test
+    void aPasswordIsAskedForOnStandardError() throws IOException, InterruptedException {
+        Path answer = Files.writeString(directory.resolve("answer"), "typed in\n");
+        ProcessBuilder builder = java(
+                "get",
+                "--jdbc-url",
+                TestServers.jdbcUrl(),
+                "--password",
+                "--schema",
+                "jar",
+                "--organisation",
+                "o",
+                "--period",
+                "2026-03");
+
+        Run run = run(builder.redirectInput(answer.toFile())).succeeded();
+
+        assertThat(run.err()).isEqualTo("Password: ");
+        assertThat(run.out()).startsWith("{\"status\":true,");
     }
 
     @Test
