@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -102,6 +106,32 @@ class InstallIT {
         });
         assertThat(usageIndexes()).hasSize(2);
         assertThat(invalid()).isEqualTo("0");
+    }
+
+    /** Without these locks two sessions collide only now and then, which no test of ours would notice. */
+    @Test
+    void whoInstallsWaitsForWhoeverIsInstalling() throws Exception {
+        assertWaits("usagekit tables", () -> PostgresUsage.install(Database.pool(), schema));
+        assertWaits(
+                "usagekit indexes",
+                () -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
+    }
+
+    private static void assertWaits(String lock, Runnable installation) throws Exception {
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection other = Database.pool().getConnection();
+                Statement statement = other.createStatement()) {
+            String key = "(hashtextextended(" + Identifiers.literal(lock) + ", 0))";
+            statement.execute("select pg_advisory_lock" + key);
+            Future<?> installing = thread.submit(installation);
+            assertThatThrownBy(() -> installing.get(1, TimeUnit.SECONDS))
+                    .as("while another session holds the lock '%s'", lock)
+                    .isInstanceOf(TimeoutException.class);
+            statement.execute("select pg_advisory_unlock" + key);
+            installing.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdown();
+        }
     }
 
     @Test
