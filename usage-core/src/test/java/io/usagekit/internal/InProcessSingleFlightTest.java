@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -76,7 +77,7 @@ class InProcessSingleFlightTest {
     void aFailureIsToldWithoutTheWrappersOfFutures() {
         UsageCalculationException failure = new UsageCalculationException("no database", null);
         CompletableFuture<AgedUsage> wrapped =
-                CompletableFuture.<AgedUsage>failedFuture(failure).thenApply(figure -> figure);
+                CompletableFuture.failedFuture(new CompletionException(new ExecutionException(failure)));
         assertThat(failureOf(flights.run(KEY, () -> wrapped))).isSameAs(failure);
     }
 
