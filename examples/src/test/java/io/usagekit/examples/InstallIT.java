@@ -3,7 +3,9 @@ package io.usagekit.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(TestServers.class)
 class InstallIT {
 
     private static final String TABLES = "select string_agg(table_name, ',' order by table_name)"

@@ -6,21 +6,28 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** Servers for all suites, stopped with the JVM. */
-final class TestServers {
+/** Servers for all suites that are extended with it. */
+final class TestServers implements BeforeAllCallback {
 
     static final PostgresServer POSTGRES = PostgresServer.start();
     static final RedisServer REDIS = RedisServer.start();
 
-    static {
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            POSTGRES.close();
-            REDIS.close();
-        }));
+    @Override
+    public void beforeAll(ExtensionContext context) {
+        context.getRoot().getStore(ExtensionContext.Namespace.GLOBAL).computeIfAbsent(Running.class);
     }
 
-    private TestServers() {}
+    /** What JUnit closes when all suites have run. */
+    static final class Running implements AutoCloseable {
+        @Override
+        public void close() {
+            POSTGRES.close();
+            REDIS.close();
+        }
+    }
 
     static String jdbcUrl() {
         return POSTGRES.jdbcUrl();

@@ -20,9 +20,11 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The jar as it is packaged, in processes of its own. */
+@ExtendWith(TestServers.class)
 class UsageJarIT {
 
     private static final Path JAR = Path.of("target/usage.jar");
@@ -184,9 +186,10 @@ class UsageJarIT {
     @Test
     void theDemoServesUntilItIsToldToStopAndLeavesNothingBehind() throws IOException, InterruptedException {
         Path err = directory.resolve("demo-err");
-        Process demo = java("demo", "--events", "400", "--port", "0")
-                .redirectError(err.toFile())
-                .start();
+        Path temporary = Files.createDirectory(directory.resolve("tmp"));
+        ProcessBuilder builder = java("demo", "--events", "400", "--port", "0");
+        builder.command().add(1, "-Djava.io.tmpdir=" + temporary);
+        Process demo = builder.redirectError(err.toFile()).start();
         try (BufferedReader out = demo.inputReader(StandardCharsets.UTF_8)) {
             URI url = await(out);
             HttpResponse<String> response =
@@ -208,6 +211,10 @@ class UsageJarIT {
                         .isFalse();
             }
             assertThat(Files.readString(err)).isEmpty();
+            try (Stream<Path> left = Files.list(temporary)) {
+                assertThat(left.map(file -> file.getFileName().toString()))
+                        .noneMatch(name -> name.startsWith("usagekit"));
+            }
         } finally {
             demo.destroyForcibly();
         }
