@@ -54,7 +54,7 @@ record DemoBackends(DataSource dataSource, RedisClient redis) {
         config.setMaximumPoolSize(POOL);
         HikariDataSource pool = new HikariDataSource(config);
         resources.add(pool, pool);
-        RedisClient redis = RedisClients.of(url);
+        RedisClient redis = RedisClients.connected(url);
         return new DemoBackends(pool, resources.add(redis, redis::shutdown));
     }
 

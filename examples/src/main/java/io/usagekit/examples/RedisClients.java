@@ -1,7 +1,9 @@
 package io.usagekit.examples;
 
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.redis.RedisUsage;
 import java.time.Duration;
 
@@ -9,7 +11,7 @@ import java.time.Duration;
 final class RedisClients {
 
     /** Longer than a server would wait: in a JVM that has only just started, the first command may well take longer. */
-    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(2);
+    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(5);
 
     private RedisClients() {}
 
@@ -30,6 +32,18 @@ final class RedisClients {
     /** A client that isn't connected yet; the caller shuts it down. */
     static RedisClient of(String url) {
         return RedisClient.create(uri(url));
+    }
+
+    /** A client of a server that has answered; shut down if it hasn't. */
+    static RedisClient connected(String url) {
+        RedisClient client = of(url);
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().ping();
+            return client;
+        } catch (RedisException e) {
+            client.shutdown();
+            throw new IllegalStateException("Redis can't be used", e);
+        }
     }
 
     /** Begins to build a cache. */

@@ -149,6 +149,17 @@ class DemoIT {
     }
 
     @Test
+    void aRedisThatIsntThereIsNamedBeforeAnythingIsLoaded() {
+        String schema = TestServers.without("demo_no_redis");
+
+        Run.of("demo", "--jdbc-url", TestServers.jdbcUrl(), "--redis-url", "redis://127.0.0.1:1", "--schema", schema)
+                .failed(1)
+                .saying("Redis can't be used: Unable to connect to");
+
+        assertThat(TestServers.query("select to_regnamespace('demo_no_redis')")).isEqualTo("null");
+    }
+
+    @Test
     void inSomebodysDatabaseItHasASchemaOfItsOwn() {
         TestServers.without(DemoCommand.FOREIGN_SCHEMA);
         Run.of(

@@ -191,7 +191,7 @@ class UsageJarIT {
         builder.command().add(1, "-Djava.io.tmpdir=" + temporary);
         Process demo = builder.redirectError(err.toFile()).start();
         try (BufferedReader out = demo.inputReader(StandardCharsets.UTF_8)) {
-            URI url = await(out);
+            URI url = await(out, err);
             HttpResponse<String> response =
                     HttpClient.newHttpClient().send(HttpRequest.newBuilder(url).build(), BodyHandlers.ofString());
             assertThat(response.statusCode()).isEqualTo(200);
@@ -227,7 +227,7 @@ class UsageJarIT {
     }
 
     /** What the demo says to try, once it serves. */
-    private static URI await(BufferedReader out) throws IOException {
+    private static URI await(BufferedReader out, Path err) throws IOException {
         StringBuilder read = new StringBuilder();
         for (String line = out.readLine(); line != null; line = out.readLine()) {
             read.append(line).append('\n');
@@ -236,6 +236,6 @@ class UsageJarIT {
                 return URI.create(curl.group(1));
             }
         }
-        throw new AssertionError("the demo ended before it served:\n" + read);
+        throw new AssertionError("the demo ended before it served:\n" + read + Files.readString(err));
     }
 }
