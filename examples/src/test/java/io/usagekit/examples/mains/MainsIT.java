@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -82,10 +84,11 @@ class MainsIT {
 
     @Test
     void async() {
-        String first = printed(() -> AsyncMain.main(POSTGRES.jdbcUrl(), REDIS.url()));
-        String second = printed(() -> AsyncMain.main(POSTGRES.jdbcUrl(), REDIS.url()));
+        Supplier<String> run = () -> printed(() -> AsyncMain.main(POSTGRES.jdbcUrl(), REDIS.url()));
 
-        assertThat(first).contains("\"organisation_id\":\"org-123\"");
-        assertThat(second).contains("\"received\":{\"volume\":1,\"bytes\":6}", "\"status\":\"fresh\"");
+        assertThat(run.get()).contains("\"organisation_id\":\"org-123\"");
+        assertThat(Stream.generate(run).limit(10)) // the second, unless Redis takes too long to answer
+                .anyMatch(json -> json.contains("\"received\":{\"volume\":1,\"bytes\":6}")
+                        && json.contains("\"status\":\"fresh\""));
     }
 }
