@@ -8,8 +8,6 @@ import io.usagekit.servers.EmbeddedRedisServer;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.servers.RedisServer;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.function.Supplier;
 import javax.sql.DataSource;
@@ -23,7 +21,6 @@ import org.jspecify.annotations.Nullable;
 record DemoBackends(DataSource dataSource, RedisClient redis) {
 
     private static final int POOL = 8;
-    private static final Duration STOPPING = Duration.ofSeconds(20);
 
     /** For data that nobody will miss. */
     private static final Map<String, String> THROW_AWAY = Map.of(
@@ -61,25 +58,9 @@ record DemoBackends(DataSource dataSource, RedisClient redis) {
     private static DataSource ownDatabase(Resources resources, PrintWriter out) {
         PostgresServer server =
                 start("PostgreSQL", "--jdbc-url jdbc:postgresql://...", () -> EmbeddedPostgresServer.start(THROW_AWAY));
-        resources.add(server, () -> stop(server));
+        resources.add(server, server);
         out.println("PostgreSQL: " + server.jdbcUrl());
         return DatabaseOptions.connectingTo(server.jdbcUrl());
-    }
-
-    /** When the JVM ends, PostgreSQL's own hook stops it too; its directory can't be removed before it has stopped. */
-    private static void stop(PostgresServer server) throws InterruptedException {
-        long began = System.nanoTime();
-        while (true) {
-            try {
-                server.close();
-                return;
-            } catch (UncheckedIOException e) {
-                if (System.nanoTime() - began > STOPPING.toNanos()) {
-                    throw e;
-                }
-                Thread.sleep(50);
-            }
-        }
     }
 
     private static String ownRedis(Resources resources, PrintWriter out) {

@@ -28,9 +28,7 @@ import org.junit.jupiter.api.Test;
 /** Who may depend on whom, in the whole project. */
 class ArchitectureTest {
 
-    private static final String[] CORE = {
-        "io.usagekit", "io.usagekit.format..", "io.usagekit.internal..", "io.usagekit.spi.."
-    };
+    private static final String[] CORE = {"io.usagekit", "io.usagekit.format..", "io.usagekit.internal.."};
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
     private static final String TESTKIT = "io.usagekit.testkit..";

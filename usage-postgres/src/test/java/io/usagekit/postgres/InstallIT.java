@@ -113,8 +113,7 @@ class InstallIT {
     void whoInstallsWaitsForWhoeverIsInstalling() throws Exception {
         assertWaits("usagekit tables", () -> PostgresUsage.install(Database.pool(), schema));
         assertWaits(
-                "usagekit indexes",
-                () -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
+                "usagekit indexes", () -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
     }
 
     private static void assertWaits(String lock, Runnable installation) throws Exception {

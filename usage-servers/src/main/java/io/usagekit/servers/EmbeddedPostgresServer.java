@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * A PostgreSQL server of this JVM, from binaries on the class path, in a directory of its own that is removed at the end. It
- * can be killed and started again on the same port with the same data. Not thread-safe.
+ * A PostgreSQL server of this JVM, from binaries on the class path, in a directory of its own that is removed when it is closed,
+ * or else when the JVM ends. It can be killed and started again on the same port with the same data. Thread-safe.
  *
  * @since 0.1
  */
@@ -19,14 +19,17 @@ public final class EmbeddedPostgresServer implements PostgresServer {
 
     private final Path directory;
     private final Map<String, String> configuration;
-    private EmbeddedPostgres postgres;
+    private final Thread hook = new Thread(this::stop, "usagekit-postgres-stop");
     private final int port;
+    private EmbeddedPostgres postgres;
+    private boolean closed;
 
     private EmbeddedPostgresServer(Path directory, Map<String, String> configuration) {
         this.directory = directory;
         this.configuration = configuration;
         this.postgres = launch(0);
         this.port = postgres.getPort();
+        Runtime.getRuntime().addShutdownHook(hook);
     }
 
     /**
@@ -55,6 +58,9 @@ public final class EmbeddedPostgresServer implements PostgresServer {
         EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder()
                 .setDataDirectory(directory.resolve("data"))
                 .setCleanDataDirectory(false)
+                // Its hook and ours would stop it at the same time, and the directory can't be removed before it has
+                // stopped.
+                .setRegisterShutdownHook(false)
                 // What has been committed survives kill(): the processes die, the machine doesn't.
                 .setServerConfig("synchronous_commit", "on");
         if (onPort != 0) {
@@ -74,7 +80,7 @@ public final class EmbeddedPostgresServer implements PostgresServer {
     }
 
     /** Ends it as {@code kill -9} does, all of its processes at once, and returns when they are gone. */
-    public void kill() {
+    public synchronized void kill() {
         ProcessHandle postmaster = postmaster();
         List<ProcessHandle> all =
                 Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
@@ -90,7 +96,7 @@ public final class EmbeddedPostgresServer implements PostgresServer {
     }
 
     /** Starts it again after {@link #kill()}: same port, same data. */
-    public void restart() {
+    public synchronized void restart() {
         postgres = launch(port);
     }
 
@@ -106,6 +112,19 @@ public final class EmbeddedPostgresServer implements PostgresServer {
 
     @Override
     public void close() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is ending: whoever comes first stops it.
+        }
+        stop();
+    }
+
+    private synchronized void stop() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         try {
             postgres.close();
             Directories.delete(directory);
