@@ -21,8 +21,8 @@ import java.util.Objects;
  * an instant nor leave one out.
  *
  * <p>Instants are truncated to microseconds, which is what PostgreSQL stores. Without a zone the calendar is that of UTC;
- * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long and lies in the years 1 to
- * 9999. Whatever is out of bounds is an {@link IllegalArgumentException} that names the argument, its value and the bound.
+ * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long, and both its ends
+ * lie in the years 1 to 9999. Whatever is out of bounds is an {@link IllegalArgumentException} that names the argument, its value and the bound.
  *
  * <p>Two periods are equal when their windows are; the label is only what the window is called. Immutable.
  *

@@ -38,8 +38,9 @@ public interface UsageService extends AutoCloseable {
     UsageResult get(String organisationId, UsagePeriod period);
 
     /**
-     * The same without waiting. The stage completes exceptionally with what {@link #get} throws at run time; bad arguments
-     * and a closed service are thrown here. Functions attached to it run on {@link java.util.concurrent.CompletableFuture}'s
+     * The same without waiting. The stage completes exceptionally with what {@link #get} throws at run time, which
+     * functions attached to it see in a {@link java.util.concurrent.CompletionException}, as ever; bad arguments and a closed
+     * service are thrown here. Functions attached to it run on {@link java.util.concurrent.CompletableFuture}'s
      * default executor, never on a driver's or a timer's thread, or on the attaching thread if it is complete already.
      */
     CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period);

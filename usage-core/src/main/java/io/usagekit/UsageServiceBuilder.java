@@ -23,8 +23,7 @@ public final class UsageServiceBuilder {
     /** How long a figure may be served after it was computed: 10 minutes. */
     public static final Duration DEFAULT_TTL = Duration.ofMinutes(10);
 
-    /** How old a figure has to be before a hit starts a refresh: 1 minute. */
-    public static final Duration DEFAULT_REFRESH_AFTER = Duration.ofMinutes(1);
+    private static final int DEFAULT_TTLS_PER_REFRESH = 10;
 
     /** How long one computation may take: 30 seconds. */
     public static final Duration DEFAULT_COMPUTATION_TIMEOUT = Duration.ofSeconds(30);
@@ -33,7 +32,7 @@ public final class UsageServiceBuilder {
     private UsageCache cache = NoCache.INSTANCE;
     private SingleFlight singleFlight = SingleFlight.inProcess();
     private Duration ttl = DEFAULT_TTL;
-    private Duration refreshAfter = DEFAULT_REFRESH_AFTER;
+    private @Nullable Duration refreshAfter;
     private Duration computationTimeout = DEFAULT_COMPUTATION_TIMEOUT;
     private MissPolicy missPolicy = MissPolicy.await();
     private @Nullable Executor executor;
@@ -64,8 +63,8 @@ public final class UsageServiceBuilder {
     }
 
     /**
-     * How old a figure has to be before a hit starts a refresh; at least 0, less than {@code ttl}; 1 minute by default. Zero
-     * refreshes on every hit: a query per hit, though never two at a time.
+     * How old a figure has to be before a hit starts a refresh; at least 0, less than {@code ttl}; a tenth of {@code ttl} by
+     * default. Zero refreshes on every hit: a query per hit, though never two at a time.
      */
     public UsageServiceBuilder refreshAfter(Duration refreshAfter) {
         this.refreshAfter = Objects.requireNonNull(refreshAfter, "refreshAfter");
@@ -121,6 +120,7 @@ public final class UsageServiceBuilder {
     public UsageService build() {
         Arguments.positive("ttl", ttl);
         Arguments.positive("computationTimeout", computationTimeout);
+        Duration refreshAfter = this.refreshAfter == null ? ttl.dividedBy(DEFAULT_TTLS_PER_REFRESH) : this.refreshAfter;
         if (refreshAfter.isNegative() || refreshAfter.compareTo(ttl) >= 0) {
             throw new IllegalArgumentException(
                     "refreshAfter must be at least 0 and less than ttl (" + ttl + "), but was " + refreshAfter);

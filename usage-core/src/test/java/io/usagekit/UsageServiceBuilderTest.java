@@ -20,7 +20,6 @@ class UsageServiceBuilderTest {
     @Test
     void theDefaultsAreThoseThatAreDocumented() {
         assertThat(UsageServiceBuilder.DEFAULT_TTL).isEqualTo(Duration.ofMinutes(10));
-        assertThat(UsageServiceBuilder.DEFAULT_REFRESH_AFTER).isEqualTo(Duration.ofMinutes(1));
         assertThat(UsageServiceBuilder.DEFAULT_COMPUTATION_TIMEOUT).isEqualTo(Duration.ofSeconds(30));
         assertAccepted(builder());
     }
@@ -50,10 +49,10 @@ class UsageServiceBuilderTest {
     }
 
     @Test
-    void theDefaultRefreshAfterIsHeldAgainstAShorterTtl() {
-        assertRejected(
-                builder().ttl(Duration.ofSeconds(30)),
-                "refreshAfter must be at least 0 and less than ttl (PT30S), but was PT1M");
+    void anyTtlGoesWithTheDefaultRefreshAfter() {
+        assertAccepted(builder().ttl(NANO));
+        assertAccepted(builder().ttl(Duration.ofSeconds(30)));
+        assertAccepted(builder().ttl(DAY));
     }
 
     @Test

@@ -4,6 +4,7 @@ import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
+import io.usagekit.UsageInterruptedException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
@@ -102,7 +103,7 @@ final class Load {
                 compute(deadline);
             }
         } catch (Throwable error) {
-            outcome.completeExceptionally(error);
+            outcome.completeExceptionally(typed(error));
         }
     }
 
@@ -152,7 +153,8 @@ final class Load {
     }
 
     private Throwable typed(Throwable error) {
-        return error instanceof UsageException
+        // Whoever interrupts our thread interrupts none of those who wait for it.
+        return error instanceof UsageException && !(error instanceof UsageInterruptedException)
                 ? error
                 : new UsageCalculationException("the usage of " + key + " can't be computed: " + error, error);
     }

@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.usagekit.AgedUsage;
 import io.usagekit.MissPolicy;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageInterruptedException;
@@ -20,7 +22,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,6 +33,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -42,6 +47,35 @@ class UsageServiceFailureTest {
     @AfterEach
     void close() {
         scene.close();
+    }
+
+    @Test
+    void whoeverInterruptsTheComputationsThreadInterruptsNoCaller() {
+        AtomicInteger reads = new AtomicInteger();
+        UsageCache neverAnswersTwice = new UsageCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                return reads.incrementAndGet() == 1
+                        ? CompletableFuture.completedFuture(Optional.empty())
+                        : new CompletableFuture<>();
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                return CompletableFuture.completedFuture(null);
+            }
+        };
+        UsageService service = scene.open(scene.builder()
+                .cache(neverAnswersTwice)
+                .executor(task -> scene.execute(() -> {
+                    Thread.currentThread().interrupt();
+                    task.run();
+                })));
+
+        assertThatExceptionOfType(UsageCalculationException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withCauseInstanceOf(UsageInterruptedException.class);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
     }
 
     @Test

@@ -72,6 +72,15 @@ class UsageServiceRefreshTest {
     }
 
     @Test
+    void aFigureIsSoftExpiredAfterATenthOfItsTtlUnlessToldOtherwise() {
+        UsageService service = scene.open(scene.builder().ttl(Duration.ofSeconds(30)));
+        scene.keep(Duration.ofSeconds(3).minusNanos(1));
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+        scene.keep(Duration.ofSeconds(3));
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+    }
+
+    @Test
     void theRefreshedFigureIsServedNext() {
         UsageService service = scene.open();
         service.get(ORG, MARCH);

@@ -20,6 +20,7 @@ import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -87,6 +88,13 @@ public abstract class SingleFlightContract {
             assertSame(failure, failureOf(stage));
         }
         assertEquals(figure(2), get(flights.run(KEY, this::loadNow)), "the next call's own load");
+    }
+
+    @Test
+    final void aFailureIsToldWithoutTheWrappersOfFutures() throws Exception {
+        UsageCalculationException failure = new UsageCalculationException("no database", null);
+        Throwable wrapped = new CompletionException(new ExecutionException(failure));
+        assertSame(failure, failureOf(flights.run(KEY, () -> CompletableFuture.failedFuture(wrapped))));
     }
 
     @Test
