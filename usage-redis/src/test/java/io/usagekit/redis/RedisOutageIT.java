@@ -39,11 +39,13 @@ import org.junit.jupiter.api.Test;
 /** A server that is away, dies, hangs or refuses: calls fail in time, nothing is kept for later, and it recovers by itself. */
 class RedisOutageIT {
 
-    private static final Duration COMMAND_TIMEOUT = RedisUsage.DEFAULT_COMMAND_TIMEOUT;
+    /** Longer than the default: a loaded machine isn't an outage. */
+    private static final Duration COMMAND_TIMEOUT = Duration.ofMillis(500);
+
     private static final Duration TIME_TO_LIVE = Duration.ofMinutes(10);
 
     /** For a machine that has other work to do. */
-    private static final Duration SLACK = Duration.ofSeconds(1);
+    private static final Duration SLACK = Duration.ofSeconds(2);
 
     private EmbeddedRedisServer server;
     private RedisClient client;
@@ -61,7 +63,7 @@ class RedisOutageIT {
         log.close();
         client.shutdown();
         server.close();
-        assertThat(connectThreads()).isEmpty();
+        eventually("no thread is left", () -> connectThreads().isEmpty());
     }
 
     // Away from the start
@@ -71,6 +73,7 @@ class RedisOutageIT {
         server.kill();
         List<UsageCache> built = new ArrayList<>();
         assertThat(took(() -> built.add(RedisUsage.builder(client)
+                        .commandTimeout(COMMAND_TIMEOUT)
                         .connectTimeout(Duration.ofSeconds(5))
                         .build())))
                 .as("a refused connection is an answer: nothing to wait for")
@@ -91,6 +94,7 @@ class RedisOutageIT {
             List<UsageCache> built = new ArrayList<>();
             Duration connectTimeout = Duration.ofMillis(300);
             assertThat(took(() -> built.add(RedisUsage.builder(client)
+                            .commandTimeout(COMMAND_TIMEOUT)
                             .connectTimeout(connectTimeout)
                             .build())))
                     .isBetween(connectTimeout, connectTimeout.plus(SLACK));
@@ -129,7 +133,7 @@ class RedisOutageIT {
 
     @Test
     void killedWhileConnectedItFailsFastAndAnswersAgainAfterTheRestart() {
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             putAndFind(cache, 1);
 
             server.kill();
@@ -143,9 +147,7 @@ class RedisOutageIT {
 
     @Test
     void withoutAConnectionNoCallWaitsForItsTimeout() {
-        try (UsageCache cache = RedisUsage.builder(client)
-                .commandTimeout(Duration.ofSeconds(20))
-                .build()) {
+        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
             putAndFind(cache, 1);
             server.kill();
             eventually(
@@ -158,7 +160,7 @@ class RedisOutageIT {
     @Test
     void aHostThatDoesNotReconnectGetsANewConnection() {
         client.setOptions(ClientOptions.builder().autoReconnect(false).build());
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             for (int times = 0; times < 2; times++) {
                 putAndFind(cache, 1);
                 server.kill();
@@ -176,7 +178,7 @@ class RedisOutageIT {
 
     @Test
     void whileItHangsEveryCallEndsInTimeAndAfterwardsItRecovers() {
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             putAndFind(cache, 1);
             try (Hang hang = Hang.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
@@ -184,7 +186,7 @@ class RedisOutageIT {
                             for (int i = 0; i < 50; i++) {
                                 atOnce.add(i % 2 == 0 ? cache.get(key(i)) : put(cache, i));
                             }
-                            atOnce.forEach(call -> assertThat(failure(call)).hasMessageContaining("PT0.2S"));
+                            atOnce.forEach(call -> assertThat(failure(call)).hasMessageContaining("answer"));
                         }))
                         .isBetween(COMMAND_TIMEOUT, COMMAND_TIMEOUT.plus(SLACK));
 
@@ -198,8 +200,7 @@ class RedisOutageIT {
 
     @Test
     void onceItIsKnownToHangNoCallWaitsAndNothingIsSentThatCouldPileUp() {
-        try (UsageCache cache =
-                RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(2)).build()) {
+        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(3)).build()) {
             putAndFind(cache, 1);
             Redis.with(client, redis -> redis.configResetstat());
             try (Hang hang = Hang.of(client)) {
@@ -222,7 +223,7 @@ class RedisOutageIT {
 
     @Test
     void itRecoversFromHangingAlsoWhenOnlyPutsAreCalled() {
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             try (Hang hang = Hang.of(client)) {
                 failure(put(cache, 1));
                 hang.end();
@@ -235,11 +236,9 @@ class RedisOutageIT {
     @Test
     void aHostsOwnShorterTimeoutIsATimeoutToo() {
         client.setOptions(ClientOptions.builder()
-                .timeoutOptions(TimeoutOptions.enabled(Duration.ofMillis(50)))
+                .timeoutOptions(TimeoutOptions.enabled(Duration.ofMillis(100)))
                 .build());
-        try (UsageCache cache = RedisUsage.builder(client)
-                .commandTimeout(Duration.ofSeconds(20))
-                .build()) {
+        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
             putAndFind(cache, 1);
             try (Hang hang = Hang.of(client)) {
                 assertThat(took(() -> failure(cache.get(key(1))))).isLessThan(SLACK);
@@ -253,7 +252,7 @@ class RedisOutageIT {
 
     @Test
     void killedWhileItHangsNothingThatTimedOutIsCarriedOutAfterwards() {
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             putAndFind(cache, 1);
             try (Hang hang = Hang.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
@@ -296,7 +295,7 @@ class RedisOutageIT {
 
     private void assertRefusedWritesAreOneIncident(
             Consumer<RedisCommands<String, String>> begin, Consumer<RedisCommands<String, String>> end, String reason) {
-        try (UsageCache cache = RedisUsage.cache(client)) {
+        try (UsageCache cache = open()) {
             putAndFind(cache, 1);
             Redis.with(client, begin);
             for (int times = 0; times < 5; times++) {
@@ -314,8 +313,8 @@ class RedisOutageIT {
 
     @Test
     void closedDuringAnOutageItDoesNotComeBack() {
-        try (UsageCache other = RedisUsage.cache(client)) {
-            UsageCache cache = RedisUsage.cache(client);
+        try (UsageCache other = open()) {
+            UsageCache cache = open();
             putAndFind(cache, 1);
             server.kill();
             fiftyCallsFail(cache);
@@ -333,8 +332,8 @@ class RedisOutageIT {
     @Test
     void closedWithoutEverHavingBeenConnectedItDoesNotCome() {
         server.kill();
-        try (UsageCache other = RedisUsage.cache(client)) {
-            UsageCache cache = RedisUsage.cache(client);
+        try (UsageCache other = open()) {
+            UsageCache cache = open();
             cache.close();
             server.restart();
             assertRecovers(other);
@@ -397,7 +396,7 @@ class RedisOutageIT {
 
     @Test
     void closedItIsDisconnectedAndItsCallsFail() {
-        UsageCache cache = RedisUsage.cache(client);
+        UsageCache cache = open();
         putAndFind(cache, 1);
         assertThat(connections()).isEqualTo(1);
         cache.close();
@@ -409,6 +408,14 @@ class RedisOutageIT {
     }
 
     // What they have in common
+
+    private UsageCache open() {
+        return builder().commandTimeout(COMMAND_TIMEOUT).build();
+    }
+
+    private RedisUsage.Builder builder() {
+        return RedisUsage.builder(client).connectTimeout(Duration.ofSeconds(20));
+    }
 
     private void assertRecovers(UsageCache cache) {
         eventually("it answers", () -> succeeds(cache.get(key(1))));
