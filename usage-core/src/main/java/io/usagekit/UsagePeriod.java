@@ -145,9 +145,18 @@ public final class UsagePeriod {
             throw new IllegalArgumentException(
                     "period must be a month (2026-03), a day (2026-03-17) or start/end of two dates or instants, but was "
                             + Arguments.quote(text) + ": "
-                            + String.valueOf(e.getMessage()).replaceAll("\\p{Cc}", "?"),
+                            + reason(e),
                     e);
         }
+    }
+
+    /** What the innermost cause says, which is about the one field that is wrong; it may quote the text as it came. */
+    private static String reason(Throwable error) {
+        Throwable cause = error;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return String.valueOf(cause.getMessage()).replaceAll("\\p{Cc}", "?");
     }
 
     private static UsagePeriod interval(String start, String end, ZoneId zone) {

@@ -106,7 +106,9 @@ final class LoadCommand implements Callable<Integer> {
 
     private void print(EventLoad.Outcome outcome, String into) {
         if (outcome.skipped() > 0) {
-            Specs.err(spec).println(UsageTables.grouped(outcome.skipped()) + " bad lines skipped");
+            Specs.err(spec)
+                    .println(UsageTables.grouped(outcome.skipped())
+                            + (outcome.skipped() == 1 ? " bad line skipped" : " bad lines skipped"));
         }
         Specs.out(spec)
                 .printf(
