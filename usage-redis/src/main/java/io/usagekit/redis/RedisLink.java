@@ -26,6 +26,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class RedisLink {
 
+    /**
+     * How long an attempt to connect may take. The client has limits of its own, shorter by default; but it forgets an attempt
+     * that is under way when it is shut down, and whoever waits for that waits for ever.
+     */
+    static final Duration LONGEST_ATTEMPT = Duration.ofMinutes(2);
+
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** One attempt to connect, and when it began. */
@@ -46,6 +52,7 @@ final class RedisLink {
 
     private final RedisClient client;
     private final Duration commandTimeout;
+    private final Duration longestAttempt;
     private final AtomicReference<@Nullable Attempt> attempt = new AtomicReference<>();
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
     private final Incident silence =
@@ -56,9 +63,10 @@ final class RedisLink {
             new Incident("Redis refuses to keep usage figures", "Redis keeps usage figures again");
     private volatile boolean closed;
 
-    RedisLink(RedisClient client, Duration commandTimeout) {
+    RedisLink(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
         this.client = client;
         this.commandTimeout = commandTimeout;
+        this.longestAttempt = longestAttempt;
     }
 
     /** Makes the first attempt and waits for it, but no longer than this. */
@@ -201,10 +209,21 @@ final class RedisLink {
             Thread thread = new Thread(() -> connect(next.connection()), "usagekit-redis-connect");
             thread.setDaemon(true);
             thread.start();
+            limit(next.connection(), thread);
         } catch (Throwable e) { // no memory for another thread, now
             next.connection().completeExceptionally(e);
         }
         return next;
+    }
+
+    private void limit(CompletableFuture<?> connecting, Thread thread) {
+        var unused = connecting
+                .orTimeout(longestAttempt.toNanos(), TimeUnit.NANOSECONDS)
+                .whenComplete((connection, error) -> {
+                    if (error instanceof TimeoutException) {
+                        thread.interrupt();
+                    }
+                });
     }
 
     private static boolean isOver(Attempt attempt) {
@@ -223,8 +242,7 @@ final class RedisLink {
     private void connect(CompletableFuture<StatefulRedisConnection<String, String>> into) {
         try {
             StatefulRedisConnection<String, String> connection = client.connect(StringCodec.UTF8);
-            into.complete(connection);
-            if (closed) {
+            if (!into.complete(connection) || closed) {
                 connection.close();
             }
         } catch (Throwable e) {

@@ -81,10 +81,10 @@ public final class RedisUsage {
 
         /**
          * Opens one connection, shared by all calls, and closed by {@link UsageCache#close()}. Where Redis can't be reached in
-         * time the cache is built all the same: its calls fail at once, and it goes on trying to connect, at most once a
-         * second and only while it is asked for something, on a thread that lives no longer than the attempt (whose limit is
-         * the timeout of the client's {@link io.lettuce.core.RedisURI}). Once it has been connected, the client reconnects by
-         * itself, after the delays that the host gave it.
+         * time the cache is built all the same: its calls fail at once, and it goes on trying to connect, at most once a second
+         * and only while it is asked for something, on a thread that lives no longer than the attempt (whose limit is the
+         * timeout of the client's {@link io.lettuce.core.RedisURI}, or two minutes). Once it has been connected, the client
+         * reconnects by itself, after the delays that the host gave it.
          *
          * <p>Calls fail at once while there is no connection, and also while Redis hangs: once a command has timed out,
          * nothing but a {@code PING} is sent until that has been answered. What has failed isn't carried out later, except for
@@ -99,7 +99,7 @@ public final class RedisUsage {
             }
             check("commandTimeout", commandTimeout);
             check("connectTimeout", connectTimeout);
-            RedisLink link = new RedisLink(client, commandTimeout);
+            RedisLink link = new RedisLink(client, commandTimeout, RedisLink.LONGEST_ATTEMPT);
             link.open(connectTimeout);
             return new RedisUsageCache(link, new EntryKeys(keyPrefix));
         }

@@ -61,9 +61,9 @@ class RedisOutageIT {
     @AfterEach
     void stop() {
         log.close();
+        eventually("no thread is left", () -> connectThreads().isEmpty());
         client.shutdown();
         server.close();
-        eventually("no thread is left", () -> connectThreads().isEmpty());
     }
 
     // Away from the start
@@ -123,6 +123,7 @@ class RedisOutageIT {
                     return visitors.count() >= 3;
                 });
             } finally {
+                eventually("the last attempt is over", () -> connectThreads().isEmpty());
                 own.shutdown();
             }
             assertThat(Duration.ofNanos(System.nanoTime() - began)).isGreaterThan(Duration.ofSeconds(2));
@@ -379,18 +380,21 @@ class RedisOutageIT {
     }
 
     @Test
-    void whereTheHostShutsItsClientDownTheAttemptEndsAtOnce() throws Exception {
+    void anAttemptThatTheClientForgetsIsGivenUpAndFollowedByAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
-            UsageCache cache = RedisUsage.builder(own)
-                    .connectTimeout(Duration.ofMillis(50))
-                    .build();
-            assertThat(connectThreads()).hasSize(1);
-            cache.close();
-            own.shutdown();
-            assertThat(took(() -> eventually(
-                            "the attempt is over", () -> connectThreads().isEmpty())))
-                    .isLessThan(Duration.ofSeconds(5));
+            RedisLink link = new RedisLink(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
+            try (UsageCache cache = new RedisUsageCache(link, new EntryKeys("usage"))) {
+                for (int attempts = 0; attempts < 2; attempts++) {
+                    eventually("an attempt", () -> {
+                        failure(cache.get(key(1)));
+                        return !connectThreads().isEmpty();
+                    });
+                    eventually("it is given up", () -> connectThreads().isEmpty());
+                }
+            } finally {
+                own.shutdown();
+            }
         }
     }
 
