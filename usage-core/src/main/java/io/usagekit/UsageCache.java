@@ -34,6 +34,21 @@ public interface UsageCache extends AutoCloseable {
      */
     CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive);
 
+    /**
+     * The check that every {@link #put} begins with.
+     *
+     * @throws IllegalArgumentException if {@code entry} is of another key, or {@code timeToLive} is shorter than 1 ms
+     */
+    static void checkPut(UsageKey key, AgedUsage entry, Duration timeToLive) {
+        if (!entry.usage().key().equals(key)) {
+            throw new IllegalArgumentException("entry must be of key " + key + ", but was of "
+                    + entry.usage().key());
+        }
+        if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
+            throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
+        }
+    }
+
     /** Releases what this cache itself opened. Idempotent. */
     @Override
     default void close() {}

@@ -62,13 +62,7 @@ public final class InMemoryUsageCache implements UsageCache {
 
     @Override
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        if (!entry.usage().key().equals(key)) {
-            throw new IllegalArgumentException("entry must be of key " + key + ", but was of "
-                    + entry.usage().key());
-        }
-        if (timeToLive.compareTo(Duration.ofMillis(1)) < 0) {
-            throw new IllegalArgumentException("timeToLive must be at least 1 ms, but was " + timeToLive);
-        }
+        UsageCache.checkPut(key, entry, timeToLive);
         writes.incrementAndGet();
         if (down) {
             return unreachable();
