@@ -183,7 +183,7 @@ final class DemoCommand implements Callable<Integer> {
 
     /** In somebody's Redis, what an earlier demo has left is none of this one's. */
     private UsageCache cache(RedisClient redis) {
-        RedisUsage.Builder builder = RedisClients.cache(redis).connectTimeout(Duration.ofSeconds(10));
+        RedisUsage.Builder builder = RedisClients.cache(redis);
         return redisUrl == null
                 ? builder.build()
                 : builder.keyPrefix("usage-demo-" + UUID.randomUUID()).build();

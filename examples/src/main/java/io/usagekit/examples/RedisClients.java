@@ -10,8 +10,11 @@ import java.time.Duration;
 /** Makes the client out of {@code --redis-url}, and the cache on it. */
 final class RedisClients {
 
-    /** Longer than a server would wait: in a JVM that has only just started, the first command may well take longer. */
-    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(5);
+    /**
+     * Longer than a server would wait: in a JVM that has only just started, the first connection and the first command may
+     * well take longer.
+     */
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
 
     private RedisClients() {}
 
@@ -48,6 +51,6 @@ final class RedisClients {
 
     /** Begins to build a cache. */
     static RedisUsage.Builder cache(RedisClient client) {
-        return RedisUsage.builder(client).commandTimeout(COMMAND_TIMEOUT);
+        return RedisUsage.builder(client).commandTimeout(PATIENCE).connectTimeout(PATIENCE);
     }
 }
