@@ -33,8 +33,11 @@ final class Failures {
         return error instanceof IllegalArgumentException ? ExitCode.USAGE : ExitCode.SOFTWARE;
     }
 
-    /** A message and those of its causes, unless it says the same already, in one line. */
+    /** A message and those of its causes, unless it says the same already, in one line; a bad argument's says it all. */
     static String describe(Throwable error) {
+        if (error instanceof IllegalArgumentException && error.getMessage() != null) {
+            return message(error);
+        }
         StringJoiner line = new StringJoiner(": ");
         String previous = "";
         Throwable cause = error;
