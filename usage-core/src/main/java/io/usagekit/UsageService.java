@@ -46,8 +46,8 @@ public interface UsageService extends AutoCloseable {
     CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period);
 
     /**
-     * Rejects new calls, waits up to five seconds for computations that run in this service's own pool, and closes the cache
-     * and the single-flight it was built with (not the clients or pools that those were given). A host's executor is left
+     * Rejects new calls, waits up to five seconds for the computations of this service's own pool, then interrupts those that
+     * run and fails those that wait for a thread, and closes the cache and the single-flight it was built with (not the clients or pools that those were given). A host's executor is left
      * alone. Idempotent.
      */
     @Override

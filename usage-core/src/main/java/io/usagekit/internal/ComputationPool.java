@@ -40,17 +40,25 @@ public final class ComputationPool implements Executor, AutoCloseable {
         pool.execute(task);
     }
 
-    /** Lets what runs end, up to five seconds, then interrupts it. */
+    /** Lets what runs or waits end, up to five seconds, then interrupts what runs and abandons what waits. */
     @Override
     public void close() {
         pool.shutdown();
         try {
             if (!pool.awaitTermination(DRAIN.toMillis(), TimeUnit.MILLISECONDS)) {
-                pool.shutdownNow();
+                end();
             }
         } catch (InterruptedException e) {
-            pool.shutdownNow();
+            end();
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void end() {
+        for (Runnable waiting : pool.shutdownNow()) {
+            if (waiting instanceof Load load) {
+                load.abandon();
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ import java.util.function.LongSupplier;
  * <p>The second look is what makes a burst one computation: a caller that found nothing, and was then held up until a flight
  * had landed, starts a flight of its own and finds what the first one kept.
  */
-final class Load {
+final class Load implements Runnable {
 
     /** Who asks, and so which cached figure makes the computation unnecessary. */
     enum Reason {
@@ -45,6 +45,7 @@ final class Load {
     private final LongSupplier ticker;
     private final CompletableFuture<AgedUsage> outcome = new CompletableFuture<>();
     private volatile boolean started;
+    private volatile long deadline;
 
     Load(
             DefaultUsageService.Settings settings,
@@ -76,9 +77,9 @@ final class Load {
 
     CompletionStage<AgedUsage> start() {
         started = true;
-        long deadline = ticker.getAsLong() + settings.computationTimeout().toNanos();
+        deadline = ticker.getAsLong() + settings.computationTimeout().toNanos();
         try {
-            executor.execute(() -> run(deadline));
+            executor.execute(this);
         } catch (RejectedExecutionException e) {
             outcome.completeExceptionally(new UsageOverloadedException(
                     "no room to compute the usage of " + key + ": the executor rejected it", e));
@@ -94,17 +95,24 @@ final class Load {
                 : error;
     }
 
-    private void run(long deadline) {
+    @Override
+    public void run() {
         try {
             Optional<AgedUsage> kept = lookAgain();
             if (kept.isPresent()) {
                 outcome.complete(kept.get());
             } else {
-                compute(deadline);
+                compute();
             }
         } catch (Throwable error) {
             outcome.completeExceptionally(typed(error));
         }
+    }
+
+    /** It will never run: those who wait for it needn't wait for its deadline. */
+    void abandon() {
+        outcome.completeExceptionally(new UsageCalculationException(
+                "the service was closed before the usage of " + key + " was computed", null));
     }
 
     private Optional<AgedUsage> lookAgain() {
@@ -117,7 +125,7 @@ final class Load {
                 : kept.filter(figure -> figure.age().compareTo(settings.refreshAfter()) < 0);
     }
 
-    private void compute(long deadline) {
+    private void compute() {
         Duration left = Duration.ofNanos(deadline - ticker.getAsLong());
         if (left.isNegative() || left.isZero() || outcome.isDone()) {
             return; // the timeout has answered, or is about to

@@ -26,6 +26,8 @@ import org.junit.jupiter.api.Test;
 /** What is left of a service once it is closed: nothing of its own, everything of the host's. */
 class UsageServiceCloseTest {
 
+    private static final int POOL_THREADS = 4;
+
     private final Scene scene = new Scene();
 
     @AfterEach
@@ -85,11 +87,16 @@ class UsageServiceCloseTest {
 
     /** Takes the five seconds that close waits. */
     @Test
-    void computationsThatDoNotEndInTimeAreInterrupted() throws InterruptedException {
-        UsageService service = scene.open();
+    void computationsThatDoNotEndInTimeAreInterruptedAndThoseThatWaitFailAtOnce() throws InterruptedException {
+        UsageService service = scene.open(scene.builder().computationTimeout(Duration.ofHours(1)));
         scene.calculator.hold();
         Future<UsageResult> caller = scene.call(() -> service.get(ORG, MARCH));
         scene.calculator.awaitBegun(1);
+        for (int others = 1; others < POOL_THREADS; others++) {
+            service.getAsync("org-other-" + others, MARCH);
+            scene.calculator.awaitBegun(1);
+        }
+        CompletionStage<UsageResult> waiting = service.getAsync("org-waiting", MARCH);
         Thread thread = scene.calculator.threads().get(0);
 
         service.close();
@@ -97,6 +104,9 @@ class UsageServiceCloseTest {
         assertThat(Scene.failure(caller))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasRootCauseInstanceOf(InterruptedException.class);
+        assertThat(Scene.failureOf(waiting))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessage("the service was closed before the usage of \"org-waiting\" in 2026-03 was computed");
         thread.join(10_000);
         assertThat(thread.isAlive()).isFalse();
     }
