@@ -1,6 +1,6 @@
 package io.usagekit.redis;
 
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -9,7 +9,9 @@ final class Incident {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
-    private final AtomicBoolean lasts = new AtomicBoolean();
+    /** How many times it has begun or ended: odd while it lasts. */
+    private final AtomicLong turns = new AtomicLong();
+
     private final String beginning;
     private final String end;
 
@@ -18,14 +20,21 @@ final class Incident {
         this.end = end;
     }
 
-    void begins(String reason) {
-        if (lasts.compareAndSet(false, true)) {
+    /** To be asked before the call whose failure may begin it. */
+    long turn() {
+        return turns.get();
+    }
+
+    /** Unless it lasts, or has ended since that turn: a call that was made before then says nothing of now. */
+    void begins(long since, String reason) {
+        if (since % 2 == 0 && turns.compareAndSet(since, since + 1)) {
             LOG.warn("{}: {}", beginning, reason);
         }
     }
 
     void ends() {
-        if (lasts.get() && lasts.compareAndSet(true, false)) {
+        long now = turns.get();
+        if (now % 2 == 1 && turns.compareAndSet(now, now + 1)) {
             LOG.info(end);
         }
     }

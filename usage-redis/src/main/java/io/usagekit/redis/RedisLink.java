@@ -50,6 +50,9 @@ final class RedisLink {
         }
     }
 
+    /** Which incidents lasted when a command was given. */
+    private record Turns(long silent, Incident refusal, long refused) {}
+
     private final RedisClient client;
     private final Duration commandTimeout;
     private final Duration longestAttempt;
@@ -71,15 +74,16 @@ final class RedisLink {
 
     /** Makes the first attempt and waits for it, but no longer than this. */
     void open(Duration wait) {
+        long turn = silence.turn();
         Attempt first = attempt();
         try {
             first.connection().get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            silence.begins("no connection within " + wait);
+            silence.begins(turn, "no connection within " + wait);
         } catch (ExecutionException e) {
-            silence.begins(String.valueOf(e.getCause()));
+            silence.begins(turn, String.valueOf(e.getCause()));
         }
     }
 
@@ -103,23 +107,24 @@ final class RedisLink {
 
     private <T> CompletionStage<T> send(
             Incident refusal, Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        Turns turns = new Turns(silence.turn(), refusal, refusal.turn());
         StatefulRedisConnection<String, String> connection = connection();
         if (connection == null || !connection.isOpen()) {
-            return CompletableFuture.failedFuture(unreachable("Redis isn't connected", null));
+            return CompletableFuture.failedFuture(unreachable(turns, "Redis isn't connected", null));
         }
         if (hangs(connection)) {
-            return CompletableFuture.failedFuture(unreachable("Redis doesn't answer", null));
+            return CompletableFuture.failedFuture(unreachable(turns, "Redis doesn't answer", null));
         }
         CompletableFuture<T> answer;
         try {
             answer = command.apply(connection.async());
         } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(failed(refusal, connection, e));
+            return CompletableFuture.failedFuture(failed(turns, connection, e));
         }
         // A command that has timed out is done, and what is done isn't sent any more.
         return answer.orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS).handle((value, error) -> {
             if (error != null) {
-                throw failed(refusal, connection, unwrap(error));
+                throw failed(turns, connection, unwrap(error));
             }
             silence.ends();
             refusal.ends();
@@ -132,23 +137,23 @@ final class RedisLink {
     }
 
     private UsageCacheException failed(
-            Incident refusal, StatefulRedisConnection<String, String> connection, Throwable error) {
+            Turns turns, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
             String message = "Redis refused: " + error.getMessage();
             silence.ends();
-            refusal.begins(message);
+            turns.refusal().begins(turns.refused(), message);
             return new UsageCacheException(message, error);
         }
         if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
             probe(connection);
-            return unreachable("Redis didn't answer within " + commandTimeout, error);
+            return unreachable(turns, "Redis didn't answer within " + commandTimeout, error);
         }
-        return unreachable("Redis failed: " + error, error);
+        return unreachable(turns, "Redis failed: " + error, error);
     }
 
-    private UsageCacheException unreachable(String message, @Nullable Throwable cause) {
+    private UsageCacheException unreachable(Turns turns, String message, @Nullable Throwable cause) {
         if (!closed) {
-            silence.begins(message);
+            silence.begins(turns.silent(), message);
         }
         return new UsageCacheException(message, cause);
     }
