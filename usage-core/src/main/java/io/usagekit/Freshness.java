@@ -8,8 +8,13 @@ package io.usagekit;
 public enum Freshness {
     /** Computed within the soft limit ({@code refreshAfter}), or just now. */
     FRESH,
-    /** Older than the soft limit, younger than the hard one ({@code ttl}): right when it was computed; a refresh is under way. */
+    /** Right when it was computed, but older than the soft limit, or not known to be the newest since the cache can't be asked. */
     STALE,
-    /** Not known yet: there is no figure, and so no zeros either. A computation is under way. */
+    /**
+     * Right when it was computed, but older than the hard limit ({@code ttl}): served, within the grace
+     * ({@code staleIfError}), since a newer one couldn't be had, or not in the time that the caller waits.
+     */
+    STALE_ON_ERROR,
+    /** Not known yet: there is no figure, and so no zeros either. Asking again later is safe. */
     PENDING
 }

@@ -11,6 +11,9 @@ import java.util.concurrent.CompletionStage;
  * document, and complete every stage within that bound: with an answer or exceptionally with a {@link UsageCacheException}.
  * Stages may complete on any thread; the service runs no caller's code there.
  *
+ * <p>A cache that keeps a copy in this process's memory overrides {@link #near}, {@link #reserve} and
+ * {@link #keepInReserve} as well; all others leave them as they are.
+ *
  * @since 0.1
  */
 public interface UsageCache extends AutoCloseable {
@@ -33,6 +36,56 @@ public interface UsageCache extends AutoCloseable {
      * @throws IllegalArgumentException if {@code entry} is of another key, or {@code timeToLive} is shorter than 1 ms
      */
     CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive);
+
+    /**
+     * Forgets what is kept for this key.
+     *
+     * @return completes when no reader will find it any more; exceptionally if that can't be said
+     */
+    CompletionStage<Void> invalidate(UsageKey key);
+
+    /**
+     * Forgets what is kept for this organisation, whatever the period.
+     *
+     * @param organisationId as in {@link UsageKey}
+     * @return completes when no reader will find any of it any more; exceptionally if that can't be said
+     */
+    CompletionStage<Void> invalidate(String organisationId);
+
+    /**
+     * What can be had from this process's memory at once, without I/O, and is known to be what {@link #get} would give.
+     *
+     * @return empty if it isn't there or isn't known to be that any more; the figure carries the key's own period label
+     */
+    default Optional<AgedUsage> near(UsageKey key) {
+        return Optional.empty();
+    }
+
+    /**
+     * What this process's memory still holds while the cache behind it can't be asked: right when it was computed, but it
+     * may have been replaced or invalidated since.
+     *
+     * @return empty if there is nothing; the figure carries the key's own period label
+     */
+    default Optional<AgedUsage> reserve(UsageKey key) {
+        return Optional.empty();
+    }
+
+    /**
+     * Keeps a figure for {@link #reserve} alone, since it couldn't be put: never found by {@link #get} or {@link #near}. Does
+     * nothing where there is no such memory.
+     *
+     * @param key which figure
+     * @param entry the figure and how old it is already
+     * @param timeToLive how long to keep it from now on
+     */
+    default void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {}
+
+    /**
+     * Whom to tell of what happens to this cache itself, such as {@link UsageListener#trackingLost}. The service calls it
+     * once, before anything else.
+     */
+    default void observe(UsageListener listener) {}
 
     /**
      * The check that every {@link #put} begins with.

@@ -5,27 +5,49 @@ import java.time.Duration;
 /**
  * Told what the service does, for metrics and logs. Every method does nothing unless overridden.
  *
- * <p>Called on the thread that does the work (a caller's or the executor's), many at once: implementations are thread-safe
- * and quick. One that throws harms nobody: the exception is logged and dropped.
+ * <p>Called on the thread that does the work (a caller's, the executor's or a driver's), many at once: implementations are
+ * thread-safe, quick, and don't block. One that throws harms nobody: the exception is logged and dropped.
  *
  * @since 0.1
  */
 public interface UsageListener {
 
-    /** The cache had a figure, of this age. */
-    default void hit(UsageKey key, Duration age) {}
+    /** The cache had a figure that can be served, of this age. */
+    default void hit(UsageKey key, Tier tier, Duration age) {}
 
-    /** There was no figure in the cache, or no cache. */
+    /** There was no figure in the cache that can be served, or no cache. */
     default void miss(UsageKey key) {}
 
-    /** A caller or a refresh joined the computation under way instead of starting another. */
+    /**
+     * A figure past its soft limit was served.
+     *
+     * @param freshness {@link Freshness#STALE} or {@link Freshness#STALE_ON_ERROR}
+     */
+    default void staleServed(UsageKey key, Freshness freshness, Duration age) {}
+
+    /** A caller was told that the figure isn't known yet. */
+    default void pendingServed(UsageKey key) {}
+
+    /** A caller or a refresh joined the computation under way in this process instead of starting another. */
     default void coalesced(UsageKey key) {}
 
-    /** A hit was older than the soft limit and a refresh was started. */
+    /** A flight of this process waits for one of another process instead of computing. */
+    default void followed(UsageKey key) {}
+
+    /** A hit was older than the soft limit, and its refresh begins to compute. */
     default void refreshStarted(UsageKey key) {}
 
-    /** A refresh was due but the executor had no room for it; a later hit will start it. */
+    /** A refresh was due but there was no permit or no thread for it; a later hit will start it. */
     default void refreshDropped(UsageKey key) {}
+
+    /** A refresh failed; the figure it was to replace stays. */
+    default void refreshFailed(UsageKey key, Throwable error) {}
+
+    /** A computation had to wait this long for its permit. */
+    default void permitWaited(UsageKey key, Duration waited) {}
+
+    /** A computation was refused, since too many wait already. */
+    default void overloaded(UsageKey key) {}
 
     /** The calculator ran and returned a figure; it took this long. */
     default void computed(UsageKey key, Duration took) {}
@@ -33,9 +55,21 @@ public interface UsageListener {
     /** The calculator failed, on a miss or in a refresh. */
     default void computationFailed(UsageKey key, Throwable error) {}
 
+    /** A figure was computed but not stored: another flight was granted the lease, or the key was invalidated. */
+    default void fencedOff(UsageKey key) {}
+
     /** The cache couldn't be read; served without it. */
     default void cacheReadFailed(UsageKey key, Throwable error) {}
 
     /** The cache couldn't be written; the figure was served all the same. */
     default void cacheWriteFailed(UsageKey key, Throwable error) {}
+
+    /** The fleet couldn't be asked who computes; this process computes by itself. */
+    default void coordinationFailed(UsageKey key, Throwable error) {}
+
+    /** The near cache isn't told of changes any more: what it holds serves as a reserve only. */
+    default void trackingLost(String reason) {}
+
+    /** The near cache is told of changes again, and begins anew. */
+    default void trackingRegained() {}
 }

@@ -47,11 +47,14 @@ public final class UsagePeriod {
     private final Instant start;
     private final Instant end;
     private final String label;
+    /** Computed once: every look into a near cache asks for it. */
+    private final int hash;
 
     private UsagePeriod(Instant start, Instant end, String label) {
         this.start = start;
         this.end = end;
         this.label = label;
+        this.hash = 31 * start.hashCode() + end.hashCode();
     }
 
     /** A calendar month in UTC, labelled {@code 2026-03}. */
@@ -126,6 +129,7 @@ public final class UsagePeriod {
 
     /**
      * Reads a month {@code 2026-03}, a day {@code 2026-03-17}, or {@code start/end} of two dates or two instants with offset.
+     * In UTC it also reads every {@link #canonicalLabel()} back as an equal period.
      *
      * @param zone the calendar of months, days and dates; instants have their own offset
      * @throws IllegalArgumentException if it is none of these, or out of bounds
@@ -161,11 +165,15 @@ public final class UsagePeriod {
 
     private static UsagePeriod interval(String start, String end, ZoneId zone) {
         if (start.indexOf('T') >= 0) {
-            return between(
-                    OffsetDateTime.parse(start).toInstant(),
-                    OffsetDateTime.parse(end).toInstant());
+            return between(instant(start), instant(end));
         }
         return ofDates("period", LocalDate.parse(start), LocalDate.parse(end), zone, start + "/" + end);
+    }
+
+    private static Instant instant(String text) {
+        return text.indexOf('-') < 0 && text.endsWith("Z")
+                ? LocalDateTime.parse(text, BASIC).toInstant(ZoneOffset.UTC)
+                : OffsetDateTime.parse(text).toInstant();
     }
 
     private static LocalDate anchored(YearMonth month, int anchorDay) {
@@ -258,7 +266,7 @@ public final class UsagePeriod {
 
     @Override
     public int hashCode() {
-        return 31 * start.hashCode() + end.hashCode();
+        return hash;
     }
 
     /** {@link #canonicalLabel()}. */

@@ -2,6 +2,7 @@ package io.usagekit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.Tier;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -118,7 +119,7 @@ class OutageIT {
     private UsageListener counting() {
         return new UsageListener() {
             @Override
-            public void hit(UsageKey key, Duration age) {
+            public void hit(UsageKey key, Tier tier, Duration age) {
                 hits.incrementAndGet();
             }
 

@@ -4,6 +4,7 @@ import io.usagekit.AgedUsage;
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlight;
+import io.usagekit.Tier;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
@@ -88,7 +89,7 @@ public final class DefaultUsageService implements UsageService {
             return miss(key, lookup);
         }
         AgedUsage figure = lookup.figure().get();
-        listener.hit(key, figure.age());
+        listener.hit(key, Tier.SHARED, figure.age());
         if (isFresh(figure)) {
             return CompletableFuture.completedFuture(UsageResult.fresh(figure));
         }

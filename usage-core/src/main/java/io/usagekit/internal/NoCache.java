@@ -25,4 +25,14 @@ public final class NoCache implements UsageCache {
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
         return CompletableFuture.completedFuture(null);
     }
+
+    @Override
+    public CompletionStage<Void> invalidate(UsageKey key) {
+        return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(String organisationId) {
+        return CompletableFuture.completedFuture(null);
+    }
 }

@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
@@ -19,8 +20,8 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
-    public void hit(UsageKey key, Duration age) {
-        tell(listener -> listener.hit(key, age));
+    public void hit(UsageKey key, Tier tier, Duration age) {
+        tell(listener -> listener.hit(key, tier, age));
     }
 
     @Override

@@ -53,6 +53,17 @@ final class RedisUsageCache implements UsageCache {
     }
 
     @Override
+    public CompletionStage<Void> invalidate(UsageKey key) {
+        return link.write(redis -> redis.del(keys.of(key)).toCompletableFuture())
+                .thenAccept(count -> {});
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(String organisationId) {
+        return CompletableFuture.failedFuture(new UsageCacheException("not yet", null));
+    }
+
+    @Override
     public void close() {
         link.close();
     }

@@ -12,6 +12,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /**
  * A cache in a map, whose time is a ticker and which can be taken down. Thread-safe; unbounded.
@@ -69,6 +70,24 @@ public final class InMemoryUsageCache implements UsageCache {
         }
         long now = ticker.getAsLong();
         entries.put(key, new Entry(entry.usage(), now - entry.age().toNanos(), now + timeToLive.toNanos()));
+        return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(UsageKey key) {
+        return forget(key::equals);
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(String organisationId) {
+        return forget(key -> key.organisationId().equals(organisationId));
+    }
+
+    private CompletionStage<Void> forget(Predicate<UsageKey> which) {
+        if (down) {
+            return unreachable();
+        }
+        entries.keySet().removeIf(which);
         return CompletableFuture.completedFuture(null);
     }
 

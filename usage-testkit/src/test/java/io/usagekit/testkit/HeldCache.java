@@ -55,4 +55,14 @@ final class HeldCache implements UsageCache {
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
         return cache.put(key, entry, timeToLive);
     }
+
+    @Override
+    public CompletionStage<Void> invalidate(UsageKey key) {
+        return cache.invalidate(key);
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(String organisationId) {
+        return cache.invalidate(organisationId);
+    }
 }

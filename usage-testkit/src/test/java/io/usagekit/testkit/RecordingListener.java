@@ -2,6 +2,7 @@ package io.usagekit.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
@@ -57,7 +58,7 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
-    public void hit(UsageKey key, Duration age) {
+    public void hit(UsageKey key, Tier tier, Duration age) {
         add("hit", key, age);
     }
 

@@ -9,7 +9,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
@@ -189,7 +188,7 @@ class UsageServiceAsyncTest {
     }
 
     /** Answers on a thread of its own, once the gate is open. */
-    private final class SlowCache implements UsageCache {
+    private final class SlowCache extends BareCache {
 
         @Override
         public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {

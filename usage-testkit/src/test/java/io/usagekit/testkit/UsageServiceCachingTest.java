@@ -10,7 +10,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
@@ -234,7 +233,7 @@ class UsageServiceCachingTest {
     @Test
     void aCacheThatThrowsInsteadOfFailingItsStagesIsLeftOutToo() throws InterruptedException {
         IllegalStateException broken = new IllegalStateException("broken");
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 throw broken;
@@ -256,7 +255,7 @@ class UsageServiceCachingTest {
     @Test
     @SuppressWarnings("NullAway") // a cache that breaks its promise
     void aCacheThatAnswersNothingAtAllIsLeftOutToo() {
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return CompletableFuture.completedFuture(null);
@@ -274,7 +273,7 @@ class UsageServiceCachingTest {
 
     @Test
     void whileTheCacheIsDownEachCallTriesItOnceAndNobodyWaitsForItsWrite() {
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 scene.cache.goDown();
@@ -296,7 +295,7 @@ class UsageServiceCachingTest {
     void aFlightLandsOnlyOnceItsFigureIsKeptSoThatWhoAsksNextFindsIt() throws InterruptedException {
         CountDownLatch writing = new CountDownLatch(1);
         CompletableFuture<Void> written = new CompletableFuture<>();
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return scene.cache.get(key);
@@ -323,7 +322,7 @@ class UsageServiceCachingTest {
     @Test
     void aFailureOfTheCacheIsToldWithoutTheWrappersOfFutures() throws InterruptedException {
         UsageCacheException down = new UsageCacheException("down", null);
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return CompletableFuture.<Optional<AgedUsage>>failedFuture(down).thenApply(found -> found);
@@ -345,7 +344,7 @@ class UsageServiceCachingTest {
     @Test
     void aCacheThatCannotBeWrittenCostsNoAnswer() {
         UsageCacheException full = new UsageCacheException("full", null);
-        UsageService service = scene.open(scene.withoutCache().cache(new UsageCache() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return scene.cache.get(key);

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
@@ -130,7 +129,7 @@ class UsageServiceCloseTest {
     @Test
     void cacheAndSingleFlightAreClosedOnceHoweverOftenTheServiceIs() {
         AtomicInteger closes = new AtomicInteger();
-        UsageService service = scene.open(scene.builder().cache(new UsageCache() {
+        UsageService service = scene.open(scene.builder().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return scene.cache.get(key);

@@ -52,7 +52,7 @@ class UsageServiceFailureTest {
     @Test
     void whoeverInterruptsTheComputationsThreadInterruptsNoCaller() {
         AtomicInteger reads = new AtomicInteger();
-        UsageCache neverAnswersTwice = new UsageCache() {
+        UsageCache neverAnswersTwice = new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return reads.incrementAndGet() == 1
