@@ -5,7 +5,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 
 /**
- * What processes need to share for single-flight across the fleet: for each key the
+ * What processes need to share for {@linkplain SingleFlight#fleetWide single-flight across
+ * the fleet}: for each key the
  * figure that is kept, a lease on computing it, and fencing tokens. Each method is one atomic step; the algorithm over them
  * is the core's.
  *

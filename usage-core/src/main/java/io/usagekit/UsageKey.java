@@ -21,8 +21,17 @@ public record UsageKey(String organisationId, UsagePeriod period) {
      * @throws IllegalArgumentException if {@code organisationId} is out of bounds; the message names the bound
      */
     public UsageKey {
-        Objects.requireNonNull(organisationId, "organisationId");
+        checkOrganisationId(organisationId);
         Objects.requireNonNull(period, "period");
+    }
+
+    /**
+     * The check of an organisation id by itself.
+     *
+     * @throws IllegalArgumentException if it is out of bounds; the message names the bound
+     */
+    public static void checkOrganisationId(String organisationId) {
+        Objects.requireNonNull(organisationId, "organisationId");
         if (organisationId.length() > MAX_ORGANISATION_ID_LENGTH) {
             throw new IllegalArgumentException("organisationId must have at most " + MAX_ORGANISATION_ID_LENGTH
                     + " characters, but has " + organisationId.length() + ": " + Arguments.quote(organisationId));

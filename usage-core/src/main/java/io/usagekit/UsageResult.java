@@ -30,9 +30,14 @@ public final class UsageResult {
         return known(Freshness.FRESH, figure);
     }
 
-    /** A figure older than the soft limit. */
+    /** A figure older than the soft limit, or not known to be the newest. */
     public static UsageResult stale(AgedUsage figure) {
         return known(Freshness.STALE, figure);
+    }
+
+    /** A figure older than the hard limit, for want of a newer one. */
+    public static UsageResult staleOnError(AgedUsage figure) {
+        return known(Freshness.STALE_ON_ERROR, figure);
     }
 
     /**

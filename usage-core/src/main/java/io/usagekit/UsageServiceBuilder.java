@@ -1,8 +1,8 @@
 package io.usagekit;
 
 import io.usagekit.internal.Arguments;
-import io.usagekit.internal.ComputationPool;
 import io.usagekit.internal.DefaultUsageService;
+import io.usagekit.internal.Limits;
 import io.usagekit.internal.NoCache;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -20,19 +20,54 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UsageServiceBuilder {
 
-    /** How long a figure may be served after it was computed: 10 minutes. */
+    /** The hard limit, how old a figure may be served as a matter of course: 10 minutes. */
     public static final Duration DEFAULT_TTL = Duration.ofMinutes(10);
+
+    /** How much older it may be where a newer one can't be had: an hour. */
+    public static final Duration DEFAULT_STALE_IF_ERROR = Duration.ofHours(1);
+
+    /** By how much the soft limits of two figures may differ from {@code refreshAfter}: 10 per cent, up and down. */
+    public static final int DEFAULT_REFRESH_JITTER_PERCENT = 10;
 
     private static final int DEFAULT_TTLS_PER_REFRESH = 10;
 
     /** How long one computation may take: 30 seconds. */
     public static final Duration DEFAULT_COMPUTATION_TIMEOUT = Duration.ofSeconds(30);
 
+    /** How long nobody tries again after a failure, give or take a half: a second. */
+    public static final Duration DEFAULT_ERROR_BACK_OFF = Duration.ofSeconds(1);
+
+    /** The most computations at a time: 4. */
+    public static final int DEFAULT_MAX_CONCURRENT_COMPUTATIONS = 4;
+
+    /** The most computations of one organisation at a time: 2. */
+    public static final int DEFAULT_MAX_CONCURRENT_COMPUTATIONS_PER_ORGANISATION = 2;
+
+    /** The most computations waiting for a permit: 1,000. */
+    public static final int DEFAULT_MAX_QUEUED_COMPUTATIONS = 1_000;
+
+    /** How long {@link UsageService#close()} waits for the loads under way: 5 seconds. */
+    public static final Duration DEFAULT_DRAIN_TIMEOUT = Duration.ofSeconds(5);
+
+    private static final Duration LONGEST = Duration.ofDays(1);
+    private static final Duration LONGEST_BACK_OFF = Duration.ofMinutes(1);
+    private static final int MOST_JITTER = 50;
+    private static final int MOST_CONCURRENT = 1_000;
+    private static final int MOST_QUEUED = 100_000;
+
     private final UsageCalculator calculator;
     private UsageCache cache = NoCache.INSTANCE;
     private SingleFlight singleFlight = SingleFlight.inProcess();
     private Duration ttl = DEFAULT_TTL;
     private @Nullable Duration refreshAfter;
+    private Duration staleIfError = DEFAULT_STALE_IF_ERROR;
+    private int refreshJitterPercent = DEFAULT_REFRESH_JITTER_PERCENT;
+    private Duration errorBackOff = DEFAULT_ERROR_BACK_OFF;
+    private OutagePolicy outagePolicy = OutagePolicy.FAIL_OPEN;
+    private int maxConcurrentComputations = DEFAULT_MAX_CONCURRENT_COMPUTATIONS;
+    private @Nullable Integer maxConcurrentComputationsPerOrganisation;
+    private int maxQueuedComputations = DEFAULT_MAX_QUEUED_COMPUTATIONS;
+    private Duration drainTimeout = DEFAULT_DRAIN_TIMEOUT;
     private Duration computationTimeout = DEFAULT_COMPUTATION_TIMEOUT;
     private MissPolicy missPolicy = MissPolicy.await();
     private @Nullable Executor executor;
@@ -56,7 +91,9 @@ public final class UsageServiceBuilder {
         return this;
     }
 
-    /** How long a figure may be served after it was computed; positive, at most a day; 10 minutes by default. */
+    /**
+     * The hard limit: how old a figure may be served as a matter of course; positive, at most a day; 10 minutes by default.
+     */
     public UsageServiceBuilder ttl(Duration ttl) {
         this.ttl = Objects.requireNonNull(ttl, "ttl");
         return this;
@@ -71,7 +108,76 @@ public final class UsageServiceBuilder {
         return this;
     }
 
-    /** How long one computation may take, its wait for a thread included; positive, at most a day; 30 s by default. */
+    /**
+     * How much older than {@code ttl} a figure may be served where a newer one can't be had, marked as
+     * {@link Freshness#STALE_ON_ERROR}; 0 (never) to a day; an hour by default. The cache keeps figures for {@code ttl} and
+     * this together.
+     */
+    public UsageServiceBuilder staleIfError(Duration staleIfError) {
+        this.staleIfError = Objects.requireNonNull(staleIfError, "staleIfError");
+        return this;
+    }
+
+    /**
+     * By how many per cent the soft limit of a figure may differ from {@code refreshAfter}, up and down, so that figures that
+     * were computed together don't fall due together; 0 to 50; 10 by default. It depends on the figure alone: all processes
+     * agree on it.
+     */
+    public UsageServiceBuilder refreshJitterPercent(int refreshJitterPercent) {
+        this.refreshJitterPercent = refreshJitterPercent;
+        return this;
+    }
+
+    /**
+     * How long after a failed computation callers get its error (or an old figure) instead of another attempt, give or take a
+     * half; 0 (not at all) to a minute; a second by default. With a fleet-wide single-flight other processes hold off for a
+     * third of it.
+     */
+    public UsageServiceBuilder errorBackOff(Duration errorBackOff) {
+        this.errorBackOff = Objects.requireNonNull(errorBackOff, "errorBackOff");
+        return this;
+    }
+
+    /** What callers get while the cache can't be reached; {@link OutagePolicy#FAIL_OPEN} by default. */
+    public UsageServiceBuilder outagePolicy(OutagePolicy outagePolicy) {
+        this.outagePolicy = Objects.requireNonNull(outagePolicy, "outagePolicy");
+        return this;
+    }
+
+    /**
+     * How many computations may run at a time, and so how many connections to the database they take; 1 to 1,000; 4 by
+     * default.
+     */
+    public UsageServiceBuilder maxConcurrentComputations(int maxConcurrentComputations) {
+        this.maxConcurrentComputations = maxConcurrentComputations;
+        return this;
+    }
+
+    /**
+     * How many of them may be of one organisation; 1 to {@code maxConcurrentComputations}; 2 by default, or that if it is
+     * less.
+     */
+    public UsageServiceBuilder maxConcurrentComputationsPerOrganisation(int maxConcurrentComputationsPerOrganisation) {
+        this.maxConcurrentComputationsPerOrganisation = maxConcurrentComputationsPerOrganisation;
+        return this;
+    }
+
+    /**
+     * How many computations may wait for a permit before further ones are refused; 0 to 100,000; 1,000 by default. A refresh
+     * never waits.
+     */
+    public UsageServiceBuilder maxQueuedComputations(int maxQueuedComputations) {
+        this.maxQueuedComputations = maxQueuedComputations;
+        return this;
+    }
+
+    /** How long {@link UsageService#close()} waits for the loads under way; 0 to a day; 5 seconds by default. */
+    public UsageServiceBuilder drainTimeout(Duration drainTimeout) {
+        this.drainTimeout = Objects.requireNonNull(drainTimeout, "drainTimeout");
+        return this;
+    }
+
+    /** How long one computation may take, its wait for a permit and a thread included; positive, at most a day; 30 s by default. */
     public UsageServiceBuilder computationTimeout(Duration computationTimeout) {
         this.computationTimeout = Objects.requireNonNull(computationTimeout, "computationTimeout");
         return this;
@@ -84,10 +190,10 @@ public final class UsageServiceBuilder {
     }
 
     /**
-     * Where computations run; they block. Left to the host: the service never shuts it down. One that rejects a task makes a
-     * miss fail with {@link UsageOverloadedException} and drops a refresh. By default the service has a pool of its own: at
-     * most {@value ComputationPool#THREADS} daemon threads, started when needed and ended when idle for a minute, with at
-     * most {@value ComputationPool#QUEUE} computations waiting.
+     * Where computations run; they block. Left to the host: the service never shuts it down. Where it rejects a refresh, that
+     * is dropped; a miss is handed over again until its time is over. Virtual threads are fine: nothing here holds a monitor
+     * across I/O. By default the service has a pool of its own: a daemon thread for each of
+     * {@code maxConcurrentComputations}, started when needed and ended when idle for a minute.
      */
     public UsageServiceBuilder executor(Executor executor) {
         this.executor = Objects.requireNonNull(executor, "executor");
@@ -125,14 +231,29 @@ public final class UsageServiceBuilder {
             throw new IllegalArgumentException(
                     "refreshAfter must be at least 0 and less than ttl (" + ttl + "), but was " + refreshAfter);
         }
+        Arguments.between("staleIfError", staleIfError, Duration.ZERO, LONGEST);
+        Arguments.between("refreshJitterPercent", refreshJitterPercent, 0, MOST_JITTER);
+        Arguments.between("errorBackOff", errorBackOff, Duration.ZERO, LONGEST_BACK_OFF);
+        Arguments.between("maxConcurrentComputations", maxConcurrentComputations, 1, MOST_CONCURRENT);
+        int perOrganisation = maxConcurrentComputationsPerOrganisation == null
+                ? Math.min(DEFAULT_MAX_CONCURRENT_COMPUTATIONS_PER_ORGANISATION, maxConcurrentComputations)
+                : maxConcurrentComputationsPerOrganisation;
+        Arguments.between("maxConcurrentComputationsPerOrganisation", perOrganisation, 1, maxConcurrentComputations);
+        Arguments.between("maxQueuedComputations", maxQueuedComputations, 0, MOST_QUEUED);
+        Arguments.between("drainTimeout", drainTimeout, Duration.ZERO, LONGEST);
         return new DefaultUsageService(new DefaultUsageService.Settings(
                 calculator,
                 cache,
                 singleFlight,
-                ttl,
-                refreshAfter,
+                new Limits(refreshAfter, ttl, staleIfError, refreshJitterPercent),
                 computationTimeout,
+                errorBackOff,
                 missPolicy,
+                outagePolicy,
+                maxConcurrentComputations,
+                perOrganisation,
+                maxQueuedComputations,
+                drainTimeout,
                 executor,
                 listener,
                 clock,

@@ -57,4 +57,30 @@ public final class Arguments {
         }
         return value;
     }
+
+    /**
+     * The duration, if it is within these bounds, both included.
+     *
+     * @throws IllegalArgumentException otherwise
+     */
+    public static Duration between(String name, Duration value, Duration least, Duration most) {
+        if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
+            throw new IllegalArgumentException(
+                    name + " must be between " + least + " and " + most + ", but was " + value);
+        }
+        return value;
+    }
+
+    /**
+     * The number, if it is within these bounds, both included.
+     *
+     * @throws IllegalArgumentException otherwise
+     */
+    public static int between(String name, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(
+                    name + " must be between " + least + " and " + most + ", but was " + value);
+        }
+        return value;
+    }
 }

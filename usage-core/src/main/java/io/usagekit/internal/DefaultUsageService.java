@@ -1,21 +1,29 @@
 package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.Tier;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.UsageUnavailableException;
+import io.usagekit.WarmResult;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -24,7 +32,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Cache-aside with refresh in the background, over single-flight. */
+/** Cache-aside with refresh in the background, over single-flight: which answer goes with which state of the cache. */
 public final class DefaultUsageService implements UsageService {
 
     /** What the builder has checked; a null executor asks for a pool of the service's own. */
@@ -32,40 +40,54 @@ public final class DefaultUsageService implements UsageService {
             UsageCalculator calculator,
             UsageCache cache,
             SingleFlight singleFlight,
-            Duration ttl,
-            Duration refreshAfter,
+            Limits limits,
             Duration computationTimeout,
+            Duration errorBackOff,
             MissPolicy missPolicy,
+            OutagePolicy outagePolicy,
+            int maxConcurrent,
+            int maxConcurrentPerOrganisation,
+            int maxQueued,
+            Duration drainTimeout,
             @Nullable Executor executor,
             UsageListener listener,
             InstantSource clock,
             LongSupplier ticker) {}
 
     private final Settings settings;
+    private final Limits limits;
     private final UsageListener listener;
     private final GuardedCache cache;
-    private final Executor executor;
-    private final @Nullable ComputationPool ownPool;
+    private final BackOff backOff;
+    private final Computations computations;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     public DefaultUsageService(Settings settings) {
         this.settings = settings;
+        this.limits = settings.limits();
         this.listener = new SafeListener(settings.listener());
-        this.cache = new GuardedCache(settings.cache(), settings.ttl());
-        Executor hosts = settings.executor();
-        this.ownPool = hosts == null ? new ComputationPool() : null;
-        this.executor = hosts == null ? Objects.requireNonNull(ownPool) : hosts;
+        this.cache = new GuardedCache(settings.cache(), limits);
+        this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
+        this.computations = new Computations(settings, listener, cache, backOff);
+        cache.observe(listener);
     }
 
     @Override
     public UsageResult get(String organisationId, UsagePeriod period) {
         UsageKey key = admit(organisationId, period);
-        return Futures.await(answer(key, Futures.await(cache.read(key))));
+        Optional<AgedUsage> near = cache.near(key);
+        return near.isPresent()
+                ? hit(key, Tier.NEAR, near.get())
+                : Futures.await(answer(key, Futures.await(cache.read(key))));
     }
 
     @Override
     public CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period) {
         UsageKey key = admit(organisationId, period);
+        Optional<AgedUsage> near = cache.near(key);
+        if (near.isPresent()) {
+            return CompletableFuture.completedFuture(hit(key, Tier.NEAR, near.get()));
+        }
         CompletableFuture<Lookup> reading = cache.read(key);
         return reading.isDone()
                 ? offThisThread(answer(key, reading.join()))
@@ -73,81 +95,267 @@ public final class DefaultUsageService implements UsageService {
     }
 
     private UsageKey admit(String organisationId, UsagePeriod period) {
-        if (closed.get()) {
-            throw new IllegalStateException("this UsageService is closed");
-        }
+        checkOpen();
         return new UsageKey(organisationId, period);
     }
 
-    /** Moves what callers attach away from the thread that completes it: a timer's or a computation's. */
+    private void checkOpen() {
+        if (closed.get()) {
+            throw new IllegalStateException("this UsageService is closed");
+        }
+    }
+
+    /** Moves what callers attach away from the thread that completes it: a driver's, a timer's or a computation's. */
     private static <T> CompletableFuture<T> offThisThread(CompletableFuture<T> future) {
         return future.isDone() ? future : future.whenCompleteAsync((value, error) -> {});
     }
 
     private CompletableFuture<UsageResult> answer(UsageKey key, Lookup lookup) {
-        if (lookup.figure().isEmpty()) {
-            return miss(key, lookup);
-        }
-        AgedUsage figure = lookup.figure().get();
-        listener.hit(key, Tier.SHARED, figure.age());
-        if (isFresh(figure)) {
-            return CompletableFuture.completedFuture(UsageResult.fresh(figure));
-        }
-        refresh(key);
-        return CompletableFuture.completedFuture(UsageResult.stale(figure));
-    }
-
-    private CompletableFuture<UsageResult> miss(UsageKey key, Lookup lookup) {
         if (lookup.error() != null) {
-            listener.cacheReadFailed(key, lookup.error());
-        } else {
-            listener.miss(key);
+            return answerWithoutCache(key, lookup.error());
         }
-        Load load = load(key, lookup.error() != null ? Load.Reason.CACHE_DOWN : Load.Reason.MISS);
-        CompletableFuture<AgedUsage> flight =
-                settings.singleFlight().run(key, load::start).toCompletableFuture();
-        if (!load.started()) {
-            listener.coalesced(key);
+        Optional<AgedUsage> figure = lookup.figure();
+        if (figure.isPresent() && limits.isServable(figure.get())) {
+            return CompletableFuture.completedFuture(hit(key, Tier.SHARED, figure.get()));
         }
-        CompletableFuture<UsageResult> result = flight.thenApply(figure -> computed(key, figure));
+        listener.miss(key);
+        return miss(key, figure, null);
+    }
+
+    private UsageResult hit(UsageKey key, Tier tier, AgedUsage figure) {
+        listener.hit(key, tier, figure.age());
+        if (limits.isFresh(figure)) {
+            return UsageResult.fresh(figure);
+        }
+        refresh(key, figure);
+        return stale(key, figure);
+    }
+
+    private UsageResult stale(UsageKey key, AgedUsage figure) {
+        listener.staleServed(key, Freshness.STALE, figure.age());
+        return UsageResult.stale(figure);
+    }
+
+    /** A reserve is never fresh: it may have been replaced or invalidated by those who can still reach the cache. */
+    private CompletableFuture<UsageResult> answerWithoutCache(UsageKey key, Throwable outage) {
+        listener.cacheReadFailed(key, outage);
+        Optional<AgedUsage> reserve = cache.reserve(key);
+        if (reserve.isEmpty() || !limits.isServable(reserve.get())) {
+            return miss(key, reserve, outage);
+        }
+        if (!limits.isFresh(reserve.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
+            refresh(key, reserve.get());
+        }
+        return CompletableFuture.completedFuture(stale(key, reserve.get()));
+    }
+
+    /**
+     * There is nothing to serve at once.
+     *
+     * @param grace a figure past its hard limit, for want of a better one
+     * @param outage why the cache can't be read, if it can't
+     */
+    private CompletableFuture<UsageResult> miss(UsageKey key, Optional<AgedUsage> grace, @Nullable Throwable outage) {
+        Optional<Throwable> failure = backOff.of(key);
+        if (failure.isPresent()) {
+            return instead(key, grace, failure.get(), outage);
+        }
+        if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
+            return instead(key, grace, notWithoutCache(key, outage), outage);
+        }
+        CompletableFuture<SingleFlight.Landing> flight = fly(key, Load.Purpose.MISS, limits.hard(), outage != null);
         Optional<Duration> limit = settings.missPolicy().limit();
-        if (limit.isEmpty() || result.isDone()) {
-            return result;
+        if (limit.isEmpty() || flight.isDone()) {
+            return outcome(key, flight, grace, outage);
         }
-        UsageResult pending = UsageResult.pending(key, settings.clock().instant());
-        return limit.get().isZero()
-                ? CompletableFuture.completedFuture(pending)
-                : result.completeOnTimeout(pending, limit.get().toNanos(), TimeUnit.NANOSECONDS);
-    }
-
-    private void refresh(UsageKey key) {
-        Load load = load(key, Load.Reason.REFRESH);
-        settings.singleFlight().run(key, load::start);
-        if (!load.started()) {
-            listener.coalesced(key);
-        } else if (load.rejected()) {
-            listener.refreshDropped(key);
-        } else {
-            listener.refreshStarted(key);
+        if (limit.get().isZero()) {
+            return CompletableFuture.completedFuture(inTheMeantime(key, grace));
         }
+        CompletableFuture<Void> enough = new CompletableFuture<Void>()
+                .completeOnTimeout(null, limit.get().toNanos(), TimeUnit.NANOSECONDS);
+        return CompletableFuture.anyOf(flight.handle((landing, error) -> enough.complete(null)), enough)
+                .thenCompose(first -> flight.isDone()
+                        ? outcome(key, flight, grace, outage)
+                        : CompletableFuture.completedFuture(inTheMeantime(key, grace)));
     }
 
-    private Load load(UsageKey key, Load.Reason reason) {
-        return new Load(settings, cache, executor, listener, key, reason);
+    private static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
+        return new UsageUnavailableException(
+                "the usage of " + key + " isn't computed while the cache can't be reached", outage);
     }
 
-    private boolean isFresh(AgedUsage figure) {
-        return figure.age().compareTo(settings.refreshAfter()) < 0;
+    private CompletableFuture<UsageResult> outcome(
+            UsageKey key,
+            CompletableFuture<SingleFlight.Landing> flight,
+            Optional<AgedUsage> grace,
+            @Nullable Throwable outage) {
+        return Futures.compose(
+                flight,
+                (landing, error) -> landing != null
+                        ? CompletableFuture.completedFuture(landed(key, landing))
+                        : instead(key, grace, Objects.requireNonNull(error), outage));
+    }
+
+    /** What a caller gets who has waited for long enough. */
+    private UsageResult inTheMeantime(UsageKey key, Optional<AgedUsage> grace) {
+        return grace.map(figure -> staleOnError(key, figure)).orElseGet(() -> pending(key));
+    }
+
+    /** What a caller gets instead of the figure that can't be had now. */
+    private CompletableFuture<UsageResult> instead(
+            UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable Throwable outage) {
+        if (grace.isPresent()) {
+            return CompletableFuture.completedFuture(staleOnError(key, grace.get()));
+        }
+        boolean mayBePending = outage != null || settings.missPolicy().limit().isPresent();
+        return error instanceof UsageOverloadedException && mayBePending
+                ? CompletableFuture.completedFuture(pending(key))
+                : CompletableFuture.failedFuture(error);
+    }
+
+    private UsageResult staleOnError(UsageKey key, AgedUsage figure) {
+        listener.staleServed(key, Freshness.STALE_ON_ERROR, figure.age());
+        return UsageResult.staleOnError(figure);
+    }
+
+    private UsageResult pending(UsageKey key) {
+        listener.pendingServed(key);
+        return UsageResult.pending(key, settings.clock().instant());
     }
 
     /** The figure under the label that this caller asked with: those who share a flight may call the window differently. */
-    private static UsageResult computed(UsageKey key, AgedUsage figure) {
+    private UsageResult landed(UsageKey key, SingleFlight.Landing landing) {
+        AgedUsage figure = landing.figure().orElseThrow();
         OrganisationUsage usage = figure.usage();
-        if (usage.period().label().equals(key.period().label())) {
-            return UsageResult.fresh(figure);
+        AgedUsage own = usage.period().label().equals(key.period().label())
+                ? figure
+                : new AgedUsage(
+                        new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt()), figure.age());
+        // What was computed while the caller waited is as fresh as can be, whatever the limits.
+        return landing.origin() != SingleFlight.Origin.FOUND || limits.isFresh(own)
+                ? UsageResult.fresh(own)
+                : UsageResult.stale(own);
+    }
+
+    private void refresh(UsageKey key, AgedUsage old) {
+        if (backOff.of(key).isEmpty()) {
+            var unused = fly(key, Load.Purpose.REFRESH, limits.softFor(old), false)
+                    .exceptionally(error -> SingleFlight.Landing.left());
         }
-        return UsageResult.fresh(new AgedUsage(
-                new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt()), figure.age()));
+    }
+
+    /**
+     * Takes off or joins. Who needs a figure and has joined a refresh that came to nothing, since it waits for nobody, flies
+     * again.
+     */
+    private CompletableFuture<SingleFlight.Landing> fly(
+            UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        Load load = new Load(computations, key, purpose, acceptableAge, cacheDown);
+        CompletableFuture<SingleFlight.Landing> flight =
+                settings.singleFlight().run(key, load).toCompletableFuture();
+        if (!load.hasTakenOff()) {
+            listener.coalesced(key);
+            return purpose == Load.Purpose.REFRESH
+                    ? flight
+                    : Futures.compose(
+                            flight,
+                            (landing, error) -> cameToNothing(landing, error)
+                                    ? fly(key, purpose, acceptableAge, cacheDown)
+                                    : flight);
+        }
+        return flight;
+    }
+
+    private static boolean cameToNothing(SingleFlight.@Nullable Landing landing, @Nullable Throwable error) {
+        return error == null ? landing != null && landing.figure().isEmpty() : error instanceof RefreshDroppedException;
+    }
+
+    @Override
+    public UsageResult refresh(String organisationId, UsagePeriod period) {
+        return Futures.await(renew(admit(organisationId, period)));
+    }
+
+    @Override
+    public CompletionStage<UsageResult> refreshAsync(String organisationId, UsagePeriod period) {
+        return offThisThread(renew(admit(organisationId, period)));
+    }
+
+    private CompletableFuture<UsageResult> renew(UsageKey key) {
+        return fly(key, Load.Purpose.RENEWAL, Duration.ZERO, false).thenApply(landing -> landed(key, landing));
+    }
+
+    @Override
+    public void invalidate(String organisationId, UsagePeriod period) {
+        Futures.await(forget(admit(organisationId, period)));
+    }
+
+    @Override
+    public CompletionStage<Void> invalidateAsync(String organisationId, UsagePeriod period) {
+        return offThisThread(forget(admit(organisationId, period)));
+    }
+
+    private CompletableFuture<Void> forget(UsageKey key) {
+        backOff.forget(key);
+        return settings.singleFlight()
+                .invalidate(key)
+                .thenCompose(done -> cache.invalidate(key))
+                .toCompletableFuture();
+    }
+
+    @Override
+    public void invalidate(String organisationId) {
+        Futures.await(forget(organisationId));
+    }
+
+    @Override
+    public CompletionStage<Void> invalidateAsync(String organisationId) {
+        return offThisThread(forget(organisationId));
+    }
+
+    private CompletableFuture<Void> forget(String organisationId) {
+        checkOpen();
+        UsageKey.checkOrganisationId(organisationId);
+        backOff.forget(organisationId);
+        return settings.singleFlight()
+                .invalidate(organisationId)
+                .thenCompose(done -> cache.invalidate(organisationId))
+                .toCompletableFuture();
+    }
+
+    @Override
+    public WarmResult warm(Collection<String> organisationIds, UsagePeriod period) {
+        return Futures.await(startWarming(organisationIds, period));
+    }
+
+    @Override
+    public CompletionStage<WarmResult> warmAsync(Collection<String> organisationIds, UsagePeriod period) {
+        return offThisThread(startWarming(organisationIds, period));
+    }
+
+    private CompletableFuture<WarmResult> startWarming(Collection<String> organisationIds, UsagePeriod period) {
+        checkOpen();
+        Set<UsageKey> keys = new LinkedHashSet<>();
+        organisationIds.forEach(id -> keys.add(new UsageKey(id, period)));
+        return new Warming(keys, settings.maxConcurrent(), this::warm).start();
+    }
+
+    private CompletableFuture<SingleFlight.Origin> warm(UsageKey key) {
+        if (closed.get()) {
+            return CompletableFuture.failedFuture(
+                    new UsageUnavailableException("closed before " + key + " was warm", null));
+        }
+        return cache.read(key).thenCompose(lookup -> warm(key, lookup));
+    }
+
+    private CompletableFuture<SingleFlight.Origin> warm(UsageKey key, Lookup lookup) {
+        if (lookup.figure().filter(limits::isFresh).isPresent()) {
+            return CompletableFuture.completedFuture(SingleFlight.Origin.FOUND);
+        }
+        Throwable outage = lookup.error();
+        if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
+            return CompletableFuture.failedFuture(notWithoutCache(key, outage));
+        }
+        return fly(key, Load.Purpose.WARM, limits.soft(), outage != null).thenApply(SingleFlight.Landing::origin);
     }
 
     @Override
@@ -155,9 +363,7 @@ public final class DefaultUsageService implements UsageService {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        if (ownPool != null) {
-            ownPool.close();
-        }
+        computations.close(settings.drainTimeout());
         settings.singleFlight().close();
         cache.close();
     }

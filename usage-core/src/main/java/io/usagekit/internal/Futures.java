@@ -6,6 +6,8 @@ import io.usagekit.UsageInterruptedException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 
 /** Waiting, and telling causes from their wrappers. */
 final class Futures {
@@ -20,6 +22,15 @@ final class Futures {
             cause = cause.getCause();
         }
         return cause;
+    }
+
+    /** Goes on with what it came to, whichever way; the error without its wrappers. */
+    @SuppressWarnings("FutureReturnValueIgnored") // the inner one is what is returned
+    static <T, R> CompletableFuture<R> compose(
+            CompletableFuture<T> future,
+            BiFunction<? super @Nullable T, ? super @Nullable Throwable, CompletableFuture<R>> next) {
+        return future.handle((value, error) -> next.apply(value, error == null ? null : unwrap(error)))
+                .thenCompose(answer -> answer);
     }
 
     /**

@@ -3,21 +3,51 @@ package io.usagekit.internal;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The host's cache, whose failures are values, and which never serves what is past the hard limit. */
+/** The host's cache, whose failures are values, and which never gives what is past its grace. */
 final class GuardedCache {
 
+    private static final Logger LOG = LoggerFactory.getLogger(UsageCache.class);
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
     private final UsageCache cache;
-    private final Duration ttl;
+    private final Limits limits;
 
-    GuardedCache(UsageCache cache, Duration ttl) {
+    GuardedCache(UsageCache cache, Limits limits) {
         this.cache = cache;
-        this.ttl = ttl;
+        this.limits = limits;
+    }
+
+    void observe(UsageListener listener) {
+        cache.observe(listener);
+    }
+
+    /** What this process's memory has and can be served. */
+    Optional<AgedUsage> near(UsageKey key) {
+        Optional<AgedUsage> found = fromMemory(key, cache::near);
+        return found.isPresent() && !limits.isServable(found.get()) ? Optional.empty() : found;
+    }
+
+    /** What this process's memory still has. */
+    Optional<AgedUsage> reserve(UsageKey key) {
+        return fromMemory(key, cache::reserve).filter(limits::isAlive);
+    }
+
+    private static Optional<AgedUsage> fromMemory(UsageKey key, Function<UsageKey, Optional<AgedUsage>> memory) {
+        try {
+            return memory.apply(key);
+        } catch (RuntimeException e) {
+            LOG.warn("a usage cache threw on a look into its memory; the call goes on without that", e);
+            return Optional.empty();
+        }
     }
 
     /** Never completes exceptionally. */
@@ -25,8 +55,7 @@ final class GuardedCache {
         try {
             // Another process may write with a longer limit than ours.
             return cache.get(key)
-                    .thenApply(found ->
-                            Lookup.of(found.filter(figure -> figure.age().compareTo(ttl) < 0)))
+                    .thenApply(found -> Lookup.of(found.filter(limits::isAlive)))
                     .exceptionally(error -> Lookup.failed(Futures.unwrap(error)))
                     .toCompletableFuture();
         } catch (RuntimeException e) {
@@ -34,9 +63,14 @@ final class GuardedCache {
         }
     }
 
+    /** How long to keep a figure from now on: its grace included. */
+    Duration timeToLive(AgedUsage figure) {
+        return limits.life().minus(figure.age());
+    }
+
     /** Keeps a figure for what is left of its time; one that has outlived it already isn't kept. */
     CompletionStage<Void> write(UsageKey key, AgedUsage figure) {
-        Duration timeToLive = ttl.minus(figure.age());
+        Duration timeToLive = timeToLive(figure);
         if (timeToLive.compareTo(SHORTEST) < 0) {
             return CompletableFuture.completedFuture(null);
         }
@@ -45,6 +79,27 @@ final class GuardedCache {
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
         }
+    }
+
+    void keepInReserve(UsageKey key, AgedUsage figure) {
+        Duration timeToLive = timeToLive(figure);
+        if (timeToLive.compareTo(SHORTEST) >= 0) {
+            try {
+                cache.keepInReserve(key, figure, timeToLive);
+            } catch (RuntimeException e) {
+                LOG.warn("a usage cache threw on keeping a figure in reserve; the call goes on without that", e);
+            }
+        }
+    }
+
+    /** Fails as the cache does. */
+    CompletionStage<Void> invalidate(UsageKey key) {
+        return cache.invalidate(key);
+    }
+
+    /** Fails as the cache does. */
+    CompletionStage<Void> invalidate(String organisationId) {
+        return cache.invalidate(organisationId);
     }
 
     void close() {

@@ -1,175 +1,155 @@
 package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.OrganisationUsage;
+import io.usagekit.OutagePolicy;
+import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
-import io.usagekit.UsageException;
-import io.usagekit.UsageInterruptedException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
+import io.usagekit.UsageUnavailableException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
-/**
- * One load of one figure: look once more, compute, keep. Whoever started it may be long gone; it has its own deadline.
- *
- * <p>The second look is what makes a burst one computation: a caller that found nothing, and was then held up until a flight
- * had landed, starts a flight of its own and finds what the first one kept.
- */
-final class Load implements Runnable {
+/** One load of one figure. Whoever started it may be long gone; it has its own deadline. */
+final class Load implements SingleFlight.Load {
 
-    /** Who asks, and so which cached figure makes the computation unnecessary. */
-    enum Reason {
-        /** Nothing was cached: whatever is by now will do. */
+    /** Who asks. */
+    enum Purpose {
+        /** Nothing can be served: whatever is kept by now will do. */
         MISS,
-        /** What is cached is old: only a figure within the soft limit will do. */
+        /** What is kept is old: only a younger figure will do, and nobody waits for it. */
         REFRESH,
-        /** The cache can't be read: don't wait for it again. */
-        CACHE_DOWN
+        /** As a refresh, but waited for. */
+        WARM,
+        /** Only a figure computed from now on will do. */
+        RENEWAL
     }
 
-    private final DefaultUsageService.Settings settings;
-    private final GuardedCache cache;
-    private final Executor executor;
-    private final UsageListener listener;
+    private final Computations computations;
     private final UsageKey key;
-    private final Reason reason;
-    private final LongSupplier ticker;
-    private final CompletableFuture<AgedUsage> outcome = new CompletableFuture<>();
-    private volatile boolean started;
+    private final Purpose purpose;
+    private final Duration acceptableAge;
+    private final boolean cacheDown;
+    private final UsageListener listener;
+    private volatile boolean tookOff;
     private volatile long deadline;
+    private volatile @Nullable Thread home;
+    private volatile @Nullable Computation computation;
 
-    Load(
-            DefaultUsageService.Settings settings,
-            GuardedCache cache,
-            Executor executor,
-            UsageListener listener,
-            UsageKey key,
-            Reason reason) {
-        this.settings = settings;
-        this.cache = cache;
-        this.executor = executor;
-        this.listener = listener;
+    Load(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        this.computations = computations;
         this.key = key;
-        this.reason = reason;
-        this.ticker = settings.ticker();
+        this.purpose = purpose;
+        this.acceptableAge = acceptableAge;
+        this.cacheDown = cacheDown;
+        this.listener = computations.listener();
+    }
+
+    UsageKey key() {
+        return key;
+    }
+
+    Purpose purpose() {
+        return purpose;
     }
 
     /** Whether this load was the one to fly; otherwise its caller joined another. */
-    boolean started() {
-        return started;
+    boolean hasTakenOff() {
+        return tookOff;
     }
 
-    /** Whether the executor refused it. */
-    boolean rejected() {
-        return outcome.isCompletedExceptionally()
-                && outcome.handle((f, e) -> e instanceof UsageOverloadedException)
-                        .join();
-    }
-
-    CompletionStage<AgedUsage> start() {
-        started = true;
-        deadline = ticker.getAsLong() + settings.computationTimeout().toNanos();
-        try {
-            executor.execute(this);
-        } catch (RejectedExecutionException e) {
-            outcome.completeExceptionally(new UsageOverloadedException(
-                    "no room to compute the usage of " + key + ": the executor rejected it", e));
-        }
-        return outcome.orTimeout(settings.computationTimeout().toNanos(), TimeUnit.NANOSECONDS)
-                .exceptionallyCompose(error -> CompletableFuture.failedFuture(explain(Futures.unwrap(error))));
-    }
-
-    private Throwable explain(Throwable error) {
-        return error instanceof TimeoutException
-                ? new UsageCalculationException(
-                        "the usage of " + key + " wasn't computed within " + settings.computationTimeout(), error)
-                : error;
+    /** Whether the calculator was asked, so that a failure says something of the database. */
+    boolean hasComputed() {
+        Computation last = computation;
+        return last != null && last.hasBegun();
     }
 
     @Override
-    public void run() {
-        try {
-            Optional<AgedUsage> kept = lookAgain();
-            if (kept.isPresent()) {
-                outcome.complete(kept.get());
-            } else {
-                compute();
-            }
-        } catch (Throwable error) {
-            outcome.completeExceptionally(typed(error));
-        }
+    public void tookOff() {
+        tookOff = true;
+        home = Thread.currentThread();
+        deadline = computations.now() + timeout().toNanos();
+        computations.tookOff(this);
     }
 
-    /** It will never run: those who wait for it needn't wait for its deadline. */
-    void abandon() {
-        outcome.completeExceptionally(new UsageCalculationException(
-                "the service was closed before the usage of " + key + " was computed", null));
+    /** The thread that it took off on, where a host's executor may run the computation if it likes. */
+    @Nullable
+    Thread home() {
+        return home;
     }
 
-    private Optional<AgedUsage> lookAgain() {
-        if (reason == Reason.CACHE_DOWN) {
-            return Optional.empty();
-        }
-        Optional<AgedUsage> kept = Futures.await(cache.read(key)).figure();
-        return reason == Reason.MISS
-                ? kept
-                : kept.filter(figure -> figure.age().compareTo(settings.refreshAfter()) < 0);
+    /** What is left of its time. */
+    Duration left() {
+        return Duration.ofNanos(deadline - computations.now());
     }
 
-    private void compute() {
-        Duration left = Duration.ofNanos(deadline - ticker.getAsLong());
-        if (left.isNegative() || left.isZero() || outcome.isDone()) {
-            return; // the timeout has answered, or is about to
-        }
-        long began = ticker.getAsLong();
-        AgedUsage figure;
-        try {
-            OrganisationUsage usage = settings.calculator().calculate(key, left);
-            figure = new AgedUsage(checked(usage), Duration.ofNanos(ticker.getAsLong() - began));
-        } catch (Throwable error) {
-            Throwable typed = typed(error);
-            listener.computationFailed(key, typed);
-            outcome.completeExceptionally(typed);
-            return;
-        }
-        listener.computed(key, figure.age());
-        if (outcome.isDone()) {
-            return; // timed out: what comes this late may be older than what has been kept since
-        }
-        try {
-            keep(figure);
-        } finally {
-            outcome.complete(figure);
-        }
+    @Override
+    public Duration timeout() {
+        return computations.timeout();
     }
 
-    private OrganisationUsage checked(OrganisationUsage usage) {
-        if (!usage.key().equals(key)) {
-            throw new UsageCalculationException(
-                    "the calculator was asked for " + key + " but returned " + usage.key(), null);
+    @Override
+    public Throwable timedOut() {
+        String what = "the usage of " + key + " wasn't computed within " + timeout();
+        Computation last = computation;
+        if (last == null || last.hasBegun()) {
+            return new UsageCalculationException(what, SingleFlight.Load.super.timedOut());
         }
-        return usage;
+        return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
     }
 
-    private Throwable typed(Throwable error) {
-        // Whoever interrupts our thread interrupts none of those who wait for it.
-        return error instanceof UsageException && !(error instanceof UsageInterruptedException)
-                ? error
-                : new UsageCalculationException("the usage of " + key + " can't be computed: " + error, error);
+    @Override
+    public Duration acceptableAge() {
+        return acceptableAge;
+    }
+
+    @Override
+    public SingleFlight.Patience patience() {
+        return purpose == Purpose.REFRESH ? SingleFlight.Patience.LEAVES : SingleFlight.Patience.WAITS;
+    }
+
+    @Override
+    public CompletionStage<Optional<AgedUsage>> lookAgain() {
+        if (cacheDown || acceptableAge.isZero()) {
+            return CompletableFuture.completedFuture(Optional.empty());
+        }
+        return computations
+                .cache()
+                .read(key)
+                .thenApply(
+                        lookup -> lookup.figure().filter(figure -> figure.age().compareTo(acceptableAge) < 0));
+    }
+
+    @Override
+    public CompletionStage<AgedUsage> compute() {
+        Computation next = new Computation(computations, this);
+        computation = next;
+        return next.start();
+    }
+
+    @Override
+    public CompletionStage<AgedUsage> computeAlone(Throwable why) {
+        listener.coordinationFailed(key, why);
+        if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
+            return CompletableFuture.failedFuture(new UsageUnavailableException(
+                    "the usage of " + key + " isn't computed while the cache can't be reached", why));
+        }
+        return compute().thenApply(figure -> {
+            computations.cache().keepInReserve(key, figure);
+            return figure;
+        });
     }
 
     /** Before the flight lands, so that who asks next finds it; unless the cache is down, when nobody shall wait for it. */
-    private void keep(AgedUsage figure) {
-        CompletableFuture<Void> written = cache.write(key, figure)
+    @Override
+    public CompletionStage<Void> keep(AgedUsage figure) {
+        CompletableFuture<Void> written = computations
+                .cache()
+                .write(key, figure)
                 .toCompletableFuture()
                 .handle((done, error) -> {
                     if (error != null) {
@@ -177,8 +157,59 @@ final class Load implements Runnable {
                     }
                     return null;
                 });
-        if (reason != Reason.CACHE_DOWN) {
-            Futures.await(written);
+        return cacheDown ? CompletableFuture.completedFuture(null) : written;
+    }
+
+    @Override
+    public Duration timeToLive(AgedUsage figure) {
+        return computations.cache().timeToLive(figure);
+    }
+
+    @Override
+    public Optional<Duration> backOff(Throwable error) {
+        return hasComputed() ? computations.backOff().forOthers() : Optional.empty();
+    }
+
+    @Override
+    public void followed() {
+        listener.followed(key);
+    }
+
+    @Override
+    public void fencedOff() {
+        listener.fencedOff(key);
+    }
+
+    @Override
+    public void notKept(AgedUsage figure, Throwable error) {
+        listener.cacheWriteFailed(key, error);
+        computations.cache().keepInReserve(key, figure);
+    }
+
+    @Override
+    public void failed(Throwable error) {
+        if (hasComputed() && !computations.isClosed()) {
+            computations.backOff().failed(key, error);
+        }
+        if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
+            listener.refreshFailed(key, error);
+        }
+    }
+
+    @Override
+    public void landed() {
+        Computation last = computation;
+        if (last != null) {
+            last.nobodyWaits();
+        }
+        computations.landed(this);
+    }
+
+    /** The service is closed: those who wait needn't wait for the deadline. */
+    void abandon() {
+        Computation last = computation;
+        if (last != null) {
+            last.refused();
         }
     }
 }

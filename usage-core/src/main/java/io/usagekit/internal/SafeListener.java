@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.Freshness;
 import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -21,7 +22,11 @@ final class SafeListener implements UsageListener {
 
     @Override
     public void hit(UsageKey key, Tier tier, Duration age) {
-        tell(listener -> listener.hit(key, tier, age));
+        try {
+            host.hit(key, tier, age); // written out: a hit in memory takes less time than the lambda would
+        } catch (Throwable e) {
+            thrown(e);
+        }
     }
 
     @Override
@@ -30,8 +35,23 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
+    public void staleServed(UsageKey key, Freshness freshness, Duration age) {
+        tell(listener -> listener.staleServed(key, freshness, age));
+    }
+
+    @Override
+    public void pendingServed(UsageKey key) {
+        tell(listener -> listener.pendingServed(key));
+    }
+
+    @Override
     public void coalesced(UsageKey key) {
         tell(listener -> listener.coalesced(key));
+    }
+
+    @Override
+    public void followed(UsageKey key) {
+        tell(listener -> listener.followed(key));
     }
 
     @Override
@@ -45,6 +65,21 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
+    public void refreshFailed(UsageKey key, Throwable error) {
+        tell(listener -> listener.refreshFailed(key, error));
+    }
+
+    @Override
+    public void permitWaited(UsageKey key, Duration waited) {
+        tell(listener -> listener.permitWaited(key, waited));
+    }
+
+    @Override
+    public void overloaded(UsageKey key) {
+        tell(listener -> listener.overloaded(key));
+    }
+
+    @Override
     public void computed(UsageKey key, Duration took) {
         tell(listener -> listener.computed(key, took));
     }
@@ -52,6 +87,11 @@ final class SafeListener implements UsageListener {
     @Override
     public void computationFailed(UsageKey key, Throwable error) {
         tell(listener -> listener.computationFailed(key, error));
+    }
+
+    @Override
+    public void fencedOff(UsageKey key) {
+        tell(listener -> listener.fencedOff(key));
     }
 
     @Override
@@ -64,11 +104,30 @@ final class SafeListener implements UsageListener {
         tell(listener -> listener.cacheWriteFailed(key, error));
     }
 
+    @Override
+    public void coordinationFailed(UsageKey key, Throwable error) {
+        tell(listener -> listener.coordinationFailed(key, error));
+    }
+
+    @Override
+    public void trackingLost(String reason) {
+        tell(listener -> listener.trackingLost(reason));
+    }
+
+    @Override
+    public void trackingRegained() {
+        tell(listener -> listener.trackingRegained());
+    }
+
     private void tell(Consumer<UsageListener> event) {
         try {
             event.accept(host);
         } catch (Throwable e) {
-            LOG.warn("a usage listener threw; the call goes on without it", e);
+            thrown(e);
         }
+    }
+
+    private static void thrown(Throwable error) {
+        LOG.warn("a usage listener threw; the call goes on without it", error);
     }
 }

@@ -1,6 +1,5 @@
 package io.usagekit.testkit;
 
-import io.usagekit.AgedUsage;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageKey;
 import java.util.List;
@@ -8,7 +7,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 
 /** The single-flight of this process, whose landings a test can wait for. */
 final class ObservedFlights implements SingleFlight {
@@ -18,10 +16,20 @@ final class ObservedFlights implements SingleFlight {
     private final AtomicInteger closes = new AtomicInteger();
 
     @Override
-    public CompletionStage<AgedUsage> run(UsageKey key, Supplier<? extends CompletionStage<AgedUsage>> load) {
-        CompletionStage<AgedUsage> stage = flights.run(key, load);
+    public CompletionStage<Landing> run(UsageKey key, Load load) {
+        CompletionStage<Landing> stage = flights.run(key, load);
         landings.add(stage.handle((figure, error) -> error == null).toCompletableFuture());
         return stage;
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(UsageKey key) {
+        return flights.invalidate(key);
+    }
+
+    @Override
+    public CompletionStage<Void> invalidate(String organisationId) {
+        return flights.invalidate(organisationId);
     }
 
     /** Waits until each flight so far has landed, refreshes included. */

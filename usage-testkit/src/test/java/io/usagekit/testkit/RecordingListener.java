@@ -2,6 +2,7 @@ package io.usagekit.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.Freshness;
 import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -15,6 +16,9 @@ final class RecordingListener implements UsageListener {
 
     /** One thing told; the detail is an age, a duration, an error, or the empty string. */
     record Event(String name, UsageKey key, Object detail) {}
+
+    /** Of what is told of no figure in particular. */
+    static final UsageKey NO_KEY = new UsageKey("-", Scene.MARCH);
 
     private final List<Event> events = new ArrayList<>();
 
@@ -68,8 +72,23 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
+    public void staleServed(UsageKey key, Freshness freshness, Duration age) {
+        add("staleServed", key, age);
+    }
+
+    @Override
+    public void pendingServed(UsageKey key) {
+        add("pendingServed", key, "");
+    }
+
+    @Override
     public void coalesced(UsageKey key) {
         add("coalesced", key, "");
+    }
+
+    @Override
+    public void followed(UsageKey key) {
+        add("followed", key, "");
     }
 
     @Override
@@ -83,6 +102,21 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
+    public void refreshFailed(UsageKey key, Throwable error) {
+        add("refreshFailed", key, error);
+    }
+
+    @Override
+    public void permitWaited(UsageKey key, Duration waited) {
+        add("permitWaited", key, waited);
+    }
+
+    @Override
+    public void overloaded(UsageKey key) {
+        add("overloaded", key, "");
+    }
+
+    @Override
     public void computed(UsageKey key, Duration took) {
         add("computed", key, took);
     }
@@ -93,6 +127,11 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
+    public void fencedOff(UsageKey key) {
+        add("fencedOff", key, "");
+    }
+
+    @Override
     public void cacheReadFailed(UsageKey key, Throwable error) {
         add("cacheReadFailed", key, error);
     }
@@ -100,5 +139,20 @@ final class RecordingListener implements UsageListener {
     @Override
     public void cacheWriteFailed(UsageKey key, Throwable error) {
         add("cacheWriteFailed", key, error);
+    }
+
+    @Override
+    public void coordinationFailed(UsageKey key, Throwable error) {
+        add("coordinationFailed", key, error);
+    }
+
+    @Override
+    public void trackingLost(String reason) {
+        add("trackingLost", NO_KEY, reason);
+    }
+
+    @Override
+    public void trackingRegained() {
+        add("trackingRegained", NO_KEY, "");
     }
 }

@@ -50,7 +50,7 @@ final class Scene implements AutoCloseable {
     private final ExecutorService callers = Executors.newCachedThreadPool();
     private final List<UsageService> services = new ArrayList<>();
 
-    /** All parts but the executor, which is the service's own. */
+    /** All parts but the executor, which is the service's own. No jitter, grace or back-off: those who test them ask for them. */
     UsageServiceBuilder builder() {
         return withoutCache().cache(cache);
     }
@@ -59,6 +59,9 @@ final class Scene implements AutoCloseable {
         return UsageService.builder(calculator)
                 .singleFlight(flights)
                 .listener(events)
+                .refreshJitterPercent(0)
+                .staleIfError(Duration.ZERO)
+                .errorBackOff(Duration.ZERO)
                 .clock(clock)
                 .ticker(clock.ticker());
     }

@@ -113,6 +113,7 @@ class UsageServiceCachingTest {
                     return usage;
                 })
                 .cache(scene.cache)
+                .staleIfError(Duration.ZERO)
                 .ticker(scene.clock.ticker()));
 
         UsageResult computed = service.get(ORG, MARCH);
@@ -137,6 +138,7 @@ class UsageServiceCachingTest {
                     return usage;
                 })
                 .cache(scene.cache)
+                .staleIfError(Duration.ZERO)
                 .ticker(scene.clock.ticker()));
 
         assertFigure(service.get(ORG, MARCH));

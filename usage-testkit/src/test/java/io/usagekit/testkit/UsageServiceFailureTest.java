@@ -8,9 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.usagekit.AgedUsage;
+import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageInterruptedException;
@@ -22,9 +21,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Queue;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -51,30 +48,15 @@ class UsageServiceFailureTest {
 
     @Test
     void whoeverInterruptsTheComputationsThreadInterruptsNoCaller() {
-        AtomicInteger reads = new AtomicInteger();
-        UsageCache neverAnswersTwice = new BareCache() {
-            @Override
-            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-                return reads.incrementAndGet() == 1
-                        ? CompletableFuture.completedFuture(Optional.empty())
-                        : new CompletableFuture<>();
-            }
-
-            @Override
-            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-                return CompletableFuture.completedFuture(null);
-            }
-        };
-        UsageService service = scene.open(scene.builder()
-                .cache(neverAnswersTwice)
-                .executor(task -> scene.execute(() -> {
-                    Thread.currentThread().interrupt();
-                    task.run();
-                })));
+        UsageInterruptedException interrupted = new UsageInterruptedException("interrupted while it computed", null);
+        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+            Thread.currentThread().interrupt();
+            throw interrupted;
+        }));
 
         assertThatExceptionOfType(UsageCalculationException.class)
                 .isThrownBy(() -> service.get(ORG, MARCH))
-                .withCauseInstanceOf(UsageInterruptedException.class);
+                .withCause(interrupted);
         assertThat(Thread.currentThread().isInterrupted()).isFalse();
     }
 
@@ -171,7 +153,9 @@ class UsageServiceFailureTest {
     void aComputationWhoseTimeIsOverBeforeItHasAThreadIsNotBegun() {
         Queue<Runnable> waiting = new ArrayDeque<>();
         UsageService service = scene.open(scene.builder().executor(waiting::add).computationTimeout(SHORT));
-        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
+        assertThatExceptionOfType(UsageOverloadedException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withMessageContaining("wasn't computed within " + SHORT + ": the executor had no thread for it");
 
         waiting.forEach(Runnable::run);
 
@@ -179,36 +163,47 @@ class UsageServiceFailureTest {
     }
 
     @Test
-    void aMissThatTheExecutorRejectsIsOverload() {
-        AtomicBoolean full = new AtomicBoolean(true);
-        RejectedExecutionException rejected = new RejectedExecutionException("full");
+    void aMissThatTheExecutorRejectsIsHandedOverUntilItIsTaken() {
+        AtomicInteger rejections = new AtomicInteger();
         UsageService service = scene.open(scene.builder().executor(task -> {
-            if (full.get()) {
-                throw rejected;
+            if (rejections.incrementAndGet() <= 3) {
+                throw new RejectedExecutionException("full");
             }
-            task.run();
+            scene.execute(task);
         }));
 
-        assertThatExceptionOfType(UsageOverloadedException.class)
-                .isThrownBy(() -> service.get(ORG, MARCH))
-                .withMessageContaining("no room to compute the usage of \"org-123\" in 2026-03")
-                .withCause(rejected);
-        assertThat(Scene.failureOf(service.getAsync(ORG, MARCH))).isInstanceOf(UsageOverloadedException.class);
-        assertThat(scene.events.names()).containsExactly("miss", "miss");
-
-        full.set(false);
         assertFigure(service.get(ORG, MARCH));
+
+        assertThat(rejections).hasValue(4);
+        assertThat(scene.events.names()).containsExactly("miss", "computed");
     }
 
     @Test
-    void aMissThatIsRejectedIsOverloadUnderEveryMissPolicy() {
+    void aMissThatTheExecutorNeverTakesIsOverloadWhenItsTimeIsOver() {
+        RejectedExecutionException rejected = new RejectedExecutionException("full");
+        UsageService service = scene.open(
+                scene.builder().computationTimeout(Duration.ofMillis(100)).executor(task -> {
+                    throw rejected;
+                }));
+
+        assertThatExceptionOfType(UsageOverloadedException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withMessageContaining("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.1S")
+                .withCause(rejected);
+    }
+
+    @Test
+    void whoDoesntWaitForAnExecutorThatTakesNothingIsToldThatItIsPending() {
         for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(SHORT))) {
-            UsageService service = scene.open(scene.builder().missPolicy(policy).executor(task -> {
-                throw new RejectedExecutionException("full");
-            }));
-            assertThatExceptionOfType(UsageOverloadedException.class)
+            UsageService service = scene.open(scene.builder()
+                    .computationTimeout(Duration.ofMillis(200))
+                    .missPolicy(policy)
+                    .executor(task -> {
+                        throw new RejectedExecutionException("full");
+                    }));
+            assertThat(service.get(ORG, MARCH).freshness())
                     .as("under %s", policy)
-                    .isThrownBy(() -> service.get(ORG, MARCH));
+                    .isEqualTo(Freshness.PENDING);
         }
     }
 

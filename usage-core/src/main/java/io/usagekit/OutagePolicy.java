@@ -1,0 +1,13 @@
+package io.usagekit;
+
+/**
+ * What a caller gets while the cache can't be reached, so that each process would have to compute for itself.
+ *
+ * @since 0.1
+ */
+public enum OutagePolicy {
+    /** Figures are computed, within the permits: slower, but there. Who finds no permit is told that the figure is pending. */
+    FAIL_OPEN,
+    /** Nothing is computed: a reserve is served where there is one, else {@link UsageUnavailableException}. Spares the database. */
+    FAIL_CLOSED
+}

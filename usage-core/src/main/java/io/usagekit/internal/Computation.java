@@ -1,0 +1,203 @@
+package io.usagekit.internal;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
+import io.usagekit.UsageInterruptedException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
+import io.usagekit.UsageOverloadedException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** One call of the calculator: waits for its permit, then for a thread, and ends with the call itself. */
+final class Computation implements Runnable, Permits.Holder {
+
+    private static final Duration RETRY = Duration.ofMillis(20);
+
+    private final Computations computations;
+    private final Load load;
+    private final UsageKey key;
+    private final UsageListener listener;
+    private final CompletableFuture<AgedUsage> outcome = new CompletableFuture<>();
+    private final CompletableFuture<Permits.Ticket> ticket = new CompletableFuture<>();
+    private final long asked;
+    private volatile boolean granted;
+    private volatile boolean begun;
+    private volatile @Nullable Thread requesting;
+    private volatile @Nullable Thread handingOver;
+    private volatile @Nullable RejectedExecutionException rejection;
+
+    Computation(Computations computations, Load load) {
+        this.computations = computations;
+        this.load = load;
+        this.key = load.key();
+        this.listener = computations.listener();
+        this.asked = computations.now();
+    }
+
+    CompletableFuture<AgedUsage> start() {
+        Permits.Urgency urgency = isRefresh() ? Permits.Urgency.NOW_OR_NOT : Permits.Urgency.WAITS;
+        requesting = Thread.currentThread();
+        Optional<Permits.Ticket> given = computations.permits().request(key.organisationId(), urgency, this);
+        requesting = null;
+        given.ifPresentOrElse(ticket::complete, this::refuse);
+        return outcome;
+    }
+
+    private boolean isRefresh() {
+        return load.purpose() == Load.Purpose.REFRESH;
+    }
+
+    private void refuse() {
+        if (isRefresh()) {
+            drop();
+        } else if (computations.isClosed()) {
+            refused();
+        } else {
+            listener.overloaded(key);
+            end(new UsageOverloadedException(
+                    "no room to compute the usage of " + key + ": "
+                            + computations.permits().waiting() + " computations wait already",
+                    null));
+        }
+    }
+
+    private void drop() {
+        listener.refreshDropped(key);
+        end(new RefreshDroppedException());
+    }
+
+    @Override
+    public void granted() {
+        granted = true;
+        if (Thread.currentThread() != requesting) {
+            listener.permitWaited(key, Duration.ofNanos(computations.now() - asked));
+        }
+        handOver();
+    }
+
+    @Override
+    public void refused() {
+        end(new UsageCalculationException("the service was closed before the usage of " + key + " was computed", null));
+    }
+
+    private void handOver() {
+        if (outcome.isDone()) {
+            return;
+        }
+        handingOver = Thread.currentThread();
+        try {
+            computations.executor().execute(this);
+        } catch (RejectedExecutionException e) {
+            rejection = e;
+            rejected();
+        } catch (Throwable e) {
+            end(typed(e));
+        } finally {
+            handingOver = null;
+        }
+    }
+
+    /** A refresh can as well be done another time; a miss tries again until its flight's time is over. */
+    private void rejected() {
+        if (isRefresh()) {
+            drop();
+        } else if (computations.isClosed()) {
+            refused();
+        } else {
+            long nanos = RETRY.toNanos() / 2 + ThreadLocalRandom.current().nextLong(RETRY.toNanos());
+            computations.delays().after(Duration.ofNanos(nanos), this::handOver);
+        }
+    }
+
+    @Override
+    public void run() {
+        Thread here = Thread.currentThread();
+        if (here == handingOver && here != load.home()) {
+            // An executor that runs tasks on the thread that brings them: a driver's or a timer's, which must not
+            // block.
+            var unused = CompletableFuture.runAsync(this::compute);
+        } else {
+            compute();
+        }
+    }
+
+    private void compute() {
+        Duration left = load.left();
+        if (left.isNegative() || left.isZero() || outcome.isDone()) {
+            end(new UsageCalculationException("too late to compute the usage of " + key, null));
+            return;
+        }
+        begun = true;
+        if (isRefresh()) {
+            listener.refreshStarted(key);
+        }
+        long began = computations.now();
+        AgedUsage figure;
+        try {
+            OrganisationUsage usage = computations.calculator().calculate(key, left);
+            figure = new AgedUsage(checked(usage), Duration.ofNanos(computations.now() - began));
+        } catch (Throwable error) {
+            Throwable typed = typed(error);
+            listener.computationFailed(key, typed);
+            end(typed);
+            return;
+        }
+        listener.computed(key, figure.age());
+        giveBack();
+        outcome.complete(figure);
+    }
+
+    private OrganisationUsage checked(OrganisationUsage usage) {
+        if (!usage.key().equals(key)) {
+            throw new UsageCalculationException(
+                    "the calculator was asked for " + key + " but returned " + usage.key(), null);
+        }
+        return usage;
+    }
+
+    private Throwable typed(Throwable error) {
+        // Whoever interrupts our thread interrupts none of those who wait for it.
+        return error instanceof UsageException && !(error instanceof UsageInterruptedException)
+                ? error
+                : new UsageCalculationException("the usage of " + key + " can't be computed: " + error, error);
+    }
+
+    private void end(Throwable error) {
+        giveBack();
+        outcome.completeExceptionally(error);
+    }
+
+    private void giveBack() {
+        var unused = ticket.thenAccept(Permits.Ticket::close);
+    }
+
+    /** Whether the calculator was asked. */
+    boolean hasBegun() {
+        return begun;
+    }
+
+    /** What it waits for while it hasn't begun. */
+    String waitingFor() {
+        return granted ? "the executor had no thread for it" : "no permit was free";
+    }
+
+    /** Why the executor refused it last, if it did. */
+    @Nullable
+    RejectedExecutionException rejection() {
+        return rejection;
+    }
+
+    /** What hasn't begun needn't; what has ends by itself, and holds its permit until then. */
+    void nobodyWaits() {
+        if (!begun) {
+            end(new UsageCalculationException("nobody waits for the usage of " + key, null));
+        }
+    }
+}

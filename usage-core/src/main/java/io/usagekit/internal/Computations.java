@@ -1,0 +1,115 @@
+package io.usagekit.internal;
+
+import io.usagekit.OutagePolicy;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageListener;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What the computations of one service share: the calculator, the permits, the threads. */
+final class Computations {
+
+    private final DefaultUsageService.Settings settings;
+    private final UsageListener listener;
+    private final GuardedCache cache;
+    private final BackOff backOff;
+    private final Permits permits;
+    private final Executor executor;
+    private final @Nullable ComputationPool ownPool;
+    private final Set<Load> underWay = ConcurrentHashMap.newKeySet();
+    private final Drain drain = new Drain();
+    private volatile boolean closed;
+
+    Computations(DefaultUsageService.Settings settings, UsageListener listener, GuardedCache cache, BackOff backOff) {
+        this.settings = settings;
+        this.listener = listener;
+        this.cache = cache;
+        this.backOff = backOff;
+        this.permits =
+                new Permits(settings.maxConcurrent(), settings.maxConcurrentPerOrganisation(), settings.maxQueued());
+        Executor hosts = settings.executor();
+        if (hosts == null) {
+            ComputationPool pool = new ComputationPool(settings.maxConcurrent());
+            this.ownPool = pool;
+            this.executor = pool;
+        } else {
+            this.ownPool = null;
+            this.executor = hosts;
+        }
+    }
+
+    UsageCalculator calculator() {
+        return settings.calculator();
+    }
+
+    Duration timeout() {
+        return settings.computationTimeout();
+    }
+
+    OutagePolicy outagePolicy() {
+        return settings.outagePolicy();
+    }
+
+    LongSupplier ticker() {
+        return settings.ticker();
+    }
+
+    long now() {
+        return settings.ticker().getAsLong();
+    }
+
+    UsageListener listener() {
+        return listener;
+    }
+
+    GuardedCache cache() {
+        return cache;
+    }
+
+    BackOff backOff() {
+        return backOff;
+    }
+
+    Permits permits() {
+        return permits;
+    }
+
+    Executor executor() {
+        return executor;
+    }
+
+    Delays delays() {
+        return Delays.SYSTEM;
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    void tookOff(Load load) {
+        underWay.add(load);
+    }
+
+    void landed(Load load) {
+        if (underWay.remove(load)) {
+            drain.signal();
+        }
+    }
+
+    /** Lets the loads under way land, up to a deadline; then refuses what waits and interrupts what runs in the own pool. */
+    void close(Duration patience) {
+        boolean drained = drain.await(underWay::isEmpty, patience);
+        closed = true;
+        permits.close();
+        if (ownPool != null) {
+            ownPool.close();
+        }
+        if (!drained) {
+            underWay.forEach(Load::abandon);
+        }
+    }
+}

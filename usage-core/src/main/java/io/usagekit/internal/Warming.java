@@ -1,0 +1,98 @@
+package io.usagekit.internal;
+
+import io.usagekit.SingleFlight.Origin;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
+import io.usagekit.UsageKey;
+import io.usagekit.WarmResult;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Goes through many figures, a few at a time, so that it never fills the queue in which callers wait. */
+final class Warming {
+
+    private final Collection<UsageKey> keys;
+    private final int atATime;
+    private final Function<UsageKey, CompletableFuture<Origin>> warm;
+    private final Queue<UsageKey> left;
+    private final AtomicInteger fresh = new AtomicInteger();
+    private final AtomicInteger computed = new AtomicInteger();
+    private final Map<UsageKey, UsageException> failures = new ConcurrentHashMap<>();
+
+    Warming(Collection<UsageKey> keys, int atATime, Function<UsageKey, CompletableFuture<Origin>> warm) {
+        this.keys = keys;
+        this.atATime = atATime;
+        this.warm = warm;
+        this.left = new ConcurrentLinkedQueue<>(keys);
+    }
+
+    CompletableFuture<WarmResult> start() {
+        CompletableFuture<?>[] lanes = new CompletableFuture<?>[atATime];
+        for (int i = 0; i < atATime; i++) {
+            CompletableFuture<Void> lane = new CompletableFuture<>();
+            lanes[i] = lane;
+            goOn(lane);
+        }
+        return CompletableFuture.allOf(lanes).thenApply(done -> result());
+    }
+
+    /** A loop where figures are there at once, so that a thousand of them aren't a thousand frames deep. */
+    private void goOn(CompletableFuture<Void> lane) {
+        for (UsageKey key = left.poll(); key != null; key = left.poll()) {
+            UsageKey current = key;
+            CompletableFuture<Origin> warmed = start(current);
+            if (!warmed.isDone()) {
+                var unused = warmed.whenComplete((origin, error) -> {
+                    count(current, origin, error);
+                    goOn(lane);
+                });
+                return;
+            }
+            var unused = warmed.whenComplete((origin, error) -> count(current, origin, error));
+        }
+        lane.complete(null);
+    }
+
+    private CompletableFuture<Origin> start(UsageKey key) {
+        try {
+            return warm.apply(key);
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private void count(UsageKey key, @Nullable Origin origin, @Nullable Throwable error) {
+        if (error != null) {
+            Throwable cause = Futures.unwrap(error);
+            failures.put(
+                    key,
+                    cause instanceof UsageException known
+                            ? known
+                            : new UsageCalculationException("the usage of " + key + " can't be had: " + cause, cause));
+        } else if (origin == Origin.FOUND) {
+            fresh.incrementAndGet();
+        } else {
+            computed.incrementAndGet();
+        }
+    }
+
+    private WarmResult result() {
+        Map<String, UsageException> inOrder = new LinkedHashMap<>();
+        for (UsageKey key : keys) {
+            UsageException failure = failures.get(key);
+            if (failure != null) {
+                inOrder.put(key.organisationId(), failure);
+            }
+        }
+        return new WarmResult(fresh.get(), computed.get(), Collections.unmodifiableMap(inOrder));
+    }
+}
