@@ -1,5 +1,6 @@
 /**
- * For the tests of adapters and of hosts: in-memory adapters, a manual clock, and the contract suites (JUnit).
+ * For the tests of adapters and of hosts: in-memory adapters, a manual clock, a link to a server that fails on demand, and the
+ * contract suites (JUnit).
  */
 @org.jspecify.annotations.NullMarked
 module io.usagekit.testkit {

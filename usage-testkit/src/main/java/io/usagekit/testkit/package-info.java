@@ -1,4 +1,4 @@
-/** In-memory adapters and a clock that moves when it is told to. */
+/** In-memory adapters, a clock that moves when it is told to, and a link to a server that fails when it is told to. */
 @NullMarked
 package io.usagekit.testkit;
 

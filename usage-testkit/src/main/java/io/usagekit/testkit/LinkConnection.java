@@ -1,0 +1,140 @@
+package io.usagekit.testkit;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+
+/** A client's connection and the one to the server that carries it on. Belongs to the thread of its link. */
+final class LinkConnection {
+
+    private final InetSocketAddress server;
+    private final SocketChannel client;
+    private final SocketChannel upstream;
+    private final SelectionKey clientKey;
+    private final SelectionKey upstreamKey;
+    private final LinkFlow requests;
+    private final LinkFlow responses;
+    private boolean connecting;
+
+    private LinkConnection(InetSocketAddress server, SelectionKey clientKey, SelectionKey upstreamKey) {
+        this.server = server;
+        this.clientKey = clientKey;
+        this.upstreamKey = upstreamKey;
+        this.client = (SocketChannel) clientKey.channel();
+        this.upstream = (SocketChannel) upstreamKey.channel();
+        this.requests = new LinkFlow(client, upstream, LinkState::carriesRequests);
+        this.responses = new LinkFlow(upstream, client, LinkState::carriesResponses);
+        clientKey.attach(this);
+        upstreamKey.attach(this);
+    }
+
+    /** Of a client that has been accepted; the server is looked for when the link's state allows. */
+    static LinkConnection open(SocketChannel client, InetSocketAddress server, Selector selector) throws IOException {
+        SocketChannel upstream = SocketChannel.open();
+        try {
+            return new LinkConnection(server, register(client, selector), register(upstream, selector));
+        } catch (IOException e) {
+            upstream.close();
+            throw e;
+        }
+    }
+
+    private static SelectionKey register(SocketChannel channel, Selector selector) throws IOException {
+        channel.configureBlocking(false);
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        return channel.register(selector, 0);
+    }
+
+    /** Takes in what one of the two channels is ready for. */
+    void ready(SelectionKey key, ByteBuffer chunk) {
+        if (!key.isValid()) {
+            return;
+        }
+        if (key.isConnectable()) {
+            finishConnecting();
+        } else if (key.isReadable()) {
+            (key == clientKey ? requests : responses).read(chunk);
+        }
+    }
+
+    /**
+     * Forwards what this state allows by now, and says what to wait for.
+     *
+     * @return whether the connection is still open
+     */
+    boolean advance(LinkState state, long now) {
+        if (!connecting && state.carriesRequests()) {
+            connect();
+        }
+        requests.write(state, now);
+        responses.write(state, now);
+        if (isOver()) {
+            end();
+            return false;
+        }
+        await(clientKey, requests.readInterest(state, now) | responses.writeInterest(state, now));
+        await(upstreamKey, upstreamInterest(state, now));
+        return true;
+    }
+
+    /** How long nothing can happen of itself; {@link Long#MAX_VALUE} if nothing will. */
+    long nanosToWait(LinkState state, long now) {
+        return Math.min(requests.nanosToWait(state, now), responses.nanosToWait(state, now));
+    }
+
+    void reset() {
+        FaultyLink.reset(client);
+        FaultyLink.reset(upstream);
+    }
+
+    private void connect() {
+        connecting = true;
+        try {
+            upstream.connect(server);
+        } catch (IOException e) {
+            responses.abort();
+        }
+    }
+
+    private void finishConnecting() {
+        try {
+            upstream.finishConnect();
+        } catch (IOException e) {
+            responses.abort();
+        }
+    }
+
+    private int upstreamInterest(LinkState state, long now) {
+        if (upstream.isConnectionPending()) {
+            return SelectionKey.OP_CONNECT;
+        }
+        return upstream.isConnected() ? responses.readInterest(state, now) | requests.writeInterest(state, now) : 0;
+    }
+
+    private static void await(SelectionKey key, int interest) {
+        if (key.isValid() && key.interestOps() != interest) {
+            key.interestOps(interest);
+        }
+    }
+
+    private boolean isOver() {
+        return requests.isAborted() || responses.isAborted() || (requests.isOver() && responses.isOver());
+    }
+
+    private void end() {
+        if (!requests.hasEnded() || !responses.hasEnded()) {
+            reset();
+            return;
+        }
+        try {
+            client.close();
+            upstream.close();
+        } catch (IOException e) {
+            reset();
+        }
+    }
+}

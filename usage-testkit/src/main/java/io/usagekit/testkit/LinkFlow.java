@@ -1,0 +1,146 @@
+package io.usagekit.testkit;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/** One direction of a connection: what came in and hasn't gone out. Belongs to the thread of its link. */
+final class LinkFlow {
+
+    private final SocketChannel source;
+    private final SocketChannel sink;
+    private final Predicate<LinkState> carried;
+    private final Queue<Arrival> waiting = new ArrayDeque<>();
+    private boolean sourceDone;
+    private Progress progress = Progress.OPEN;
+
+    LinkFlow(SocketChannel source, SocketChannel sink, Predicate<LinkState> carried) {
+        this.source = source;
+        this.sink = sink;
+        this.carried = carried;
+    }
+
+    private enum Kind {
+        BYTES,
+        END,
+        ABORT
+    }
+
+    private enum Progress {
+        OPEN,
+        /** All was written, its end as well. */
+        ENDED,
+        /** The sink takes no more. The other direction, which reads from it, tells how that came about. */
+        BROKEN,
+        /** The source was reset, and all that came before was written. */
+        ABORTED
+    }
+
+    private record Arrival(Kind kind, ByteBuffer bytes, long nanos) {
+
+        static Arrival of(Kind kind, ByteBuffer bytes) {
+            return new Arrival(kind, bytes, System.nanoTime());
+        }
+    }
+
+    /** Takes in what is there, as far as it fits into the chunk. */
+    void read(ByteBuffer chunk) {
+        chunk.clear();
+        try {
+            int count = source.read(chunk);
+            if (count < 0) {
+                finish(Kind.END);
+            } else if (count > 0) {
+                byte[] bytes = new byte[count];
+                chunk.flip().get(bytes);
+                waiting.add(Arrival.of(Kind.BYTES, ByteBuffer.wrap(bytes)));
+            }
+        } catch (IOException e) {
+            abort();
+        }
+    }
+
+    /** Nothing more will come in, and the connection is to be reset once what came before is written. */
+    void abort() {
+        finish(Kind.ABORT);
+    }
+
+    private void finish(Kind kind) {
+        sourceDone = true;
+        waiting.add(Arrival.of(kind, ByteBuffer.allocate(0)));
+    }
+
+    /** Writes what is due in this state, as far as the sink takes it. */
+    void write(LinkState state, long now) {
+        try {
+            for (Arrival next = due(state, now); next != null && write(next); next = due(state, now)) {
+                waiting.remove();
+            }
+        } catch (IOException e) {
+            sourceDone = true;
+            waiting.clear();
+            progress = Progress.BROKEN;
+        }
+    }
+
+    /** Whether all of it was written. */
+    private boolean write(Arrival next) throws IOException {
+        if (next.kind() == Kind.ABORT) {
+            progress = Progress.ABORTED;
+            return true;
+        }
+        if (!sink.isConnected()) {
+            return false;
+        }
+        if (next.kind() == Kind.END) {
+            sink.shutdownOutput();
+            progress = Progress.ENDED;
+            return true;
+        }
+        sink.write(next.bytes());
+        return !next.bytes().hasRemaining();
+    }
+
+    /** Nothing more is read while something is due that can't be written: a sink that is slow slows its source down. */
+    int readInterest(LinkState state, long now) {
+        return !sourceDone && carried.test(state) && due(state, now) == null ? SelectionKey.OP_READ : 0;
+    }
+
+    int writeInterest(LinkState state, long now) {
+        return due(state, now) == null ? 0 : SelectionKey.OP_WRITE;
+    }
+
+    long nanosToWait(LinkState state, long now) {
+        Arrival next = waiting.peek();
+        if (next == null || !carried.test(state) || isDue(next, state, now)) {
+            return Long.MAX_VALUE;
+        }
+        return next.nanos() + state.latencyNanos() - now;
+    }
+
+    boolean isOver() {
+        return progress != Progress.OPEN;
+    }
+
+    boolean hasEnded() {
+        return progress == Progress.ENDED;
+    }
+
+    boolean isAborted() {
+        return progress == Progress.ABORTED;
+    }
+
+    private @Nullable Arrival due(LinkState state, long now) {
+        Arrival next = waiting.peek();
+        return next != null && carried.test(state) && isDue(next, state, now) ? next : null;
+    }
+
+    private static boolean isDue(Arrival arrival, LinkState state, long now) {
+        return now - arrival.nanos() >= state.latencyNanos();
+    }
+}
