@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 
 /**
  * A PostgreSQL server of this JVM, from binaries on the class path, in a directory of its own that is removed when it is closed,
- * or else when the JVM ends. It can be killed and started again on the same port with the same data. Thread-safe.
+ * or else when the JVM ends. It can be killed and started again on the same port with the same data, and paused. Thread-safe.
  *
  * @since 0.1
  */
@@ -22,6 +22,7 @@ public final class EmbeddedPostgresServer implements PostgresServer {
     private final Thread hook = new Thread(this::stop, "usagekit-postgres-stop");
     private final int port;
     private EmbeddedPostgres postgres;
+    private boolean paused;
     private boolean closed;
 
     private EmbeddedPostgresServer(Path directory, Map<String, String> configuration) {
@@ -81,11 +82,10 @@ public final class EmbeddedPostgresServer implements PostgresServer {
 
     /** Ends it as {@code kill -9} does, all of its processes at once, and returns when they are gone. */
     public synchronized void kill() {
-        ProcessHandle postmaster = postmaster();
-        List<ProcessHandle> all =
-                Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
+        List<ProcessHandle> all = processes();
         all.forEach(ProcessHandle::destroyForcibly);
         all.forEach(process -> process.onExit().join());
+        paused = false;
         try {
             Files.deleteIfExists(directory.resolve("data/postmaster.pid"));
             // There is nothing left to stop, which it logs; but it holds a lock on the directory.
@@ -98,6 +98,30 @@ public final class EmbeddedPostgresServer implements PostgresServer {
     /** Starts it again after {@link #kill()}: same port, same data. */
     public synchronized void restart() {
         postgres = launch(port);
+    }
+
+    /**
+     * Stops it where it is (SIGSTOP), all of its processes: its connections stay, the system accepts new ones, and nobody
+     * answers until {@link #resume()}. It can be killed and closed meanwhile.
+     */
+    public synchronized void pause() {
+        // The postmaster first, so that it starts no process that isn't among those stopped next.
+        Signal.STOP.send(List.of(postmaster()));
+        paused = true;
+        Signal.STOP.send(processes());
+    }
+
+    /** Lets it go on after {@link #pause()}, with all that was sent to it meanwhile; harmless if it isn't paused. */
+    public synchronized void resume() {
+        if (paused) {
+            Signal.CONT.send(processes());
+            paused = false;
+        }
+    }
+
+    private List<ProcessHandle> processes() {
+        ProcessHandle postmaster = postmaster();
+        return Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
     }
 
     private ProcessHandle postmaster() {
@@ -125,6 +149,7 @@ public final class EmbeddedPostgresServer implements PostgresServer {
             return;
         }
         closed = true;
+        resume();
         try {
             postgres.close();
             Directories.delete(directory);

@@ -12,7 +12,7 @@ import redis.embedded.core.RedisServerBuilder;
 
 /**
  * A Redis server of this JVM, from binaries on the class path, on the loopback interface, without persistence. It can be
- * killed and started again on the same port. Not thread-safe.
+ * killed and started again on the same port, and paused. Not thread-safe.
  *
  * @since 0.1
  */
@@ -20,13 +20,17 @@ public final class EmbeddedRedisServer implements RedisServer {
 
     private final int port;
     private final List<String> settings;
+    private final Thread hook = new Thread(this::resume, "usagekit-redis-resume");
     private RedisInstance redis;
     private ProcessHandle process;
+    private volatile boolean paused;
 
     private EmbeddedRedisServer(int port, List<String> settings) {
         this.port = port;
         this.settings = settings;
         launch();
+        // The library's own hook waits for the process, which doesn't end while it is paused.
+        Runtime.getRuntime().addShutdownHook(hook);
     }
 
     /**
@@ -77,11 +81,29 @@ public final class EmbeddedRedisServer implements RedisServer {
     public void kill() {
         process.destroyForcibly();
         process.onExit().join();
+        paused = false;
+    }
+
+    /**
+     * Stops it where it is (SIGSTOP): its connections stay, the system accepts new ones, and nobody answers until
+     * {@link #resume()}. It can be killed and closed meanwhile.
+     */
+    public void pause() {
+        Signal.STOP.send(List.of(process));
+        paused = true;
+    }
+
+    /** Lets it go on after {@link #pause()}, with all that was sent to it meanwhile; harmless if it isn't paused. */
+    public void resume() {
+        if (paused) {
+            Signal.CONT.send(List.of(process));
+            paused = false;
+        }
     }
 
     /** Starts it again after {@link #kill()}: same port, no keys. */
     public void restart() {
-        close();
+        stop();
         launch();
     }
 
@@ -92,6 +114,16 @@ public final class EmbeddedRedisServer implements RedisServer {
 
     @Override
     public void close() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is ending.
+        }
+        stop();
+    }
+
+    private void stop() {
+        resume();
         try {
             redis.stop();
         } catch (IOException e) {
