@@ -26,17 +26,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class RedisLink {
 
-    /**
-     * How long an attempt to connect may take. The client has limits of its own, shorter by default; but it forgets an attempt
-     * that is under way when it is shut down, and whoever waits for that waits for ever.
-     */
-    static final Duration LONGEST_ATTEMPT = Duration.ofMinutes(2);
-
-    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
-
-    /** One attempt to connect, and when it began. */
-    private record Attempt(long began, CompletableFuture<StatefulRedisConnection<String, String>> connection) {}
-
     /** One PING on a connection that has let a command time out, and when it was sent. */
     private record Probe(
             StatefulRedisConnection<String, String> connection, long sent, CompletableFuture<Void> answered) {
@@ -46,17 +35,15 @@ final class RedisLink {
         }
 
         boolean isRecent() {
-            return System.nanoTime() - sent < RETRY_NANOS;
+            return System.nanoTime() - sent < Connector.RETRY_NANOS;
         }
     }
 
     /** Which incidents lasted when a command was given. */
     private record Turns(long silent, Incident refusal, long refused) {}
 
-    private final RedisClient client;
+    private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
-    private final Duration longestAttempt;
-    private final AtomicReference<@Nullable Attempt> attempt = new AtomicReference<>();
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
     private final Incident silence =
             new Incident("usage figures are served without Redis until it answers again", "Redis answers again");
@@ -67,17 +54,15 @@ final class RedisLink {
     private volatile boolean closed;
 
     RedisLink(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
-        this.client = client;
+        this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), longestAttempt);
         this.commandTimeout = commandTimeout;
-        this.longestAttempt = longestAttempt;
     }
 
     /** Makes the first attempt and waits for it, but no longer than this. */
     void open(Duration wait) {
         long turn = silence.turn();
-        Attempt first = attempt();
         try {
-            first.connection().get(wait.toNanos(), TimeUnit.NANOSECONDS);
+            connector.attempt().get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
@@ -108,7 +93,7 @@ final class RedisLink {
     private <T> CompletionStage<T> send(
             Incident refusal, Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
         Turns turns = new Turns(silence.turn(), refusal, refusal.turn());
-        StatefulRedisConnection<String, String> connection = connection();
+        StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
             return CompletableFuture.failedFuture(unreachable(turns, "Redis isn't connected", null));
         }
@@ -191,82 +176,8 @@ final class RedisLink {
         }
     }
 
-    private @Nullable StatefulRedisConnection<String, String> connection() {
-        CompletableFuture<StatefulRedisConnection<String, String>> connecting =
-                attempt().connection();
-        return connecting.isDone() && !connecting.isCompletedExceptionally() ? connecting.join() : null;
-    }
-
-    /** The attempt that has succeeded or is under way, or else a new one, at most one a second. */
-    private Attempt attempt() {
-        Attempt last = attempt.get();
-        if (last != null && (closed || !isOver(last))) {
-            return last;
-        }
-        Attempt next = new Attempt(System.nanoTime(), new CompletableFuture<>());
-        if (!attempt.compareAndSet(last, next)) {
-            return attempt();
-        }
-        if (last != null) {
-            var unused = close(last); // not joined: this may be the client's own thread
-        }
-        try {
-            Thread thread = new Thread(() -> connect(next.connection()), "usagekit-redis-connect");
-            thread.setDaemon(true);
-            thread.start();
-            limit(next.connection(), thread);
-        } catch (Throwable e) { // no memory for another thread, now
-            next.connection().completeExceptionally(e);
-        }
-        return next;
-    }
-
-    private void limit(CompletableFuture<?> connecting, Thread thread) {
-        var unused = connecting
-                .orTimeout(longestAttempt.toNanos(), TimeUnit.NANOSECONDS)
-                .whenComplete((connection, error) -> {
-                    if (error instanceof TimeoutException) {
-                        thread.interrupt();
-                    }
-                });
-    }
-
-    private static boolean isOver(Attempt attempt) {
-        if (!attempt.connection().isDone() || System.nanoTime() - attempt.began() < RETRY_NANOS) {
-            return false;
-        }
-        if (attempt.connection().isCompletedExceptionally()) {
-            return true;
-        }
-        // Lettuce reconnects by itself, unless the host has told it not to.
-        StatefulRedisConnection<String, String> connection =
-                attempt.connection().join();
-        return !connection.isOpen() && !connection.getOptions().isAutoReconnect();
-    }
-
-    private void connect(CompletableFuture<StatefulRedisConnection<String, String>> into) {
-        try {
-            StatefulRedisConnection<String, String> connection = client.connect(StringCodec.UTF8);
-            if (!into.complete(connection) || closed) {
-                connection.close();
-            }
-        } catch (Throwable e) {
-            into.completeExceptionally(e);
-        }
-    }
-
     void close() {
         closed = true;
-        Attempt last = attempt.get();
-        if (last != null) {
-            close(last).join();
-        }
-    }
-
-    /** An attempt that is under way closes its connection itself, once it has one. */
-    private static CompletableFuture<Void> close(Attempt attempt) {
-        return attempt.connection().isDone() && !attempt.connection().isCompletedExceptionally()
-                ? attempt.connection().join().closeAsync()
-                : CompletableFuture.completedFuture(null);
+        connector.close();
     }
 }

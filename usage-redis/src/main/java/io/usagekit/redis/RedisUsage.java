@@ -1,6 +1,7 @@
 package io.usagekit.redis;
 
 import io.lettuce.core.RedisClient;
+import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import java.time.Duration;
 import java.util.Objects;
@@ -9,8 +10,10 @@ import java.util.Objects;
  * A cache of usage figures in Redis, shared by all processes that use the same key prefix.
  *
  * <p>The host brings the client, and with it the address, {@code rediss://}, the ACL user, the database number, the threads
- * and the reconnect delay; it closes the client itself. The ACL user needs {@code GET}, {@code SET}, {@code PTTL},
- * {@code EVAL} and {@code EVALSHA} on the keys {@code usage:*}, and {@code SELECT} where the database isn't number 0.
+ * and the reconnect delay; it closes the client itself. The ACL user needs, on the keys {@code usage:*} and the channel
+ * {@code usage:wakeups}, {@code GET}, {@code SET}, {@code DEL}, {@code TYPE}, {@code PTTL}, {@code PEXPIRE}, {@code HMGET},
+ * {@code HSET}, {@code HDEL}, {@code ZADD}, {@code ZSCORE}, {@code ZRANGE}, {@code ZREMRANGEBYSCORE}, {@code TIME},
+ * {@code EVAL}, {@code EVALSHA}, {@code PUBLISH} and {@code SUBSCRIBE}, and {@code SELECT} where the database isn't number 0.
  *
  * <p>An entry is a string at {@code usage:{organisation}:{period}}, e.g. {@code usage:org-123:2026-03}. The organisation is
  * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is
@@ -20,6 +23,18 @@ import java.util.Objects;
  *
  * volumes and octets, when it was computed, and how many milliseconds lie between its computation and its expiry. What can't
  * be read as such is a miss.
+ *
+ * <p>Beside the entries there are (with braces as they stand here):
+ * <ul>
+ *   <li>{@code usage:index:{org-123}}, a sorted set of the organisation's periods, by the time until which there may be an entry;
+ *   <li>{@code usage:lock:{usage:org-123:2026-03}}, a string while the entry is being computed: {@code held}, fence and token; or
+ *       while its computation has failed: {@code failed}, fence and reason;
+ *   <li>{@code usage:fence:{usage:org-123:2026-03}}, a hash of the fences {@code issued}, {@code published} and
+ *       {@code invalidated}, which outlives the lock by ten leases, at least 10 minutes;
+ *   <li>the channel {@code usage:wakeups}, on which entries are named whose lock was given back.
+ * </ul>
+ * All of them have a limit. None may be evicted before its time: without its place in the index an entry isn't found when its
+ * organisation is invalidated. A server with a {@code maxmemory} wants {@code noeviction}.
  *
  * @since 0.1
  */
@@ -93,15 +108,36 @@ public final class RedisUsage {
          * @throws IllegalArgumentException if a knob is out of bounds
          */
         public UsageCache build() {
+            check();
+            RedisLink link = link();
+            link.open(connectTimeout);
+            return new RedisUsageCache(link, new EntryKeys(keyPrefix));
+        }
+
+        /** Opens two connections in the same manner, one for commands and one for wake-ups, and waits for both together. */
+        FlightStore flightStore() {
+            check();
+            EntryKeys keys = new EntryKeys(keyPrefix);
+            RedisLink link = link();
+            WakeUps wakeUps = new WakeUps(client, keys.wakeUps(), Connector.LONGEST_ATTEMPT);
+            long began = System.nanoTime();
+            wakeUps.connect();
+            link.open(connectTimeout);
+            wakeUps.await(connectTimeout.minusNanos(System.nanoTime() - began));
+            return new RedisFlightStore(link, wakeUps, keys);
+        }
+
+        private RedisLink link() {
+            return new RedisLink(client, commandTimeout, Connector.LONGEST_ATTEMPT);
+        }
+
+        private void check() {
             if (!keyPrefix.matches("[A-Za-z0-9._:-]{1," + MAX_PREFIX_LENGTH + "}")) {
                 throw new IllegalArgumentException("keyPrefix must be 1 to " + MAX_PREFIX_LENGTH
                         + " of A-Z a-z 0-9 . _ : -, but was \"" + keyPrefix + "\"");
             }
             check("commandTimeout", commandTimeout);
             check("connectTimeout", connectTimeout);
-            RedisLink link = new RedisLink(client, commandTimeout, RedisLink.LONGEST_ATTEMPT);
-            link.open(connectTimeout);
-            return new RedisUsageCache(link, new EntryKeys(keyPrefix));
         }
 
         private static void check(String knob, Duration value) {

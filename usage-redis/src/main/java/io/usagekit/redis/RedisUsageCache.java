@@ -3,7 +3,6 @@ package io.usagekit.redis;
 import io.lettuce.core.SetArgs;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
-import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.List;
@@ -18,10 +17,12 @@ final class RedisUsageCache implements UsageCache {
 
     private final RedisLink link;
     private final EntryKeys keys;
+    private final RedisEntries entries;
 
     RedisUsageCache(RedisLink link, EntryKeys keys) {
         this.link = link;
         this.keys = keys;
+        this.entries = new RedisEntries(link, keys);
     }
 
     @Override
@@ -45,22 +46,23 @@ final class RedisUsageCache implements UsageCache {
             value = StoredFigure.write(entry, timeToLive);
             limit = SetArgs.Builder.px(timeToLive.toMillis());
         } catch (ArithmeticException e) {
-            return CompletableFuture.failedFuture(new UsageCacheException(
-                    "Redis can't keep a figure of age " + entry.age() + " for " + timeToLive + ": too long", e));
+            return CompletableFuture.failedFuture(StoredFigure.tooLong(entry, timeToLive, e));
         }
-        return link.write(redis -> redis.set(keys.of(key), value, limit).toCompletableFuture())
+        // Not stored unless noted: invalidating the organisation would miss it.
+        return entries.note(key, timeToLive.toMillis())
+                .thenCompose(noted -> link.write(
+                        redis -> redis.set(keys.of(key), value, limit).toCompletableFuture()))
                 .thenAccept(ok -> {});
     }
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return link.write(redis -> redis.del(keys.of(key)).toCompletableFuture())
-                .thenAccept(count -> {});
+        return entries.invalidate(key);
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return CompletableFuture.failedFuture(new UsageCacheException("not yet", null));
+        return entries.invalidate(organisationId);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import java.time.DateTimeException;
@@ -25,7 +26,11 @@ final class StoredFigure {
 
     private StoredFigure() {}
 
-    /** What to store for a figure that has this long to live from now on. */
+    /**
+     * What to store for a figure that has this long to live from now on.
+     *
+     * @throws ArithmeticException if that is more milliseconds than a long can hold
+     */
     static String write(AgedUsage figure, Duration timeToLive) {
         OrganisationUsage usage = figure.usage();
         // Up to a millisecond too old rather than too young.
@@ -33,6 +38,12 @@ final class StoredFigure {
         return "v1 received=" + usage.received().volume() + "/"
                 + usage.received().bytes() + " sent=" + usage.sent().volume() + "/"
                 + usage.sent().bytes() + " computed=" + usage.createdAt() + " life=" + life;
+    }
+
+    /** Why it can't be stored, where {@link #write} throws. */
+    static UsageCacheException tooLong(AgedUsage figure, Duration timeToLive, ArithmeticException cause) {
+        return new UsageCacheException(
+                "Redis can't keep a figure of age " + figure.age() + " for " + timeToLive + ": too long", cause);
     }
 
     /**

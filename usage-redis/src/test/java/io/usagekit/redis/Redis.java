@@ -3,6 +3,7 @@ package io.usagekit.redis;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import java.time.Duration;
@@ -73,10 +74,21 @@ final class Redis {
 
     /** A cache with patience: a loaded machine isn't what these tests are about. */
     static UsageCache patient(RedisClient client) {
-        return RedisUsage.builder(client)
-                .commandTimeout(Duration.ofSeconds(5))
-                .connectTimeout(Duration.ofSeconds(20))
-                .build();
+        return patience(client).build();
+    }
+
+    /** A store with as much patience. */
+    static FlightStore patientStore(RedisClient client) {
+        return patience(client).flightStore();
+    }
+
+    private static RedisUsage.Builder patience(RedisClient client) {
+        return RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(5)).connectTimeout(Duration.ofSeconds(20));
+    }
+
+    static FlightStore emptiedStore(RedisClient client) {
+        with(client, RedisCommands::flushall);
+        return patientStore(client);
     }
 
     static UsageCache emptied(RedisClient client) {
@@ -84,9 +96,12 @@ final class Redis {
         return patient(client);
     }
 
-    /** Time passes for keys with a limit: what is left of it becomes less. */
+    /** Time passes for keys with a limit, and for what an index notes: what is left of it becomes less. */
     static void elapse(RedisClient client, Duration duration) {
         with(client, redis -> {
+            for (String key : redis.keys("usage:index:*")) {
+                redis.zrange(key, 0, -1).forEach(period -> redis.zincrby(key, -duration.toMillis(), period));
+            }
             for (String key : redis.keys("*")) {
                 redis.pexpire(key, redis.pttl(key) - duration.toMillis());
             }

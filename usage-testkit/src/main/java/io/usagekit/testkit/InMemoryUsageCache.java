@@ -1,7 +1,6 @@
 package io.usagekit.testkit;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
@@ -9,28 +8,25 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * A cache in a map, whose time is a ticker and which can be taken down. Thread-safe; unbounded.
+ * A cache in this process's memory, whose time is a ticker and which can be taken down. {@link InMemoryFlightStore#over} shares its
+ * figures. Thread-safe; unbounded.
  *
  * @since 0.1
  */
 public final class InMemoryUsageCache implements UsageCache {
 
-    private record Entry(OrganisationUsage usage, long bornAt, long expiresAt) {}
-
-    private final ConcurrentHashMap<UsageKey, Entry> entries = new ConcurrentHashMap<>();
+    private final Shelf shelf;
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong writes = new AtomicLong();
-    private final LongSupplier ticker;
     private volatile boolean down;
 
     private InMemoryUsageCache(LongSupplier ticker) {
-        this.ticker = ticker;
+        this.shelf = new Shelf(ticker);
     }
 
     /** With the JVM's own time. */
@@ -49,16 +45,7 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        long now = ticker.getAsLong();
-        Entry entry = entries.computeIfPresent(key, (k, kept) -> kept.expiresAt() - now <= 0 ? null : kept);
-        return CompletableFuture.completedFuture(Optional.ofNullable(entry)
-                .map(kept -> new AgedUsage(
-                        new OrganisationUsage(
-                                key,
-                                kept.usage().received(),
-                                kept.usage().sent(),
-                                kept.usage().createdAt()),
-                        Duration.ofNanos(now - kept.bornAt()))));
+        return CompletableFuture.completedFuture(shelf.get(key));
     }
 
     @Override
@@ -68,8 +55,7 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        long now = ticker.getAsLong();
-        entries.put(key, new Entry(entry.usage(), now - entry.age().toNanos(), now + timeToLive.toNanos()));
+        shelf.put(key, entry, timeToLive);
         return CompletableFuture.completedFuture(null);
     }
 
@@ -87,8 +73,12 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        entries.keySet().removeIf(which);
+        shelf.invalidate(which);
         return CompletableFuture.completedFuture(null);
+    }
+
+    Shelf shelf() {
+        return shelf;
     }
 
     /** From now on every call fails, as with a server that can't be reached. */

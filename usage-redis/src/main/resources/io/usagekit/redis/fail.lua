@@ -1,0 +1,15 @@
+-- Gives the lease back, if it is still this token's, and marks its flight as failed; state.lua stands before it.
+-- KEYS[1]  the lock
+-- ARGV[1]  the token
+-- ARGV[2]  the channel of wake-ups
+-- ARGV[3]  the entry's key, which is the message
+-- ARGV[4]  the reason
+-- ARGV[5]  the back-off in milliseconds
+-- Returns {1} if it was, else {0}.
+if not is_held_by(KEYS[1], ARGV[1]) then
+    return {0}
+end
+local fence = flight(KEYS[1]).fence
+redis.call('SET', KEYS[1], 'failed ' .. integer(fence) .. ' ' .. ARGV[4], 'PX', ARGV[5])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return {1}

@@ -1,0 +1,37 @@
+-- Stores a figure under the fence that was issued last, and gives the lease back; state.lua stands before it.
+-- KEYS[1]  the entry
+-- KEYS[2]  its lock
+-- KEYS[3]  its fences
+-- ARGV[1]  the token
+-- ARGV[2]  the fence
+-- ARGV[3]  the value
+-- ARGV[4]  its time to live in milliseconds
+-- ARGV[5]  the figure's age in milliseconds
+-- ARGV[6]  the channel of wake-ups
+-- Returns {'stored'}, or where it isn't stored {'superseded', newer value, PTTL in milliseconds}, {'outrun', fence issued last} or
+-- {'forgotten'}.
+local fence = tonumber(ARGV[2])
+local known = fences(KEYS[3])
+local answer = {'stored'}
+if known.issued == fence then
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+    redis.call('HSET', KEYS[3], 'published', integer(fence))
+else
+    local value, left, age = figure(KEYS[1])
+    if value and ((known.published or 0) > fence or age < tonumber(ARGV[5])) then
+        answer = {'superseded', value, left}
+    elseif not known.issued or (known.invalidated or 0) >= fence then
+        answer = {'forgotten'}
+    else
+        answer = {'outrun', known.issued}
+    end
+end
+
+local ours = is_held_by(KEYS[2], ARGV[1])
+if ours then
+    redis.call('DEL', KEYS[2])
+end
+if ours or answer[1] == 'stored' then
+    redis.call('PUBLISH', ARGV[6], KEYS[1])
+end
+return answer

@@ -1,0 +1,12 @@
+-- Gives the lease back, if it is still this token's; state.lua stands before it.
+-- KEYS[1]  the lock
+-- ARGV[1]  the token
+-- ARGV[2]  the channel of wake-ups
+-- ARGV[3]  the entry's key, which is the message
+-- Returns {1} if it was, else {0}.
+if not is_held_by(KEYS[1], ARGV[1]) then
+    return {0}
+end
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return {1}

@@ -1,0 +1,223 @@
+package io.usagekit.testkit;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Publication;
+import io.usagekit.FlightStore.Registration;
+import io.usagekit.FlightStore.Terms;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an in-memory cache and the stores over it share, as processes share a server: figures, leases, fences, and who waits. Each
+ * method is one atomic step; those who are woken are woken after it.
+ */
+final class Shelf {
+
+    private static final int LONGEST_REASON = 200;
+
+    private record Kept(OrganisationUsage usage, long bornAt, long expiresAt) {}
+
+    /** Who computes, or has failed to. */
+    private sealed interface Lock {
+        long fence();
+
+        long expiresAt();
+    }
+
+    private record Held(long fence, String token, long expiresAt) implements Lock {}
+
+    private record Failed(long fence, String reason, long expiresAt) implements Lock {}
+
+    /** Zero: none. */
+    private record Fences(long issued, long published, long invalidated) {
+        static final Fences NONE = new Fences(0, 0, 0);
+    }
+
+    /** A registered action; two of the same action are two. */
+    private static final class Waiter {
+        private final Runnable action;
+
+        Waiter(Runnable action) {
+            this.action = action;
+        }
+    }
+
+    private final Map<UsageKey, Kept> figures = new HashMap<>();
+    private final Map<UsageKey, Lock> locks = new HashMap<>();
+    private final Map<UsageKey, Fences> fences = new HashMap<>();
+    private final Map<UsageKey, Set<Waiter>> waiters = new HashMap<>();
+    private final LongSupplier ticker;
+
+    Shelf(LongSupplier ticker) {
+        this.ticker = ticker;
+    }
+
+    synchronized Optional<AgedUsage> get(UsageKey key) {
+        long now = ticker.getAsLong();
+        Kept kept = figures.get(key);
+        if (kept == null || kept.expiresAt() - now <= 0) {
+            figures.remove(key);
+            return Optional.empty();
+        }
+        OrganisationUsage usage = new OrganisationUsage(
+                key, kept.usage().received(), kept.usage().sent(), kept.usage().createdAt());
+        return Optional.of(new AgedUsage(usage, Duration.ofNanos(now - kept.bornAt())));
+    }
+
+    synchronized void put(UsageKey key, AgedUsage figure, Duration timeToLive) {
+        long now = ticker.getAsLong();
+        figures.put(key, new Kept(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
+    }
+
+    synchronized Claim claim(UsageKey key, Terms terms) {
+        Fences known = fences.getOrDefault(key, Fences.NONE);
+        Optional<AgedUsage> figure = get(key).filter(kept -> meets(terms, kept, known));
+        if (figure.isPresent()) {
+            return new Claim.Found(figure.orElseThrow());
+        }
+        long now = ticker.getAsLong();
+        Lock lock = lock(key);
+        if (lock instanceof Failed failed) {
+            return new Claim.Failed(failed.fence(), failed.reason(), Duration.ofNanos(failed.expiresAt() - now));
+        }
+        if (lock instanceof Held held && !held.token().equals(terms.token())) {
+            return new Claim.Held(held.fence(), Duration.ofNanos(held.expiresAt() - now));
+        }
+        long fence = lock != null ? lock.fence() : known.issued() + 1;
+        fences.put(key, new Fences(fence, known.published(), known.invalidated()));
+        locks.put(key, new Held(fence, terms.token(), now + terms.lease().toNanos()));
+        return new Claim.Granted(fence);
+    }
+
+    private static boolean meets(Terms terms, AgedUsage figure, Fences known) {
+        OptionalLong followed = terms.followed();
+        return figure.age().compareTo(terms.acceptableAge()) < 0
+                || (followed.isPresent() && known.published() >= followed.getAsLong());
+    }
+
+    synchronized boolean renew(UsageKey key, String token, Duration lease) {
+        if (!(lock(key) instanceof Held held) || !held.token().equals(token)) {
+            return false;
+        }
+        locks.put(key, new Held(held.fence(), token, ticker.getAsLong() + lease.toNanos()));
+        return true;
+    }
+
+    Publication publish(UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
+        Publication publication = store(key, token, fence, figure, timeToLive);
+        if (publication instanceof Publication.Stored) {
+            wake(key);
+        }
+        return publication;
+    }
+
+    private synchronized Publication store(
+            UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
+        Fences known = fences.getOrDefault(key, Fences.NONE);
+        if (known.issued() == fence) {
+            put(key, figure, timeToLive);
+            fences.put(key, new Fences(fence, fence, known.invalidated()));
+            locks.computeIfPresent(key, (k, lock) -> isHeldBy(lock, token) ? null : lock);
+            return new Publication.Stored();
+        }
+        Optional<AgedUsage> newer =
+                get(key).filter(kept -> known.published() > fence || kept.age().compareTo(figure.age()) < 0);
+        if (newer.isPresent()) {
+            return new Publication.Superseded(newer.orElseThrow());
+        }
+        return known.issued() == 0 || known.invalidated() >= fence
+                ? new Publication.Forgotten()
+                : new Publication.Outrun(known.issued());
+    }
+
+    void release(UsageKey key, String token) {
+        if (giveBack(key, token, null)) {
+            wake(key);
+        }
+    }
+
+    void fail(UsageKey key, String token, String reason, Duration backOff) {
+        String kept = reason.substring(0, Math.min(reason.length(), LONGEST_REASON));
+        if (giveBack(key, token, new Failed(0, kept, ticker.getAsLong() + backOff.toNanos()))) {
+            wake(key);
+        }
+    }
+
+    private synchronized boolean giveBack(UsageKey key, String token, @Nullable Failed failure) {
+        Lock lock = lock(key);
+        if (lock == null || !isHeldBy(lock, token)) {
+            return false;
+        }
+        if (failure == null) {
+            locks.remove(key);
+        } else {
+            locks.put(key, new Failed(lock.fence(), failure.reason(), failure.expiresAt()));
+        }
+        return true;
+    }
+
+    void invalidate(Predicate<UsageKey> which) {
+        forget(which).forEach(this::wake);
+    }
+
+    private synchronized Set<UsageKey> forget(Predicate<UsageKey> which) {
+        Set<UsageKey> keys = new LinkedHashSet<>(figures.keySet());
+        keys.addAll(locks.keySet());
+        keys.addAll(fences.keySet());
+        keys.addAll(waiters.keySet());
+        keys.removeIf(which.negate());
+        for (UsageKey key : keys) {
+            figures.remove(key);
+            locks.remove(key);
+            fences.computeIfPresent(key, (k, known) -> new Fences(known.issued() + 1, 0, known.issued() + 1));
+        }
+        return keys;
+    }
+
+    synchronized Registration onWakeUp(UsageKey key, Runnable action) {
+        Waiter waiter = new Waiter(action);
+        waiters.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(waiter);
+        return () -> remove(key, waiter);
+    }
+
+    private synchronized void remove(UsageKey key, Waiter waiter) {
+        waiters.computeIfPresent(key, (k, those) -> {
+            those.remove(waiter);
+            return those.isEmpty() ? null : those;
+        });
+    }
+
+    /** Not in the atomic step: what is run may call anything. */
+    private void wake(UsageKey key) {
+        waitersFor(key).forEach(waiter -> waiter.action.run());
+    }
+
+    private synchronized List<Waiter> waitersFor(UsageKey key) {
+        return List.copyOf(waiters.getOrDefault(key, Set.of()));
+    }
+
+    private @Nullable Lock lock(UsageKey key) {
+        Lock lock = locks.get(key);
+        if (lock != null && lock.expiresAt() - ticker.getAsLong() <= 0) {
+            locks.remove(key);
+            return null;
+        }
+        return lock;
+    }
+
+    private static boolean isHeldBy(Lock lock, String token) {
+        return lock instanceof Held held && held.token().equals(token);
+    }
+}
