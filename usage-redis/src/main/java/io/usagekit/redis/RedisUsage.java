@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import io.lettuce.core.RedisClient;
 import io.usagekit.FlightStore;
+import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import java.time.Duration;
 import java.util.Objects;
@@ -53,24 +54,33 @@ public final class RedisUsage {
         return builder(client).build();
     }
 
-    /** Begins to build a cache. */
+    /** Single-flight across all processes with the defaults: see {@link Builder#buildSingleFlight()}. */
+    public static SingleFlight singleFlight(RedisClient client) {
+        return builder(client).buildSingleFlight();
+    }
+
+    /** Begins to build a cache, a single-flight, or both. */
     public static Builder builder(RedisClient client) {
         return new Builder(client);
     }
 
     /**
-     * Builds a cache. Not thread-safe.
+     * Builds a cache, a single-flight, or both. A cache and a single-flight of one service have the same key prefix. Not
+     * thread-safe; may be reused.
      *
      * @since 0.1
      */
     public static final class Builder {
         private static final Duration LONGEST = Duration.ofMinutes(1);
+        private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
         private static final int MAX_PREFIX_LENGTH = 64;
 
         private final RedisClient client;
         private String keyPrefix = "usage";
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
+        private Duration lease = SingleFlight.DEFAULT_LEASE;
+        private Duration pollInterval = SingleFlight.DEFAULT_POLL_INTERVAL;
 
         private Builder(RedisClient client) {
             this.client = Objects.requireNonNull(client, "client");
@@ -95,6 +105,25 @@ public final class RedisUsage {
         }
 
         /**
+         * How long the one who computes has the lease on it unless it is renewed, which it is at every third of it: what a
+         * leader that dies costs the others at the most; 100 ms to 1 min; 5 s by default. Only for
+         * {@link #buildSingleFlight()}.
+         */
+        public Builder lease(Duration lease) {
+            this.lease = Objects.requireNonNull(lease, "lease");
+            return this;
+        }
+
+        /**
+         * How often who waits for another process looks by itself, should the wake-up be lost, give or take a half; 1 ms to
+         * {@link #lease}; 100 ms by default. Only for {@link #buildSingleFlight()}.
+         */
+        public Builder pollInterval(Duration pollInterval) {
+            this.pollInterval = Objects.requireNonNull(pollInterval, "pollInterval");
+            return this;
+        }
+
+        /**
          * Opens one connection, shared by all calls, and closed by {@link UsageCache#close()}. Where Redis can't be reached in
          * time the cache is built all the same: its calls fail at once, and it goes on trying to connect, at most once a second
          * and only while it is asked for something, on a thread that lives no longer than the attempt (whose limit is the
@@ -112,6 +141,26 @@ public final class RedisUsage {
             RedisLink link = link();
             link.open(connectTimeout);
             return new RedisUsageCache(link, new EntryKeys(keyPrefix));
+        }
+
+        /**
+         * Single-flight across all processes that share the Redis and the key prefix ({@link SingleFlight#fleetWide}): one of
+         * them computes a figure and stores it where the cache looks, the others wait for it. Opens two connections in the
+         * manner of {@link #build()}, one for commands and one on which it is told of figures that others have stored; they
+         * are closed by {@link SingleFlight#close()}. No thread of its own.
+         *
+         * @throws IllegalArgumentException if a knob is out of bounds
+         */
+        public SingleFlight buildSingleFlight() {
+            if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST) > 0) {
+                throw new IllegalArgumentException(
+                        "lease must be between " + SHORTEST_LEASE + " and " + LONGEST + ", but was " + lease);
+            }
+            if (pollInterval.compareTo(Duration.ofMillis(1)) < 0 || pollInterval.compareTo(lease) > 0) {
+                throw new IllegalArgumentException(
+                        "pollInterval must be between PT0.001S and lease (" + lease + "), but was " + pollInterval);
+            }
+            return SingleFlight.fleetWide(flightStore(), lease, pollInterval);
         }
 
         /** Opens two connections in the same manner, one for commands and one for wake-ups, and waits for both together. */

@@ -100,7 +100,7 @@ final class Redis {
     static void elapse(RedisClient client, Duration duration) {
         with(client, redis -> {
             for (String key : redis.keys("usage:index:*")) {
-                redis.zrange(key, 0, -1).forEach(period -> redis.zincrby(key, -duration.toMillis(), period));
+                redis.zrange(key, 0, -1).forEach(period -> redis.zincrby(key, (double) -duration.toMillis(), period));
             }
             for (String key : redis.keys("*")) {
                 redis.pexpire(key, redis.pttl(key) - duration.toMillis());

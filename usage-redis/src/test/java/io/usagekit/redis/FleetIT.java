@@ -1,0 +1,266 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.eventually;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.usagekit.servers.EmbeddedRedisServer;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Single-flight across processes: JVMs that ask for the same figures, are killed, paused, and lose their Redis. */
+class FleetIT {
+
+    private static final int MEMBERS = 3;
+    private static final int CALLERS = 64;
+    private static final int ROUNDS = 20;
+    private static final Duration COMPUTATION = Duration.ofMillis(500);
+    private static final Duration LEASE = Duration.ofSeconds(1);
+
+    /** For a machine that has other work to do, which JVMs that start are. */
+    private static final Duration SLACK = Duration.ofSeconds(3);
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    private EmbeddedRedisServer server;
+    private RedisClient client;
+    private final List<Member> members = new ArrayList<>();
+
+    @BeforeEach
+    void start() {
+        server = EmbeddedRedisServer.start();
+        client = RedisClient.create(server.url());
+    }
+
+    @AfterEach
+    void stop() {
+        members.forEach(Member::kill);
+        client.shutdown();
+        server.close();
+    }
+
+    @Test
+    void aColdKeyIsComputedOnceByTheWholeFleetInEachOfTwentyRounds() {
+        launch(MEMBERS, CALLERS, COMPUTATION, Duration.ofSeconds(5));
+        together("warm-up");
+        List<Long> extra = new ArrayList<>();
+        for (int round = 1; round <= ROUNDS; round++) {
+            long before = begun();
+            List<Answer> answers = together("org-" + round);
+            assertThat(begun() - before).as("computations in round %s", round).isEqualTo(1);
+            assertThat(answers).hasSize(MEMBERS * CALLERS);
+            assertThat(answers).extracting(Answer::figure).containsOnly(Long.toString(begun()));
+            answers.forEach(answer -> extra.add(answer.micros() - COMPUTATION.toNanos() / 1_000));
+        }
+        extra.sort(null);
+        System.out.printf(
+                Locale.ROOT,
+                "FleetIT: %d JVMs x %d threads, %d rounds of a %d ms computation: extra latency p50 %.1f ms, p99 %.1f ms, at"
+                        + " most %.1f ms%n",
+                MEMBERS,
+                CALLERS,
+                ROUNDS,
+                COMPUTATION.toMillis(),
+                extra.get(extra.size() / 2) / 1e3,
+                extra.get(extra.size() * 99 / 100) / 1e3,
+                extra.get(extra.size() - 1) / 1e3);
+    }
+
+    @Test
+    void whenTheLeaderIsKilledAnotherTakesOverAndNoCallerSeesAnError() {
+        launch(MEMBERS, CALLERS, Duration.ofSeconds(2), LEASE);
+        Member leader = members.get(0);
+        var unused = leader.ask("org-1");
+        eventually("it computes", () -> begun() == 1);
+        List<CompletableFuture<List<Answer>>> others =
+                members.stream().skip(1).map(member -> member.ask("org-1")).toList();
+        eventually("the others wait", () -> waiting() == MEMBERS - 1);
+
+        leader.kill();
+        long killed = System.nanoTime();
+
+        List<Answer> answers =
+                others.stream().flatMap(answer -> answer.join().stream()).toList();
+        Duration took = Duration.ofNanos(System.nanoTime() - killed);
+        assertThat(answers).hasSize((MEMBERS - 1) * CALLERS);
+        assertThat(answers).extracting(Answer::figure).as("whoever asked").containsOnly("2");
+        assertThat(begun()).as("computations").isEqualTo(2);
+        assertThat(took)
+                .as("until all had the figure: lease, a poll, the computation")
+                .isLessThan(LEASE.plus(Duration.ofSeconds(2)).plusMillis(150).plus(SLACK));
+        System.out.printf(
+                Locale.ROOT,
+                "FleetIT: leader killed; %d ms later, with a lease of %d ms and a computation of 2000 ms, all had it%n",
+                took.toMillis(),
+                LEASE.toMillis());
+    }
+
+    @Test
+    void aLeaderThatIsPausedPastItsLeaseNeitherOverwritesNorReturnsTheOlderFigure() throws Exception {
+        launch(MEMBERS, CALLERS, COMPUTATION, LEASE);
+        Member paused = members.get(0);
+        CompletableFuture<List<Answer>> late = paused.ask("org-1");
+        eventually("it computes", () -> begun() == 1);
+        paused.signal("-STOP");
+
+        List<Answer> taken = members.get(1).ask("org-1").join();
+        assertThat(taken).extracting(Answer::figure).containsOnly("2");
+        assertThat(late).isNotDone();
+        paused.signal("-CONT");
+
+        assertThat(late.join())
+                .extracting(Answer::figure)
+                .as("what the paused one returns")
+                .containsOnly("2");
+        assertThat(members.get(2).ask("org-1").join())
+                .extracting(Answer::figure)
+                .as("what is stored")
+                .containsOnly("2");
+        assertThat(begun()).isEqualTo(2);
+    }
+
+    @Test
+    void whileRedisIsKilledAndRestartedDuringAFlightEveryCallerGetsAFigureThatWasComputed() {
+        launch(MEMBERS, CALLERS, Duration.ofSeconds(1), LEASE);
+        List<CompletableFuture<List<Answer>>> asked =
+                members.stream().map(member -> member.ask("org-1")).toList();
+        eventually("one computes", () -> begun() == 1);
+
+        server.kill();
+        server.restart();
+
+        List<Answer> answers =
+                asked.stream().flatMap(answer -> answer.join().stream()).toList();
+        assertThat(answers)
+                .hasSize(MEMBERS * CALLERS)
+                .allSatisfy(
+                        answer -> assertThat(Long.parseLong(answer.figure())).isBetween(1L, begun()));
+        assertThat(begun()).as("computations: at most one a process").isLessThanOrEqualTo(MEMBERS + 1);
+        eventually(
+                "figures are shared again",
+                () -> together("org-2").stream().map(Answer::figure).distinct().count() == 1);
+    }
+
+    /** How many flights wait, or have waited, for another process. */
+    private long waiting() {
+        return FleetMember.count(FleetMember.followers(counter()));
+    }
+
+    private long begun() {
+        return FleetMember.count(counter());
+    }
+
+    private Path counter() {
+        return directory.resolve("counter");
+    }
+
+    private void launch(int count, int callers, Duration computation, Duration lease) {
+        for (int i = 0; i < count; i++) {
+            members.add(
+                    Member.launch(server.url(), counter(), callers, computation, lease, directory.resolve("err-" + i)));
+        }
+        members.forEach(Member::awaitReady);
+    }
+
+    private List<Answer> together(String organisation) {
+        List<CompletableFuture<List<Answer>>> asked =
+                members.stream().map(member -> member.ask(organisation)).toList();
+        return asked.stream().flatMap(answer -> answer.join().stream()).toList();
+    }
+
+    /** What one caller got, or with a {@code !} why not, and how long it took. */
+    private record Answer(String figure, long micros) {
+        static Answer of(String text) {
+            int slash = text.indexOf('/');
+            return new Answer(text.substring(0, slash), Long.parseLong(text.substring(slash + 1)));
+        }
+    }
+
+    /** A process of the fleet. */
+    private record Member(Process process, PrintWriter in, BufferedReader out, Path err) {
+
+        static Member launch(String url, Path counter, int callers, Duration computation, Duration lease, Path err) {
+            List<String> command = List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-XX:TieredStopAtLevel=1",
+                    "-Xmx256m",
+                    "-cp",
+                    System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                    FleetMember.class.getName(),
+                    url,
+                    counter.toString(),
+                    Integer.toString(callers),
+                    Long.toString(computation.toMillis()),
+                    Long.toString(lease.toMillis()));
+            try {
+                Process process =
+                        new ProcessBuilder(command).redirectError(err.toFile()).start();
+                return new Member(
+                        process,
+                        new PrintWriter(process.outputWriter(StandardCharsets.UTF_8), true),
+                        process.inputReader(StandardCharsets.UTF_8),
+                        err);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        void awaitReady() {
+            assertThat(CompletableFuture.supplyAsync(this::readLine)
+                            .orTimeout(60, TimeUnit.SECONDS)
+                            .join())
+                    .isEqualTo("ready");
+        }
+
+        CompletableFuture<List<Answer>> ask(String organisation) {
+            in.println(organisation);
+            return CompletableFuture.supplyAsync(
+                            () -> Arrays.stream(readLine().split(" "))
+                                    .map(Answer::of)
+                                    .toList(),
+                            task -> new Thread(task, "reads-" + process.pid()).start())
+                    .orTimeout(90, TimeUnit.SECONDS);
+        }
+
+        private String readLine() {
+            try {
+                String line = out.readLine();
+                if (line == null) {
+                    throw new AssertionError("it ended: " + java.nio.file.Files.readString(err));
+                }
+                return line;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        void signal(String signal) throws IOException {
+            new ProcessBuilder("kill", signal, Long.toString(process.pid()))
+                    .start()
+                    .onExit()
+                    .join();
+        }
+
+        /** As {@code kill -9} does. */
+        void kill() {
+            process.destroyForcibly();
+            process.onExit().join();
+        }
+    }
+}
