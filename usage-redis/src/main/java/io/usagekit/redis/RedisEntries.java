@@ -1,6 +1,7 @@
 package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
+import io.usagekit.redis.RedisLink.Purpose;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -31,7 +32,7 @@ final class RedisEntries {
     CompletionStage<Void> note(UsageKey key, long millis) {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
-        return link.write(redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis)))
+        return link.send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis)))
                 .thenAccept(done -> {});
     }
 
@@ -42,7 +43,7 @@ final class RedisEntries {
     /** Takes one command timeout, and one more for each hundred periods, at the most. */
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
-        return link.write(redis -> PERIODS.run(redis, index))
+        return link.send(Purpose.FORGET, periods -> false, redis -> PERIODS.run(redis, index))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
                         .toList()));
@@ -61,7 +62,7 @@ final class RedisEntries {
     }
 
     private CompletionStage<Void> invalidateEntry(String entry) {
-        return link.write(redis -> INVALIDATE.run(redis, keys.all(entry), keys.wakeUps()))
+        return link.send(Purpose.FORGET, redis -> INVALIDATE.run(redis, keys.all(entry), keys.wakeUps()))
                 .thenAccept(done -> {});
     }
 }

@@ -5,6 +5,7 @@ import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.RedisLink.Purpose;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -92,6 +93,7 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Claim> claim(UsageKey key, Terms terms) {
         checkAtLeastMillisecond("lease", terms.lease());
         return ask(
+                        Purpose.LEASE,
                         CLAIM,
                         key,
                         terms.token(),
@@ -130,7 +132,10 @@ final class RedisFlightStore implements FlightStore {
         checkAtLeastMillisecond("lease", lease);
         String entry = keys.of(key);
         List<String> both = List.of(keys.lock(entry), keys.fences(entry));
-        return link.write(redis -> RENEW.run(redis, both, token, millis(lease), Long.toString(memoryMillis(lease))))
+        return link.send(
+                        Purpose.LEASE,
+                        RedisFlightStore::tellsNothing,
+                        redis -> RENEW.run(redis, both, token, millis(lease), Long.toString(memoryMillis(lease))))
                 .thenCompose(answer -> isYes(answer)
                         ? noteFlight(key, lease).thenApply(noted -> true)
                         : CompletableFuture.completedFuture(false));
@@ -155,6 +160,7 @@ final class RedisFlightStore implements FlightStore {
         }
         return entries.note(key, life)
                 .thenCompose(noted -> ask(
+                        Purpose.KEEP,
                         PUBLISH,
                         key,
                         token,
@@ -174,7 +180,10 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
         String entry = keys.of(key);
-        return link.write(redis -> RELEASE.run(redis, List.of(keys.lock(entry)), token, keys.wakeUps(), entry))
+        return link.send(
+                        Purpose.LEASE,
+                        RedisFlightStore::tellsNothing,
+                        redis -> RELEASE.run(redis, List.of(keys.lock(entry)), token, keys.wakeUps(), entry))
                 .thenAccept(answer -> {});
     }
 
@@ -182,14 +191,17 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
         String entry = keys.of(key);
-        return link.write(redis -> FAIL.run(
-                        redis,
-                        List.of(keys.lock(entry)),
-                        token,
-                        keys.wakeUps(),
-                        entry,
-                        shortened(reason),
-                        millis(backOff)))
+        return link.send(
+                        Purpose.LEASE,
+                        RedisFlightStore::isYes,
+                        redis -> FAIL.run(
+                                redis,
+                                List.of(keys.lock(entry)),
+                                token,
+                                keys.wakeUps(),
+                                entry,
+                                shortened(reason),
+                                millis(backOff)))
                 .thenAccept(answer -> {});
     }
 
@@ -215,18 +227,29 @@ final class RedisFlightStore implements FlightStore {
     }
 
     /** Runs a script on an entry. One that only looks like ours is deleted, unless it has been replaced, and the script run again. */
-    private CompletionStage<Answer> ask(Script script, UsageKey key, String... arguments) {
-        String entry = keys.of(key);
-        return run(script, key, entry, arguments)
+    private CompletionStage<Answer> ask(Purpose purpose, Script script, UsageKey key, String... arguments) {
+        return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? link.write(redis -> DISCARD.run(redis, List.of(entry), answer.text(1)))
-                                .thenCompose(done -> run(script, key, entry, arguments))
+                        ? link.send(Purpose.FORGET, redis -> DISCARD.run(redis, List.of(keys.of(key)), answer.text(1)))
+                                .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }
 
-    private CompletionStage<Answer> run(Script script, UsageKey key, String entry, String... arguments) {
-        return link.write(redis -> script.run(redis, keys.all(entry), arguments))
+    private CompletionStage<Answer> run(Purpose purpose, Script script, UsageKey key, String... arguments) {
+        return link.send(
+                        purpose,
+                        RedisFlightStore::hasWritten,
+                        redis -> script.run(redis, keys.all(keys.of(key)), arguments))
                 .thenApply(parts -> Answer.of(key, parts));
+    }
+
+    private static boolean hasWritten(List<Object> parts) {
+        return parts.get(0).equals("granted") || parts.get(0).equals("stored");
+    }
+
+    /** A lease can be renewed and given back also where memory is full and none can be had. */
+    private static boolean tellsNothing(List<Object> parts) {
+        return false;
     }
 
     private static boolean isYes(List<Object> answer) {

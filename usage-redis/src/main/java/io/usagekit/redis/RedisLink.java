@@ -8,6 +8,9 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.usagekit.UsageCacheException;
 import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -16,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +29,28 @@ import org.jspecify.annotations.Nullable;
  * newer figure by an older one, and make that look younger than it is.
  */
 final class RedisLink {
+
+    /** What a command is for. A Redis that is full, say, refuses to do some of it and not the rest. */
+    enum Purpose {
+        READ("give", "gives"),
+        KEEP("keep", "keeps"),
+        INDEX("index", "indexes"),
+        LEASE("lease", "leases"),
+        FORGET("forget", "forgets");
+
+        private final String infinitive;
+        private final String present;
+
+        Purpose(String infinitive, String present) {
+            this.infinitive = infinitive;
+            this.present = present;
+        }
+
+        private Incident incident() {
+            return new Incident(
+                    "Redis refuses to " + infinitive + " usage figures", "Redis " + present + " usage figures again");
+        }
+    }
 
     /** One PING on a connection that has let a command time out, and when it was sent. */
     private record Probe(
@@ -47,15 +73,15 @@ final class RedisLink {
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
     private final Incident silence =
             new Incident("usage figures are served without Redis until it answers again", "Redis answers again");
-    private final Incident readsRefused =
-            new Incident("Redis refuses to give usage figures", "Redis gives usage figures again");
-    private final Incident writesRefused =
-            new Incident("Redis refuses to keep usage figures", "Redis keeps usage figures again");
+    private final Map<Purpose, Incident> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
     RedisLink(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
         this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), longestAttempt);
         this.commandTimeout = commandTimeout;
+        for (Purpose purpose : Purpose.values()) {
+            refusals.put(purpose, purpose.incident());
+        }
     }
 
     /** Makes the first attempt and waits for it, but no longer than this. */
@@ -73,25 +99,26 @@ final class RedisLink {
     }
 
     /**
-     * Sends a command that reads.
+     * Sends a command.
      *
      * @return fails with {@link UsageCacheException}
      */
-    <T> CompletionStage<T> read(Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
-        return send(readsRefused, command);
+    <T> CompletionStage<T> send(
+            Purpose purpose, Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        return send(purpose, answer -> true, command);
     }
 
     /**
-     * Sends a command that writes.
+     * Sends a command.
      *
+     * @param served whether this answer tells that Redis doesn't refuse what it is for: that it has written, for instance
      * @return fails with {@link UsageCacheException}
      */
-    <T> CompletionStage<T> write(Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
-        return send(writesRefused, command);
-    }
-
-    private <T> CompletionStage<T> send(
-            Incident refusal, Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+    <T> CompletionStage<T> send(
+            Purpose purpose,
+            Predicate<T> served,
+            Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        Incident refusal = Objects.requireNonNull(refusals.get(purpose));
         Turns turns = new Turns(silence.turn(), refusal, refusal.turn());
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
@@ -112,7 +139,9 @@ final class RedisLink {
                 throw failed(turns, connection, unwrap(error));
             }
             silence.ends();
-            refusal.ends();
+            if (served.test(value)) {
+                refusal.ends();
+            }
             return value;
         });
     }

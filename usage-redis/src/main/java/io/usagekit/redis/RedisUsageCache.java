@@ -4,6 +4,7 @@ import io.lettuce.core.SetArgs;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.RedisLink.Purpose;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -28,7 +29,7 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
         String entry = keys.of(key);
-        return link.read(redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
+        return link.send(Purpose.READ, redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
     }
 
     private static Optional<AgedUsage> decode(UsageKey key, List<Object> answer) {
@@ -50,7 +51,8 @@ final class RedisUsageCache implements UsageCache {
         }
         // Not stored unless noted: invalidating the organisation would miss it.
         return entries.note(key, timeToLive.toMillis())
-                .thenCompose(noted -> link.write(
+                .thenCompose(noted -> link.send(
+                        Purpose.KEEP,
                         redis -> redis.set(keys.of(key), value, limit).toCompletableFuture()))
                 .thenAccept(ok -> {});
     }

@@ -58,8 +58,8 @@ final class WakeUps {
         @Override
         public void subscribed(String channel, long count) {
             refusal.ends();
-            ready.complete(null);
             waiters.values().forEach(those -> those.forEach(Waiter::wake));
+            ready.complete(null);
         }
     };
 

@@ -7,7 +7,8 @@ local MARGIN = 60000 -- the entry begins to live a little later
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'zset' and kind ~= 'none' then
     redis.call('DEL', KEYS[1])
 end
 local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)

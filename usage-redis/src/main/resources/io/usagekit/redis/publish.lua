@@ -27,7 +27,8 @@ else
     end
 end
 
-local ours = is_held_by(KEYS[2], ARGV[1])
+-- Where the fences have been lost the lease is given back as well; that of a later flight of the same token isn't.
+local ours = is_held_by(KEYS[2], ARGV[1]) and flight(KEYS[2]).fence == fence
 if ours then
     redis.call('DEL', KEYS[2])
 end

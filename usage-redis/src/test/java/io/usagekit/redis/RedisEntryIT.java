@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
 import static io.usagekit.redis.Redis.failure;
+import static io.usagekit.redis.Redis.succeeds;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.RedisClient;
@@ -14,6 +15,9 @@ import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Terms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -27,6 +31,8 @@ import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -42,6 +48,7 @@ class RedisEntryIT {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final String ENTRY = "usage:org-123:2026-03";
+    private static final String INDEX = "usage:index:{org-123}";
     private static final AgedUsage FIGURE = new AgedUsage(
             new OrganisationUsage(
                     KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), Instant.parse("2026-03-17T01:28:00Z")),
@@ -51,7 +58,26 @@ class RedisEntryIT {
     private static final String USER = "usagekit-test";
 
     /** What the Javadoc of {@link RedisUsage} says. */
-    private static final List<String> PERMISSIONS = List.of("+get", "+set", "+pttl", "+eval", "+evalsha");
+    private static final List<String> PERMISSIONS = List.of(
+            "+get",
+            "+set",
+            "+del",
+            "+type",
+            "+pttl",
+            "+pexpire",
+            "+hmget",
+            "+hset",
+            "+hdel",
+            "+zadd",
+            "+zscore",
+            "+zrange",
+            "+zremrangebyscore",
+            "+time",
+            "+eval",
+            "+evalsha",
+            "+publish",
+            "+subscribe",
+            "&usage:wakeups");
 
     private static RedisServer server;
     private static RedisClient client;
@@ -84,7 +110,7 @@ class RedisEntryIT {
         await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
 
         Redis.with(client, redis -> {
-            assertThat(redis.keys("*")).containsExactly(ENTRY);
+            assertThat(redis.keys("*")).containsExactlyInAnyOrder(ENTRY, INDEX);
             assertThat(redis.type(ENTRY)).isEqualTo("string");
             assertThat(redis.get(ENTRY)).isEqualTo(TEXT);
             assertThat(redis.pttl(ENTRY)).isBetween(TIME_TO_LIVE.toMillis() - 30_000, TIME_TO_LIVE.toMillis());
@@ -203,7 +229,9 @@ class RedisEntryIT {
             await(other.put(KEY, FIGURE, TIME_TO_LIVE));
         }
         Redis.with(
-                client, redis -> assertThat(redis.keys("*")).containsExactlyInAnyOrder(ENTRY, "other:org-123:2026-03"));
+                client,
+                redis -> assertThat(redis.keys("*"))
+                        .containsExactlyInAnyOrder(ENTRY, INDEX, "other:org-123:2026-03", "other:index:{org-123}"));
     }
 
     @Test
@@ -214,13 +242,13 @@ class RedisEntryIT {
         Redis.with(client, redis -> {
             assertThat(redis.keys("*")).isEmpty();
             redis.select(3);
-            assertThat(redis.keys("*")).containsExactly(ENTRY);
+            assertThat(redis.keys("*")).contains(INDEX);
         });
     }
 
     @Test
     void theDocumentedPermissionsAreEnough() {
-        withUser(PERMISSIONS, this::assertWorks);
+        withUser(PERMISSIONS, RedisEntryIT::assertWorks);
     }
 
     @Test
@@ -253,6 +281,7 @@ class RedisEntryIT {
                 .add("reset")
                 .add("on")
                 .add(">secret")
+                .add("resetchannels")
                 .add("~usage:*");
         permissions.forEach(user::add);
         Redis.with(client, redis -> {
@@ -269,27 +298,49 @@ class RedisEntryIT {
         }
     }
 
-    private void assertWorks(RedisURI uri) {
-        RedisClient own = RedisClient.create(uri);
-        try (UsageCache of = Redis.patient(own)) {
-            assertThat(await(of.get(KEY))).isEmpty();
-            await(of.put(KEY, FIGURE, TIME_TO_LIVE));
-            assertThat(await(of.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
-        } finally {
-            own.shutdown();
+    private static void assertWorks(RedisURI uri) {
+        try (CapturedLog log = new CapturedLog()) {
+            assertThat(tour(uri)).allMatch(Redis::succeeds);
+            assertThat(log.lines("WARN")).isEmpty();
         }
     }
 
     private static void assertRefused(RedisURI uri, String missing) {
+        try (CapturedLog log = new CapturedLog()) {
+            for (CompletionStage<?> call : tour(uri)) {
+                if (!succeeds(call)) {
+                    assertThat(failure(call)).as("without %s", missing).hasMessageContaining("Redis");
+                }
+            }
+            assertThat(log.lines("WARN")).as("without %s", missing).isNotEmpty();
+        }
+    }
+
+    /** Everything that caches and flights do. */
+    private static List<CompletionStage<?>> tour(RedisURI uri) {
+        Terms terms = new Terms("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty());
         RedisClient own = RedisClient.create(uri);
-        try (CapturedLog log = new CapturedLog();
-                UsageCache of = Redis.patient(own)) {
-            assertThat(failure(missing.equals("+set") ? of.put(KEY, FIGURE, TIME_TO_LIVE) : of.get(KEY)))
-                    .as("without %s", missing)
-                    .hasMessageContaining("Redis");
-            assertThat(log.lines("WARN")).as("without %s", missing).hasSize(1);
+        List<CompletionStage<?>> calls = new ArrayList<>();
+        try (UsageCache of = Redis.patient(own);
+                FlightStore flights = Redis.patientStore(own)) {
+            calls.add(of.get(KEY));
+            calls.add(of.put(KEY, FIGURE, TIME_TO_LIVE));
+            CompletionStage<Claim> claim = flights.claim(KEY, terms);
+            calls.add(claim);
+            calls.add(flights.renew(KEY, "token", TIME_TO_LIVE));
+            long fence =
+                    await(claim.handle((one, error) -> one instanceof Claim.Granted granted ? granted.fence() : 1L));
+            calls.add(flights.publish(KEY, "token", fence, FIGURE, TIME_TO_LIVE));
+            calls.add(flights.claim(KEY, terms));
+            calls.add(flights.release(KEY, "token"));
+            calls.add(flights.claim(KEY, terms));
+            calls.add(flights.fail(KEY, "token", "reason", TIME_TO_LIVE));
+            calls.add(flights.invalidate(KEY));
+            calls.add(of.invalidate(KEY.organisationId()));
+            calls.forEach(call -> await(call.handle((answer, error) -> "done")));
         } finally {
             own.shutdown();
         }
+        return calls;
     }
 }

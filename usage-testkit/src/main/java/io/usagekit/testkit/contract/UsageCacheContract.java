@@ -150,6 +150,70 @@ public abstract class UsageCacheContract {
     }
 
     @Test
+    final void whatIsInvalidatedIsAbsentUntilItIsPutAgainAndOthersStay() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
+        UsageKey other = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
+        await(cache.invalidate(key));
+        for (UsageKey which : List.of(key, asWindow)) {
+            await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), MINUTE));
+            await(cache.put(other, new AgedUsage(usage(other, 2), Duration.ZERO), MINUTE));
+
+            await(cache.invalidate(which));
+
+            assertEquals(Optional.empty(), await(cache.get(key)));
+            assertEquals(usage(other, 2), await(cache.get(other)).orElseThrow().usage(), "another period's");
+        }
+    }
+
+    @Test
+    final void anInvalidatedOrganisationIsAbsentWithAllItsPeriodsAndOthersStay() {
+        for (String organisation : oddIds()) {
+            putAllPeriods(organisation);
+        }
+        List<String> left = new ArrayList<>(oddIds());
+        for (String organisation : oddIds()) {
+            await(cache.invalidate(organisation));
+            left.remove(organisation);
+            assertAllPeriods(organisation, false);
+            if (!left.isEmpty()) {
+                assertAllPeriods(left.get(0), true);
+            }
+        }
+        putAllPeriods("org-123");
+        assertAllPeriods("org-123", true);
+        await(cache.invalidate("org-123"));
+        assertAllPeriods("org-123", false);
+    }
+
+    private void putAllPeriods(String organisation) {
+        for (UsagePeriod period : periods()) {
+            UsageKey key = new UsageKey(organisation, period);
+            await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), MINUTE));
+        }
+    }
+
+    private void assertAllPeriods(String organisation, boolean present) {
+        for (UsagePeriod period : periods()) {
+            UsageKey key = new UsageKey(organisation, period);
+            assertEquals(present, await(cache.get(key)).isPresent(), () -> "present: " + key);
+        }
+    }
+
+    @Test
+    final void anOrganisationIsInvalidatedHoweverLongItsFiguresLive() {
+        UsageKey key = new UsageKey("org-123", MARCH);
+        UsageKey brief = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
+        await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), Duration.ofDays(2)));
+        elapse(Duration.ofDays(1));
+        await(cache.put(brief, new AgedUsage(usage(brief, 2), Duration.ZERO), MINUTE));
+        elapse(Duration.ofHours(23));
+        assertTrue(await(cache.get(key)).isPresent(), "an hour before its time is over");
+        await(cache.invalidate("org-123"));
+        assertEquals(Optional.empty(), await(cache.get(key)));
+    }
+
+    @Test
     final void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
         long seed = new Random().nextLong();
         System.out.println("UsageCacheContract seed " + seed);

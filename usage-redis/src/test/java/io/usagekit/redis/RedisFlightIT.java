@@ -1,0 +1,423 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.SlotHash;
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Publication;
+import io.usagekit.FlightStore.Terms;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.servers.RedisServer;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.function.BiConsumer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What flights leave in Redis, and what else may stand there. */
+class RedisFlightIT {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+    private static final String ENTRY = "usage:org-123:2026-03";
+    private static final String LOCK = "usage:lock:{usage:org-123:2026-03}";
+    private static final String FENCES = "usage:fence:{usage:org-123:2026-03}";
+    private static final String INDEX = "usage:index:{org-123}";
+    private static final Duration LEASE = Duration.ofSeconds(30);
+    private static final Duration TIME_TO_LIVE = Duration.ofMinutes(10);
+    private static final Duration ANY_AGE = Duration.ofDays(1);
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private FlightStore store;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.url());
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void open() {
+        store = Redis.emptiedStore(client);
+    }
+
+    @AfterEach
+    void close() {
+        store.close();
+    }
+
+    // What stands there
+
+    @Test
+    void whatStandsInRedisIsWhatIsDocumented() {
+        long fence = granted("token-1");
+        Redis.with(client, redis -> {
+            assertThat(redis.keys("*")).containsExactlyInAnyOrder(LOCK, FENCES, INDEX);
+            assertThat(redis.get(LOCK)).isEqualTo("held " + fence + " token-1");
+            assertThat(redis.pttl(LOCK)).isBetween(1L, LEASE.toMillis());
+            assertThat(redis.hgetall(FENCES)).isEqualTo(Map.of("issued", "" + fence));
+            assertThat(redis.pttl(FENCES)).isBetween(500_000L, 600_000L);
+            assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03");
+        });
+
+        publish("token-1", fence, 1);
+        Redis.with(client, redis -> {
+            assertThat(redis.keys("*")).containsExactlyInAnyOrder(ENTRY, FENCES, INDEX);
+            assertThat(redis.hgetall(FENCES)).isEqualTo(Map.of("issued", "" + fence, "published", "" + fence));
+            assertThat(redis.get(ENTRY).length()).as("octets of an entry").isLessThanOrEqualTo(128);
+        });
+
+        long failed = granted("token-2");
+        await(store.fail(KEY, "token-2", "no database", LEASE));
+        Redis.with(client, redis -> assertThat(redis.get(LOCK)).isEqualTo("failed " + failed + " no database"));
+
+        await(store.invalidate(KEY));
+        Redis.with(client, redis -> {
+            assertThat(redis.keys("*")).containsExactlyInAnyOrder(FENCES, INDEX);
+            String nobodys = redis.hget(FENCES, "issued");
+            assertThat(Long.parseLong(nobodys)).isGreaterThan(failed);
+            assertThat(redis.hgetall(FENCES)).isEqualTo(Map.of("issued", nobodys, "invalidated", nobodys));
+        });
+    }
+
+    @Test
+    void everyKeyHasALimit() {
+        publish("token", granted("token"), 1);
+        granted("token");
+        await(store.renew(KEY, "token", LEASE));
+        Redis.with(
+                client,
+                redis -> assertThat(redis.keys("*"))
+                        .hasSize(4)
+                        .allSatisfy(key -> assertThat(redis.pttl(key)).as(key).isPositive()));
+    }
+
+    @Test
+    void fencesAreRememberedForTenLeasesAndAtLeastTenMinutes() {
+        granted("token");
+        assertFencesAreRememberedFor(Duration.ofMinutes(10));
+        await(store.renew(KEY, "token", Duration.ofMinutes(5)));
+        assertFencesAreRememberedFor(Duration.ofMinutes(50));
+        await(store.renew(KEY, "token", LEASE));
+        assertFencesAreRememberedFor(Duration.ofMinutes(50));
+    }
+
+    private static void assertFencesAreRememberedFor(Duration expected) {
+        Redis.with(
+                client,
+                redis -> assertThat(redis.pttl(FENCES))
+                        .isBetween(expected.minusMinutes(1).toMillis(), expected.toMillis()));
+    }
+
+    @Test
+    void allKeysOfAnEntryShareItsHashSlot() {
+        EntryKeys keys = new EntryKeys("usage");
+        for (String organisation : List.of("org-123", "{org}", "}{", "{}", "a{b", "日本", "index", "lock")) {
+            for (UsagePeriod period :
+                    List.of(KEY.period(), UsagePeriod.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(90)))) {
+                String entry = keys.of(new UsageKey(organisation, period));
+                assertThat(keys.all(entry))
+                        .extracting(SlotHash::getSlot)
+                        .as(entry)
+                        .containsOnly(SlotHash.getSlot(entry));
+                assertThat(entry).doesNotContain("{");
+            }
+        }
+        assertThat(keys.all(ENTRY)).containsExactly(ENTRY, LOCK, FENCES);
+        assertThat(keys.index("org-123")).isEqualTo(INDEX);
+    }
+
+    @Test
+    void anIndexIsTrimmedAndLapsesWithItsLastEntry() {
+        UsageKey soon = new UsageKey("org-123", UsagePeriod.day(LocalDate.of(2026, 3, 1)));
+        try (UsageCache cache = Redis.patient(client)) {
+            await(cache.put(soon, aged(soon, 1), Duration.ofMinutes(1)));
+            await(cache.put(KEY, aged(KEY, 1), Duration.ofMinutes(20)));
+            Redis.elapse(client, Duration.ofMinutes(10));
+            await(cache.put(KEY, aged(KEY, 2), Duration.ofMinutes(1)));
+            Redis.with(client, redis -> {
+                assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03");
+                assertThat(redis.pttl(INDEX))
+                        .as("it is the longest life that counts")
+                        .isBetween(600_000L, 660_000L);
+            });
+            Redis.elapse(client, Duration.ofMinutes(11));
+            Redis.with(client, redis -> assertThat(redis.exists(INDEX)).isZero());
+        }
+    }
+
+    @Test
+    void scriptsAreSentOnlyWhereTheyAreNotKnown() {
+        for (int times = 0; times < 3; times++) {
+            publish("token", granted("token"), times);
+            granted("token");
+            await(store.renew(KEY, "token", LEASE));
+            await(store.fail(KEY, "token", "reason", LEASE));
+            await(store.invalidate("org-123"));
+            if (times == 0) {
+                Redis.with(client, RedisCommands::configResetstat);
+            } else if (times == 1) {
+                assertThat(Redis.calls(client, "eval")).isZero();
+                Redis.with(client, RedisCommands::scriptFlush);
+            }
+        }
+        assertThat(Redis.calls(client, "eval")).isPositive();
+    }
+
+    // What is lost
+
+    @Test
+    void afterAFlushNoOldFenceIsAccepted() {
+        long old = granted("old");
+        Redis.with(client, RedisCommands::flushall);
+        assertThat(publish("old", old, 1)).isEqualTo(new Publication.Forgotten());
+        assertThat(await(store.renew(KEY, "old", LEASE))).isFalse();
+
+        long next = granted("next");
+
+        assertThat(next).isGreaterThan(old);
+        assertThat(publish("old", old, 1)).isEqualTo(new Publication.Outrun(next));
+        assertThat(publish("next", next, 2)).isEqualTo(new Publication.Stored());
+        assertThat(publish("old", old, 1)).isInstanceOf(Publication.Superseded.class);
+    }
+
+    @Test
+    void whoseFencesAreLostGivesTheLeaseBackWithThePublicationThatIsRejected() {
+        long fence = granted("token");
+        Redis.with(client, redis -> redis.del(FENCES));
+        assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Forgotten());
+        assertThat(granted("next")).isGreaterThan(fence);
+    }
+
+    @Test
+    void whoAsksAgainAfterItsFencesAreLostGetsANewOne() {
+        long fence = granted("token");
+        Redis.with(client, redis -> redis.del(FENCES));
+        long next = granted("token");
+        assertThat(next).isGreaterThan(fence);
+        assertThat(publish("token", next, 1)).isEqualTo(new Publication.Stored());
+    }
+
+    @Test
+    void aClockThatIsSetBackDoesNotMakeFencesSmaller() {
+        granted("token");
+        long ahead = 8_000_000_000_000_000L;
+        Redis.with(client, redis -> {
+            redis.hset(FENCES, "issued", Long.toString(ahead));
+            redis.del(LOCK);
+        });
+        assertThat(granted("next")).isEqualTo(ahead + 1);
+        await(store.invalidate(KEY));
+        assertThat(granted("the one after")).isEqualTo(ahead + 3);
+    }
+
+    @Test
+    void aPublicationThatComesAgainDoesNotGiveBackALaterLeaseOfItsToken() {
+        long first = granted("token");
+        assertThat(publish("token", first, 1)).isEqualTo(new Publication.Stored());
+        long second = granted("token");
+        publish("token", first, 1);
+        assertThat(claim("other", Duration.ZERO))
+                .isInstanceOfSatisfying(
+                        Claim.Held.class, held -> assertThat(held.fence()).isEqualTo(second));
+    }
+
+    @Test
+    void aFlightIsNotedBeforeItMayCompute() {
+        Redis.with(client, redis -> redis.set(INDEX, "foreign"));
+        granted("token");
+        Redis.with(client, redis -> assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03"));
+    }
+
+    // What is foreign
+
+    @Test
+    void whatIsNoStringAtTheEntryIsAsGoodAsNone() {
+        for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
+            intrude(ENTRY, intruder);
+            long fence = granted("token");
+            assertThat(publish("token", fence - 1, 1)).isEqualTo(new Publication.Outrun(fence));
+            assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
+            assertThat(claim("other", ANY_AGE)).isInstanceOf(Claim.Found.class);
+        }
+    }
+
+    @Test
+    void whatIsForeignAtTheLockIsOverwritten() {
+        for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
+            intrude(LOCK, intruder);
+            assertThat(await(store.renew(KEY, "token", LEASE))).isFalse();
+            await(store.release(KEY, "token"));
+            await(store.fail(KEY, "token", "reason", LEASE));
+            long fence = granted("token");
+            intrude(LOCK, intruder);
+            assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
+            await(store.invalidate(KEY));
+            Redis.with(client, redis -> assertThat(redis.exists(LOCK)).isZero());
+        }
+    }
+
+    @Test
+    void whatIsForeignAtTheFencesIsOverwritten() {
+        for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
+            intrude(FENCES, intruder);
+            assertThat(publish("token", 7, 1)).isEqualTo(new Publication.Forgotten());
+            await(store.invalidate(KEY));
+            long fence = granted("token");
+            await(store.renew(KEY, "token", LEASE));
+            assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
+            await(store.invalidate(KEY));
+        }
+    }
+
+    @Test
+    void whatIsForeignAtTheIndexIsOverwritten() {
+        for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
+            intrude(INDEX, intruder);
+            await(store.invalidate("org-123"));
+            publish("token", granted("token"), 1);
+            await(store.invalidate("org-123"));
+            Redis.with(client, redis -> assertThat(redis.exists(ENTRY)).isZero());
+        }
+    }
+
+    private static List<BiConsumer<RedisCommands<String, String>, String>> intruders() {
+        return List.of(
+                (redis, key) -> redis.set(key, "foreign"),
+                (redis, key) -> redis.set(key, "foreign", SetArgs.Builder.px(60_000)),
+                (redis, key) -> redis.set(key, "held 7 without a limit"),
+                (redis, key) -> redis.rpush(key, "foreign"),
+                (redis, key) -> redis.hset(key, "issued", "foreign"),
+                (redis, key) -> redis.sadd(key, "foreign"),
+                (redis, key) -> redis.xadd(key, Map.of("foreign", "foreign")));
+    }
+
+    private static void intrude(String key, BiConsumer<RedisCommands<String, String>, String> intruder) {
+        Redis.with(client, redis -> {
+            redis.del(key);
+            intruder.accept(redis, key);
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "v0 received=1/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=1/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600",
+                "v1 received=007/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 received=1/2 sent=3/4 computed=2026-03-17T01:28:61Z life=600000",
+                "v1 received=99999999999999999999/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
+            })
+    void whatCannotBeReadIsNotFoundAndSupersedesNothing(String text) {
+        Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
+        long fence = granted("token", ANY_AGE);
+        Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
+        AgedUsage old = new AgedUsage(figure(KEY, 1), Duration.ofHours(1));
+        assertThat(await(store.publish(KEY, "zombie", fence - 1, old, TIME_TO_LIVE)))
+                .isEqualTo(new Publication.Outrun(fence));
+        assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
+    }
+
+    @Test
+    void anEntryThatCannotBeReadIsDeletedOnlyIfItIsStillTheSame() {
+        Script discard = Script.resource("discard.lua");
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().set(ENTRY, "new");
+            await(discard.run(connection.async(), List.of(ENTRY), "old"));
+            assertThat(connection.sync().get(ENTRY)).isEqualTo("new");
+            await(discard.run(connection.async(), List.of(ENTRY), "new"));
+            assertThat(connection.sync().exists(ENTRY)).isZero();
+        }
+    }
+
+    @Test
+    void aTokenAndAReasonMayHoldAnything() {
+        String odd = "held 7 \n\r\0 'é😀' %d $1 {x}";
+        long fence = granted(odd);
+        assertThat(granted(odd)).isEqualTo(fence);
+        assertThat(claim("other", Duration.ZERO)).isInstanceOf(Claim.Held.class);
+        assertThat(await(store.renew(KEY, odd, LEASE))).isTrue();
+        await(store.fail(KEY, odd, odd, LEASE));
+        assertThat(claim("other", Duration.ZERO))
+                .isInstanceOfSatisfying(
+                        Claim.Failed.class,
+                        failed -> assertThat(failed.reason()).isEqualTo(odd));
+    }
+
+    @Test
+    void aLongReasonIsNotCutInTheMiddleOfACharacter() {
+        granted("token");
+        await(store.fail(KEY, "token", "x" + "😀".repeat(150), LEASE));
+        assertThat(claim("other", Duration.ZERO))
+                .isInstanceOfSatisfying(
+                        Claim.Failed.class,
+                        failed -> assertThat(failed.reason()).isEqualTo("x" + "😀".repeat(99)));
+    }
+
+    @Test
+    void anOrganisationOfManyPeriodsIsInvalidatedWhole() {
+        LocalDate first = LocalDate.of(2025, 1, 1);
+        try (UsageCache cache = Redis.patient(client)) {
+            for (int day = 0; day < 250; day++) {
+                UsageKey key = new UsageKey("org-123", UsagePeriod.day(first.plusDays(day)));
+                await(cache.put(key, aged(key, day), TIME_TO_LIVE));
+            }
+            await(cache.invalidate("org-123"));
+            Redis.with(client, redis -> assertThat(redis.keys("*")).containsExactly(INDEX));
+        }
+    }
+
+    private Claim claim(String token, Duration acceptableAge) {
+        return await(store.claim(KEY, new Terms(token, LEASE, acceptableAge, OptionalLong.empty())));
+    }
+
+    private long granted(String token) {
+        return granted(token, Duration.ZERO);
+    }
+
+    private long granted(String token, Duration acceptableAge) {
+        Claim claim = claim(token, acceptableAge);
+        assertThat(claim).isInstanceOf(Claim.Granted.class);
+        return ((Claim.Granted) claim).fence();
+    }
+
+    private Publication publish(String token, long fence, long volume) {
+        return await(store.publish(KEY, token, fence, aged(KEY, volume), TIME_TO_LIVE));
+    }
+
+    private static AgedUsage aged(UsageKey key, long volume) {
+        return new AgedUsage(figure(key, volume), Duration.ZERO);
+    }
+
+    private static OrganisationUsage figure(UsageKey key, long volume) {
+        return new OrganisationUsage(
+                key, new UsageMetrics(volume, volume), UsageMetrics.ZERO, Instant.parse("2026-03-17T01:28:00.123456Z"));
+    }
+}

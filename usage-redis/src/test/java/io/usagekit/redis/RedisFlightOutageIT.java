@@ -1,0 +1,294 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
+import static io.usagekit.redis.Redis.failure;
+import static io.usagekit.redis.Redis.succeeds;
+import static io.usagekit.redis.Redis.took;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.KillArgs;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Publication;
+import io.usagekit.FlightStore.Registration;
+import io.usagekit.FlightStore.Terms;
+import io.usagekit.UsageCache;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/** A server that dies, hangs or refuses while flights are under way. */
+class RedisFlightOutageIT extends RedisOutageScene {
+
+    private static final Duration LEASE = Duration.ofSeconds(30);
+    private static final Terms TERMS = terms("token");
+
+    // Calls
+
+    @Test
+    void killedEveryCallFailsInTimeAndNoOldFenceIsAcceptedAfterTheRestart() {
+        try (FlightStore store = openStore()) {
+            long old = granted(store, "token");
+
+            server.kill();
+            assertThat(took(() -> everyCall(store).forEach(Redis::failure))).isLessThan(SLACK);
+            server.restart();
+
+            eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
+            assertThat(publish(store, "token", old)).isEqualTo(new Publication.Forgotten());
+            long next = granted(store, "next");
+            assertThat(next).isGreaterThan(old);
+            assertThat(publish(store, "token", old)).isEqualTo(new Publication.Outrun(next));
+            assertThat(publish(store, "next", next)).isEqualTo(new Publication.Stored());
+        }
+        assertOneIncident();
+    }
+
+    @Test
+    void hangingEveryCallEndsInTimeAndNothingIsSentLate() {
+        try (FlightStore store = openStore()) {
+            granted(store, "token");
+            try (Hang hang = Hang.of(client)) {
+                assertThat(took(() -> everyCall(store).forEach(Redis::failure)))
+                        .isLessThan(COMMAND_TIMEOUT.plus(SLACK));
+                assertThat(took(() -> everyCall(store).forEach(Redis::failure))).isLessThan(SLACK);
+                hang.end();
+                eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
+            }
+        }
+        assertOneIncident();
+    }
+
+    @Test
+    void builtWithoutRedisItFailsAtOnceAndRecoversWithItsWakeUps() {
+        server.kill();
+        try (FlightStore store = openStore()) {
+            AtomicInteger woken = new AtomicInteger();
+            everyCall(store).forEach(Redis::failure);
+            try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
+                server.restart();
+                eventually("it answers", () -> succeeds(store.claim(key(1), TERMS)));
+                eventually("wake-ups are heard", () -> {
+                    await(store.claim(key(1), terms("another")));
+                    return subscribers() == 1;
+                });
+                eventually("who registered meanwhile is woken", () -> woken.get() > 0);
+                assertThat(waits).isNotNull();
+            }
+        }
+        assertOneIncident();
+    }
+
+    @Test
+    void builtWhileRedisHangsItWaitsForBothConnectionsTogether() {
+        try (Hang hang = Hang.of(client)) {
+            Duration connectTimeout = Duration.ofMillis(400);
+            FlightStore[] store = new FlightStore[1];
+            assertThat(took(() -> store[0] = RedisUsage.builder(client)
+                            .connectTimeout(connectTimeout)
+                            .flightStore()))
+                    .isBetween(connectTimeout, connectTimeout.plus(SLACK));
+            hang.end();
+            eventually("it answers", () -> succeeds(store[0].claim(key(1), TERMS)));
+            store[0].close();
+            eventually("its connections are closed", () -> connections() == 0);
+        }
+    }
+
+    @Test
+    void aServerThatIsFullRefusesLeasesButForgets() {
+        assertRefusalsAreLoggedOnce(
+                redis -> redis.configSet("maxmemory", "1"),
+                redis -> redis.configSet("maxmemory", "0"),
+                "OOM",
+                store -> {
+                    await(store.invalidate(key(1)));
+                    await(store.invalidate("org-1"));
+                });
+    }
+
+    @Test
+    void aServerThatIsReadOnlyRefusesLeasesAndToForget() {
+        assertRefusalsAreLoggedOnce(
+                redis -> redis.replicaof("127.0.0.1", 1), RedisCommands::replicaofNoOne, "READONLY", store -> {
+                    assertThat(failure(store.invalidate(key(1)))).hasMessageContaining("READONLY");
+                    assertThat(failure(store.invalidate("org-1"))).hasMessageContaining("READONLY");
+                });
+    }
+
+    private void assertRefusalsAreLoggedOnce(
+            Consumer<RedisCommands<String, String>> begin,
+            Consumer<RedisCommands<String, String>> end,
+            String reason,
+            Consumer<FlightStore> forgetting) {
+        try (UsageCache cache = open();
+                FlightStore store = openStore()) {
+            putAndFind(cache, 2);
+            long fence = granted(store, "token");
+            Redis.with(client, begin);
+            for (int times = 0; times < 5; times++) {
+                assertThat(failure(store.claim(key(3), TERMS))).hasMessageContaining(reason);
+                assertThat(await(store.claim(key(2), found())))
+                        .as("what is there is found")
+                        .isInstanceOf(Claim.Found.class);
+                assertThat(failure(store.publish(key(1), "token", fence, figure(), TIME_TO_LIVE)))
+                        .hasMessageContaining(reason);
+            }
+            for (int times = 0; times < 5; times++) {
+                forgetting.accept(store);
+            }
+            Redis.with(client, end);
+            granted(store, "token");
+            assertThat(log.lines("WARN"))
+                    .doesNotHaveDuplicates()
+                    .allSatisfy(line -> assertThat(line).contains(reason));
+        }
+    }
+
+    private static Terms found() {
+        return new Terms("token", LEASE, TIME_TO_LIVE, OptionalLong.empty());
+    }
+
+    // Wake-ups
+
+    @Test
+    void afterItsLinkWasKilledAStoreRunsWhatIsRegisteredAndHearsAgain() {
+        RedisClient others = RedisClient.create(server.url());
+        try (FlightStore store = openStore();
+                FlightStore other = RedisUsage.builder(others).flightStore()) {
+            AtomicInteger woken = new AtomicInteger();
+            try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
+                for (int times = 0; times < 3; times++) {
+                    int before = woken.get();
+                    Redis.with(client, redis -> redis.clientKill(KillArgs.Builder.typePubsub()));
+                    eventually("it runs what is registered", () -> woken.get() > before);
+                    eventually("both are subscribed", () -> subscribers() == 2);
+                    int subscribed = woken.get();
+                    granted(other, "token");
+                    await(other.release(key(1), "token"));
+                    eventually("it hears", () -> woken.get() > subscribed);
+                }
+                assertThat(waits).isNotNull();
+            }
+        } finally {
+            others.shutdown();
+        }
+        assertThat(log.lines("WARN")).isEmpty();
+    }
+
+    @Test
+    void afterARestartAStoreHearsAgain() {
+        try (FlightStore store = openStore()) {
+            AtomicInteger woken = new AtomicInteger();
+            try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
+                server.kill();
+                server.restart();
+                eventually("it runs what is registered", () -> woken.get() > 0);
+                eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
+                eventually("it is subscribed", () -> subscribers() == 1);
+                int subscribed = woken.get();
+                granted(store, "token");
+                await(store.release(key(1), "token"));
+                eventually("it hears", () -> woken.get() > subscribed);
+                assertThat(waits).isNotNull();
+            }
+        }
+    }
+
+    @Test
+    void unregisteringLeavesNothingBehind() {
+        WakeUps wakeUps = new WakeUps(client, "usage:wakeups", Connector.LONGEST_ATTEMPT);
+        wakeUps.await(Duration.ofSeconds(20));
+        List<Registration> registrations = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            registrations.add(wakeUps.register("entry-" + i % 10, () -> {}));
+        }
+        assertThat(wakeUps.size()).isEqualTo(10);
+        registrations.forEach(Registration::close);
+        registrations.forEach(Registration::close);
+        assertThat(wakeUps.size()).isZero();
+        wakeUps.close();
+        eventually("its connection is closed", () -> connections() == 0);
+    }
+
+    @Test
+    void anActionThatThrowsHarmsNoOther() {
+        try (FlightStore store = openStore()) {
+            AtomicInteger woken = new AtomicInteger();
+            Registration bad = store.onWakeUp(key(1), () -> {
+                throw new IllegalStateException("broken");
+            });
+            try (Registration good = store.onWakeUp(key(1), woken::incrementAndGet)) {
+                granted(store, "token");
+                await(store.release(key(1), "token"));
+                eventually("the other is woken", () -> woken.get() == 1);
+                assertThat(good).isNotNull();
+            }
+            bad.close();
+        }
+        assertThat(log.lines("ERROR")).hasSize(1);
+    }
+
+    @Test
+    void aClosedStoreHasNoConnectionAndItsCallsFail() {
+        FlightStore store = openStore();
+        granted(store, "token");
+        assertThat(connections()).as("one for commands, one for wake-ups").isEqualTo(2);
+        store.close();
+        store.close();
+        eventually("its connections are closed", () -> connections() == 0);
+        everyCall(store).forEach(Redis::failure);
+        store.onWakeUp(key(1), () -> {}).close();
+        assertThat(connections()).isZero();
+        assertThat(log.lines("WARN")).isEmpty();
+    }
+
+    private FlightStore openStore() {
+        return builder().commandTimeout(COMMAND_TIMEOUT).flightStore();
+    }
+
+    private static List<CompletionStage<?>> everyCall(FlightStore store) {
+        return List.of(
+                store.claim(key(1), TERMS),
+                store.renew(key(1), "token", LEASE),
+                store.publish(key(1), "token", 1, figure(), TIME_TO_LIVE),
+                store.release(key(1), "token"),
+                store.fail(key(1), "token", "reason", LEASE),
+                store.invalidate(key(1)),
+                store.invalidate("org-1"));
+    }
+
+    private static Terms terms(String token) {
+        return new Terms(token, LEASE, Duration.ZERO, OptionalLong.empty());
+    }
+
+    private static long granted(FlightStore store, String token) {
+        Claim claim = await(store.claim(key(1), terms(token)));
+        assertThat(claim).isInstanceOf(Claim.Granted.class);
+        return ((Claim.Granted) claim).fence();
+    }
+
+    private static Publication publish(FlightStore store, String token, long fence) {
+        return await(store.publish(key(1), token, fence, figure(), TIME_TO_LIVE));
+    }
+
+    private static AgedUsage figure() {
+        return new AgedUsage(figure(1), Duration.ZERO);
+    }
+
+    private long subscribers() {
+        long[] count = new long[1];
+        Redis.with(
+                client, redis -> count[0] = redis.pubsubNumsub("usage:wakeups").getOrDefault("usage:wakeups", 0L));
+        return count[0];
+    }
+}
