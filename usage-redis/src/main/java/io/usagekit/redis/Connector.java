@@ -4,7 +4,6 @@ import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -15,12 +14,6 @@ import org.jspecify.annotations.Nullable;
  * @param <C> what kind of connection
  */
 final class Connector<C extends StatefulConnection<String, String>> {
-
-    /**
-     * How long an attempt to connect may take. The client has limits of its own, shorter by default; but it forgets an attempt
-     * that is under way when it is shut down, and whoever waits for that waits for ever.
-     */
-    static final Duration LONGEST_ATTEMPT = Duration.ofMinutes(2);
 
     static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -60,25 +53,8 @@ final class Connector<C extends StatefulConnection<String, String>> {
         if (last != null) {
             var unused = close(last); // not joined: this may be the client's own thread
         }
-        try {
-            Thread thread = new Thread(() -> connect(next.connection()), "usagekit-redis-connect");
-            thread.setDaemon(true);
-            thread.start();
-            limit(next.connection(), thread);
-        } catch (Throwable e) { // no memory for another thread, now
-            next.connection().completeExceptionally(e);
-        }
+        ConnectionAttempt.start(connect, longestAttempt, () -> closed, next.connection());
         return next.connection();
-    }
-
-    private void limit(CompletableFuture<?> connecting, Thread thread) {
-        var unused = connecting
-                .orTimeout(longestAttempt.toNanos(), TimeUnit.NANOSECONDS)
-                .whenComplete((connection, error) -> {
-                    if (error instanceof TimeoutException) {
-                        thread.interrupt();
-                    }
-                });
     }
 
     private boolean isOver(Attempt<C> attempt) {
@@ -91,17 +67,6 @@ final class Connector<C extends StatefulConnection<String, String>> {
         // Lettuce reconnects by itself, unless the host has told it not to.
         C connection = attempt.connection().join();
         return !connection.isOpen() && !connection.getOptions().isAutoReconnect();
-    }
-
-    private void connect(CompletableFuture<C> into) {
-        try {
-            C connection = connect.get();
-            if (!into.complete(connection) || closed) {
-                connection.close();
-            }
-        } catch (Throwable e) {
-            into.completeExceptionally(e);
-        }
     }
 
     void close() {

@@ -168,7 +168,7 @@ public final class RedisUsage {
             check();
             EntryKeys keys = new EntryKeys(keyPrefix);
             RedisLink link = link();
-            WakeUps wakeUps = new WakeUps(client, keys.wakeUps(), Connector.LONGEST_ATTEMPT);
+            WakeUps wakeUps = new WakeUps(client, keys.wakeUps(), ConnectionAttempt.LONGEST);
             long began = System.nanoTime();
             wakeUps.connect();
             link.open(connectTimeout);
@@ -177,7 +177,7 @@ public final class RedisUsage {
         }
 
         private RedisLink link() {
-            return new RedisLink(client, commandTimeout, Connector.LONGEST_ATTEMPT);
+            return new RedisLink(client, commandTimeout, ConnectionAttempt.LONGEST);
         }
 
         private void check() {

@@ -206,7 +206,7 @@ class RedisFlightOutageIT extends RedisOutageScene {
 
     @Test
     void unregisteringLeavesNothingBehind() {
-        WakeUps wakeUps = new WakeUps(client, "usage:wakeups", Connector.LONGEST_ATTEMPT);
+        WakeUps wakeUps = new WakeUps(client, "usage:wakeups", ConnectionAttempt.LONGEST);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {
