@@ -3,6 +3,7 @@
 module io.usagekit.redis {
     requires transitive io.usagekit;
     requires transitive lettuce.core;
+    requires com.github.benmanes.caffeine;
     requires org.slf4j;
     requires static transitive org.jspecify;
 

@@ -1,9 +1,12 @@
 package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What things are called in Redis: entries {@code prefix:organisation:period}, and what belongs to them. Braces are literal: they
@@ -48,5 +51,22 @@ record EntryKeys(String prefix) {
 
     private static String encode(String organisationId) {
         return URLEncoder.encode(organisationId, StandardCharsets.UTF_8);
+    }
+
+    /** Whose entry this is: {@link #of} read backwards. Empty if it is nobody's, whatever else it may mean. */
+    Optional<UsageKey> parse(String entry) {
+        int organisation = prefix.length() + 1;
+        int period = entry.lastIndexOf(':') + 1;
+        if (!entry.startsWith(prefix + ":") || period <= organisation) {
+            return Optional.empty();
+        }
+        try {
+            UsageKey key = new UsageKey(
+                    URLDecoder.decode(entry.substring(organisation, period - 1), StandardCharsets.UTF_8),
+                    UsagePeriod.parse(entry.substring(period)));
+            return Optional.of(key).filter(known -> of(known).equals(entry));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 }

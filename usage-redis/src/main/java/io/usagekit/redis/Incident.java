@@ -25,17 +25,26 @@ final class Incident {
         return turns.get();
     }
 
-    /** Unless it lasts, or has ended since that turn: a call that was made before then says nothing of now. */
-    void begins(long since, String reason) {
+    /**
+     * Unless it lasts, or has ended since that turn: a call that was made before then says nothing of now.
+     *
+     * @return whether it has begun by this
+     */
+    boolean begins(long since, String reason) {
         if (since % 2 == 0 && turns.compareAndSet(since, since + 1)) {
             LOG.warn("{}: {}", beginning, reason);
+            return true;
         }
+        return false;
     }
 
-    void ends() {
+    /** Whether it has ended by this. */
+    boolean ends() {
         long now = turns.get();
         if (now % 2 == 1 && turns.compareAndSet(now, now + 1)) {
             LOG.info(end);
+            return true;
         }
+        return false;
     }
 }

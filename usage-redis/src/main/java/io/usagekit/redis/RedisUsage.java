@@ -1,11 +1,15 @@
 package io.usagekit.redis;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lettuce.core.RedisClient;
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 
 /**
  * A cache of usage figures in Redis, shared by all processes that use the same key prefix.
@@ -47,11 +51,22 @@ public final class RedisUsage {
     /** How long {@link Builder#build()} waits for the first connection: 2 s. */
     public static final Duration DEFAULT_CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
+    /** How many figures a near cache holds at most: 10,000. */
+    public static final long DEFAULT_NEAR_MAXIMUM_SIZE = 10_000;
+
+    /** How often a near cache makes sure that it is told of changes: every second. */
+    public static final Duration DEFAULT_HEARTBEAT = Duration.ofSeconds(1);
+
     private RedisUsage() {}
 
     /** A cache with the defaults: see {@link Builder#build()}. */
     public static UsageCache cache(RedisClient client) {
         return builder(client).build();
+    }
+
+    /** A near cache with the defaults: see {@link Builder#buildNear()}. */
+    public static UsageCache nearCache(RedisClient client) {
+        return builder(client).buildNear();
     }
 
     /** Single-flight across all processes with the defaults: see {@link Builder#buildSingleFlight()}. */
@@ -74,6 +89,7 @@ public final class RedisUsage {
         private static final Duration LONGEST = Duration.ofMinutes(1);
         private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
         private static final int MAX_PREFIX_LENGTH = 64;
+        private static final long MOST_NEAR = 10_000_000;
 
         private final RedisClient client;
         private String keyPrefix = "usage";
@@ -81,6 +97,8 @@ public final class RedisUsage {
         private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
         private Duration lease = SingleFlight.DEFAULT_LEASE;
         private Duration pollInterval = SingleFlight.DEFAULT_POLL_INTERVAL;
+        private long nearMaximumSize = DEFAULT_NEAR_MAXIMUM_SIZE;
+        private Duration heartbeat = DEFAULT_HEARTBEAT;
 
         private Builder(RedisClient client) {
             this.client = Objects.requireNonNull(client, "client");
@@ -137,6 +155,10 @@ public final class RedisUsage {
          * @throws IllegalArgumentException if a knob is out of bounds
          */
         public UsageCache build() {
+            return shared();
+        }
+
+        private RedisUsageCache shared() {
             check();
             RedisLink link = link();
             link.open(connectTimeout);
@@ -194,6 +216,85 @@ public final class RedisUsage {
                 throw new IllegalArgumentException(
                         knob + " must be between PT0.001S and " + LONGEST + ", but was " + value);
             }
+        }
+
+        // The near cache
+
+        /**
+         * How many figures {@link #buildNear()} holds in memory at most; 1 to 10,000,000; 10,000 by default. A figure takes
+         * some 400 bytes.
+         */
+        public Builder nearMaximumSize(long nearMaximumSize) {
+            this.nearMaximumSize = nearMaximumSize;
+            return this;
+        }
+
+        /**
+         * How often {@link #buildNear()} asks Redis for a sign of life; 1 ms to 1 min; 1 s by default. This and the command
+         * timeout, added, are the longest that a figure which has been replaced can be taken for the current one.
+         */
+        public Builder heartbeat(Duration heartbeat) {
+            this.heartbeat = Objects.requireNonNull(heartbeat, "heartbeat");
+            return this;
+        }
+
+        /**
+         * As {@link #build()}, with a memory of its own in front of Redis: a figure that was read once is given from there,
+         * without a round trip, until Redis tells that it has changed (<a
+         * href="https://redis.io/docs/latest/develop/reference/client-side-caching/">client tracking</a>, default mode, RESP3).
+         *
+         * <p><b>Freshness.</b> Once a figure has been replaced or invalidated by whomever, {@link UsageCache#near} and
+         * {@link UsageCache#get} give the former one no longer than {@code heartbeat + commandTimeout} after Redis has
+         * acknowledged the change, whatever happens to the connection, to Redis or to this process's threads; while all is
+         * well it's a matter of microseconds. What this cache itself puts or invalidates it sees at once. A figure's age and the end of its time
+         * are those that it has in Redis, whether or not Redis tells of its expiry.
+         *
+         * <p><b>Connections.</b> Two: the one of {@link #build()}, and one on which changes are told, and which carries nothing
+         * but the near cache's own reads and a {@code PING} each heartbeat. When that one is lost, or doesn't answer a command
+         * within the command timeout, it is closed and everything read on it is demoted: {@link UsageCache#near} gives none of
+         * it, {@link UsageCache#reserve} still does. Another one is opened in the background, at most once a second and until
+         * {@link UsageCache#close()}, on a thread that lives no longer than the attempt; once Redis has acknowledged that it
+         * tracks, the memory is emptied and begins anew. Meanwhile {@link UsageCache#get} asks Redis over the other connection.
+         * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRegained} are called, and one line is logged, once per
+         * incident. Both first connections are waited for, together no longer than the connect timeout.
+         *
+         * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures, the rarely used ones going first. Time: {@link UsageCache#get}
+         * completes within twice the command timeout, the other calls as those of {@link #build()}; {@code near},
+         * {@code reserve} and {@code keepInReserve} do no I/O. Calls for one key at the same time share one read.
+         *
+         * <p><b>Reserve.</b> What {@link UsageCache#put} couldn't write is kept in reserve. So is what {@code get} has read
+         * over the other connection.
+         *
+         * <p><b>Permissions.</b> Beyond those of {@link #build()}: {@code CLIENT TRACKING}, {@code HELLO} and {@code PING}. Where
+         * the client is set to RESP2, or may not say {@code HELLO}, there is no tracking: it works as without a near cache.
+         *
+         * @throws IllegalArgumentException if a knob is out of bounds
+         */
+        public UsageCache buildNear() {
+            Cache<UsageKey, NearEntries.Slot> memory = Caffeine.newBuilder()
+                    .maximumSize(nearMaximumSize())
+                    .executor(Runnable::run) // no thread that nobody asked for
+                    .build();
+            return buildNear(new NearEntries(memory.asMap()), System::nanoTime, TrackingLink.RETRY);
+        }
+
+        UsageCache buildNear(NearEntries entries, LongSupplier ticker, Duration retry) {
+            check("heartbeat", heartbeat);
+            long began = System.nanoTime();
+            RedisUsageCache shared = shared();
+            Tracking.Settings settings =
+                    new Tracking.Settings(new EntryKeys(keyPrefix), entries, commandTimeout, heartbeat, ticker);
+            TrackingLink link = new TrackingLink(client, retry, settings);
+            link.open(connectTimeout.minusNanos(System.nanoTime() - began));
+            return new NearUsageCache(shared, link, settings);
+        }
+
+        private long nearMaximumSize() {
+            if (nearMaximumSize < 1 || nearMaximumSize > MOST_NEAR) {
+                throw new IllegalArgumentException(
+                        "nearMaximumSize must be between 1 and " + MOST_NEAR + ", but was " + nearMaximumSize);
+            }
+            return nearMaximumSize;
         }
     }
 }

@@ -6,15 +6,12 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.RedisLink.Purpose;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /** Figures as strings with a time to live. */
 final class RedisUsageCache implements UsageCache {
-
-    private static final Script READ = Script.resource("read.lua");
 
     private final RedisLink link;
     private final EntryKeys keys;
@@ -28,14 +25,13 @@ final class RedisUsageCache implements UsageCache {
 
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-        String entry = keys.of(key);
-        return link.send(Purpose.READ, redis -> READ.run(redis, entry)).thenApply(answer -> decode(key, answer));
+        return read(key).thenApply(found -> found.map(EntryRead::figure));
     }
 
-    private static Optional<AgedUsage> decode(UsageKey key, List<Object> answer) {
-        return answer.get(0) instanceof String text && answer.get(1) instanceof Long left
-                ? StoredFigure.read(key, text, left)
-                : Optional.empty();
+    CompletionStage<Optional<EntryRead>> read(UsageKey key) {
+        String entry = keys.of(key);
+        return link.send(Purpose.READ, redis -> EntryRead.send(redis, entry))
+                .thenApply(answer -> EntryRead.decode(key, answer));
     }
 
     @Override

@@ -1,0 +1,279 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
+import static io.usagekit.redis.Redis.failure;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.usagekit.AgedUsage;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** What is in memory while all is well: what was read, as old as it is, until it is changed. */
+class NearCacheFiguresIT extends NearCacheScene {
+
+    @Test
+    void whatWasReadIsNearWithoutAnotherRoundTrip() {
+        write(other, 1, 7);
+        try (UsageCache cache = openNear()) {
+            assertThat(near(cache, 1)).as("before it was read").isEmpty();
+            assertThat(get(cache, 1)).contains(7L);
+            Redis.with(otherClient, RedisCommands::configResetstat);
+
+            assertThat(near(cache, 1)).contains(7L);
+            assertThat(get(cache, 1)).contains(7L);
+
+            assertThat(Redis.calls(otherClient, "evalsha")).isZero();
+        }
+    }
+
+    @Test
+    void callsAtOnceShareOneRead() {
+        write(other, 1, 7);
+        try (Wire wire = new Wire(server.url())) {
+            RedisClient own = RedisClient.create(wire.url());
+            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingLink.RETRY)) {
+                get(cache, 2);
+                Redis.with(otherClient, RedisCommands::configResetstat);
+                wire.hold(2);
+                List<CompletionStage<?>> calls = new ArrayList<>();
+                IntStream.range(0, 20).forEach(i -> calls.add(cache.get(key(1))));
+                wire.release();
+                calls.forEach(Redis::await);
+                assertThat(Redis.calls(otherClient, "evalsha")).isEqualTo(1);
+            } finally {
+                own.shutdown();
+            }
+        }
+    }
+
+    @Test
+    void theLabelIsTheOneAskedWith() {
+        write(other, 1, 7);
+        UsageKey asMonth = key(1);
+        UsageKey asWindow = new UsageKey(
+                asMonth.organisationId(),
+                UsagePeriod.between(asMonth.period().start(), asMonth.period().end()));
+        try (UsageCache cache = openNear()) {
+            load(cache, 1);
+            for (UsageKey key : List.of(asMonth, asWindow)) {
+                String label = key.period().label();
+                assertThat(cache.near(key).orElseThrow().usage().period().label())
+                        .isEqualTo(label);
+                assertThat(cache.reserve(key).orElseThrow().usage().period().label())
+                        .isEqualTo(label);
+                assertThat(await(cache.get(key)).orElseThrow().usage().period().label())
+                        .isEqualTo(label);
+            }
+        }
+    }
+
+    @Test
+    void ageGrowsInMemoryToo() {
+        AgedUsage figure = new AgedUsage(figure(1), Duration.ofSeconds(5));
+        await(other.put(key(1), figure, TIME_TO_LIVE));
+        try (UsageCache cache = openNear()) {
+            load(cache, 1);
+            elapse(Duration.ofSeconds(20));
+            eventually("it is proven again", () -> cache.near(key(1)).isPresent());
+            assertThat(cache.near(key(1)).orElseThrow().age())
+                    .isBetween(Duration.ofSeconds(25), Duration.ofSeconds(40));
+        }
+    }
+
+    @Test
+    void whatHasOutlivedItsTimeIsNotNearWhetherOrNotRedisTells() {
+        write(other, 1, 7);
+        write(other, 2, 7);
+        await(other.put(key(1), version(1, 7), Duration.ofMinutes(5)));
+        try (UsageCache cache = openNear()) {
+            load(cache, 1);
+            load(cache, 2);
+            elapse(Duration.ofMinutes(5));
+            eventually("the other one is near", () -> cache.near(key(2)).isPresent());
+            assertThat(near(cache, 1)).isEmpty();
+            assertThat(reserve(cache, 1)).isEmpty();
+        }
+    }
+
+    @Test
+    void whatAnotherProcessChangesIsSeen() {
+        write(other, 1, 1);
+        try (UsageCache cache = openNear()) {
+            for (long version = 1; version <= 20; version++) {
+                load(cache, 1);
+                long next = version + 1;
+                write(other, 1, next);
+                eventually(
+                        "the new one",
+                        () -> get(cache, 1).filter(found -> found == next).isPresent());
+            }
+            load(cache, 1);
+            await(other.invalidate(key(1)));
+            eventually("it is gone", () -> near(cache, 1).isEmpty());
+            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(get(cache, 1)).isEmpty();
+        }
+    }
+
+    @Test
+    void twoNearCachesSeeEachOthersChanges() {
+        try (UsageCache one = openNear();
+                UsageCache two = openNear()) {
+            for (long version = 1; version <= 20; version++) {
+                UsageCache writer = version % 2 == 0 ? one : two;
+                UsageCache reader = version % 2 == 0 ? two : one;
+                long expected = version;
+                write(writer, 1, version);
+                assertThat(get(writer, 1)).contains(version);
+                eventually(
+                        "it is seen",
+                        () -> get(reader, 1).filter(found -> found == expected).isPresent());
+                load(reader, 1);
+                load(writer, 1);
+            }
+            await(one.invalidate(key(1)));
+            assertThat(near(one, 1)).isEmpty();
+            eventually("it is gone", () -> near(two, 1).isEmpty());
+        }
+    }
+
+    @Test
+    void whatItChangesItselfItSeesAtOnceWhateverIsTold() {
+        write(other, 1, 1);
+        write(other, 2, 1);
+        try (Wire wire = new Wire(server.url())) {
+            RedisClient own = RedisClient.create(wire.url());
+            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingLink.RETRY)) {
+                assertThat(wire.connections()).isEqualTo(2);
+                load(cache, 1);
+                load(cache, 2);
+                wire.hold(2);
+
+                write(cache, 1, 2);
+                await(cache.invalidate(key(2)));
+
+                assertThat(near(cache, 1)).isEmpty();
+                assertThat(reserve(cache, 1)).isEmpty();
+                assertThat(near(cache, 2)).isEmpty();
+                assertThat(reserve(cache, 2)).isEmpty();
+                wire.release();
+                assertThat(get(cache, 1)).contains(2L);
+                assertThat(get(cache, 2)).isEmpty();
+            } finally {
+                own.shutdown();
+            }
+        }
+    }
+
+    @Test
+    void whatIsFlushedIsGone() {
+        try (UsageCache cache = openNear()) {
+            for (int i = 0; i < 50; i++) {
+                write(other, i, 1);
+                load(cache, i);
+            }
+            Redis.with(otherClient, RedisCommands::flushall);
+            eventually(
+                    "all of it is gone",
+                    () -> IntStream.range(0, 50)
+                            .allMatch(i -> near(cache, i).isEmpty()
+                                    && reserve(cache, i).isEmpty()));
+            assertThat(get(cache, 1)).isEmpty();
+        }
+    }
+
+    @Test
+    void itHoldsNoMoreThanItMay() {
+        try (UsageCache cache = builder().nearMaximumSize(100).buildNear()) {
+            for (int i = 0; i < 1_000; i++) {
+                write(other, i, 1);
+                get(cache, i);
+            }
+            eventually(
+                    "the others are gone",
+                    () -> IntStream.range(0, 1_000)
+                                    .filter(i -> reserve(cache, i).isPresent())
+                                    .count()
+                            <= 100);
+            assertThat(IntStream.range(0, 1_000).filter(i -> near(cache, i).isPresent()))
+                    .isNotEmpty();
+        }
+    }
+
+    @Test
+    void aReadThatFindsNothingOrNothingReadableIsNotNear() {
+        try (UsageCache cache = openNear()) {
+            assertThat(get(cache, 1)).isEmpty();
+            Redis.with(otherClient, redis -> redis.set("usage:org-1:2026-03", "foreign"));
+            assertThat(get(cache, 1)).isEmpty();
+            assertThat(near(cache, 1)).isEmpty();
+            write(other, 1, 7);
+            load(cache, 1);
+        }
+    }
+
+    // Reserve
+
+    @Test
+    void whatWasKeptInReserveIsNeverNearNorGiven() {
+        try (UsageCache cache = openNear()) {
+            cache.keepInReserve(key(1), version(1, 7), TIME_TO_LIVE);
+            assertThat(near(cache, 1)).isEmpty();
+            assertThat(reserve(cache, 1)).contains(7L);
+
+            assertThat(get(cache, 1)).as("Redis has nothing").isEmpty();
+            assertThat(reserve(cache, 1)).as("and so it is over").isEmpty();
+
+            cache.keepInReserve(key(1), version(1, 8), TIME_TO_LIVE);
+            elapse(TIME_TO_LIVE);
+            assertThat(reserve(cache, 1)).as("when its time is over").isEmpty();
+
+            cache.keepInReserve(key(1), version(1, 9), Duration.ofSeconds(Long.MAX_VALUE));
+            assertThat(reserve(cache, 1)).contains(9L);
+        }
+    }
+
+    @Test
+    void whatCannotBeWrittenIsKeptInReserve() {
+        try (UsageCache cache = openNear()) {
+            write(cache, 1, 1);
+            load(cache, 1);
+            Redis.with(otherClient, redis -> redis.configSet("maxmemory", "1"));
+            failure(cache.put(key(1), version(1, 2), TIME_TO_LIVE));
+            assertThat(reserve(cache, 1)).contains(2L);
+            assertThat(near(cache, 1)).isEmpty();
+            Redis.with(otherClient, redis -> redis.configSet("maxmemory", "0"));
+        }
+    }
+
+    @Test
+    void whatIsInvalidatedIsGoneFromTheReserveAlsoWhenRedisCannotBeTold() {
+        write(other, 1, 1);
+        try (UsageCache cache = openNear()) {
+            load(cache, 1);
+            load(cache, 1);
+            cache.keepInReserve(key(2), version(2, 1), TIME_TO_LIVE);
+            cache.keepInReserve(key(3), version(3, 1), TIME_TO_LIVE);
+            server.kill();
+            failure(cache.invalidate(key(1)));
+            failure(cache.invalidate("org-2"));
+            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(reserve(cache, 2)).isEmpty();
+            assertThat(reserve(cache, 3)).as("another organisation's").contains(1L);
+        }
+    }
+
+    private void elapse(Duration duration) {
+        elapsed.addAndGet(duration.toNanos());
+    }
+}

@@ -1,0 +1,55 @@
+package io.usagekit.redis;
+
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.servers.RedisServer;
+import io.usagekit.testkit.contract.UsageCacheContract;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+/** The contract, with a memory in front of the server that the environment names or of an embedded one. */
+class NearCacheIT extends UsageCacheContract {
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private final AtomicLong elapsed = new AtomicLong();
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.url());
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @Override
+    protected UsageCache openCache() {
+        Redis.with(client, RedisCommands::flushall);
+        return RedisUsage.builder(client)
+                .commandTimeout(Duration.ofSeconds(5))
+                .connectTimeout(Duration.ofSeconds(20))
+                .buildNear(
+                        new NearEntries(Caffeine.newBuilder()
+                                .executor(Runnable::run)
+                                .<UsageKey, NearEntries.Slot>build()
+                                .asMap()),
+                        () -> System.nanoTime() + elapsed.get(),
+                        TrackingLink.RETRY);
+    }
+
+    /** In both: what is in memory goes by its own clock, whatever Redis tells of its keys meanwhile. */
+    @Override
+    protected void elapse(Duration duration) {
+        Redis.elapse(client, duration);
+        elapsed.addAndGet(duration.toNanos());
+    }
+}
