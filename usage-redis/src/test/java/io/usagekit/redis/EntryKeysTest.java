@@ -17,6 +17,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EntryKeysTest {
 
@@ -78,8 +79,57 @@ class EntryKeysTest {
             assertThat(entry).as("seed %d", seed).matches("[\\x21-\\x7e]+").doesNotContain("{", "}");
             assertThat(URLDecoder.decode(parts[1], StandardCharsets.UTF_8)).isEqualTo(key.organisationId());
             assertThat(UsagePeriod.parse(extended(parts[2]))).isEqualTo(key.period());
+            assertThat(KEYS.parse(entry))
+                    .as("seed %d: whose %s is", seed, entry)
+                    .contains(key);
         }
         assertThat(seen).as("seed %d", seed).hasSizeBetween(1_000, 49_999);
+    }
+
+    @Test
+    void keysAreReadBackWhateverThePrefix() {
+        UsageKey key = new UsageKey("org:%7B 😀", UsagePeriod.billingCycle(YearMonth.of(2026, 2), 31));
+        for (String prefix : List.of("usage", "eu:prod", ":", "a:", "usage:usage")) {
+            EntryKeys keys = new EntryKeys(prefix);
+            assertThat(keys.parse(keys.of(key))).as(prefix).contains(key);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "usage",
+                "usage:",
+                "usage::",
+                "usage:2026-03",
+                "usage::2026-03",
+                "usage:+:2026-03",
+                "usage:org-123:",
+                "usage:org-123:2026-3",
+                "usage:org-123:2026-13",
+                "usage:org-123:2026-03-01/2026-04-01",
+                "usage:org-123:20260301T000000Z/20260401T000000Z",
+                "usage:org-123:20260401T000000Z/20260301T000000Z",
+                "usage:org-123:2026-03:lock",
+                "usage:org:123:2026-03",
+                "usage:org 123:2026-03",
+                "usage:org%2D123:2026-03",
+                "usage:org%:2026-03",
+                "usage:org%FF:2026-03",
+                "usage:org%00:2026-03",
+                "usages:org-123:2026-03",
+                "other:org-123:2026-03",
+            })
+    void whatIsNobodysEntryIsNotReadAsOne(String entry) {
+        assertThat(KEYS.parse(entry)).isEmpty();
+    }
+
+    @Test
+    void anIdThatIsTooLongIsNobodys() {
+        String longest = "x".repeat(UsageKey.MAX_ORGANISATION_ID_LENGTH);
+        assertThat(KEYS.parse("usage:" + longest + ":2026-03")).contains(new UsageKey(longest, MARCH));
+        assertThat(KEYS.parse("usage:" + longest + "x:2026-03")).isEmpty();
     }
 
     /** Short ones out of few characters, so that the same come again; most of them with a meaning somewhere. */

@@ -165,7 +165,7 @@ class NearEntriesLincheckTest {
 
     private static ModelCheckingOptions modelChecking() {
         return new ModelCheckingOptions()
-                .iterations(30)
+                .iterations(15)
                 .invocationsPerIteration(1_000)
                 .threads(2)
                 .actorsBefore(1)
@@ -177,8 +177,8 @@ class NearEntriesLincheckTest {
 
     private static StressOptions stress() {
         return new StressOptions()
-                .iterations(20)
-                .invocationsPerIteration(2_000)
+                .iterations(10)
+                .invocationsPerIteration(1_000)
                 .threads(2)
                 .actorsBefore(1)
                 .actorsPerThread(2)

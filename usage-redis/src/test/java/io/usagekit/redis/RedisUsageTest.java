@@ -46,6 +46,28 @@ class RedisUsageTest {
         assertRejected(RedisUsage.builder(client).connectTimeout(timeout), "connectTimeout", timeout.toString());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "PT1M0.000000001S", "PT2562047788015215H"})
+    void aNearCachesTimesOutOfBoundsAreRejected(Duration time) {
+        assertNearRejected(RedisUsage.builder(client).heartbeat(time), "heartbeat", time);
+        assertNearRejected(RedisUsage.builder(client).commandTimeout(time), "commandTimeout", time);
+        assertNearRejected(RedisUsage.builder(client).connectTimeout(time), "connectTimeout", time);
+    }
+
+    private static void assertNearRejected(RedisUsage.Builder builder, String knob, Duration value) {
+        assertThatThrownBy(builder::buildNear)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("%s must be between PT0.001S and PT1M, but was %s", knob, value);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {Long.MIN_VALUE, -1, 0, 10_000_001, Long.MAX_VALUE})
+    void aSizeOutOfBoundsIsRejected(long size) {
+        assertThatThrownBy(RedisUsage.builder(client).nearMaximumSize(size)::buildNear)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("nearMaximumSize must be between 1 and 10000000, but was %d", size);
+    }
+
     private static void assertRejected(RedisUsage.Builder builder, String knob, String value) {
         assertThatThrownBy(builder::build)
                 .isInstanceOf(IllegalArgumentException.class)
@@ -65,9 +87,11 @@ class RedisUsageTest {
     @SuppressWarnings("NullAway") // what a host without NullAway may do
     void nothingIsNullable() {
         assertThatThrownBy(() -> RedisUsage.cache(null)).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> RedisUsage.nearCache(null)).isInstanceOf(NullPointerException.class);
         RedisUsage.Builder builder = RedisUsage.builder(client);
         assertThatThrownBy(() -> builder.keyPrefix(null)).hasMessage("keyPrefix");
         assertThatThrownBy(() -> builder.commandTimeout(null)).hasMessage("commandTimeout");
         assertThatThrownBy(() -> builder.connectTimeout(null)).hasMessage("connectTimeout");
+        assertThatThrownBy(() -> builder.heartbeat(null)).hasMessage("heartbeat");
     }
 }

@@ -1,0 +1,88 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.protocol.ProtocolVersion;
+import io.usagekit.UsageCache;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Where Redis may not or can't tell changes: it works as without a near cache, and says so once. */
+class NearCacheRefusalIT extends NearCacheScene {
+
+    private static final String USER = "usagekit-test";
+
+    @Test
+    void theDocumentedPermissionsAreEnough() {
+        allow("+hello", "+ping", "+client|tracking");
+        RedisClient own = RedisClient.create(user());
+        try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingLink.RETRY)) {
+            write(cache, 1, 1);
+            load(cache, 1);
+            write(other, 1, 2);
+            load(cache, 1);
+            assertThat(get(cache, 1)).contains(2L);
+        } finally {
+            own.shutdown();
+        }
+        assertThat(told).isEmpty();
+        assertThat(log.lines("WARN")).isEmpty();
+    }
+
+    @Test
+    void whoeverMayNotTrackIsServedWithoutANearCache() {
+        allow("+hello", "+ping");
+        RedisClient own = RedisClient.create(user());
+        assertWorksWithoutANearCache(own, "NOPERM");
+    }
+
+    @Test
+    void aClientOfTheFormerProtocolIsServedWithoutANearCache() {
+        RedisClient own = RedisClient.create(server.url());
+        own.setOptions(
+                ClientOptions.builder().protocolVersion(ProtocolVersion.RESP2).build());
+        assertWorksWithoutANearCache(own, "RESP3");
+    }
+
+    /** What the Javadoc of {@link RedisUsage} says, and this. */
+    private void allow(String... permissions) {
+        CommandArgs<String, String> user =
+                new CommandArgs<>(StringCodec.UTF8).add("SETUSER").add(USER);
+        List.of("reset", "on", ">secret", "~usage:*", "+get", "+set", "+del", "+pttl", "+eval", "+evalsha")
+                .forEach(user::add);
+        List.of(permissions).forEach(user::add);
+        Redis.with(otherClient, redis -> redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), user));
+    }
+
+    private RedisURI user() {
+        return RedisURI.builder(RedisURI.create(server.url()))
+                .withAuthentication(USER, "secret".toCharArray())
+                .build();
+    }
+
+    private void assertWorksWithoutANearCache(RedisClient own, String reason) {
+        try (UsageCache cache = openNear(own, entries(), HEARTBEAT, Duration.ofMillis(10))) {
+            assertThat(told).singleElement().asString().startsWith("lost: ").contains(reason);
+            for (long version = 1; version < 20; version++) {
+                write(version % 2 == 0 ? cache : other, 1, version);
+                assertThat(get(cache, 1)).contains(version);
+                assertThat(near(cache, 1)).isEmpty();
+            }
+            await(cache.invalidate(key(1)));
+            assertThat(get(cache, 1)).isEmpty();
+            assertThat(told).hasSize(1);
+        } finally {
+            own.shutdown();
+        }
+        assertThat(log.lines("WARN")).singleElement().asString().contains(reason);
+    }
+}
