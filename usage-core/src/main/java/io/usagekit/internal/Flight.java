@@ -17,8 +17,13 @@ import org.jspecify.annotations.Nullable;
 /** One flight of this process: who has joined it, its deadline, and whether it may still keep what it computes. */
 abstract class Flight {
 
-    /** What a flight begins with. */
-    record Start(UsageKey key, Load load, Delays delays, Consumer<Flight> free) {}
+    /**
+     * What a flight begins with.
+     *
+     * @param free told when the key is free for another flight
+     * @param over told when it has landed and keeps nothing any more, not even what it began to keep before
+     */
+    record Start(UsageKey key, Load load, Delays delays, Consumer<Flight> free, Consumer<Flight> over) {}
 
     /** Stands for a flight that may keep nothing any more. */
     private static final CompletableFuture<Void> SEALED = CompletableFuture.completedFuture(null);
@@ -105,6 +110,7 @@ abstract class Flight {
         start.free().accept(this);
         cancelDeadline();
         var unused = clearUp().whenComplete((done, error) -> ended.complete(null));
+        var unusedToo = beingKept().whenComplete((done, error) -> start.over().accept(this));
         load().landed();
         tell.run();
     }
@@ -144,7 +150,11 @@ abstract class Flight {
 
     /** From now on it keeps nothing. Completes when what it keeps at this moment is kept. */
     final CompletableFuture<Void> invalidate() {
-        return keeping.compareAndSet(null, SEALED) ? SEALED : Objects.requireNonNullElse(keeping.get(), SEALED);
+        return keeping.compareAndSet(null, SEALED) ? SEALED : beingKept();
+    }
+
+    private CompletableFuture<Void> beingKept() {
+        return Objects.requireNonNullElse(keeping.get(), SEALED);
     }
 
     /** Takes a step of the load's and goes on with what it came to, whichever way it fails. */

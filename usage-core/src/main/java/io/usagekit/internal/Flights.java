@@ -6,6 +6,7 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -22,7 +23,11 @@ public final class Flights implements SingleFlight {
 
     private static final Duration CLOSING = Duration.ofSeconds(1);
 
+    /** Those that can be joined. */
     private final ConcurrentHashMap<UsageKey, Flight> underWay = new ConcurrentHashMap<>();
+    /** All that are in the air or still keep a figure, also those that were invalidated and can't be joined any more. */
+    private final Set<Flight> notOver = ConcurrentHashMap.newKeySet();
+
     private final Function<Flight.Start, Flight> course;
     private final @Nullable FlightStore store;
     private final Delays delays;
@@ -44,11 +49,12 @@ public final class Flights implements SingleFlight {
 
     @Override
     public CompletionStage<Landing> run(UsageKey key, Load load) {
-        Flight flight = course.apply(new Flight.Start(key, load, delays, this::free));
+        Flight flight = course.apply(new Flight.Start(key, load, delays, this::free, notOver::remove));
         Flight first = underWay.putIfAbsent(key, flight);
         if (first != null) {
             return first.join();
         }
+        notOver.add(flight);
         if (closed) {
             flight.fail(closed(key));
         } else {
@@ -82,9 +88,8 @@ public final class Flights implements SingleFlight {
 
     /** The keys are free at once; what is being kept at this moment is waited for, so that it can be forgotten after that. */
     private CompletableFuture<Void> invalidateHere(Predicate<UsageKey> which) {
-        List<Flight> flights = underWay.values().stream()
-                .filter(flight -> which.test(flight.key()))
-                .toList();
+        List<Flight> flights =
+                notOver.stream().filter(flight -> which.test(flight.key())).toList();
         flights.forEach(this::free);
         return CompletableFuture.allOf(flights.stream().map(Flight::invalidate).toArray(CompletableFuture<?>[]::new));
     }
@@ -92,7 +97,7 @@ public final class Flights implements SingleFlight {
     @Override
     public void close() {
         closed = true;
-        List<Flight> left = List.copyOf(underWay.values());
+        List<Flight> left = List.copyOf(notOver);
         left.forEach(flight -> flight.fail(closed(flight.key())));
         CompletableFuture<?>[] endings = left.stream().map(Flight::ended).toArray(CompletableFuture<?>[]::new);
         var unused = CompletableFuture.allOf(endings)
