@@ -13,6 +13,8 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One flight of this process: who has joined it, its deadline, and whether it may still keep what it computes. */
 abstract class Flight {
@@ -24,6 +26,8 @@ abstract class Flight {
      * @param over told when it has landed and keeps nothing any more, not even what it began to keep before
      */
     record Start(UsageKey key, Load load, Delays delays, Consumer<Flight> free, Consumer<Flight> over) {}
+
+    private static final Logger LOG = LoggerFactory.getLogger(Flight.class);
 
     /** Stands for a flight that may keep nothing any more. */
     private static final CompletableFuture<Void> SEALED = CompletableFuture.completedFuture(null);
@@ -84,7 +88,15 @@ abstract class Flight {
 
     private void timeOut() {
         if (!hasLanded()) {
-            fail(load().timedOut());
+            fail(timedOut());
+        }
+    }
+
+    private Throwable timedOut() {
+        try {
+            return load().timedOut();
+        } catch (Throwable error) {
+            return error;
         }
     }
 
@@ -95,7 +107,7 @@ abstract class Flight {
     final void fail(Throwable error) {
         Throwable cause = Futures.unwrap(error);
         end(() -> {
-            load().failed(cause);
+            harmless(() -> load().failed(cause));
             landing.completeExceptionally(cause);
         });
     }
@@ -109,10 +121,19 @@ abstract class Flight {
         keeping.compareAndSet(null, SEALED);
         start.free().accept(this);
         cancelDeadline();
-        var unused = clearUp().whenComplete((done, error) -> ended.complete(null));
+        harmless(() -> clearUp().whenComplete((done, error) -> ended.complete(null)));
         var unusedToo = beingKept().whenComplete((done, error) -> start.over().accept(this));
-        load().landed();
+        harmless(() -> load().landed());
         tell.run();
+    }
+
+    /** The outcome is settled: whatever is thrown now, those who wait must hear of it. */
+    private static void harmless(Runnable step) {
+        try {
+            step.run();
+        } catch (Throwable error) {
+            LOG.warn("a load threw on landing; its outcome stays what it is", error);
+        }
     }
 
     /** Completes when it has landed and cleared up. */

@@ -19,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The flights of one process, step by step, on one thread. */
 class FlightsTest {
@@ -209,6 +211,83 @@ class FlightsTest {
         flights.close();
         assertThat(failureOf(caller)).isInstanceOf(UsageCalculationException.class);
         assertThat(delays.delays()).as("timers left").isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tookOff", "timeout", "compute", "fencedOff"})
+    void whatAStepThrowsIsTheOutcomeAndTheKeyIsFree(String step) {
+        StepwiseLoad load = computing(step);
+        CompletableFuture<Landing> caller = run(load);
+        var unused = invalidate();
+        load.computed.complete(figure(1));
+        assertThat(failureOf(caller)).isInstanceOf(StepwiseLoad.Broken.class).hasMessage(step);
+        assertThat(load.steps).endsWith("landed", "failed");
+        assertTheKeyIsFree();
+    }
+
+    @Test
+    void whatTheSecondLookThrowsMeansThatItFoundNothing() {
+        StepwiseLoad load = computing("lookAgain");
+        CompletableFuture<Landing> caller = run(load);
+        load.computed.complete(figure(1));
+        load.kept.complete(null);
+        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+    }
+
+    @Test
+    void whatKeepingThrowsCostsNoAnswer() {
+        StepwiseLoad load = computing("keep");
+        CompletableFuture<Landing> caller = run(load);
+        load.computed.complete(figure(1));
+        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        assertThat(invalidate()).isCompleted();
+    }
+
+    @Test
+    void whatIsThrownOnLandingDoesntKeepTheFigureFromTheCallers() {
+        StepwiseLoad load = computing("landed");
+        CompletableFuture<Landing> caller = run(load);
+        load.computed.complete(figure(1));
+        load.kept.complete(null);
+        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        assertTheKeyIsFree();
+    }
+
+    @Test
+    void whatIsThrownOnFailingDoesntKeepTheErrorFromTheCallers() {
+        StepwiseLoad load = computing("failed", "landed");
+        CompletableFuture<Landing> caller = run(load);
+        IllegalStateException broken = new IllegalStateException("no database");
+        load.computed.completeExceptionally(broken);
+        assertThat(failureOf(caller)).isSameAs(broken);
+        assertTheKeyIsFree();
+    }
+
+    @Test
+    void whatIsThrownAtTheDeadlineIsTheOutcome() {
+        StepwiseLoad load = computing("timedOut");
+        CompletableFuture<Landing> caller = run(load);
+        delays.goOff();
+        assertThat(failureOf(caller)).isInstanceOf(StepwiseLoad.Broken.class).hasMessage("timedOut");
+        assertTheKeyIsFree();
+    }
+
+    @Test
+    void closingFailsAllFlightsThoughOneThrowsOnThat() {
+        CompletableFuture<Landing> broken = run(computing("failed", "landed"));
+        CompletableFuture<Landing> other = flights.run(new UsageKey("org-124", MARCH), computing("failed", "landed"))
+                .toCompletableFuture();
+        flights.close();
+        assertThat(failureOf(broken)).isInstanceOf(UsageCalculationException.class);
+        assertThat(failureOf(other)).isInstanceOf(UsageCalculationException.class);
+    }
+
+    private void assertTheKeyIsFree() {
+        StepwiseLoad next = computing();
+        CompletableFuture<Landing> caller = run(next);
+        next.computed.complete(figure(2));
+        next.kept.complete(null);
+        assertThat(caller).isCompletedWithValue(Landing.with(figure(2), Origin.COMPUTED));
     }
 
     private CompletableFuture<Landing> run(StepwiseLoad load) {
