@@ -62,7 +62,9 @@ final class FleetFlight extends Flight {
     }
 
     private void poke() {
-        if (pokes.getAndIncrement() == 0) {
+        if (leads) {
+            renew(); // somebody gave a lease back or invalidated: is ours still ours?
+        } else if (pokes.getAndIncrement() == 0) {
             claim();
         }
     }
@@ -149,6 +151,7 @@ final class FleetFlight extends Flight {
     }
 
     private void awaitRenewal() {
+        cancelTimer();
         timer = delays().after(lease.dividedBy(LEASES_PER_RENEWAL), this::renew);
         if (!leads) {
             cancelTimer();
@@ -158,10 +161,11 @@ final class FleetFlight extends Flight {
     private void renew() {
         if (leads) {
             step(() -> store.renew(key(), token, lease), (renewed, error) -> {
-                // A lease that is lost stays lost; publishing will tell what that means. One that couldn't be asked
-                // about may
-                // still be ours.
-                if (leads && !Boolean.FALSE.equals(renewed)) {
+                // A lease that is lost stays lost: publishing will tell what that means, and who asks from now on
+                // flies anew. One that couldn't be asked about may still be ours.
+                if (Boolean.FALSE.equals(renewed)) {
+                    freeKey();
+                } else if (leads) {
                     awaitRenewal();
                 }
             });

@@ -119,7 +119,7 @@ abstract class Flight {
         }
         // What comes later is too late to be kept: a newer figure may be there by then.
         keeping.compareAndSet(null, SEALED);
-        start.free().accept(this);
+        freeKey();
         cancelDeadline();
         harmless(() -> clearUp().whenComplete((done, error) -> ended.complete(null)));
         var unusedToo = beingKept().whenComplete((done, error) -> start.over().accept(this));
@@ -134,6 +134,11 @@ abstract class Flight {
         } catch (Throwable error) {
             LOG.warn("a load threw on landing; its outcome stays what it is", error);
         }
+    }
+
+    /** Nobody can join any more; those who have will get the outcome. */
+    final void freeKey() {
+        start.free().accept(this);
     }
 
     /** Completes when it has landed and cleared up. */
