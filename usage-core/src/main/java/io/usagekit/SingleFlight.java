@@ -157,7 +157,7 @@ public interface SingleFlight extends AutoCloseable {
         /** What was computed couldn't be kept in the {@link FlightStore}. */
         default void notKept(AgedUsage figure, Throwable error) {}
 
-        /** It failed; its callers hear of it next. */
+        /** It failed. Called before another load of the key can fly, and before callers hear of it. */
         default void failed(Throwable error) {}
 
         /** It is over: nobody waits for it any more, though a computation may still run. Called once, before callers hear. */

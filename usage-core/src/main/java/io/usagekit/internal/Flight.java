@@ -101,27 +101,30 @@ abstract class Flight {
     }
 
     final void land(Landing outcome) {
-        end(() -> landing.complete(outcome));
+        end(() -> {}, () -> landing.complete(outcome));
     }
 
     final void fail(Throwable error) {
         Throwable cause = Futures.unwrap(error);
-        end(() -> {
-            harmless(() -> load().failed(cause));
-            landing.completeExceptionally(cause);
-        });
+        end(() -> load().failed(cause), () -> landing.completeExceptionally(cause));
     }
 
-    /** The key is free before anyone hears of the outcome: who hears of it and asks again starts anew. */
-    private void end(Runnable tell) {
+    /**
+     * The load knows before the key is free, so that nobody flies into a failure that should be backed off from; and the key is
+     * free before anyone hears of the outcome: who hears of it and asks again starts anew.
+     */
+    private void end(Runnable note, Runnable tell) {
         if (!landed.compareAndSet(false, true)) {
             return;
         }
+        harmless(note);
         // What comes later is too late to be kept: a newer figure may be there by then.
         keeping.compareAndSet(null, SEALED);
         freeKey();
         cancelDeadline();
-        harmless(() -> clearUp().whenComplete((done, error) -> ended.complete(null)));
+        harmless(() -> {
+            var unused = clearUp().whenComplete((done, error) -> ended.complete(null));
+        });
         var unusedToo = beingKept().whenComplete((done, error) -> start.over().accept(this));
         harmless(() -> load().landed());
         tell.run();

@@ -167,7 +167,9 @@ final class Load implements SingleFlight.Load {
 
     @Override
     public Optional<Duration> backOff(Throwable error) {
-        return hasComputed() ? computations.backOff().forOthers() : Optional.empty();
+        return hasComputed() && !computations.isClosed()
+                ? computations.backOff().forOthers()
+                : Optional.empty();
     }
 
     @Override

@@ -87,7 +87,7 @@ class FlightsTest {
         IllegalStateException broken = new IllegalStateException("no database");
         load.computed.completeExceptionally(broken);
         assertThat(failureOf(caller)).isSameAs(broken);
-        assertThat(stepsWhenHeard).containsExactly("tookOff", "lookAgain", "compute", "landed", "failed");
+        assertThat(stepsWhenHeard).containsExactly("tookOff", "lookAgain", "compute", "failed", "landed");
     }
 
     @Test
@@ -221,7 +221,7 @@ class FlightsTest {
         var unused = invalidate();
         load.computed.complete(figure(1));
         assertThat(failureOf(caller)).isInstanceOf(StepwiseLoad.Broken.class).hasMessage(step);
-        assertThat(load.steps).endsWith("landed", "failed");
+        assertThat(load.steps).endsWith("failed", "landed");
         assertTheKeyIsFree();
     }
 
@@ -302,7 +302,7 @@ class FlightsTest {
         try {
             throw new AssertionError("didn't fail: " + future.get(0, TimeUnit.SECONDS));
         } catch (ExecutionException e) {
-            return e.getCause();
+            return java.util.Objects.requireNonNull(e.getCause());
         } catch (InterruptedException | TimeoutException e) {
             throw new AssertionError("hasn't ended", e);
         }

@@ -18,6 +18,7 @@ final class ManualDelays implements Delays {
         return () -> cancel(timer);
     }
 
+    @SuppressWarnings("ReferenceEquality") // two timers may be alike
     private synchronized void cancel(Pending timer) {
         pending.removeIf(other -> other == timer);
     }

@@ -1,9 +1,12 @@
 package io.usagekit.testkit;
 
+import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import io.usagekit.testkit.contract.UsageServiceContract;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Nested;
 
 /** Every state, in memory. */
@@ -37,6 +40,46 @@ class UsageServiceStatesTest {
         @Override
         protected Set<Capability> capabilities() {
             return EnumSet.of(Capability.RESERVE);
+        }
+    }
+
+    @Nested
+    class AcrossTheFleet extends UsageServiceContract {
+        @Override
+        protected Backend openBackend() {
+            return new InMemoryFleetBackend();
+        }
+
+        @Override
+        protected Set<Capability> capabilities() {
+            return EnumSet.allOf(Capability.class);
+        }
+    }
+
+    private static final class InMemoryFleetBackend extends InMemoryBackend {
+        private final List<InMemoryFlightStore> stores = new CopyOnWriteArrayList<>();
+
+        @Override
+        public UsageCache openCache() {
+            return new RememberingCache(cache, clock.ticker());
+        }
+
+        @Override
+        public SingleFlight openSingleFlight() {
+            InMemoryFlightStore store = InMemoryFlightStore.over(cache);
+            stores.add(store);
+            return SingleFlight.fleetWide(store);
+        }
+
+        @Override
+        public void takeCacheAway() {
+            super.takeCacheAway();
+            stores.forEach(InMemoryFlightStore::goDown);
+        }
+
+        @Override
+        public void loseLeases() {
+            clock.advance(SingleFlight.DEFAULT_LEASE.plusMillis(1));
         }
     }
 }

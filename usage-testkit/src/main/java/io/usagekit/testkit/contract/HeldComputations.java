@@ -40,7 +40,9 @@ final class HeldComputations implements UsageCalculator {
         Hold how = hold;
         CountDownLatch latch = gate;
         begun.incrementAndGet();
-        notAwaited.release();
+        if (how != Hold.AFTER) {
+            notAwaited.release();
+        }
         if (how == Hold.BEFORE) {
             await(latch);
         }
@@ -49,6 +51,7 @@ final class HeldComputations implements UsageCalculator {
         }
         OrganisationUsage usage = calculator.calculate(key, timeout);
         if (how == Hold.AFTER) {
+            notAwaited.release();
             await(latch);
         }
         return usage;
@@ -92,7 +95,7 @@ final class HeldComputations implements UsageCalculator {
         failing = false;
     }
 
-    /** Waits until this many computations have begun that weren't awaited yet. */
+    /** Waits until this many computations have begun, or read if their result is held, that weren't awaited yet. */
     void awaitBegun(int computations) throws InterruptedException {
         assertTrue(
                 notAwaited.tryAcquire(computations, 30, TimeUnit.SECONDS),
