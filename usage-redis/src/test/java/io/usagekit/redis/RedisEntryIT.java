@@ -77,7 +77,8 @@ class RedisEntryIT {
             "+evalsha",
             "+publish",
             "+subscribe",
-            "&usage:wakeups");
+            "&usage:wakeups",
+            "~usage:*");
 
     private static RedisServer server;
     private static RedisClient client;
@@ -274,6 +275,29 @@ class RedisEntryIT {
         });
     }
 
+    @Test
+    void whatCannotBeNotedInTheIndexIsNeitherStoredNorComputed() {
+        List<String> permissions = new ArrayList<>(PERMISSIONS);
+        permissions.remove("~usage:*");
+        permissions.addAll(List.of("~usage:org-123:*", "~usage:lock:*", "~usage:fence:*"));
+        withUser(permissions, uri -> {
+            RedisClient own = RedisClient.create(uri);
+            try (UsageCache of = Redis.patient(own);
+                    FlightStore flights = Redis.patientStore(own)) {
+                failure(of.put(KEY, FIGURE, TIME_TO_LIVE));
+                failure(flights.claim(KEY, new Terms("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty())));
+                failure(flights.publish(KEY, "token", 1, FIGURE, TIME_TO_LIVE));
+                failure(flights.invalidate(KEY.organisationId()));
+                Redis.with(client, redis -> {
+                    assertThat(redis.get(ENTRY)).isNull();
+                    Redis.eventually("the lease is given back", () -> redis.exists("usage:lock:{" + ENTRY + "}") == 0);
+                });
+            } finally {
+                own.shutdown();
+            }
+        });
+    }
+
     private static void withUser(List<String> permissions, Consumer<RedisURI> test) {
         CommandArgs<String, String> user = new CommandArgs<>(StringCodec.UTF8)
                 .add("SETUSER")
@@ -281,8 +305,7 @@ class RedisEntryIT {
                 .add("reset")
                 .add("on")
                 .add(">secret")
-                .add("resetchannels")
-                .add("~usage:*");
+                .add("resetchannels");
         permissions.forEach(user::add);
         Redis.with(client, redis -> {
             redis.scriptFlush();
