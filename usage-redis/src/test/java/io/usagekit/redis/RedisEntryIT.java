@@ -282,12 +282,16 @@ class RedisEntryIT {
         permissions.addAll(List.of("~usage:org-123:*", "~usage:lock:*", "~usage:fence:*"));
         withUser(permissions, uri -> {
             RedisClient own = RedisClient.create(uri);
-            try (UsageCache of = Redis.patient(own);
+            try (CapturedLog log = new CapturedLog();
+                    UsageCache of = Redis.patient(own);
                     FlightStore flights = Redis.patientStore(own)) {
                 failure(of.put(KEY, FIGURE, TIME_TO_LIVE));
                 failure(flights.claim(KEY, new Terms("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty())));
                 failure(flights.publish(KEY, "token", 1, FIGURE, TIME_TO_LIVE));
                 failure(flights.invalidate(KEY.organisationId()));
+                assertThat(log.lines("WARN"))
+                        .as("one of indexing on each connection, one of forgetting")
+                        .hasSize(3);
                 Redis.with(client, redis -> {
                     assertThat(redis.get(ENTRY)).isNull();
                     Redis.eventually("the lease is given back", () -> redis.exists("usage:lock:{" + ENTRY + "}") == 0);
