@@ -45,6 +45,9 @@ final class FleetFlight extends Flight {
 
     private volatile OptionalLong followed = OptionalLong.empty();
     private volatile boolean leads;
+    /** A claim has failed, so that the lease may have been granted without our knowing. */
+    private volatile boolean mayHaveLease;
+
     private volatile FlightStore.@Nullable Registration wakeUps;
     private volatile Delays.@Nullable Timer timer;
 
@@ -101,6 +104,7 @@ final class FleetFlight extends Flight {
     }
 
     private void claimFailed(Throwable error, int seen) {
+        mayHaveLease = true;
         if (failedClaims.incrementAndGet() < FAILED_CLAIMS && followed.isPresent()) {
             await(jittered(pollInterval), seen);
         } else {
@@ -242,6 +246,7 @@ final class FleetFlight extends Flight {
 
     private void stopLeading() {
         leads = false;
+        mayHaveLease = false;
         cancelTimer();
     }
 
@@ -253,7 +258,7 @@ final class FleetFlight extends Flight {
     }
 
     private CompletableFuture<Void> giveLeaseBack() {
-        if (!leads) {
+        if (!leads && !mayHaveLease) {
             return CompletableFuture.completedFuture(null);
         }
         stopLeading();

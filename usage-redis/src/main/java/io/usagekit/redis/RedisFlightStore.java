@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Leases as strings with a time to live, fences as hashes, each call one script on keys of one hash slot.
@@ -82,6 +83,12 @@ final class RedisFlightStore implements FlightStore {
     private final EntryKeys keys;
     private final RedisEntries entries;
 
+    /**
+     * What to add to {@link System#nanoTime()} to get Redis's clock in nanoseconds, or a little less: a fence is that clock when
+     * the lease was granted, which was before the answer came. Zero while no lease has been granted.
+     */
+    private volatile long clockOffset;
+
     RedisFlightStore(RedisLink link, WakeUps wakeUps, EntryKeys keys) {
         this.link = link;
         this.wakeUps = wakeUps;
@@ -118,6 +125,7 @@ final class RedisFlightStore implements FlightStore {
 
     /** Whoever invalidates the whole organisation from now on knows of this flight. */
     private CompletionStage<Claim> granted(UsageKey key, Terms terms, long fence) {
+        clockOffset = TimeUnit.MICROSECONDS.toNanos(fence) - System.nanoTime();
         return noteFlight(key, terms.lease())
                 .<Claim>thenApply(noted -> new Claim.Granted(fence))
                 .whenComplete((granted, error) -> {
@@ -158,6 +166,7 @@ final class RedisFlightStore implements FlightStore {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(StoredFigure.tooLong(figure, timeToLive, e));
         }
+        long now = clockOffset == 0 ? 0 : TimeUnit.NANOSECONDS.toMicros(System.nanoTime() + clockOffset);
         return entries.note(key, life)
                 .thenCompose(noted -> ask(
                         Purpose.KEEP,
@@ -168,7 +177,8 @@ final class RedisFlightStore implements FlightStore {
                         value,
                         Long.toString(life),
                         millis(figure.age()),
-                        keys.wakeUps()))
+                        keys.wakeUps(),
+                        Long.toString(now)))
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());

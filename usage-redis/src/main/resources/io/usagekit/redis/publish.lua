@@ -8,13 +8,24 @@
 -- ARGV[4]  its time to live in milliseconds
 -- ARGV[5]  the figure's age in milliseconds
 -- ARGV[6]  the channel of wake-ups
+-- ARGV[7]  when the figure had that age, by this server's clock, in microseconds, or some time before; 0 if that isn't known
 -- Returns {'stored'}, or where it isn't stored {'superseded', newer value, PTTL in milliseconds}, {'outrun', fence issued last} or
 -- {'forgotten'}.
 local fence = tonumber(ARGV[2])
 local known = fences(KEYS[3])
 local answer = {'stored'}
-if known.issued == fence then
-    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+
+-- What a hang has delayed would otherwise look younger than it is: its whole time to live would begin only now.
+local life = tonumber(ARGV[4])
+if tonumber(ARGV[7]) > 0 then
+    local now = redis.call('TIME')
+    life = life - math.max(0, math.ceil((tonumber(now[1]) * 1000000 + tonumber(now[2]) - tonumber(ARGV[7])) / 1000))
+end
+
+if known.issued == fence and life < 1 then
+    answer = {'forgotten'}
+elseif known.issued == fence then
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', integer(life))
     redis.call('HSET', KEYS[3], 'published', integer(fence))
 else
     local value, left, age = figure(KEYS[1])

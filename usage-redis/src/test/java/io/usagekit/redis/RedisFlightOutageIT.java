@@ -20,6 +20,7 @@ import io.usagekit.UsageCache;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -156,6 +157,33 @@ class RedisFlightOutageIT extends RedisOutageScene {
 
     private static Terms found() {
         return new Terms("token", LEASE, TIME_TO_LIVE, OptionalLong.empty());
+    }
+
+    @Test
+    void aPublicationThatIsDelayedTellsItsTrueAge() {
+        Duration pause = Duration.ofSeconds(1);
+        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
+                FlightStore store =
+                        builder().commandTimeout(Duration.ofSeconds(20)).flightStore()) {
+            long fence = granted(store, "token");
+            Redis.with(client, redis -> redis.clientPause(pause.toMillis()));
+            assertThat(publish(store, "token", fence)).isEqualTo(new Publication.Stored());
+            Optional<AgedUsage> found = await(cache.get(key(1)));
+            assertThat(found.orElseThrow().age()).isGreaterThan(pause.minusMillis(100));
+        }
+    }
+
+    @Test
+    void aPublicationThatIsDelayedForLongerThanItsLifeIsntStored() {
+        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
+                FlightStore store =
+                        builder().commandTimeout(Duration.ofSeconds(20)).flightStore()) {
+            long fence = granted(store, "token");
+            Redis.with(client, redis -> redis.clientPause(1_000));
+            assertThat(await(store.publish(key(1), "token", fence, figure(), Duration.ofMillis(500))))
+                    .isEqualTo(new Publication.Forgotten());
+            assertThat(await(cache.get(key(1)))).isEmpty();
+        }
     }
 
     // Wake-ups
