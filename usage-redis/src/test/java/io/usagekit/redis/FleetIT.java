@@ -231,7 +231,7 @@ class FleetIT {
         CompletableFuture<List<Answer>> ask(String organisation) {
             in.println(organisation);
             return CompletableFuture.supplyAsync(
-                            () -> Arrays.stream(readLine().split(" "))
+                            () -> Arrays.stream(readLine().split(" ", -1))
                                     .map(Answer::of)
                                     .toList(),
                             task -> new Thread(task, "reads-" + process.pid()).start())
