@@ -91,4 +91,27 @@ class MainsIT {
                 .anyMatch(json -> json.contains("\"received\":{\"volume\":1,\"bytes\":6}")
                         && json.contains("\"status\":\"fresh\""));
     }
+
+    @Test
+    void fleet() {
+        assertThat(printed(() -> FleetMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
+                .contains("received=UsageMetrics[volume=1, bytes=6]");
+    }
+
+    @Test
+    void outage() {
+        assertThat(printed(() -> OutageMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
+                .containsAnyOf("received=UsageMetrics[volume=1, bytes=6]", "not known yet, ask again");
+        assertThat(printed(() -> OutageMain.main(POSTGRES.jdbcUrl(), "redis://127.0.0.1:1")))
+                .startsWith("no figure: the usage of ")
+                .contains("isn't computed while the cache can't be reached");
+    }
+
+    @Test
+    void warm() {
+        assertThat(printed(() -> WarmMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
+                .containsPattern("^[012] cached already, [012] computed, 0 failed\\R")
+                .contains("FRESH")
+                .contains("received=UsageMetrics[volume=1, bytes=6]");
+    }
 }
