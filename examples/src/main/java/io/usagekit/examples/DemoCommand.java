@@ -1,8 +1,6 @@
 package io.usagekit.examples;
 
-import io.lettuce.core.RedisClient;
 import io.usagekit.OrganisationUsage;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -12,7 +10,6 @@ import io.usagekit.UsageServiceBuilder;
 import io.usagekit.format.UsageResponseFormatter;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.redis.RedisUsage;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -119,12 +116,13 @@ final class DemoCommand implements Callable<Integer> {
         OrganisationUsage largest = printOrganisations(calculator, out);
 
         AtomicLong queries = new AtomicLong();
-        UsageCache cache = cache(backends.redis());
-        UsageServiceBuilder builder =
-                UsageService.builder(calculator).cache(cache).listener(counting(queries));
-        UsageService usage = builder.build();
+        String keyPrefix = keyPrefix();
+        UsageServiceBuilder builder = UsageService.builder(calculator).listener(counting(queries));
+        UsageService usage = RedisClients.share(
+                        builder, RedisClients.builder(backends.redis()).keyPrefix(keyPrefix))
+                .build();
         resources.add(usage, usage);
-        print(largest.key(), DemoMeasurement.of(usage, cache, largest.key(), queries::get), out);
+        print(largest.key(), DemoMeasurement.of(usage, largest.key(), queries::get), out);
         if (http.isPresent()) {
             resources.add(http.get(), http.get()); // again: the first to close now
             serve(http.get(), usage, largest, out);
@@ -182,11 +180,8 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     /** In somebody's Redis, what an earlier demo has left is none of this one's. */
-    private UsageCache cache(RedisClient redis) {
-        RedisUsage.Builder builder = RedisClients.cache(redis);
-        return redisUrl == null
-                ? builder.build()
-                : builder.keyPrefix("usage-demo-" + UUID.randomUUID()).build();
+    private String keyPrefix() {
+        return redisUrl == null ? "usage" : "usage-demo-" + UUID.randomUUID();
     }
 
     private static UsageListener counting(AtomicLong queries) {
@@ -213,10 +208,14 @@ final class DemoCommand implements Callable<Integer> {
                 DemoMeasurement.CALLERS + " callers at once, nothing cached",
                 millis(measured.burst()),
                 measured.burstQueries(),
-                measured.burstQueries() == 1 ? "query" : "queries");
+                queries(measured.burstQueries()));
         out.println();
         out.println(UsageResponseFormatter.enveloped().toJson(measured.result()));
         out.flush();
+    }
+
+    private static String queries(long count) {
+        return count == 1 ? "query" : "queries";
     }
 
     private static void serve(UsageHttpServer http, UsageService usage, OrganisationUsage largest, PrintWriter out)

@@ -1,19 +1,11 @@
 package io.usagekit.examples;
 
-import io.usagekit.AgedUsage;
-import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.LongSupplier;
 
 /**
@@ -31,34 +23,16 @@ record DemoMeasurement(UsageResult result, Duration cold, Duration hit, Duration
     static final int CALLERS = 64;
 
     /** Takes the times of one figure. */
-    static DemoMeasurement of(UsageService usage, UsageCache cache, UsageKey key, LongSupplier queries)
-            throws InterruptedException {
-        forget(cache, key);
+    static DemoMeasurement of(UsageService usage, UsageKey key, LongSupplier queries) throws InterruptedException {
+        usage.invalidate(key.organisationId(), key.period());
         long began = System.nanoTime();
         UsageResult result = usage.get(key.organisationId(), key.period());
         Duration cold = Duration.ofNanos(System.nanoTime() - began);
         Duration hit = hit(usage, key);
-        forget(cache, key);
+        usage.invalidate(key.organisationId(), key.period());
         long before = queries.getAsLong();
         Duration burst = burst(usage, key);
         return new DemoMeasurement(result, cold, hit, burst, queries.getAsLong() - before);
-    }
-
-    /** A cache can't be told to forget, but to keep for a millisecond. */
-    private static void forget(UsageCache cache, UsageKey key) {
-        Optional<AgedUsage> kept = kept(cache, key);
-        if (kept.isPresent()) {
-            cache.put(key, kept.get(), Duration.ofMillis(1))
-                    .toCompletableFuture()
-                    .join();
-            while (kept(cache, key).isPresent()) {
-                Thread.onSpinWait();
-            }
-        }
-    }
-
-    private static Optional<AgedUsage> kept(UsageCache cache, UsageKey key) {
-        return cache.get(key).toCompletableFuture().join();
     }
 
     private static Duration hit(UsageService usage, UsageKey key) {
@@ -72,29 +46,8 @@ record DemoMeasurement(UsageResult result, Duration cold, Duration hit, Duration
     }
 
     private static Duration burst(UsageService usage, UsageKey key) throws InterruptedException {
-        ExecutorService callers = Executors.newFixedThreadPool(CALLERS);
-        CountDownLatch ready = new CountDownLatch(CALLERS);
-        CountDownLatch go = new CountDownLatch(1);
-        try {
-            List<Future<UsageResult>> answers = new ArrayList<>();
-            for (int i = 0; i < CALLERS; i++) {
-                answers.add(callers.submit(() -> {
-                    ready.countDown();
-                    go.await();
-                    return usage.get(key.organisationId(), key.period());
-                }));
-            }
-            ready.await();
-            long began = System.nanoTime();
-            go.countDown();
-            for (Future<UsageResult> answer : answers) {
-                answer.get();
-            }
-            return Duration.ofNanos(System.nanoTime() - began);
-        } catch (ExecutionException e) {
-            throw new IllegalStateException(e.getCause());
-        } finally {
-            callers.shutdown();
+        try (Burst burst = Burst.ready(CALLERS, () -> usage.get(key.organisationId(), key.period()))) {
+            return burst.go();
         }
     }
 }

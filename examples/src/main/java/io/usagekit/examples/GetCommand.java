@@ -51,7 +51,8 @@ final class GetCommand implements Callable<Integer> {
     @Option(
             names = "--redis-url",
             paramLabel = "URL",
-            description = "The cache: redis://user:password@host:port/database; none by default.")
+            description = "What processes share, so that one of them computes and the others find it:"
+                    + " redis://user:password@host:port/database; nothing by default.")
     private @Nullable String redisUrl;
 
     @Option(names = "--organisation", required = true, paramLabel = "ID", description = "Whose usage.")
@@ -76,14 +77,14 @@ final class GetCommand implements Callable<Integer> {
                 (asked, timeout) -> PostgresUsage.calculator(dataSource, PostgresUsage.discover(dataSource, schema))
                         .calculate(asked, timeout);
         UsageServiceBuilder service = UsageService.builder(calculator);
-        print(redisUrl == null ? ask(service, key) : askCached(service, key, redisUrl));
+        print(redisUrl == null ? ask(service, key) : askShared(service, key, redisUrl));
         return ExitCode.OK;
     }
 
-    private static UsageResult askCached(UsageServiceBuilder service, UsageKey key, String url) {
+    private static UsageResult askShared(UsageServiceBuilder service, UsageKey key, String url) {
         RedisClient redis = RedisClients.of(url);
         try {
-            return ask(service.cache(RedisClients.cache(redis).build()), key);
+            return ask(RedisClients.share(service, RedisClients.builder(redis)), key);
         } finally {
             redis.shutdown();
         }

@@ -4,10 +4,13 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageServiceBuilder;
 import io.usagekit.redis.RedisUsage;
 import java.time.Duration;
+import java.util.function.UnaryOperator;
 
-/** Makes the client out of {@code --redis-url}, and the cache on it. */
+/** Makes the client out of {@code --redis-url}, and what a service keeps in that Redis. */
 final class RedisClients {
 
     /**
@@ -49,8 +52,23 @@ final class RedisClients {
         }
     }
 
-    /** Begins to build a cache. */
-    static RedisUsage.Builder cache(RedisClient client) {
+    /** Begins to build what a service keeps in Redis. */
+    static RedisUsage.Builder builder(RedisClient client) {
         return RedisUsage.builder(client).commandTimeout(PATIENCE).connectTimeout(PATIENCE);
+    }
+
+    /** Gives a service its cache and single-flight, both shared with all processes that use the same Redis and prefix. */
+    static UsageServiceBuilder share(UsageServiceBuilder service, RedisUsage.Builder redis) {
+        return share(service, redis, UnaryOperator.identity());
+    }
+
+    /**
+     * {@link #share(UsageServiceBuilder, RedisUsage.Builder)}, with something around the single-flight.
+     *
+     * @param around closes what it is given
+     */
+    static UsageServiceBuilder share(
+            UsageServiceBuilder service, RedisUsage.Builder redis, UnaryOperator<SingleFlight> around) {
+        return service.cache(redis.build()).singleFlight(around.apply(redis.buildSingleFlight()));
     }
 }
