@@ -12,13 +12,16 @@ import java.util.Map;
 import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
 
 /**
  * What the demo runs on: servers of its own, or those it is given.
  *
- * @param dataSource a pool
+ * @param connections to the database, no pool
+ * @param dataSource a pool of them
+ * @param redisUrl may hold a password
  */
-record DemoBackends(DataSource dataSource, RedisClient redis) {
+record DemoBackends(PGSimpleDataSource connections, DataSource dataSource, String redisUrl, RedisClient redis) {
 
     private static final int POOL = 8;
 
@@ -43,19 +46,24 @@ record DemoBackends(DataSource dataSource, RedisClient redis) {
      */
     static DemoBackends start(
             DatabaseOptions database, @Nullable String redisUrl, Resources resources, PrintWriter out) {
-        DataSource connections = database.isGiven() ? database.dataSource() : ownDatabase(resources, out);
+        PGSimpleDataSource connections = database.isGiven() ? database.dataSource() : ownDatabase(resources, out);
         String url = redisUrl == null ? ownRedis(resources, out) : redisUrl;
+        HikariDataSource pool = pool(connections, POOL);
+        resources.add(pool, pool);
+        RedisClient redis = RedisClients.connected(url);
+        return new DemoBackends(connections, pool, url, resources.add(redis, redis::shutdown));
+    }
+
+    /** A pool of so many connections; one of them is there already. */
+    static HikariDataSource pool(DataSource connections, int size) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("usage-demo");
         config.setDataSource(connections);
-        config.setMaximumPoolSize(POOL);
-        HikariDataSource pool = new HikariDataSource(config);
-        resources.add(pool, pool);
-        RedisClient redis = RedisClients.connected(url);
-        return new DemoBackends(pool, resources.add(redis, redis::shutdown));
+        config.setMaximumPoolSize(size);
+        return new HikariDataSource(config);
     }
 
-    private static DataSource ownDatabase(Resources resources, PrintWriter out) {
+    private static PGSimpleDataSource ownDatabase(Resources resources, PrintWriter out) {
         PostgresServer server =
                 start("PostgreSQL", "--jdbc-url jdbc:postgresql://...", () -> EmbeddedPostgresServer.start(THROW_AWAY));
         resources.add(server, server);

@@ -52,6 +52,8 @@ final class DemoCommand implements Callable<Integer> {
     static final UsagePeriod MONTH = UsagePeriod.month(YearMonth.of(2026, 3));
 
     private static final int MAX_EVENTS = 10_000_000;
+    private static final int MIN_PROCESSES = 2;
+    private static final int MAX_PROCESSES = 16;
     private static final int INTERRUPTED = 130;
 
     @Spec
@@ -81,6 +83,13 @@ final class DemoCommand implements Callable<Integer> {
             description = "Where to serve, 0 for any that is free; ${DEFAULT-VALUE} by default.")
     private int port = 8080;
 
+    @Option(
+            names = "--processes",
+            paramLabel = "N",
+            description = "After the figures, starts so many JVMs that ask for the same one together, nothing cached; "
+                    + MIN_PROCESSES + " to " + MAX_PROCESSES + ", none by default.")
+    private @Nullable Integer processes;
+
     @Option(names = "--once", description = "Ends after the figures instead of serving them.")
     private boolean once;
 
@@ -88,6 +97,10 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws SQLException, InterruptedException {
         if (events < 1 || events > MAX_EVENTS) {
             throw new IllegalArgumentException("events must be 1 to " + MAX_EVENTS + ", but was " + events);
+        }
+        if (processes != null && (processes < MIN_PROCESSES || processes > MAX_PROCESSES)) {
+            throw new IllegalArgumentException(
+                    "processes must be " + MIN_PROCESSES + " to " + MAX_PROCESSES + ", but was " + processes);
         }
         UsageHttpServer.requirePort(port);
         Optional.ofNullable(redisUrl).ifPresent(RedisClients::uri);
@@ -123,6 +136,10 @@ final class DemoCommand implements Callable<Integer> {
                 .build();
         resources.add(usage, usage);
         print(largest.key(), DemoMeasurement.of(usage, largest.key(), queries::get), out);
+        if (processes != null) {
+            DemoOrders orders = DemoOrders.of(backends, schema, keyPrefix, largest.organisationId());
+            print(askTogether(processes, orders, usage, resources), out);
+        }
         if (http.isPresent()) {
             resources.add(http.get(), http.get()); // again: the first to close now
             serve(http.get(), usage, largest, out);
@@ -184,6 +201,16 @@ final class DemoCommand implements Callable<Integer> {
         return redisUrl == null ? "usage" : "usage-demo-" + UUID.randomUUID();
     }
 
+    private List<DemoAnswers> askTogether(int count, DemoOrders orders, UsageService usage, Resources resources)
+            throws InterruptedException {
+        try (DemoFleet fleet = new DemoFleet(count, Specs.err(spec))) {
+            resources.add(fleet, fleet);
+            fleet.start(orders);
+            usage.invalidate(orders.organisationId(), MONTH);
+            return fleet.ask();
+        }
+    }
+
     private static UsageListener counting(AtomicLong queries) {
         return new UsageListener() {
             @Override
@@ -211,6 +238,20 @@ final class DemoCommand implements Callable<Integer> {
                 queries(measured.burstQueries()));
         out.println();
         out.println(UsageResponseFormatter.enveloped().toJson(measured.result()));
+        out.flush();
+    }
+
+    private static void print(List<DemoAnswers> ofEach, PrintWriter out) {
+        long queries = ofEach.stream().mapToLong(DemoAnswers::queries).sum();
+        out.println();
+        out.println(UsageTables.fleet(ofEach));
+        out.printf(
+                Locale.ROOT,
+                "%d processes x %d callers on one cold key: %d %s%n",
+                ofEach.size(),
+                DemoOrders.CALLERS,
+                queries,
+                queries(queries));
         out.flush();
     }
 

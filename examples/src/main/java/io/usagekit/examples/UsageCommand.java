@@ -73,7 +73,8 @@ public final class UsageCommand {
         }
     }
 
-    private static PrintWriter utf8(FileDescriptor descriptor) {
+    /** Flushes each line. */
+    static PrintWriter utf8(FileDescriptor descriptor) {
         OutputStream bytes = new FileOutputStream(descriptor);
         return new PrintWriter(new OutputStreamWriter(bytes, StandardCharsets.UTF_8), true);
     }

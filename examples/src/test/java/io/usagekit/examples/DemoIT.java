@@ -1,8 +1,13 @@
 package io.usagekit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -15,6 +20,9 @@ class DemoIT {
     private static final String EVENTS = "3000";
     private static final Pattern ROW = Pattern.compile(
             "^\\| (org-\\d+) +\\| +([\\d,]+) \\| +([\\d,]+) \\| +([\\d,]+) \\| +([\\d,]+) \\|$", Pattern.MULTILINE);
+
+    private static final Pattern PROCESS =
+            Pattern.compile("^\\| +(\\d+) \\| +(\\d+) \\| \\d+ [^|]+\\| +[\\d,.]+ \\|$", Pattern.MULTILINE);
 
     /** One figure at a time, from the raw rows. */
     private static final String ORACLE = """
@@ -175,5 +183,55 @@ class DemoIT {
 
         assertThat(number("select count(*) from " + DemoCommand.FOREIGN_SCHEMA + ".events"))
                 .isEqualTo(1);
+    }
+
+    @Test
+    void aFleetOfProcessesComputesAColdKeyOnce() {
+        String schema = TestServers.without("demo_fleet");
+
+        Run run = demo(schema, "--processes", "3").succeeded();
+
+        assertThat(run.out()).contains("\n3 processes x 16 callers on one cold key: 1 query\n");
+        assertThat(PROCESS.matcher(run.out()).results().map(row -> row.group(1) + ": " + row.group(2)))
+                .containsExactly("1: 16", "2: 16", "3: 16");
+        assertThat(run.out()).containsOnlyOnce("computed here");
+        assertThat(run.err()).isEmpty();
+        assertThat(members()).as("processes still running").isEmpty();
+    }
+
+    @Test
+    void aProcessThatIsKilledIsNamedInOneLine() {
+        CompletableFuture<Run> demo =
+                CompletableFuture.supplyAsync(() -> demo(TestServers.without("demo_fleet_killed"), "--processes", "3"));
+        ProcessHandle killed =
+                Await.until("a process is starting", () -> members().stream().findFirst());
+        assertThat(killed.info().commandLine())
+                .as("what everybody can see")
+                .hasValueSatisfying(line -> assertThat(line).doesNotContain("jdbc:", "redis:"));
+
+        killed.destroyForcibly();
+
+        Run run = demo.join();
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).matches("usage demo: process [123] of 3 has ended with exit code 137\\R");
+        assertThat(run.out()).doesNotContain("on one cold key");
+        assertThat(members()).as("processes still running").isEmpty();
+    }
+
+    @Test
+    void aProcessThatCantReachItsServersSaysWhy() {
+        DemoOrders orders = new DemoOrders(
+                TestServers.jdbcUrl(), "", "", "demo_fleet", "redis://127.0.0.1:1", "usage-demo", "org-01");
+        try (DemoFleet fleet = new DemoFleet(2, new PrintWriter(new StringWriter()))) {
+            Throwable error = catchThrowable(() -> fleet.start(orders));
+
+            assertThat(Failures.describe(Objects.requireNonNull(error)))
+                    .matches("process [12] of 2: Redis can't be used: Unable to connect to .*");
+        }
+        assertThat(members()).as("processes still running").isEmpty();
+    }
+
+    private static List<ProcessHandle> members() {
+        return Await.members(ProcessHandle.current());
     }
 }

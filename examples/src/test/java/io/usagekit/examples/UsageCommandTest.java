@@ -46,6 +46,12 @@ class UsageCommandTest {
                 "demo --events many | --events",
                 "demo --port -1 | port must be 0 to 65535, but was -1",
                 "demo --port 65536 | port must be 0 to 65535, but was 65536",
+                "demo --processes 1 | processes must be 2 to 16, but was 1",
+                "demo --processes 17 --once | processes must be 2 to 16, but was 17",
+                "demo --processes 0 --jdbc-url " + NOWHERE + " | processes must be 2 to 16, but was 0",
+                "demo --processes -3 | processes must be 2 to 16, but was -3",
+                "demo --processes several | --processes",
+                "demo --processes | --processes",
                 "demo --events 0 | events must be 1 to 10000000, but was 0",
             })
     void badUsageIsExitCode2(String line, String message) {

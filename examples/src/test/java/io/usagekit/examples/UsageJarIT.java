@@ -2,6 +2,9 @@ package io.usagekit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.URI;
@@ -12,8 +15,13 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -218,6 +226,109 @@ class UsageJarIT {
         } finally {
             demo.destroyForcibly();
         }
+    }
+
+    @Test
+    void theProcessesOfTheDemoEndWithItEvenIfItIsKilled() throws IOException {
+        Process demo = java(
+                        "demo",
+                        "--once",
+                        "--events",
+                        "400",
+                        "--processes",
+                        "2",
+                        "--jdbc-url",
+                        TestServers.jdbcUrl(),
+                        "--redis-url",
+                        TestServers.REDIS.url(),
+                        "--schema",
+                        TestServers.without("jar_fleet"))
+                .redirectOutput(directory.resolve("out").toFile())
+                .redirectErrorStream(true)
+                .start();
+        List<ProcessHandle> members = List.of();
+        try {
+            members = Await.until(
+                    "both have been started",
+                    () -> Optional.of(Await.members(demo.toHandle())).filter(list -> list.size() == 2));
+
+            demo.destroyForcibly();
+
+            for (ProcessHandle member : members) {
+                assertThat(member.onExit()
+                                .completeOnTimeout(member, 30, TimeUnit.SECONDS)
+                                .join()
+                                .isAlive())
+                        .as("still running: %s", member.info())
+                        .isFalse();
+            }
+        } finally {
+            members.forEach(ProcessHandle::destroyForcibly);
+            demo.destroyForcibly();
+        }
+    }
+
+    /** The table is locked until both are there, so that neither can have been too late. */
+    @Test
+    void twoProcessesThatAskForTheSameColdFigureComputeItOnce() throws Exception {
+        String organisation = "org-" + UUID.randomUUID();
+        String[] question = {
+            "get",
+            "--jdbc-url",
+            TestServers.jdbcUrl(),
+            "--schema",
+            "jar",
+            "--redis-url",
+            TestServers.REDIS.url(),
+            "--organisation",
+            organisation,
+            "--period",
+            "2026-03",
+            "--freshness"
+        };
+        List<CompletableFuture<Process>> ended = new ArrayList<>();
+        RedisClient client = RedisClient.create(TestServers.REDIS.url());
+        try (Connection connection = TestServers.POSTGRES.dataSource().getConnection();
+                Statement statement = connection.createStatement();
+                StatefulRedisConnection<String, String> redis = client.connect()) {
+            connection.setAutoCommit(false);
+            statement.execute("lock table jar.events in access exclusive mode");
+            for (String name : List.of("get-1", "get-2")) {
+                ended.add(java(question)
+                        .redirectOutput(directory.resolve(name).toFile())
+                        .redirectErrorStream(true)
+                        .start()
+                        .onExit());
+            }
+            Await.until(
+                    "both listen for what the other computes",
+                    () -> Optional.ofNullable(
+                                    redis.sync().pubsubNumsub("usage:wakeups").get("usage:wakeups"))
+                            .filter(listening -> listening == 2));
+            Await.until("one computes", () -> Optional.of(waiting()).filter(queries -> queries == 1));
+            connection.commit();
+            for (CompletableFuture<Process> process : ended) {
+                assertThat(process.join().exitValue()).isZero();
+            }
+        } finally {
+            client.shutdown();
+        }
+        String first = Files.readString(directory.resolve("get-1"));
+        String second = Files.readString(directory.resolve("get-2"));
+        assertThat(first).contains(organisation);
+        assertThat(asOf(second)).as("computed at, to the microsecond").isEqualTo(asOf(first));
+    }
+
+    private static int waiting() {
+        return Integer.parseInt(TestServers.query("select count(distinct pid) from pg_locks where not granted"
+                + " and relation = 'jar.events'::regclass"));
+    }
+
+    private static String asOf(String json) throws IOException {
+        String asOf =
+                new ObjectMapper().readTree(json).path("data").path("as_of").asText();
+        assertThat(asOf).as("%s", json).isNotEmpty();
+        return asOf;
     }
 
     private static List<ProcessHandle> descendants(Process process) {
