@@ -51,6 +51,7 @@ class OutageIT {
                 UsageService usage = system.service()
                         .ttl(Duration.ofMillis(500))
                         .refreshAfter(Duration.ofMillis(100))
+                        .staleIfError(Duration.ZERO) // errors shall be seen
                         .computationTimeout(COMPUTATION_TIMEOUT)
                         .listener(counting())
                         .build()) {
