@@ -61,6 +61,7 @@ class NearCacheRefusalIT extends NearCacheScene {
                         "reset",
                         "on",
                         ">secret",
+                        "resetchannels",
                         "~usage:*",
                         "+get",
                         "+set",
