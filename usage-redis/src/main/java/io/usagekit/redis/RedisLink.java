@@ -206,6 +206,9 @@ final class RedisLink {
     }
 
     void close() {
+        if (closed) {
+            return; // the client logs a warning of a connection that is closed again
+        }
         closed = true;
         connector.close();
     }

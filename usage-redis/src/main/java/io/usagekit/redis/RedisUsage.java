@@ -222,7 +222,7 @@ public final class RedisUsage {
 
         /**
          * How many figures {@link #buildNear()} holds in memory at most; 1 to 10,000,000; 10,000 by default. A figure takes
-         * some 400 bytes.
+         * some 600 bytes.
          */
         public Builder nearMaximumSize(long nearMaximumSize) {
             this.nearMaximumSize = nearMaximumSize;
@@ -246,8 +246,8 @@ public final class RedisUsage {
          * <p><b>Freshness.</b> Once a figure has been replaced or invalidated by whomever, {@link UsageCache#near} and
          * {@link UsageCache#get} give the former one no longer than {@code heartbeat + commandTimeout} after Redis has
          * acknowledged the change, whatever happens to the connection, to Redis or to this process's threads; while all is
-         * well it's a matter of microseconds. What this cache itself puts or invalidates it sees at once. A figure's age and the end of its time
-         * are those that it has in Redis, whether or not Redis tells of its expiry.
+         * well it's a matter of microseconds. What this cache itself puts or invalidates it sees at once. A figure's age and
+         * the end of its time are those that it has in Redis, whether or not Redis tells of its expiry.
          *
          * <p><b>Connections.</b> Two: the one of {@link #build()}, and one on which changes are told, and which carries nothing
          * but the near cache's own reads and a {@code PING} each heartbeat. When that one is lost, or doesn't answer a command
@@ -255,18 +255,19 @@ public final class RedisUsage {
          * it, {@link UsageCache#reserve} still does. Another one is opened in the background, at most once a second and until
          * {@link UsageCache#close()}, on a thread that lives no longer than the attempt; once Redis has acknowledged that it
          * tracks, the memory is emptied and begins anew. Meanwhile {@link UsageCache#get} asks Redis over the other connection.
-         * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRegained} are called, and one line is logged, once per
-         * incident. Both first connections are waited for, together no longer than the connect timeout.
+         * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRegained} are called, and one line is logged, once
+         * per incident. Both first connections are waited for, together no longer than the connect timeout.
          *
-         * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures, the rarely used ones going first. Time: {@link UsageCache#get}
-         * completes within twice the command timeout, the other calls as those of {@link #build()}; {@code near},
+         * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures, the rarely used ones going first. Time:
+         * {@link UsageCache#get} completes within twice the command timeout, the other calls as those of {@link #build()};
+         * {@code close} waits for an attempt to connect that is under way, no longer than the command timeout; {@code near},
          * {@code reserve} and {@code keepInReserve} do no I/O. Calls for one key at the same time share one read.
          *
          * <p><b>Reserve.</b> What {@link UsageCache#put} couldn't write is kept in reserve. So is what {@code get} has read
          * over the other connection.
          *
          * <p><b>Permissions.</b> Beyond those of {@link #build()}: {@code CLIENT TRACKING}, {@code HELLO} and {@code PING}. Where
-         * the client is set to RESP2, or may not say {@code HELLO}, there is no tracking: it works as without a near cache.
+         * the client is set to RESP2, or the user may not track, it works as without a near cache, and says so once.
          *
          * @throws IllegalArgumentException if a knob is out of bounds
          */

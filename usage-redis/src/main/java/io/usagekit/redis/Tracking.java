@@ -42,6 +42,7 @@ final class Tracking {
     private final Settings settings;
     private final Proof proof;
     private final CompletableFuture<String> ended = new CompletableFuture<>();
+    private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private volatile @Nullable CompletableFuture<Void> nextBeat;
 
     private Tracking(StatefulRedisConnection<String, String> connection, Settings settings) {
@@ -171,19 +172,21 @@ final class Tracking {
     /** For good. Idempotent. */
     void end(String reason) {
         proof.end();
-        if (ended.complete(reason)) {
-            CompletableFuture<Void> beat = nextBeat;
-            if (beat != null) {
-                beat.complete(null); // and its timer with it
-            }
+        if (!ended.complete(reason)) {
+            return;
         }
-        var unused = connection.closeAsync(); // at once: the client would connect it again
+        CompletableFuture<Void> beat = nextBeat;
+        if (beat != null) {
+            beat.complete(null); // and its timer with it
+        }
+        // At once: the client would connect it again. And once: the client logs a warning of each further time.
+        var unused = connection.closeAsync().whenComplete((done, error) -> closed.complete(null));
     }
 
-    /** Completes when the connection is closed. */
+    /** Ends it, and completes when the connection is closed. */
     CompletableFuture<Void> close() {
         end("closed");
-        return connection.closeAsync();
+        return closed;
     }
 
     private static String reason(String what, Throwable error) {

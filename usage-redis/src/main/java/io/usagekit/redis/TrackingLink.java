@@ -34,6 +34,7 @@ final class TrackingLink {
     private volatile @Nullable UsageListener listener;
     private volatile @Nullable Tracking current;
     private volatile @Nullable CompletableFuture<Void> nextAttempt;
+    private volatile CompletableFuture<Void> underWay = CompletableFuture.completedFuture(null);
     private volatile boolean closed;
 
     TrackingLink(RedisClient client, Duration retry, Tracking.Settings settings) {
@@ -86,8 +87,13 @@ final class TrackingLink {
                     }
                     return null;
                 });
-        ConnectionAttempt.start(
-                () -> client.connect(StringCodec.UTF8), ConnectionAttempt.LONGEST, () -> closed, connecting);
+        underWay = over;
+        if (closed) {
+            connecting.cancel(false);
+        } else {
+            ConnectionAttempt.start(
+                    () -> client.connect(StringCodec.UTF8), ConnectionAttempt.LONGEST, () -> false, connecting);
+        }
         return over;
     }
 
@@ -152,11 +158,20 @@ final class TrackingLink {
         }
     }
 
+    /** Waits for an attempt that is under way, but no longer than a command may take; it closes its connection itself. */
     void close() {
         closed = true;
         CompletableFuture<Void> next = nextAttempt;
         if (next != null) {
             next.complete(null); // and its timer with it
+        }
+        try {
+            // The host may shut its client down next, which would forget the attempt: its thread would wait for long.
+            underWay.get(settings.commandTimeout().toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException | ExecutionException e) {
+            // It ends by itself.
         }
         Tracking latest = current;
         if (latest != null) {

@@ -67,7 +67,7 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void whatWasReadOnAnotherConnectionIsNotNearAnyMore() {
         write(other, 1, 1);
-        try (UsageCache cache = openNear()) {
+        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
             load(cache, 1);
             killTracking();
             eventually("it is lost", () -> told.size() == 1);
@@ -317,6 +317,23 @@ class NearCacheOutageIT extends NearCacheScene {
         eventually("the other process is back", () -> succeeds(other.get(key(1))));
         assertThat(connections()).as("the other process's").isEqualTo(1);
         assertThat(told).hasSize(1);
+    }
+
+    /** The client forgets an attempt that is under way when it is shut down; its thread would wait for minutes. */
+    @Test
+    void closedAndItsClientShutDownDuringAnAttemptItLeavesNoThread() {
+        for (int times = 0; times < 20; times++) {
+            RedisClient own = RedisClient.create(server.url());
+            UsageCache cache = openNear(own, entries(), HEARTBEAT, Duration.ofMillis(1));
+            killTracking();
+            eventually("an attempt", () -> !connectThreads().isEmpty() || told.size() % 2 == 0);
+            cache.close();
+            own.shutdown();
+            told.clear();
+            assertThat(took(() -> eventually(
+                            "the attempt is over", () -> connectThreads().isEmpty())))
+                    .isLessThan(SLACK);
+        }
     }
 
     @Test
