@@ -11,7 +11,6 @@ import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
 import io.usagekit.UsageKey;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -80,12 +79,9 @@ final class Tracking {
                     new IllegalStateException("it takes RESP3, and this client and server have agreed on RESP2"));
         }
         connection.addListener(this::told);
+        // onRedisConnected proves no reconnect: the client may give a connection away before it tells of the first
+        // time.
         connection.addListener(new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> handler, SocketAddress address) {
-                end("the connection was replaced");
-            }
-
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> handler) {
                 end("the connection was lost");
