@@ -1,11 +1,13 @@
 package io.usagekit.internal;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +34,9 @@ public final class Permits {
         /** It can as well be done another time. */
         NOW_OR_NOT
     }
+
+    /** Whom the thread has still to tell that they may run. */
+    private static final ThreadLocal<@Nullable Queue<Ticket>> TELLING = new ThreadLocal<>();
 
     private final int total;
     private final int perOrganisation;
@@ -134,7 +139,25 @@ public final class Permits {
             lock.unlock();
         }
         if (next != null) {
-            next.holder.granted();
+            tell(next);
+        }
+    }
+
+    /** One after the other: holders that give their permits back at once would otherwise nest as deep as the queue is long. */
+    private void tell(Ticket granted) {
+        Queue<Ticket> others = TELLING.get();
+        if (others != null) {
+            others.add(granted);
+            return;
+        }
+        Queue<Ticket> untold = new ArrayDeque<>();
+        TELLING.set(untold);
+        try {
+            for (Ticket ticket = granted; ticket != null; ticket = untold.poll()) {
+                ticket.holder.granted();
+            }
+        } finally {
+            TELLING.remove();
         }
     }
 
@@ -177,6 +200,16 @@ public final class Permits {
         lock.lock();
         try {
             return waiting;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether nobody runs or waits, and nothing is remembered of those who did. */
+    boolean isIdle() {
+        lock.lock();
+        try {
+            return running == 0 && waiting == 0 && organisations.isEmpty() && ready.isEmpty();
         } finally {
             lock.unlock();
         }
