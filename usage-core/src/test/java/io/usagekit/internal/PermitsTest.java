@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Random;
@@ -231,7 +232,7 @@ class PermitsTest {
                 ticket.ifPresent(given -> open.put(name, given));
             } else {
                 String name = List.copyOf(open.keySet()).get(random.nextInt(open.size()));
-                open.remove(name).close();
+                Objects.requireNonNull(open.remove(name)).close();
                 model.close(name);
             }
             assertThat(granted).as("seed %d, step %d: granted", seed, i).isEqualTo(model.granted);
@@ -338,7 +339,7 @@ class PermitsTest {
                     if (now > total || ofThese > share) {
                         violations.add(now + " run, " + ofThese + " of " + organisation);
                     }
-                } else if (!state.get().equals("has given up")) {
+                } else if (!"has given up".equals(state.get())) {
                     violations.add("granted once more");
                 }
             }
