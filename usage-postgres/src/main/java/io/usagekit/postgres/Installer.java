@@ -43,6 +43,10 @@ final class Installer {
             try {
                 // "if not exists" doesn't keep two sessions from creating the same thing at once.
                 run(connection, "select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
+                // A session that has waited may still believe what its catalog cache held before: that the schema isn't
+                // there.
+                // Opening a relation makes it take note of what has been committed meanwhile.
+                run(connection, "select 1 from pg_catalog.pg_namespace where false");
                 run(connection, Ddl.tables(mapping));
                 connection.commit();
             } catch (SQLException e) {

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +16,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +56,65 @@ class InstallIT {
             return null;
         });
         assertThat(Database.query("select count(*) from " + s + ".events")).isEqualTo("0");
+    }
+
+    @Test
+    void aSessionThatWaitedForAnotherToInstallDoesntBelieveItsOldCatalog() throws Exception {
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection other = Database.pool().getConnection();
+                Connection waiting = Database.pool().getConnection();
+                Statement installing = other.createStatement();
+                Statement looking = waiting.createStatement()) {
+            // What it will look up is in its cache already: looking it up would make it take note of changes.
+            looking.execute(PostgresUsage.ddl(schema));
+            looking.execute("drop schema " + s + " cascade");
+            other.setAutoCommit(false);
+            installing.execute("select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
+            DataSource itself = onThisConnection(waiting, () -> {
+                // It looks for the schema, which isn't there, and remembers that; then it waits.
+                looking.execute("select to_regnamespace('" + s + "')");
+                installing.execute("create schema " + s);
+            });
+            Future<?> install = thread.submit(() -> PostgresUsage.install(itself, schema));
+            awaitOneWhoWaits();
+            other.commit();
+            install.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(Database.query("select count(*) from " + s + ".events")).isEqualTo("0");
+    }
+
+    private interface Step {
+        void run() throws SQLException;
+    }
+
+    /** Gives out this one connection, whose transaction begins with a step of the test's own. */
+    private static DataSource onThisConnection(Connection connection, Step first) {
+        Connection stepped = (Connection) Proxy.newProxyInstance(
+                InstallIT.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("close")) {
+                        return null;
+                    }
+                    Object result = method.invoke(connection, arguments);
+                    if (method.getName().equals("setAutoCommit") && Boolean.FALSE.equals(arguments[0])) {
+                        first.run();
+                    }
+                    return result;
+                });
+        return (DataSource) Proxy.newProxyInstance(
+                InstallIT.class.getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (proxy, method, arguments) -> stepped);
+    }
+
+    private static void awaitOneWhoWaits() {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (Database.query("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+                .equals("0")) {
+            assertThat(System.nanoTime()).as("somebody waits").isLessThan(deadline);
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
     }
 
     @Test
