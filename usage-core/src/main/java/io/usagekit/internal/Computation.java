@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** One call of the calculator: waits for its permit, then for a thread, and ends with the call itself. */
@@ -28,6 +29,9 @@ final class Computation implements Runnable, Permits.Holder {
     private final CompletableFuture<Permits.Ticket> ticket = new CompletableFuture<>();
     private final long asked;
     private volatile boolean granted;
+    /** Whether it is settled if the calculator is asked: who settles it either asks, or gives the permit back. */
+    private final AtomicBoolean settled = new AtomicBoolean();
+
     private volatile boolean begun;
     private volatile @Nullable Thread requesting;
     private volatile @Nullable Thread handingOver;
@@ -98,7 +102,7 @@ final class Computation implements Runnable, Permits.Holder {
             rejection = e;
             rejected();
         } catch (Throwable e) {
-            end(typed(e));
+            endUnlessBegun(typed(e));
         } finally {
             handingOver = null;
         }
@@ -130,8 +134,11 @@ final class Computation implements Runnable, Permits.Holder {
 
     private void compute() {
         Duration left = load.left();
-        if (left.isNegative() || left.isZero() || outcome.isDone()) {
-            end(new UsageCalculationException("too late to compute the usage of " + key, null));
+        if (left.isNegative() || left.isZero()) {
+            endUnlessBegun(new UsageCalculationException("too late to compute the usage of " + key, null));
+            return;
+        }
+        if (!settled.compareAndSet(false, true)) {
             return;
         }
         begun = true;
@@ -169,7 +176,14 @@ final class Computation implements Runnable, Permits.Holder {
                 : new UsageCalculationException("the usage of " + key + " can't be computed: " + error, error);
     }
 
+    private void endUnlessBegun(Throwable error) {
+        if (settled.compareAndSet(false, true)) {
+            end(error);
+        }
+    }
+
     private void end(Throwable error) {
+        settled.set(true);
         giveBack();
         outcome.completeExceptionally(error);
     }
@@ -196,8 +210,6 @@ final class Computation implements Runnable, Permits.Holder {
 
     /** What hasn't begun needn't; what has ends by itself, and holds its permit until then. */
     void nobodyWaits() {
-        if (!begun) {
-            end(new UsageCalculationException("nobody waits for the usage of " + key, null));
-        }
+        endUnlessBegun(new UsageCalculationException("nobody waits for the usage of " + key, null));
     }
 }

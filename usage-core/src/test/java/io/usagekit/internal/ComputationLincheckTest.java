@@ -1,0 +1,88 @@
+package io.usagekit.internal;
+
+import static io.usagekit.internal.LincheckRuns.check;
+import static io.usagekit.internal.LincheckRuns.together;
+import static io.usagekit.internal.StepwiseLoad.KEY;
+
+import io.usagekit.MissPolicy;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.OutagePolicy;
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jetbrains.lincheck.Lincheck;
+import org.junit.jupiter.api.Test;
+
+/** A computation that gets its thread at the moment at which its flight's time is over. */
+class ComputationLincheckTest {
+
+    private static final int SCHEDULES = 120;
+    private static final OrganisationUsage FIGURE = StepwiseLoad.figure(1).usage();
+    private static final SingleFlight FLIGHTS = SingleFlight.inProcess();
+
+    private static final class World implements Permits.Holder {
+        final List<Runnable> handedOver = new ArrayList<>();
+        final AtomicBoolean permitFree = new AtomicBoolean();
+        final Computations computations;
+        final Load load;
+
+        World() {
+            Limits limits = new Limits(Duration.ZERO, Duration.ofMinutes(10), Duration.ZERO, 0);
+            DefaultUsageService.Settings settings = new DefaultUsageService.Settings(
+                    this::calculate,
+                    NoCache.INSTANCE,
+                    FLIGHTS,
+                    limits,
+                    Duration.ofSeconds(30),
+                    Duration.ZERO,
+                    MissPolicy.await(),
+                    OutagePolicy.FAIL_OPEN,
+                    1,
+                    1,
+                    1,
+                    Duration.ZERO,
+                    handedOver::add,
+                    new UsageListener() {},
+                    () -> Instant.EPOCH,
+                    () -> 0);
+            computations = new Computations(
+                    settings,
+                    settings.listener(),
+                    new GuardedCache(settings.cache(), limits),
+                    new BackOff(Duration.ZERO, settings.ticker()));
+            load = new Load(computations, KEY, Load.Purpose.MISS, limits.hard(), false);
+            load.tookOff();
+            var unused = load.compute();
+        }
+
+        private OrganisationUsage calculate(UsageKey key, Duration timeout) {
+            if (computations
+                    .permits()
+                    .request("org-124", Permits.Urgency.NOW_OR_NOT, this)
+                    .isPresent()) {
+                permitFree.set(true);
+            }
+            return FIGURE;
+        }
+
+        @Override
+        public void granted() {}
+
+        @Override
+        public void refused() {}
+    }
+
+    @Test
+    void itIsntBegunOnceItsPermitIsGivenBack() {
+        Lincheck.runConcurrentTest(SCHEDULES, () -> {
+            World world = new World();
+            together(world.handedOver.get(0), world.load::landed);
+            check(!world.permitFree.get(), "it was computing while its permit was free for another");
+        });
+    }
+}
