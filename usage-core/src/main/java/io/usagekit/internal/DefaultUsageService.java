@@ -245,8 +245,8 @@ public final class DefaultUsageService implements UsageService {
     }
 
     /**
-     * Takes off or joins. Who needs a figure and has joined a refresh that came to nothing, since it waits for nobody, flies
-     * again.
+     * Takes off or joins. Who needs a figure and has joined a flight that was no use to it (a refresh that came to nothing,
+     * since it waits for nobody; one that found a figure too old for this caller) flies again.
      */
     private CompletableFuture<SingleFlight.Landing> fly(
             UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
@@ -259,15 +259,22 @@ public final class DefaultUsageService implements UsageService {
                     ? flight
                     : Futures.compose(
                             flight,
-                            (landing, error) -> cameToNothing(landing, error)
+                            (landing, error) -> isNoUse(landing, error, acceptableAge)
                                     ? fly(key, purpose, acceptableAge, cacheDown)
                                     : flight);
         }
         return flight;
     }
 
-    private static boolean cameToNothing(SingleFlight.@Nullable Landing landing, @Nullable Throwable error) {
-        return error == null ? landing != null && landing.figure().isEmpty() : error instanceof RefreshDroppedException;
+    private static boolean isNoUse(
+            SingleFlight.@Nullable Landing landing, @Nullable Throwable error, Duration acceptableAge) {
+        if (landing == null) {
+            return error instanceof RefreshDroppedException;
+        }
+        Optional<AgedUsage> figure = landing.figure();
+        return figure.isEmpty()
+                || (landing.origin() == SingleFlight.Origin.FOUND
+                        && figure.get().age().compareTo(acceptableAge) >= 0);
     }
 
     @Override
