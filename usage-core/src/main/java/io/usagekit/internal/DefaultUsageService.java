@@ -260,10 +260,17 @@ public final class DefaultUsageService implements UsageService {
                     : Futures.compose(
                             flight,
                             (landing, error) -> isNoUse(landing, error, acceptableAge)
-                                    ? fly(key, purpose, acceptableAge, cacheDown)
+                                    ? flyFromAPoolThread(key, purpose, acceptableAge, cacheDown)
                                     : flight);
         }
         return flight;
+    }
+
+    /** The thread on which a flight lands may be a driver's or a timer's, where no other should begin. */
+    private CompletableFuture<SingleFlight.Landing> flyFromAPoolThread(
+            UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        return CompletableFuture.supplyAsync(() -> fly(key, purpose, acceptableAge, cacheDown))
+                .thenCompose(flight -> flight);
     }
 
     private static boolean isNoUse(
@@ -351,7 +358,8 @@ public final class DefaultUsageService implements UsageService {
             return CompletableFuture.failedFuture(
                     new UsageUnavailableException("closed before " + key + " was warm", null));
         }
-        return cache.read(key).thenCompose(lookup -> warm(key, lookup));
+        CompletableFuture<Lookup> reading = cache.read(key);
+        return reading.isDone() ? warm(key, reading.join()) : reading.thenComposeAsync(lookup -> warm(key, lookup));
     }
 
     private CompletableFuture<SingleFlight.Origin> warm(UsageKey key, Lookup lookup) {

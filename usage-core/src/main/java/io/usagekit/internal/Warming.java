@@ -51,7 +51,8 @@ final class Warming {
             UsageKey current = key;
             CompletableFuture<Origin> warmed = start(current);
             if (!warmed.isDone()) {
-                var unused = warmed.whenComplete((origin, error) -> {
+                // Not on the thread that completes it, which may be a driver's.
+                var unused = warmed.whenCompleteAsync((origin, error) -> {
                     count(current, origin, error);
                     goOn(lane);
                 });
