@@ -370,7 +370,8 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return CompletableFuture.failedFuture(notWithoutCache(key, outage));
         }
-        return fly(key, Load.Purpose.WARM, limits.soft(), outage != null).thenApply(SingleFlight.Landing::origin);
+        Duration acceptableAge = lookup.figure().map(limits::softFor).orElse(limits.soft());
+        return fly(key, Load.Purpose.WARM, acceptableAge, outage != null).thenApply(SingleFlight.Landing::origin);
     }
 
     @Override
