@@ -157,6 +157,7 @@ final class Computation implements Runnable, Permits.Holder {
             return;
         }
         listener.computed(key, figure.age());
+        computations.backOff().forget(key);
         giveBack();
         outcome.complete(figure);
     }
