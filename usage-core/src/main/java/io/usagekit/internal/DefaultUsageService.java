@@ -8,7 +8,9 @@ import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.Tier;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
@@ -30,6 +32,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Cache-aside with refresh in the background, over single-flight: which answer goes with which state of the cache. */
@@ -310,10 +313,7 @@ public final class DefaultUsageService implements UsageService {
 
     private CompletableFuture<Void> forget(UsageKey key) {
         backOff.forget(key);
-        return settings.singleFlight()
-                .invalidate(key)
-                .thenCompose(done -> cache.invalidate(key))
-                .toCompletableFuture();
+        return forget(key.toString(), () -> settings.singleFlight().invalidate(key), () -> cache.invalidate(key));
     }
 
     @Override
@@ -330,10 +330,32 @@ public final class DefaultUsageService implements UsageService {
         checkOpen();
         UsageKey.checkOrganisationId(organisationId);
         backOff.forget(organisationId);
-        return settings.singleFlight()
-                .invalidate(organisationId)
-                .thenCompose(done -> cache.invalidate(organisationId))
-                .toCompletableFuture();
+        return forget(
+                Arguments.quote(organisationId),
+                () -> settings.singleFlight().invalidate(organisationId),
+                () -> cache.invalidate(organisationId));
+    }
+
+    /**
+     * First the flights, so that none of them keeps anything afterwards, then the cache: also where the fleet can't be told,
+     * since it may have a copy in this process.
+     */
+    private static CompletableFuture<Void> forget(
+            String what, Supplier<CompletionStage<Void>> flights, Supplier<CompletionStage<Void>> cache) {
+        return Futures.compose(
+                Futures.of(flights),
+                (done, flightsError) -> Futures.compose(Futures.of(cache), (alsoDone, cacheError) -> {
+                    Throwable error = flightsError != null ? flightsError : cacheError;
+                    return error == null
+                            ? CompletableFuture.completedFuture(null)
+                            : CompletableFuture.failedFuture(notForgotten(what, error));
+                }));
+    }
+
+    private static UsageException notForgotten(String what, Throwable error) {
+        return error instanceof UsageException known
+                ? known
+                : new UsageCacheException("the usage of " + what + " can't be forgotten: " + error, error);
     }
 
     @Override

@@ -5,8 +5,10 @@ import io.usagekit.UsageException;
 import io.usagekit.UsageInterruptedException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Waiting, and telling causes from their wrappers. */
@@ -22,6 +24,15 @@ final class Futures {
             cause = cause.getCause();
         }
         return cause;
+    }
+
+    /** What is supplied, also where that throws or there is nothing. */
+    static <T> CompletableFuture<T> of(Supplier<CompletionStage<T>> stage) {
+        try {
+            return stage.get().toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     /** Goes on with what it came to, whichever way; the error without its wrappers. */
