@@ -153,7 +153,7 @@ final class Load implements SingleFlight.Load {
                 .toCompletableFuture()
                 .handle((done, error) -> {
                     if (error != null) {
-                        listener.cacheWriteFailed(key, Futures.unwrap(error));
+                        notKept(figure, Futures.unwrap(error));
                     }
                     return null;
                 });
@@ -184,8 +184,8 @@ final class Load implements SingleFlight.Load {
 
     @Override
     public void notKept(AgedUsage figure, Throwable error) {
-        listener.cacheWriteFailed(key, error);
         computations.cache().keepInReserve(key, figure);
+        listener.cacheWriteFailed(key, error);
     }
 
     @Override
