@@ -272,8 +272,8 @@ public final class DefaultUsageService implements UsageService {
     /** The thread on which a flight lands may be a driver's or a timer's, where no other should begin. */
     private CompletableFuture<SingleFlight.Landing> flyFromAPoolThread(
             UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
-        return CompletableFuture.supplyAsync(() -> fly(key, purpose, acceptableAge, cacheDown))
-                .thenCompose(flight -> flight);
+        return CompletableFuture.completedFuture(key)
+                .thenComposeAsync(same -> fly(same, purpose, acceptableAge, cacheDown));
     }
 
     private static boolean isNoUse(

@@ -11,6 +11,7 @@ import io.usagekit.UsageUnavailableException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
@@ -74,6 +75,19 @@ final class Load implements SingleFlight.Load {
         home = Thread.currentThread();
         deadline = computations.now() + timeout().toNanos();
         computations.tookOff(this);
+        backOffOnceMore();
+    }
+
+    /**
+     * A caller that looked before a failure was noted, and was then held up until that flight had landed, would otherwise fly
+     * into what is to be backed off from.
+     */
+    private void backOffOnceMore() {
+        if (purpose == Purpose.MISS || purpose == Purpose.REFRESH) {
+            computations.backOff().of(key).ifPresent(error -> {
+                throw new CompletionException(purpose == Purpose.MISS ? error : new RefreshDroppedException());
+            });
+        }
     }
 
     /** The thread that it took off on, where a host's executor may run the computation if it likes. */

@@ -12,10 +12,13 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
+import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -61,6 +64,25 @@ class UsageServiceBackOffTest {
         failWithoutAnAttempt(service);
         scene.clock.advance(Duration.ofSeconds(1).plusNanos(1));
         failAfterAnAttempt(service);
+    }
+
+    @Test
+    void whoLookedBeforeTheFailureAndIsHeldUpUntilAllIsOverGetsItToo() {
+        UsageService service = scene.open(builder());
+        CountDownLatch held = new CountDownLatch(1);
+        CountDownLatch gate = new CountDownLatch(1);
+        scene.flights.beforeNext(() -> {
+            held.countDown();
+            Scene.await(gate);
+        });
+        Future<UsageResult> late = scene.call(() -> service.get(ORG, MARCH));
+        Scene.await(held);
+        Throwable first = failAfterAnAttempt(service);
+
+        gate.countDown();
+
+        assertThat(Scene.failure(late)).isSameAs(first);
+        assertThat(scene.calculator.calls()).isEqualTo(1);
     }
 
     @Test
