@@ -1,0 +1,63 @@
+package io.usagekit.examples;
+
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageCache;
+import io.usagekit.testkit.contract.UsageServiceContract;
+import java.util.EnumSet;
+import java.util.Set;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Every state, over real Redis and PostgreSQL. */
+@ExtendWith(TestServers.class)
+class UsageServiceStatesIT {
+
+    @Nested
+    class WithinOneProcess extends UsageServiceContract {
+        @Override
+        protected Backend openBackend() {
+            return new ServersBackend() {
+                @Override
+                public SingleFlight openSingleFlight() {
+                    return SingleFlight.inProcess();
+                }
+            };
+        }
+
+        @Override
+        protected Set<Capability> capabilities() {
+            return EnumSet.noneOf(Capability.class);
+        }
+    }
+
+    @Nested
+    class AcrossTheFleet extends UsageServiceContract {
+        @Override
+        protected Backend openBackend() {
+            return new ServersBackend();
+        }
+
+        @Override
+        protected Set<Capability> capabilities() {
+            return EnumSet.of(Capability.FLEET);
+        }
+    }
+
+    @Nested
+    class AcrossTheFleetWithNearCaches extends UsageServiceContract {
+        @Override
+        protected Backend openBackend() {
+            return new ServersBackend() {
+                @Override
+                public UsageCache openCache() {
+                    return redis().buildNear();
+                }
+            };
+        }
+
+        @Override
+        protected Set<Capability> capabilities() {
+            return EnumSet.allOf(Capability.class);
+        }
+    }
+}
