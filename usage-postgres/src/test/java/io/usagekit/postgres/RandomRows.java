@@ -71,7 +71,9 @@ record RandomRows(List<Project> projects, List<Event> events, List<Delivery> del
     static RandomRows generate(Random random, List<UsagePeriod> windows, int size) {
         List<Project> projects = new ArrayList<>();
         for (int i = 0; i < 14; i++) {
-            projects.add(new Project("p" + i, "org-" + i % 5, random.nextInt(4) == 0));
+            // Never none deleted and never all: chance alone would leave none in one run of fifty.
+            boolean deleted = i == 0 || (i > 1 && random.nextInt(4) == 0);
+            projects.add(new Project("p" + i, "org-" + i % 5, deleted));
         }
         List<Event> events = new ArrayList<>();
         for (int i = 0; i < size; i++) {
