@@ -1,0 +1,86 @@
+package io.usagekit.examples.soak;
+
+import io.usagekit.servers.EmbeddedPostgresServer;
+import io.usagekit.servers.EmbeddedRedisServer;
+import io.usagekit.testkit.FaultyLink;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Consumer;
+
+/** What goes wrong: one thing at a time, for a moment. */
+final class Faults {
+
+    /** Something that goes wrong; running what it gives back mends it. */
+    private interface Fault {
+        Runnable begin();
+    }
+
+    private record Named(String name, Fault fault) {}
+
+    private final Random random;
+    private final List<Named> faults;
+
+    Faults(
+            Random random,
+            EmbeddedPostgresServer postgres,
+            EmbeddedRedisServer redis,
+            List<FaultyLink> postgresLinks,
+            List<FaultyLink> redisLinks,
+            List<Member> members,
+            Checker checker) {
+        this.random = random;
+        this.faults = List.of(
+                new Named("Redis killed", () -> {
+                    redis.kill();
+                    return redis::restart;
+                }),
+                new Named("Redis paused", () -> {
+                    redis.pause();
+                    return redis::resume;
+                }),
+                new Named("PostgreSQL killed", () -> {
+                    postgres.kill();
+                    return postgres::restart;
+                }),
+                new Named("PostgreSQL paused", () -> {
+                    postgres.pause();
+                    return postgres::resume;
+                }),
+                new Named("links to Redis cut", () -> some(redisLinks, FaultyLink::cut)),
+                new Named("links to Redis cut once", () -> some(redisLinks, FaultyLink::cutOnce)),
+                new Named("links to Redis frozen", () -> some(redisLinks, FaultyLink::freeze)),
+                new Named("answers of Redis frozen", () -> some(redisLinks, FaultyLink::freezeResponses)),
+                new Named("links to Redis slow", () -> some(redisLinks, link -> link.slow(Duration.ofMillis(100)))),
+                new Named("links to PostgreSQL cut", () -> some(postgresLinks, FaultyLink::cut)),
+                new Named("links to PostgreSQL frozen", () -> some(postgresLinks, FaultyLink::freeze)),
+                new Named(
+                        "links to PostgreSQL slow",
+                        () -> some(postgresLinks, link -> link.slow(Duration.ofMillis(100)))),
+                new Named("a process paused", () -> {
+                    int number = random.nextInt(members.size());
+                    Runnable over = checker.pause(number);
+                    members.get(number).signal("-STOP");
+                    return () -> {
+                        members.get(number).signal("-CONT");
+                        over.run();
+                    };
+                }));
+    }
+
+    private Runnable some(List<FaultyLink> links, Consumer<FaultyLink> fault) {
+        List<FaultyLink> chosen =
+                links.stream().filter(link -> random.nextInt(3) > 0).toList();
+        chosen.forEach(fault);
+        return () -> chosen.forEach(FaultyLink::pass);
+    }
+
+    /** Begins one, and says which. */
+    Current next() {
+        Named named = faults.get(random.nextInt(faults.size()));
+        return new Current(named.name(), named.fault().begin());
+    }
+
+    /** What goes wrong now. */
+    record Current(String name, Runnable mend) {}
+}

@@ -1,0 +1,118 @@
+package io.usagekit.examples.soak;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** A process of the soak, seen from outside: what it says goes to the checker. */
+final class Member implements AutoCloseable {
+
+    private final int number;
+    private final Process process;
+    private final Path err;
+    private final Thread reader;
+    private final CountDownLatch ready = new CountDownLatch(1);
+    private final BlockingQueue<Integer> threads = new ArrayBlockingQueue<>(1);
+
+    private Member(int number, Process process, Path err, Checker checker) {
+        this.number = number;
+        this.process = process;
+        this.err = err;
+        this.reader = new Thread(() -> read(checker), "soak-member-" + number);
+        reader.start();
+    }
+
+    static Member launch(int number, Checker checker, Path directory, List<String> arguments) {
+        List<String> command = new java.util.ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                SoakMember.class.getName()));
+        command.addAll(arguments);
+        Path err = directory.resolve("member-" + number);
+        try {
+            return new Member(
+                    number,
+                    new ProcessBuilder(command).redirectError(err.toFile()).start(),
+                    err,
+                    checker);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void read(Checker checker) {
+        try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+            for (String line = out.readLine(); line != null; line = out.readLine()) {
+                if (line.equals("ready")) {
+                    ready.countDown();
+                } else if (line.startsWith("threads ")) {
+                    threads.add(Integer.parseInt(line.substring("threads ".length())));
+                } else {
+                    checker.check(number, line);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    void awaitReady() throws InterruptedException, IOException {
+        if (!ready.await(1, TimeUnit.MINUTES)) {
+            throw new AssertionError("member " + number + " isn't ready: " + Files.readString(err));
+        }
+    }
+
+    /** How many threads it has. */
+    int threads() throws InterruptedException, IOException {
+        process.outputWriter(StandardCharsets.UTF_8).append("\n").flush();
+        Integer count = threads.poll(1, TimeUnit.MINUTES);
+        if (count == null) {
+            throw new AssertionError("member " + number + " doesn't answer: " + Files.readString(err));
+        }
+        return count;
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    String err() throws IOException {
+        return Files.readString(err);
+    }
+
+    void signal(String signal) {
+        try {
+            new ProcessBuilder("kill", signal, Long.toString(process.pid()))
+                    .start()
+                    .onExit()
+                    .join();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Lets it end by itself, and waits for that. */
+    @Override
+    public void close() {
+        try {
+            process.outputWriter(StandardCharsets.UTF_8).close();
+            if (!process.waitFor(20, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+            reader.join(20_000);
+        } catch (IOException | InterruptedException e) {
+            process.destroyForcibly();
+        }
+    }
+}

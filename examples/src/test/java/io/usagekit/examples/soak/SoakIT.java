@@ -1,0 +1,270 @@
+package io.usagekit.examples.soak;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import io.usagekit.servers.EmbeddedRedisServer;
+import io.usagekit.testkit.FaultyLink;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for a minute, or for as long as
+ * {@code -Dusagekit.soak.seconds} says. What they were told is held against what the database held.
+ */
+class SoakIT {
+
+    private static final int MEMBERS = 4;
+    private static final int CALLERS = 3;
+    /** Callers, permits, netty's, timers', the pool's: those that are started when first needed included. */
+    private static final int MOST_THREADS = 18;
+
+    private static final Duration LENGTH = Duration.ofSeconds(Long.getLong("usagekit.soak.seconds", 60));
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+    private final Random random = new Random(seed);
+    private final History history = new History(SoakLimits.ORGANISATIONS);
+    private final Checker checker = new Checker(history);
+    private final List<FaultyLink> redisLinks = new ArrayList<>();
+    private final List<FaultyLink> postgresLinks = new ArrayList<>();
+    private final List<Member> members = new ArrayList<>();
+    private volatile boolean stopped;
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    @Test
+    void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimit() throws Exception {
+        System.out.println("SoakIT seed " + seed + ", " + LENGTH.toSeconds() + " s");
+        try (EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start();
+                EmbeddedRedisServer redis = EmbeddedRedisServer.start()) {
+            prepare(postgres);
+            Thread writer = new Thread(() -> write(postgres), "soak-writer");
+            writer.start();
+            try {
+                launch(postgres, redis);
+                until("all are served", () -> checker.told("get FRESH") > 500);
+                List<Integer> threadsBefore = threads();
+                int connectionsBefore = connections(redis);
+
+                Map<String, Integer> happened = makeTrouble(postgres, redis);
+
+                System.out.println("SoakIT faults: " + happened);
+                calmDown();
+                System.out.println("SoakIT answers: " + checker);
+                until("no connection too many", () -> connections(redis) <= connectionsBefore);
+                List<Integer> threadsAfter = threads();
+                System.out.println("SoakIT threads before " + threadsBefore + ", after " + threadsAfter
+                        + "; connections to Redis before " + connectionsBefore + ", after " + connections(redis));
+                assertThat(threadsAfter)
+                        .as("threads of each member, of whatever it began with")
+                        .allSatisfy(count -> assertThat(count).isLessThanOrEqualTo(MOST_THREADS));
+                assertThat(checker.violations()).as("seed %s", seed).isEmpty();
+            } finally {
+                stopped = true;
+                writer.join();
+                redisLinks.forEach(FaultyLink::pass);
+                postgresLinks.forEach(FaultyLink::pass);
+                members.forEach(member -> member.signal("-CONT"));
+                members.forEach(Member::close);
+                redisLinks.forEach(FaultyLink::close);
+                postgresLinks.forEach(FaultyLink::close);
+            }
+        }
+        assertThat(checker.violations()).as("seed %s", seed).isEmpty();
+    }
+
+    private static void prepare(EmbeddedPostgresServer postgres) throws SQLException {
+        PostgresUsage.install(postgres.dataSource(), TableMapping.DEFAULT_SCHEMA);
+        try (Connection connection = postgres.dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("insert into usagekit.projects (id, organisation_id) select 'p' || n, 'org-' || n"
+                    + " from generate_series(0, " + (SoakLimits.ORGANISATIONS - 1) + ") n");
+        }
+    }
+
+    private void launch(EmbeddedPostgresServer postgres, EmbeddedRedisServer redis) throws Exception {
+        URI database = URI.create(postgres.jdbcUrl().substring("jdbc:".length()));
+        for (int i = 0; i < MEMBERS; i++) {
+            FaultyLink toRedis =
+                    FaultyLink.to("127.0.0.1", URI.create(redis.url()).getPort());
+            FaultyLink toPostgres = FaultyLink.to("127.0.0.1", database.getPort());
+            redisLinks.add(toRedis);
+            postgresLinks.add(toPostgres);
+            members.add(Member.launch(
+                    i,
+                    checker,
+                    directory,
+                    List.of(
+                            "jdbc:postgresql://127.0.0.1:" + toPostgres.port() + database.getPath() + "?"
+                                    + database.getQuery(),
+                            "redis://127.0.0.1:" + toRedis.port(),
+                            Long.toString(random.nextLong()),
+                            Integer.toString(CALLERS))));
+        }
+        for (Member member : members) {
+            member.awaitReady();
+        }
+    }
+
+    private Map<String, Integer> makeTrouble(EmbeddedPostgresServer postgres, EmbeddedRedisServer redis)
+            throws IOException {
+        Faults faults = new Faults(random, postgres, redis, postgresLinks, redisLinks, members, checker);
+        Map<String, Integer> happened = new TreeMap<>();
+        long deadline = System.nanoTime() + LENGTH.toNanos();
+        long nextReport = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (System.nanoTime() < deadline && checker.violations().isEmpty()) {
+            Faults.Current fault = faults.next();
+            happened.merge(fault.name(), 1, Integer::sum);
+            pass(Duration.ofMillis(100 + random.nextInt(2_000)));
+            fault.mend().run();
+            pass(Duration.ofMillis(200 + random.nextInt(1_500)));
+            for (Member member : members) {
+                assertThat(member.isAlive())
+                        .as("a member ended: %s", member.err())
+                        .isTrue();
+            }
+            if (System.nanoTime() > nextReport) {
+                nextReport += TimeUnit.SECONDS.toNanos(30);
+                System.out.println("SoakIT " + (deadline - System.nanoTime()) / 1_000_000_000 + " s left: " + checker);
+            }
+        }
+        return happened;
+    }
+
+    /** With all faults mended everybody is soon served fresh figures again, and no error is told any more. */
+    private void calmDown() {
+        until("fresh figures again, and no errors", () -> {
+            long fresh = checker.told("get FRESH");
+            long errors = checker.told("get ERROR");
+            pass(Duration.ofSeconds(2));
+            return checker.told("get FRESH") > fresh + 100 && checker.told("get ERROR") == errors;
+        });
+    }
+
+    /** Faults last for a while; nothing is waited for meanwhile. */
+    private static void pass(Duration duration) {
+        long until = System.nanoTime() + duration.toNanos();
+        for (long left = duration.toNanos(); left > 0; left = until - System.nanoTime()) {
+            LockSupport.parkNanos(left);
+        }
+    }
+
+    private void until(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime())
+                    .as("seed %s: %s; %s; %s", seed, what, checker, checker.violations())
+                    .isLessThan(deadline);
+            pass(Duration.ofMillis(50));
+        }
+    }
+
+    private List<Integer> threads() throws InterruptedException, IOException {
+        List<Integer> counts = new ArrayList<>();
+        for (Member member : members) {
+            counts.add(member.threads());
+        }
+        return counts;
+    }
+
+    /** To Redis, but for the one that asks. */
+    private static int connections(EmbeddedRedisServer redis) {
+        RedisClient client = RedisClient.create(redis.url());
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            return (int) connection
+                            .sync()
+                            .clientList()
+                            .lines()
+                            .filter(line -> !line.isBlank())
+                            .count()
+                    - 1;
+        } finally {
+            client.shutdown();
+        }
+    }
+
+    /** Events of random organisations, one by one; the history knows of each before it begins and after it has ended. */
+    private void write(EmbeddedPostgresServer postgres) {
+        Random dice = new Random(seed + 1);
+        Connection connection = null;
+        while (!stopped) {
+            int organisation = dice.nextInt(SoakLimits.ORGANISATIONS);
+            int number = history.count(organisation);
+            history.begins(organisation, System.nanoTime());
+            try {
+                if (connection == null) {
+                    connection = postgres.dataSource().getConnection();
+                }
+                insert(connection, organisation, number);
+                history.ended(organisation, System.nanoTime());
+            } catch (SQLException e) {
+                close(connection);
+                connection = null;
+                settle(postgres, organisation, number);
+            }
+            pass(Duration.ofMillis(5 + dice.nextInt(20)));
+        }
+        close(connection);
+    }
+
+    private static void insert(Connection connection, int organisation, int number) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.setQueryTimeout(20);
+            statement.execute("insert into usagekit.events (id, project_id, raw, created_at) values ('e" + organisation
+                    + "-" + number + "', 'p" + organisation + "', repeat('x', " + SoakLimits.OCTETS
+                    + "), '2026-03-10Z')");
+        }
+    }
+
+    /** An insertion that failed may have been committed all the same. */
+    private void settle(EmbeddedPostgresServer postgres, int organisation, int number) {
+        while (!stopped) {
+            try (Connection connection = postgres.dataSource().getConnection();
+                    Statement statement = connection.createStatement();
+                    ResultSet row = statement.executeQuery(
+                            "select count(*) from usagekit.events where id = 'e" + organisation + "-" + number + "'")) {
+                row.next();
+                if (row.getInt(1) == 1) {
+                    history.ended(organisation, System.nanoTime());
+                } else {
+                    history.failed(organisation);
+                }
+                return;
+            } catch (SQLException e) {
+                pass(Duration.ofMillis(50));
+            }
+        }
+    }
+
+    private static void close(@org.jspecify.annotations.Nullable Connection connection) {
+        try {
+            if (connection != null) {
+                connection.close();
+            }
+        } catch (SQLException e) {
+            // It was broken.
+        }
+    }
+}
