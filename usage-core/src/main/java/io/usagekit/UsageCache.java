@@ -82,8 +82,8 @@ public interface UsageCache extends AutoCloseable {
     default void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {}
 
     /**
-     * Whom to tell of what happens to this cache itself, such as {@link UsageListener#trackingLost}. The service calls it
-     * once, before anything else.
+     * Whom to tell of what happens to this cache itself, such as {@link UsageListener#trackingLost} or
+     * {@link UsageListener#entryUnreadable}. The service calls it once, before anything else.
      */
     default void observe(UsageListener listener) {}
 

@@ -58,6 +58,12 @@ public interface UsageListener {
     /** A figure was computed but not stored: another flight was granted the lease, or the key was invalidated. */
     default void fencedOff(UsageKey key) {}
 
+    /**
+     * The cache held something for this key that can't be read: corrupted, foreign, or of another version. A miss; a cache that
+     * can deletes it, unless it has been replaced meanwhile.
+     */
+    default void entryUnreadable(UsageKey key) {}
+
     /** The cache couldn't be read; served without it. */
     default void cacheReadFailed(UsageKey key, Throwable error) {}
 

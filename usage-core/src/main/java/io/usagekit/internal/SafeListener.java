@@ -95,6 +95,11 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
+    public void entryUnreadable(UsageKey key) {
+        tell(listener -> listener.entryUnreadable(key));
+    }
+
+    @Override
     public void cacheReadFailed(UsageKey key, Throwable error) {
         tell(listener -> listener.cacheReadFailed(key, error));
     }

@@ -16,10 +16,17 @@ import java.util.concurrent.CompletableFuture;
 record EntryRead(AgedUsage figure, long left) {
 
     private static final Script READ = Script.resource("read.lua");
+    private static final Script DISCARD = Script.resource("discard.lua");
 
     /** Sends the read: {@code read.lua}'s answer, to be {@link #decode decoded}. */
     static CompletableFuture<List<Object>> send(RedisAsyncCommands<String, String> redis, String entry) {
         return READ.run(redis, entry);
+    }
+
+    /** Deletes what can't be read, unless it has been replaced since. */
+    static CompletableFuture<List<Object>> discard(
+            RedisAsyncCommands<String, String> redis, String entry, String text) {
+        return DISCARD.run(redis, List.of(entry), text);
     }
 
     /** Empty if nothing is there, or nothing that can be read. */

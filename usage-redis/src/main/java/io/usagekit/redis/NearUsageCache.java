@@ -135,6 +135,7 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public void observe(UsageListener listener) {
+        shared.observe(listener);
         link.observe(listener);
     }
 

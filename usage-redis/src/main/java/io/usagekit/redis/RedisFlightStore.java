@@ -27,7 +27,6 @@ final class RedisFlightStore implements FlightStore {
     private static final Script RENEW = Script.resource("state.lua", "renew.lua");
     private static final Script RELEASE = Script.resource("state.lua", "release.lua");
     private static final Script FAIL = Script.resource("state.lua", "fail.lua");
-    private static final Script DISCARD = Script.resource("discard.lua");
 
     private static final Duration MILLISECOND = Duration.ofMillis(1);
     private static final int LONGEST_REASON = 200;
@@ -240,7 +239,7 @@ final class RedisFlightStore implements FlightStore {
     private CompletionStage<Answer> ask(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? link.send(Purpose.FORGET, redis -> DISCARD.run(redis, List.of(keys.of(key)), answer.text(1)))
+                        ? link.send(Purpose.FORGET, redis -> EntryRead.discard(redis, keys.of(key), answer.text(1)))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }

@@ -283,8 +283,8 @@ public final class RedisUsage {
             check("heartbeat", heartbeat);
             long began = System.nanoTime();
             RedisUsageCache shared = shared();
-            Tracking.Settings settings =
-                    new Tracking.Settings(new EntryKeys(keyPrefix), entries, commandTimeout, heartbeat, ticker);
+            Tracking.Settings settings = new Tracking.Settings(
+                    new EntryKeys(keyPrefix), shared.reads(), entries, commandTimeout, heartbeat, ticker);
             TrackingLink link = new TrackingLink(client, retry, settings);
             link.open(connectTimeout.minusNanos(System.nanoTime() - began));
             return new NearUsageCache(shared, link, settings);

@@ -4,6 +4,7 @@ import io.lettuce.core.SetArgs;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.redis.RedisLink.Purpose;
 import java.time.Duration;
 import java.util.Optional;
@@ -16,11 +17,13 @@ final class RedisUsageCache implements UsageCache {
     private final RedisLink link;
     private final EntryKeys keys;
     private final RedisEntries entries;
+    private final EntryReads reads;
 
     RedisUsageCache(RedisLink link, EntryKeys keys) {
         this.link = link;
         this.keys = keys;
         this.entries = new RedisEntries(link, keys);
+        this.reads = new EntryReads(link, keys);
     }
 
     @Override
@@ -31,7 +34,11 @@ final class RedisUsageCache implements UsageCache {
     CompletionStage<Optional<EntryRead>> read(UsageKey key) {
         String entry = keys.of(key);
         return link.send(Purpose.READ, redis -> EntryRead.send(redis, entry))
-                .thenApply(answer -> EntryRead.decode(key, answer));
+                .thenApply(answer -> reads.decode(key, answer));
+    }
+
+    EntryReads reads() {
+        return reads;
     }
 
     @Override
@@ -61,6 +68,11 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
         return entries.invalidate(organisationId);
+    }
+
+    @Override
+    public void observe(UsageListener listener) {
+        reads.observe(listener);
     }
 
     @Override

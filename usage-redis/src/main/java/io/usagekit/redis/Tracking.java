@@ -35,7 +35,12 @@ final class Tracking {
 
     /** What all of them have in common. */
     record Settings(
-            EntryKeys keys, NearEntries entries, Duration commandTimeout, Duration heartbeat, LongSupplier ticker) {}
+            EntryKeys keys,
+            EntryReads reads,
+            NearEntries entries,
+            Duration commandTimeout,
+            Duration heartbeat,
+            LongSupplier ticker) {}
 
     private final StatefulRedisConnection<String, String> connection;
     private final Settings settings;
@@ -114,7 +119,7 @@ final class Tracking {
         return answered(
                         "a read",
                         () -> EntryRead.send(connection.async(), settings.keys().of(key)))
-                .thenApply(answer -> EntryRead.decode(key, answer));
+                .thenApply(answer -> settings.reads().decode(key, answer));
     }
 
     private void beat() {

@@ -10,11 +10,13 @@ import io.lettuce.core.api.sync.RedisCommands;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -214,9 +216,17 @@ class NearCacheFiguresIT extends NearCacheScene {
     void aReadThatFindsNothingOrNothingReadableIsNotNear() {
         try (UsageCache cache = openNear()) {
             assertThat(get(cache, 1)).isEmpty();
+            AtomicInteger unreadable = new AtomicInteger();
+            cache.observe(new UsageListener() {
+                @Override
+                public void entryUnreadable(UsageKey key) {
+                    unreadable.incrementAndGet();
+                }
+            });
             Redis.with(otherClient, redis -> redis.set("usage:org-1:2026-03", "foreign"));
             assertThat(get(cache, 1)).isEmpty();
             assertThat(near(cache, 1)).isEmpty();
+            assertThat(unreadable).hasValue(1);
             write(other, 1, 7);
             load(cache, 1);
         }

@@ -1,6 +1,7 @@
 package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
 import static io.usagekit.redis.Redis.failure;
 import static io.usagekit.redis.Redis.succeeds;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -21,6 +22,7 @@ import io.usagekit.FlightStore.Terms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.servers.RedisServer;
@@ -33,6 +35,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -139,6 +143,58 @@ class RedisEntryIT {
             })
     void foreignTextIsAMissAndTheNextPutHealsIt(String text) {
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
+        assertATellingAndDeletedMiss((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
+    }
+
+    @Test
+    void whatIsThereOrIsNotIsNotUnreadable() {
+        AtomicInteger told = new AtomicInteger();
+        cache.observe(counting(told));
+        assertThat(await(cache.get(KEY))).isEmpty();
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        assertThat(await(cache.get(KEY))).isPresent();
+        assertThat(told).hasValue(0);
+    }
+
+    @Test
+    void aListenerThatThrowsHarmsNoRead() {
+        cache.observe(new UsageListener() {
+            @Override
+            public void entryUnreadable(UsageKey key) {
+                throw new IllegalStateException("of the host's");
+            }
+        });
+        Redis.with(client, redis -> redis.set(ENTRY, "foreign"));
+        assertThat(await(cache.get(KEY))).isEmpty();
+        eventually("it is deleted", () -> await(cache.get(KEY)).isEmpty() && !holds(ENTRY));
+    }
+
+    /** Told once a read, and gone without anybody's putting another. */
+    private void assertATellingAndDeletedMiss(BiConsumer<RedisCommands<String, String>, String> intruder) {
+        AtomicInteger told = new AtomicInteger();
+        cache.observe(counting(told));
+        Redis.with(client, redis -> intruder.accept(redis, ENTRY));
+
+        assertThat(await(cache.get(KEY))).isEmpty();
+
+        assertThat(told).hasValue(1);
+        eventually("it is deleted", () -> !holds(ENTRY));
+    }
+
+    private static UsageListener counting(AtomicInteger told) {
+        return new UsageListener() {
+            @Override
+            public void entryUnreadable(UsageKey key) {
+                assertThat(key).isEqualTo(KEY);
+                told.incrementAndGet();
+            }
+        };
+    }
+
+    private boolean holds(String key) {
+        AtomicBoolean there = new AtomicBoolean();
+        Redis.with(client, redis -> there.set(redis.exists(key) == 1));
+        return there.get();
     }
 
     @Test
@@ -153,6 +209,8 @@ class RedisEntryIT {
 
     @Test
     void aFigureWithoutALimitIsAMissAndTheNextPutHealsIt() {
+        assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, TEXT));
+        assertATellingAndDeletedMiss((redis, entry) -> redis.set(entry, TEXT));
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, TEXT));
         Redis.with(client, redis -> assertThat(redis.pttl(ENTRY)).isPositive());
     }

@@ -147,6 +147,11 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
+    public void entryUnreadable(UsageKey key) {
+        add("entryUnreadable", key, "");
+    }
+
+    @Override
     public void trackingLost(String reason) {
         add("trackingLost", NO_KEY, reason);
     }

@@ -78,7 +78,7 @@ public abstract class UsageServiceContract {
         /** Makes the leases that are held run out at once, without telling those who hold them. */
         void loseLeases();
 
-        /** Puts something at the cache's entry of this key that isn't a figure. */
+        /** Puts something at the cache's entry of this key that isn't a figure, where the cache can hold such a thing. */
         void garble(UsageKey key);
 
         /** Whether anything is at the cache's entry of this key, a figure or not. */
@@ -405,7 +405,11 @@ public abstract class UsageServiceContract {
     private static void unreadable(ContractScene scene) {
         UsageService service = scene.open();
         scene.backend().garble(ContractScene.KEY);
+        boolean isThere = scene.backend().holdsEntry(ContractScene.KEY);
         scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        if (isThere) {
+            scene.awaitEvent("entryUnreadable");
+        }
         scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
         scene.assertComputations(1);
     }
