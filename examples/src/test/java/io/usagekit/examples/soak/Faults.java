@@ -4,11 +4,15 @@ import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;
 import io.usagekit.testkit.FaultyLink;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
 
-/** What goes wrong: one thing at a time, for a moment. */
+/** What goes wrong: one thing at a time, for a moment; everything in turn, each turn in another order. */
 final class Faults {
 
     /** Something that goes wrong; running what it gives back mends it. */
@@ -20,6 +24,7 @@ final class Faults {
 
     private final Random random;
     private final List<Named> faults;
+    private final Deque<Named> turn = new ArrayDeque<>();
 
     Faults(
             Random random,
@@ -77,7 +82,12 @@ final class Faults {
 
     /** Begins one, and says which. */
     Current next() {
-        Named named = faults.get(random.nextInt(faults.size()));
+        if (turn.isEmpty()) {
+            List<Named> shuffled = new ArrayList<>(faults);
+            Collections.shuffle(shuffled, random);
+            turn.addAll(shuffled);
+        }
+        Named named = turn.remove();
         return new Current(named.name(), named.fault().begin());
     }
 
