@@ -36,6 +36,9 @@ public record UsageKey(String organisationId, UsagePeriod period) {
             throw new IllegalArgumentException("organisationId must have at most " + MAX_ORGANISATION_ID_LENGTH
                     + " characters, but has " + organisationId.length() + ": " + Arguments.quote(organisationId));
         }
+        if (Arguments.isPlain(organisationId)) {
+            return;
+        }
         if (organisationId.isBlank()) {
             throw new IllegalArgumentException(
                     "organisationId must not be blank, but was " + Arguments.quote(organisationId));

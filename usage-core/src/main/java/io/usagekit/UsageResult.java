@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The answer to one call: a figure and how fresh it is, or the statement that it isn't known yet. Immutable.
@@ -13,13 +14,16 @@ import java.util.Optional;
  */
 public final class UsageResult {
 
-    private final UsageKey key;
+    /** Null if there is a figure, which says it. */
+    private final @Nullable UsageKey pendingKey;
+
     private final Freshness freshness;
     private final Optional<AgedUsage> figure;
     private final Instant createdAt;
 
-    private UsageResult(UsageKey key, Freshness freshness, Optional<AgedUsage> figure, Instant createdAt) {
-        this.key = key;
+    private UsageResult(
+            @Nullable UsageKey pendingKey, Freshness freshness, Optional<AgedUsage> figure, Instant createdAt) {
+        this.pendingKey = pendingKey;
         this.freshness = freshness;
         this.figure = figure;
         this.createdAt = createdAt;
@@ -51,13 +55,14 @@ public final class UsageResult {
     }
 
     private static UsageResult known(Freshness freshness, AgedUsage figure) {
-        OrganisationUsage usage = figure.usage();
-        return new UsageResult(usage.key(), freshness, Optional.of(figure), usage.createdAt());
+        return new UsageResult(
+                null, freshness, Optional.of(figure), figure.usage().createdAt());
     }
 
     /** What was asked for. */
     public UsageKey key() {
-        return key;
+        UsageKey pending = pendingKey;
+        return pending != null ? pending : figure.orElseThrow().usage().key();
     }
 
     /** How fresh the figure is. */
@@ -88,7 +93,7 @@ public final class UsageResult {
     @Override
     public boolean equals(Object other) {
         return other instanceof UsageResult that
-                && key.equals(that.key)
+                && Objects.equals(pendingKey, that.pendingKey)
                 && freshness == that.freshness
                 && figure.equals(that.figure)
                 && createdAt.equals(that.createdAt);
@@ -96,11 +101,11 @@ public final class UsageResult {
 
     @Override
     public int hashCode() {
-        return Objects.hash(key, freshness, figure, createdAt);
+        return Objects.hash(pendingKey, freshness, figure, createdAt);
     }
 
     @Override
     public String toString() {
-        return figure.map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key);
+        return figure.map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key());
     }
 }

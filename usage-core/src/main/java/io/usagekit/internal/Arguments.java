@@ -29,6 +29,17 @@ public final class Arguments {
         return out.append('"').toString();
     }
 
+    /** Whether the text is of visible ASCII characters only, at least one: one quick look that answers for nearly all ids. */
+    public static boolean isPlain(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c <= ' ' || c >= 0x7f) {
+                return false;
+            }
+        }
+        return !text.isEmpty();
+    }
+
     /** Whether some surrogate has no partner, so that the text has no UTF-8 form. */
     public static boolean hasUnpairedSurrogate(String text) {
         for (int i = 0; i < text.length(); i++) {

@@ -1,0 +1,103 @@
+package io.usagekit.benchmarks;
+
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.function.IntConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The benchmarks' command line. */
+@Command(
+        name = "benchmarks",
+        description = "Measures peers side by side in one run, on servers of its own.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        scope = CommandLine.ScopeType.INHERIT)
+public final class BenchmarksCommand implements Runnable {
+
+    private static final int WARM_UP = 10;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+            names = "--rounds",
+            defaultValue = "40",
+            paramLabel = "N",
+            scope = CommandLine.ScopeType.INHERIT,
+            description = "rounds that count, after 10 that don't; 1 to 10,000; ${DEFAULT-VALUE} by default")
+    private int rounds;
+
+    /** Runs what the arguments name, and exits with its code. */
+    public static void main(String... args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new BenchmarksCommand());
+    }
+
+    @Override
+    public void run() {
+        throw new CommandLine.ParameterException(spec.commandLine(), "a COMMAND is missing");
+    }
+
+    @Command(
+            name = "near",
+            description = "A hit in the near cache, beside Caffeine alone, Redisson's local cached map and JetCache.")
+    int near(
+            @Option(
+                            names = "--times",
+                            defaultValue = "100000",
+                            paramLabel = "N",
+                            description = "hits in a slice; ${DEFAULT-VALUE} by default")
+                    int times)
+            throws Exception {
+        return print(progress -> new NearBenchmark(times).run(WARM_UP, checkedRounds(), progress));
+    }
+
+    @Command(name = "outage", description = "A call while Redis is down, beside a hit in Redis and a computation.")
+    int outage(
+            @Option(
+                            names = "--times",
+                            defaultValue = "50",
+                            paramLabel = "N",
+                            description = "calls in a slice; ${DEFAULT-VALUE} by default")
+                    int times)
+            throws Exception {
+        return print(progress -> new OutageBenchmark(times).run(WARM_UP, checkedRounds(), progress));
+    }
+
+    private int checkedRounds() {
+        if (rounds < 1 || rounds > 10_000) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--rounds must be between 1 and 10000, but was " + rounds);
+        }
+        return rounds;
+    }
+
+    private interface Benchmark {
+        List<Comparison.Result> run(IntConsumer progress) throws Exception;
+    }
+
+    private int print(Benchmark benchmark) throws Exception {
+        List<Comparison.Result> results;
+        try (ProgressBar bar = new ProgressBarBuilder()
+                .setTaskName("Rounds")
+                .setInitialMax(WARM_UP + (long) checkedRounds())
+                .setStyle(ProgressBarStyle.ASCII)
+                .build()) {
+            results = benchmark.run(bar::stepTo);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(Comparison.table(results));
+        out.flush();
+        return 0;
+    }
+}

@@ -1,0 +1,5 @@
+/** Peers measured side by side. */
+@NullMarked
+package io.usagekit.benchmarks;
+
+import org.jspecify.annotations.NullMarked;
