@@ -50,7 +50,7 @@ class UsageServiceStatesIT {
             return new ServersBackend() {
                 @Override
                 public UsageCache openCache() {
-                    return redis().buildNear();
+                    return redis().buildNearCache();
                 }
             };
         }

@@ -1,7 +1,7 @@
 package io.usagekit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.usagekit.Freshness;
 import io.usagekit.UsagePeriod;
@@ -44,10 +44,11 @@ class VirtualThreadsIT {
 
     @BeforeAll
     static void needsVirtualThreads() {
-        assumeTrue(
-                Runtime.version().feature() >= FIRST_WITH_VIRTUAL_THREADS,
-                () -> "JDK " + Runtime.version().feature() + " has no virtual threads: it takes "
-                        + FIRST_WITH_VIRTUAL_THREADS);
+        int feature = Runtime.version().feature();
+        if (feature < FIRST_WITH_VIRTUAL_THREADS) {
+            System.out.println("SKIPPED VirtualThreadsIT: JDK " + feature + " has no virtual threads");
+            abort("virtual threads take JDK " + FIRST_WITH_VIRTUAL_THREADS);
+        }
     }
 
     @Test

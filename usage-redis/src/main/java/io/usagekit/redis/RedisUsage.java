@@ -64,9 +64,9 @@ public final class RedisUsage {
         return builder(client).build();
     }
 
-    /** A near cache with the defaults: see {@link Builder#buildNear()}. */
+    /** A near cache with the defaults: see {@link Builder#buildNearCache()}. */
     public static UsageCache nearCache(RedisClient client) {
-        return builder(client).buildNear();
+        return builder(client).buildNearCache();
     }
 
     /** Single-flight across all processes with the defaults: see {@link Builder#buildSingleFlight()}. */
@@ -221,7 +221,7 @@ public final class RedisUsage {
         // The near cache
 
         /**
-         * How many figures {@link #buildNear()} holds in memory at most; 1 to 10,000,000; 10,000 by default. A figure takes
+         * How many figures {@link #buildNearCache()} holds in memory at most; 1 to 10,000,000; 10,000 by default. A figure takes
          * some 600 bytes.
          */
         public Builder nearMaximumSize(long nearMaximumSize) {
@@ -230,7 +230,7 @@ public final class RedisUsage {
         }
 
         /**
-         * How often {@link #buildNear()} asks Redis for a sign of life; 1 ms to 1 min; 1 s by default. This and the command
+         * How often {@link #buildNearCache()} asks Redis for a sign of life; 1 ms to 1 min; 1 s by default. This and the command
          * timeout, added, are the longest that a figure which has been replaced can be taken for the current one.
          */
         public Builder heartbeat(Duration heartbeat) {
@@ -271,15 +271,15 @@ public final class RedisUsage {
          *
          * @throws IllegalArgumentException if a knob is out of bounds
          */
-        public UsageCache buildNear() {
+        public UsageCache buildNearCache() {
             Cache<UsageKey, NearEntries.Slot> memory = Caffeine.newBuilder()
                     .maximumSize(nearMaximumSize())
                     .executor(Runnable::run) // no thread that nobody asked for
                     .build();
-            return buildNear(new NearEntries(memory.asMap()), System::nanoTime, TrackingLink.RETRY);
+            return buildNearCache(new NearEntries(memory.asMap()), System::nanoTime, TrackingLink.RETRY);
         }
 
-        UsageCache buildNear(NearEntries entries, LongSupplier ticker, Duration retry) {
+        UsageCache buildNearCache(NearEntries entries, LongSupplier ticker, Duration retry) {
             check("heartbeat", heartbeat);
             long began = System.nanoTime();
             RedisUsageCache shared = shared();

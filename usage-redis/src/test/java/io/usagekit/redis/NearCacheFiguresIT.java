@@ -196,7 +196,7 @@ class NearCacheFiguresIT extends NearCacheScene {
 
     @Test
     void itHoldsNoMoreThanItMay() {
-        try (UsageCache cache = builder().nearMaximumSize(100).buildNear()) {
+        try (UsageCache cache = builder().nearMaximumSize(100).buildNearCache()) {
             for (int i = 0; i < 1_000; i++) {
                 write(other, i, 1);
                 get(cache, i);

@@ -37,7 +37,7 @@ class NearCacheIT extends UsageCacheContract {
         return RedisUsage.builder(client)
                 .commandTimeout(Duration.ofSeconds(5))
                 .connectTimeout(Duration.ofSeconds(20))
-                .buildNear(
+                .buildNearCache(
                         new NearEntries(Caffeine.newBuilder()
                                 .executor(Runnable::run)
                                 .<UsageKey, NearEntries.Slot>build()

@@ -69,7 +69,7 @@ abstract class NearCacheScene extends RedisOutageScene {
                 .connectTimeout(Duration.ofSeconds(20))
                 .commandTimeout(COMMAND_TIMEOUT)
                 .heartbeat(heartbeat)
-                .buildNear(entries, () -> System.nanoTime() + elapsed.get(), retry);
+                .buildNearCache(entries, () -> System.nanoTime() + elapsed.get(), retry);
         cache.observe(new UsageListener() {
             @Override
             public void trackingLost(String reason) {

@@ -55,7 +55,7 @@ class RedisUsageTest {
     }
 
     private static void assertNearRejected(RedisUsage.Builder builder, String knob, Duration value) {
-        assertThatThrownBy(builder::buildNear)
+        assertThatThrownBy(builder::buildNearCache)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("%s must be between PT0.001S and PT1M, but was %s", knob, value);
     }
@@ -63,7 +63,7 @@ class RedisUsageTest {
     @ParameterizedTest
     @ValueSource(longs = {Long.MIN_VALUE, -1, 0, 10_000_001, Long.MAX_VALUE})
     void aSizeOutOfBoundsIsRejected(long size) {
-        assertThatThrownBy(RedisUsage.builder(client).nearMaximumSize(size)::buildNear)
+        assertThatThrownBy(RedisUsage.builder(client).nearMaximumSize(size)::buildNearCache)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("nearMaximumSize must be between 1 and 10000000, but was %d", size);
     }

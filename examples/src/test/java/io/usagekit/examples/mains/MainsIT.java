@@ -99,6 +99,12 @@ class MainsIT {
     }
 
     @Test
+    void near() {
+        assertThat(printed(() -> NearMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
+                .contains("SHARED", "NEAR");
+    }
+
+    @Test
     void outage() {
         assertThat(printed(() -> OutageMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
                 .containsAnyOf("received=UsageMetrics[volume=1, bytes=6]", "not known yet, ask again");

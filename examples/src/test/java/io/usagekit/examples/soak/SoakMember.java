@@ -63,7 +63,7 @@ final class SoakMember {
                 .lease(SoakLimits.LEASE);
         try (HikariDataSource pool = new HikariDataSource(config);
                 UsageService usage = UsageService.builder(PostgresUsage.calculator(pool))
-                        .cache(redis.buildNear())
+                        .cache(redis.buildNearCache())
                         .singleFlight(redis.buildSingleFlight())
                         .refreshAfter(SoakLimits.SOFT)
                         .ttl(SoakLimits.HARD)
