@@ -42,18 +42,35 @@ final class CombinedQueryCalculator implements UsageCalculator {
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-        if (timeout.compareTo(SHORTEST) < 0 || timeout.compareTo(LONGEST) > 0) {
-            throw new IllegalArgumentException(
-                    "timeout must be between " + SHORTEST + " and " + LONGEST + ", but was " + timeout);
-        }
+        checkTimeout(timeout);
         Instant now = clock.instant();
         try {
             CombinedQuery.Totals totals = ReadOnlyTransaction.run(
                     dataSource, timeout, connection -> query(connection).execute(connection, key));
             return new OrganisationUsage(key, totals.received(), totals.sent(), now);
         } catch (SQLException e) {
+            if (meansChangedShape(e)) {
+                query = null;
+            }
             throw explain(key, timeout, e);
         }
+    }
+
+    /**
+     * The bounds of a computation's time.
+     *
+     * @throws IllegalArgumentException if it is out of them
+     */
+    static void checkTimeout(Duration timeout) {
+        if (timeout.compareTo(SHORTEST) < 0 || timeout.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(
+                    "timeout must be between " + SHORTEST + " and " + LONGEST + ", but was " + timeout);
+        }
+    }
+
+    /** Whether the tables have to be looked up again. */
+    static boolean meansChangedShape(SQLException e) {
+        return e.getSQLState() != null && CHANGED_SHAPE.contains(e.getSQLState());
     }
 
     private CombinedQuery query(Connection connection) throws SQLException {
@@ -65,13 +82,9 @@ final class CombinedQueryCalculator implements UsageCalculator {
         return known;
     }
 
-    private UsageCalculationException explain(UsageKey key, Duration timeout, SQLException e) {
-        String state = e.getSQLState();
-        if (state != null && CHANGED_SHAPE.contains(state)) {
-            query = null;
-        }
+    static UsageCalculationException explain(UsageKey key, Duration timeout, SQLException e) {
         return new UsageCalculationException(
-                QUERY_CANCELED.equals(state) || e instanceof SQLTimeoutException
+                QUERY_CANCELED.equals(e.getSQLState()) || e instanceof SQLTimeoutException
                         ? "the usage of " + key + " wasn't computed within " + timeout
                         : "the usage of " + key + " can't be computed: " + e.getMessage(),
                 e);

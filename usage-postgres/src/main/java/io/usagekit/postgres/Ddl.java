@@ -122,6 +122,11 @@ final class Ddl {
         return List.copyOf(indexes);
     }
 
+    /** Of the deliveries of an event, whenever they were made: what roll-ups ask for when an event's size changes. */
+    static Index eventIdIndex(TableMapping mapping) {
+        return new Index(mapping.deliveries(), columns(mapping.deliveryEventId()));
+    }
+
     private static String columns(String... names) {
         return Stream.of(names).map(Identifiers::quote).collect(Collectors.joining(", ", "(", ")"));
     }

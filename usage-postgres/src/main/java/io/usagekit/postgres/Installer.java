@@ -60,13 +60,18 @@ final class Installer {
         }
     }
 
+    /** Those of the combined query. */
     void createIndexes(TableMapping mapping) {
+        createIndexes(mapping, Ddl.indexes(mapping));
+    }
+
+    void createIndexes(TableMapping mapping, List<Ddl.Index> indexes) {
         try (Connection connection = dataSource.getConnection()) {
             boolean autoCommit = connection.getAutoCommit();
             connection.setAutoCommit(true);
             try {
                 TableShape.read(connection, mapping);
-                createIndexes(connection, mapping);
+                createIndexes(connection, mapping, indexes);
             } finally {
                 connection.setAutoCommit(autoCommit);
             }
@@ -76,12 +81,13 @@ final class Installer {
     }
 
     /** A build takes its time: no statement timeout meanwhile. */
-    private static void createIndexes(Connection connection, TableMapping mapping) throws SQLException {
+    private static void createIndexes(Connection connection, TableMapping mapping, List<Ddl.Index> indexes)
+            throws SQLException {
         String statementTimeout = text(connection, "show statement_timeout");
         run(connection, "set statement_timeout = 0");
         lock(connection);
         try {
-            for (Ddl.Index index : Ddl.indexes(mapping)) {
+            for (Ddl.Index index : indexes) {
                 ensure(connection, index, new Relation(mapping.schema(), index.table()));
             }
         } finally {

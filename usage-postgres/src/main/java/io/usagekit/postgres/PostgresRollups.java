@@ -1,0 +1,253 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import java.nio.charset.StandardCharsets;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import javax.sql.DataSource;
+
+/**
+ * Roll-ups: the sums of each project's hours, kept in a schema of their own beside the host's tables, so that a figure takes
+ * milliseconds however many events it counts. It equals that of the combined query at any time: what changed since it was
+ * rolled is marked by triggers in the transaction that changes it, and read from raw rows until it is rolled anew.
+ *
+ * <ol>
+ *   <li>{@link #install()} once, at deployment;
+ *   <li>a {@link #worker()} in one or more of the host's processes;
+ *   <li>{@link #calculator()} in place of that of {@link PostgresUsage}.
+ * </ol>
+ *
+ * <p>Triggers are told of each row that is inserted, updated, deleted or copied, also by logical replication and in sessions with
+ * {@code session_replication_role = replica}, and of each {@code TRUNCATE}. They aren't told when a partition that holds rows is
+ * attached, detached or dropped, or when somebody disables them by hand.
+ *
+ * <p>Immutable and thread-safe. The host owns the {@link DataSource}.
+ *
+ * @since 0.1
+ */
+public final class PostgresRollups {
+
+    /** What is put behind the name of the mapped schema to name that of its roll-ups, unless told otherwise. */
+    public static final String SCHEMA_SUFFIX = "_rollups";
+
+    private static final int MAX_IDENTIFIER_BYTES = 63;
+    private static final Duration STATUS_TIMEOUT = Duration.ofSeconds(30);
+
+    private final DataSource dataSource;
+    private final TableMapping mapping;
+    private final String schema;
+    private final boolean countDeletedProjects;
+    private final InstantSource clock;
+    private final RollupListener listener;
+
+    private PostgresRollups(Builder builder, String schema) {
+        this.dataSource = builder.dataSource;
+        this.mapping = builder.mapping;
+        this.schema = schema;
+        this.countDeletedProjects = builder.countDeletedProjects;
+        this.clock = builder.clock;
+        this.listener = builder.listener;
+    }
+
+    /** Roll-ups of these tables, in the schema called like theirs with {@value #SCHEMA_SUFFIX} behind it. */
+    public static PostgresRollups of(DataSource dataSource, TableMapping mapping) {
+        return builder(dataSource).mapping(mapping).build();
+    }
+
+    /** Begins to describe roll-ups. */
+    public static Builder builder(DataSource dataSource) {
+        return new Builder(dataSource);
+    }
+
+    /** The schema that holds them and nothing else. */
+    public String schema() {
+        return schema;
+    }
+
+    /**
+     * Creates the roll-ups' schema with its tables, the triggers on the host's events and deliveries, and the indexes that are
+     * missing on them ({@link PostgresUsage#installIndexes}, and one on the deliveries' event id). Idempotent: what is there
+     * and current stays, also what is rolled; partitions that have come since get their triggers. Roll-ups that were made by
+     * an older version or for another mapping, or whose triggers are missing or disabled, begin anew.
+     *
+     * <p>Indexes are built without blocking writes. Creating triggers waits for transactions that write to the tables, at most
+     * 2 s at a time, 15 times. Needs ownership of both tables, {@code SELECT} on the projects, and {@code CREATE} on the database.
+     *
+     * @throws UsageCalculationException if a privilege is lacking (it is named), a table is a view or foreign or has others
+     *     inherit from it, a newer version has made them, or the database refuses; but for indexes nothing has been created then
+     */
+    public void install() {
+        installer().install();
+    }
+
+    /**
+     * Drops the roll-ups' schema with everything in it, their triggers on the host's tables, and the index on the deliveries'
+     * event id if {@link #install()} built it. The indexes of the combined query stay. Idempotent. Waits for transactions that
+     * use the tables as {@link #install()} does.
+     *
+     * @throws UsageCalculationException if the database refuses; nothing has been removed then
+     */
+    public void remove() {
+        installer().remove();
+    }
+
+    /**
+     * What {@link #install()} runs besides {@link PostgresUsage#indexDdl}, as a script for Flyway, Liquibase or psql. It may run
+     * inside a transaction, and is for tables as they are now: their types and partitions are looked up.
+     *
+     * @throws UsageCalculationException if they can't be, or the mapping is wrong
+     */
+    public String ddl() {
+        return installer().ddl();
+    }
+
+    private RollupInstaller installer() {
+        return new RollupInstaller(dataSource, mapping, schema);
+    }
+
+    /**
+     * A calculator that takes what is rolled from roll-ups, and the rest from raw rows, in one statement. Where there are no
+     * roll-ups, or they cover too little, it computes by the combined query, and tells the listener so. Connects to nothing
+     * yet; safe for use by many threads at once.
+     */
+    public UsageCalculator calculator() {
+        return new RollupCalculator(
+                dataSource,
+                mapping,
+                schema,
+                countDeletedProjects ? PostgresUsage.Projects.ALL : PostgresUsage.Projects.ALIVE,
+                clock,
+                listener);
+    }
+
+    /** Begins to build a worker. */
+    public RollupWorker.Builder worker() {
+        return new RollupWorker.Builder(dataSource, mapping, schema).clock(clock);
+    }
+
+    /**
+     * How far they are.
+     *
+     * @return empty if there are none, or those of another version or mapping
+     * @throws UsageCalculationException if the database refuses, or the mapping is wrong
+     */
+    public Optional<RollupStatus> status() {
+        Instant now = clock.instant();
+        try {
+            return ReadOnlyTransaction.run(dataSource, STATUS_TIMEOUT, connection -> {
+                RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), schema);
+                if (RollupInstaller.installed(connection, sql)
+                        .filter(installed -> RollupInstaller.isCurrent(installed, sql))
+                        .isEmpty()) {
+                    return Optional.<RollupStatus>empty();
+                }
+                try (PreparedStatement statement =
+                                sql.statement("rollups-status.sql").prepare(connection, Map.of());
+                        ResultSet row = statement.executeQuery()) {
+                    row.next();
+                    return Optional.of(status(row, now));
+                }
+            });
+        } catch (SQLException e) {
+            throw new UsageCalculationException(
+                    "the state of the roll-ups in the schema " + Identifiers.quote(schema) + " can't be read: "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    private static RollupStatus status(ResultSet row, Instant now) throws SQLException {
+        Optional<Instant> covered = RollupSteps.instant(row, "covered_before");
+        return new RollupStatus(
+                covered,
+                covered.map(before -> Duration.between(before, now)),
+                row.getLong("steps"),
+                row.getLong("marked_hours"),
+                row.getLong("changed_events"),
+                row.getLong("projects"),
+                row.getLong("projects_to_backfill"),
+                RollupSteps.instant(row, "backfilled_to"));
+    }
+
+    /**
+     * Describes roll-ups. Not thread-safe.
+     *
+     * @since 0.1
+     */
+    public static final class Builder {
+        private final DataSource dataSource;
+        private TableMapping mapping = TableMapping.usagekit();
+        private Optional<String> schema = Optional.empty();
+        private boolean countDeletedProjects;
+        private InstantSource clock = InstantSource.system();
+        private RollupListener listener = new RollupListener() {};
+
+        private Builder(DataSource dataSource) {
+            this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
+        }
+
+        /** The tables; {@link TableMapping#usagekit()} by default. */
+        public Builder mapping(TableMapping mapping) {
+            this.mapping = Objects.requireNonNull(mapping, "mapping");
+            return this;
+        }
+
+        /**
+         * The schema of the roll-ups, which holds nothing else: {@link PostgresRollups#remove() removing} them drops it. By default that of the
+         * tables with {@value PostgresRollups#SCHEMA_SUFFIX} behind it.
+         */
+        public Builder schema(String schema) {
+            this.schema = Optional.of(schema);
+            return this;
+        }
+
+        /**
+         * Whether projects that are soft-deleted count, as in {@link PostgresUsage.Builder#countDeletedProjects}. Asked when a
+         * figure is read: the same roll-ups serve both.
+         */
+        public Builder countDeletedProjects(boolean count) {
+            this.countDeletedProjects = count;
+            return this;
+        }
+
+        /** Stamps figures, and tells the worker which hours are over; the system's clock by default. */
+        public Builder clock(InstantSource clock) {
+            this.clock = Objects.requireNonNull(clock, "clock");
+            return this;
+        }
+
+        /** Told which way figures are computed; nobody by default. */
+        public Builder listener(RollupListener listener) {
+            this.listener = Objects.requireNonNull(listener, "listener");
+            return this;
+        }
+
+        /**
+         * Checks and builds; connects to nothing yet.
+         *
+         * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or is that of the tables
+         */
+        public PostgresRollups build() {
+            String name = schema.orElse(mapping.schema() + SCHEMA_SUFFIX);
+            int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+            if (name.isEmpty() || bytes > MAX_IDENTIFIER_BYTES || name.indexOf('\0') >= 0) {
+                throw new IllegalArgumentException("schema must be an identifier of 1 to " + MAX_IDENTIFIER_BYTES
+                        + " bytes without U+0000, but was \"" + name.replace("\0", "\\0") + "\" (" + bytes
+                        + " bytes)");
+            }
+            if (name.equals(mapping.schema())) {
+                throw new IllegalArgumentException(
+                        "schema must be another one than that of the tables, but was \"" + name + "\"");
+            }
+            return new PostgresRollups(this, name);
+        }
+    }
+}

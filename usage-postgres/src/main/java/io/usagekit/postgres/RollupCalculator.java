@@ -1,0 +1,150 @@
+package io.usagekit.postgres;
+
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.Set;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Computes figures from roll-ups, or by the combined query where they don't serve. */
+final class RollupCalculator implements UsageCalculator {
+
+    private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
+
+    /** undefined_table, undefined_column, invalid_schema_name, insufficient_privilege. */
+    private static final Set<String> NOT_TO_BE_READ = Set.of("42P01", "42703", "3F000", "42501");
+
+    private final DataSource dataSource;
+    private final TableMapping mapping;
+    private final String schema;
+    private final PostgresUsage.Projects projects;
+    private final InstantSource clock;
+    private final RollupListener listener;
+
+    /** Built at the first computation, when the tables are looked up; null before, and again when they have changed. */
+    private volatile @Nullable Queries queries;
+
+    RollupCalculator(
+            DataSource dataSource,
+            TableMapping mapping,
+            String schema,
+            PostgresUsage.Projects projects,
+            InstantSource clock,
+            RollupListener listener) {
+        this.dataSource = dataSource;
+        this.mapping = mapping;
+        this.schema = schema;
+        this.projects = projects;
+        this.clock = clock;
+        this.listener = listener;
+    }
+
+    private record Queries(RollupQuery rolled, CombinedQuery combined) {}
+
+    /** A figure and why it came from raw rows; empty if it didn't. */
+    private record Outcome(
+            CombinedQuery.Totals totals, Optional<RollupFallback> fallback, long liveHours, long markedHours) {
+
+        static Outcome raw(CombinedQuery.Totals totals, RollupFallback why) {
+            return new Outcome(totals, Optional.of(why), 0, 0);
+        }
+    }
+
+    @Override
+    public OrganisationUsage calculate(UsageKey key, Duration timeout) {
+        CombinedQueryCalculator.checkTimeout(timeout);
+        Instant now = clock.instant();
+        Outcome outcome;
+        try {
+            outcome = compute(key, timeout);
+        } catch (SQLException e) {
+            if (CombinedQueryCalculator.meansChangedShape(e)) {
+                queries = null;
+            }
+            throw CombinedQueryCalculator.explain(key, timeout, e);
+        }
+        tell(key, outcome);
+        return new OrganisationUsage(
+                key, outcome.totals().received(), outcome.totals().sent(), now);
+    }
+
+    /**
+     * An error ends its transaction, so that what can't be read is found out in one of its own: roll-ups that have been removed,
+     * or replaced by those of another version, since the last look.
+     */
+    private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
+        long began = System.nanoTime();
+        try {
+            return ReadOnlyTransaction.run(dataSource, timeout, connection -> fromRollups(connection, key));
+        } catch (SQLException e) {
+            if (!NOT_TO_BE_READ.contains(String.valueOf(e.getSQLState()))) {
+                throw e;
+            }
+            queries = null;
+            Duration left = timeout.minusNanos(System.nanoTime() - began);
+            try {
+                return ReadOnlyTransaction.run(
+                        dataSource,
+                        left.compareTo(Duration.ofMillis(1)) < 0 ? Duration.ofMillis(1) : left,
+                        connection -> {
+                            TableShape shape = TableShape.read(connection, mapping);
+                            return Outcome.raw(
+                                    CombinedQuery.over(mapping, shape, projects).execute(connection, key),
+                                    RollupFallback.ABSENT);
+                        });
+            } catch (SQLException | RuntimeException again) {
+                again.addSuppressed(e);
+                throw again;
+            }
+        }
+    }
+
+    private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
+        Queries known = queries;
+        if (known == null) {
+            TableShape shape = TableShape.read(connection, mapping);
+            known = new Queries(
+                    RollupQuery.over(RollupSql.over(mapping, shape, schema), projects),
+                    CombinedQuery.over(mapping, shape, projects));
+            if (!RollupInstaller.isPresent(connection, schema)) {
+                return Outcome.raw(known.combined().execute(connection, key), RollupFallback.ABSENT);
+            }
+            queries = known;
+        }
+        Optional<RollupQuery.Answer> answer = known.rolled().execute(connection, key);
+        if (answer.isEmpty()) {
+            // Perhaps the tables have another shape than when they were looked up.
+            queries = null;
+            return Outcome.raw(known.combined().execute(connection, key), RollupFallback.FOREIGN);
+        }
+        if (answer.get().totals().isEmpty()) {
+            return Outcome.raw(known.combined().execute(connection, key), RollupFallback.NOT_COVERING);
+        }
+        return new Outcome(
+                answer.get().totals().get(),
+                Optional.empty(),
+                answer.get().liveHours(),
+                answer.get().markedHours());
+    }
+
+    private void tell(UsageKey key, Outcome outcome) {
+        try {
+            if (outcome.fallback().isPresent()) {
+                listener.fromRawRows(key, outcome.fallback().get());
+            } else {
+                listener.fromRollups(key, outcome.liveHours(), outcome.markedHours());
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("a roll-up listener failed", e);
+        }
+    }
+}

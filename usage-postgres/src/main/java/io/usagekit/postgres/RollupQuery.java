@@ -1,0 +1,90 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageKey;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.Optional;
+
+/** The figure from roll-ups, in one statement. Immutable. */
+final class RollupQuery {
+
+    /** How much of a window may be live, in percent, before the combined query is the faster way. */
+    static final int LIVE_PERCENT = 25;
+
+    /** How many events that have changed are looked up for a figure; beyond that the combined query is the faster way. */
+    static final int CHANGED_EVENTS = 1_000;
+
+    /**
+     * What came of it.
+     *
+     * @param totals the figure; empty if too much of the window would have been live
+     * @param liveHours hours to be read live, of all projects together
+     * @param markedHours how many of them are rolled but marked
+     */
+    record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours) {}
+
+    private final SqlTemplate statement;
+    private final String sizes;
+    private final int livePercent;
+    private final int changedEvents;
+
+    private RollupQuery(SqlTemplate statement, String sizes, int livePercent, int changedEvents) {
+        this.statement = statement;
+        this.sizes = sizes;
+        this.livePercent = livePercent;
+        this.changedEvents = changedEvents;
+    }
+
+    static RollupQuery over(RollupSql sql, PostgresUsage.Projects projects) {
+        return new RollupQuery(
+                sql.statement("rollups-read.sql", projects),
+                CombinedQuery.sizes(sql.mapping()),
+                LIVE_PERCENT,
+                CHANGED_EVENTS);
+    }
+
+    /** The same, however much is live. */
+    RollupQuery always() {
+        return new RollupQuery(statement, sizes, Integer.MAX_VALUE, Integer.MAX_VALUE);
+    }
+
+    /**
+     * Asks.
+     *
+     * @return empty if the roll-ups were made for another mapping or by another version
+     */
+    Optional<Answer> execute(Connection connection, UsageKey key) throws SQLException {
+        try (PreparedStatement prepared = prepare(connection, key, "");
+                ResultSet row = prepared.executeQuery()) {
+            if (!row.next()) {
+                return Optional.empty();
+            }
+            Optional<CombinedQuery.Totals> totals =
+                    row.getBoolean("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
+            return Optional.of(new Answer(totals, row.getLong("live_hours"), row.getLong("marked_hours")));
+        }
+    }
+
+    /** Bound to a key, with something in front of it: nothing, or what asks for its plan. */
+    PreparedStatement prepare(Connection connection, UsageKey key, String prefix) throws SQLException {
+        Instant start = key.period().start();
+        Instant end = key.period().end();
+        Instant hour = start.truncatedTo(ChronoUnit.HOURS);
+        return statement.prepare(
+                connection,
+                prefix,
+                Map.of(
+                        "organisation_id", key.organisationId(),
+                        "start", start,
+                        "end", end,
+                        "first_hour", hour.equals(start) ? hour : hour.plus(1, ChronoUnit.HOURS),
+                        "end_hour", end.truncatedTo(ChronoUnit.HOURS),
+                        "live_percent", Integer.toString(livePercent),
+                        "changed_events", Integer.toString(changedEvents)));
+    }
+}

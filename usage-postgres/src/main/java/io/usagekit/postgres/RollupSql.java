@@ -1,0 +1,152 @@
+package io.usagekit.postgres;
+
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.zip.CRC32;
+
+/** The statements of one set of roll-ups: those over one mapping, in one schema. Thread-safe. */
+final class RollupSql {
+
+    /** Of the tables and triggers; raised with each change to them. */
+    static final int VERSION = 1;
+
+    private final TableMapping mapping;
+    private final TableShape shape;
+    private final String schema;
+    private final Map<String, String> pieces;
+    private final Map<String, SqlTemplate> templates = new ConcurrentHashMap<>();
+
+    private RollupSql(TableMapping mapping, TableShape shape, String schema, Map<String, String> pieces) {
+        this.mapping = mapping;
+        this.shape = shape;
+        this.schema = schema;
+        this.pieces = Map.copyOf(pieces);
+    }
+
+    /**
+     * Over these tables.
+     *
+     * @param schema the roll-ups' own
+     */
+    static RollupSql over(TableMapping mapping, TableShape shape, String schema) {
+        Map<String, String> pieces = Pieces.of(mapping, shape);
+        pieces.put("rollups", Identifiers.quote(schema));
+        pieces.put("version", Integer.toString(VERSION));
+        pieces.put("settings", Identifiers.literal(settings(mapping, shape)));
+        pieces.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
+        return new RollupSql(mapping, shape, schema, pieces);
+    }
+
+    /**
+     * What is rolled, in words: two mappings that differ in anything that a rolled sum depends on differ here. Which projects
+     * count isn't part of it; that is asked when a figure is read.
+     */
+    private static String settings(TableMapping mapping, TableShape shape) {
+        return String.join(
+                "\n",
+                "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
+                "their id, project, time: "
+                        + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
+                "live: " + Pieces.live("e", mapping.eventDeletedAt()),
+                "octets: " + Pieces.octets("e", mapping, shape),
+                "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()),
+                "their event, project, time, status: "
+                        + quoted(
+                                mapping.deliveryEventId(),
+                                mapping.deliveryProjectId(),
+                                mapping.deliveryCreatedAt(),
+                                mapping.deliveryStatus()),
+                "delivered: "
+                        + Identifiers.literals(
+                                mapping.deliveredStatuses().stream().sorted().toList()));
+    }
+
+    private static String quoted(String... names) {
+        return String.join(", ", List.of(names).stream().map(Identifiers::quote).toList());
+    }
+
+    TableMapping mapping() {
+        return mapping;
+    }
+
+    TableShape shape() {
+        return shape;
+    }
+
+    /** The roll-ups' own schema. */
+    String schema() {
+        return schema;
+    }
+
+    String settings() {
+        return settings(mapping, shape);
+    }
+
+    /** The host's tables, quoted, and the roll-ups' schema, as parameters. */
+    Map<String, String> names() {
+        return Map.of(
+                "projects", Identifiers.qualified(mapping.schema(), mapping.projects()),
+                "events", Identifiers.qualified(mapping.schema(), mapping.events()),
+                "deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()),
+                "schema", Identifiers.quote(schema));
+    }
+
+    /** A statement out of a resource file. */
+    SqlTemplate statement(String resource) {
+        return templates.computeIfAbsent(resource, name -> SqlTemplate.of(SqlTemplate.resource(name), pieces));
+    }
+
+    /** A statement that also asks which projects count. */
+    SqlTemplate statement(String resource, PostgresUsage.Projects projects) {
+        Map<String, String> counting = new HashMap<>(pieces);
+        counting.put("project.counts", Pieces.counts(mapping, projects));
+        return SqlTemplate.of(SqlTemplate.resource(resource), counting);
+    }
+
+    /** The script that creates everything, with its comments. */
+    String tablesAndTriggers(String projectIdType, String eventIdType) {
+        Map<String, String> all = new HashMap<>(pieces);
+        all.put("project_id_type", projectIdType);
+        all.put("event_id_type", eventIdType);
+        all.put(
+                "threshold",
+                "coalesce(to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before")
+                        + "::regclass)), 'infinity')");
+        all.put("event.old_live", "(" + Pieces.live("old", mapping.eventDeletedAt()) + ")");
+        all.put("event.new_live", "(" + Pieces.live("new", mapping.eventDeletedAt()) + ")");
+        all.put("event.old_octets", "(" + Pieces.octets("old", mapping, shape) + ")");
+        all.put("event.new_octets", "(" + Pieces.octets("new", mapping, shape) + ")");
+        for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
+            all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
+        }
+        return SqlTemplate.fill(SqlTemplate.resource("rollups-V1.sql"), all);
+    }
+
+    /** The script for one partition. */
+    String partitionTrigger(String partitionSchema, String partition) {
+        return SqlTemplate.fill(
+                SqlTemplate.resource("rollups-truncate-trigger.sql"),
+                Map.of(
+                        "rollups",
+                        Identifiers.quote(schema),
+                        "trigger.truncate",
+                        Identifiers.quote(triggerName("truncate")),
+                        "partition",
+                        Identifiers.qualified(partitionSchema, partition)));
+    }
+
+    String drop() {
+        return SqlTemplate.withoutComments(SqlTemplate.fill(SqlTemplate.resource("rollups-drop.sql"), pieces));
+    }
+
+    /** Names on the host's tables carry a digest of the schema, so that roll-ups of two mappings may stand side by side. */
+    String triggerName(String event) {
+        CRC32 digest = new CRC32();
+        digest.update(schema.getBytes(StandardCharsets.UTF_8));
+        return String.format(Locale.ROOT, "usagekit_%s_%08x", event, digest.getValue());
+    }
+}

@@ -1,0 +1,255 @@
+-- Roll-ups of usage by project and UTC hour, kept beside the host's tables; nothing here is anybody else's.
+-- The state says what they were made for: a calculator with another mapping doesn't use them.
+
+create schema {rollups};
+
+-- One row. Buckets of [project.covered_from, covered_before) are rolled.
+create table {rollups}.state (
+    only_row boolean primary key default true check (only_row),
+    version integer not null,
+    settings text not null,
+    covered_before timestamptz, -- null: nothing is rolled yet
+    steps bigint not null default 0 -- each step of the worker counts itself here, so that no two run at once
+);
+insert into {rollups}.state (version, settings) values ({version}, {settings});
+
+-- Projects whose rows are rolled. A project that isn't here yet is read live.
+create table {rollups}.project (
+    project_id {project_id_type} primary key,
+    covered_from timestamptz not null -- -infinity: since ever
+);
+create index project_backfill_idx on {rollups}.project (covered_from) where covered_from > '-infinity';
+
+-- The sums of a project's hour; no row: nothing happened in it. Sums of bytes are as wide as PostgreSQL makes them: whether
+-- they fit a bigint is for the reader to say.
+create table {rollups}.rollup (
+    project_id {project_id_type} not null,
+    bucket timestamptz not null,
+    received_volume bigint not null,
+    received_bytes numeric not null,
+    sent_volume bigint not null,
+    sent_bytes numeric not null,
+    unmeasured bigint not null, -- rows whose size is neither stored nor measurable
+    primary key (project_id, bucket)
+        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+) with (fillfactor = 90);
+
+-- Hours in which something changed after they may have been rolled: read live until they are rolled anew. Append-only, with
+-- duplicates: a mark is as visible as the change that it stands for, and another transaction's can't stand in for it.
+create table {rollups}.mark (
+    project_id {project_id_type} not null,
+    bucket timestamptz not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index mark_project_id_bucket_idx on {rollups}.mark (project_id, bucket);
+
+-- Events whose size changed, or that went. They stand for the hours of all their deliveries, also of those that the changing
+-- transaction can't see: whoever reads this table looks the deliveries up in its own snapshot.
+create table {rollups}.changed_event (
+    event_id {event_id_type} not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Rolled deliveries whose event wasn't there. If it comes after all, their hours are read live.
+create table {rollups}.orphan (
+    id bigint generated always as identity primary key,
+    project_id {project_id_type} not null,
+    bucket timestamptz not null,
+    event_id {event_id_type} not null
+);
+create index orphan_project_id_bucket_idx on {rollups}.orphan (project_id, bucket);
+
+-- What a step of the worker rolls; empty between steps.
+create table {rollups}.span (
+    project_id {project_id_type} not null,
+    lower timestamptz not null,
+    upper timestamptz not null
+);
+
+-- Changes of rows older than this (seconds since 1970) are marked. A sequence, since it is read outside of any snapshot. Until
+-- the worker runs for the first time nothing is rolled, and nothing needs a mark.
+create sequence {rollups}.mark_before minvalue -9223372036854775808;
+-- Whoever writes to the host's tables evaluates the triggers' guards with privileges of its own.
+grant select on sequence {rollups}.mark_before to public;
+select setval({mark_before}::regclass, -62135596800, true);
+
+create function {rollups}.event_inserted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select new.{event.project_id}, date_trunc('hour', new.{event.created_at}, 'UTC')
+    where new.{event.project_id} is not null and isfinite(new.{event.created_at});
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.event_deleted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select old.{event.project_id}, date_trunc('hour', old.{event.created_at}, 'UTC')
+    where old.{event.project_id} is not null and isfinite(old.{event.created_at});
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.event_updated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
+    from (values
+        (old.{event.project_id}, old.{event.created_at}),
+        (new.{event.project_id}, new.{event.created_at})
+    ) as c (project_id, created_at)
+    where c.project_id is not null and isfinite(c.created_at);
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.event_size_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.changed_event (event_id)
+    select old.{event.id}
+    where old.{event.id} is not null;
+    if tg_op = 'UPDATE' then
+        insert into {rollups}.changed_event (event_id)
+        select new.{event.id}
+        where new.{event.id} is distinct from old.{event.id} and new.{event.id} is not null;
+    end if;
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.delivery_inserted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select new.{delivery.project_id}, date_trunc('hour', new.{delivery.created_at}, 'UTC')
+    where new.{delivery.project_id} is not null and isfinite(new.{delivery.created_at});
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.delivery_deleted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select old.{delivery.project_id}, date_trunc('hour', old.{delivery.created_at}, 'UTC')
+    where old.{delivery.project_id} is not null and isfinite(old.{delivery.created_at});
+    return null;
+end
+$usagekit$;
+
+create function {rollups}.delivery_updated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    insert into {rollups}.mark (project_id, bucket)
+    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
+    from (values
+        (old.{delivery.project_id}, old.{delivery.created_at}),
+        (new.{delivery.project_id}, new.{delivery.created_at})
+    ) as c (project_id, created_at)
+    where c.project_id is not null and isfinite(c.created_at);
+    return null;
+end
+$usagekit$;
+
+-- A table that was emptied at once fires no trigger for its rows: what was rolled counts no more, and is rolled anew.
+create function {rollups}.table_truncated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    update {rollups}.state set covered_before = null, steps = steps + 1;
+    delete from {rollups}.project;
+    return null;
+end
+$usagekit$;
+
+revoke execute on all functions in schema {rollups} from public;
+
+-- The guards stand in WHEN, so that a write of recent rows calls no function. A threshold that isn't set counts as "always".
+
+create trigger {trigger.insert}
+    after insert on {events} for each row
+    when (new.{event.created_at} < {threshold})
+    execute function {rollups}.event_inserted();
+
+create trigger {trigger.delete}
+    after delete on {events} for each row
+    when (old.{event.created_at} < {threshold})
+    execute function {rollups}.event_deleted();
+
+create trigger {trigger.update}
+    after update on {events} for each row
+    when (
+        least(old.{event.created_at}, new.{event.created_at}) < {threshold}
+        and (
+            old.{event.project_id} is distinct from new.{event.project_id}
+            or old.{event.created_at} is distinct from new.{event.created_at}
+            or {event.old_live} is distinct from {event.new_live}
+            or {event.old_octets} is distinct from {event.new_octets}
+        )
+    )
+    execute function {rollups}.event_updated();
+
+create trigger {trigger.size_delete}
+    after delete on {events} for each row
+    execute function {rollups}.event_size_changed();
+
+create trigger {trigger.size_update}
+    after update on {events} for each row
+    when (
+        old.{event.id} is distinct from new.{event.id}
+        or {event.old_octets} is distinct from {event.new_octets}
+    )
+    execute function {rollups}.event_size_changed();
+
+create trigger {trigger.truncate}
+    after truncate on {events} for each statement
+    execute function {rollups}.table_truncated();
+
+create trigger {trigger.insert}
+    after insert on {deliveries} for each row
+    when (
+        new.{delivery.status} in ({delivered_statuses})
+        and new.{delivery.created_at} < {threshold}
+    )
+    execute function {rollups}.delivery_inserted();
+
+create trigger {trigger.delete}
+    after delete on {deliveries} for each row
+    when (
+        old.{delivery.status} in ({delivered_statuses})
+        and old.{delivery.created_at} < {threshold}
+    )
+    execute function {rollups}.delivery_deleted();
+
+create trigger {trigger.update}
+    after update on {deliveries} for each row
+    when (
+        (old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}))
+        and least(old.{delivery.created_at}, new.{delivery.created_at}) < {threshold}
+        and (
+            (old.{delivery.status} in ({delivered_statuses}))
+                is distinct from (new.{delivery.status} in ({delivered_statuses}))
+            or old.{delivery.project_id} is distinct from new.{delivery.project_id}
+            or old.{delivery.event_id} is distinct from new.{delivery.event_id}
+            or old.{delivery.created_at} is distinct from new.{delivery.created_at}
+        )
+    )
+    execute function {rollups}.delivery_updated();
+
+create trigger {trigger.truncate}
+    after truncate on {deliveries} for each statement
+    execute function {rollups}.table_truncated();
+
+-- Also for what replication applies and for sessions with session_replication_role = replica.
+alter table {events} enable always trigger {trigger.insert};
+alter table {events} enable always trigger {trigger.delete};
+alter table {events} enable always trigger {trigger.update};
+alter table {events} enable always trigger {trigger.size_delete};
+alter table {events} enable always trigger {trigger.size_update};
+alter table {events} enable always trigger {trigger.truncate};
+alter table {deliveries} enable always trigger {trigger.insert};
+alter table {deliveries} enable always trigger {trigger.delete};
+alter table {deliveries} enable always trigger {trigger.update};
+alter table {deliveries} enable always trigger {trigger.truncate};

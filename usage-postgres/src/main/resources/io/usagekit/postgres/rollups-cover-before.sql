@@ -1,0 +1,2 @@
+-- Buckets before :upper are rolled.
+update {rollups}.state set covered_before = :upper

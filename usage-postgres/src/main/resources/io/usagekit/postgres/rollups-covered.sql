@@ -1,0 +1,2 @@
+-- Before which hours are rolled; null if none are.
+select covered_before from {rollups}.state

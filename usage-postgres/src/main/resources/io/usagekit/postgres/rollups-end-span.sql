@@ -1,0 +1,2 @@
+-- The span is rolled.
+delete from {rollups}.span

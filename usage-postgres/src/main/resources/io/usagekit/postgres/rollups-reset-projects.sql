@@ -1,0 +1,2 @@
+-- No project is rolled any more.
+delete from {rollups}.project
