@@ -178,18 +178,32 @@ public final class RollupWorker implements AutoCloseable {
             boolean autoCommit = connection.getAutoCommit();
             int isolation = connection.getTransactionIsolation();
             int networkTimeout = connection.getNetworkTimeout();
-            connection.setAutoCommit(true);
-            connection.setNetworkTimeout(
-                    Runnable::run, Math.toIntExact(stepTimeout.plus(GRACE).toMillis()));
+            RollupRun run;
             try {
-                return runOn(connection);
-            } finally {
-                if (!connection.isClosed()) {
-                    connection.setTransactionIsolation(isolation);
-                    connection.setNetworkTimeout(Runnable::run, networkTimeout);
-                    connection.setAutoCommit(autoCommit);
+                connection.setAutoCommit(true);
+                connection.setNetworkTimeout(
+                        Runnable::run, Math.toIntExact(stepTimeout.plus(GRACE).toMillis()));
+                run = runOn(connection);
+            } catch (SQLException | RuntimeException e) {
+                try {
+                    restore(connection, autoCommit, isolation, networkTimeout);
+                } catch (SQLException broken) {
+                    e.addSuppressed(broken);
                 }
+                throw e;
             }
+            restore(connection, autoCommit, isolation, networkTimeout);
+            return run;
+        }
+    }
+
+    private static void restore(Connection connection, boolean autoCommit, int isolation, int networkTimeout)
+            throws SQLException {
+        if (!connection.isClosed()) {
+            connection.setAutoCommit(true);
+            connection.setTransactionIsolation(isolation);
+            connection.setNetworkTimeout(Runnable::run, networkTimeout);
+            connection.setAutoCommit(autoCommit);
         }
     }
 

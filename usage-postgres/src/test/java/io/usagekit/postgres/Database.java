@@ -36,6 +36,13 @@ final class Database {
         return Shared.POOL;
     }
 
+    /** Another pool on the same server, as wide as the caller has threads. */
+    static HikariDataSource newPool(int size) {
+        HikariDataSource pool = pool(Shared.SERVER.jdbcUrl());
+        pool.setMaximumPoolSize(size);
+        return pool;
+    }
+
     static HikariDataSource pool(String jdbcUrl) {
         HikariConfig config = new HikariConfig();
         config.setJdbcUrl(jdbcUrl);
