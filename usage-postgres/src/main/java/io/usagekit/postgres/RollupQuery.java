@@ -16,7 +16,7 @@ final class RollupQuery {
     /** How much of a window may be live, in percent, before the combined query is the faster way. */
     static final int LIVE_PERCENT = 25;
 
-    /** How many events that have changed are looked up for a figure; beyond that the combined query is the faster way. */
+    /** How many notes of events that have changed are looked up for a figure; beyond that the combined query is the faster way. */
     static final int CHANGED_EVENTS = 1_000;
 
     /**

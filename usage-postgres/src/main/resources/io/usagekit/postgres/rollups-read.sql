@@ -33,9 +33,9 @@ project as materialized (
     ) as p
 ),
 
+-- With duplicates, and cut off: if there are more, the verdict is that they are too many.
 changed_event as materialized (
-    select distinct event_id
-    from (select event_id from {rollups}.changed_event limit :changed_events::bigint + 1) as c
+    select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
 ),
 
 -- Rolled hours of the window that have changed since: marked, with a delivery of an event that has changed, or with one whose
@@ -46,7 +46,7 @@ marked as materialized (
     join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
     union
     select p.id, date_trunc('hour', d.created_at, 'UTC')
-    from changed_event c
+    from (select distinct event_id from changed_event) as c
     cross join lateral (
         select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
         from {deliveries} d

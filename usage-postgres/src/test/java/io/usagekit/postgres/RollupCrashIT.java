@@ -45,7 +45,8 @@ class RollupCrashIT {
     }
 
     static Stream<Arguments> points() {
-        List<RollupSteps.Point> waits = List.of(RollupSteps.Point.PUBLISHED, RollupSteps.Point.WAITED);
+        List<RollupSteps.Point> waits =
+                List.of(RollupSteps.Point.PUBLISHED, RollupSteps.Point.LISTED, RollupSteps.Point.WAITED);
         List<RollupSteps.Point> ends =
                 List.of(RollupSteps.Point.BEGUN, RollupSteps.Point.TO_BE_COMMITTED, RollupSteps.Point.COMMITTED);
         return Stream.of("advance", "adopt", "resolve", "orphans", "re-roll", "back-fill")
