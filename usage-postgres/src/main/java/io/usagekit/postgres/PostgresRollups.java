@@ -1,18 +1,29 @@
 package io.usagekit.postgres;
 
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Roll-ups: the sums of each project's hours, kept in a schema of their own beside the host's tables, so that a figure takes
@@ -119,13 +130,7 @@ public final class PostgresRollups {
      * yet; safe for use by many threads at once.
      */
     public UsageCalculator calculator() {
-        return new RollupCalculator(
-                dataSource,
-                mapping,
-                schema,
-                countDeletedProjects ? PostgresUsage.Projects.ALL : PostgresUsage.Projects.ALIVE,
-                clock,
-                listener);
+        return new RollupCalculator(dataSource, mapping, schema, projects(), clock, listener);
     }
 
     /** Begins to build a worker. */
@@ -143,14 +148,12 @@ public final class PostgresRollups {
         Instant now = clock.instant();
         try {
             return ReadOnlyTransaction.run(dataSource, STATUS_TIMEOUT, connection -> {
-                RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), schema);
-                if (RollupInstaller.installed(connection, sql)
-                        .filter(installed -> RollupInstaller.isCurrent(installed, sql))
-                        .isEmpty()) {
+                Optional<RollupSql> sql = current(connection);
+                if (sql.isEmpty()) {
                     return Optional.<RollupStatus>empty();
                 }
                 try (PreparedStatement statement =
-                                sql.statement("rollups-status.sql").prepare(connection, Map.of());
+                                sql.get().statement("rollups-status.sql").prepare(connection, Map.of());
                         ResultSet row = statement.executeQuery()) {
                     row.next();
                     return Optional.of(status(row, now));
@@ -162,6 +165,181 @@ public final class PostgresRollups {
                             + e.getMessage(),
                     e);
         }
+    }
+
+    /**
+     * What every organisation with a project used in a period, in one pass and one snapshot, for the end of a month. The same
+     * figures as those of {@link #calculator()}; zeros where nothing was used. What isn't rolled is read from raw rows, however
+     * much that is.
+     *
+     * @param timeout for all of it; 1 ms to 1 day
+     * @param each is given each figure as it comes, in the order of ids by code points, while the snapshot is held; what it
+     *     throws ends the pass
+     * @return how many organisations there were
+     * @throws UsageCalculationException if there are no roll-ups or other ones, a size is neither stored nor measurable, the
+     *     database refuses, or it takes too long
+     */
+    public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
+        Objects.requireNonNull(each, "each");
+        Instant now = clock.instant();
+        ByOrganisation merged = new ByOrganisation(sum -> each.accept(
+                new OrganisationUsage(new UsageKey(sum.organisationId(), period), sum.received(), sum.sent(), now)));
+        slices(Optional.empty(), List.of(period.start(), period.end()), timeout, merged);
+        merged.end();
+        return merged.organisations;
+    }
+
+    /** Adds up the projects of an organisation, which come one after the other. */
+    private static final class ByOrganisation implements Consumer<RollupSlices.Sum> {
+        private final Consumer<RollupSlices.Sum> each;
+        private RollupSlices.@Nullable Sum current;
+        private long organisations;
+
+        ByOrganisation(Consumer<RollupSlices.Sum> each) {
+            this.each = each;
+        }
+
+        @Override
+        public void accept(RollupSlices.Sum next) {
+            RollupSlices.Sum before = current;
+            if (before != null && before.organisationId().equals(next.organisationId())) {
+                current = new RollupSlices.Sum(
+                        next.organisationId(),
+                        next.projectId(),
+                        0,
+                        before.received().plus(next.received()),
+                        before.sent().plus(next.sent()));
+            } else {
+                end();
+                current = next;
+            }
+        }
+
+        void end() {
+            if (current != null) {
+                organisations++;
+                each.accept(current);
+                current = null;
+            }
+        }
+    }
+
+    /**
+     * What an organisation used hour by hour, day by day or month by month, in one snapshot. The points follow each other
+     * without a gap and add up to the figure of the whole window.
+     *
+     * @param zone whose hours, days or months
+     * @param timeout for all of it; 1 ms to 1 day
+     * @return at least one point; the first and the last may be parts of an hour, a day or a month
+     * @throws UsageCalculationException as {@link #calculateAll}
+     */
+    public List<UsageSeriesPoint> series(UsageKey key, UsageSeriesStep step, ZoneId zone, Duration timeout) {
+        List<Instant> edges = step.edges(key.period().start(), key.period().end(), zone);
+        UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
+        UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
+        Arrays.fill(received, UsageMetrics.ZERO);
+        Arrays.fill(sent, UsageMetrics.ZERO);
+        slices(Optional.of(key.organisationId()), edges, timeout, sum -> {
+            if (sum.slice() > 0) {
+                received[sum.slice() - 1] = received[sum.slice() - 1].plus(sum.received());
+                sent[sum.slice() - 1] = sent[sum.slice() - 1].plus(sum.sent());
+            }
+        });
+        List<UsageSeriesPoint> points = new ArrayList<>();
+        for (int i = 0; i < received.length; i++) {
+            points.add(new UsageSeriesPoint(edges.get(i), edges.get(i + 1), received[i], sent[i]));
+        }
+        return List.copyOf(points);
+    }
+
+    /**
+     * What each project of an organisation used, in one snapshot. They add up to the organisation's figure.
+     *
+     * @param timeout for all of it; 1 ms to 1 day
+     * @return the projects that count, in the order of their ids, also those that used nothing
+     * @throws UsageCalculationException as {@link #calculateAll}
+     */
+    public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
+        List<ProjectUsage> projects = new ArrayList<>();
+        slices(
+                Optional.of(key.organisationId()),
+                List.of(key.period().start(), key.period().end()),
+                timeout,
+                sum -> projects.add(new ProjectUsage(sum.projectId(), sum.received(), sum.sent())));
+        return List.copyOf(projects);
+    }
+
+    private void slices(
+            Optional<String> organisationId, List<Instant> edges, Duration timeout, Consumer<RollupSlices.Sum> each) {
+        CombinedQueryCalculator.checkTimeout(timeout);
+        try {
+            ReadOnlyTransaction.run(dataSource, timeout, connection -> {
+                RollupSql sql = current(connection).orElseThrow(this::nothingCurrent);
+                RollupSlices.over(sql, projects(), organisationId).execute(connection, edges, each);
+                return schema;
+            });
+        } catch (SQLException e) {
+            throw new UsageCalculationException(
+                    "the roll-ups in the schema " + Identifiers.quote(schema) + " can't be read: " + e.getMessage(), e);
+        }
+    }
+
+    private PostgresUsage.Projects projects() {
+        return countDeletedProjects ? PostgresUsage.Projects.ALL : PostgresUsage.Projects.ALIVE;
+    }
+
+    private UsageCalculationException nothingCurrent() {
+        return new UsageCalculationException(
+                "there are no roll-ups of this version and mapping in the schema " + Identifiers.quote(schema), null);
+    }
+
+    /**
+     * Sums up the raw rows of every rolled hour again and compares: project by project, at most 31 days in one snapshot, from
+     * indexes as far as possible, but all in all everything is read once. Hours that are marked are left out: they are read
+     * live anyway. Meanwhile the host writes and workers work.
+     *
+     * @param listener told of each hour that differs
+     * @return how many hours differ; 0 unless something has changed that no trigger was told of
+     * @throws UsageCalculationException if there are no roll-ups or other ones, or the database refuses
+     */
+    public long verify(RollupVerificationListener listener) {
+        return verify(listener, (verifier, drift) -> {});
+    }
+
+    /**
+     * The same, and marks each hour that differs: from then on figures are right, and the worker rolls it anew. Needs to write
+     * to the roll-ups.
+     *
+     * @param listener told of each hour that differed, after it was marked
+     * @return how many hours differed
+     * @throws UsageCalculationException as {@link #verify}; what was marked before stays marked
+     */
+    public long repair(RollupVerificationListener listener) {
+        return verify(listener, RollupVerifier::repair);
+    }
+
+    private interface Remedy {
+        void apply(RollupVerifier verifier, RollupDrift drift) throws SQLException;
+    }
+
+    private long verify(RollupVerificationListener listener, Remedy remedy) {
+        Objects.requireNonNull(listener, "listener");
+        try {
+            RollupSql sql = ReadOnlyTransaction.run(dataSource, STATUS_TIMEOUT, this::current)
+                    .orElseThrow(this::nothingCurrent);
+            RollupVerifier verifier = new RollupVerifier(dataSource, sql);
+            return verifier.verify(listener, drift -> remedy.apply(verifier, drift));
+        } catch (SQLException e) {
+            throw RollupVerifier.explain(schema, e);
+        }
+    }
+
+    /** The statements, if what is installed is what this library would install; else empty. */
+    private Optional<RollupSql> current(Connection connection) throws SQLException {
+        RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), schema);
+        return RollupInstaller.installed(connection, sql)
+                .filter(installed -> RollupInstaller.isCurrent(installed, sql))
+                .map(installed -> sql);
     }
 
     private static RollupStatus status(ResultSet row, Instant now) throws SQLException {

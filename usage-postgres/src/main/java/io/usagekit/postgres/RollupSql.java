@@ -107,6 +107,15 @@ final class RollupSql {
         return SqlTemplate.of(SqlTemplate.resource(resource), counting);
     }
 
+    /** The sums by project and slice, of one organisation or of all. */
+    SqlTemplate slices(PostgresUsage.Projects projects, boolean oneOrganisation) {
+        Map<String, String> counting = new HashMap<>(pieces);
+        counting.put("project.counts", Pieces.counts(mapping, projects));
+        String organisation = oneOrganisation ? "p.{project.organisation_id} = :organisation_id" : "true";
+        return SqlTemplate.of(
+                SqlTemplate.resource("rollups-slices.sql").replace("{organisation.counts}", organisation), counting);
+    }
+
     /** The script that creates everything, with its comments. */
     String tablesAndTriggers(String projectIdType, String eventIdType) {
         Map<String, String> all = new HashMap<>(pieces);

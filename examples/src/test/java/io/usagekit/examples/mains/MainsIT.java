@@ -78,6 +78,13 @@ class MainsIT {
     }
 
     @Test
+    void rollups() {
+        assertThat(printed(() -> RollupsMain.main(POSTGRES.jdbcUrl())))
+                .startsWith("FRESH")
+                .contains("received=UsageMetrics[volume=1, bytes=6]");
+    }
+
+    @Test
     void listener() {
         assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl()))).matches("1 computed in \\d+ ms, 0 failed\\R");
     }

@@ -1,0 +1,107 @@
+package io.usagekit.postgres;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageMetrics;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/** Sums from roll-ups by project and by slices of a window. Immutable. */
+final class RollupSlices {
+
+    /**
+     * One sum.
+     *
+     * @param slice from 1; 0 if there was nothing in any
+     */
+    record Sum(String organisationId, String projectId, int slice, UsageMetrics received, UsageMetrics sent) {}
+
+    private static final int ROWS_AT_A_TIME = 1_000;
+
+    private final SqlTemplate statement;
+    private final Optional<String> organisationId;
+
+    private RollupSlices(SqlTemplate statement, Optional<String> organisationId) {
+        this.statement = statement;
+        this.organisationId = organisationId;
+    }
+
+    /** Of one organisation, or of all. */
+    static RollupSlices over(RollupSql sql, PostgresUsage.Projects projects, Optional<String> organisationId) {
+        return new RollupSlices(sql.slices(projects, organisationId.isPresent()), organisationId);
+    }
+
+    /**
+     * Asks, in a transaction, and hands the sums over as they come: by organisation, by project, by slice.
+     *
+     * @param edges of the slices, at least two
+     * @throws UsageCalculationException if the roll-ups are other ones, or a size is neither stored nor measurable
+     */
+    void execute(Connection connection, List<Instant> edges, Consumer<Sum> each) throws SQLException {
+        Map<String, Object> values = new HashMap<>(Map.of(
+                "lowers", array(edges.subList(0, edges.size() - 1)),
+                "uppers", array(edges.subList(1, edges.size())),
+                "first_hours",
+                        array(edges.subList(0, edges.size() - 1).stream()
+                                .map(RollupSlices::nextHour)
+                                .toList()),
+                "end_hours",
+                        array(edges.subList(1, edges.size()).stream()
+                                .map(edge -> edge.truncatedTo(ChronoUnit.HOURS))
+                                .toList())));
+        organisationId.ifPresent(id -> values.put("organisation_id", id));
+        try (PreparedStatement prepared = statement.prepare(connection, values)) {
+            prepared.setFetchSize(ROWS_AT_A_TIME);
+            try (ResultSet row = prepared.executeQuery()) {
+                boolean any = false;
+                while (row.next()) {
+                    any = true;
+                    if (row.getString("project_id") != null) {
+                        each.accept(sum(row));
+                    }
+                }
+                if (!any) {
+                    throw new UsageCalculationException(
+                            "the roll-ups were made by another version or for another mapping; install them again",
+                            null);
+                }
+            }
+        }
+    }
+
+    private static Sum sum(ResultSet row) throws SQLException {
+        if (row.getLong("unmeasured") > 0) {
+            throw new UsageCalculationException(
+                    row.getLong("unmeasured") + " rows of the project " + row.getString("project_id")
+                            + " have no size: their stored one is null and no payload column is mapped",
+                    null);
+        }
+        return new Sum(
+                row.getString("organisation_id"),
+                row.getString("project_id"),
+                row.getInt("slice"),
+                new UsageMetrics(row.getLong("received_volume"), row.getLong("received_bytes")),
+                new UsageMetrics(row.getLong("sent_volume"), row.getLong("sent_bytes")));
+    }
+
+    private static Instant nextHour(Instant instant) {
+        Instant hour = instant.truncatedTo(ChronoUnit.HOURS);
+        return hour.equals(instant) ? hour : hour.plus(1, ChronoUnit.HOURS);
+    }
+
+    /** As PostgreSQL writes an array. */
+    private static String array(List<Instant> instants) {
+        return instants.stream()
+                .map(instant -> '"' + instant.toString() + '"')
+                .collect(Collectors.joining(",", "{", "}"));
+    }
+}

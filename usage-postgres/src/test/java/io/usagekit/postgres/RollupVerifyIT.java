@@ -1,0 +1,144 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageMetrics;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What no trigger was told of is found, to the hour, and mended. */
+class RollupVerifyIT {
+
+    private final List<RollupDrift> drifts = new ArrayList<>();
+    private final List<String> told = new ArrayList<>();
+    private final RollupVerificationListener listener = new RollupVerificationListener() {
+        @Override
+        public void began(long projects) {
+            told.add(projects + " projects");
+        }
+
+        @Override
+        public void drifted(RollupDrift drift) {
+            drifts.add(drift);
+        }
+
+        @Override
+        public void verified(String projectId) {
+            told.add(projectId);
+        }
+    };
+    private RollupScene scene;
+
+    @BeforeEach
+    void begin() {
+        scene = RollupScene.rolled(Database.pool(), Database.newSchema("verify"));
+    }
+
+    @AfterEach
+    void end() {
+        scene.close();
+    }
+
+    private static RollupDrift drift(
+            String hour, long rolledReceived, long rolledSent, UsageMetrics rawReceived, UsageMetrics rawSent) {
+        return new RollupDrift(
+                "p",
+                Instant.parse(hour),
+                new UsageMetrics(rolledReceived, 7 * rolledReceived),
+                new UsageMetrics(rolledSent, 7 * rolledSent),
+                rawReceived,
+                rawSent);
+    }
+
+    @Test
+    void nothingIsFoundWhereNothingWentUnnoticed() {
+        scene.run(
+                "insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T09:30:00Z')",
+                "update {s}.events set raw = 'longer than it was' where id = 'e10'",
+                "insert into {s}.event_deliveries values ('orphan', 'p', 'later', 'Success', '2026-03-17T11:30:00Z')");
+        assertThat(scene.rollups.verify(listener)).as("marked hours").isZero();
+        scene.runWorker();
+        scene.run("insert into {s}.events values ('later', 'p', 'later', '', '2026-03-17T12:00:00Z')");
+        assertThat(scene.rollups.verify(listener)).as("an orphan's hour").isZero();
+        scene.runWorker();
+        assertThat(scene.rollups.verify(listener)).as("rolled anew").isZero();
+        assertThat(drifts).isEmpty();
+        assertThat(told).startsWith("2 projects", "p", "q", "2 projects");
+    }
+
+    @Test
+    void rowsThatCameWentOrChangedUnnoticedAreFoundAndMended() {
+        scene.run(
+                "insert into {s}.events values ('old', 'p', 'seven b', '', '2025-12-24T18:00:00Z')",
+                "insert into {s}.event_deliveries values ('elsewhere', 'q', 'e10', 'Success', '2026-03-17T11:30:00Z')");
+        scene.runWorker();
+        // As partitions that are attached and detached with rows in them.
+        scene.run(
+                "alter table {s}.events disable trigger all",
+                "alter table {s}.event_deliveries disable trigger all",
+                "insert into {s}.events values ('new', 'p', '11 bytes...', '', '2026-03-17T09:30:00Z')",
+                "delete from {s}.events where id = 'old'",
+                "insert into {s}.event_deliveries values ('new', 'p', 'new', 'Success', '2026-01-01T00:00:00Z')",
+                "delete from {s}.event_deliveries where id = 'd11'",
+                "alter table {s}.events enable trigger all",
+                "alter table {s}.event_deliveries enable trigger all");
+        enableAlways();
+        assertThat(scene.read().rolled()).isNotEqualTo(scene.read().raw());
+
+        assertThat(scene.rollups.verify(listener)).isEqualTo(4);
+        assertThat(drifts)
+                .containsExactly(
+                        drift("2025-12-24T18:00:00Z", 1, 0, UsageMetrics.ZERO, UsageMetrics.ZERO),
+                        drift("2026-01-01T00:00:00Z", 0, 0, UsageMetrics.ZERO, new UsageMetrics(1, 11)),
+                        drift("2026-03-17T09:00:00Z", 1, 1, new UsageMetrics(2, 18), new UsageMetrics(1, 7)),
+                        drift("2026-03-17T11:00:00Z", 1, 1, new UsageMetrics(1, 7), UsageMetrics.ZERO));
+        assertThat(scene.read().rolled())
+                .as("verifying mends nothing")
+                .isNotEqualTo(scene.read().raw());
+
+        drifts.clear();
+        assertThat(scene.rollups.repair(listener)).isEqualTo(4);
+        assertThat(drifts).hasSize(4);
+        assertThat(scene.read().rolled()).isEqualTo(scene.read().raw());
+        assertThat(scene.rollups.verify(listener)).isZero();
+        scene.runWorker();
+        assertThat(scene.read().rolled()).isEqualTo(scene.read().raw());
+        assertThat(scene.read().markedHours()).isZero();
+        assertThat(scene.rollups.verify(listener)).isZero();
+    }
+
+    /** Enabling by hand leaves the triggers as those of hosts are; the library's are in force always. */
+    private void enableAlways() {
+        for (String table : List.of("events", "event_deliveries")) {
+            for (String trigger : Database.column(
+                    "select tgname from pg_trigger where tgrelid = to_regclass(?) and not tgisinternal",
+                    Identifiers.qualified(scene.schema, table))) {
+                scene.run("alter table {s}." + table + " enable always trigger " + Identifiers.quote(trigger));
+            }
+        }
+    }
+
+    @Test
+    void sumsThatWereTamperedWithAreFound() {
+        scene.run("update {r}.rollup set sent_bytes = sent_bytes + 1 where bucket = '2026-03-17T10:00:00Z'");
+        assertThat(scene.rollups.verify(listener)).isEqualTo(1);
+        scene.run("delete from {r}.rollup");
+        assertThat(scene.rollups.repair(listener)).isEqualTo(3);
+        scene.runWorker();
+        assertThat(scene.rollups.verify(listener)).isZero();
+    }
+
+    @Test
+    void withoutRollupsThereIsNothingToVerify() {
+        scene.rollups.remove();
+        assertThatThrownBy(() -> scene.rollups.verify(listener))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("there are no roll-ups of this version and mapping");
+    }
+}
