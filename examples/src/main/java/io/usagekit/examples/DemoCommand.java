@@ -8,6 +8,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.format.UsageResponseFormatter;
+import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import java.io.PrintWriter;
@@ -136,6 +137,8 @@ final class DemoCommand implements Callable<Integer> {
                 .build();
         resources.add(usage, usage);
         print(largest.key(), DemoMeasurement.of(usage, largest.key(), queries::get), out);
+        PostgresRollups rollups = PostgresRollups.of(backends.dataSource(), TableMapping.usagekit(schema));
+        print(DemoRollups.of(rollups, calculator, largest.key()), out);
         if (processes != null) {
             DemoOrders orders = DemoOrders.of(backends, schema, keyPrefix, largest.organisationId());
             print(askTogether(processes, orders, usage, resources), out);
@@ -238,6 +241,22 @@ final class DemoCommand implements Callable<Integer> {
                 queries(measured.burstQueries()));
         out.println();
         out.println(UsageResponseFormatter.enveloped().toJson(measured.result()));
+        out.flush();
+    }
+
+    private static void print(DemoRollups measured, PrintWriter out) {
+        out.println();
+        out.printf(Locale.ROOT, "The same month, all of it rolled up in %.1f s:%n", millis(measured.rolling()) / 1_000);
+        out.printf(
+                Locale.ROOT,
+                "  %-42s %8.2f ms%n",
+                "from raw rows, median of " + DemoRollups.RUNS,
+                millis(measured.raw()));
+        out.printf(
+                Locale.ROOT,
+                "  %-42s %8.2f ms%n",
+                "from roll-ups, median of " + DemoRollups.RUNS,
+                millis(measured.rolled()));
         out.flush();
     }
 

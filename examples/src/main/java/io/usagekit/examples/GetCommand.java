@@ -7,6 +7,7 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.format.UsageResponseFormatter;
+import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import java.util.Locale;
@@ -64,6 +65,9 @@ final class GetCommand implements Callable<Integer> {
             description = "One of ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} by default.")
     private Format format = Format.JSON;
 
+    @Option(names = "--rollups", description = "Takes what is rolled from roll-ups, if there are any.")
+    private boolean rollups;
+
     @Option(names = "--freshness", description = "Says how fresh the figure is.")
     private boolean freshness;
 
@@ -73,12 +77,17 @@ final class GetCommand implements Callable<Integer> {
         DataSource dataSource = database.dataSource();
         String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
         // Looks at the database only if the cache has nothing.
-        UsageCalculator calculator =
-                (asked, timeout) -> PostgresUsage.calculator(dataSource, PostgresUsage.discover(dataSource, schema))
-                        .calculate(asked, timeout);
+        UsageCalculator calculator = (asked, timeout) ->
+                calculator(dataSource, PostgresUsage.discover(dataSource, schema)).calculate(asked, timeout);
         UsageServiceBuilder service = UsageService.builder(calculator);
         print(redisUrl == null ? ask(service, key) : askShared(service, key, redisUrl));
         return ExitCode.OK;
+    }
+
+    private UsageCalculator calculator(DataSource dataSource, TableMapping mapping) {
+        return rollups
+                ? PostgresRollups.of(dataSource, mapping).calculator()
+                : PostgresUsage.calculator(dataSource, mapping);
     }
 
     private static UsageResult askShared(UsageServiceBuilder service, UsageKey key, String url) {

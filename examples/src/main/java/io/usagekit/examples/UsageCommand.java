@@ -23,7 +23,13 @@ import picocli.CommandLine.IVersionProvider;
         description = "How much has this organisation used in this period? Out of PostgreSQL, cached in Redis.",
         mixinStandardHelpOptions = true,
         versionProvider = UsageCommand.Version.class,
-        subcommands = {DemoCommand.class, LoadCommand.class, GetCommand.class, InstallCommand.class})
+        subcommands = {
+            DemoCommand.class,
+            LoadCommand.class,
+            GetCommand.class,
+            InstallCommand.class,
+            RollupsCommand.class
+        })
 public final class UsageCommand {
 
     /** pgjdbc logs by java.util.logging what it throws as well. Held here, since that forgets loggers nobody holds. */

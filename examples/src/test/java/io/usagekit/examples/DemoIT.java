@@ -91,6 +91,8 @@ class DemoIT {
                 .contains("computed by PostgreSQL")
                 .contains("a hit in Redis")
                 .containsPattern("64 callers at once, nothing cached +[0-9.]+ ms, 1 query\n")
+                .containsPattern("from raw rows, median of 21 +[0-9.]+ ms\n")
+                .containsPattern("from roll-ups, median of 21 +[0-9.]+ ms\n")
                 .contains("{\"status\":true,\"message\":\"Organisation usage fetched successfully\","
                         + "\"data\":{\"organisation_id\":\"org-01\",\"period\":\"2026-03\",\"received\":");
         assertThat(run.err()).doesNotContain("usage demo");

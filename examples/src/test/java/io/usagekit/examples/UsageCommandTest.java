@@ -17,7 +17,7 @@ class UsageCommandTest {
     private static final String NOWHERE = "jdbc:postgresql://127.0.0.1:1/x?connectTimeout=2";
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "demo --help", "load --help", "get --help", "install --help", "--version"})
+    @ValueSource(strings = {"--help", "demo --help", "load --help", "get --help", "install --help", "rollups --help", "rollups verify --help", "--version"})
     void helpIsNoFailure(String line) {
         Run run = Run.of(line.split(" ", -1)).succeeded();
 
@@ -35,6 +35,9 @@ class UsageCommandTest {
                 "load --file f | Missing required option: '--jdbc-url=URL'",
                 "load --jdbc-url " + NOWHERE + " | Missing required option: '--file=FILE'",
                 "install | Missing required option: '--jdbc-url=URL'",
+                "rollups | Missing required subcommand",
+                "rollups status | Missing required option: '--jdbc-url=URL'",
+                "rollups statsu | Unmatched argument",
                 "get --jdbc-url " + NOWHERE + " --period 2026-03 | Missing required option: '--organisation=ID'",
                 "get --jdbc-url " + NOWHERE + " --organisation o | specify one of these",
                 "get --jdbc-url " + NOWHERE + " --organisation o --from 2026-03-01 | --to",

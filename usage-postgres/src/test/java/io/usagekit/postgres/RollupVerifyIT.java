@@ -134,6 +134,55 @@ class RollupVerifyIT {
         assertThat(scene.rollups.verify(listener)).isZero();
     }
 
+    /** Nobody is told: what was rolled stands until it is verified and repaired. */
+    @Test
+    void partitionsThatAreDroppedOrAttachedWithRowsAreFoundAndFollowed() {
+        scene.run(
+                "create table {s}.parts (like {s}.events) partition by range (created_at)",
+                "create table {s}.part_1 partition of {s}.parts for values from ('2026-03-01Z') to ('2026-03-10Z')",
+                "create table {s}.part_2 partition of {s}.parts for values from ('2026-03-10Z') to ('2026-04-01Z')",
+                "insert into {s}.parts values ('1', 'p', 'seven b', '', '2026-03-05T05:05:00Z'), ('2', 'p', 'seven b', '', '2026-03-15T05:05:00Z')");
+        TableMapping mapping = scene.mapping.toBuilder().events("parts").build();
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .schema(scene.schema + "_parts")
+                .clock(scene.clock)
+                .build();
+        rollups.install();
+        RollupReads reads = new RollupReads(Database.pool(), rollups, mapping);
+        try (RollupWorker worker = rollups.worker().build()) {
+            worker.runOnce();
+            scene.run("drop table {s}.part_1");
+            assertThat(reads.compare(RollupScene.MARCH).rolled().received()).isEqualTo(new UsageMetrics(2, 14));
+            assertThat(reads.compare(RollupScene.MARCH).raw().received()).isEqualTo(new UsageMetrics(1, 7));
+            assertThat(rollups.repair(listener)).isEqualTo(1);
+            assertThat(reads.compare(RollupScene.MARCH).rolled().received()).isEqualTo(new UsageMetrics(1, 7));
+            worker.runOnce();
+
+            scene.run(
+                    "create table {s}.part_1 (like {s}.events)",
+                    "insert into {s}.part_1 values ('3', 'p', 'seven b', '', '2026-03-06T05:05:00Z')",
+                    "alter table {s}.parts attach partition {s}.part_1 for values from ('2026-03-01Z') to ('2026-03-10Z')");
+            assertThat(reads.compare(RollupScene.MARCH).rolled().received()).isEqualTo(new UsageMetrics(1, 7));
+            assertThat(rollups.repair(listener)).isEqualTo(1);
+            assertThat(reads.compare(RollupScene.MARCH).rolled().received()).isEqualTo(new UsageMetrics(2, 14));
+            worker.runOnce();
+            scene.run("insert into {s}.part_1 values ('4', 'p', 'seven b', '', '2026-03-06T06:05:00Z')");
+            RollupReads.Pair pair = reads.compare(RollupScene.MARCH);
+            assertThat(pair.rolled()).as("its rows are told of from then on").isEqualTo(pair.raw());
+            assertThat(pair.markedHours()).isEqualTo(1);
+        }
+        rollups.remove();
+    }
+
+    @Test
+    void columnsThatSumsDependOnCanNotChangeTheirTypeUnnoticed() {
+        assertThatThrownBy(() -> scene.run("alter table {s}.events alter column raw type varchar(10)"))
+                .hasMessageContaining("cannot alter type of a column used in a trigger definition");
+        assertThatThrownBy(() -> scene.run("alter table {s}.events drop column deleted_at"))
+                .hasMessageContaining("other objects depend on it");
+    }
+
     @Test
     void withoutRollupsThereIsNothingToVerify() {
         scene.rollups.remove();

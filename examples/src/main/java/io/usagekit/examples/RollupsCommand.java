@@ -1,0 +1,288 @@
+package io.usagekit.examples;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.PostgresRollups;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.RollupDrift;
+import io.usagekit.postgres.RollupRun;
+import io.usagekit.postgres.RollupStatus;
+import io.usagekit.postgres.RollupVerificationListener;
+import io.usagekit.postgres.RollupWorker;
+import io.usagekit.postgres.TableMapping;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Installs, maintains and checks roll-ups. */
+@Command(
+        name = "rollups",
+        description = "Exact roll-ups beside the tables of a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
+        mixinStandardHelpOptions = true,
+        versionProvider = UsageCommand.Version.class,
+        subcommands = {
+            RollupsCommand.Install.class,
+            RollupsCommand.Status.class,
+            RollupsCommand.Backfill.class,
+            RollupsCommand.Work.class,
+            RollupsCommand.Verify.class,
+            RollupsCommand.Remove.class
+        })
+final class RollupsCommand {
+
+    /** The roll-ups of the tables that the schema holds. */
+    static PostgresRollups rollups(DatabaseOptions database) {
+        PGSimpleDataSource dataSource = database.dataSource();
+        return PostgresRollups.of(
+                dataSource, PostgresUsage.discover(dataSource, database.schemaOr(TableMapping.DEFAULT_SCHEMA)));
+    }
+
+    private static RollupStatus status(PostgresRollups rollups) {
+        return rollups.status()
+                .orElseThrow(() -> new UsageCalculationException(
+                        "there are no roll-ups of this version in the schema " + rollups.schema()
+                                + "; install them first",
+                        null));
+    }
+
+    /** Creates them. */
+    @Command(
+            name = "install",
+            description = "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.",
+            mixinStandardHelpOptions = true)
+    static final class Install implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Option(names = "--print", description = "Prints the DDL for these tables instead, for psql, Flyway or Liquibase.")
+        private boolean print;
+
+        @Override
+        public Integer call() {
+            PrintWriter out = Specs.out(spec);
+            PostgresRollups rollups = rollups(database);
+            if (print) {
+                out.println(rollups.ddl().stripTrailing());
+            } else {
+                rollups.install();
+                out.println("The roll-ups are in schema " + rollups.schema() + ".");
+            }
+            return ExitCode.OK;
+        }
+    }
+
+    /** Says how far they are. */
+    @Command(
+            name = "status",
+            description = "Says how far the roll-ups are.",
+            mixinStandardHelpOptions = true)
+    static final class Status implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Override
+        public Integer call() {
+            RollupStatus status = status(rollups(database));
+            PrintWriter out = Specs.out(spec);
+            out.println("rolled before:        "
+                    + status.coveredBefore().map(Object::toString).orElse("nothing is rolled yet"));
+            out.println("lag:                  "
+                    + status.lag().map(Duration::toMinutes).map(minutes -> minutes + " min").orElse("-"));
+            out.println("marked hours:         " + UsageTables.grouped(status.markedHours()));
+            out.println("changed events:       " + UsageTables.grouped(status.changedEvents()));
+            out.println("projects:             " + UsageTables.grouped(status.projects()));
+            out.println("  with history left:  " + UsageTables.grouped(status.projectsToBackfill()));
+            out.println("history rolled to:    "
+                    + status.backfilledTo().map(Object::toString).orElse("-"));
+            return ExitCode.OK;
+        }
+    }
+
+    /** Rolls the history. */
+    @Command(
+            name = "backfill",
+            description = "Rolls everything that isn't rolled yet, the history included, and ends.",
+            mixinStandardHelpOptions = true)
+    static final class Backfill implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Override
+        public Integer call() throws InterruptedException {
+            PostgresRollups rollups = rollups(database);
+            try (RollupWorker worker = rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
+                RollupRun run = worker.runOnce();
+                long toDo = status(rollups).projectsToBackfill();
+                long done = 0;
+                try (Progress progress =
+                        Progress.of("Rolling", "projects", toDo, Specs.err(spec))) {
+                    while (!run.finished()) {
+                        if (!run.leader() || !run.waitedFor().isEmpty()) {
+                            TimeUnit.SECONDS.sleep(1); // another worker is at it, or the host's writers are
+                        }
+                        run = worker.runOnce();
+                        long rolled = toDo - status(rollups).projectsToBackfill();
+                        progress.step(rolled - done);
+                        done = rolled;
+                    }
+                }
+                Specs.out(spec)
+                        .println("Everything before " + run.coveredBefore().orElseThrow() + " is rolled.");
+            }
+            return ExitCode.OK;
+        }
+    }
+
+    /** Maintains them. */
+    @Command(
+            name = "run",
+            description = "Maintains the roll-ups until it is stopped; or once.",
+            mixinStandardHelpOptions = true)
+    static final class Work implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Option(names = "--once", description = "Ends after one run.")
+        private boolean once;
+
+        @Override
+        public Integer call() throws InterruptedException {
+            PostgresRollups rollups = rollups(database);
+            try (RollupWorker worker = rollups.worker().build()) {
+                PrintWriter out = Specs.out(spec);
+                while (true) {
+                    RollupRun run = worker.runOnce();
+                    out.println(describe(run));
+                    if (once) {
+                        return ExitCode.OK;
+                    }
+                    TimeUnit.SECONDS.sleep(run.finished() ? 10 : 1);
+                }
+            }
+        }
+
+        private static String describe(RollupRun run) {
+            if (!run.leader()) {
+                return "another worker is at it";
+            }
+            return "rolled before " + run.coveredBefore().map(Object::toString).orElse("nothing")
+                    + ", " + UsageTables.grouped(run.rerolledHours()) + " marked hours rolled anew, "
+                    + UsageTables.grouped(run.backfillSteps()) + " pieces of history rolled"
+                    + (run.waitedFor().isEmpty() ? "" : ", waiting for " + String.join(", ", run.waitedFor()))
+                    + (run.finished() ? "; nothing left to do" : "");
+        }
+    }
+
+    /** Checks them. */
+    @Command(
+            name = "verify",
+            description = "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.",
+            mixinStandardHelpOptions = true)
+    static final class Verify implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Option(
+                names = "--repair",
+                description = "Marks each of them, so that it is read from raw rows, and rolled anew by the worker.")
+        private boolean repair;
+
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = rollups(database);
+            PrintWriter out = Specs.out(spec);
+            long drifts;
+            try (Report report = new Report(out, Specs.err(spec))) {
+                drifts = repair ? rollups.repair(report) : rollups.verify(report);
+            }
+            if (drifts == 0) {
+                out.println("All rolled hours are those of the raw rows.");
+                return ExitCode.OK;
+            }
+            out.println(UsageTables.grouped(drifts) + " project hours differ" + (repair ? "ed and are marked." : "."));
+            return ExitCode.SOFTWARE;
+        }
+    }
+
+    /** Each drift on a line of its own, and a bar of projects. */
+    private static final class Report implements RollupVerificationListener, AutoCloseable {
+        private final PrintWriter out;
+        private final PrintWriter err;
+        private @Nullable Progress progress;
+
+        Report(PrintWriter out, PrintWriter err) {
+            this.out = out;
+            this.err = err;
+        }
+
+        @Override
+        public void began(long projects) {
+            progress = Progress.of("Verifying", "projects", projects, err);
+        }
+
+        @Override
+        public void drifted(RollupDrift drift) {
+            out.println(drift.projectId() + " " + drift.hour() + ": received " + drift.rolledReceived() + " rolled, "
+                    + drift.rawReceived() + " raw; sent " + drift.rolledSent() + " rolled, " + drift.rawSent() + " raw");
+        }
+
+        @Override
+        public void verified(String projectId) {
+            if (progress != null) {
+                progress.step(1);
+            }
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+                progress = null;
+            }
+        }
+    }
+
+    /** Takes them away. */
+    @Command(
+            name = "remove",
+            description = "Removes the roll-ups, their triggers and their schema.",
+            mixinStandardHelpOptions = true)
+    static final class Remove implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = rollups(database);
+            rollups.remove();
+            Specs.out(spec).println("There is no schema " + rollups.schema() + " any more.");
+            return ExitCode.OK;
+        }
+    }
+}

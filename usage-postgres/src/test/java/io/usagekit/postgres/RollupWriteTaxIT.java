@@ -1,0 +1,131 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What the triggers cost those who write: nothing is noted for recent rows; and how much longer the server's process is at it, which
+ * depends on the machine and is printed. {@code -Dusagekit.benchmark.events=2000000} takes long enough to measure.
+ */
+class RollupWriteTaxIT {
+
+    private static final int OPERATIONS = Integer.getInteger("usagekit.benchmark.events", 60_000) / 100;
+    private static final int ROUNDS = 10;
+    private static final String RECENT = "'2026-03-17T12:10:00Z'";
+
+    private RollupScene plain;
+    private RollupScene rolled;
+
+    @BeforeEach
+    void begin() {
+        plain = RollupScene.tables(Database.pool(), Database.newSchema("tax"));
+        PostgresUsage.installIndexes(Database.pool(), plain.mapping);
+        plain.run("create index on {s}.event_deliveries (event_id)");
+        rolled = RollupScene.tables(Database.pool(), Database.newSchema("tax"));
+        rolled.rollups.install();
+        rolled.runWorker();
+    }
+
+    @AfterEach
+    void end() {
+        plain.close();
+        rolled.close();
+    }
+
+    @Test
+    void recentRowsLeaveNoNoteBehind() throws SQLException {
+        List<Operation> operations = List.of(
+                new Operation(
+                        "insert of one event",
+                        "insert into {s}.events values (?, 'p', repeat('x', 500), '\\xffff', " + RECENT + ", null)",
+                        1),
+                new Operation(
+                        "insert of 100 events",
+                        "insert into {s}.events select ? || '-' || n, 'p', repeat('x', 500), '\\xffff', " + RECENT
+                                + ", null from generate_series(1, 100) n",
+                        20),
+                new Operation(
+                        "insert of one delivery",
+                        "insert into {s}.event_deliveries values (?, 'p', 'e', 'Scheduled', " + RECENT + ")",
+                        1),
+                new Operation(
+                        "change of a status", "update {s}.event_deliveries set status = 'Success' where id = ?", 1));
+        try (HikariDataSource pool = Database.newPool(2);
+                Connection without = pool.getConnection();
+                Connection with = pool.getConnection()) {
+            for (Operation operation : operations) {
+                double plainSeconds = 0;
+                double rolledSeconds = 0;
+                for (int round = 0; round < ROUNDS; round++) {
+                    plainSeconds += seconds(without, plain, operation, round);
+                    rolledSeconds += seconds(with, rolled, operation, round);
+                }
+                System.out.printf(
+                        Locale.ROOT,
+                        "RollupWriteTaxIT: %s: %.2f s of the server's time without triggers, %.2f s with them (%.2fx)%n",
+                        operation.name(),
+                        plainSeconds,
+                        rolledSeconds,
+                        rolledSeconds / plainSeconds);
+            }
+            assertThat(rolled.count(with, "select count(*) from {r}.mark")).isZero();
+            assertThat(rolled.count(with, "select count(*) from {r}.changed_event"))
+                    .isZero();
+
+            rolled.run(with, "update {s}.event_deliveries set created_at = '2026-03-17T11:00:00Z' where id = 'r0-0'");
+            assertThat(rolled.count(with, "select count(*) from {r}.mark"))
+                    .as("a late row does")
+                    .isPositive();
+        }
+    }
+
+    private record Operation(String name, String sql, int weight) {}
+
+    private static double seconds(Connection connection, RollupScene scene, Operation operation, int round)
+            throws SQLException {
+        try (Statement statement = connection.createStatement();
+                PreparedStatement prepared = connection.prepareStatement(scene.sql(operation.sql()))) {
+            statement.execute("set synchronous_commit = off");
+            long pid = scene.count(connection, "select pg_backend_pid()");
+            double before = processSeconds(pid);
+            for (int i = 0; i < OPERATIONS / operation.weight(); i++) {
+                prepared.setString(1, "r" + round + "-" + i);
+                prepared.executeUpdate();
+            }
+            return processSeconds(pid) - before;
+        }
+    }
+
+    /** Processor time of a process on this machine, in steps of 10 ms; or else the time on the wall. */
+    private static double processSeconds(long pid) {
+        Optional<String> stat = stat(pid);
+        if (stat.isEmpty()) {
+            return System.nanoTime() / 1e9;
+        }
+        String[] fields = stat.get().substring(stat.get().lastIndexOf(')') + 2).split(" ", -1);
+        return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
+    }
+
+    private static Optional<String> stat(long pid) {
+        Path file = Path.of("/proc", Long.toString(pid), "stat");
+        try {
+            return Files.exists(file) ? Optional.of(Files.readString(file)) : Optional.empty();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+}
