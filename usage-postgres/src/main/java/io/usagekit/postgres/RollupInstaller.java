@@ -209,20 +209,20 @@ final class RollupInstaller {
     }
 
     private String tablesAndTriggers(Connection connection, RollupSql sql) throws SQLException {
-        String projectId = commonType(
-                connection,
-                column(connection, sql, "projects", mapping.projectId()),
-                column(connection, sql, "events", mapping.eventProjectId()),
-                column(connection, sql, "deliveries", mapping.deliveryProjectId()));
-        String eventId = commonType(
-                connection,
-                column(connection, sql, "events", mapping.eventId()),
-                column(connection, sql, "deliveries", mapping.deliveryEventId()));
-        return sql.tablesAndTriggers(projectId, eventId);
+        IdType projectId = column(connection, sql, "projects", mapping.projectId());
+        IdType eventsProjectId = column(connection, sql, "events", mapping.eventProjectId());
+        IdType deliveriesProjectId = column(connection, sql, "deliveries", mapping.deliveryProjectId());
+        IdType eventId = column(connection, sql, "events", mapping.eventId());
+        IdType deliveriesEventId = column(connection, sql, "deliveries", mapping.deliveryEventId());
+        IdType status = column(connection, sql, "deliveries", mapping.deliveryStatus());
+        return sql.tablesAndTriggers(
+                commonType(connection, projectId, eventsProjectId, deliveriesProjectId),
+                commonType(connection, eventId, deliveriesEventId),
+                operators(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
     }
 
-    /** The type of a column, and its collation if that is a special one. */
-    private record IdType(String type, String collation) {}
+    /** The type of a column, its collation if that is a special one, and the schema of the type. */
+    private record IdType(String type, String collation, String schema) {}
 
     private static IdType column(Connection connection, RollupSql sql, String table, String column)
             throws SQLException {
@@ -230,8 +230,16 @@ final class RollupInstaller {
         try (PreparedStatement statement = sql.statement("rollups-id-types.sql").prepare(connection, values);
                 ResultSet row = statement.executeQuery()) {
             row.next();
-            return new IdType(row.getString("type"), row.getString("collation"));
+            return new IdType(row.getString("type"), row.getString("collation"), row.getString("schema"));
         }
+    }
+
+    /** Where the columns' types and so their operators are: what compares them finds the same ones as the combined query. */
+    private static String operators(IdType... columns) {
+        return Stream.of(Stream.of("pg_catalog"), Stream.of(columns).map(IdType::schema), Stream.of("pg_temp"))
+                .flatMap(schemas -> schemas)
+                .distinct()
+                .collect(Collectors.joining(", "));
     }
 
     /** What PostgreSQL makes of columns that are compared with each other: of varchar and text, of integer and bigint. */

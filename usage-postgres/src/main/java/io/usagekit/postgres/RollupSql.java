@@ -116,15 +116,17 @@ final class RollupSql {
                 SqlTemplate.resource("rollups-slices.sql").replace("{organisation.counts}", organisation), counting);
     }
 
-    /** The script that creates everything, with its comments. */
-    String tablesAndTriggers(String projectIdType, String eventIdType) {
+    /**
+     * The script that creates everything, with its comments.
+     *
+     * @param operators the schemas in which trigger functions look for operators, quoted
+     */
+    String tablesAndTriggers(String projectIdType, String eventIdType, String operators) {
         Map<String, String> all = new HashMap<>(pieces);
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
-        all.put(
-                "threshold",
-                "coalesce(to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before")
-                        + "::regclass)), 'infinity')");
+        all.put("operators", operators);
+        all.put("threshold", "to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before") + "::regclass))");
         all.put("event.old_live", "(" + Pieces.live("old", mapping.eventDeletedAt()) + ")");
         all.put("event.new_live", "(" + Pieces.live("new", mapping.eventDeletedAt()) + ")");
         all.put("event.old_octets", "(" + Pieces.octets("old", mapping, shape) + ")");

@@ -71,29 +71,63 @@ create sequence {rollups}.mark_before minvalue -9223372036854775808;
 grant select on sequence {rollups}.mark_before to public;
 select setval({mark_before}::regclass, -62135596800, true);
 
-create function {rollups}.event_inserted() returns trigger
+-- Nothing counts as rolled any more; figures are computed from raw rows until the worker has rolled them anew. Always changes
+-- the state, so that a transaction whose snapshot is older than the worker's last step fails (40001) rather than miss it.
+create function {rollups}.forget() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    update {rollups}.state set covered_before = null, steps = steps + 1;
+    delete from {rollups}.project;
+end
+$usagekit$;
+
+-- Where a mapped column was renamed or dropped the host's write goes on. Nobody can roll such tables, so that what is forgotten
+-- stays so.
+create function {rollups}.column_is_gone() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    if exists (select from {rollups}.state where covered_before is not null) then
+        perform {rollups}.forget();
+    end if;
+end
+$usagekit$;
+
+create function {rollups}.event_inserted() returns trigger
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.mark (project_id, bucket)
     select new.{event.project_id}, date_trunc('hour', new.{event.created_at}, 'UTC')
     where new.{event.project_id} is not null and isfinite(new.{event.created_at});
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.event_deleted() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.mark (project_id, bucket)
     select old.{event.project_id}, date_trunc('hour', old.{event.created_at}, 'UTC')
     where old.{event.project_id} is not null and isfinite(old.{event.created_at});
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.event_updated() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
+    if old.{event.project_id} is not distinct from new.{event.project_id}
+        and old.{event.created_at} is not distinct from new.{event.created_at}
+        and {event.old_live} is not distinct from {event.new_live}
+        and {event.old_octets} is not distinct from {event.new_octets}
+    then
+        return null;
+    end if;
     insert into {rollups}.mark (project_id, bucket)
     select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
     from (values
@@ -102,11 +136,14 @@ begin
     ) as c (project_id, created_at)
     where c.project_id is not null and isfinite(c.created_at);
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.event_size_changed() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.changed_event (event_id)
     select old.{event.id}
@@ -117,32 +154,54 @@ begin
         where new.{event.id} is distinct from old.{event.id} and new.{event.id} is not null;
     end if;
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.delivery_inserted() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.mark (project_id, bucket)
     select new.{delivery.project_id}, date_trunc('hour', new.{delivery.created_at}, 'UTC')
     where new.{delivery.project_id} is not null and isfinite(new.{delivery.created_at});
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.delivery_deleted() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.mark (project_id, bucket)
     select old.{delivery.project_id}, date_trunc('hour', old.{delivery.created_at}, 'UTC')
     where old.{delivery.project_id} is not null and isfinite(old.{delivery.created_at});
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
 create function {rollups}.delivery_updated() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = {operators} as $usagekit$
+declare
+    was_delivered boolean;
+    is_delivered boolean;
 begin
+    was_delivered := coalesce(old.{delivery.status} in ({delivered_statuses}), false);
+    is_delivered := coalesce(new.{delivery.status} in ({delivered_statuses}), false);
+    if not was_delivered and not is_delivered
+        or was_delivered = is_delivered
+        and old.{delivery.project_id} is not distinct from new.{delivery.project_id}
+        and old.{delivery.event_id} is not distinct from new.{delivery.event_id}
+        and old.{delivery.created_at} is not distinct from new.{delivery.created_at}
+    then
+        return null;
+    end if;
     insert into {rollups}.mark (project_id, bucket)
     select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
     from (values
@@ -151,6 +210,9 @@ begin
     ) as c (project_id, created_at)
     where c.project_id is not null and isfinite(c.created_at);
     return null;
+exception when undefined_column then
+    perform {rollups}.column_is_gone();
+    return null;
 end
 $usagekit$;
 
@@ -158,37 +220,30 @@ $usagekit$;
 create function {rollups}.table_truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
-    update {rollups}.state set covered_before = null, steps = steps + 1;
-    delete from {rollups}.project;
+    perform {rollups}.forget();
     return null;
 end
 $usagekit$;
 
 revoke execute on all functions in schema {rollups} from public;
 
--- The guards stand in WHEN, so that a write of recent rows calls no function. A threshold that isn't set counts as "always".
+-- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL reads them anew for
+-- each statement. A row isn't recent, either, if the threshold isn't set. Late deliveries are marked whatever their status;
+-- whether a late update changes any sum is for the function to say.
 
 create trigger {trigger.insert}
     after insert on {events} for each row
-    when (new.{event.created_at} < {threshold})
+    when ((new.{event.created_at} >= {threshold}) is not true)
     execute function {rollups}.event_inserted();
 
 create trigger {trigger.delete}
     after delete on {events} for each row
-    when (old.{event.created_at} < {threshold})
+    when ((old.{event.created_at} >= {threshold}) is not true)
     execute function {rollups}.event_deleted();
 
 create trigger {trigger.update}
     after update on {events} for each row
-    when (
-        least(old.{event.created_at}, new.{event.created_at}) < {threshold}
-        and (
-            old.{event.project_id} is distinct from new.{event.project_id}
-            or old.{event.created_at} is distinct from new.{event.created_at}
-            or {event.old_live} is distinct from {event.new_live}
-            or {event.old_octets} is distinct from {event.new_octets}
-        )
-    )
+    when ((least(old.{event.created_at}, new.{event.created_at}) >= {threshold}) is not true)
     execute function {rollups}.event_updated();
 
 create trigger {trigger.size_delete}
@@ -209,33 +264,17 @@ create trigger {trigger.truncate}
 
 create trigger {trigger.insert}
     after insert on {deliveries} for each row
-    when (
-        new.{delivery.status} in ({delivered_statuses})
-        and new.{delivery.created_at} < {threshold}
-    )
+    when ((new.{delivery.created_at} >= {threshold}) is not true)
     execute function {rollups}.delivery_inserted();
 
 create trigger {trigger.delete}
     after delete on {deliveries} for each row
-    when (
-        old.{delivery.status} in ({delivered_statuses})
-        and old.{delivery.created_at} < {threshold}
-    )
+    when ((old.{delivery.created_at} >= {threshold}) is not true)
     execute function {rollups}.delivery_deleted();
 
 create trigger {trigger.update}
     after update on {deliveries} for each row
-    when (
-        (old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}))
-        and least(old.{delivery.created_at}, new.{delivery.created_at}) < {threshold}
-        and (
-            (old.{delivery.status} in ({delivered_statuses}))
-                is distinct from (new.{delivery.status} in ({delivered_statuses}))
-            or old.{delivery.project_id} is distinct from new.{delivery.project_id}
-            or old.{delivery.event_id} is distinct from new.{delivery.event_id}
-            or old.{delivery.created_at} is distinct from new.{delivery.created_at}
-        )
-    )
+    when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {threshold}) is not true)
     execute function {rollups}.delivery_updated();
 
 create trigger {trigger.truncate}

@@ -107,6 +107,7 @@ class RollupCalculatorIT {
         assertThat(told).containsExactly("FOREIGN");
 
         UsageCalculator calculator = rollups().build().calculator();
+        scene.runWorker();
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
         scene.run("update {r}.state set version = version + 1");
         assertUsage(calculator, 3, "FOREIGN");

@@ -282,6 +282,25 @@ class RollupInstallIT {
     }
 
     @Test
+    void aTableIsNotEmptiedByASnapshotThatDoesNotKnowWhatIsRolled() throws SQLException {
+        scene.rollups.install();
+        insert("e", "2026-03-17T09:00:00Z");
+        try (Connection old = scene.begin()) {
+            old.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            assertThat(scene.count(old, "select count(*) from {r}.state where covered_before is null"))
+                    .isEqualTo(1);
+            scene.runWorker();
+            assertThatThrownBy(() -> scene.run(old, "truncate {s}.events"))
+                    .isInstanceOf(SQLException.class)
+                    .hasMessageContaining("could not serialize access");
+            old.rollback();
+            old.setAutoCommit(true);
+            old.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+        }
+        assertExactWith(1);
+    }
+
+    @Test
     void copyAndSessionsOfReplicationAreNoticed() throws SQLException {
         scene.rollups.install();
         scene.runWorker();

@@ -179,8 +179,32 @@ class RollupVerifyIT {
     void columnsThatSumsDependOnCanNotChangeTheirTypeUnnoticed() {
         assertThatThrownBy(() -> scene.run("alter table {s}.events alter column raw type varchar(10)"))
                 .hasMessageContaining("cannot alter type of a column used in a trigger definition");
-        assertThatThrownBy(() -> scene.run("alter table {s}.events drop column deleted_at"))
+        assertThatThrownBy(() -> scene.run("alter table {s}.event_deliveries drop column created_at"))
                 .hasMessageContaining("other objects depend on it");
+    }
+
+    /** The host's writes go on, whatever becomes of the roll-ups. */
+    @Test
+    void aColumnThatIsRenamedOrDroppedStopsNobodyFromWriting() {
+        for (String change : List.of(
+                "alter table {s}.event_deliveries rename column status to state",
+                "alter table {s}.events drop column deleted_at",
+                "alter table {s}.events rename column project_id to project")) {
+            scene.rollups.install();
+            scene.runWorker();
+            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isPresent();
+            scene.run(change);
+            scene.run(
+                    "update {s}.event_deliveries set event_id = 'e10' where id = 'd9'",
+                    "update {s}.events set raw = raw || '.' where id = 'e9'",
+                    "delete from {s}.events where id = 'e11'");
+            assertThat(Database.query("select covered_before is null from " + Identifiers.quote(scene.rollups.schema())
+                            + ".state"))
+                    .as(change)
+                    .isEqualTo("t");
+            scene.close();
+            scene = RollupScene.rolled(Database.pool(), Database.newSchema("verify"));
+        }
     }
 
     @Test

@@ -32,12 +32,23 @@ class RollupWriteTaxIT {
 
     @BeforeEach
     void begin() {
-        plain = RollupScene.tables(Database.pool(), Database.newSchema("tax"));
+        plain = gatewayTables();
         PostgresUsage.installIndexes(Database.pool(), plain.mapping);
-        plain.run("create index on {s}.event_deliveries (event_id)");
-        rolled = RollupScene.tables(Database.pool(), Database.newSchema("tax"));
+        rolled = gatewayTables();
         rolled.rollups.install();
         rolled.runWorker();
+    }
+
+    /** With the indexes that exist there. */
+    private static RollupScene gatewayTables() {
+        RollupScene scene = RollupScene.tables(Database.pool(), Database.newSchema("tax"));
+        scene.run(
+                "create index on {s}.events (project_id, created_at) where deleted_at is null",
+                "create index on {s}.events (project_id)",
+                "create index on {s}.event_deliveries (project_id, created_at)",
+                "create index on {s}.event_deliveries (event_id)",
+                "create index on {s}.event_deliveries (status)");
+        return scene;
     }
 
     @AfterEach
