@@ -77,8 +77,9 @@ final class GetCommand implements Callable<Integer> {
         DataSource dataSource = database.dataSource();
         String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
         // Looks at the database only if the cache has nothing.
-        UsageCalculator calculator = (asked, timeout) ->
-                calculator(dataSource, PostgresUsage.discover(dataSource, schema)).calculate(asked, timeout);
+        UsageCalculator calculator =
+                (asked, timeout) -> calculator(dataSource, PostgresUsage.discover(dataSource, schema))
+                        .calculate(asked, timeout);
         UsageServiceBuilder service = UsageService.builder(calculator);
         print(redisUrl == null ? ask(service, key) : askShared(service, key, redisUrl));
         return ExitCode.OK;

@@ -56,7 +56,8 @@ final class RollupsCommand {
     /** Creates them. */
     @Command(
             name = "install",
-            description = "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.",
+            description =
+                    "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.",
             mixinStandardHelpOptions = true)
     static final class Install implements Callable<Integer> {
         @Spec
@@ -65,7 +66,9 @@ final class RollupsCommand {
         @Mixin
         private DatabaseOptions database = new DatabaseOptions();
 
-        @Option(names = "--print", description = "Prints the DDL for these tables instead, for psql, Flyway or Liquibase.")
+        @Option(
+                names = "--print",
+                description = "Prints the DDL for these tables instead, for psql, Flyway or Liquibase.")
         private boolean print;
 
         @Override
@@ -83,10 +86,7 @@ final class RollupsCommand {
     }
 
     /** Says how far they are. */
-    @Command(
-            name = "status",
-            description = "Says how far the roll-ups are.",
-            mixinStandardHelpOptions = true)
+    @Command(name = "status", description = "Says how far the roll-ups are.", mixinStandardHelpOptions = true)
     static final class Status implements Callable<Integer> {
         @Spec
         private @Nullable CommandSpec spec;
@@ -101,7 +101,10 @@ final class RollupsCommand {
             out.println("rolled before:        "
                     + status.coveredBefore().map(Object::toString).orElse("nothing is rolled yet"));
             out.println("lag:                  "
-                    + status.lag().map(Duration::toMinutes).map(minutes -> minutes + " min").orElse("-"));
+                    + status.lag()
+                            .map(Duration::toMinutes)
+                            .map(minutes -> minutes + " min")
+                            .orElse("-"));
             out.println("marked hours:         " + UsageTables.grouped(status.markedHours()));
             out.println("changed events:       " + UsageTables.grouped(status.changedEvents()));
             out.println("projects:             " + UsageTables.grouped(status.projects()));
@@ -127,12 +130,12 @@ final class RollupsCommand {
         @Override
         public Integer call() throws InterruptedException {
             PostgresRollups rollups = rollups(database);
-            try (RollupWorker worker = rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
+            try (RollupWorker worker =
+                    rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
                 RollupRun run = worker.runOnce();
                 long toDo = status(rollups).projectsToBackfill();
                 long done = 0;
-                try (Progress progress =
-                        Progress.of("Rolling", "projects", toDo, Specs.err(spec))) {
+                try (Progress progress = Progress.of("Rolling", "projects", toDo, Specs.err(spec))) {
                     while (!run.finished()) {
                         if (!run.leader() || !run.waitedFor().isEmpty()) {
                             TimeUnit.SECONDS.sleep(1); // another worker is at it, or the host's writers are
@@ -196,7 +199,8 @@ final class RollupsCommand {
     /** Checks them. */
     @Command(
             name = "verify",
-            description = "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.",
+            description =
+                    "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.",
             mixinStandardHelpOptions = true)
     static final class Verify implements Callable<Integer> {
         @Spec
@@ -246,7 +250,8 @@ final class RollupsCommand {
         @Override
         public void drifted(RollupDrift drift) {
             out.println(drift.projectId() + " " + drift.hour() + ": received " + drift.rolledReceived() + " rolled, "
-                    + drift.rawReceived() + " raw; sent " + drift.rolledSent() + " rolled, " + drift.rawSent() + " raw");
+                    + drift.rawReceived() + " raw; sent " + drift.rolledSent() + " rolled, " + drift.rawSent()
+                    + " raw");
         }
 
         @Override

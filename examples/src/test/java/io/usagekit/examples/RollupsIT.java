@@ -18,10 +18,11 @@ class RollupsIT {
     void create() {
         TestServers.without(SCHEMA + "_rollups");
         TestServers.gatewayTables(SCHEMA);
-        TestServers.execute("insert into rolled.projects values ('p', 'org-123', null);"
-                + "insert into rolled.events select 'e' || n, 'p', 'seven b', '', timestamptz '2026-03-17Z' + n * interval"
-                + " '1 hour', null from generate_series(1, 100) n;"
-                + "insert into rolled.event_deliveries select id, project_id, id, 'Success', created_at from rolled.events");
+        TestServers.execute(
+                "insert into rolled.projects values ('p', 'org-123', null);"
+                        + "insert into rolled.events select 'e' || n, 'p', 'seven b', '', timestamptz '2026-03-17Z' + n * interval"
+                        + " '1 hour', null from generate_series(1, 100) n;"
+                        + "insert into rolled.event_deliveries select id, project_id, id, 'Success', created_at from rolled.events");
     }
 
     @AfterEach
@@ -91,7 +92,8 @@ class RollupsIT {
         rollups("verify").succeeded();
 
         assertThat(rollups("remove").succeeded().out()).startsWith("There is no schema rolled_rollups any more.");
-        assertThat(TestServers.query("select count(*) from pg_trigger where tgname like 'usagekit%'"))
+        assertThat(TestServers.query("select count(*) from pg_trigger where tgname like 'usagekit%'"
+                        + " and tgrelid = 'rolled.events'::regclass"))
                 .isEqualTo("0");
         assertThat(get("--rollups")).isEqualTo(get());
         rollups("run", "--once").failed(1).saying("there are no roll-ups in the schema \"rolled_rollups\"");

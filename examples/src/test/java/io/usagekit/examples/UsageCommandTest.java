@@ -17,7 +17,17 @@ class UsageCommandTest {
     private static final String NOWHERE = "jdbc:postgresql://127.0.0.1:1/x?connectTimeout=2";
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "demo --help", "load --help", "get --help", "install --help", "rollups --help", "rollups verify --help", "--version"})
+    @ValueSource(
+            strings = {
+                "--help",
+                "demo --help",
+                "load --help",
+                "get --help",
+                "install --help",
+                "rollups --help",
+                "rollups verify --help",
+                "--version"
+            })
     void helpIsNoFailure(String line) {
         Run run = Run.of(line.split(" ", -1)).succeeded();
 
