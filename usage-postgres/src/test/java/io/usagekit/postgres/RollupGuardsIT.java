@@ -215,6 +215,16 @@ class RollupGuardsIT {
         assertExact(true);
     }
 
+    // A threshold that isn't set.
+
+    @Test
+    void withoutAThresholdEveryChangeIsMarked() {
+        scene.run("select setval('{r}.mark_before'::regclass, 1, false)");
+        scene.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T10:30:00Z')");
+        assertThat(scene.read().markedHours()).isEqualTo(1);
+        assertExact(true);
+    }
+
     // A delivery whose event comes after it was rolled, or comes back.
 
     @Test
