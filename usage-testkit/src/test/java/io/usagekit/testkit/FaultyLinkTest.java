@@ -6,51 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.Socket;
-import java.net.SocketException;
-import java.net.SocketTimeoutException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Future;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class FaultyLinkTest {
-
-    /** Far more than anything here takes; only a test that fails waits for it. */
-    private static final int LIMIT_MILLIS = 30_000;
-
-    /** How long nothing must come through. */
-    private static final int QUIET_MILLIS = 100;
-
-    private final Scene scene = new Scene();
-    private EchoServer server;
-    private FaultyLink link;
-
-    @BeforeEach
-    void open() {
-        server = EchoServer.start();
-        link = FaultyLink.to("127.0.0.1", server.port());
-    }
-
-    @AfterEach
-    void close() {
-        link.close();
-        server.close();
-        scene.close();
-    }
+class FaultyLinkTest extends FaultyLinkScene {
 
     @Test
     void forwardsBothWays() throws IOException {
@@ -380,183 +345,6 @@ class FaultyLinkTest {
             });
             closing.close();
             switches.forEach(Scene::done);
-        }
-    }
-
-    /**
-     * Whatever the states, what arrives is a prefix of what was sent, in both directions; and an end of output, unlike a
-     * reset, comes only after all of it.
-     */
-    @Test
-    void whatArrivesIsAPrefixOfWhatWasSent() throws InterruptedException {
-        long seed = Long.getLong("usagekit.seed", new Random().nextLong());
-        System.out.println("FaultyLinkTest whatArrivesIsAPrefixOfWhatWasSent: -Dusagekit.seed=" + seed);
-        Random random = new Random(seed);
-        int clients = 16;
-        AtomicBoolean enough = new AtomicBoolean();
-        BlockingQueue<End> ends = new LinkedBlockingQueue<>();
-        List<Future<Object>> running = new ArrayList<>();
-        for (int i = 0; i < clients; i++) {
-            byte[] sent = message(i, random);
-            running.add(scene.call(() -> {
-                while (!enough.get()) {
-                    ends.add(talk(sent));
-                }
-                return "done";
-            }));
-        }
-        for (int i = 0; i < 400; i++) {
-            switchAtRandom(random);
-            // So that some pass before the next switch, and some don't.
-            for (int passed = random.nextInt(20); passed > 0; passed--) {
-                ends.poll(2, TimeUnit.MILLISECONDS);
-            }
-        }
-        enough.set(true);
-        link.pass();
-        running.forEach(Scene::done);
-        for (int i = 0; i < clients; i++) {
-            assertThat(talk(message(i, random))).as("seed %s", seed).isEqualTo(End.ORDERLY);
-        }
-
-        await(() -> link.connections() == 0, "no connection is left over, seed " + seed);
-        for (EchoServer.Talk talk : server.talks()) {
-            talk.awaitEnd();
-            byte[] received = talk.received();
-            if (received.length > 0) {
-                assertPrefix(received, message(received[0]), "received by the server, seed " + seed);
-            }
-        }
-    }
-
-    private void switchAtRandom(Random random) {
-        switch (random.nextInt(10)) {
-            case 0 -> link.cut();
-            case 1 -> link.cutOnce();
-            case 2 -> link.freeze();
-            case 3 -> link.freezeRequests();
-            case 4 -> link.freezeResponses();
-            case 5, 6 -> link.slow(Duration.ofNanos(random.nextInt(4_000_000)));
-            default -> link.pass();
-        }
-    }
-
-    /** Sends all of it and checks what comes back. It fits into the sockets' buffers, so that one thread is enough. */
-    private End talk(byte[] sent) {
-        ByteArrayOutputStream received = new ByteArrayOutputStream();
-        End end = End.RESET;
-        try (Socket client = connect()) {
-            client.getOutputStream().write(sent);
-            client.shutdownOutput();
-            byte[] chunk = new byte[4_096];
-            for (int count = client.getInputStream().read(chunk);
-                    count >= 0;
-                    count = client.getInputStream().read(chunk)) {
-                received.write(chunk, 0, count);
-            }
-            end = End.ORDERLY;
-        } catch (SocketTimeoutException e) {
-            throw new AssertionError("nothing came for too long", e);
-        } catch (IOException e) {
-            // Reset.
-        }
-        assertPrefix(received.toByteArray(), sent, "received by the client");
-        if (end == End.ORDERLY) {
-            assertThat(received.size()).as("bytes before an orderly end").isEqualTo(sent.length);
-        }
-        return end;
-    }
-
-    private static void assertPrefix(byte[] received, byte[] sent, String description) {
-        assertThat(received.length).as(description).isLessThanOrEqualTo(sent.length);
-        assertThat(Arrays.mismatch(received, Arrays.copyOf(sent, received.length)))
-                .as(description + ": the first byte that differs")
-                .isEqualTo(-1);
-    }
-
-    /** What this client sends, of a random length. */
-    private static byte[] message(int client, Random random) {
-        return Arrays.copyOf(message(client), 1 + random.nextInt(20_000));
-    }
-
-    /** It begins with the client's number. */
-    private static byte[] message(int client) {
-        byte[] message = new byte[20_000];
-        new Random(client).nextBytes(message);
-        message[0] = (byte) client;
-        return message;
-    }
-
-    private enum End {
-        ORDERLY,
-        RESET,
-        QUIET
-    }
-
-    private Socket connect() throws IOException {
-        Socket socket = new Socket(link.host(), link.port());
-        socket.setSoTimeout(LIMIT_MILLIS);
-        return socket;
-    }
-
-    private static void send(Socket client, String message) throws IOException {
-        client.getOutputStream().write(message.getBytes(US_ASCII));
-    }
-
-    private static String receive(Socket client, int length) throws IOException {
-        return new String(client.getInputStream().readNBytes(length), US_ASCII);
-    }
-
-    private static void exchange(Socket client, String message) throws IOException {
-        send(client, message);
-        assertThat(receive(client, message.length())).isEqualTo(message);
-    }
-
-    /** What the server has received on its first connection. */
-    private String received() {
-        return new String(awaitTalk().received(), US_ASCII);
-    }
-
-    private EchoServer.Talk awaitTalk() {
-        await(() -> !server.talks().isEmpty(), "a connection reaches the server");
-        return server.talks().get(0);
-    }
-
-    private static void assertQuiet(Socket client) throws IOException {
-        client.setSoTimeout(QUIET_MILLIS);
-        assertThat(endOf(client)).as("what comes to the client").isEqualTo(End.QUIET);
-        client.setSoTimeout(LIMIT_MILLIS);
-    }
-
-    private static void assertReset(Socket client) throws IOException {
-        assertThat(endOf(client)).as("what comes to the client").isEqualTo(End.RESET);
-    }
-
-    private static End endOf(Socket client) throws IOException {
-        try {
-            int next = client.getInputStream().read();
-            assertThat(next).as("the next byte").isEqualTo(-1);
-            return End.ORDERLY;
-        } catch (SocketTimeoutException e) {
-            return End.QUIET;
-        } catch (SocketException e) {
-            return End.RESET;
-        }
-    }
-
-    private List<Thread> linkThreads() {
-        return Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().equals("usagekit-link-" + link.port()))
-                .toList();
-    }
-
-    private static void await(BooleanSupplier condition, String description) {
-        long start = System.nanoTime();
-        while (!condition.getAsBoolean()) {
-            assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
-                    .as(description)
-                    .isLessThan(LIMIT_MILLIS);
-            Thread.onSpinWait();
         }
     }
 }

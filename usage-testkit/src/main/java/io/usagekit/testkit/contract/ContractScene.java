@@ -1,6 +1,8 @@
 package io.usagekit.testkit.contract;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -8,6 +10,8 @@ import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
@@ -222,6 +226,40 @@ final class ContractScene implements AutoCloseable {
     /** By all services together. */
     void assertComputations(int expected) {
         assertEquals(expected, calculator.begun(), () -> "computations; told " + events);
+    }
+
+    /** Many ask while it fails, and somebody a moment later. */
+    void assertOneErrorForAll(UsageService service) throws Exception {
+        calculator.hold();
+        calculator.fail();
+        List<Future<UsageResult>> callers = callTogether(16, () -> service.get(ORG, MARCH));
+        calculator.awaitBegun(1);
+        calculator.release();
+        Throwable error = failureOf(callers.get(0));
+        assertInstanceOf(UsageCalculationException.class, error);
+        for (Future<UsageResult> caller : callers) {
+            assertEquals(error, failureOf(caller), "what those who joined get");
+        }
+        assertEquals(
+                error,
+                assertThrows(UsageException.class, () -> service.get(ORG, MARCH)),
+                "what those get who ask a moment later");
+        assertComputations(1);
+        calculator.recover();
+        eventually("after the back-off somebody tries again", () -> {
+            try {
+                return isNew(Freshness.FRESH, service.get(ORG, MARCH));
+            } catch (UsageCalculationException e) {
+                elapse(Duration.ofMillis(100));
+                return false;
+            }
+        });
+        assertComputations(2);
+    }
+
+    static void assertPending(UsageResult result) {
+        assertEquals(Freshness.PENDING, result.freshness());
+        assertTrue(result.usage().isEmpty(), "no zero that nobody computed");
     }
 
     static <T> T resultOf(CompletionStage<T> stage) {

@@ -1,0 +1,176 @@
+package io.usagekit.testkit.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Publication;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What a {@link FlightStore} promises of invalidations.
+ */
+abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests {
+
+    @Test
+    final void invalidatingAKeyForgetsItsFigureItsLeaseAndItsFailure() {
+        for (Invalidation invalidation : invalidations(KEY)) {
+            long fence = granted(here, "a");
+            assertStored(publish(here, "a", fence, figure(1)));
+            granted(here, "b");
+            await(invalidation.run());
+            assertEquals(Optional.empty(), await(cache.get(KEY)), invalidation.name());
+            granted(there, "c");
+            await(there.fail(KEY, "c", "no database", BACK_OFF));
+            await(invalidation.run());
+            granted(there, "d");
+            await(there.release(KEY, "d"));
+        }
+    }
+
+    @Test
+    final void invalidatingBeatsAFlightUnderWay() {
+        for (Invalidation invalidation : invalidations(KEY)) {
+            long fence = granted(here, "a");
+            await(invalidation.run());
+
+            assertFalse(await(here.renew(KEY, "a", LEASE)), invalidation.name());
+            assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)), invalidation.name());
+            assertEquals(Optional.empty(), await(cache.get(KEY)), invalidation.name());
+
+            long next = granted(there, "b");
+            assertEquals(
+                    new Publication.Forgotten(),
+                    publish(here, "a", fence, figure(1)),
+                    () -> "beside the next flight, after " + invalidation.name());
+            assertStored(publish(there, "b", next, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(10))));
+            assertSuperseded(2, publish(here, "a", fence, figure(1)));
+            await(here.invalidate(KEY));
+        }
+    }
+
+    @Test
+    final void invalidatingBeatsAFlightWhoseLeaseHadRunOut() {
+        long fence = granted(here, "a");
+        elapse(LEASE);
+        await(there.invalidate(KEY));
+        assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)));
+    }
+
+    @Test
+    final void invalidatingWhatIsNotThereIsHarmless() {
+        for (Invalidation invalidation : invalidations(KEY)) {
+            await(invalidation.run());
+            await(invalidation.run());
+        }
+        granted(here, "a");
+    }
+
+    @Test
+    final void invalidatingAKeyLeavesOthersAlone() {
+        UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
+        long fence =
+                assertInstanceOf(Claim.Granted.class, claim(here, april, "a")).fence();
+        await(there.invalidate(KEY));
+        assertStored(
+                await(here.publish(april, "a", fence, new AgedUsage(usage(april, 1), Duration.ZERO), TIME_TO_LIVE)));
+    }
+
+    @Test
+    final void invalidatingAnOrganisationBeatsAllItsFlightsAndForgetsAllItsFigures() {
+        List<UsageKey> keys = new ArrayList<>();
+        for (int day = 1; day <= 28; day++) {
+            keys.add(new UsageKey("org-123", UsagePeriod.day(LocalDate.of(2026, 3, day))));
+        }
+        for (int times = 0; times < 2; times++) {
+            List<Long> fences = new ArrayList<>();
+            for (UsageKey key : keys) {
+                long published = grantedOf(here, key, "p");
+                assertStored(await(here.publish(key, "p", published, aged(key, 1), TIME_TO_LIVE)));
+                fences.add(grantedOf(here, key, "a"));
+            }
+
+            await(there.invalidate("org-123"));
+
+            for (int i = 0; i < keys.size(); i++) {
+                UsageKey key = keys.get(i);
+                assertEquals(Optional.empty(), await(cache.get(key)), key::toString);
+                assertEquals(
+                        new Publication.Forgotten(),
+                        await(here.publish(key, "a", fences.get(i), aged(key, 1), TIME_TO_LIVE)),
+                        key::toString);
+            }
+        }
+    }
+
+    @Test
+    final void anOrganisationIsInvalidatedHoweverLongAFlightLastsOrItsFigureLives() {
+        long fence = granted(here, "a");
+        for (int times = 0; times < 50; times++) {
+            elapse(Duration.ofSeconds(20));
+            assertTrue(await(here.renew(KEY, "a", LEASE)), "renewed in time");
+        }
+        await(there.invalidate("org-123"));
+        assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)));
+
+        await(here.publish(KEY, "b", granted(here, "b"), figure(2), Duration.ofDays(1)));
+        elapse(Duration.ofHours(23));
+        await(there.invalidate("org-123"));
+        assertEquals(Optional.empty(), await(cache.get(KEY)));
+    }
+
+    @Test
+    final void invalidatingAnOrganisationLeavesOthersAlone() {
+        List<String> ids = UsageCacheContract.oddIds();
+        for (String id : ids) {
+            UsageKey key = new UsageKey(id, MARCH);
+            assertStored(await(here.publish(key, "p", grantedOf(here, key, "p"), aged(key, 1), TIME_TO_LIVE)));
+        }
+        Set<String> left = new HashSet<>(ids);
+        for (String id : ids) {
+            long fence = grantedOf(here, new UsageKey(id, MARCH), "a");
+            await(there.invalidate(id));
+            left.remove(id);
+            UsageKey key = new UsageKey(id, MARCH);
+            assertEquals(
+                    new Publication.Forgotten(), await(here.publish(key, "a", fence, aged(key, 1), TIME_TO_LIVE)), id);
+            for (String other : ids) {
+                assertEquals(
+                        left.contains(other),
+                        await(cache.get(new UsageKey(other, MARCH))).isPresent(),
+                        () -> "after " + id + " the figure of " + other);
+            }
+        }
+    }
+
+    /** One way to invalidate a key. */
+    record Invalidation(String name, Supplier<CompletionStage<Void>> call) {
+        CompletionStage<Void> run() {
+            return call.get();
+        }
+    }
+
+    final List<Invalidation> invalidations(UsageKey key) {
+        return List.of(
+                new Invalidation("store, key", () -> there.invalidate(key)),
+                new Invalidation("store, organisation", () -> there.invalidate(key.organisationId())),
+                new Invalidation("cache, key", () -> cache.invalidate(key)),
+                new Invalidation("cache, organisation", () -> cache.invalidate(key.organisationId())));
+    }
+}

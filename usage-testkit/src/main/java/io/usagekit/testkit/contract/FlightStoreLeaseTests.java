@@ -1,0 +1,317 @@
+package io.usagekit.testkit.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What a {@link FlightStore} promises of claims, fences and the ends of a lease.
+ */
+abstract class FlightStoreLeaseTests extends FlightStoreScene {
+
+    // Claims
+
+    @Test
+    final void theFirstWhoAsksIsGrantedTheLeaseAndTheOthersAreToldOfIt() {
+        long fence = granted(here, "a");
+
+        Claim.Held held = assertInstanceOf(Claim.Held.class, claim(there, "b"));
+
+        assertEquals(fence, held.fence());
+        assertAbout(LEASE, held.remaining());
+        assertInstanceOf(Claim.Held.class, claim(here, "c"), "whoever asks");
+    }
+
+    @Test
+    final void keysDoNotShareLeases() {
+        granted(here, "a");
+        UsagePeriod almostMarch = UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000));
+        for (UsageKey other : List.of(new UsageKey("org-124", MARCH), new UsageKey("org-123", almostMarch))) {
+            assertInstanceOf(Claim.Granted.class, claim(there, other, "b"), other::toString);
+        }
+        UsageKey sameWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
+        assertInstanceOf(Claim.Held.class, claim(there, sameWindow, "b"), "the window counts, not its label");
+    }
+
+    @Test
+    final void whoAsksAgainWithTheSameTokenHasTheSameLeaseForItsWholeLength() {
+        long fence = granted(here, "a");
+        elapse(Duration.ofSeconds(20));
+
+        assertEquals(fence, granted(here, "a"));
+
+        elapse(Duration.ofSeconds(15));
+        assertEquals(
+                fence, assertInstanceOf(Claim.Held.class, claim(there, "b")).fence());
+        assertStored(publish(here, "a", fence, figure(1)));
+    }
+
+    @Test
+    final void aLeaseRunsOutUnlessRenewed() {
+        long first = granted(here, "a");
+        elapse(Duration.ofSeconds(20));
+        assertInstanceOf(Claim.Held.class, claim(there, "b"));
+        assertTrue(await(here.renew(KEY, "a", LEASE)));
+        elapse(Duration.ofSeconds(20));
+        assertInstanceOf(Claim.Held.class, claim(there, "b"), "renewed 20 s ago");
+        elapse(Duration.ofSeconds(10));
+
+        assertTrue(granted(there, "b") > first, "a later fence is greater");
+    }
+
+    @Test
+    final void aRenewedLeaseMayAlsoBeShortened() {
+        granted(here, "a");
+        assertTrue(await(here.renew(KEY, "a", Duration.ofSeconds(10))));
+        elapse(Duration.ofSeconds(10));
+        granted(there, "b");
+    }
+
+    @Test
+    final void aFigureIsFoundIfItIsYoungerThanAcceptable() {
+        await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ofSeconds(20)), TIME_TO_LIVE));
+        elapse(Duration.ofSeconds(20));
+
+        Claim.Found found = assertInstanceOf(Claim.Found.class, claim(here, "a", Duration.ofSeconds(70)));
+
+        assertEquals(usage(KEY, 7), found.figure().usage());
+        assertAbout(Duration.ofSeconds(40), found.figure().age());
+        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ofSeconds(40)), "as old as that isn't younger");
+        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ZERO), "zero: none");
+        assertInstanceOf(Claim.Found.class, claim(there, "b", ANY_AGE), "whoever holds the lease");
+        assertInstanceOf(
+                Claim.Found.class, claim(there, "b", Duration.ofSeconds(Long.MAX_VALUE)), "the longest age there is");
+        assertInstanceOf(Claim.Held.class, claim(there, "b", Duration.ZERO));
+    }
+
+    @Test
+    final void aFigureBornNowIsNotYoungerThanZeroButThanAMillisecondOrSo() {
+        await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ZERO), TIME_TO_LIVE));
+        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ZERO));
+        assertInstanceOf(Claim.Found.class, claim(here, "a", Duration.ofSeconds(10)));
+    }
+
+    @Test
+    final void whatIsFoundCarriesTheLabelThatItWasAskedWith() {
+        await(cache.put(KEY, figure(7), TIME_TO_LIVE));
+        UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
+        Claim.Found found = assertInstanceOf(
+                Claim.Found.class, await(here.claim(asWindow, terms("a", ANY_AGE, OptionalLong.empty()))));
+        assertEquals(asWindow.period().label(), found.figure().usage().period().label());
+    }
+
+    @Test
+    final void aFigureThatHasOutlivedItsTimeIsNotFound() {
+        await(cache.put(KEY, figure(7), Duration.ofSeconds(20)));
+        elapse(Duration.ofSeconds(20));
+        assertInstanceOf(Claim.Granted.class, claim(here, "a", ANY_AGE));
+    }
+
+    @Test
+    final void whoFollowedAFlightFindsItsFigureOrALaterOneWhateverItsAge() {
+        long first = granted(here, "a");
+        assertInstanceOf(Claim.Held.class, claimFollowing(there, "b", first), "nothing is stored yet");
+        AgedUsage old = new AgedUsage(usage(KEY, 1), Duration.ofSeconds(50));
+        assertStored(publish(here, "a", first, old));
+
+        assertFound(1, claimFollowing(there, "b", first));
+
+        long second = granted(here, "c");
+        assertInstanceOf(Claim.Held.class, claimFollowing(there, "b", second), "that of an earlier flight won't do");
+        assertFound(1, claimFollowing(there, "b", first));
+        assertStored(publish(here, "c", second, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(40))));
+        assertFound(2, claimFollowing(there, "b", first));
+        assertFound(2, claimFollowing(there, "b", second));
+        assertInstanceOf(Claim.Granted.class, claimFollowing(there, "b", second + 1));
+    }
+
+    @Test
+    final void whatWasFollowedIsNotFoundOnceItIsInvalidated() {
+        long fence = granted(here, "a");
+        assertStored(publish(here, "a", fence, figure(1)));
+        await(there.invalidate(KEY));
+        assertInstanceOf(Claim.Granted.class, claimFollowing(there, "b", fence));
+        await(cache.put(KEY, figure(2), TIME_TO_LIVE));
+        assertInstanceOf(
+                Claim.Held.class, claimFollowing(here, "c", fence), "what was put since is no flight's figure");
+    }
+
+    @Test
+    final void manyThreadsOfTwoProcessesRaceAndExactlyOneIsGranted() throws Exception {
+        ExecutorService threads = Executors.newCachedThreadPool();
+        try {
+            for (int round = 0; round < 20; round++) {
+                UsageKey key = new UsageKey("org-" + round, MARCH);
+                assertOneIsGranted(key, race(threads, key));
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    private List<Claim> race(ExecutorService threads, UsageKey key) throws Exception {
+        int racers = 16;
+        CyclicBarrier start = new CyclicBarrier(racers);
+        List<Future<Claim>> claims = new ArrayList<>();
+        for (int i = 0; i < racers; i++) {
+            FlightStore store = i % 2 == 0 ? here : there;
+            String token = "racer-" + i;
+            claims.add(threads.submit(() -> {
+                start.await();
+                return claim(store, key, token);
+            }));
+        }
+        List<Claim> answers = new ArrayList<>();
+        for (Future<Claim> claim : claims) {
+            answers.add(claim.get(30, TimeUnit.SECONDS));
+        }
+        return answers;
+    }
+
+    private static void assertOneIsGranted(UsageKey key, List<Claim> claims) {
+        Set<Long> fences = new HashSet<>();
+        int granted = 0;
+        for (Claim claim : claims) {
+            if (claim instanceof Claim.Granted one) {
+                granted++;
+                fences.add(one.fence());
+            } else {
+                fences.add(assertInstanceOf(Claim.Held.class, claim).fence());
+            }
+        }
+        assertEquals(1, granted, () -> "granted for " + key + ": " + claims);
+        assertEquals(1, fences.size(), () -> "fences for " + key + ": " + claims);
+    }
+
+    // Fences
+
+    @Test
+    final void fencesGrowWhateverEndsALease() {
+        long last = granted(here, "published");
+        assertStored(publish(here, "published", last, figure(1)));
+        last = assertGreater(last, "released");
+        await(here.release(KEY, "released"));
+        last = assertGreater(last, "failed");
+        await(here.fail(KEY, "failed", "no database", BACK_OFF));
+        elapse(BACK_OFF);
+        last = assertGreater(last, "run out");
+        elapse(LEASE);
+        last = assertGreater(last, "invalidated");
+        await(here.invalidate(KEY));
+        last = assertGreater(last, "invalidated with the organisation");
+        await(here.invalidate(KEY.organisationId()));
+        last = assertGreater(last, "invalidated in the cache");
+        await(cache.invalidate(KEY));
+        assertGreater(last, "the last one");
+    }
+
+    private long assertGreater(long last, String token) {
+        long fence = granted(there, token);
+        assertTrue(fence > last, () -> "the fence of " + token + " is greater than " + last + ", but was " + fence);
+        return fence;
+    }
+
+    // Ends of a lease
+
+    @Test
+    final void onlyTheOwnerRenewsReleasesAndFails() {
+        long fence = granted(here, "a");
+        assertFalse(await(there.renew(KEY, "b", Duration.ofHours(1))));
+        await(there.release(KEY, "b"));
+        await(there.fail(KEY, "b", "no database", BACK_OFF));
+
+        Claim.Held held = assertInstanceOf(Claim.Held.class, claim(there, "c"));
+
+        assertEquals(fence, held.fence());
+        assertAbout(LEASE, held.remaining());
+    }
+
+    @Test
+    final void whoHasLostTheLeaseIsItsOwnerNoMore() {
+        granted(here, "a");
+        elapse(LEASE);
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "run out");
+        long second = granted(there, "b");
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "another's");
+        await(here.release(KEY, "a"));
+        await(here.fail(KEY, "a", "no database", BACK_OFF));
+        assertEquals(
+                second, assertInstanceOf(Claim.Held.class, claim(here, "c")).fence());
+    }
+
+    @Test
+    final void withoutALeaseThereIsNothingToEnd() {
+        assertFalse(await(here.renew(KEY, "a", LEASE)));
+        await(here.release(KEY, "a"));
+        await(here.fail(KEY, "a", "no database", BACK_OFF));
+        granted(there, "b");
+    }
+
+    @Test
+    final void aReleasedLeaseIsFree() {
+        granted(here, "a");
+        await(here.release(KEY, "a"));
+        granted(there, "b");
+    }
+
+    @Test
+    final void aFailureIsToldToAllUntilItsBackOffIsOver() {
+        long fence = granted(here, "a");
+        await(here.fail(KEY, "a", "no database\n\"here\" é😀", BACK_OFF));
+
+        Claim.Failed failed = assertInstanceOf(Claim.Failed.class, claim(there, "b"));
+
+        assertEquals(fence, failed.fence());
+        assertEquals("no database\n\"here\" é😀", failed.reason());
+        assertAbout(BACK_OFF, failed.remaining());
+        assertInstanceOf(Claim.Failed.class, claim(here, "a"), "also to the one that failed");
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "its lease is gone");
+        elapse(BACK_OFF);
+        granted(there, "b");
+    }
+
+    @Test
+    final void aFigureThatMeetsTheTermsIsFoundInSpiteOfAFailure() {
+        granted(here, "a");
+        await(here.fail(KEY, "a", "no database", BACK_OFF));
+        await(cache.put(KEY, figure(1), TIME_TO_LIVE));
+        assertFound(1, claim(there, "b", ANY_AGE));
+        assertInstanceOf(Claim.Failed.class, claim(there, "b"));
+    }
+
+    @Test
+    final void ofALongReasonTheBeginningIsKept() {
+        granted(here, "a");
+        String reason = "why ".repeat(100);
+        await(here.fail(KEY, "a", reason, BACK_OFF));
+        assertEquals(
+                reason.substring(0, 200),
+                assertInstanceOf(Claim.Failed.class, claim(there, "b")).reason());
+    }
+
+    @Test
+    final void anEmptyReasonIsAReasonToo() {
+        granted(here, "a");
+        await(here.fail(KEY, "a", "", BACK_OFF));
+        assertEquals("", assertInstanceOf(Claim.Failed.class, claim(there, "b")).reason());
+    }
+}
