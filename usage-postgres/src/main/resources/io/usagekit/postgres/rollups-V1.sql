@@ -92,49 +92,38 @@ begin
 end
 $usagekit$;
 
-create function {rollups}.event_inserted() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
+-- Marks the hours of a row as it was and as it is; nulls where it wasn't there before, or isn't there any more.
+create function {rollups}.mark_hours(
+    old_project_id {rollups}.mark.project_id%type,
+    old_created_at timestamptz,
+    new_project_id {rollups}.mark.project_id%type,
+    new_created_at timestamptz
+) returns void
+language plpgsql set search_path = {operators} as $usagekit$
 begin
     insert into {rollups}.mark (project_id, bucket)
-    select new.{event.project_id}, date_trunc('hour', new.{event.created_at}, 'UTC')
-    where new.{event.project_id} is not null and isfinite(new.{event.created_at});
-    return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
-    return null;
+    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
+    from (values (old_project_id, old_created_at), (new_project_id, new_created_at)) as c (project_id, created_at)
+    where c.project_id is not null and isfinite(c.created_at);
 end
 $usagekit$;
 
-create function {rollups}.event_deleted() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
-begin
-    insert into {rollups}.mark (project_id, bucket)
-    select old.{event.project_id}, date_trunc('hour', old.{event.created_at}, 'UTC')
-    where old.{event.project_id} is not null and isfinite(old.{event.created_at});
-    return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
-    return null;
-end
-$usagekit$;
+-- In a function that is called for an insert the old row is null, and so are its columns; for a deletion the new one is.
 
-create function {rollups}.event_updated() returns trigger
+create function {rollups}.event_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
-    if old.{event.project_id} is not distinct from new.{event.project_id}
+    if tg_op = 'UPDATE'
+        and old.{event.project_id} is not distinct from new.{event.project_id}
         and old.{event.created_at} is not distinct from new.{event.created_at}
         and {event.old_live} is not distinct from {event.new_live}
         and {event.old_octets} is not distinct from {event.new_octets}
     then
         return null;
     end if;
-    insert into {rollups}.mark (project_id, bucket)
-    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
-    from (values
-        (old.{event.project_id}, old.{event.created_at}),
-        (new.{event.project_id}, new.{event.created_at})
-    ) as c (project_id, created_at)
-    where c.project_id is not null and isfinite(c.created_at);
+    perform {rollups}.mark_hours(
+        old.{event.project_id}, old.{event.created_at}, new.{event.project_id}, new.{event.created_at}
+    );
     return null;
 exception when undefined_column then
     perform {rollups}.column_is_gone();
@@ -160,33 +149,7 @@ exception when undefined_column then
 end
 $usagekit$;
 
-create function {rollups}.delivery_inserted() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
-begin
-    insert into {rollups}.mark (project_id, bucket)
-    select new.{delivery.project_id}, date_trunc('hour', new.{delivery.created_at}, 'UTC')
-    where new.{delivery.project_id} is not null and isfinite(new.{delivery.created_at});
-    return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
-    return null;
-end
-$usagekit$;
-
-create function {rollups}.delivery_deleted() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
-begin
-    insert into {rollups}.mark (project_id, bucket)
-    select old.{delivery.project_id}, date_trunc('hour', old.{delivery.created_at}, 'UTC')
-    where old.{delivery.project_id} is not null and isfinite(old.{delivery.created_at});
-    return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
-    return null;
-end
-$usagekit$;
-
-create function {rollups}.delivery_updated() returns trigger
+create function {rollups}.delivery_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
 declare
     was_delivered boolean;
@@ -194,21 +157,19 @@ declare
 begin
     was_delivered := coalesce(old.{delivery.status} in ({delivered_statuses}), false);
     is_delivered := coalesce(new.{delivery.status} in ({delivered_statuses}), false);
-    if not was_delivered and not is_delivered
-        or was_delivered = is_delivered
-        and old.{delivery.project_id} is not distinct from new.{delivery.project_id}
-        and old.{delivery.event_id} is not distinct from new.{delivery.event_id}
-        and old.{delivery.created_at} is not distinct from new.{delivery.created_at}
+    if (not was_delivered and not is_delivered)
+        or (
+            was_delivered and is_delivered
+            and old.{delivery.project_id} is not distinct from new.{delivery.project_id}
+            and old.{delivery.event_id} is not distinct from new.{delivery.event_id}
+            and old.{delivery.created_at} is not distinct from new.{delivery.created_at}
+        )
     then
         return null;
     end if;
-    insert into {rollups}.mark (project_id, bucket)
-    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
-    from (values
-        (old.{delivery.project_id}, old.{delivery.created_at}),
-        (new.{delivery.project_id}, new.{delivery.created_at})
-    ) as c (project_id, created_at)
-    where c.project_id is not null and isfinite(c.created_at);
+    perform {rollups}.mark_hours(
+        old.{delivery.project_id}, old.{delivery.created_at}, new.{delivery.project_id}, new.{delivery.created_at}
+    );
     return null;
 exception when undefined_column then
     perform {rollups}.column_is_gone();
@@ -228,23 +189,23 @@ $usagekit$;
 revoke execute on all functions in schema {rollups} from public;
 
 -- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL reads them anew for
--- each statement. A row isn't recent, either, if the threshold isn't set. Late deliveries are marked whatever their status;
--- whether a late update changes any sum is for the function to say.
+-- each statement. A row isn't recent, either, if the threshold isn't set. Whether a late change changes any sum is for the
+-- function to say.
 
 create trigger {trigger.insert}
     after insert on {events} for each row
     when ((new.{event.created_at} >= {threshold}) is not true)
-    execute function {rollups}.event_inserted();
+    execute function {rollups}.event_changed();
 
 create trigger {trigger.delete}
     after delete on {events} for each row
     when ((old.{event.created_at} >= {threshold}) is not true)
-    execute function {rollups}.event_deleted();
+    execute function {rollups}.event_changed();
 
 create trigger {trigger.update}
     after update on {events} for each row
     when ((least(old.{event.created_at}, new.{event.created_at}) >= {threshold}) is not true)
-    execute function {rollups}.event_updated();
+    execute function {rollups}.event_changed();
 
 create trigger {trigger.size_delete}
     after delete on {events} for each row
@@ -265,17 +226,17 @@ create trigger {trigger.truncate}
 create trigger {trigger.insert}
     after insert on {deliveries} for each row
     when ((new.{delivery.created_at} >= {threshold}) is not true)
-    execute function {rollups}.delivery_inserted();
+    execute function {rollups}.delivery_changed();
 
 create trigger {trigger.delete}
     after delete on {deliveries} for each row
     when ((old.{delivery.created_at} >= {threshold}) is not true)
-    execute function {rollups}.delivery_deleted();
+    execute function {rollups}.delivery_changed();
 
 create trigger {trigger.update}
     after update on {deliveries} for each row
     when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {threshold}) is not true)
-    execute function {rollups}.delivery_updated();
+    execute function {rollups}.delivery_changed();
 
 create trigger {trigger.truncate}
     after truncate on {deliveries} for each statement

@@ -129,13 +129,13 @@ class RollupGuardsIT {
     @Test
     void marksSharedByTransactionsAreTakenFromUnderTheSecond() throws SQLException {
         scene.run("create unique index on {r}.mark (project_id, bucket)", """
-                create or replace function {r}.event_inserted() returns trigger
-                language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+                create or replace function {r}.mark_hours(
+                    old_project_id varchar, old_created_at timestamptz, new_project_id varchar, new_created_at timestamptz
+                ) returns void language plpgsql as $$
                 begin
                     insert into {r}.mark (project_id, bucket)
-                    values (new.project_id, date_trunc('hour', new.created_at, 'UTC'))
+                    values (new_project_id, date_trunc('hour', new_created_at, 'UTC'))
                     on conflict do nothing;
-                    return null;
                 end $$
                 """);
         twoLateRows();

@@ -6,8 +6,6 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Savepoint;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -17,13 +15,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Queue;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
@@ -51,10 +47,7 @@ final class RollupStress implements AutoCloseable {
     private static final int READERS = 3;
     private static final int ORGANISATIONS = 4;
     private static final int PROJECTS = 10;
-    private static final int HOT_EVENTS = 500;
-    private static final long HOT_NANOS = TimeUnit.MILLISECONDS.toNanos(150);
     private static final Instant BEGIN = Instant.parse("2026-03-17T00:00:00Z");
-    private static final Set<String> TO_BE_TRIED_AGAIN = Set.of("40001", "40P01");
 
     private final long seed;
     private final Variant variant;
@@ -64,9 +57,6 @@ final class RollupStress implements AutoCloseable {
     private final PostgresRollups rollups;
     private final TableMapping mapping = TableMapping.gateway(schema);
 
-    private final AtomicLong ids = new AtomicLong();
-    private final AtomicInteger projects = new AtomicInteger(PROJECTS);
-    private final AtomicLong commits = new AtomicLong();
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong readsOfMarked = new AtomicLong();
     private final AtomicLong readsOfRolled = new AtomicLong();
@@ -74,6 +64,9 @@ final class RollupStress implements AutoCloseable {
     private final AtomicLong rerolled = new AtomicLong();
     private final Queue<String> mismatches = new ConcurrentLinkedQueue<>();
     private volatile boolean stopped;
+
+    private final RollupStressWriter writer =
+            new RollupStressWriter(pool, this::sql, clock, PROJECTS, ORGANISATIONS, () -> stopped);
 
     RollupStress(long seed, Variant variant) {
         this.seed = seed;
@@ -110,7 +103,7 @@ final class RollupStress implements AutoCloseable {
 
     private Result result() {
         return new Result(
-                commits.get(),
+                writer.commits(),
                 reads.get(),
                 readsOfRolled.get(),
                 readsOfMarked.get(),
@@ -131,7 +124,7 @@ final class RollupStress implements AutoCloseable {
         List<Future<?>> done = new ArrayList<>();
         for (int i = 0; i < WRITERS; i++) {
             Random random = new Random(seed + i);
-            done.add(threads.submit(() -> write(random)));
+            done.add(threads.submit(() -> writer.write(random)));
         }
         for (int i = 0; i < READERS; i++) {
             Random random = new Random(seed + 100 + i);
@@ -175,17 +168,25 @@ final class RollupStress implements AutoCloseable {
                         + ", 'h' || n, 'Success', timestamptz '" + BEGIN
                         + "' - n * interval '7 minutes' from generate_series(1, 2000) n");
         execute("insert into {s}.events select 'a' || n, 'p0', 'hot', '', '" + BEGIN
-                + "', null from generate_series(0, " + (HOT_EVENTS - 1) + ") n");
+                + "', null from generate_series(0, " + (RollupStressWriter.HOT_EVENTS - 1) + ") n");
         rollups.install();
         if (variant == Variant.SHARED_MARKS) {
-            execute(
-                    sharedMarks("event_inserted", "(new.project_id, new.created_at)"),
-                    sharedMarks("event_deleted", "(old.project_id, old.created_at)"),
-                    sharedMarks("event_updated", "(old.project_id, old.created_at), (new.project_id, new.created_at)"),
-                    sharedMarks("delivery_inserted", "(new.project_id, new.created_at)"),
-                    sharedMarks("delivery_deleted", "(old.project_id, old.created_at)"),
-                    sharedMarks(
-                            "delivery_updated", "(old.project_id, old.created_at), (new.project_id, new.created_at)"));
+            execute("""
+                    create or replace function {r}.mark_hours(
+                        old_project_id varchar, old_created_at timestamptz,
+                        new_project_id varchar, new_created_at timestamptz
+                    ) returns void language plpgsql as $$
+                    begin
+                        insert into {r}.mark (project_id, bucket)
+                        select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
+                        from (values (old_project_id, old_created_at), (new_project_id, new_created_at))
+                            as c (project_id, created_at)
+                        where c.project_id is not null and not exists (
+                            select from {r}.mark m
+                            where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
+                        );
+                    end $$
+                    """);
         } else if (variant == Variant.NO_SIZE_NOTES) {
             execute("""
                     create or replace function {r}.event_size_changed() returns trigger
@@ -198,31 +199,6 @@ final class RollupStress implements AutoCloseable {
                     end $$
                     """);
         }
-    }
-
-    /**
-     * The event of the moment, the same for all: it is delivered, and changes its size, and few hours know it yet. None of these
-     * is ever deleted.
-     */
-    private static String hot() {
-        return "a" + Math.floorMod(System.nanoTime() / HOT_NANOS, HOT_EVENTS);
-    }
-
-    private static String sharedMarks(String function, String changed) {
-        return """
-                create or replace function {r}.%s() returns trigger
-                language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-                begin
-                    insert into {r}.mark (project_id, bucket)
-                    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
-                    from (values %s) as c (project_id, created_at)
-                    where not exists (
-                        select from {r}.mark m
-                        where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
-                    );
-                    return null;
-                end $$
-                """.formatted(function, changed);
     }
 
     private void work() {
@@ -302,137 +278,6 @@ final class RollupStress implements AutoCloseable {
             case 1 -> any.truncatedTo(ChronoUnit.HOURS).plus(random.nextInt(3) - 1, ChronoUnit.MICROS);
             default -> any;
         };
-    }
-
-    private void write(Random random) {
-        while (!stopped) {
-            try (Connection connection = pool.getConnection()) {
-                connection.setTransactionIsolation(
-                        random.nextInt(3) == 0
-                                ? Connection.TRANSACTION_REPEATABLE_READ
-                                : Connection.TRANSACTION_READ_COMMITTED);
-                connection.setAutoCommit(false);
-                try {
-                    transaction(connection, random);
-                } catch (SQLException e) {
-                    if (!TO_BE_TRIED_AGAIN.contains(String.valueOf(e.getSQLState()))) {
-                        throw new AssertionError(e.getMessage(), e);
-                    }
-                } finally {
-                    connection.rollback();
-                    connection.setAutoCommit(true);
-                    connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
-                }
-            } catch (SQLException e) {
-                throw new AssertionError(e.getMessage(), e);
-            }
-        }
-    }
-
-    private void transaction(Connection connection, Random random) throws SQLException {
-        int operations = 1 + random.nextInt(4);
-        for (int i = 0; i < operations; i++) {
-            if (random.nextInt(5) == 0) {
-                Savepoint savepoint = connection.setSavepoint();
-                operation(connection, random);
-                if (random.nextBoolean()) {
-                    connection.rollback(savepoint);
-                }
-            }
-            operation(connection, random);
-            if (random.nextInt(3) == 0) {
-                // Open for longer than an hour of the fast clock takes, now and then.
-                LockSupport.parkNanos(
-                        TimeUnit.MILLISECONDS.toNanos(random.nextInt(random.nextInt(12) == 0 ? 1_500 : 60)));
-            }
-        }
-        if (random.nextInt(6) > 0) {
-            connection.commit();
-            commits.incrementAndGet();
-        }
-    }
-
-    private void operation(Connection connection, Random random) throws SQLException {
-        String project = "'p" + random.nextInt(projects.get()) + "'";
-        String at = "timestamptz '" + time(random) + "'";
-        String someEvents = some(random, "{s}.events");
-        String someDeliveries = some(random, "{s}.event_deliveries");
-        String id = "n" + ids.incrementAndGet();
-        String sql = switch (random.nextInt(21)) {
-            case 0, 1 -> insertEvent(id, project, random, at);
-            case 2 ->
-                "insert into {s}.events select '" + id + "-' || n, " + project + ", repeat('é', n), null, " + at
-                        + " + n * interval '3 minutes', null from generate_series(1, 12) n";
-            case 3, 4 -> insertDelivery(id, project, at, someEvents);
-            case 5 ->
-                "insert into {s}.event_deliveries select '" + id
-                        + "-' || row_number() over (), project_id, id, 'Success', " + at
-                        + " from {s}.events where id in " + some(random, "{s}.events");
-            case 6 -> "update {s}.event_deliveries set status = 'Success' where id in " + someDeliveries;
-            case 7 -> "update {s}.event_deliveries set status = 'Failure' where id in " + someDeliveries;
-            case 8 -> "update {s}.events set deleted_at = now() where id in " + someEvents;
-            case 9 -> "update {s}.events set deleted_at = null where id in " + someEvents;
-            case 10 -> "delete from {s}.event_deliveries where id in " + someDeliveries;
-            case 11 -> "delete from {s}.events where id in " + someEvents;
-            case 12 -> "update {s}.events set project_id = " + project + " where id in " + someEvents;
-            case 13 -> "update {s}.event_deliveries set project_id = " + project + " where id in " + someDeliveries;
-            case 14 -> "update {s}.events set raw = repeat('z', " + random.nextInt(50) + ") where id in " + someEvents;
-            case 15 -> "update {s}.event_deliveries set created_at = " + at + " where id in " + someDeliveries;
-            case 16, 17, 18 ->
-                "insert into {s}.event_deliveries values ('" + id + "', " + project + ", '" + hot() + "', 'Success', "
-                        + at + ")";
-            case 19 -> "update {s}.events set raw = repeat('z', " + random.nextInt(50) + ") where id = '" + hot() + "'";
-            default -> rare(random, id);
-        };
-        try (Statement statement = connection.createStatement()) {
-            statement.executeUpdate(sql(sql));
-        }
-        if (sql.startsWith("update {s}.events set raw")) {
-            // Long enough for others to deliver the event, and for their hour to be rolled.
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(400)));
-        }
-    }
-
-    private static String insertEvent(String id, String project, Random random, String at) {
-        return "insert into {s}.events values ('" + id + "', " + project + ", repeat('x', " + random.nextInt(40)
-                + "), '\\xff', " + at + ", null)";
-    }
-
-    private static String insertDelivery(String id, String project, String at, String someEvents) {
-        return "insert into {s}.event_deliveries select '" + id + "', " + project + ", id, 'Success', " + at
-                + " from {s}.events where id in " + someEvents + " limit 1";
-    }
-
-    /** What happens to projects, and rows that have no event (yet). */
-    private String rare(Random random, String id) {
-        return switch (random.nextInt(4)) {
-            case 0 ->
-                "insert into {s}.projects values ('p" + projects.getAndIncrement() + "', 'org-"
-                        + random.nextInt(ORGANISATIONS) + "', null)";
-            case 1 ->
-                "update {s}.projects set deleted_at = case when deleted_at is null then now() end where id = 'p"
-                        + random.nextInt(projects.get()) + "'";
-            case 2 ->
-                "insert into {s}.event_deliveries values ('" + id + "', 'p0', 'n" + (ids.get() + random.nextInt(20))
-                        + "', 'Success', '" + time(random) + "')";
-            default ->
-                "update {s}.events set created_at = created_at - interval '50 minutes' where id in "
-                        + some(random, "{s}.events");
-        };
-    }
-
-    /** Ids of up to three rows, about the same for all writers at a time, so that they meet. */
-    private static String some(Random random, String table) {
-        return "(select id from " + table + " where id >= '" + (random.nextInt(4) == 0 ? "h" : "n") + random.nextInt(10)
-                + random.nextInt(10) + "' order by id limit " + (1 + random.nextInt(3)) + ")";
-    }
-
-    /** Mostly now; sometimes late by up to two days. */
-    private Instant time(Random random) {
-        Instant now = clock.instant();
-        return random.nextInt(4) == 0
-                ? now.minus(random.nextLong(48L * 3_600_000), ChronoUnit.MILLIS)
-                : now.minus(random.nextLong(2_000_000), ChronoUnit.MILLIS);
     }
 
     /** The writers are gone: once all is rolled anew nothing is marked, and everything agrees. */
