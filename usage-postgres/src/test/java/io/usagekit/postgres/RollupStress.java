@@ -47,6 +47,9 @@ final class RollupStress implements AutoCloseable {
     private static final int READERS = 3;
     private static final int ORGANISATIONS = 4;
     private static final int PROJECTS = 10;
+    /** Between what an advance has read and the marks that it takes away, so that others commit in between. */
+    private static final long ROLLING_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
     private static final Instant BEGIN = Instant.parse("2026-03-17T00:00:00Z");
 
     private final long seed;
@@ -216,6 +219,8 @@ final class RollupStress implements AutoCloseable {
                 .probe((step, point) -> {
                     if (step.equals("advance") && point == RollupSteps.Point.COMMITTED) {
                         advances.incrementAndGet();
+                    } else if (step.equals("advance") && point == RollupSteps.Point.ROLLED) {
+                        LockSupport.parkNanos(ROLLING_NANOS);
                     }
                 })
                 .build()) {
