@@ -54,19 +54,30 @@ final class CombinedQuery {
     }
 
     /**
+     * Makes sure that every row has a size.
+     *
+     * @param whose whose rows they are, for the error message
+     * @param sizes what the sizes are kept in, for the error message
+     * @throws UsageCalculationException if one is neither stored nor measurable
+     */
+    static void checkMeasured(ResultSet row, String whose, String sizes) throws SQLException {
+        long unmeasured = row.getLong("unmeasured");
+        if (unmeasured > 0) {
+            throw new UsageCalculationException(
+                    unmeasured + " rows of " + whose + " have no size: their \"" + sizes
+                            + "\" is null and no payload column is mapped",
+                    null);
+        }
+    }
+
+    /**
      * The figure in a row.
      *
      * @param sizes what the sizes are kept in, for the error message
      * @throws UsageCalculationException if a size is neither stored nor measurable
      */
     static Totals totals(ResultSet row, UsageKey key, String sizes) throws SQLException {
-        long unmeasured = row.getLong("unmeasured");
-        if (unmeasured > 0) {
-            throw new UsageCalculationException(
-                    unmeasured + " rows of " + key + " have no size: their \"" + sizes
-                            + "\" is null and no payload column is mapped",
-                    null);
-        }
+        checkMeasured(row, String.valueOf(key), sizes);
         return new Totals(
                 new UsageMetrics(row.getLong("received_volume"), row.getLong("received_bytes")),
                 new UsageMetrics(row.getLong("sent_volume"), row.getLong("sent_bytes")));

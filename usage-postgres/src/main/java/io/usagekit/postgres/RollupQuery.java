@@ -74,7 +74,6 @@ final class RollupQuery {
     PreparedStatement prepare(Connection connection, UsageKey key, String prefix) throws SQLException {
         Instant start = key.period().start();
         Instant end = key.period().end();
-        Instant hour = start.truncatedTo(ChronoUnit.HOURS);
         return statement.prepare(
                 connection,
                 prefix,
@@ -82,7 +81,7 @@ final class RollupQuery {
                         "organisation_id", key.organisationId(),
                         "start", start,
                         "end", end,
-                        "first_hour", hour.equals(start) ? hour : hour.plus(1, ChronoUnit.HOURS),
+                        "first_hour", RollupSql.nextHour(start),
                         "end_hour", end.truncatedTo(ChronoUnit.HOURS),
                         "live_percent", Integer.toString(livePercent),
                         "changed_events", Integer.toString(changedEvents)));

@@ -28,16 +28,19 @@ final class RollupSlices {
     private static final int ROWS_AT_A_TIME = 1_000;
 
     private final SqlTemplate statement;
+    private final String sizes;
     private final Optional<String> organisationId;
 
-    private RollupSlices(SqlTemplate statement, Optional<String> organisationId) {
+    private RollupSlices(SqlTemplate statement, String sizes, Optional<String> organisationId) {
         this.statement = statement;
+        this.sizes = sizes;
         this.organisationId = organisationId;
     }
 
     /** Of one organisation, or of all. */
     static RollupSlices over(RollupSql sql, PostgresUsage.Projects projects, Optional<String> organisationId) {
-        return new RollupSlices(sql.slices(projects, organisationId.isPresent()), organisationId);
+        return new RollupSlices(
+                sql.slices(projects, organisationId.isPresent()), CombinedQuery.sizes(sql.mapping()), organisationId);
     }
 
     /**
@@ -52,7 +55,7 @@ final class RollupSlices {
                 "uppers", array(edges.subList(1, edges.size())),
                 "first_hours",
                         array(edges.subList(0, edges.size() - 1).stream()
-                                .map(RollupSlices::nextHour)
+                                .map(RollupSql::nextHour)
                                 .toList()),
                 "end_hours",
                         array(edges.subList(1, edges.size()).stream()
@@ -78,24 +81,14 @@ final class RollupSlices {
         }
     }
 
-    private static Sum sum(ResultSet row) throws SQLException {
-        if (row.getLong("unmeasured") > 0) {
-            throw new UsageCalculationException(
-                    row.getLong("unmeasured") + " rows of the project " + row.getString("project_id")
-                            + " have no size: their stored one is null and no payload column is mapped",
-                    null);
-        }
+    private Sum sum(ResultSet row) throws SQLException {
+        CombinedQuery.checkMeasured(row, "the project " + row.getString("project_id"), sizes);
         return new Sum(
                 row.getString("organisation_id"),
                 row.getString("project_id"),
                 row.getInt("slice"),
                 new UsageMetrics(row.getLong("received_volume"), row.getLong("received_bytes")),
                 new UsageMetrics(row.getLong("sent_volume"), row.getLong("sent_bytes")));
-    }
-
-    private static Instant nextHour(Instant instant) {
-        Instant hour = instant.truncatedTo(ChronoUnit.HOURS);
-        return hour.equals(instant) ? hour : hour.plus(1, ChronoUnit.HOURS);
     }
 
     /** As PostgreSQL writes an array. */

@@ -1,6 +1,8 @@
 package io.usagekit.postgres;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -37,8 +39,16 @@ final class RollupSql {
         pieces.put("rollups", Identifiers.quote(schema));
         pieces.put("version", Integer.toString(VERSION));
         pieces.put("settings", Identifiers.literal(settings(mapping, shape)));
+        pieces.put("changed.deliveries", piece("rollups-changed-deliveries.sql", pieces));
+        pieces.put("live.received", piece("rollups-live-received.sql", pieces));
+        pieces.put("live.sent", piece("rollups-live-sent.sql", pieces));
         pieces.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         return new RollupSql(mapping, shape, schema, pieces);
+    }
+
+    /** Part of several statements. */
+    private static String piece(String resource, Map<String, String> pieces) {
+        return SqlTemplate.fill(SqlTemplate.withoutComments(SqlTemplate.resource(resource)), pieces);
     }
 
     /**
@@ -63,6 +73,12 @@ final class RollupSql {
                 "delivered: "
                         + Identifiers.literals(
                                 mapping.deliveredStatuses().stream().sorted().toList()));
+    }
+
+    /** The first full hour from an instant on. */
+    static Instant nextHour(Instant instant) {
+        Instant hour = instant.truncatedTo(ChronoUnit.HOURS);
+        return hour.equals(instant) ? hour : hour.plus(1, ChronoUnit.HOURS);
     }
 
     private static String quoted(String... names) {

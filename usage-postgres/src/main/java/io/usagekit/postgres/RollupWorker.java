@@ -2,18 +2,12 @@ package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
-import java.time.temporal.ChronoUnit;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -41,51 +35,40 @@ public final class RollupWorker implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(RollupWorker.class);
 
-    private static final String QUERY_CANCELED = "57014";
-    private static final long CHANGED_EVENTS = 1_000;
-    private static final long ORPHANS = 1_000;
+    /** What the network adds to a statement's time at the most. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
     private final DataSource dataSource;
-    private final TableMapping mapping;
     private final String schema;
-    private final InstantSource clock;
-    private final Duration settle;
-    private final Duration runBudget;
-    private final Duration stepBudget;
     private final Duration stepTimeout;
-    private final Duration waitForWriters;
-    private final Set<RollupSteps.Guard> guards;
-    private final RollupSteps.Probe probe;
+    private final RollupWork work;
 
     /** Held while a run is under way, so that {@link #close} can wait for it. */
     private final ReentrantLock running = new ReentrantLock();
 
-    private final StepSize hours = new StepSize(1, 24, 24 * 366);
-    private final StepSize buckets = new StepSize(1, 20, 1_000);
-    private final StepSize rows = new StepSize(100, 10_000, 1_000_000);
-
     private volatile boolean closed;
     private volatile @Nullable ScheduledFuture<?> schedule;
-
-    /** Guarded by {@link #running}. */
-    private long orphansLookedAt;
 
     /** Guarded by {@link #running}. */
     private boolean failing;
 
     private RollupWorker(Builder builder) {
         dataSource = builder.dataSource;
-        mapping = builder.mapping;
         schema = builder.schema;
-        clock = builder.clock;
-        settle = builder.settle;
-        runBudget = builder.runBudget;
-        stepBudget = builder.stepBudget;
         stepTimeout = builder.stepTimeout;
-        waitForWriters = builder.waitForWriters;
-        guards = Set.copyOf(builder.guards);
-        probe = builder.probe;
+        work = new RollupWork(
+                builder.mapping,
+                builder.schema,
+                new RollupWork.Settings(
+                        builder.clock,
+                        builder.settle,
+                        builder.runBudget,
+                        builder.stepBudget,
+                        builder.stepTimeout,
+                        builder.waitForWriters,
+                        Set.copyOf(builder.guards),
+                        builder.probe),
+                () -> closed);
     }
 
     /**
@@ -183,7 +166,7 @@ public final class RollupWorker implements AutoCloseable {
                 connection.setAutoCommit(true);
                 connection.setNetworkTimeout(
                         Runnable::run, Math.toIntExact(stepTimeout.plus(GRACE).toMillis()));
-                run = runOn(connection);
+                run = work.run(connection);
             } catch (SQLException | RuntimeException e) {
                 try {
                     restore(connection, autoCommit, isolation, networkTimeout);
@@ -207,174 +190,10 @@ public final class RollupWorker implements AutoCloseable {
         }
     }
 
-    private RollupRun runOn(Connection connection) throws SQLException {
-        RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), schema);
-        RollupInstaller.Installed installed = RollupInstaller.installed(connection, sql)
-                .orElseThrow(() -> new UsageCalculationException(
-                        "there are no roll-ups in the schema " + Identifiers.quote(schema) + "; install them first",
-                        null));
-        if (!RollupInstaller.isCurrent(installed, sql)) {
-            throw new UsageCalculationException(
-                    "the roll-ups in the schema " + Identifiers.quote(schema)
-                            + " were made by another version or for another mapping; install them again",
-                    null);
-        }
-        // Before any transaction whose snapshot matters: what the last holder has committed is in it.
-        if (!ask(connection, sql, "rollups-leader-lock.sql")) {
-            return new RollupRun(false, Optional.empty(), List.of(), 0, 0, 0, false);
-        }
-        try {
-            RollupSteps steps = new RollupSteps(connection, sql, stepTimeout, guards, probe);
-            if (!RollupInstaller.areTriggersInForce(connection, sql)) {
-                steps.reset();
-                throw new UsageCalculationException(
-                        "triggers of the roll-ups in the schema " + Identifiers.quote(schema)
-                                + " are missing or disabled; what was rolled is forgotten; install them again",
-                        null);
-            }
-            return work(steps);
-        } finally {
-            unlock(connection, sql);
-        }
-    }
-
-    private RollupRun work(RollupSteps steps) throws SQLException {
-        long deadline = System.nanoTime() + runBudget.toNanos();
-        List<String> waitedFor = advance(steps, deadline);
-        steps.adopt();
-
-        long changedEvents = 0;
-        long resolved;
-        do {
-            resolved = steps.resolveChangedEvents(CHANGED_EVENTS);
-            changedEvents += resolved;
-        } while (resolved == CHANGED_EVENTS && goesOn(deadline));
-        orphansLookedAt = steps.resolveOrphans(orphansLookedAt, ORPHANS);
-
-        long rerolled = 0;
-        long marked;
-        do {
-            marked = sized(buckets, steps::reroll);
-            rerolled += marked;
-        } while (marked > 0 && goesOn(deadline));
-
-        long backfillSteps = 0;
-        boolean history;
-        do {
-            history = sized(rows, steps::backfill);
-            backfillSteps += history ? 1 : 0;
-        } while (history && goesOn(deadline));
-
-        Optional<Instant> covered = steps.coveredBefore();
-        boolean finished = resolved < CHANGED_EVENTS
-                && marked == 0
-                && !history
-                && covered.filter(before -> !before.isBefore(target())).isPresent();
-        return new RollupRun(true, covered, waitedFor, changedEvents, rerolled, backfillSteps, finished);
-    }
-
-    /** The end of the last hour that is over and has settled. */
-    private Instant target() {
-        return clock.instant().minus(settle).truncatedTo(ChronoUnit.HOURS);
-    }
-
-    private List<String> advance(RollupSteps steps, long deadline) throws SQLException {
-        Instant target = target();
-        Optional<Instant> covered = steps.coveredBefore();
-        if (covered.isPresent() && !covered.get().isBefore(target)) {
-            return List.of();
-        }
-        steps.publish(target);
-        List<String> waitedFor = steps.awaitWriters(waitForWriters);
-        if (!waitedFor.isEmpty()) {
-            return waitedFor;
-        }
-        Instant upper;
-        do {
-            upper = sized(hours, size -> steps.advance(target, size));
-        } while (upper.isBefore(target) && goesOn(deadline));
-        return List.of();
-    }
-
-    private boolean goesOn(long deadline) {
-        return !closed && System.nanoTime() < deadline;
-    }
-
-    @FunctionalInterface
-    private interface SizedStep<T> {
-        T run(long size) throws SQLException;
-    }
-
-    /** A step of the size that fits the budget; one that can't be done within its timeout is tried at half of it. */
-    private <T> T sized(StepSize size, SizedStep<T> step) throws SQLException {
-        while (true) {
-            long began = System.nanoTime();
-            try {
-                T result = step.run(size.current());
-                size.took(Duration.ofNanos(System.nanoTime() - began), stepBudget);
-                return result;
-            } catch (SQLException e) {
-                if (!QUERY_CANCELED.equals(e.getSQLState()) || !size.halve()) {
-                    throw e;
-                }
-            }
-        }
-    }
-
-    private static boolean ask(Connection connection, RollupSql sql, String resource) throws SQLException {
-        try (PreparedStatement statement = sql.statement(resource).prepare(connection, sql.names());
-                ResultSet row = statement.executeQuery()) {
-            return row.next() && row.getBoolean("answer");
-        }
-    }
-
-    /** A connection that can't give the lock back mustn't go back to its pool with it. */
-    private static void unlock(Connection connection, RollupSql sql) throws SQLException {
-        try {
-            if (!connection.isClosed()) {
-                ask(connection, sql, "rollups-leader-unlock.sql");
-            }
-        } catch (SQLException e) {
-            connection.abort(Runnable::run);
-        }
-    }
-
     private static void checkDuration(String name, Duration value, Duration least, Duration most) {
         if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
             throw new IllegalArgumentException(
                     String.format(Locale.ROOT, "%s must be between %s and %s, but was %s", name, least, most, value));
-        }
-    }
-
-    /** How much a step takes on: less when it took longer than its budget, more when it took less than half of it. */
-    private static final class StepSize {
-        private final long least;
-        private final long most;
-        private long current;
-
-        StepSize(long least, long first, long most) {
-            this.least = least;
-            this.current = first;
-            this.most = most;
-        }
-
-        long current() {
-            return current;
-        }
-
-        void took(Duration duration, Duration budget) {
-            if (duration.compareTo(budget) > 0) {
-                halve();
-            } else if (duration.multipliedBy(2).compareTo(budget) < 0) {
-                current = Math.min(most, current * 2);
-            }
-        }
-
-        /** Whether there was something to halve. */
-        boolean halve() {
-            boolean can = current > least;
-            current = Math.max(least, current / 2);
-            return can;
         }
     }
 

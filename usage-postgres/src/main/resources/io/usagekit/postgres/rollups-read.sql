@@ -46,13 +46,8 @@ marked as materialized (
     join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
     union
     select p.id, date_trunc('hour', d.created_at, 'UTC')
-    from (select distinct event_id from changed_event) as c
-    cross join lateral (
-        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
-        from {deliveries} d
-        where d.{delivery.event_id} = c.event_id and d.{delivery.status} in ({delivered_statuses})
-        offset 0
-    ) as d
+    from (select distinct event_id from changed_event) as changed
+    cross join lateral ({changed.deliveries}) as d
     join project p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
     union
     select p.id, o.bucket
@@ -106,35 +101,13 @@ rolled as (
 received as (
     select sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured
     from live
-    cross join lateral (
-        select
-            count(*) as volume,
-            sum({event.octets}) as bytes,
-            count(*) filter (where {event.octets} is null) as unmeasured
-        from {events} e
-        where e.{event.project_id} = live.project_id
-            and e.{event.created_at} >= live.lower
-            and e.{event.created_at} < live.upper
-            and {event.live}
-    ) as e
+    cross join lateral ({live.received}) as e
 ),
 
--- An event that is gone for good has no size any more; its delivery counts all the same.
 sent as (
     select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
     from live
-    cross join lateral (
-        select
-            count(*) as volume,
-            sum({event.octets}) filter (where e.{event.id} is not null) as bytes,
-            count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
-        from {deliveries} d
-        left join {events} e on e.{event.id} = d.{delivery.event_id}
-        where d.{delivery.project_id} = live.project_id
-            and d.{delivery.created_at} >= live.lower
-            and d.{delivery.created_at} < live.upper
-            and d.{delivery.status} in ({delivered_statuses})
-    ) as d
+    cross join lateral ({live.sent}) as d
 )
 
 select

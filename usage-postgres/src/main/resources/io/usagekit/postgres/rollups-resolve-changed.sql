@@ -10,13 +10,8 @@ with taken as materialized (
 marked as (
     insert into {rollups}.mark (project_id, bucket)
     select distinct d.project_id, date_trunc('hour', d.created_at, 'UTC')
-    from {rollups}.state, (select distinct event_id from taken) as t
-    cross join lateral (
-        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
-        from {deliveries} d
-        where d.{delivery.event_id} = t.event_id and d.{delivery.status} in ({delivered_statuses})
-        offset 0
-    ) as d
+    from {rollups}.state, (select distinct event_id from taken) as changed
+    cross join lateral ({changed.deliveries}) as d
     where d.project_id is not null and d.created_at < state.covered_before
 )
 

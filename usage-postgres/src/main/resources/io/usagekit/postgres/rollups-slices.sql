@@ -60,13 +60,8 @@ marked as materialized (
     join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
     union
     select p.id, p.n, date_trunc('hour', d.created_at, 'UTC')
-    from (select distinct event_id from {rollups}.changed_event) as c
-    cross join lateral (
-        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
-        from {deliveries} d
-        where d.{delivery.event_id} = c.event_id and d.{delivery.status} in ({delivered_statuses})
-        offset 0
-    ) as d
+    from (select distinct event_id from {rollups}.changed_event) as changed
+    cross join lateral ({changed.deliveries}) as d
     join part p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
     union
     select p.id, p.n, o.bucket
@@ -98,33 +93,11 @@ summed as (
     union all
     select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured
     from live
-    cross join lateral (
-        select
-            count(*) as volume,
-            coalesce(sum({event.octets}), 0) as bytes,
-            count(*) filter (where {event.octets} is null) as unmeasured
-        from {events} e
-        where e.{event.project_id} = live.project_id
-            and e.{event.created_at} >= live.lower
-            and e.{event.created_at} < live.upper
-            and {event.live}
-    ) as e
+    cross join lateral ({live.received}) as e
     union all
-    -- An event that is gone for good has no size any more; its delivery counts all the same.
     select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured
     from live
-    cross join lateral (
-        select
-            count(*) as volume,
-            coalesce(sum({event.octets}) filter (where e.{event.id} is not null), 0) as bytes,
-            count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
-        from {deliveries} d
-        left join {events} e on e.{event.id} = d.{delivery.event_id}
-        where d.{delivery.project_id} = live.project_id
-            and d.{delivery.created_at} >= live.lower
-            and d.{delivery.created_at} < live.upper
-            and d.{delivery.status} in ({delivered_statuses})
-    ) as d
+    cross join lateral ({live.sent}) as d
 ),
 
 total as (

@@ -14,13 +14,8 @@ marked as materialized (
     join {rollups}.mark m on m.project_id = c.project_id and m.bucket >= c.lower and m.bucket < c.upper
     union
     select date_trunc('hour', d.created_at, 'UTC')
-    from (select distinct event_id from {rollups}.changed_event) as n
-    cross join lateral (
-        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
-        from {deliveries} d
-        where d.{delivery.event_id} = n.event_id and d.{delivery.status} in ({delivered_statuses})
-        offset 0
-    ) as d
+    from (select distinct event_id from {rollups}.changed_event) as changed
+    cross join lateral ({changed.deliveries}) as d
     join covered c on c.project_id = d.project_id and d.created_at >= c.lower and d.created_at < c.upper
     union
     select o.bucket
