@@ -38,19 +38,36 @@ import picocli.CommandLine.Spec;
         })
 final class RollupsCommand {
 
-    /** The roll-ups of the tables that the schema holds. */
-    static PostgresRollups rollups(DatabaseOptions database) {
-        PGSimpleDataSource dataSource = database.dataSource();
-        return PostgresRollups.of(
-                dataSource, PostgresUsage.discover(dataSource, database.schemaOr(TableMapping.DEFAULT_SCHEMA)));
-    }
+    /** What they have in common. */
+    private abstract static class Subcommand implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
 
-    private static RollupStatus status(PostgresRollups rollups) {
-        return rollups.status()
-                .orElseThrow(() -> new UsageCalculationException(
-                        "there are no roll-ups of this version in the schema " + rollups.schema()
-                                + "; install them first",
-                        null));
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        final PrintWriter out() {
+            return Specs.out(spec);
+        }
+
+        final PrintWriter err() {
+            return Specs.err(spec);
+        }
+
+        /** The roll-ups of the tables that the schema holds. */
+        final PostgresRollups rollups() {
+            PGSimpleDataSource dataSource = database.dataSource();
+            return PostgresRollups.of(
+                    dataSource, PostgresUsage.discover(dataSource, database.schemaOr(TableMapping.DEFAULT_SCHEMA)));
+        }
+
+        static RollupStatus status(PostgresRollups rollups) {
+            return rollups.status()
+                    .orElseThrow(() -> new UsageCalculationException(
+                            "there are no roll-ups of this version in the schema " + rollups.schema()
+                                    + "; install them first",
+                            null));
+        }
     }
 
     /** Creates them. */
@@ -59,13 +76,7 @@ final class RollupsCommand {
             description =
                     "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.",
             mixinStandardHelpOptions = true)
-    static final class Install implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Install extends Subcommand {
         @Option(
                 names = "--print",
                 description = "Prints the DDL for these tables instead, for psql, Flyway or Liquibase.")
@@ -73,8 +84,8 @@ final class RollupsCommand {
 
         @Override
         public Integer call() {
-            PrintWriter out = Specs.out(spec);
-            PostgresRollups rollups = rollups(database);
+            PrintWriter out = out();
+            PostgresRollups rollups = rollups();
             if (print) {
                 out.println(rollups.ddl().stripTrailing());
             } else {
@@ -87,17 +98,11 @@ final class RollupsCommand {
 
     /** Says how far they are. */
     @Command(name = "status", description = "Says how far the roll-ups are.", mixinStandardHelpOptions = true)
-    static final class Status implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Status extends Subcommand {
         @Override
         public Integer call() {
-            RollupStatus status = status(rollups(database));
-            PrintWriter out = Specs.out(spec);
+            RollupStatus status = status(rollups());
+            PrintWriter out = out();
             out.println("rolled before:        "
                     + status.coveredBefore().map(Object::toString).orElse("nothing is rolled yet"));
             out.println("lag:                  "
@@ -120,22 +125,16 @@ final class RollupsCommand {
             name = "backfill",
             description = "Rolls everything that isn't rolled yet, the history included, and ends.",
             mixinStandardHelpOptions = true)
-    static final class Backfill implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Backfill extends Subcommand {
         @Override
         public Integer call() throws InterruptedException {
-            PostgresRollups rollups = rollups(database);
+            PostgresRollups rollups = rollups();
             try (RollupWorker worker =
                     rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
                 RollupRun run = worker.runOnce();
                 long toDo = status(rollups).projectsToBackfill();
                 long done = 0;
-                try (Progress progress = Progress.of("Rolling", "projects", toDo, Specs.err(spec))) {
+                try (Progress progress = Progress.of("Rolling", "projects", toDo, err())) {
                     while (!run.finished()) {
                         if (!run.leader() || !run.waitedFor().isEmpty()) {
                             TimeUnit.SECONDS.sleep(1); // another worker is at it, or the host's writers are
@@ -146,8 +145,7 @@ final class RollupsCommand {
                         done = rolled;
                     }
                 }
-                Specs.out(spec)
-                        .println("Everything before " + run.coveredBefore().orElseThrow() + " is rolled.");
+                out().println("Everything before " + run.coveredBefore().orElseThrow() + " is rolled.");
             }
             return ExitCode.OK;
         }
@@ -158,21 +156,15 @@ final class RollupsCommand {
             name = "run",
             description = "Maintains the roll-ups until it is stopped; or once.",
             mixinStandardHelpOptions = true)
-    static final class Work implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Work extends Subcommand {
         @Option(names = "--once", description = "Ends after one run.")
         private boolean once;
 
         @Override
         public Integer call() throws InterruptedException {
-            PostgresRollups rollups = rollups(database);
+            PostgresRollups rollups = rollups();
             try (RollupWorker worker = rollups.worker().build()) {
-                PrintWriter out = Specs.out(spec);
+                PrintWriter out = out();
                 while (true) {
                     RollupRun run = worker.runOnce();
                     out.println(describe(run));
@@ -202,13 +194,7 @@ final class RollupsCommand {
             description =
                     "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.",
             mixinStandardHelpOptions = true)
-    static final class Verify implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Verify extends Subcommand {
         @Option(
                 names = "--repair",
                 description = "Marks each of them, so that it is read from raw rows, and rolled anew by the worker.")
@@ -216,10 +202,10 @@ final class RollupsCommand {
 
         @Override
         public Integer call() {
-            PostgresRollups rollups = rollups(database);
-            PrintWriter out = Specs.out(spec);
+            PostgresRollups rollups = rollups();
+            PrintWriter out = out();
             long drifts;
-            try (Report report = new Report(out, Specs.err(spec))) {
+            try (Report report = new Report(out, err())) {
                 drifts = repair ? rollups.repair(report) : rollups.verify(report);
             }
             if (drifts == 0) {
@@ -275,18 +261,12 @@ final class RollupsCommand {
             name = "remove",
             description = "Removes the roll-ups, their triggers and their schema.",
             mixinStandardHelpOptions = true)
-    static final class Remove implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    static final class Remove extends Subcommand {
         @Override
         public Integer call() {
-            PostgresRollups rollups = rollups(database);
+            PostgresRollups rollups = rollups();
             rollups.remove();
-            Specs.out(spec).println("There is no schema " + rollups.schema() + " any more.");
+            out().println("There is no schema " + rollups.schema() + " any more.");
             return ExitCode.OK;
         }
     }

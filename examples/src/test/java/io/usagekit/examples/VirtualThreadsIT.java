@@ -1,7 +1,6 @@
 package io.usagekit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.usagekit.Freshness;
 import io.usagekit.UsagePeriod;
@@ -24,32 +23,24 @@ import java.util.concurrent.locks.LockSupport;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Callers and computations on virtual threads, over both servers, and Flight Recorder looks on: nothing holds on to the thread
- * that carries it. Where the JDK has no virtual threads, there is nothing to see.
+ * that carries it.
  */
+@EnabledForJreRange(min = JRE.JAVA_21, disabledReason = "virtual threads came with JDK 21")
 class VirtualThreadsIT {
 
-    private static final int FIRST_WITH_VIRTUAL_THREADS = 21;
     private static final String PINNED = "jdk.VirtualThreadPinned";
     private static final int CALLERS = 2_000;
     private static final int WINDOWS = 200;
 
     @TempDir
     private Path directory = Path.of("");
-
-    @BeforeAll
-    static void needsVirtualThreads() {
-        int feature = Runtime.version().feature();
-        if (feature < FIRST_WITH_VIRTUAL_THREADS) {
-            System.out.println("SKIPPED VirtualThreadsIT: JDK " + feature + " has no virtual threads");
-            abort("virtual threads take JDK " + FIRST_WITH_VIRTUAL_THREADS);
-        }
-    }
 
     @Test
     void callersAndComputationsDoNotPin() throws Exception {

@@ -34,9 +34,8 @@ class CombinedQueryPlanIT {
     @BeforeAll
     static void fill() throws SQLException {
         schema = Database.newSchema("plan");
-        String script =
-                SqlTemplate.fill(SqlTemplate.resource("baseline-tables.sql"), Map.of("s", Identifiers.quote(schema)));
-        Database.execute(SqlTemplate.withoutComments(script).split(";\\s*"));
+        BaselineTables.create(
+                schema, 200_000, 40, "timestamptz '2026-01-01Z' + random() * interval '90 days'", "1 day");
         baselineOfLargest = buffers(baseline("org-1"));
 
         TableMapping mapping = TableMapping.gateway(schema);

@@ -27,6 +27,18 @@ class RollupCalculatorIT {
     private static final UsageKey MARCH = RollupScene.MARCH;
 
     private final List<String> told = new ArrayList<>();
+    private final RollupListener listener = new RollupListener() {
+        @Override
+        public void fromRollups(UsageKey key, long liveHours, long markedHours) {
+            told.add("rolled, " + liveHours + " live, " + markedHours + " marked");
+        }
+
+        @Override
+        public void fromRawRows(UsageKey key, RollupFallback why) {
+            told.add(why.toString());
+        }
+    };
+
     private RollupScene scene;
 
     @BeforeEach
@@ -43,17 +55,7 @@ class RollupCalculatorIT {
         return PostgresRollups.builder(Database.pool())
                 .mapping(scene.mapping)
                 .clock(scene.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        told.add("rolled, " + liveHours + " live, " + markedHours + " marked");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, RollupFallback why) {
-                        told.add(why.toString());
-                    }
-                });
+                .listener(listener);
     }
 
     private void assertUsage(UsageCalculator calculator, long received, String way) {
@@ -183,17 +185,7 @@ class RollupCalculatorIT {
                     scene.rollups.schema(),
                     PostgresUsage.Projects.ALIVE,
                     scene.clock,
-                    new RollupListener() {
-                        @Override
-                        public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                            told.add("rolled, " + liveHours + " live, " + markedHours + " marked");
-                        }
-
-                        @Override
-                        public void fromRawRows(UsageKey key, RollupFallback why) {
-                            told.add(why.toString());
-                        }
-                    });
+                    listener);
             statement.execute("set role usagekit_reader");
             assertUsage(calculator, 3, "ABSENT");
             statement.execute("reset role");

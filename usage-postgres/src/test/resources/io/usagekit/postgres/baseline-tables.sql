@@ -1,5 +1,6 @@
--- The gateway's tables with the indexes that exist there, and rows: 200,000 events and 400,000 deliveries of three months, of
--- 40 organisations whose shares fall as those of Zipf's law do; one payload in eight is stored out of line. {s} is the schema.
+-- The gateway's tables with the indexes that exist there, and rows: {events} events of 90 days, of {organisations} organisations whose
+-- shares fall as those of Zipf's law do, and two deliveries of each; one payload in eight is stored out of line. {s} is the schema,
+-- {event_time} when the n-th event was created, {delay} how late deliveries are at the most.
 create schema {s};
 
 create table {s}.projects (
@@ -29,17 +30,17 @@ create table {s}.event_deliveries (
 alter table {s}.events alter raw set storage external, alter data set storage external;
 
 insert into {s}.projects
-select 'project-' || n, 'org-' || n, null from generate_series(1, 40) n;
+select 'project-' || n, 'org-' || n, null from generate_series(1, {organisations}) n;
 
 insert into {s}.events
 select
     'event-' || n,
-    'project-' || greatest(1, least(40, floor(exp(random() * ln(41)))))::int,
+    'project-' || greatest(1, least({organisations}, floor(exp(random() * ln({organisations} + 1)))))::int,
     repeat('é', case when n % 8 = 0 then 1500 else 60 end),
     decode(repeat('00ff', case when n % 8 = 4 then 1500 else 60 end), 'hex'),
-    timestamptz '2026-01-01Z' + random() * interval '90 days',
+    {event_time},
     case when n % 50 = 0 then now() end
-from generate_series(1, 200000) n;
+from generate_series(1, {events}) n;
 
 insert into {s}.event_deliveries
 select
@@ -47,7 +48,7 @@ select
     e.project_id,
     e.id,
     case when random() < 0.9 then 'Success' else 'Failure' end,
-    e.created_at + random() * random() * interval '1 day',
+    e.created_at + random() * random() * interval '{delay}',
     null
 from {s}.events e, generate_series(1, 2) k;
 
