@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
 final class RollupsCommand {
 
     /** What they have in common. */
+    @Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
     private abstract static class Subcommand implements Callable<Integer> {
         @Spec
         private @Nullable CommandSpec spec;
@@ -74,8 +75,7 @@ final class RollupsCommand {
     @Command(
             name = "install",
             description =
-                    "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.",
-            mixinStandardHelpOptions = true)
+                    "Creates roll-ups in a schema of their own, or brings them up to date; blocks no writes for long.")
     static final class Install extends Subcommand {
         @Option(
                 names = "--print",
@@ -97,7 +97,7 @@ final class RollupsCommand {
     }
 
     /** Says how far they are. */
-    @Command(name = "status", description = "Says how far the roll-ups are.", mixinStandardHelpOptions = true)
+    @Command(name = "status", description = "Says how far the roll-ups are.")
     static final class Status extends Subcommand {
         @Override
         public Integer call() {
@@ -121,10 +121,7 @@ final class RollupsCommand {
     }
 
     /** Rolls the history. */
-    @Command(
-            name = "backfill",
-            description = "Rolls everything that isn't rolled yet, the history included, and ends.",
-            mixinStandardHelpOptions = true)
+    @Command(name = "backfill", description = "Rolls everything that isn't rolled yet, the history included, and ends.")
     static final class Backfill extends Subcommand {
         @Override
         public Integer call() throws InterruptedException {
@@ -152,10 +149,7 @@ final class RollupsCommand {
     }
 
     /** Maintains them. */
-    @Command(
-            name = "run",
-            description = "Maintains the roll-ups until it is stopped; or once.",
-            mixinStandardHelpOptions = true)
+    @Command(name = "run", description = "Maintains the roll-ups until it is stopped; or once.")
     static final class Work extends Subcommand {
         @Option(names = "--once", description = "Ends after one run.")
         private boolean once;
@@ -192,8 +186,7 @@ final class RollupsCommand {
     @Command(
             name = "verify",
             description =
-                    "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.",
-            mixinStandardHelpOptions = true)
+                    "Sums up all raw rows again, and prints each hour of a project that differs; ends with 1 if there is one.")
     static final class Verify extends Subcommand {
         @Option(
                 names = "--repair",
@@ -257,10 +250,7 @@ final class RollupsCommand {
     }
 
     /** Takes them away. */
-    @Command(
-            name = "remove",
-            description = "Removes the roll-ups, their triggers and their schema.",
-            mixinStandardHelpOptions = true)
+    @Command(name = "remove", description = "Removes the roll-ups, their triggers and their schema.")
     static final class Remove extends Subcommand {
         @Override
         public Integer call() {

@@ -26,6 +26,7 @@ class UsageCommandTest {
                 "install --help",
                 "rollups --help",
                 "rollups verify --help",
+                "rollups verify --version",
                 "--version"
             })
     void helpIsNoFailure(String line) {

@@ -379,8 +379,8 @@ public final class PostgresRollups {
         }
 
         /**
-         * The schema of the roll-ups, which holds nothing else: {@link PostgresRollups#remove() removing} them drops it. By default that of the
-         * tables with {@value PostgresRollups#SCHEMA_SUFFIX} behind it.
+         * The schema of the roll-ups, which holds nothing else: {@link PostgresRollups#remove() removing} them drops it. By
+         * default that of the tables with {@value PostgresRollups#SCHEMA_SUFFIX} behind it.
          */
         public Builder schema(String schema) {
             this.schema = Optional.of(schema);
