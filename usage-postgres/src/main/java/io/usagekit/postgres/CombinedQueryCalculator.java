@@ -4,6 +4,7 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
+import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
@@ -45,8 +46,11 @@ final class CombinedQueryCalculator implements UsageCalculator {
         checkTimeout(timeout);
         Instant now = clock.instant();
         try {
-            CombinedQuery.Totals totals = ReadOnlyTransaction.run(
-                    dataSource, timeout, connection -> query(connection).execute(connection, key));
+            CombinedQuery.Totals totals = Transaction.run(
+                    dataSource,
+                    Transaction.Mode.READ_ONLY,
+                    timeout,
+                    connection -> query(connection).execute(connection, key));
             return new OrganisationUsage(key, totals.received(), totals.sent(), now);
         } catch (SQLException e) {
             if (meansChangedShape(e)) {

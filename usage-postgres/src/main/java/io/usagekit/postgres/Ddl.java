@@ -1,5 +1,7 @@
 package io.usagekit.postgres;
 
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

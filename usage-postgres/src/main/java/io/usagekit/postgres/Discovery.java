@@ -1,6 +1,7 @@
 package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.internal.Transaction;
 import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
@@ -16,7 +17,7 @@ final class Discovery {
         TableMapping gateway = TableMapping.gateway(schema);
         TableMapping own = TableMapping.usagekit(schema);
         try {
-            return ReadOnlyTransaction.run(dataSource, TIMEOUT, connection -> {
+            return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, connection -> {
                 TableShape shape = TableShape.read(connection, gateway);
                 return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
             });

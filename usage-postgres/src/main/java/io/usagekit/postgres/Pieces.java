@@ -1,5 +1,6 @@
 package io.usagekit.postgres;
 
+import io.usagekit.postgres.internal.Identifiers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

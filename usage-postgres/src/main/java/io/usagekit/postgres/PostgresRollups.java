@@ -6,6 +6,8 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Transaction;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -147,7 +149,7 @@ public final class PostgresRollups {
     public Optional<RollupStatus> status() {
         Instant now = clock.instant();
         try {
-            return ReadOnlyTransaction.run(dataSource, STATUS_TIMEOUT, connection -> {
+            return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
                 Optional<RollupSql> sql = current(connection);
                 if (sql.isEmpty()) {
                     return Optional.<RollupStatus>empty();
@@ -273,7 +275,7 @@ public final class PostgresRollups {
             Optional<String> organisationId, List<Instant> edges, Duration timeout, Consumer<RollupSlices.Sum> each) {
         CombinedQueryCalculator.checkTimeout(timeout);
         try {
-            ReadOnlyTransaction.run(dataSource, timeout, connection -> {
+            Transaction.run(dataSource, Transaction.Mode.READ_ONLY, timeout, connection -> {
                 RollupSql sql = current(connection).orElseThrow(this::nothingCurrent);
                 RollupSlices.over(sql, projects(), organisationId).execute(connection, edges, each);
                 return schema;
@@ -325,7 +327,7 @@ public final class PostgresRollups {
     private long verify(RollupVerificationListener listener, Remedy remedy) {
         Objects.requireNonNull(listener, "listener");
         try {
-            RollupSql sql = ReadOnlyTransaction.run(dataSource, STATUS_TIMEOUT, this::current)
+            RollupSql sql = Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
                     .orElseThrow(this::nothingCurrent);
             RollupVerifier verifier = new RollupVerifier(dataSource, sql);
             return verifier.verify(listener, drift -> remedy.apply(verifier, drift));

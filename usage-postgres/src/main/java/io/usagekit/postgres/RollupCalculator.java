@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
+import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -84,7 +85,8 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
         long began = System.nanoTime();
         try {
-            return ReadOnlyTransaction.run(dataSource, timeout, connection -> fromRollups(connection, key));
+            return Transaction.run(
+                    dataSource, Transaction.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
         } catch (SQLException e) {
             if (!NOT_TO_BE_READ.contains(String.valueOf(e.getSQLState()))) {
                 throw e;
@@ -92,8 +94,9 @@ final class RollupCalculator implements UsageCalculator {
             queries = null;
             Duration left = timeout.minusNanos(System.nanoTime() - began);
             try {
-                return ReadOnlyTransaction.run(
+                return Transaction.run(
                         dataSource,
+                        Transaction.Mode.READ_ONLY,
                         left.compareTo(Duration.ofMillis(1)) < 0 ? Duration.ofMillis(1) : left,
                         connection -> {
                             TableShape shape = TableShape.read(connection, mapping);

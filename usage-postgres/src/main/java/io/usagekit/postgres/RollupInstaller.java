@@ -1,6 +1,8 @@
 package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

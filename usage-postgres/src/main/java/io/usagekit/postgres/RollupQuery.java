@@ -1,6 +1,7 @@
 package io.usagekit.postgres;
 
 import io.usagekit.UsageKey;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

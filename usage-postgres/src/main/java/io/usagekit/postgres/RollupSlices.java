@@ -2,6 +2,7 @@ package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -2,6 +2,8 @@ package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -79,8 +81,8 @@ final class RollupVerifier {
         }
     }
 
-    private <T> T read(ReadOnlyTransaction.Work<T> work) throws SQLException {
-        return ReadOnlyTransaction.run(dataSource, TIMEOUT, work);
+    private <T> T read(Transaction.Work<T> work) throws SQLException {
+        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private List<String> projects(Connection connection) throws SQLException {

@@ -1,6 +1,7 @@
 package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.internal.Identifiers;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

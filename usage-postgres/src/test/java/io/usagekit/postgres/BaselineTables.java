@@ -1,5 +1,7 @@
 package io.usagekit.postgres;
 
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.util.Map;
 
 /** The gateway's tables with many rows in them, to measure over. */

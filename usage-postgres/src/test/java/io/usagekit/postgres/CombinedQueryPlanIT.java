@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlTemplate;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

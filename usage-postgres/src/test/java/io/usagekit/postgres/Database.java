@@ -2,6 +2,7 @@ package io.usagekit.postgres;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

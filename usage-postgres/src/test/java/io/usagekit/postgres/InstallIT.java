@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.internal.Identifiers;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;

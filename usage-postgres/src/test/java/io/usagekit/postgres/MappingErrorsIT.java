@@ -8,6 +8,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
 import java.time.Duration;
 import java.time.YearMonth;
 import java.util.function.UnaryOperator;

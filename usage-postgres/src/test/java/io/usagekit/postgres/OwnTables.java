@@ -1,5 +1,6 @@
 package io.usagekit.postgres;
 
+import io.usagekit.postgres.internal.Identifiers;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;

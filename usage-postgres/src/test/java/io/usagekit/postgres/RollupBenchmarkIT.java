@@ -8,6 +8,8 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.testkit.ManualClock;
 import java.io.IOException;
 import java.sql.Connection;

@@ -2,6 +2,7 @@ package io.usagekit.postgres;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.ResultSet;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
+import io.usagekit.postgres.internal.Identifiers;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

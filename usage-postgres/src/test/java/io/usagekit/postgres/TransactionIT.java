@@ -7,6 +7,8 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Transaction;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -14,6 +16,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.List;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -67,16 +70,34 @@ class TransactionIT {
 
     @Test
     void theTransactionCanNotWriteAndHasItsSettings() throws SQLException {
-        String seen = ReadOnlyTransaction.run(Database.pool(), Duration.ofSeconds(7), TransactionIT::settings);
+        String seen = Transaction.run(
+                Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), TransactionIT::settings);
         assertThat(seen).contains("read only: on", "plan: force_custom_plan", "jit: off");
         int millis = Integer.parseInt(seen.replaceAll(".*timeout: (\\d+)ms.*", "$1"));
         assertThat(millis).isBetween(1, 7_000);
-        assertThatThrownBy(() -> ReadOnlyTransaction.run(Database.pool(), Duration.ofSeconds(7), connection -> {
-                    try (Statement statement = connection.createStatement()) {
-                        return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
-                    }
-                }))
+        assertThatThrownBy(() -> Transaction.run(
+                        Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
+                            try (Statement statement = connection.createStatement()) {
+                                return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
+                            }
+                        }))
                 .hasMessageContaining("read-only transaction");
+    }
+
+    @Test
+    void aWritingTransactionSeesOneSnapshotWhereItsModeSaysSo() throws SQLException {
+        String table = Identifiers.quote(schema) + ".projects";
+        for (Transaction.Mode mode : List.of(Transaction.Mode.WRITE, Transaction.Mode.WRITE_SNAPSHOT)) {
+            Database.execute("delete from " + table);
+            int seen = Transaction.run(Database.pool(), mode, Duration.ofSeconds(7), connection -> {
+                try (Statement statement = connection.createStatement()) {
+                    statement.execute("insert into " + table + " values ('own', 'org-123')");
+                    Database.execute("insert into " + table + " values ('other', 'org-123')");
+                    return statement.executeUpdate("update " + table + " set name = 'seen'");
+                }
+            });
+            assertThat(seen).as("%s", mode).isEqualTo(mode == Transaction.Mode.WRITE ? 2 : 1);
+        }
     }
 
     @Test

@@ -1,4 +1,4 @@
-package io.usagekit.postgres;
+package io.usagekit.postgres.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

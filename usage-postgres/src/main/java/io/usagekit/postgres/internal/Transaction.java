@@ -1,20 +1,45 @@
-package io.usagekit.postgres;
+package io.usagekit.postgres.internal;
 
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import javax.sql.DataSource;
 
-/** One read-only transaction on one connection, which is given back as it was. */
-final class ReadOnlyTransaction {
+/** One transaction on one connection, which is given back as it was. */
+public final class Transaction {
+
+    /** What it may do, and what it sees. */
+    public enum Mode {
+        /** Reads; each statement sees what is committed when it begins. */
+        READ_ONLY(true, false),
+        /** Reads; all statements see what was committed when the first one began. */
+        READ_ONLY_SNAPSHOT(true, true),
+        /** Reads and writes; each statement sees what is committed when it begins. */
+        WRITE(false, false),
+        /**
+         * Reads and writes; all statements see what was committed when the first one began. Fails with SQLSTATE 40001 where a
+         * row that it changes has changed since.
+         */
+        WRITE_SNAPSHOT(false, true);
+
+        private final boolean readOnly;
+        private final boolean oneSnapshot;
+
+        Mode(boolean readOnly, boolean oneSnapshot) {
+            this.readOnly = readOnly;
+            this.oneSnapshot = oneSnapshot;
+        }
+    }
 
     /** What runs in it. */
     @FunctionalInterface
-    interface Work<T> {
+    public interface Work<T> {
+        /** Runs on the transaction's connection; what it throws rolls back. */
         T run(Connection connection) throws SQLException;
     }
 
@@ -24,14 +49,14 @@ final class ReadOnlyTransaction {
     /** How much longer the socket may stay silent than the statement may run: the server gives up first, if it is there. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
-    private ReadOnlyTransaction() {}
+    private Transaction() {}
 
     /**
      * Runs it. A statement that is still running when the time is over is cancelled by the server.
      *
      * @param timeout for all of it, the wait for a connection included; at least 1 ms
      */
-    static <T> T run(DataSource dataSource, Duration timeout, Work<T> work) throws SQLException {
+    public static <T> T run(DataSource dataSource, Mode mode, Duration timeout, Work<T> work) throws SQLException {
         long began = System.nanoTime();
         try (Connection connection = dataSource.getConnection()) {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
@@ -42,9 +67,9 @@ final class ReadOnlyTransaction {
             T result;
             try {
                 limitSilence(connection, before, left.plus(GRACE));
-                connection.setReadOnly(true);
+                connection.setReadOnly(mode.readOnly);
                 connection.setAutoCommit(false);
-                result = runInside(connection, left, work);
+                result = runInside(connection, mode, left, work);
                 connection.commit();
             } catch (Throwable e) {
                 undo(connection, before, e);
@@ -55,7 +80,13 @@ final class ReadOnlyTransaction {
         }
     }
 
-    private static <T> T runInside(Connection connection, Duration timeout, Work<T> work) throws SQLException {
+    private static <T> T runInside(Connection connection, Mode mode, Duration timeout, Work<T> work)
+            throws SQLException {
+        if (mode.oneSnapshot) {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("set transaction isolation level repeatable read");
+            }
+        }
         try (PreparedStatement settings =
                 SETTINGS.prepare(connection, Map.of("statement_timeout", Long.toString(timeout.toMillis())))) {
             settings.execute();

@@ -1,4 +1,4 @@
-package io.usagekit.postgres;
+package io.usagekit.postgres.internal;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * A statement out of a resource file, where <code>{name}</code> stands for a piece of SQL (a mapped table, a column) and
  * {@code :name} for a value that is bound. Comments aren't sent.
  */
-final class SqlTemplate {
+public final class SqlTemplate {
 
+    private static final String ROOT = "/io/usagekit/postgres/";
     private static final Pattern COMMENT = Pattern.compile("[ \\t]*--.*$", Pattern.MULTILINE);
     private static final Pattern BLANK_LINES = Pattern.compile("\\n\\s*\\n");
     private static final Pattern PIECE = Pattern.compile("\\{([a-z_.]+)}");
@@ -42,7 +43,7 @@ final class SqlTemplate {
      *
      * @throws IllegalStateException if the text names a piece that isn't given
      */
-    static SqlTemplate of(String text, Map<String, String> pieces) {
+    public static SqlTemplate of(String text, Map<String, String> pieces) {
         List<String> parameters = new ArrayList<>();
         String positional = PARAMETER.matcher(withoutComments(text)).replaceAll(found -> {
             parameters.add(found.group(1));
@@ -51,9 +52,13 @@ final class SqlTemplate {
         return new SqlTemplate(fill(positional, pieces), List.copyOf(parameters));
     }
 
-    /** The text of a resource file beside this class. */
-    static String resource(String name) {
-        try (InputStream in = SqlTemplate.class.getResourceAsStream(name)) {
+    /**
+     * The text of a resource file of this module.
+     *
+     * @param name below the folder of the package {@code io.usagekit.postgres}
+     */
+    public static String resource(String name) {
+        try (InputStream in = SqlTemplate.class.getResourceAsStream(ROOT + name)) {
             if (in == null) {
                 throw new IllegalStateException("the resource " + name + " is missing");
             }
@@ -63,14 +68,14 @@ final class SqlTemplate {
         }
     }
 
-    static String withoutComments(String text) {
+    public static String withoutComments(String text) {
         return BLANK_LINES
                 .matcher(COMMENT.matcher(text).replaceAll(""))
                 .replaceAll("\n")
                 .strip();
     }
 
-    static String fill(String text, Map<String, String> pieces) {
+    public static String fill(String text, Map<String, String> pieces) {
         return PIECE.matcher(text).replaceAll(found -> {
             String piece = pieces.get(found.group(1));
             if (piece == null) {
@@ -81,7 +86,7 @@ final class SqlTemplate {
     }
 
     /** What is sent, with {@code ?} for the values. */
-    String sql() {
+    public String sql() {
         return sql;
     }
 
@@ -91,12 +96,12 @@ final class SqlTemplate {
      *
      * @throws IllegalArgumentException if a value is missing
      */
-    PreparedStatement prepare(Connection connection, Map<String, ?> values) throws SQLException {
+    public PreparedStatement prepare(Connection connection, Map<String, ?> values) throws SQLException {
         return prepare(connection, "", values);
     }
 
     /** The same with something in front of it, e.g. {@code explain}. */
-    PreparedStatement prepare(Connection connection, String prefix, Map<String, ?> values) throws SQLException {
+    public PreparedStatement prepare(Connection connection, String prefix, Map<String, ?> values) throws SQLException {
         PreparedStatement statement = connection.prepareStatement(prefix + sql);
         try {
             for (int i = 0; i < parameters.size(); i++) {
