@@ -10,7 +10,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Map;
 
-/** The combined query over one set of tables. Immutable. */
+/** The combined query over one set of tables, or over them and what retention has deleted of them. Immutable. */
 final class CombinedQuery {
 
     /** What it returns. */
@@ -18,20 +18,31 @@ final class CombinedQuery {
 
     private final SqlTemplate statement;
     private final String sizes;
+    private final boolean retains;
 
-    private CombinedQuery(SqlTemplate statement, String sizes) {
+    private CombinedQuery(SqlTemplate statement, String sizes, boolean retains) {
         this.statement = statement;
         this.sizes = sizes;
+        this.retains = retains;
     }
 
     static CombinedQuery over(TableMapping mapping, TableShape shape, PostgresUsage.Projects projects) {
         Map<String, String> pieces = Pieces.of(mapping, shape);
         pieces.put("project.counts", Pieces.counts(mapping, projects));
+        return new CombinedQuery(SqlTemplate.of(text(mapping, shape), pieces), sizes(mapping), false);
+    }
+
+    /** With the sums of the rows that were deleted by the retention of these roll-ups. */
+    static CombinedQuery over(RollupSql sql, PostgresUsage.Projects projects) {
+        return new CombinedQuery(sql.combined(projects), sizes(sql.mapping()), true);
+    }
+
+    /** The statement before its pieces are put in. */
+    static String text(TableMapping mapping, TableShape shape) {
         String windowEvent = SqlTemplate.resource(
                 Pieces.isPartlyStored(mapping, shape) ? "window-event-partly-stored.sql" : "window-event.sql");
-        String text = SqlTemplate.resource("combined-query.sql")
+        return SqlTemplate.resource("combined-query.sql")
                 .replace("{window_event}", SqlTemplate.withoutComments(windowEvent));
-        return new CombinedQuery(SqlTemplate.of(text, pieces), sizes(mapping));
     }
 
     /** What the sizes are kept in. */
@@ -50,7 +61,27 @@ final class CombinedQuery {
             if (!row.next()) {
                 throw new UsageCalculationException("the combined query returned no row for " + key, null);
             }
+            if (retains) {
+                checkUncut(row, String.valueOf(key));
+            }
             return totals(row, key, sizes);
+        }
+    }
+
+    /**
+     * Makes sure that no edge falls into a quarter of an hour of which only the sum is known.
+     *
+     * @param whose whose rows they are, for the error message
+     * @throws UsageCalculationException if one does
+     */
+    static void checkUncut(ResultSet row, String whose) throws SQLException {
+        if (row.getBoolean("cut")) {
+            throw new UsageCalculationException(
+                    "the usage of " + whose
+                            + " can't be told any more: the window begins or ends within a quarter of an"
+                            + " hour of which rows were deleted by retention, which keeps the sum of a quarter only;"
+                            + " windows whose edges are at full quarters have a figure",
+                    null);
         }
     }
 

@@ -52,6 +52,7 @@ public final class PostgresRollups {
     public static final String SCHEMA_SUFFIX = "_rollups";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
+    private static final Duration SHORTEST_RETENTION = Duration.ofDays(1);
     private static final Duration STATUS_TIMEOUT = Duration.ofSeconds(30);
 
     private final DataSource dataSource;
@@ -106,10 +107,21 @@ public final class PostgresRollups {
      * event id if {@link #install()} built it. The indexes of the combined query stay. Idempotent. Waits for transactions that
      * use the tables as {@link #install()} does.
      *
-     * @throws UsageCalculationException if the database refuses; nothing has been removed then
+     * @throws UsageCalculationException if {@link #deleteBefore retention} has kept sums here, or the database refuses; nothing has
+     *     been removed then
      */
     public void remove() {
-        installer().remove();
+        installer().remove(RollupInstaller.Retained.PROTECTED);
+    }
+
+    /**
+     * The same, with the sums of the rows that {@link #deleteBefore retention} has deleted: figures of those times fall to what
+     * raw rows are left.
+     *
+     * @throws UsageCalculationException if the database refuses; nothing has been removed then
+     */
+    public void removeWithRetained() {
+        installer().remove(RollupInstaller.Retained.FORGOTTEN);
     }
 
     /**
@@ -327,13 +339,52 @@ public final class PostgresRollups {
     private long verify(RollupVerificationListener listener, Remedy remedy) {
         Objects.requireNonNull(listener, "listener");
         try {
-            RollupSql sql = Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
-                    .orElseThrow(this::nothingCurrent);
-            RollupVerifier verifier = new RollupVerifier(dataSource, sql);
+            RollupVerifier verifier = new RollupVerifier(dataSource, readCurrent());
             return verifier.verify(listener, drift -> remedy.apply(verifier, drift));
         } catch (SQLException e) {
             throw RollupVerifier.explain(schema, e);
         }
+    }
+
+    /**
+     * Deletes events and deliveries that were created before an instant, for good, and keeps what they counted, by project and
+     * quarter of an hour: figures from here stay as they are, in every snapshot, also while it runs and if it is ended half way.
+     * What comes or changes later in those times counts as ever. A window that begins or ends within a quarter of which rows have
+     * been deleted has no figure any more, but an error that says so; months, days and hours of every time zone of today have
+     * one. Calculators of {@link PostgresUsage}, which know of no roll-ups, see the rows that are left.
+     *
+     * <p>Deliveries that count nowhere go together with their events. An event stays as long as one of its deliveries is younger.
+     * Rows that belong to no project stay, and so do deliveries that count nowhere and whose event is gone already.
+     *
+     * <p>Rows go in batches, the oldest first, each in a transaction of about a second or less; between two of them it can be
+     * ended, and any call goes on where the last one ended. Workers and writers go on meanwhile. Needs {@code DELETE} on both
+     * tables, {@code UPDATE} on the events (they are locked while their deliveries go), and to write to the roll-ups.
+     *
+     * @param before at least a day ago by the clock
+     * @param listener told how it goes
+     * @throws IllegalArgumentException if {@code before} is later than a day ago
+     * @throws UsageCalculationException if there are no roll-ups or other ones, other tables refer to events without {@code ON
+     *     DELETE}, rows can't be deleted, or the database refuses; what was deleted before is kept in sums
+     */
+    public RollupRetention deleteBefore(Instant before, RollupRetentionListener listener) {
+        Objects.requireNonNull(listener, "listener");
+        Instant latest = clock.instant().minus(SHORTEST_RETENTION);
+        if (before.isAfter(latest)) {
+            throw new IllegalArgumentException(
+                    "before must be at least a day ago, " + latest + " at the latest, but was " + before);
+        }
+        RollupSql sql;
+        try {
+            sql = readCurrent();
+        } catch (SQLException e) {
+            throw RollupRetainer.explain(schema, 0, 0, e);
+        }
+        return new RollupRetainer(dataSource, sql, listener, RollupRetainer.Pace.DEFAULT).deleteBefore(before);
+    }
+
+    private RollupSql readCurrent() throws SQLException {
+        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
+                .orElseThrow(this::nothingCurrent);
     }
 
     /** The statements, if what is installed is what this library would install; else empty. */

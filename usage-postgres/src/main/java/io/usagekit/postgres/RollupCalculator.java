@@ -1,8 +1,10 @@
 package io.usagekit.postgres;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -100,9 +102,7 @@ final class RollupCalculator implements UsageCalculator {
                         left.compareTo(Duration.ofMillis(1)) < 0 ? Duration.ofMillis(1) : left,
                         connection -> {
                             TableShape shape = TableShape.read(connection, mapping);
-                            return Outcome.raw(
-                                    CombinedQuery.over(mapping, shape, projects).execute(connection, key),
-                                    RollupFallback.ABSENT);
+                            return fromRawRowsAlone(connection, CombinedQuery.over(mapping, shape, projects), key);
                         });
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
@@ -115,12 +115,11 @@ final class RollupCalculator implements UsageCalculator {
         Queries known = queries;
         if (known == null) {
             TableShape shape = TableShape.read(connection, mapping);
-            known = new Queries(
-                    RollupQuery.over(RollupSql.over(mapping, shape, schema), projects),
-                    CombinedQuery.over(mapping, shape, projects));
             if (!RollupInstaller.isPresent(connection, schema)) {
-                return Outcome.raw(known.combined().execute(connection, key), RollupFallback.ABSENT);
+                return fromRawRowsAlone(connection, CombinedQuery.over(mapping, shape, projects), key);
             }
+            RollupSql sql = RollupSql.over(mapping, shape, schema);
+            known = new Queries(RollupQuery.over(sql, projects), CombinedQuery.over(sql, projects));
             queries = known;
         }
         Optional<RollupQuery.Answer> answer = known.rolled().execute(connection, key);
@@ -137,6 +136,23 @@ final class RollupCalculator implements UsageCalculator {
                 Optional.empty(),
                 answer.get().liveHours(),
                 answer.get().markedHours());
+    }
+
+    /**
+     * Where what retention has deleted can't be read. Whether there is any is asked after the figure: what its snapshot lacks has
+     * been kept by then.
+     */
+    private Outcome fromRawRowsAlone(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
+        CombinedQuery.Totals totals = combined.execute(connection, key);
+        if (RollupInstaller.holdsRetained(connection, schema)) {
+            throw new UsageCalculationException(
+                    "the usage of " + key + " can't be computed: the roll-ups in the schema "
+                            + Identifiers.quote(schema)
+                            + " hold sums of rows that were deleted by retention, and this role or this version of the"
+                            + " library can't read them",
+                    null);
+        }
+        return Outcome.raw(totals, RollupFallback.ABSENT);
     }
 
     private void tell(UsageKey key, Outcome outcome) {

@@ -66,9 +66,22 @@ final class RollupInstaller {
         });
     }
 
-    void remove() {
+    /** What becomes of the sums of rows that retention has deleted. */
+    enum Retained {
+        PROTECTED,
+        FORGOTTEN
+    }
+
+    void remove(Retained retained) {
         inTransaction("removed", connection -> {
             lock(connection);
+            if (retained == Retained.PROTECTED && holdsRetained(connection, schema)) {
+                throw new UsageCalculationException(
+                        "the roll-ups in the schema " + Identifiers.quote(schema)
+                                + " hold sums of rows that were deleted by"
+                                + " retention, which are nowhere else: figures would fall without them",
+                        null);
+            }
             run(
                     connection,
                     SqlTemplate.fill(
@@ -116,10 +129,17 @@ final class RollupInstaller {
             runAll(connection, partitionTriggers(connection, sql));
             return;
         }
+        boolean retains = holdsRetained(connection, schema);
+        if (retains) {
+            run(connection, sql.script("rollups-save-retained.sql"));
+        }
         if (installed.isPresent()) {
             run(connection, sql.drop());
         }
         run(connection, tablesAndTriggers(connection, sql));
+        if (retains) {
+            run(connection, sql.script("rollups-restore-retained.sql"));
+        }
         runAll(connection, partitionTriggers(connection, sql));
     }
 
@@ -144,6 +164,15 @@ final class RollupInstaller {
     static boolean isPresent(Connection connection, String schema) throws SQLException {
         try (PreparedStatement statement = SqlTemplate.of(SqlTemplate.resource("rollups-present.sql"), Map.of())
                         .prepare(connection, Map.of("state", Identifiers.qualified(schema, "state")));
+                ResultSet row = statement.executeQuery()) {
+            return row.next() && row.getBoolean("answer");
+        }
+    }
+
+    /** Whether there are sums of rows that retention has deleted; asks for no privilege. */
+    static boolean holdsRetained(Connection connection, String schema) throws SQLException {
+        try (PreparedStatement statement = SqlTemplate.of(SqlTemplate.resource("rollups-holds-retained.sql"), Map.of())
+                        .prepare(connection, Map.of("schema", schema));
                 ResultSet row = statement.executeQuery()) {
             return row.next() && row.getBoolean("answer");
         }

@@ -1,5 +1,6 @@
 package io.usagekit.postgres;
 
+import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
@@ -58,6 +59,8 @@ final class RollupQuery {
      * Asks.
      *
      * @return empty if the roll-ups were made for another mapping or by another version
+     * @throws UsageCalculationException if a size is neither stored nor measurable, or an edge of the window cuts a quarter of an
+     *     hour of which retention has deleted rows
      */
     Optional<Answer> execute(Connection connection, UsageKey key) throws SQLException {
         try (PreparedStatement prepared = prepare(connection, key, "");
@@ -65,6 +68,7 @@ final class RollupQuery {
             if (!row.next()) {
                 return Optional.empty();
             }
+            CombinedQuery.checkUncut(row, String.valueOf(key));
             Optional<CombinedQuery.Totals> totals =
                     row.getBoolean("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
             return Optional.of(new Answer(totals, row.getLong("live_hours"), row.getLong("marked_hours")));

@@ -48,7 +48,8 @@ final class RollupSlices {
      * Asks, in a transaction, and hands the sums over as they come: by organisation, by project, by slice.
      *
      * @param edges of the slices, at least two
-     * @throws UsageCalculationException if the roll-ups are other ones, or a size is neither stored nor measurable
+     * @throws UsageCalculationException if the roll-ups are other ones, a size is neither stored nor measurable, or an edge cuts a
+     *     quarter of an hour of which retention has deleted rows
      */
     void execute(Connection connection, List<Instant> edges, Consumer<Sum> each) throws SQLException {
         Map<String, Object> values = new HashMap<>(Map.of(
@@ -83,7 +84,9 @@ final class RollupSlices {
     }
 
     private Sum sum(ResultSet row) throws SQLException {
-        CombinedQuery.checkMeasured(row, "the project " + row.getString("project_id"), sizes);
+        String whose = "the project " + row.getString("project_id");
+        CombinedQuery.checkUncut(row, whose);
+        CombinedQuery.checkMeasured(row, whose, sizes);
         return new Sum(
                 row.getString("organisation_id"),
                 row.getString("project_id"),

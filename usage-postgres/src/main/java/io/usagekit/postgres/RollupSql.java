@@ -16,7 +16,7 @@ import java.util.zip.CRC32;
 final class RollupSql {
 
     /** Of the tables and triggers; raised with each change to them. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
 
     private final TableMapping mapping;
     private final TableShape shape;
@@ -44,6 +44,9 @@ final class RollupSql {
         pieces.put("changed.deliveries", piece("rollups-changed-deliveries.sql", pieces));
         pieces.put("live.received", piece("rollups-live-received.sql", pieces));
         pieces.put("live.sent", piece("rollups-live-sent.sql", pieces));
+        pieces.put("retained", piece("rollups-retained.sql", pieces));
+        pieces.put("retain", piece("rollups-retain.sql", pieces));
+        pieces.put("quarter", piece("rollups-quarter.sql", pieces));
         pieces.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         return new RollupSql(mapping, shape, schema, pieces);
     }
@@ -115,23 +118,48 @@ final class RollupSql {
 
     /** A statement out of a resource file. */
     SqlTemplate statement(String resource) {
-        return templates.computeIfAbsent(resource, name -> SqlTemplate.of(SqlTemplate.resource(name), pieces));
+        return templates.computeIfAbsent(resource, name -> SqlTemplate.of(text(name), pieces));
+    }
+
+    /** With its old events, which have parameters, written out. */
+    private static String text(String resource) {
+        return SqlTemplate.resource(resource)
+                .replace("{old.events}", SqlTemplate.withoutComments(SqlTemplate.resource("rollups-old-events.sql")));
+    }
+
+    /** For tests: the same with other words in one statement. */
+    RollupSql mutated(String resource, String before, String after) {
+        String text = text(resource);
+        if (!text.contains(before)) {
+            throw new IllegalArgumentException(resource + " doesn't contain \"" + before + "\"");
+        }
+        RollupSql mutated = new RollupSql(mapping, shape, schema, pieces);
+        mutated.templates.put(resource, SqlTemplate.of(text.replace(before, after), pieces));
+        return mutated;
     }
 
     /** A statement that also asks which projects count. */
     SqlTemplate statement(String resource, PostgresUsage.Projects projects) {
+        return counting(SqlTemplate.resource(resource), projects);
+    }
+
+    private SqlTemplate counting(String text, PostgresUsage.Projects projects) {
         Map<String, String> counting = new HashMap<>(pieces);
         counting.put("project.counts", Pieces.counts(mapping, projects));
-        return SqlTemplate.of(SqlTemplate.resource(resource), counting);
+        return SqlTemplate.of(text, counting);
+    }
+
+    /** The combined query, and what retention has deleted. */
+    SqlTemplate combined(PostgresUsage.Projects projects) {
+        String combined = SqlTemplate.withoutComments(CombinedQuery.text(mapping, shape));
+        return counting(SqlTemplate.resource("rollups-combined.sql").replace("{combined.query}", combined), projects);
     }
 
     /** The sums by project and slice, of one organisation or of all. */
     SqlTemplate slices(PostgresUsage.Projects projects, boolean oneOrganisation) {
-        Map<String, String> counting = new HashMap<>(pieces);
-        counting.put("project.counts", Pieces.counts(mapping, projects));
         String organisation = oneOrganisation ? "p.{project.organisation_id} = :organisation_id" : "true";
-        return SqlTemplate.of(
-                SqlTemplate.resource("rollups-slices.sql").replace("{organisation.counts}", organisation), counting);
+        return counting(
+                SqlTemplate.resource("rollups-slices.sql").replace("{organisation.counts}", organisation), projects);
     }
 
     /**
@@ -152,7 +180,7 @@ final class RollupSql {
         for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
             all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
         }
-        return SqlTemplate.fill(SqlTemplate.resource("rollups-V1.sql"), all);
+        return SqlTemplate.fill(SqlTemplate.resource("rollups-V2.sql"), all);
     }
 
     /** The script for one partition. */
@@ -169,7 +197,12 @@ final class RollupSql {
     }
 
     String drop() {
-        return SqlTemplate.withoutComments(SqlTemplate.fill(SqlTemplate.resource("rollups-drop.sql"), pieces));
+        return script("rollups-drop.sql");
+    }
+
+    /** Statements without parameters, as they are sent. */
+    String script(String resource) {
+        return SqlTemplate.withoutComments(SqlTemplate.fill(SqlTemplate.resource(resource), pieces));
     }
 
     /** Names on the host's tables carry a digest of the schema, so that roll-ups of two mappings may stand side by side. */

@@ -32,7 +32,6 @@ final class RollupWork {
             Set<RollupSteps.Guard> guards,
             RollupSteps.Probe probe) {}
 
-    private static final String QUERY_CANCELED = "57014";
     private static final long CHANGED_EVENTS = 1_000;
     private static final long ORPHANS = 1_000;
 
@@ -112,14 +111,14 @@ final class RollupWork {
         long rerolled = 0;
         long marked;
         do {
-            marked = sized(buckets, steps::reroll);
+            marked = buckets.run(settings.stepBudget(), steps::reroll);
             rerolled += marked;
         } while (marked > 0 && goesOn(deadline));
 
         long backfillSteps = 0;
         boolean history;
         do {
-            history = sized(rows, steps::backfill);
+            history = rows.run(settings.stepBudget(), steps::backfill);
             backfillSteps += history ? 1 : 0;
         } while (history && goesOn(deadline));
 
@@ -149,34 +148,13 @@ final class RollupWork {
         }
         Instant upper;
         do {
-            upper = sized(hours, size -> steps.advance(target, size));
+            upper = hours.run(settings.stepBudget(), size -> steps.advance(target, size));
         } while (upper.isBefore(target) && goesOn(deadline));
         return List.of();
     }
 
     private boolean goesOn(long deadline) {
         return !closed.getAsBoolean() && System.nanoTime() < deadline;
-    }
-
-    @FunctionalInterface
-    private interface SizedStep<T> {
-        T run(long size) throws SQLException;
-    }
-
-    /** A step of the size that fits the budget; one that can't be done within its timeout is tried at half of it. */
-    private <T> T sized(StepSize size, SizedStep<T> step) throws SQLException {
-        while (true) {
-            long began = System.nanoTime();
-            try {
-                T result = step.run(size.current());
-                size.took(Duration.ofNanos(System.nanoTime() - began), settings.stepBudget());
-                return result;
-            } catch (SQLException e) {
-                if (!QUERY_CANCELED.equals(e.getSQLState()) || !size.halve()) {
-                    throw e;
-                }
-            }
-        }
     }
 
     private static boolean ask(Connection connection, RollupSql sql, String resource) throws SQLException {
@@ -194,38 +172,6 @@ final class RollupWork {
             }
         } catch (SQLException e) {
             connection.abort(Runnable::run);
-        }
-    }
-
-    /** How much a step takes on: less when it took longer than its budget, more when it took less than half of it. */
-    private static final class StepSize {
-        private final long least;
-        private final long most;
-        private long current;
-
-        StepSize(long least, long first, long most) {
-            this.least = least;
-            this.current = first;
-            this.most = most;
-        }
-
-        long current() {
-            return current;
-        }
-
-        void took(Duration duration, Duration budget) {
-            if (duration.compareTo(budget) > 0) {
-                halve();
-            } else if (duration.multipliedBy(2).compareTo(budget) < 0) {
-                current = Math.min(most, current * 2);
-            }
-        }
-
-        /** Whether there was something to halve. */
-        boolean halve() {
-            boolean can = current > least;
-            current = Math.max(least, current / 2);
-            return can;
         }
     }
 }

@@ -6,6 +6,8 @@
 -- so far may have to be read live; :changed_events, how many changed events are looked up.
 -- Returns one row, or none if these roll-ups were made for another mapping or by another version:
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint, as the combined query does
+--   cut           whether an edge of the window cuts a quarter of an hour of which retention has deleted rows; then there is no
+--                 figure, either
 --   covering      whether no more than that is live; if not, the sums above lack it and are no figure
 --   live_hours    hours to be read live, of all projects together, rounded up; bigint
 --   marked_hours  how many of them are rolled, but marked; bigint
@@ -108,15 +110,31 @@ sent as (
     select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
     from live
     cross join lateral ({live.sent}) as d
+),
+
+retained as (
+    select
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured,
+        coalesce(bool_or(r.cut), false) as cut
+    from (select id as project_id, :start as lower, :end as upper from project) as stretch
+    cross join lateral ({retained}) as r
 )
 
 select
-    (coalesce(rolled.received_volume, 0) + coalesce(received.volume, 0))::bigint as received_volume,
-    (coalesce(rolled.received_bytes, 0) + coalesce(received.bytes, 0))::bigint as received_bytes,
-    (coalesce(rolled.sent_volume, 0) + coalesce(sent.volume, 0))::bigint as sent_volume,
-    (coalesce(rolled.sent_bytes, 0) + coalesce(sent.bytes, 0))::bigint as sent_bytes,
-    (coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0))::bigint as unmeasured,
+    (coalesce(rolled.received_volume, 0) + coalesce(received.volume, 0) + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (coalesce(rolled.received_bytes, 0) + coalesce(received.bytes, 0) + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (coalesce(rolled.sent_volume, 0) + coalesce(sent.volume, 0) + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (coalesce(rolled.sent_bytes, 0) + coalesce(sent.bytes, 0) + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (
+        coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
+        + coalesce(retained.unmeasured, 0)
+    )::bigint as unmeasured,
+    retained.cut,
     verdict.covering,
     verdict.live_hours,
     (select count(*) from marked) as marked_hours
-from state, verdict, rolled, received, sent
+from state, verdict, rolled, received, sent, retained

@@ -8,6 +8,8 @@
 --   organisation_id, project_id  as text; in this order
 --   slice                        its number, from 1
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint
+--   cut                          whether an edge of the slice cuts a quarter of an hour of which retention has deleted rows; then
+--                                there are no sums
 with state as materialized (
     select coalesce(covered_before, '-infinity') as covered_before
     from {rollups}.state
@@ -86,18 +88,32 @@ summed as (
         r.received_bytes,
         r.sent_volume::numeric,
         r.sent_bytes,
-        r.unmeasured::numeric
+        r.unmeasured::numeric,
+        false as cut
     from part p
     join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
     where not exists (select from marked m where m.project_id = r.project_id and m.n = p.n and m.bucket = r.bucket)
     union all
-    select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured
+    select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured, false
     from live
     cross join lateral ({live.received}) as e
     union all
-    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured
+    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured, false
     from live
     cross join lateral ({live.sent}) as d
+    union all
+    select
+        p.id,
+        p.n,
+        r.received_volume,
+        r.received_bytes,
+        r.sent_volume,
+        r.sent_bytes,
+        r.unmeasured,
+        r.quarter < p.lower or r.quarter + interval '15 minutes' > p.upper
+    from part p
+    join {rollups}.retained r
+        on r.project_id = p.id and r.quarter > p.lower - interval '15 minutes' and r.quarter < p.upper
 ),
 
 total as (
@@ -108,7 +124,8 @@ total as (
         sum(received_bytes)::bigint as received_bytes,
         sum(sent_volume)::bigint as sent_volume,
         sum(sent_bytes)::bigint as sent_bytes,
-        sum(unmeasured)::bigint as unmeasured
+        sum(unmeasured)::bigint as unmeasured,
+        bool_or(cut) as cut
     from summed
     group by project_id, n
     having sum(received_volume) > 0 or sum(sent_volume) > 0
@@ -122,7 +139,8 @@ select
     coalesce(total.received_bytes, 0) as received_bytes,
     coalesce(total.sent_volume, 0) as sent_volume,
     coalesce(total.sent_bytes, 0) as sent_bytes,
-    coalesce(total.unmeasured, 0) as unmeasured
+    coalesce(total.unmeasured, 0) as unmeasured,
+    coalesce(total.cut, false) as cut
 from state
 left join project on true
 left join total on total.project_id = project.id

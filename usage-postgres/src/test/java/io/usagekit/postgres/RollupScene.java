@@ -123,7 +123,7 @@ final class RollupScene implements AutoCloseable {
 
     @Override
     public void close() {
-        rollups.remove();
+        rollups.removeWithRetained();
         run("drop schema {s} cascade");
     }
 }

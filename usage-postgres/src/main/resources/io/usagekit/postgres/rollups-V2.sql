@@ -57,6 +57,20 @@ create table {rollups}.orphan (
 );
 create index orphan_project_id_bucket_idx on {rollups}.orphan (project_id, bucket);
 
+-- Sums of rows that retention has deleted, by quarters of an hour, so that months and days of every time zone are still told
+-- apart. They are nowhere else: what is rolled can be rolled anew, these can't.
+create table {rollups}.retained (
+    project_id {project_id_type} not null,
+    quarter timestamptz not null,
+    received_volume bigint not null,
+    received_bytes numeric not null,
+    sent_volume bigint not null,
+    sent_bytes numeric not null,
+    unmeasured bigint not null,
+    primary key (project_id, quarter)
+        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+) with (fillfactor = 90);
+
 -- What a step of the worker rolls; empty between steps.
 create table {rollups}.span (
     project_id {project_id_type} not null,
