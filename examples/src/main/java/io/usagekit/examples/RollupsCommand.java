@@ -4,6 +4,8 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.RollupDrift;
+import io.usagekit.postgres.RollupRetention;
+import io.usagekit.postgres.RollupRetentionListener;
 import io.usagekit.postgres.RollupRun;
 import io.usagekit.postgres.RollupStatus;
 import io.usagekit.postgres.RollupVerificationListener;
@@ -11,6 +13,7 @@ import io.usagekit.postgres.RollupWorker;
 import io.usagekit.postgres.TableMapping;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +37,7 @@ import picocli.CommandLine.Spec;
             RollupsCommand.Backfill.class,
             RollupsCommand.Work.class,
             RollupsCommand.Verify.class,
+            RollupsCommand.Retain.class,
             RollupsCommand.Remove.class
         })
 final class RollupsCommand {
@@ -249,13 +253,83 @@ final class RollupsCommand {
         }
     }
 
-    /** Takes them away. */
-    @Command(name = "remove", description = "Removes the roll-ups, their triggers and their schema.")
-    static final class Remove extends Subcommand {
+    /** Deletes old rows. */
+    @Command(
+            name = "retain",
+            description =
+                    "Deletes the events and deliveries that were created before an instant, for good, and keeps what"
+                            + " they counted: figures from roll-ups stay as they are.")
+    static final class Retain extends Subcommand {
+        @Option(
+                names = "--before",
+                required = true,
+                paramLabel = "INSTANT",
+                description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
+        private Instant before = Instant.MIN;
+
         @Override
         public Integer call() {
             PostgresRollups rollups = rollups();
-            rollups.remove();
+            RollupRetention gone;
+            try (Deletion deletion = new Deletion(err())) {
+                gone = rollups.deleteBefore(before, deletion);
+            }
+            out().println(UsageTables.grouped(gone.events()) + " events and " + UsageTables.grouped(gone.deliveries())
+                    + " deliveries from before " + before + " are gone, and their sums are kept"
+                    + (gone.keptEvents() == 0
+                            ? "."
+                            : "; " + UsageTables.grouped(gone.keptEvents())
+                                    + " events stay, which have younger deliveries."));
+            return ExitCode.OK;
+        }
+    }
+
+    /** A bar of projects, twice: of their deliveries, then of their events. */
+    private static final class Deletion implements RollupRetentionListener, AutoCloseable {
+        private final PrintWriter err;
+        private @Nullable Progress progress;
+
+        Deletion(PrintWriter err) {
+            this.err = err;
+        }
+
+        @Override
+        public void began(long parts) {
+            progress = Progress.of("Deleting", "parts", parts, err);
+        }
+
+        @Override
+        public void partDone() {
+            if (progress != null) {
+                progress.step(1);
+            }
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+                progress = null;
+            }
+        }
+    }
+
+    /** Takes them away. */
+    @Command(name = "remove", description = "Removes the roll-ups, their triggers and their schema.")
+    static final class Remove extends Subcommand {
+        @Option(
+                names = "--with-retained",
+                description = "Also the sums of rows that were deleted by retention, which are nowhere else.")
+        private boolean withRetained;
+
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = rollups();
+            if (withRetained) {
+                rollups.removeWithRetained();
+            } else {
+                rollups.remove();
+            }
             out().println("There is no schema " + rollups.schema() + " any more.");
             return ExitCode.OK;
         }

@@ -101,6 +101,31 @@ class RollupsIT {
     }
 
     @Test
+    void oldRowsGoAndFiguresStay() {
+        rollups("install").succeeded();
+        rollups("backfill").succeeded();
+        String before = get("--rollups");
+        assertThat(rollups("retain", "--before", "2026-03-19T00:00:00Z")
+                        .succeeded()
+                        .out())
+                .startsWith(
+                        "47 events and 47 deliveries from before 2026-03-19T00:00:00Z are gone, and their sums are kept.");
+        assertThat(TestServers.query("select count(*) from rolled.events")).isEqualTo("53");
+        assertThat(get("--rollups")).isEqualTo(before).contains("\"volume\":100");
+        assertThat(get()).contains("\"volume\":53");
+        rollups("verify").succeeded();
+
+        rollups("remove").failed(1).saying("hold sums of rows that were deleted by retention");
+        rollups("remove", "--with-retained").succeeded();
+        assertThat(get("--rollups")).contains("\"volume\":53");
+
+        rollups("retain", "--before", "2026-03-19T00:00:00Z").failed(1).saying("there are no roll-ups");
+        rollups("retain").failed(2).saying("--before");
+        rollups("retain", "--before", "yesterday").failed(2).saying("--before");
+        rollups("retain", "--before", "9999-01-01T00:00:00Z").failed(2).saying("before must be at least a day ago");
+    }
+
+    @Test
     void whatIsPrintedCanBeRun() {
         TestServers.execute(rollups("install", "--print").succeeded().out());
         rollups("backfill").succeeded();

@@ -22,6 +22,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What else happens while old rows are deleted, before, and after. */
 class RollupRetentionIT {
@@ -187,6 +188,7 @@ class RollupRetentionIT {
     }
 
     @Test
+    @Timeout(60)
     void eventsThatStayAreNotInTheWayOfThoseThatGo() throws SQLException {
         scene.run(
                 "insert into {s}.events select 'x' || n, 'p', 'seven b', '', '2026-03-17T08:00:00Z' from generate_series(1, 40) n");

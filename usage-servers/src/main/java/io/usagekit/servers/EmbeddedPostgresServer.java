@@ -5,8 +5,14 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -52,6 +58,57 @@ public final class EmbeddedPostgresServer implements PostgresServer {
             return new EmbeddedPostgresServer(Files.createTempDirectory("usagekit-postgres"), configuration);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * Starts another server from a copy of this one's data, which follows it by streaming replication and can be read from until
+     * {@link #promote()}. Meanwhile this one goes on. Needs PostgreSQL 15 or newer.
+     *
+     * @throws UncheckedIOException if the data can't be copied, or it can't be started on this machine
+     * @throws IllegalStateException if this server doesn't let itself be copied
+     */
+    public EmbeddedPostgresServer standby() {
+        try {
+            Path copy = Files.createTempDirectory("usagekit-postgres");
+            copyTo(copy.resolve("data"));
+            return new EmbeddedPostgresServer(copy, Map.of());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** While it runs: what is copied in pieces is made whole by the WAL since the label. */
+    private void copyTo(Path data) throws IOException {
+        try (Connection connection = dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("select pg_backup_start('standby', fast => true)");
+            Directories.copy(directory.resolve("data"), data, Set.of("postmaster.pid", "postmaster.opts", "epg-lock"));
+            try (ResultSet row = statement.executeQuery("select labelfile from pg_backup_stop()")) {
+                row.next();
+                Files.writeString(data.resolve("backup_label"), row.getString("labelfile"));
+            }
+            Files.createFile(data.resolve("standby.signal"));
+            Files.writeString(
+                    data.resolve("postgresql.auto.conf"),
+                    "primary_conninfo = 'host=localhost port=" + port + " user=postgres'\n",
+                    StandardOpenOption.APPEND);
+        } catch (SQLException e) {
+            throw new IllegalStateException("PostgreSQL can't be copied: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Makes a standby a server of its own, and returns when it takes writes.
+     *
+     * @throws IllegalStateException if it is none, or doesn't answer
+     */
+    public void promote() {
+        try (Connection connection = dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("select pg_promote(wait => true)");
+        } catch (SQLException e) {
+            throw new IllegalStateException("PostgreSQL can't be promoted: " + e.getMessage(), e);
         }
     }
 
