@@ -18,6 +18,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -57,7 +58,13 @@ class RollupBenchmarkIT {
 
     /** Everything that is measured over tables of one size. */
     private record Measured(
-            List<Cost> baseline, List<Cost> combined, List<Cost> rolled, Cost marked, Cost all, Cost raw) {}
+            List<Cost> baseline,
+            List<Cost> combined,
+            List<Cost> rolled,
+            Cost marked,
+            Cost all,
+            Cost raw,
+            Cost retained) {}
 
     @Test
     void aFigureFromRollupsCostsTheSameHoweverManyEventsItCounts() throws SQLException {
@@ -84,13 +91,16 @@ class RollupBenchmarkIT {
         System.out.printf(
                 Locale.ROOT,
                 "  roll-ups with a tenth of the events %s%n  ten marked hours %s (%.1fx the clean read)%n"
-                        + "  all organisations %s, one raw pass %s (1/%.1f)%n",
+                        + "  all organisations %s, one raw pass %s (1/%.1f)%n"
+                        + "  half of the month's rows deleted by retention %s (%.1fx)%n",
                 few.rolled().get(0),
                 many.marked(),
                 many.marked().millis() / many.rolled().get(0).millis(),
                 many.all(),
                 many.raw(),
-                many.raw().millis() / many.all().millis());
+                many.raw().millis() / many.all().millis(),
+                many.retained(),
+                many.retained().millis() / many.rolled().get(0).millis());
 
         assertThat(many.rolled()).allSatisfy(cost -> assertThat(cost.buffers()).isLessThanOrEqualTo(100));
         if (EVENTS >= ENOUGH_FOR_EVERY_HOUR) {
@@ -175,11 +185,43 @@ class RollupBenchmarkIT {
                     "insert into " + Identifiers.qualified(rollups.schema(), "mark")
                             + " select 'project-1', timestamptz '2026-03-05Z' + n * interval '50 hours' from generate_series(1, 10) n");
             Cost marked = cost(connection, (c, prefix) -> rollupQuery.prepare(c, new UsageKey("org-1", MARCH), prefix));
-            return new Measured(baseline, combined, rolled, marked, new Cost(millis.get(2), 0), raw);
+            Cost retained = retain(connection, rollups, rollupQuery);
+            return new Measured(baseline, combined, rolled, marked, new Cost(millis.get(2), 0), raw, retained);
         } finally {
-            rollups.remove();
+            rollups.removeWithRetained();
             Database.dropSchema(schema);
         }
+    }
+
+    /** Deletes all but the newest rows, and asks for the month of the largest organisation once more. */
+    private static Cost retain(Connection connection, PostgresRollups rollups, RollupQuery query) throws SQLException {
+        UsageKey key = new UsageKey("org-1", MARCH);
+        OrganisationUsage before = rollups.calculator().calculate(key, Duration.ofMinutes(5));
+        long began = System.nanoTime();
+        RollupRetention gone =
+                rollups.deleteBefore(Instant.parse("2026-03-16T00:00:00Z"), new RollupRetentionListener() {});
+        double seconds = (System.nanoTime() - began) / 1e9;
+        try (RollupWorker worker = rollups.worker().build();
+                Statement statement = connection.createStatement()) {
+            while (!worker.runOnce().finished()) {
+                Thread.onSpinWait();
+            }
+            for (String table : List.of("retained", "rollup", "mark")) {
+                statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), table));
+            }
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "retention: %,d events and %,d deliveries in %.1f s, %,.0f rows a second; rolled anew in %.1f s%n",
+                gone.events(),
+                gone.deliveries(),
+                seconds,
+                (gone.events() + gone.deliveries()) / seconds,
+                (System.nanoTime() - began) / 1e9 - seconds);
+        OrganisationUsage after = rollups.calculator().calculate(key, Duration.ofMinutes(5));
+        assertThat(after.received()).isEqualTo(before.received());
+        assertThat(after.sent()).isEqualTo(before.sent());
+        return cost(connection, (c, prefix) -> query.prepare(c, key, prefix));
     }
 
     private static Cost cost(Connection connection, Query query) throws SQLException {
