@@ -34,6 +34,7 @@ class ArchitectureTest {
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
     private static final String EXAMPLES = "io.usagekit.examples..";
+    private static final String NOT_EXPORTED = "io.usagekit..internal..";
 
     private static final JavaClasses PROJECT = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -158,7 +159,7 @@ class ArchitectureTest {
                 .that()
                 .resideInAPackage("io.usagekit..")
                 .and(publicAllTheWay())
-                .and(notOf(SERVERS, EXAMPLES))
+                .and(notOf(NOT_EXPORTED, SERVERS, EXAMPLES))
                 .should(nameNoDriversException())
                 .check(PROJECT);
     }

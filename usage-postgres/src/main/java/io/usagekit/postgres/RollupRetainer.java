@@ -165,10 +165,7 @@ final class RollupRetainer {
         keptEvents += kept;
     }
 
-    /**
-     * A step of the roll-ups, too: each event that goes leaves a note for its deliveries' sake, which is dealt with before anybody
-     * sees it.
-     */
+    /** A step of the roll-ups, too, so that an event that goes leaves no note for its deliveries' sake. */
     private Batch deleteEvents(Connection connection, Map<String, ?> values) throws SQLException {
         execute(connection, "rollups-lock-tables.sql", Map.of());
         execute(connection, "rollups-begin-step.sql", Map.of());
@@ -182,9 +179,7 @@ final class RollupRetainer {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             long rows = Long.parseLong(String.valueOf(values.get("rows")));
-            Batch batch = new Batch(rows, row.getLong("looked_at"), undelivered, row.getLong("deleted"));
-            execute(connection, "rollups-resolve-changed.sql", Map.of("events", Long.toString(rows)));
-            return batch;
+            return new Batch(rows, row.getLong("looked_at"), undelivered, row.getLong("deleted"));
         }
     }
 
