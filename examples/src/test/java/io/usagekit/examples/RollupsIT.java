@@ -121,7 +121,7 @@ class RollupsIT {
 
         rollups("retain", "--before", "2026-03-19T00:00:00Z").failed(1).saying("there are no roll-ups");
         rollups("retain").failed(2).saying("--before");
-        rollups("retain", "--before", "yesterday").failed(2).saying("--before");
+        rollups("retain", "--before", "yesterday").failed(2).saying("'yesterday' is no instant such as");
         rollups("retain", "--before", "9999-01-01T00:00:00Z").failed(2).saying("before must be at least a day ago");
     }
 
