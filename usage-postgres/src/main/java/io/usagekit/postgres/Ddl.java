@@ -1,15 +1,13 @@
 package io.usagekit.postgres;
 
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.SqlTemplate;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import java.util.zip.CRC32;
 
 /** Statements that create things, out of the shipped resources. */
 final class Ddl {
@@ -17,49 +15,14 @@ final class Ddl {
     /** How an index is built. */
     enum Build {
         /** Writes go on; not inside a transaction, not on a partitioned table. */
-        CONCURRENTLY("concurrently "),
+        CONCURRENTLY(Index.CONCURRENTLY),
         /** Writes to the table wait; may be inside a transaction. */
-        BLOCKING("");
+        BLOCKING(Index.BLOCKING);
 
         private final String keyword;
 
         Build(String keyword) {
             this.keyword = keyword;
-        }
-    }
-
-    /**
-     * An index that the combined query wants.
-     *
-     * @param table on which table of the mapped schema
-     * @param definition what follows the table's name in {@code CREATE INDEX}
-     */
-    record Index(String table, String definition) {
-
-        /**
-         * The index's name on a table or one of its partitions. It carries a digest of the definition, so that another mapping
-         * makes another index rather than finding this one.
-         */
-        String nameOn(String relation) {
-            CRC32 digest = new CRC32();
-            digest.update(definition.getBytes(StandardCharsets.UTF_8));
-            String suffix = String.format(Locale.ROOT, "_usage_%08x", digest.getValue());
-            return cut(relation, 63 - suffix.length(), relation) + suffix;
-        }
-
-        /** Long names of partitions often differ at their end only. */
-        private static String cut(String name, int bytes, String whole) {
-            if (name.getBytes(StandardCharsets.UTF_8).length <= bytes) {
-                return name;
-            }
-            CRC32 digest = new CRC32();
-            digest.update(whole.getBytes(StandardCharsets.UTF_8));
-            String suffix = String.format(Locale.ROOT, "_%08x", digest.getValue());
-            int end = name.length();
-            while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > bytes - suffix.length()) {
-                end = name.offsetByCodePoints(end, -1);
-            }
-            return name.substring(0, end) + suffix;
         }
     }
 
@@ -85,18 +48,7 @@ final class Ddl {
 
     /** On a table, or on one partition of it, or (with {@code only}) on the partitioned table without its partitions. */
     static String create(Index index, String schema, String relation, Build build, String only) {
-        return SqlTemplate.fill(
-                        SqlTemplate.resource("index.sql"),
-                        Map.of(
-                                "concurrently",
-                                build.keyword,
-                                "index",
-                                Identifiers.quote(index.nameOn(relation)),
-                                "table",
-                                only + Identifiers.qualified(schema, relation),
-                                "definition",
-                                index.definition()))
-                .strip();
+        return index.create(schema, relation, build.keyword, only);
     }
 
     /**

@@ -2,6 +2,7 @@ package io.usagekit.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.postgres.internal.Index;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -30,8 +31,8 @@ class DdlTest {
 
     @Test
     void anotherDefinitionHasAnotherName() {
-        List<Ddl.Index> one = Ddl.indexes(TableMapping.gateway());
-        List<Ddl.Index> other = Ddl.indexes(
+        List<Index> one = Ddl.indexes(TableMapping.gateway());
+        List<Index> other = Ddl.indexes(
                 TableMapping.gateway().toBuilder().deliveredStatuses("Done").build());
         assertThat(one.get(0).nameOn("events")).isEqualTo(other.get(0).nameOn("events"));
         assertThat(one.get(1).nameOn("event_deliveries"))
@@ -40,7 +41,7 @@ class DdlTest {
 
     @Test
     void longNamesAreCutToWhatPostgresKeepsAndStayDifferent() {
-        Ddl.Index index = Ddl.indexes(TableMapping.gateway()).get(0);
+        Index index = Ddl.indexes(TableMapping.gateway()).get(0);
         String stem = "é".repeat(30);
         assertThat(List.of(index.nameOn(stem + "_1"), index.nameOn(stem + "_2"), index.nameOn("x".repeat(63))))
                 .doesNotHaveDuplicates()
@@ -52,7 +53,7 @@ class DdlTest {
     void storedSizesAreCoveredByTheIndexAndTheRowsWithoutOneAreFound() {
         assertThat(Ddl.indexes(
                         TableMapping.gateway().toBuilder().storedBytes("size").build()))
-                .extracting(Ddl.Index::definition)
+                .extracting(Index::definition)
                 .containsExactly(
                         "(\"project_id\", \"created_at\") include (\"id\", \"size\", \"deleted_at\")",
                         "(\"project_id\", \"created_at\") where \"size\" is null",

@@ -1,0 +1,76 @@
+package io.usagekit.postgres.internal;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Map;
+import java.util.zip.CRC32;
+
+/**
+ * An index that is wanted.
+ *
+ * @param table on which table of a schema
+ * @param definition what follows the table's name in {@code CREATE INDEX}
+ */
+public record Index(String table, String definition) {
+
+    /** Built while writes go on; not inside a transaction, not on a partitioned table. */
+    public static final String CONCURRENTLY = "concurrently ";
+
+    /** Built while writes to the table wait; may be inside a transaction. */
+    public static final String BLOCKING = "";
+
+    /** On a partitioned table without its partitions. */
+    public static final String ONLY = "only ";
+
+    private static final int MAX_IDENTIFIER_BYTES = 63;
+
+    /**
+     * The index's name on a table or one of its partitions. It carries a digest of the definition, so that another definition
+     * makes another index rather than finding this one.
+     */
+    public String nameOn(String relation) {
+        String suffix = String.format(Locale.ROOT, "_usage_%08x", digest(definition));
+        return cut(relation, MAX_IDENTIFIER_BYTES - suffix.length()) + suffix;
+    }
+
+    /** Long names of partitions often differ at their end only. */
+    private static String cut(String name, int bytes) {
+        if (name.getBytes(StandardCharsets.UTF_8).length <= bytes) {
+            return name;
+        }
+        String suffix = String.format(Locale.ROOT, "_%08x", digest(name));
+        int end = name.length();
+        while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > bytes - suffix.length()) {
+            end = name.offsetByCodePoints(end, -1);
+        }
+        return name.substring(0, end) + suffix;
+    }
+
+    private static long digest(String text) {
+        CRC32 digest = new CRC32();
+        digest.update(text.getBytes(StandardCharsets.UTF_8));
+        return digest.getValue();
+    }
+
+    /**
+     * The statement that creates it where it is missing.
+     *
+     * @param relation the table, or one partition of it
+     * @param how {@link #CONCURRENTLY} or {@link #BLOCKING}
+     * @param only {@link #ONLY} or nothing
+     */
+    public String create(String schema, String relation, String how, String only) {
+        return SqlTemplate.fill(
+                        SqlTemplate.resource("index.sql"),
+                        Map.of(
+                                "concurrently",
+                                how,
+                                "index",
+                                Identifiers.quote(nameOn(relation)),
+                                "table",
+                                only + Identifiers.qualified(schema, relation),
+                                "definition",
+                                definition))
+                .strip();
+    }
+}
