@@ -1,6 +1,6 @@
 /**
- * The usage figure, the service that serves it, and the ports that adapters implement. Depends on the JDK, slf4j-api and
- * the JSpecify annotations only.
+ * The usage figure, the service that serves it, the event ledger, and the ports that adapters implement. Depends on the JDK,
+ * slf4j-api and the JSpecify annotations only.
  */
 @org.jspecify.annotations.NullMarked
 module io.usagekit {
@@ -8,5 +8,6 @@ module io.usagekit {
     requires static transitive org.jspecify;
 
     exports io.usagekit;
+    exports io.usagekit.events;
     exports io.usagekit.format;
 }

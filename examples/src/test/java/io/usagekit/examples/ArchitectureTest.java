@@ -28,7 +28,9 @@ import org.junit.jupiter.api.Test;
 /** Who may depend on whom, in the whole project. */
 class ArchitectureTest {
 
-    private static final String[] CORE = {"io.usagekit", "io.usagekit.format..", "io.usagekit.internal.."};
+    private static final String[] CORE = {
+        "io.usagekit", "io.usagekit.events..", "io.usagekit.format..", "io.usagekit.internal.."
+    };
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
     private static final String TESTKIT = "io.usagekit.testkit..";
@@ -47,9 +49,11 @@ class ArchitectureTest {
         assertThat(packages)
                 .contains(
                         "io.usagekit",
+                        "io.usagekit.events",
                         "io.usagekit.format",
                         "io.usagekit.internal",
                         "io.usagekit.postgres",
+                        "io.usagekit.postgres.events",
                         "io.usagekit.redis",
                         "io.usagekit.testkit",
                         "io.usagekit.servers",

@@ -1,0 +1,203 @@
+package io.usagekit.events;
+
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Which events of a project. What isn't set doesn't restrict; what is set restricts to equal values, all together. A filter of
+ * the empty text isn't an absent one: it is met by the events that don't have what it asks for. Likewise, a filter of no ids at
+ * all is met by no event. Immutable.
+ *
+ * @since 0.1
+ */
+public final class EventFilter {
+
+    /** All live events. */
+    public static final EventFilter ALL = builder().build();
+
+    /** Events in which state. */
+    public enum State {
+        /** Those that aren't deleted. */
+        LIVE,
+        /** Soft-deleted ones, too: duplicates that aren't billed among them. */
+        ANY
+    }
+
+    private final Builder values;
+
+    private EventFilter(Builder values) {
+        this.values = values;
+    }
+
+    /** Begins with all live events. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    public EventWindow window() {
+        return values.window;
+    }
+
+    public State state() {
+        return values.state;
+    }
+
+    public Optional<Set<String>> endpointIds() {
+        return values.endpointIds;
+    }
+
+    public Optional<String> ownerId() {
+        return values.ownerId;
+    }
+
+    public Optional<Set<String>> sourceIds() {
+        return values.sourceIds;
+    }
+
+    public Optional<String> idempotencyKey() {
+        return values.idempotencyKey;
+    }
+
+    public Optional<String> brokerMessageId() {
+        return values.brokerMessageId;
+    }
+
+    public Optional<String> type() {
+        return values.type;
+    }
+
+    public Optional<String> status() {
+        return values.status;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof EventFilter that && description().equals(that.description());
+    }
+
+    @Override
+    public int hashCode() {
+        return description().hashCode();
+    }
+
+    /** For logs. */
+    @Override
+    public String toString() {
+        return description();
+    }
+
+    /** The same for equal filters and no others, in every process: what a cursor is bound to. */
+    String description() {
+        Description text = new Description();
+        text.add("from", values.window.from().map(String::valueOf));
+        text.add("before", values.window.before().map(String::valueOf));
+        text.add("state", Optional.of(values.state.name()));
+        text.addAll("endpointIds", values.endpointIds);
+        text.add("ownerId", values.ownerId);
+        text.addAll("sourceIds", values.sourceIds);
+        text.add("idempotencyKey", values.idempotencyKey);
+        text.add("brokerMessageId", values.brokerMessageId);
+        text.add("type", values.type);
+        text.add("status", values.status);
+        return text.toString();
+    }
+
+    /**
+     * Describes a filter. Not thread-safe.
+     *
+     * @since 0.1
+     */
+    public static final class Builder {
+        private EventWindow window = EventWindow.ALL;
+        private State state = State.LIVE;
+        private Optional<Set<String>> endpointIds = Optional.empty();
+        private Optional<String> ownerId = Optional.empty();
+        private Optional<Set<String>> sourceIds = Optional.empty();
+        private Optional<String> idempotencyKey = Optional.empty();
+        private Optional<String> brokerMessageId = Optional.empty();
+        private Optional<String> type = Optional.empty();
+        private Optional<String> status = Optional.empty();
+
+        private Builder() {}
+
+        private Builder(Builder other) {
+            window = other.window;
+            state = other.state;
+            endpointIds = other.endpointIds;
+            ownerId = other.ownerId;
+            sourceIds = other.sourceIds;
+            idempotencyKey = other.idempotencyKey;
+            brokerMessageId = other.brokerMessageId;
+            type = other.type;
+            status = other.status;
+        }
+
+        /** Created in this window. */
+        public Builder window(EventWindow window) {
+            this.window = Objects.requireNonNull(window, "window");
+            return this;
+        }
+
+        /** In this state; {@link State#LIVE} by default. */
+        public Builder state(State state) {
+            this.state = Objects.requireNonNull(state, "state");
+            return this;
+        }
+
+        /** To be delivered to at least one of these. */
+        public Builder endpointIds(Collection<String> endpointIds) {
+            this.endpointIds =
+                    Optional.of(Collections.unmodifiableSet(new TreeSet<>(Bounds.ids("endpointIds", endpointIds))));
+            return this;
+        }
+
+        /** To be delivered to at least one endpoint of this owner; the empty text: to one without an owner. */
+        public Builder ownerId(String ownerId) {
+            this.ownerId = Optional.of(Bounds.word("ownerId", ownerId));
+            return this;
+        }
+
+        /** From one of these; the empty text: from no source in particular. */
+        public Builder sourceIds(Collection<String> sourceIds) {
+            Set<String> distinct = new TreeSet<>();
+            for (String id : sourceIds) {
+                distinct.add(Bounds.word("sourceIds", id));
+            }
+            this.sourceIds = Optional.of(Collections.unmodifiableSet(distinct));
+            return this;
+        }
+
+        /** With this key, duplicates included; the empty text: without one. */
+        public Builder idempotencyKey(String idempotencyKey) {
+            this.idempotencyKey = Optional.of(Bounds.word("idempotencyKey", idempotencyKey));
+            return this;
+        }
+
+        /** With this header {@value Event#BROKER_MESSAGE_ID}; the empty text: without one. */
+        public Builder brokerMessageId(String brokerMessageId) {
+            this.brokerMessageId = Optional.of(Bounds.word("brokerMessageId", brokerMessageId));
+            return this;
+        }
+
+        /** Of this type; the empty text: of none. */
+        public Builder type(String type) {
+            this.type = Optional.of(Bounds.word("type", type));
+            return this;
+        }
+
+        /** In this status; the empty text: in none. */
+        public Builder status(String status) {
+            this.status = Optional.of(Bounds.word("status", status));
+            return this;
+        }
+
+        /** What is set. */
+        public EventFilter build() {
+            return new EventFilter(new Builder(this));
+        }
+    }
+}

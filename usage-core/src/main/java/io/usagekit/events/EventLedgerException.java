@@ -1,0 +1,20 @@
+package io.usagekit.events;
+
+import io.usagekit.UsageException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The ledger can't do what it was asked: the database is down, slow or refuses, or what is to be recorded refers to something
+ * that isn't there, or has an id that is taken.
+ *
+ * @since 0.1
+ */
+public final class EventLedgerException extends UsageException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** With the reason and, where there is one, the cause. */
+    public EventLedgerException(String message, @Nullable Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,127 @@
+package io.usagekit.events;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The ledger of events and deliveries that figures are made of.
+ *
+ * <p>Everything is asked for by project: what is in another project isn't there. Each call is one transaction unless it says
+ * otherwise: it happens as a whole or not at all. What can't be done is an {@link EventLedgerException}; what is out of bounds
+ * an {@link IllegalArgumentException} that names the argument, its value and the bound, before anything is done.
+ *
+ * <p>Implementations are safe for use by many threads at once. All calls block.
+ *
+ * @since 0.1
+ */
+public interface EventRepository {
+
+    // What events refer to
+
+    /** Adds a project, or replaces what is known of it. */
+    void save(Project project);
+
+    /** Adds an endpoint, or replaces what is known of it. Events may refer to endpoints that aren't saved; owners are of saved ones. */
+    void save(Endpoint endpoint);
+
+    /** Adds a source, or replaces what is known of it. Events may refer to sources that aren't saved. */
+    void save(Source source);
+
+    // Record
+
+    /**
+     * Records an event and where it is to be delivered. If it has an idempotency key that a live event of the project has, it
+     * is recorded as a duplicate; of any number that are recorded at once with one key, exactly one isn't a duplicate.
+     *
+     * @return the event as it was recorded
+     * @throws EventLedgerException if the id is taken, or the project isn't there
+     */
+    default Event record(NewEvent event) {
+        return recordAll(List.of(event)).get(0);
+    }
+
+    /**
+     * Records many events at once, of one project or of several: all of them, or none. Much faster than one by one. Of events
+     * in the list with one key, the first may be no duplicate.
+     *
+     * @return the events as they were recorded, in the order given
+     * @throws EventLedgerException if an id is taken or given twice, or a project isn't there
+     */
+    List<Event> recordAll(List<NewEvent> events);
+
+    /**
+     * Records deliveries: all of them, or none.
+     *
+     * @return the deliveries as they were recorded, in the order given
+     * @throws EventLedgerException if an id is taken or given twice, or an event isn't there in the delivery's project
+     */
+    List<Delivery> recordDeliveries(List<NewDelivery> deliveries);
+
+    // Find
+
+    /** An event, live or soft-deleted. */
+    default Optional<Event> find(String projectId, String eventId) {
+        return findAll(projectId, List.of(eventId)).stream().findFirst();
+    }
+
+    /**
+     * Events, live or soft-deleted.
+     *
+     * @return those that are there, each once, in the order in which they are asked for
+     */
+    List<Event> findAll(String projectId, Collection<String> eventIds);
+
+    /** An event, live or soft-deleted, and what is known of its source. */
+    Optional<SourcedEvent> findWithSource(String projectId, String eventId);
+
+    /**
+     * The live event that has this idempotency key and isn't a duplicate: the one that others repeat.
+     *
+     * @param idempotencyKey not blank
+     */
+    Optional<Event> findFirst(String projectId, String idempotencyKey);
+
+    /** Whether {@link #findFirst} finds something: an event with this key would be a duplicate. */
+    boolean isRecorded(String projectId, String idempotencyKey);
+
+    /** Where an event is to be delivered, in the order of ids; empty if the event isn't there. */
+    List<String> endpointIds(String projectId, String eventId);
+
+    /** A delivery. */
+    Optional<Delivery> findDelivery(String projectId, String deliveryId);
+
+    // Update
+
+    /**
+     * Replaces where an event is to be delivered.
+     *
+     * @param endpointIds any number, also none
+     * @return whether the event is there
+     */
+    boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds);
+
+    /**
+     * Replaces how far an event is.
+     *
+     * @return whether the event is there
+     */
+    boolean updateStatus(String projectId, String eventId, String status);
+
+    /**
+     * Replaces how a delivery fares.
+     *
+     * @return whether the delivery is there
+     */
+    boolean updateDeliveryStatus(String projectId, String deliveryId, String status);
+
+    // Count
+
+    /** How many live events a project has. */
+    default long countMessages(String projectId) {
+        return count(projectId, EventFilter.ALL);
+    }
+
+    /** How many events of a project meet a filter. */
+    long count(String projectId, EventFilter filter);
+}

@@ -1,0 +1,28 @@
+package io.usagekit.events;
+
+import java.util.Collections;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** An event's headers: names in lower case, in their order. */
+final class Headers {
+
+    private Headers() {}
+
+    static SortedMap<String, String> of(Map<String, String> headers) {
+        SortedMap<String, String> normalised = new TreeMap<>();
+        headers.forEach((name, value) -> {
+            String key = Bounds.id("header", name).toLowerCase(Locale.ROOT);
+            if (key.equals(Event.BROKER_MESSAGE_ID)) {
+                Bounds.word(key, value);
+            }
+            if (normalised.put(key, Bounds.storable(key, value)) != null) {
+                throw new IllegalArgumentException(
+                        "headers must name each header once, whatever its case, but has " + key + " twice");
+            }
+        });
+        return Collections.unmodifiableSortedMap(normalised);
+    }
+}

@@ -1,0 +1,299 @@
+package io.usagekit.testkit;
+
+import io.usagekit.events.Bounds;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Duplicates;
+import io.usagekit.events.Endpoint;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.events.Source;
+import io.usagekit.events.SourcedEvent;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiPredicate;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+
+/**
+ * A ledger in memory, with the rules of the real one. Thread-safe.
+ *
+ * @since 0.1
+ */
+public final class InMemoryEventRepository implements EventRepository {
+
+    private static final Comparator<String> BY_CODE_POINTS =
+            (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
+
+    private final Duplicates duplicates;
+    private final InstantSource clock;
+    private final Map<String, Project> projects = new HashMap<>();
+    private final Map<String, Endpoint> endpoints = new HashMap<>();
+    private final Map<String, Source> sources = new HashMap<>();
+    private final Map<String, Event> events = new HashMap<>();
+    private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
+    private final Map<String, Delivery> deliveries = new HashMap<>();
+
+    private InMemoryEventRepository(Duplicates duplicates, InstantSource clock) {
+        this.duplicates = Objects.requireNonNull(duplicates, "duplicates");
+        this.clock = Objects.requireNonNull(clock, "clock");
+    }
+
+    /** Nothing is recorded yet; duplicates will be billed, and the system's clock tells the time. */
+    public static InMemoryEventRepository create() {
+        return create(Duplicates.BILLED, InstantSource.system());
+    }
+
+    /** Nothing is recorded yet. */
+    public static InMemoryEventRepository create(Duplicates duplicates, InstantSource clock) {
+        return new InMemoryEventRepository(duplicates, clock);
+    }
+
+    @Override
+    public synchronized void save(Project project) {
+        projects.put(project.id(), project);
+    }
+
+    @Override
+    public synchronized void save(Endpoint endpoint) {
+        requireProject("the endpoint can't be saved", endpoint.projectId());
+        endpoints.put(endpoint.id(), endpoint);
+    }
+
+    @Override
+    public synchronized void save(Source source) {
+        requireProject("the source can't be saved", source.projectId());
+        sources.put(source.id(), source);
+    }
+
+    private void requireProject(String what, String projectId) {
+        if (!projects.containsKey(projectId)) {
+            throw new EventLedgerException(what + ": there is no project \"" + projectId + '"', null);
+        }
+    }
+
+    @Override
+    public synchronized List<Event> recordAll(List<NewEvent> given) {
+        Instant now = now();
+        Map<String, Event> recorded = new HashMap<>();
+        List<Event> inOrder = new ArrayList<>();
+        for (NewEvent event : given) {
+            requireProject("the events can't be recorded", event.projectId());
+            boolean duplicate = !event.idempotencyKey().isEmpty()
+                    && Stream.concat(events.values().stream(), inOrder.stream())
+                            .anyMatch(earlier -> isFirst(earlier, event.projectId(), event.idempotencyKey()));
+            Event row = recorded(event, duplicate, now);
+            if (events.containsKey(row.id()) || recorded.put(row.id(), row) != null) {
+                throw new EventLedgerException(
+                        "the events can't be recorded: the id \"" + row.id() + "\" is taken", null);
+            }
+            inOrder.add(row);
+        }
+        events.putAll(recorded);
+        given.forEach(event -> endpointsOfEvents.put(event.id(), event.endpointIds()));
+        return List.copyOf(inOrder);
+    }
+
+    private Event recorded(NewEvent event, boolean duplicate, Instant now) {
+        Instant createdAt = event.createdAt().orElse(now);
+        return new Event(
+                event.id(),
+                event.projectId(),
+                event.type(),
+                event.payload(),
+                event.headers(),
+                event.sourceId(),
+                event.idempotencyKey(),
+                duplicate,
+                event.status(),
+                event.payload().octets(),
+                createdAt,
+                duplicate && duplicates == Duplicates.UNBILLED ? Optional.of(createdAt) : Optional.empty());
+    }
+
+    private Instant now() {
+        return clock.instant().truncatedTo(ChronoUnit.MICROS);
+    }
+
+    private static boolean isFirst(Event event, String projectId, String idempotencyKey) {
+        return event.projectId().equals(projectId)
+                && event.idempotencyKey().equals(idempotencyKey)
+                && !event.duplicate()
+                && event.deletedAt().isEmpty();
+    }
+
+    @Override
+    public synchronized List<Delivery> recordDeliveries(List<NewDelivery> given) {
+        Instant now = now();
+        Map<String, Delivery> recorded = new HashMap<>();
+        List<Delivery> inOrder = new ArrayList<>();
+        for (NewDelivery delivery : given) {
+            if (find(delivery.projectId(), delivery.eventId()).isEmpty()) {
+                throw new EventLedgerException(
+                        "the deliveries can't be recorded: there is no event \"" + delivery.eventId()
+                                + "\" in the project \"" + delivery.projectId() + '"',
+                        null);
+            }
+            Delivery row = new Delivery(
+                    delivery.id(),
+                    delivery.projectId(),
+                    delivery.eventId(),
+                    delivery.endpointId(),
+                    delivery.status(),
+                    delivery.createdAt().orElse(now));
+            if (deliveries.containsKey(row.id()) || recorded.put(row.id(), row) != null) {
+                throw new EventLedgerException(
+                        "the deliveries can't be recorded: the id \"" + row.id() + "\" is taken", null);
+            }
+            inOrder.add(row);
+        }
+        deliveries.putAll(recorded);
+        return List.copyOf(inOrder);
+    }
+
+    @Override
+    public synchronized List<Event> findAll(String projectId, Collection<String> eventIds) {
+        Bounds.id("projectId", projectId);
+        return Bounds.ids("eventIds", eventIds).stream()
+                .map(events::get)
+                .filter(Objects::nonNull)
+                .filter(event -> event.projectId().equals(projectId))
+                .toList();
+    }
+
+    @Override
+    public synchronized Optional<SourcedEvent> findWithSource(String projectId, String eventId) {
+        return find(projectId, eventId)
+                .map(event -> new SourcedEvent(
+                        event,
+                        Optional.ofNullable(sources.get(event.sourceId()))
+                                .filter(source -> source.projectId().equals(projectId))));
+    }
+
+    @Override
+    public synchronized Optional<Event> findFirst(String projectId, String idempotencyKey) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("idempotencyKey", idempotencyKey);
+        return events.values().stream()
+                .filter(event -> isFirst(event, projectId, idempotencyKey))
+                .findFirst();
+    }
+
+    @Override
+    public boolean isRecorded(String projectId, String idempotencyKey) {
+        return findFirst(projectId, idempotencyKey).isPresent();
+    }
+
+    @Override
+    public synchronized List<String> endpointIds(String projectId, String eventId) {
+        return find(projectId, eventId)
+                .map(event -> endpointsOf(event).stream().sorted(BY_CODE_POINTS).toList())
+                .orElse(List.of());
+    }
+
+    private Set<String> endpointsOf(Event event) {
+        return endpointsOfEvents.getOrDefault(event.id(), Set.of());
+    }
+
+    @Override
+    public synchronized Optional<Delivery> findDelivery(String projectId, String deliveryId) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("deliveryId", deliveryId);
+        return Optional.ofNullable(deliveries.get(deliveryId))
+                .filter(delivery -> delivery.projectId().equals(projectId));
+    }
+
+    @Override
+    public synchronized boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
+        Set<String> replacement = Collections.unmodifiableSet(Bounds.ids("endpointIds", endpointIds));
+        Optional<Event> event = find(projectId, eventId);
+        event.ifPresent(present -> endpointsOfEvents.put(present.id(), replacement));
+        return event.isPresent();
+    }
+
+    @Override
+    public synchronized boolean updateStatus(String projectId, String eventId, String status) {
+        Bounds.word("status", status);
+        return replace(
+                find(projectId, eventId),
+                event -> new Event(
+                        event.id(),
+                        event.projectId(),
+                        event.type(),
+                        event.payload(),
+                        event.headers(),
+                        event.sourceId(),
+                        event.idempotencyKey(),
+                        event.duplicate(),
+                        status,
+                        event.bytes(),
+                        event.createdAt(),
+                        event.deletedAt()));
+    }
+
+    private boolean replace(Optional<Event> event, UnaryOperator<Event> change) {
+        event.ifPresent(present -> events.put(present.id(), change.apply(present)));
+        return event.isPresent();
+    }
+
+    @Override
+    public synchronized boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+        Bounds.word("status", status);
+        Optional<Delivery> delivery = findDelivery(projectId, deliveryId);
+        delivery.ifPresent(d -> deliveries.put(
+                d.id(), new Delivery(d.id(), d.projectId(), d.eventId(), d.endpointId(), status, d.createdAt())));
+        return delivery.isPresent();
+    }
+
+    @Override
+    public synchronized long count(String projectId, EventFilter filter) {
+        Bounds.id("projectId", projectId);
+        return matching(projectId, filter).count();
+    }
+
+    private Stream<Event> matching(String projectId, EventFilter filter) {
+        return events.values().stream()
+                .filter(event -> event.projectId().equals(projectId))
+                .filter(event -> matches(event, filter));
+    }
+
+    private boolean matches(Event event, EventFilter filter) {
+        return (filter.state() == EventFilter.State.ANY || event.deletedAt().isEmpty())
+                && filter.window().contains(event.createdAt())
+                && met(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointsOf(e)))
+                && met(filter.ownerId(), event, this::isOwnedBy)
+                && met(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
+                && met(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
+                && met(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
+                && met(filter.type(), event, (type, e) -> type.equals(e.type()))
+                && met(filter.status(), event, (status, e) -> status.equals(e.status()));
+    }
+
+    private boolean isOwnedBy(String ownerId, Event event) {
+        return endpointsOf(event).stream()
+                .map(endpoints::get)
+                .filter(Objects::nonNull)
+                .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
+                        && endpoint.ownerId().equals(ownerId));
+    }
+
+    private static <T> boolean met(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
+        return condition.isEmpty() || test.test(condition.get(), event);
+    }
+}

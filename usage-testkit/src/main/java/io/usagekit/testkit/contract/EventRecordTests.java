@@ -1,0 +1,290 @@
+package io.usagekit.testkit.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Duplicates;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Project;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What is recorded, and as what. */
+abstract class EventRecordTests extends EventRepositoryScene {
+
+    @Test
+    final void whatIsRecordedIsFoundWhole() {
+        Payload payload = Payload.of("{\"a\": \"é日😀\\n\"}\u0001", new byte[] {0, -1, 39, 92, 34});
+        Event event = recorded(event("e")
+                .type("push")
+                .payload(payload)
+                .headers(Map.of("X-Broker-Message-Id", "m-1", "x-odd", "\"\\\b\n\u0001é😀,{}", "x-empty", ""))
+                .sourceId("source-1")
+                .idempotencyKey("key-1")
+                .status("Processing")
+                .endpointIds(List.of("endpoint-2", "endpoint-1", "endpoint-2"))
+                .createdAt(Instant.parse("2026-03-01T00:00:00.000001999Z")));
+
+        assertEquals(
+                new Event(
+                        "e",
+                        P,
+                        "push",
+                        payload,
+                        Map.of("x-broker-message-id", "m-1", "x-odd", "\"\\\b\n\u0001é😀,{}", "x-empty", ""),
+                        "source-1",
+                        "key-1",
+                        false,
+                        "Processing",
+                        payload.octets(),
+                        Instant.parse("2026-03-01T00:00:00.000001Z"),
+                        Optional.empty()),
+                event);
+        assertEquals(Optional.of(event), ledger.find(P, "e"));
+        assertEquals(List.of("endpoint-1", "endpoint-2"), ledger.endpointIds(P, "e"));
+        assertEquals("m-1", event.brokerMessageId());
+    }
+
+    @Test
+    final void whatIsNotSaidIsEmptyAndTheTimeIsTheClocks() {
+        clock.advance(Duration.ofNanos(1_999));
+        Event event = recorded(event("e"));
+        assertEquals(
+                new Event(
+                        "e",
+                        P,
+                        "",
+                        Payload.EMPTY,
+                        Map.of(),
+                        "",
+                        "",
+                        false,
+                        "",
+                        0,
+                        NOW.plusNanos(1_000),
+                        Optional.empty()),
+                event);
+        assertEquals(Optional.of(event), ledger.find(P, "e"));
+        assertEquals(List.of(), ledger.endpointIds(P, "e"));
+    }
+
+    @Test
+    final void extremeInstantsComeBackWhole() {
+        Instant first = Instant.parse("0001-01-01T00:00:00Z");
+        Instant last = Instant.parse("9999-12-31T23:59:59.999999Z");
+        recorded(event("first").createdAt(first));
+        recorded(event("last").createdAt(last));
+        assertEquals(first, ledger.find(P, "first").orElseThrow().createdAt());
+        assertEquals(last, ledger.find(P, "last").orElseThrow().createdAt());
+    }
+
+    @Test
+    final void oddIdsNameDifferentEvents() {
+        List<String> ids = UsageCacheContract.oddIds().stream()
+                .filter(id -> id.getBytes(StandardCharsets.UTF_8).length <= 255)
+                .toList();
+        ledger.recordAll(ids.stream()
+                .map(id -> event(id).type(id).endpointIds(List.of(id)).build())
+                .toList());
+        for (String id : ids) {
+            assertEquals(id, ledger.find(P, id).orElseThrow().type());
+            assertEquals(List.of(id), ledger.endpointIds(P, id));
+        }
+    }
+
+    @Test
+    final void aListOfAnyLengthIsRecordedInItsOrder() {
+        List<NewEvent> events = IntStream.range(0, 2_500)
+                .mapToObj(n -> NewEvent.builder(n % 2 == 0 ? P : SIBLING, "e" + n)
+                        .payload(Payload.of("x".repeat(n % 7)))
+                        .endpointIds(List.of("endpoint-" + n % 3))
+                        .build())
+                .toList();
+        List<Event> recorded = ledger.recordAll(events);
+        assertEquals(
+                events.stream().map(NewEvent::id).toList(),
+                recorded.stream().map(Event::id).toList());
+        assertEquals(1_250, ledger.countMessages(P));
+        assertEquals(1_250, ledger.countMessages(SIBLING));
+        assertEquals(List.of("endpoint-1"), ledger.endpointIds(SIBLING, "e2497"));
+        assertEquals(recorded.get(2_499), ledger.find(SIBLING, "e2499").orElseThrow());
+        assertEquals(List.of(), ledger.recordAll(List.of()));
+    }
+
+    @Test
+    final void anEventGoesToAnyNumberOfEndpoints() {
+        List<String> endpoints =
+                IntStream.range(0, 31_000).mapToObj(n -> "endpoint-" + n).toList();
+        recorded(event("e").endpointIds(endpoints));
+        assertEquals(endpoints.stream().sorted().toList(), ledger.endpointIds(P, "e"));
+    }
+
+    @Test
+    final void ofAListWithATakenIdNothingIsRecorded() {
+        recorded(event("taken"));
+        List<NewEvent> events = Stream.of("new", "taken", "other")
+                .map(id -> event(id).endpointIds(List.of("endpoint")).build())
+                .toList();
+        assertThrows(EventLedgerException.class, () -> ledger.recordAll(events));
+        assertThrows(
+                EventLedgerException.class,
+                () -> ledger.recordAll(
+                        List.of(event("twice").build(), event("twice").build())));
+        assertThrows(
+                EventLedgerException.class,
+                () -> ledger.record(NewEvent.builder(STRANGER, "taken").build()));
+        assertEquals(1, ledger.countMessages(P));
+        assertEquals(Optional.empty(), ledger.find(P, "new"));
+    }
+
+    @Test
+    final void whatRefersToAProjectThatIsntThereIsRefused() {
+        List<NewEvent> events =
+                List.of(event("e").build(), NewEvent.builder("nowhere", "n").build());
+        assertThrows(EventLedgerException.class, () -> ledger.recordAll(events));
+        assertEquals(0, ledger.countMessages(P));
+    }
+
+    // Idempotency
+
+    @Test
+    final void aRepeatedKeyIsADuplicate() {
+        assertFalse(repeats(P, "e1", "key"));
+        assertTrue(repeats(P, "e2", "key"));
+        assertTrue(repeats(P, "e3", "key"));
+        assertFalse(repeats(P, "e4", "Key"), "another key");
+        assertFalse(repeats(SIBLING, "e5", "key"), "another project");
+        assertEquals("e1", ledger.findFirst(P, "key").orElseThrow().id());
+        assertEquals("e5", ledger.findFirst(SIBLING, "key").orElseThrow().id());
+        assertTrue(ledger.find(P, "e3").orElseThrow().duplicate());
+    }
+
+    @Test
+    final void eventsWithoutAKeyRepeatNothing() {
+        assertFalse(repeats(P, "e1", ""));
+        assertFalse(repeats(P, "e2", ""));
+    }
+
+    @Test
+    final void ofAListTheFirstWithAKeyIsNoDuplicate() {
+        List<Event> recorded = ledger.recordAll(IntStream.range(0, 2_500)
+                .mapToObj(n -> event("e" + n).idempotencyKey("key-" + n % 1_200).build())
+                .toList());
+        for (int n = 0; n < recorded.size(); n++) {
+            assertEquals(n >= 1_200, recorded.get(n).duplicate(), "duplicate: e" + n);
+        }
+        assertTrue(repeats(P, "later", "key-7"));
+    }
+
+    @Test
+    final void duplicatesAreLiveWhereTheyAreBilled() {
+        repeats(P, "e1", "key");
+        repeats(P, "e2", "key");
+        assertEquals(2, ledger.countMessages(P));
+        assertEquals(Optional.empty(), ledger.find(P, "e2").orElseThrow().deletedAt());
+    }
+
+    @Test
+    final void duplicatesAreRecordedAsDeletedWhereTheyArentBilled() {
+        ledger = openRepository(Duplicates.UNBILLED, clock);
+        ledger.save(new Project(P, ORGANISATION, ""));
+        Instant then = NOW.minusSeconds(60);
+        repeats(P, "e1", "key");
+        Event second = recorded(event("e2").idempotencyKey("key").createdAt(then));
+        assertTrue(second.duplicate());
+        assertEquals(Optional.of(then), second.deletedAt());
+        assertEquals(1, ledger.countMessages(P));
+        assertEquals(Optional.of(second), ledger.find(P, "e2"), "it is there, to be found");
+        assertTrue(repeats(P, "e3", "key"));
+    }
+
+    @Test
+    final void ofEventsRecordedAtOnceWithOneKeyExactlyOneIsNoDuplicate() throws Exception {
+        int callers = 8;
+        ExecutorService threads = Executors.newFixedThreadPool(callers);
+        try {
+            for (int round = 0; round < 20; round++) {
+                String key = "key-" + round;
+                List<Callable<Long>> calls = new ArrayList<>();
+                for (int caller = 0; caller < callers; caller++) {
+                    String id = key + "-" + caller;
+                    // Every other one in a list with others, in another order than its neighbour.
+                    List<NewEvent> events = new ArrayList<>(List.of(
+                            event(id).idempotencyKey(key).build(),
+                            event(id + "-a").idempotencyKey(key + "-a").build(),
+                            event(id + "-b").idempotencyKey(key + "-b").build()));
+                    if (caller % 2 == 1) {
+                        Collections.reverse(events);
+                    }
+                    calls.add(() -> ledger.recordAll(events).stream()
+                            .filter(event -> !event.duplicate())
+                            .count());
+                }
+                long firsts = 0;
+                for (Future<Long> call : threads.invokeAll(calls)) {
+                    firsts += call.get();
+                }
+                assertEquals(3, firsts, "events of three keys that aren't duplicates");
+            }
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    // Deliveries
+
+    @Test
+    final void aDeliveryIsRecordedWhole() {
+        recorded(event("e"));
+        Instant at = Instant.parse("2026-03-18T00:00:00.000001Z");
+        List<Delivery> recorded = ledger.recordDeliveries(List.of(
+                new NewDelivery("d1", P, "e", "endpoint-1", Delivery.SUCCESS, Optional.of(at.plusNanos(999))),
+                new NewDelivery("d2", P, "e", "", "", Optional.empty())));
+        assertEquals(
+                List.of(
+                        new Delivery("d1", P, "e", "endpoint-1", Delivery.SUCCESS, at),
+                        new Delivery("d2", P, "e", "", "", NOW)),
+                recorded);
+        assertEquals(Optional.of(recorded.get(0)), ledger.findDelivery(P, "d1"));
+        assertEquals(Optional.of(recorded.get(1)), ledger.findDelivery(P, "d2"));
+        assertEquals(Optional.empty(), ledger.findDelivery(SIBLING, "d1"), "in another project");
+        assertEquals(List.of(), ledger.recordDeliveries(List.of()));
+    }
+
+    @Test
+    final void deliveriesAreAllRecordedOrNone() {
+        recorded(event("e"));
+        recorded(NewEvent.builder(SIBLING, "sibling"));
+        delivered("taken", "e", Delivery.SUCCESS);
+        NewDelivery fine = new NewDelivery("d", P, "e", "", "", Optional.empty());
+        for (NewDelivery bad : List.of(
+                new NewDelivery("taken", P, "e", "", "", Optional.empty()),
+                new NewDelivery("b", P, "nowhere", "", "", Optional.empty()),
+                new NewDelivery("b", P, "sibling", "", "", Optional.empty()),
+                new NewDelivery("b", "nowhere", "e", "", "", Optional.empty()),
+                fine)) {
+            assertThrows(EventLedgerException.class, () -> ledger.recordDeliveries(List.of(fine, bad)), bad.toString());
+            assertEquals(Optional.empty(), ledger.findDelivery(P, "d"));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+package io.usagekit.testkit;
+
+import io.usagekit.events.Duplicates;
+import io.usagekit.events.EventRepository;
+import io.usagekit.testkit.contract.EventRepositoryContract;
+import java.time.InstantSource;
+
+class InMemoryEventRepositoryTest extends EventRepositoryContract {
+
+    @Override
+    protected EventRepository openRepository(Duplicates duplicates, InstantSource clock) {
+        return InMemoryEventRepository.create(duplicates, clock);
+    }
+}
