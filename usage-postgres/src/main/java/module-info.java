@@ -1,4 +1,4 @@
-/** The usage calculator on PostgreSQL, by plain JDBC over the host's {@link javax.sql.DataSource}. */
+/** The usage calculator and the event ledger on PostgreSQL, by plain JDBC over the host's {@link javax.sql.DataSource}. */
 @org.jspecify.annotations.NullMarked
 module io.usagekit.postgres {
     requires transitive io.usagekit;
@@ -7,4 +7,5 @@ module io.usagekit.postgres {
     requires static transitive org.jspecify;
 
     exports io.usagekit.postgres;
+    exports io.usagekit.postgres.events;
 }

@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 
 /** The server that all suites of one run share; each takes a schema of its own. */
-final class Database {
+public final class Database {
 
     private static final AtomicInteger SCHEMAS = new AtomicInteger();
 
@@ -33,12 +33,12 @@ final class Database {
         }
     }
 
-    static DataSource pool() {
+    public static DataSource pool() {
         return Shared.POOL;
     }
 
     /** Another pool on the same server, as wide as the caller has threads. */
-    static HikariDataSource newPool(int size) {
+    public static HikariDataSource newPool(int size) {
         HikariDataSource pool = pool(Shared.SERVER.jdbcUrl());
         pool.setMaximumPoolSize(size);
         return pool;
@@ -54,17 +54,17 @@ final class Database {
     }
 
     /** A name that nothing has yet. */
-    static String newSchema(String base) {
+    public static String newSchema(String base) {
         String schema = base + "_" + ProcessHandle.current().pid() + "_" + SCHEMAS.incrementAndGet();
         execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
         return schema;
     }
 
-    static void dropSchema(String schema) {
+    public static void dropSchema(String schema) {
         execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
     }
 
-    static void execute(String... statements) {
+    public static void execute(String... statements) {
         try (Connection connection = pool().getConnection();
                 Statement statement = connection.createStatement()) {
             for (String sql : statements) {
@@ -76,12 +76,12 @@ final class Database {
     }
 
     /** One value, as text; values are bound as text without a type. */
-    static String query(String sql, String... values) {
+    public static String query(String sql, String... values) {
         return String.join(",", column(sql, values));
     }
 
     /** The first column, as text. */
-    static List<String> column(String sql, String... values) {
+    public static List<String> column(String sql, String... values) {
         try (Connection connection = pool().getConnection();
                 PreparedStatement statement = connection.prepareStatement(sql)) {
             for (int i = 0; i < values.length; i++) {

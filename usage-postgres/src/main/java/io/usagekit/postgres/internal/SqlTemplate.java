@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -90,10 +91,16 @@ public final class SqlTemplate {
         return sql;
     }
 
+    /** The names of its values, in the order of their places; one that stands in several places, several times. */
+    public List<String> parameters() {
+        return parameters;
+    }
+
     /**
      * The statement with its values bound: an {@link Instant} as {@code timestamptz}, a string without a type of its own, so
      * that it takes that of the column it is compared with.
      *
+     * @param values strings, instants, numbers, booleans, arrays of the connection
      * @throws IllegalArgumentException if a value is missing
      */
     public PreparedStatement prepare(Connection connection, Map<String, ?> values) throws SQLException {
@@ -120,6 +127,10 @@ public final class SqlTemplate {
             statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
         } else if (value instanceof String text) {
             statement.setObject(index, text, Types.OTHER);
+        } else if (value instanceof Long || value instanceof Integer || value instanceof Boolean) {
+            statement.setObject(index, value);
+        } else if (value instanceof Array array) {
+            statement.setArray(index, array);
         } else {
             throw new IllegalArgumentException("no value that can be bound is given for :" + name + ", but " + value);
         }

@@ -1,0 +1,225 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Duplicates;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.postgres.internal.Transaction;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+
+/** Records: a statement for many rows at a time, all in one transaction. */
+final class EventRecorder {
+
+    private static final int MOST_EVENTS = 1_000;
+    private static final long MOST_OCTETS = 4L << 20;
+    private static final int MOST_ENDPOINTS = 30_000;
+    private static final int MOST_DELIVERIES = 10_000;
+
+    private final LedgerTransactions transactions;
+    private final LedgerSql sql;
+    private final Duplicates duplicates;
+    private final InstantSource clock;
+
+    EventRecorder(LedgerTransactions transactions, LedgerSql sql, Duplicates duplicates, InstantSource clock) {
+        this.transactions = transactions;
+        this.sql = sql;
+        this.duplicates = duplicates;
+        this.clock = clock;
+    }
+
+    List<Event> recordEvents(List<NewEvent> events) {
+        if (events.isEmpty()) {
+            return List.of();
+        }
+        Instant now = now();
+        return transactions.run(Transaction.Mode.WRITE, "the events can't be recorded", connection -> {
+            lockKeys(connection, events);
+            Map<String, Event> recorded = new HashMap<>();
+            for (List<NewEvent> some : inBatches(events)) {
+                insert(connection, some, now, recorded);
+            }
+            insertEndpoints(connection, events);
+            return events.stream()
+                    .map(event -> Objects.requireNonNull(recorded.get(event.id())))
+                    .toList();
+        });
+    }
+
+    private Instant now() {
+        return clock.instant().truncatedTo(ChronoUnit.MICROS);
+    }
+
+    private void lockKeys(Connection connection, List<NewEvent> events) throws SQLException {
+        List<NewEvent> keyed = events.stream()
+                .filter(event -> !event.idempotencyKey().isEmpty())
+                .toList();
+        if (!keyed.isEmpty()) {
+            sql.call(connection, LedgerStatement.LOCK_KEYS)
+                    .texts("project_ids", each(keyed, NewEvent::projectId))
+                    .texts("idempotency_keys", each(keyed, NewEvent::idempotencyKey))
+                    .list(row -> row.text("locked"));
+        }
+    }
+
+    /** Neither too many nor too large. */
+    private static List<List<NewEvent>> inBatches(List<NewEvent> events) {
+        List<List<NewEvent>> batches = new ArrayList<>();
+        int begin = 0;
+        long octets = 0;
+        for (int i = 0; i < events.size(); i++) {
+            octets += events.get(i).payload().octets();
+            if (i + 1 - begin == MOST_EVENTS || octets >= MOST_OCTETS || i + 1 == events.size()) {
+                batches.add(events.subList(begin, i + 1));
+                begin = i + 1;
+                octets = 0;
+            }
+        }
+        return batches;
+    }
+
+    private void insert(Connection connection, List<NewEvent> events, Instant now, Map<String, Event> recorded)
+            throws SQLException {
+        Map<String, NewEvent> byId = new HashMap<>();
+        events.forEach(event -> byId.put(event.id(), event));
+        sql.call(connection, LedgerStatement.INSERT_EVENTS)
+                .texts("ids", each(events, NewEvent::id))
+                .texts("project_ids", each(events, NewEvent::projectId))
+                .texts("event_types", each(events, NewEvent::type))
+                .texts("raws", each(events, event -> event.payload().raw()))
+                .manyBytes("datas", each(events, event -> event.payload().data()))
+                .texts("source_ids", each(events, NewEvent::sourceId))
+                .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
+                .texts("statuses", each(events, NewEvent::status))
+                .texts("headers", each(events, event -> HeaderJson.of(event.headers())))
+                .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
+                .flag("unbilled", duplicates == Duplicates.UNBILLED)
+                .list(row ->
+                        recorded.put(row.text("id"), recorded(Objects.requireNonNull(byId.get(row.text("id"))), row)));
+    }
+
+    private static Event recorded(NewEvent event, LedgerRow row) throws SQLException {
+        return new Event(
+                event.id(),
+                event.projectId(),
+                event.type(),
+                event.payload(),
+                event.headers(),
+                event.sourceId(),
+                event.idempotencyKey(),
+                row.flag("is_duplicate"),
+                event.status(),
+                row.number("payload_bytes"),
+                row.instant("created_at"),
+                row.optionalInstant("deleted_at"));
+    }
+
+    private void insertEndpoints(Connection connection, List<NewEvent> events) throws SQLException {
+        List<String> eventIds = new ArrayList<>();
+        List<String> endpointIds = new ArrayList<>();
+        for (NewEvent event : events) {
+            for (String endpointId : event.endpointIds()) {
+                eventIds.add(event.id());
+                endpointIds.add(endpointId);
+                if (eventIds.size() == MOST_ENDPOINTS) {
+                    insertEndpoints(connection, eventIds, endpointIds);
+                    eventIds.clear();
+                    endpointIds.clear();
+                }
+            }
+        }
+        insertEndpoints(connection, eventIds, endpointIds);
+    }
+
+    private void insertEndpoints(Connection connection, List<String> eventIds, List<String> endpointIds)
+            throws SQLException {
+        if (!eventIds.isEmpty()) {
+            sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
+                    .texts("event_ids", eventIds)
+                    .texts("endpoint_ids", endpointIds)
+                    .update();
+        }
+    }
+
+    boolean replaceEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
+        return transactions.run(Transaction.Mode.WRITE, "the event's endpoints can't be replaced", connection -> {
+            Optional<String> event = sql.call(connection, LedgerStatement.LOCK_EVENT)
+                    .text("project_id", projectId)
+                    .text("id", eventId)
+                    .first(row -> row.text("id"));
+            if (event.isEmpty()) {
+                return false;
+            }
+            sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
+                    .text("event_id", eventId)
+                    .update();
+            insertEndpoints(
+                    connection,
+                    List.of(NewEvent.builder(projectId, eventId)
+                            .endpointIds(endpointIds)
+                            .build()));
+            return true;
+        });
+    }
+
+    List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
+        Instant now = now();
+        List<Delivery> recorded = deliveries.stream()
+                .map(d -> new Delivery(
+                        d.id(),
+                        d.projectId(),
+                        d.eventId(),
+                        d.endpointId(),
+                        d.status(),
+                        d.createdAt().orElse(now)))
+                .toList();
+        if (!recorded.isEmpty()) {
+            transactions.run(Transaction.Mode.WRITE, "the deliveries can't be recorded", connection -> {
+                for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
+                    insertDeliveries(
+                            connection, recorded.subList(from, Math.min(from + MOST_DELIVERIES, recorded.size())));
+                }
+                return recorded;
+            });
+        }
+        return recorded;
+    }
+
+    private void insertDeliveries(Connection connection, List<Delivery> deliveries) throws SQLException {
+        Set<String> inserted = new HashSet<>(sql.call(connection, LedgerStatement.INSERT_DELIVERIES)
+                .texts("ids", each(deliveries, Delivery::id))
+                .texts("project_ids", each(deliveries, Delivery::projectId))
+                .texts("event_ids", each(deliveries, Delivery::eventId))
+                .texts("endpoint_ids", each(deliveries, Delivery::endpointId))
+                .texts("statuses", each(deliveries, Delivery::status))
+                .instants("created_ats", each(deliveries, Delivery::createdAt))
+                .list(row -> row.text("id")));
+        for (Delivery delivery : deliveries) {
+            if (!inserted.contains(delivery.id())) {
+                throw new EventLedgerException(
+                        "the deliveries can't be recorded: there is no event \"" + delivery.eventId()
+                                + "\" in the project \"" + delivery.projectId() + "\"",
+                        null);
+            }
+        }
+    }
+
+    private static <T, V> List<V> each(List<T> rows, Function<T, V> value) {
+        return rows.stream().map(value).toList();
+    }
+}

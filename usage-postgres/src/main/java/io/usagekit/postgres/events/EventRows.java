@@ -1,0 +1,49 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Event;
+import io.usagekit.events.Payload;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Rows as what they stand for. */
+final class EventRows {
+
+    private EventRows() {}
+
+    static Event event(LedgerRow row) throws SQLException {
+        return new Event(
+                row.text("id"),
+                row.text("project_id"),
+                row.text("event_type"),
+                Payload.of(row.text("raw"), row.bytes("data")),
+                headers(row.texts("header_names"), row.texts("header_values")),
+                row.text("source_id"),
+                row.text("idempotency_key"),
+                row.flag("is_duplicate"),
+                row.text("status"),
+                row.number("payload_bytes"),
+                row.instant("created_at"),
+                row.optionalInstant("deleted_at"));
+    }
+
+    static Delivery delivery(LedgerRow row) throws SQLException {
+        return new Delivery(
+                row.text("id"),
+                row.text("project_id"),
+                row.text("event_id"),
+                row.text("endpoint_id"),
+                row.text("status"),
+                row.instant("created_at"));
+    }
+
+    private static Map<String, String> headers(List<String> names, List<String> values) {
+        Map<String, String> headers = new HashMap<>();
+        for (int i = 0; i < names.size(); i++) {
+            headers.put(names.get(i), values.get(i));
+        }
+        return headers;
+    }
+}

@@ -1,0 +1,122 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.postgres.internal.SqlTemplate;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** One execution of a statement: values are bound under the names and types that it declares, then it runs. */
+final class LedgerCall {
+
+    /** Makes something of a row. */
+    @FunctionalInterface
+    interface Reader<T> {
+        /** Reads the row that the result stands on. */
+        T read(LedgerRow row) throws SQLException;
+    }
+
+    private final Connection connection;
+    private final SqlTemplate template;
+    private final Map<String, SqlType> parameters;
+    private final Map<String, SqlType> columns;
+    private final Map<String, Object> values = new HashMap<>();
+
+    LedgerCall(
+            Connection connection,
+            SqlTemplate template,
+            Map<String, SqlType> parameters,
+            Map<String, SqlType> columns) {
+        this.connection = connection;
+        this.template = template;
+        this.parameters = parameters;
+        this.columns = columns;
+    }
+
+    LedgerCall text(String name, String value) {
+        return bind(name, SqlType.TEXT, value);
+    }
+
+    LedgerCall texts(String name, Collection<String> value) {
+        return bind(name, SqlType.TEXTS, value.toArray(String[]::new));
+    }
+
+    LedgerCall manyBytes(String name, Collection<byte[]> value) {
+        return bind(name, SqlType.MANY_BYTES, value.toArray(byte[][]::new));
+    }
+
+    LedgerCall instant(String name, Instant value) {
+        return bind(name, SqlType.INSTANT, value);
+    }
+
+    LedgerCall instants(String name, Collection<Instant> value) {
+        return bind(
+                name, SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new));
+    }
+
+    LedgerCall number(String name, long value) {
+        return bind(name, SqlType.NUMBER, value);
+    }
+
+    LedgerCall flag(String name, boolean value) {
+        return bind(name, SqlType.FLAG, value);
+    }
+
+    private LedgerCall bind(String name, SqlType type, Object value) {
+        if (parameters.get(name) != type) {
+            throw new IllegalArgumentException(
+                    ":" + name + " is bound as " + type + ", but declared as " + parameters.get(name));
+        }
+        values.put(name, value);
+        return this;
+    }
+
+    /** All rows. */
+    <T> List<T> list(Reader<T> reader) throws SQLException {
+        try (PreparedStatement statement = prepare("");
+                ResultSet result = statement.executeQuery()) {
+            LedgerRow row = new LedgerRow(result, columns);
+            List<T> rows = new ArrayList<>();
+            while (result.next()) {
+                rows.add(reader.read(row));
+            }
+            return rows;
+        }
+    }
+
+    /** The first row, if there is one. */
+    <T> Optional<T> first(Reader<T> reader) throws SQLException {
+        return list(reader).stream().findFirst();
+    }
+
+    /** How many rows were changed. */
+    int update() throws SQLException {
+        try (PreparedStatement statement = prepare("")) {
+            return statement.executeUpdate();
+        }
+    }
+
+    /** Bound, with something in front of it: nothing, or what asks for its plan. */
+    PreparedStatement prepare(String prefix) throws SQLException {
+        Map<String, Object> bound = new HashMap<>(values);
+        for (Map.Entry<String, SqlType> parameter : parameters.entrySet()) {
+            if (values.get(parameter.getKey()) instanceof Object[] elements) {
+                bound.put(parameter.getKey(), array(elements, parameter.getValue()));
+            }
+        }
+        return template.prepare(connection, prefix, bound);
+    }
+
+    private Array array(Object[] elements, SqlType type) throws SQLException {
+        // The driver's names of array types begin with an underscore.
+        return connection.createArrayOf(type.driverName().substring(1), elements);
+    }
+}

@@ -1,0 +1,146 @@
+package io.usagekit.postgres.events;
+
+import static io.usagekit.postgres.events.SqlType.BYTES;
+import static io.usagekit.postgres.events.SqlType.FLAG;
+import static io.usagekit.postgres.events.SqlType.INSTANT;
+import static io.usagekit.postgres.events.SqlType.INSTANTS;
+import static io.usagekit.postgres.events.SqlType.MANY_BYTES;
+import static io.usagekit.postgres.events.SqlType.NUMBER;
+import static io.usagekit.postgres.events.SqlType.TEXT;
+import static io.usagekit.postgres.events.SqlType.TEXTS;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * The ledger's statements, one resource file each, with what the Java side binds and reads. A {@link LedgerCall} and a
+ * {@link LedgerRow} refuse anything else, and the build compares it with what PostgreSQL makes of the file.
+ */
+@SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes
+enum LedgerStatement {
+    SAVE_PROJECT(names().with("id", TEXT).with("organisation_id", TEXT).with("name", TEXT), names()),
+    SAVE_ENDPOINT(
+            names().with("id", TEXT)
+                    .with("project_id", TEXT)
+                    .with("owner_id", TEXT)
+                    .with("name", TEXT),
+            names()),
+    SAVE_SOURCE(
+            names().with("id", TEXT).with("project_id", TEXT).with("name", TEXT).with("type", TEXT), names()),
+    LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
+    INSERT_EVENTS(
+            names().with("ids", TEXTS)
+                    .with("project_ids", TEXTS)
+                    .with("event_types", TEXTS)
+                    .with("raws", TEXTS)
+                    .with("datas", MANY_BYTES)
+                    .with("source_ids", TEXTS)
+                    .with("idempotency_keys", TEXTS)
+                    .with("statuses", TEXTS)
+                    .with("headers", TEXTS)
+                    .with("created_ats", INSTANTS)
+                    .with("unbilled", FLAG),
+            names().with("id", TEXT)
+                    .with("is_duplicate", FLAG)
+                    .with("payload_bytes", NUMBER)
+                    .with("created_at", INSTANT)
+                    .with("deleted_at", INSTANT)),
+    INSERT_ENDPOINTS(names().with("event_ids", TEXTS).with("endpoint_ids", TEXTS), names()),
+    INSERT_DELIVERIES(
+            names().with("ids", TEXTS)
+                    .with("project_ids", TEXTS)
+                    .with("event_ids", TEXTS)
+                    .with("endpoint_ids", TEXTS)
+                    .with("statuses", TEXTS)
+                    .with("created_ats", INSTANTS),
+            names().with("id", TEXT)),
+    FIND_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), event()),
+    FIND_EVENT_WITH_SOURCE(
+            names().with("project_id", TEXT).with("id", TEXT),
+            event().with("known_source_id", TEXT).with("source_name", TEXT).with("source_type", TEXT)),
+    FIND_FIRST_EVENT(names().with("project_id", TEXT).with("idempotency_key", TEXT), event()),
+    IS_RECORDED(names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("answer", FLAG)),
+    FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
+    FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
+    LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
+    DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
+    UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
+    UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
+    COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER));
+
+    /** Names and their types, in their order. */
+    static final class Names {
+        private final Map<String, SqlType> types = new LinkedHashMap<>();
+
+        private Names with(String name, SqlType type) {
+            types.put(name, type);
+            return this;
+        }
+    }
+
+    private final Names parameters;
+    private final Names columns;
+    private final String text;
+
+    LedgerStatement(Names parameters, Names columns) {
+        this.parameters = parameters;
+        this.columns = columns;
+        this.text = LedgerSql.part(resource());
+    }
+
+    private static Names names() {
+        return new Names();
+    }
+
+    private static Names event() {
+        return names().with("id", TEXT)
+                .with("project_id", TEXT)
+                .with("event_type", TEXT)
+                .with("raw", TEXT)
+                .with("data", BYTES)
+                .with("payload_bytes", NUMBER)
+                .with("source_id", TEXT)
+                .with("idempotency_key", TEXT)
+                .with("is_duplicate", FLAG)
+                .with("status", TEXT)
+                .with("header_names", TEXTS)
+                .with("header_values", TEXTS)
+                .with("created_at", INSTANT)
+                .with("deleted_at", INSTANT);
+    }
+
+    private static Names delivery() {
+        return names().with("id", TEXT)
+                .with("project_id", TEXT)
+                .with("event_id", TEXT)
+                .with("endpoint_id", TEXT)
+                .with("status", TEXT)
+                .with("created_at", INSTANT);
+    }
+
+    /** The name of its resource. */
+    String resource() {
+        return "events/" + name().toLowerCase(Locale.ROOT).replace('_', '-') + ".sql";
+    }
+
+    /** What it says, without comments; parts of it, and the tables' names, are still to be put in. */
+    String text() {
+        return text;
+    }
+
+    /** Whether a filter is one of them. */
+    boolean takesFilter() {
+        return text.contains("{filter}");
+    }
+
+    /** What is bound, besides what a filter binds. */
+    Map<String, SqlType> parameters() {
+        return parameters.types;
+    }
+
+    /** What is read, in the order of columns. */
+    Map<String, SqlType> columns() {
+        return columns.types;
+    }
+}

@@ -1,0 +1,214 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.Bounds;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Endpoint;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.events.Source;
+import io.usagekit.events.SourcedEvent;
+import io.usagekit.postgres.internal.Transaction;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+
+/** The ledger over the library's own tables. */
+final class PostgresEventRepository implements EventRepository {
+
+    private static final String UNREADABLE = "the events can't be read";
+
+    private final LedgerTransactions transactions;
+    private final LedgerSql sql;
+    private final EventRecorder recorder;
+
+    PostgresEventRepository(LedgerTransactions transactions, LedgerSql sql, EventRecorder recorder) {
+        this.transactions = transactions;
+        this.sql = sql;
+        this.recorder = recorder;
+    }
+
+    @Override
+    public void save(Project project) {
+        update(
+                "the project can't be saved",
+                connection -> sql.call(connection, LedgerStatement.SAVE_PROJECT)
+                        .text("id", project.id())
+                        .text("organisation_id", project.organisationId())
+                        .text("name", project.name()));
+    }
+
+    @Override
+    public void save(Endpoint endpoint) {
+        update(
+                "the endpoint can't be saved",
+                connection -> sql.call(connection, LedgerStatement.SAVE_ENDPOINT)
+                        .text("id", endpoint.id())
+                        .text("project_id", endpoint.projectId())
+                        .text("owner_id", endpoint.ownerId())
+                        .text("name", endpoint.name()));
+    }
+
+    @Override
+    public void save(Source source) {
+        update(
+                "the source can't be saved",
+                connection -> sql.call(connection, LedgerStatement.SAVE_SOURCE)
+                        .text("id", source.id())
+                        .text("project_id", source.projectId())
+                        .text("name", source.name())
+                        .text("type", source.type()));
+    }
+
+    @Override
+    public List<Event> recordAll(List<NewEvent> events) {
+        return recorder.recordEvents(List.copyOf(events));
+    }
+
+    @Override
+    public List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
+        return recorder.recordDeliveries(List.copyOf(deliveries));
+    }
+
+    @Override
+    public List<Event> findAll(String projectId, Collection<String> eventIds) {
+        Bounds.id("projectId", projectId);
+        Set<String> ids = Bounds.ids("eventIds", eventIds);
+        Map<String, Event> found = new HashMap<>();
+        read(connection -> sql.call(connection, LedgerStatement.FIND_EVENTS)
+                        .text("project_id", projectId)
+                        .texts("ids", ids)
+                        .list(EventRows::event))
+                .forEach(event -> found.put(event.id(), event));
+        return ids.stream().map(found::get).filter(Objects::nonNull).toList();
+    }
+
+    @Override
+    public Optional<SourcedEvent> findWithSource(String projectId, String eventId) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("eventId", eventId);
+        return read(connection -> sql.call(connection, LedgerStatement.FIND_EVENT_WITH_SOURCE)
+                .text("project_id", projectId)
+                .text("id", eventId)
+                .first(PostgresEventRepository::sourced));
+    }
+
+    private static SourcedEvent sourced(LedgerRow row) throws SQLException {
+        Event event = EventRows.event(row);
+        Optional<String> id = row.optionalText("known_source_id");
+        return new SourcedEvent(
+                event,
+                id.isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(new Source(
+                                id.get(), event.projectId(), row.text("source_name"), row.text("source_type"))));
+    }
+
+    @Override
+    public Optional<Event> findFirst(String projectId, String idempotencyKey) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("idempotencyKey", idempotencyKey);
+        return read(connection -> sql.call(connection, LedgerStatement.FIND_FIRST_EVENT)
+                .text("project_id", projectId)
+                .text("idempotency_key", idempotencyKey)
+                .first(EventRows::event));
+    }
+
+    @Override
+    public boolean isRecorded(String projectId, String idempotencyKey) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("idempotencyKey", idempotencyKey);
+        return read(connection -> sql.call(connection, LedgerStatement.IS_RECORDED)
+                .text("project_id", projectId)
+                .text("idempotency_key", idempotencyKey)
+                .first(row -> row.flag("answer"))
+                .orElseThrow());
+    }
+
+    @Override
+    public List<String> endpointIds(String projectId, String eventId) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("eventId", eventId);
+        return read(connection -> sql.call(connection, LedgerStatement.FIND_ENDPOINT_IDS)
+                .text("project_id", projectId)
+                .text("id", eventId)
+                .list(row -> row.text("endpoint_id")));
+    }
+
+    @Override
+    public Optional<Delivery> findDelivery(String projectId, String deliveryId) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("deliveryId", deliveryId);
+        return read(connection -> sql.call(connection, LedgerStatement.FIND_DELIVERY)
+                .text("project_id", projectId)
+                .text("id", deliveryId)
+                .first(EventRows::delivery));
+    }
+
+    @Override
+    public boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("eventId", eventId);
+        return recorder.replaceEndpoints(projectId, eventId, Bounds.ids("endpointIds", endpointIds));
+    }
+
+    @Override
+    public boolean updateStatus(String projectId, String eventId, String status) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("eventId", eventId);
+        Bounds.word("status", status);
+        return update(
+                "the event's status can't be updated",
+                connection -> sql.call(connection, LedgerStatement.UPDATE_STATUS)
+                        .text("project_id", projectId)
+                        .text("id", eventId)
+                        .text("status", status));
+    }
+
+    @Override
+    public boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("deliveryId", deliveryId);
+        Bounds.word("status", status);
+        return update(
+                "the delivery's status can't be updated",
+                connection -> sql.call(connection, LedgerStatement.UPDATE_DELIVERY_STATUS)
+                        .text("project_id", projectId)
+                        .text("id", deliveryId)
+                        .text("status", status));
+    }
+
+    @Override
+    public long count(String projectId, EventFilter filter) {
+        Bounds.id("projectId", projectId);
+        return read(connection -> sql.call(connection, LedgerStatement.COUNT_EVENTS, LedgerFilter.of(filter))
+                .text("project_id", projectId)
+                .first(row -> row.number("events"))
+                .orElseThrow());
+    }
+
+    private <T> T read(Transaction.Work<T> work) {
+        return transactions.run(Transaction.Mode.READ_ONLY, UNREADABLE, work);
+    }
+
+    private interface Change {
+        LedgerCall on(Connection connection) throws SQLException;
+    }
+
+    /** One statement; whether it changed something. */
+    private boolean update(String what, Change change) {
+        return transactions.run(
+                Transaction.Mode.WRITE,
+                what,
+                connection -> change.on(connection).update() > 0);
+    }
+}

@@ -1,0 +1,15 @@
+-- What is read of an event e, part of other statements.
+    e.id,
+    e.project_id,
+    e.event_type,
+    e.raw,
+    e.data,
+    e.payload_bytes,
+    e.source_id,
+    e.idempotency_key,
+    e.is_duplicate,
+    e.status,
+    array(select h.key from jsonb_each_text(e.headers) h order by h.key) as header_names,
+    array(select coalesce(h.value, '') from jsonb_each_text(e.headers) h order by h.key) as header_values,
+    e.created_at,
+    e.deleted_at

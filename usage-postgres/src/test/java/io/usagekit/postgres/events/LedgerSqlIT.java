@@ -1,0 +1,185 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventWindow;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.internal.SqlTemplate;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ParameterMetaData;
+import java.sql.PreparedStatement;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Every statement prepares on the tables as they are installed, and takes and returns what the Java side binds and reads: the
+ * same names, the same types.
+ */
+class LedgerSqlIT {
+
+    /** What is part of other statements. */
+    private static final Set<String> PARTS = Set.of("event-columns.sql");
+
+    private static final Path FILES = Path.of("src/main/resources/io/usagekit/postgres/events");
+
+    private static String schema;
+
+    @BeforeAll
+    static void install() {
+        schema = LedgerTables.install("sql");
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void everyResourceIsOneThatIsChecked() throws IOException {
+        Set<String> checked = new TreeSet<>(PARTS);
+        Arrays.stream(LedgerStatement.values()).forEach(s -> checked.add(nameOf(s.resource())));
+        Arrays.stream(LedgerFilter.Part.values()).forEach(p -> checked.add(nameOf(p.resource())));
+        try (Stream<Path> files = Files.list(FILES)) {
+            assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".sql")))
+                    .containsExactlyInAnyOrderElementsOf(checked);
+        }
+    }
+
+    private static String nameOf(String resource) {
+        return resource.substring(resource.lastIndexOf('/') + 1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(LedgerStatement.class)
+    void takesAndReturnsWhatIsBoundAndRead(LedgerStatement statement) throws SQLException {
+        for (LedgerFilter filter : statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE)) {
+            check(statement, filter, template(LedgerSql.text(statement, filter)));
+        }
+    }
+
+    private static SqlTemplate template(String text) {
+        return SqlTemplate.of(text, LedgerSql.tables(schema));
+    }
+
+    /** Each part by itself, and all of them together. */
+    private static List<LedgerFilter> filters() {
+        List<EventFilter.Builder> filters = new ArrayList<>();
+        filters.add(EventFilter.builder());
+        filters.add(EventFilter.builder().state(EventFilter.State.ANY));
+        filters.add(EventFilter.builder().window(EventWindow.since(Instant.EPOCH)));
+        filters.add(EventFilter.builder().window(EventWindow.before(Instant.EPOCH)));
+        filters.add(EventFilter.builder().endpointIds(List.of("a", "b")));
+        filters.add(EventFilter.builder().ownerId(""));
+        filters.add(EventFilter.builder().sourceIds(List.of("a")));
+        filters.add(EventFilter.builder().idempotencyKey(""));
+        filters.add(EventFilter.builder().brokerMessageId(""));
+        filters.add(EventFilter.builder().type(""));
+        filters.add(EventFilter.builder().status(""));
+        filters.add(EventFilter.builder()
+                .window(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1)))
+                .endpointIds(List.of("a"))
+                .ownerId("o")
+                .sourceIds(List.of("a", "b"))
+                .idempotencyKey("k")
+                .brokerMessageId("m")
+                .type("t")
+                .status("s"));
+        return filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList();
+    }
+
+    /** The negative controls: were this in the file in place of that, the build would tell. */
+    @ParameterizedTest(name = "{1} for {2} in {0}")
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "FIND_EVENTS       | e.event_type,         | e.type,               | column e.type does not exist",
+                "FIND_EVENTS       | e.event_type,         | e.event_type as type, | event_type",
+                "FIND_EVENTS       | e.payload_bytes,      | e.payload_bytes::int as payload_bytes, | int4",
+                "FIND_EVENTS       | :project_id           | :project              | project",
+                "FIND_EVENTS       | :ids::text[]          | :ids::int[]::text[]   | _int4",
+                "UPDATE_STATUS     | status = :status      | headers = :status     | jsonb",
+                "FIND_DELIVERY     | d.created_at          | d.created_at, d.endpoint_id as e | e=text",
+                "COUNT_EVENTS      | e.event_type = :event_type | e.event_kind = :event_type | event_kind",
+            })
+    void aSlipIsCaught(LedgerStatement statement, String right, String slip, String told) {
+        List<LedgerFilter> filters = filters();
+        LedgerFilter filter = statement.takesFilter() ? filters.get(filters.size() - 1) : LedgerFilter.NONE;
+        String text = LedgerSql.text(statement, filter);
+        assertThat(text).as("the slip is in the statement").contains(right);
+        assertThatThrownBy(() -> check(statement, filter, template(text.replace(right, slip))))
+                .hasMessageContaining(told);
+    }
+
+    private static void check(LedgerStatement statement, LedgerFilter filter, SqlTemplate template)
+            throws SQLException {
+        Map<String, SqlType> bound = new LinkedHashMap<>(statement.parameters());
+        bound.putAll(filter.parameters());
+        try (Connection connection = Database.pool().getConnection();
+                PreparedStatement prepared = connection.prepareStatement(template.sql())) {
+            ParameterMetaData parameters = prepared.getParameterMetaData();
+            Map<String, Set<String>> taken = new LinkedHashMap<>();
+            for (int i = 1; i <= parameters.getParameterCount(); i++) {
+                taken.computeIfAbsent(template.parameters().get(i - 1), name -> new LinkedHashSet<>())
+                        .add(parameters.getParameterTypeName(i));
+            }
+            assertThat(taken)
+                    .as("what %s takes, and what is bound", statement)
+                    .isEqualTo(bound.entrySet().stream()
+                            .collect(Collectors.toMap(
+                                    Map.Entry::getKey,
+                                    entry -> Set.of(entry.getValue().driverName()))));
+            ResultSetMetaData columns = prepared.getMetaData();
+            List<String> returned = new ArrayList<>();
+            for (int i = 1; columns != null && i <= columns.getColumnCount(); i++) {
+                returned.add(columns.getColumnLabel(i) + "=" + columns.getColumnTypeName(i));
+            }
+            assertThat(returned)
+                    .as("what %s returns, and what is read", statement)
+                    .containsExactlyElementsOf(statement.columns().entrySet().stream()
+                            .map(column ->
+                                    column.getKey() + "=" + column.getValue().driverName())
+                            .toList());
+        }
+    }
+
+    @Test
+    void whatIsntDeclaredIsNeitherBoundNorRead() throws SQLException {
+        try (Connection connection = Database.pool().getConnection()) {
+            LedgerSql sql = LedgerSql.in(schema);
+            assertThatThrownBy(() ->
+                            sql.call(connection, LedgerStatement.FIND_EVENTS).text("id", "e"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage(":id is bound as TEXT, but declared as null");
+            assertThatThrownBy(() ->
+                            sql.call(connection, LedgerStatement.FIND_EVENTS).text("ids", "e"))
+                    .hasMessage(":ids is bound as TEXT, but declared as TEXTS");
+            assertThatThrownBy(() -> sql.call(connection, LedgerStatement.IS_RECORDED)
+                            .text("project_id", "p")
+                            .text("idempotency_key", "k")
+                            .first(row -> row.text("answer")))
+                    .hasMessage("answer is read as TEXT, but declared as FLAG");
+        }
+    }
+}

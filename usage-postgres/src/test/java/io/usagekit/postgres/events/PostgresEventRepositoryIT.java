@@ -1,0 +1,37 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.Duplicates;
+import io.usagekit.events.EventRepository;
+import io.usagekit.postgres.Database;
+import io.usagekit.testkit.contract.EventRepositoryContract;
+import java.time.InstantSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+/** The contract, on PostgreSQL. */
+class PostgresEventRepositoryIT extends EventRepositoryContract {
+
+    private static String schema;
+
+    @BeforeAll
+    static void install() {
+        schema = Database.newSchema("ledger");
+        PostgresLedger.of(Database.pool(), schema).install();
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Override
+    protected EventRepository openRepository(Duplicates duplicates, InstantSource clock) {
+        LedgerTables.empty(schema);
+        return PostgresLedger.builder(Database.pool())
+                .schema(schema)
+                .duplicates(duplicates)
+                .clock(clock)
+                .build()
+                .repository();
+    }
+}
