@@ -38,40 +38,54 @@ public final class EventFilter {
         return new Builder();
     }
 
+    /** When they were created. */
     public EventWindow window() {
         return values.window;
     }
 
+    /** Whether deleted ones meet it. */
     public State state() {
         return values.state;
     }
 
+    /** One of which they are to be delivered to; empty: any, or none. */
     public Optional<Set<String>> endpointIds() {
         return values.endpointIds;
     }
 
+    /** Whose endpoint they are to be delivered to; empty: anybody's, or none. */
     public Optional<String> ownerId() {
         return values.ownerId;
     }
 
+    /** One of which they are from; empty: any, or none. */
     public Optional<Set<String>> sourceIds() {
         return values.sourceIds;
     }
 
+    /** Which key they have; empty: any, or none. */
     public Optional<String> idempotencyKey() {
         return values.idempotencyKey;
     }
 
+    /** Which message they came in; empty: any, or none. */
     public Optional<String> brokerMessageId() {
         return values.brokerMessageId;
     }
 
+    /** Of which type they are; empty: any, or none. */
     public Optional<String> type() {
         return values.type;
     }
 
+    /** In which status they are; empty: any, or none. */
     public Optional<String> status() {
         return values.status;
+    }
+
+    /** Which words they have; empty: any, or none. */
+    public Optional<String> text() {
+        return values.text;
     }
 
     @Override
@@ -103,6 +117,7 @@ public final class EventFilter {
         text.add("brokerMessageId", values.brokerMessageId);
         text.add("type", values.type);
         text.add("status", values.status);
+        text.add("text", values.text);
         return text.toString();
     }
 
@@ -121,6 +136,7 @@ public final class EventFilter {
         private Optional<String> brokerMessageId = Optional.empty();
         private Optional<String> type = Optional.empty();
         private Optional<String> status = Optional.empty();
+        private Optional<String> text = Optional.empty();
 
         private Builder() {}
 
@@ -134,6 +150,7 @@ public final class EventFilter {
             brokerMessageId = other.brokerMessageId;
             type = other.type;
             status = other.status;
+            text = other.text;
         }
 
         /** Created in this window. */
@@ -192,6 +209,16 @@ public final class EventFilter {
         /** In this status; the empty text: in none. */
         public Builder status(String status) {
             this.status = Optional.of(Bounds.word("status", status));
+            return this;
+        }
+
+        /**
+         * With all of these words in its type or in the text of its payload, in any order and whatever their case, as far as that
+         * {@linkplain EventRepository#tokenise has been tokenised}. Words are what other ASCII characters than letters and digits
+         * part; a text without any is met by no event.
+         */
+        public Builder text(String text) {
+            this.text = Optional.of(Bounds.word("text", text));
             return this;
         }
 

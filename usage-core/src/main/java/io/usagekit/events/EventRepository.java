@@ -1,5 +1,7 @@
 package io.usagekit.events;
 
+import io.usagekit.UsageKey;
+import java.io.OutputStream;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -22,7 +24,10 @@ public interface EventRepository {
     /** Adds a project, or replaces what is known of it. */
     void save(Project project);
 
-    /** Adds an endpoint, or replaces what is known of it. Events may refer to endpoints that aren't saved; owners are of saved ones. */
+    /**
+     * Adds an endpoint, or replaces what is known of it. Events may refer to endpoints that aren't saved; only saved ones have an
+     * owner.
+     */
     void save(Endpoint endpoint);
 
     /** Adds a source, or replaces what is known of it. Events may refer to sources that aren't saved. */
@@ -124,4 +129,86 @@ public interface EventRepository {
 
     /** How many events of a project meet a filter. */
     long count(String projectId, EventFilter filter);
+
+    // Page
+
+    /**
+     * A page of a project's events that meet a filter. What a page costs doesn't depend on how many are before it. Going
+     * through all pages, each event that is there all the while comes exactly once, whatever is recorded meanwhile; one that
+     * is recorded meanwhile comes if its place is still ahead.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one that was given out for this project, filter and order
+     */
+    Page<Event> page(String projectId, EventFilter filter, PageRequest request);
+
+    // What a figure is made of
+
+    /**
+     * A page of the very events that a figure counts as received: {@code received.volume} events on all pages, whose
+     * {@link Event#bytes} add up to {@code received.bytes}, as long as nothing changes.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one that was given out for what this figure received, and the order
+     */
+    Page<Event> received(UsageKey key, PageRequest request);
+
+    /**
+     * A page of the very deliveries that a figure counts as sent: {@code sent.volume} deliveries on all pages, whose
+     * {@link SentDelivery#bytes} add up to {@code sent.bytes}, as long as nothing changes.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one that was given out for what this figure sent, and the order
+     */
+    Page<SentDelivery> sent(UsageKey key, PageRequest request);
+
+    // The copy that is searched
+
+    /**
+     * Makes the live events of a window findable by {@link EventFilter#text}, those that aren't yet: the words of each one's type
+     * and of the first 100,000 characters of its text. Works through the window in batches, each a transaction of its own, so
+     * that what is done stays done when a later one fails.
+     *
+     * @param window {@link EventWindow#since} for recent events, {@link EventWindow#ALL} for all of them
+     * @return how many events have been made findable
+     */
+    long tokenise(String projectId, EventWindow window);
+
+    /**
+     * Makes the events of a window unfindable by text; the events stay. In batches, as {@link #tokenise}.
+     *
+     * @return how many events were findable
+     */
+    long deleteTokens(String projectId, EventWindow window);
+
+    // Delete
+
+    /**
+     * Soft-deletes the live events of a window: from now on figures don't count them as received, and their keys are free.
+     * Deliveries of them stay what they are. Works through the window in batches, each a transaction of its own, so that what
+     * is done stays done when a later one fails.
+     *
+     * @return how many events have been deleted
+     */
+    long delete(String projectId, EventWindow window);
+
+    /**
+     * Deletes the events of a window for good, live or soft-deleted, with their endpoints and what makes them findable, except
+     * those that a delivery refers to: what was sent is counted by their size. In batches, as {@link #delete}.
+     *
+     * @return how many events have been deleted
+     */
+    long deleteForGood(String projectId, EventWindow window);
+
+    // Export
+
+    /**
+     * Writes a project's live events up to an instant to a sink, as they were at one moment: each a JSON object with
+     * {@code id}, {@code project_id}, {@code event_type}, {@code source_id}, {@code idempotency_key}, {@code is_duplicate},
+     * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}. Takes the same
+     * memory however many there are.
+     *
+     * @param sink is flushed after each batch of {@value ExportWriter#BATCH_EVENTS}, and not closed
+     * @throws EventExportException if the sink or the database fails; it says how much the sink has for sure, and where to resume
+     * @throws IllegalArgumentException if the request's cursor isn't one of an export of the same project, instant, format and
+     *     compression
+     */
+    ExportResult export(ExportRequest request, OutputStream sink);
 }

@@ -31,18 +31,22 @@ public final class NewEvent {
         return new Builder(Bounds.id("projectId", projectId), Bounds.id("id", id));
     }
 
+    /** Whose it is. */
     public String projectId() {
         return values.projectId;
     }
 
+    /** Unique in the ledger. */
     public String id() {
         return values.id;
     }
 
+    /** What happened; empty if that isn't said. */
     public String type() {
         return values.type;
     }
 
+    /** What it carries. */
     public Payload payload() {
         return values.payload;
     }
@@ -62,6 +66,7 @@ public final class NewEvent {
         return values.idempotencyKey;
     }
 
+    /** How far it is; empty if that isn't said. */
     public String status() {
         return values.status;
     }

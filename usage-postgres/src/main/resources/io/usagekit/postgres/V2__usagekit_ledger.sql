@@ -34,4 +34,17 @@ create table if not exists {events_endpoints} (
     primary key (event_id, endpoint_id)
 );
 
-create index if not exists events_endpoints_endpoint_id_idx on {events_endpoints} (endpoint_id, event_id);
+-- The event isn't a part of the key: with many endpoints in a filter PostgreSQL would look each event up once for each of them,
+-- rather than once by the primary key.
+create index if not exists events_endpoints_endpoint_id_idx on {events_endpoints} (endpoint_id) include (event_id);
+
+-- The words of events, to search in. A copy, made and thrown away by window: a row whose event is gone is never found.
+create table if not exists {events_search} (
+    event_id text primary key,
+    project_id text not null,
+    event_created_at timestamptz not null,
+    words tsvector not null
+);
+
+create index if not exists events_search_window_idx on {events_search} (project_id, event_created_at);
+create index if not exists events_search_words_idx on {events_search} using gin (words);

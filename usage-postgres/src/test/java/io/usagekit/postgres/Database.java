@@ -37,6 +37,10 @@ public final class Database {
         return Shared.POOL;
     }
 
+    public static String jdbcUrl() {
+        return Shared.SERVER.jdbcUrl();
+    }
+
     /** Another pool on the same server, as wide as the caller has threads. */
     public static HikariDataSource newPool(int size) {
         HikariDataSource pool = pool(Shared.SERVER.jdbcUrl());
@@ -44,7 +48,7 @@ public final class Database {
         return pool;
     }
 
-    static HikariDataSource pool(String jdbcUrl) {
+    public static HikariDataSource pool(String jdbcUrl) {
         HikariConfig config = new HikariConfig();
         config.setJdbcUrl(jdbcUrl);
         config.setMaximumPoolSize(8);

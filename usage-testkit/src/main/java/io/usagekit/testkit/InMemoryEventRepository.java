@@ -1,5 +1,9 @@
 package io.usagekit.testkit;
 
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
 import io.usagekit.events.Bounds;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
@@ -7,12 +11,25 @@ import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventPager;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
+import io.usagekit.events.ExportWriter;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRead;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.Position;
 import io.usagekit.events.Project;
+import io.usagekit.events.Scan;
+import io.usagekit.events.SentDelivery;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
+import java.io.OutputStream;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
@@ -23,12 +40,16 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiPredicate;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -41,6 +62,13 @@ public final class InMemoryEventRepository implements EventRepository {
     private static final Comparator<String> BY_CODE_POINTS =
             (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
 
+    private static final Comparator<Position> BY_POSITION =
+            Comparator.comparing(Position::createdAt).thenComparing(Position::id, BY_CODE_POINTS);
+
+    /** ASCII characters that are neither letters nor digits. */
+    private static final Pattern NO_WORD = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
+
+    private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
     private final InstantSource clock;
     private final Map<String, Project> projects = new HashMap<>();
@@ -48,6 +76,7 @@ public final class InMemoryEventRepository implements EventRepository {
     private final Map<String, Source> sources = new HashMap<>();
     private final Map<String, Event> events = new HashMap<>();
     private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
+    private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
     private final Map<String, Delivery> deliveries = new HashMap<>();
 
     private InMemoryEventRepository(Duplicates duplicates, InstantSource clock) {
@@ -267,6 +296,88 @@ public final class InMemoryEventRepository implements EventRepository {
         return matching(projectId, filter).count();
     }
 
+    @Override
+    public Page<Event> page(String projectId, EventFilter filter, PageRequest request) {
+        PageRead<Event> page = pager.events(projectId, filter, request);
+        synchronized (this) {
+            return page.read(scan ->
+                    scan(matching(projectId, filter), event -> new Position(event.createdAt(), event.id()), scan));
+        }
+    }
+
+    @Override
+    public Page<Event> received(UsageKey key, PageRequest request) {
+        PageRead<Event> page = pager.received(key, request);
+        synchronized (this) {
+            return page.read(scan -> scan(receivedBy(key), event -> new Position(event.createdAt(), event.id()), scan));
+        }
+    }
+
+    @Override
+    public Page<SentDelivery> sent(UsageKey key, PageRequest request) {
+        PageRead<SentDelivery> page = pager.sent(key, request);
+        synchronized (this) {
+            return page.read(scan -> scan(
+                    sentBy(key),
+                    sent -> new Position(
+                            sent.delivery().createdAt(), sent.delivery().id()),
+                    scan));
+        }
+    }
+
+    /** A calculator over what is recorded here, with the clock of this ledger. */
+    public UsageCalculator calculator() {
+        return (key, timeout) -> {
+            Instant now = clock.instant();
+            synchronized (this) {
+                return new OrganisationUsage(
+                        key,
+                        receivedBy(key)
+                                .map(event -> new UsageMetrics(1, event.bytes()))
+                                .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
+                        sentBy(key)
+                                .map(sent -> new UsageMetrics(1, sent.bytes()))
+                                .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
+                        now);
+            }
+        };
+    }
+
+    private Stream<Event> receivedBy(UsageKey key) {
+        return events.values().stream()
+                .filter(event -> isOf(key, event.projectId(), event.createdAt()))
+                .filter(event -> event.deletedAt().isEmpty());
+    }
+
+    private Stream<SentDelivery> sentBy(UsageKey key) {
+        return deliveries.values().stream()
+                .filter(delivery -> isOf(key, delivery.projectId(), delivery.createdAt()))
+                .filter(delivery -> delivery.status().equals(Delivery.SUCCESS))
+                .map(delivery -> new SentDelivery(
+                        delivery,
+                        Optional.ofNullable(events.get(delivery.eventId()))
+                                .map(Event::bytes)
+                                .orElse(0L)));
+    }
+
+    private boolean isOf(UsageKey key, String projectId, Instant at) {
+        return !at.isBefore(key.period().start())
+                && at.isBefore(key.period().end())
+                && Objects.requireNonNull(projects.get(projectId))
+                        .organisationId()
+                        .equals(key.organisationId());
+    }
+
+    private static <T> List<T> scan(Stream<T> rows, Function<T, Position> positions, Scan scan) {
+        Comparator<Position> order = scan.order() == EventOrder.ASCENDING ? BY_POSITION : BY_POSITION.reversed();
+        return rows.filter(row -> scan.beyond()
+                        .map(place -> order.compare(positions.apply(row), place) > 0)
+                        .orElse(true))
+                .sorted(Comparator.comparing(positions, order))
+                .limit(scan.limit())
+                .toList();
+    }
+
     private Stream<Event> matching(String projectId, EventFilter filter) {
         return events.values().stream()
                 .filter(event -> event.projectId().equals(projectId))
@@ -282,7 +393,8 @@ public final class InMemoryEventRepository implements EventRepository {
                 && met(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
                 && met(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
                 && met(filter.type(), event, (type, e) -> type.equals(e.type()))
-                && met(filter.status(), event, (status, e) -> status.equals(e.status()));
+                && met(filter.status(), event, (status, e) -> status.equals(e.status()))
+                && met(filter.text(), event, this::hasWords);
     }
 
     private boolean isOwnedBy(String ownerId, Event event) {
@@ -291,6 +403,107 @@ public final class InMemoryEventRepository implements EventRepository {
                 .filter(Objects::nonNull)
                 .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
                         && endpoint.ownerId().equals(ownerId));
+    }
+
+    private boolean hasWords(String text, Event event) {
+        Set<String> words = words(text);
+        return !words.isEmpty()
+                && wordsOfEvents.getOrDefault(event.id(), Set.of()).containsAll(words);
+    }
+
+    private static Set<String> words(String text) {
+        return NO_WORD.splitAsStream(text.toLowerCase(Locale.ROOT))
+                .filter(word -> !word.isEmpty())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    @Override
+    public synchronized long tokenise(String projectId, EventWindow window) {
+        Bounds.id("projectId", projectId);
+        List<Event> missing = matching(
+                        projectId, EventFilter.builder().window(window).build())
+                .filter(event -> !wordsOfEvents.containsKey(event.id()))
+                .toList();
+        missing.forEach(event -> wordsOfEvents.put(
+                event.id(), words(event.type() + " " + event.payload().raw())));
+        return missing.size();
+    }
+
+    @Override
+    public synchronized long deleteTokens(String projectId, EventWindow window) {
+        Bounds.id("projectId", projectId);
+        List<Event> found = within(projectId, window)
+                .filter(event -> wordsOfEvents.containsKey(event.id()))
+                .toList();
+        found.forEach(event -> wordsOfEvents.remove(event.id()));
+        return found.size();
+    }
+
+    @Override
+    public synchronized long delete(String projectId, EventWindow window) {
+        Bounds.id("projectId", projectId);
+        List<Event> live = matching(
+                        projectId, EventFilter.builder().window(window).build())
+                .toList();
+        Optional<Instant> now = Optional.of(now());
+        live.forEach(event -> replace(
+                Optional.of(event),
+                e -> new Event(
+                        e.id(),
+                        e.projectId(),
+                        e.type(),
+                        e.payload(),
+                        e.headers(),
+                        e.sourceId(),
+                        e.idempotencyKey(),
+                        e.duplicate(),
+                        e.status(),
+                        e.bytes(),
+                        e.createdAt(),
+                        now)));
+        return live.size();
+    }
+
+    @Override
+    public synchronized long deleteForGood(String projectId, EventWindow window) {
+        Bounds.id("projectId", projectId);
+        Set<String> delivered =
+                deliveries.values().stream().map(Delivery::eventId).collect(Collectors.toSet());
+        List<Event> undelivered = within(projectId, window)
+                .filter(event -> !delivered.contains(event.id()))
+                .toList();
+        undelivered.forEach(event -> {
+            events.remove(event.id());
+            endpointsOfEvents.remove(event.id());
+            wordsOfEvents.remove(event.id());
+        });
+        return undelivered.size();
+    }
+
+    @Override
+    public ExportResult export(ExportRequest request, OutputStream sink) {
+        ExportWriter writer = pager.export(request, sink);
+        snapshot(request, writer.beyond()).forEach(writer::write);
+        return writer.end();
+    }
+
+    private synchronized List<Event> snapshot(ExportRequest request, Optional<Position> beyond) {
+        EventFilter filter = EventFilter.builder()
+                .window(EventWindow.before(request.before()))
+                .build();
+        return scan(
+                matching(request.projectId(), filter),
+                event -> new Position(event.createdAt(), event.id()),
+                new Scan(EventOrder.ASCENDING, beyond, Integer.MAX_VALUE));
+    }
+
+    private Stream<Event> within(String projectId, EventWindow window) {
+        return matching(
+                projectId,
+                EventFilter.builder()
+                        .window(window)
+                        .state(EventFilter.State.ANY)
+                        .build());
     }
 
     private static <T> boolean met(Optional<T> condition, Event event, BiPredicate<T, Event> test) {

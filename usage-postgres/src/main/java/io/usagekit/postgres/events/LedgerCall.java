@@ -70,6 +70,11 @@ final class LedgerCall {
         return bind(name, SqlType.FLAG, value);
     }
 
+    /** Whether it has a parameter of this name. */
+    boolean takes(String name) {
+        return parameters.containsKey(name);
+    }
+
     private LedgerCall bind(String name, SqlType type, Object value) {
         if (parameters.get(name) != type) {
             throw new IllegalArgumentException(
@@ -95,6 +100,26 @@ final class LedgerCall {
     /** The first row, if there is one. */
     <T> Optional<T> first(Reader<T> reader) throws SQLException {
         return list(reader).stream().findFirst();
+    }
+
+    /** Does something with a row, and says how many rows to fetch at a time from then on. */
+    @FunctionalInterface
+    interface Step {
+        /** Takes the row that the result stands on. */
+        int take(LedgerRow row) throws SQLException;
+    }
+
+    /** All rows, one by one, while a few are fetched at a time; inside a transaction. */
+    void each(int fetchSize, Step step) throws SQLException {
+        try (PreparedStatement statement = prepare("")) {
+            statement.setFetchSize(fetchSize);
+            try (ResultSet result = statement.executeQuery()) {
+                LedgerRow row = new LedgerRow(result, columns);
+                while (result.next()) {
+                    result.setFetchSize(step.take(row));
+                }
+            }
+        }
     }
 
     /** How many rows were changed. */

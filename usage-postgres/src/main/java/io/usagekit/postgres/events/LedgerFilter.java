@@ -1,6 +1,7 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventWindow;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -26,7 +27,8 @@ final class LedgerFilter {
         IDEMPOTENCY_KEY,
         BROKER_MESSAGE_ID,
         EVENT_TYPE,
-        STATUS;
+        STATUS,
+        TEXT;
 
         private final String text = LedgerSql.part(resource());
 
@@ -53,13 +55,19 @@ final class LedgerFilter {
 
     private LedgerFilter() {}
 
-    static LedgerFilter of(EventFilter filter) {
+    /** Of what has a time of its creation, but is no event. */
+    static LedgerFilter of(EventWindow window) {
         LedgerFilter conditions = new LedgerFilter();
+        window.from().ifPresent(from -> conditions.add(Part.FROM, from));
+        window.before().ifPresent(before -> conditions.add(Part.BEFORE, before));
+        return conditions;
+    }
+
+    static LedgerFilter of(EventFilter filter) {
+        LedgerFilter conditions = of(filter.window());
         if (filter.state() == EventFilter.State.LIVE) {
             conditions.parts.add(Part.LIVE);
         }
-        filter.window().from().ifPresent(from -> conditions.add(Part.FROM, from));
-        filter.window().before().ifPresent(before -> conditions.add(Part.BEFORE, before));
         filter.endpointIds().ifPresent(ids -> conditions.add(Part.ENDPOINT_IDS, ids));
         filter.ownerId().ifPresent(id -> conditions.add(Part.OWNER_ID, id));
         filter.sourceIds().ifPresent(conditions::addSources);
@@ -67,6 +75,7 @@ final class LedgerFilter {
         filter.brokerMessageId().ifPresent(id -> conditions.add(Part.BROKER_MESSAGE_ID, id));
         filter.type().ifPresent(type -> conditions.add(Part.EVENT_TYPE, type));
         filter.status().ifPresent(status -> conditions.add(Part.STATUS, status));
+        filter.text().ifPresent(text -> conditions.add(Part.TEXT, text));
         return conditions;
     }
 
@@ -102,7 +111,7 @@ final class LedgerFilter {
         return value instanceof Collection ? SqlType.TEXTS : SqlType.TEXT;
     }
 
-    void bindTo(LedgerCall call) {
+    LedgerCall bindTo(LedgerCall call) {
         values.forEach((name, value) -> {
             if (value instanceof Instant instant) {
                 call.instant(name, instant);
@@ -112,5 +121,6 @@ final class LedgerFilter {
                 call.text(name, String.valueOf(value));
             }
         });
+        return call;
     }
 }

@@ -22,7 +22,8 @@ final class LedgerInstaller {
             events("(project_id, source_id, created_at, id collate \"C\") where source_id <> ''"),
             events("(project_id, idempotency_key, created_at, id collate \"C\") where idempotency_key <> ''"),
             events("(project_id, coalesce(headers ->> 'x-broker-message-id', ''), created_at, id collate \"C\")"
-                    + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"));
+                    + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"),
+            new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"));
 
     private final DataSource dataSource;
     private final String schema;

@@ -1,8 +1,10 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.events.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -10,16 +12,30 @@ import java.util.Map;
 final class LedgerSql {
 
     private static final String EVENT_COLUMNS = part("events/event-columns.sql");
-    private static final String FILTER = "{filter}";
+    static final String FILTER = "{filter}";
 
-    private final Map<String, String> tables;
+    private final Map<String, String> pieces;
 
-    private LedgerSql(Map<String, String> tables) {
-        this.tables = tables;
+    private LedgerSql(Map<String, String> pieces) {
+        this.pieces = pieces;
     }
 
-    static LedgerSql in(String schema) {
-        return new LedgerSql(tables(schema));
+    /** Which projects count. */
+    enum Projects {
+        ALIVE("p.deleted_at is null"),
+        ALL("true");
+
+        private final String condition;
+
+        Projects(String condition) {
+            this.condition = condition;
+        }
+    }
+
+    static LedgerSql in(String schema, Projects projects) {
+        Map<String, String> pieces = new HashMap<>(tables(schema));
+        pieces.put("project.counts", projects.condition);
+        return new LedgerSql(pieces);
     }
 
     /** The tables, by the names that resources have for them. */
@@ -31,10 +47,11 @@ final class LedgerSql {
                 "deliveries", Identifiers.qualified(schema, "event_deliveries"),
                 "endpoints", Identifiers.qualified(schema, "endpoints"),
                 "sources", Identifiers.qualified(schema, "sources"),
-                "events_endpoints", Identifiers.qualified(schema, "events_endpoints"));
+                "events_endpoints", Identifiers.qualified(schema, "events_endpoints"),
+                "events_search", Identifiers.qualified(schema, "events_search"));
     }
 
-    /** A statement that takes no filter. */
+    /** A statement that takes neither a filter nor a scan. */
     LedgerCall call(Connection connection, LedgerStatement statement) {
         return call(connection, statement, LedgerFilter.NONE);
     }
@@ -43,20 +60,41 @@ final class LedgerSql {
     LedgerCall call(Connection connection, LedgerStatement statement, LedgerFilter filter) {
         Map<String, SqlType> parameters = new LinkedHashMap<>(statement.parameters());
         parameters.putAll(filter.parameters());
-        SqlTemplate template = SqlTemplate.of(text(statement, filter), tables);
-        LedgerCall call = new LedgerCall(connection, template, parameters, statement.columns());
-        filter.bindTo(call);
-        return call;
+        return filter.bindTo(call(connection, statement, text(statement, filter), parameters));
+    }
+
+    /** A statement on a scan, whose values are bound. */
+    LedgerCall call(Connection connection, LedgerStatement statement, Scan scan) {
+        return call(connection, statement, LedgerFilter.NONE, scan);
+    }
+
+    /** A statement under a filter and on a scan, whose values are bound. */
+    LedgerCall call(Connection connection, LedgerStatement statement, LedgerFilter filter, Scan scan) {
+        Map<String, SqlType> parameters = new LinkedHashMap<>(statement.parameters());
+        parameters.putAll(filter.parameters());
+        parameters.putAll(LedgerScan.parameters(scan));
+        String text = LedgerScan.fill(text(statement, filter), scan);
+        return LedgerScan.bindTo(filter.bindTo(call(connection, statement, text, parameters)), scan);
+    }
+
+    private LedgerCall call(
+            Connection connection, LedgerStatement statement, String text, Map<String, SqlType> parameters) {
+        return new LedgerCall(connection, template(text), parameters, statement.columns());
+    }
+
+    /** With the tables' names put in. */
+    SqlTemplate template(String text) {
+        return SqlTemplate.of(text, pieces);
     }
 
     /**
-     * A statement's text, without the tables' names.
+     * A statement's text, without the tables' names and the scan.
      *
      * @throws IllegalArgumentException if there are conditions, and the statement takes none
      */
     static String text(LedgerStatement statement, LedgerFilter filter) {
         String text = statement.text();
-        if (filter != LedgerFilter.NONE && !text.contains(FILTER)) {
+        if (filter != LedgerFilter.NONE && !statement.takesFilter()) {
             throw new IllegalArgumentException(statement + " takes no filter");
         }
         return text.replace(FILTER, filter.sql()).replace("{event_columns}", EVENT_COLUMNS);

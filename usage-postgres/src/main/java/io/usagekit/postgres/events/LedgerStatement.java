@@ -67,7 +67,25 @@ enum LedgerStatement {
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
-    COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER));
+    COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
+    PAGE_EVENTS(names().with("project_id", TEXT).with("most", NUMBER), event()),
+    EXPORT_EVENTS(names().with("project_id", TEXT), event()),
+    PAGE_RECEIVED(figure().with("most", NUMBER), event()),
+    PAGE_SENT(figure().with("most", NUMBER), delivery().with("bytes", NUMBER)),
+    TOKENISE_EVENTS(
+            names().with("project_id", TEXT).with("most", NUMBER),
+            names().with("written", NUMBER).with("last_created_at", INSTANT).with("last_id", TEXT)),
+    DELETE_TOKENS(
+            names().with("project_id", TEXT)
+                    .with("from", INSTANT)
+                    .with("before", INSTANT)
+                    .with("most", NUMBER),
+            names()),
+    SOFT_DELETE_EVENTS(names().with("project_id", TEXT).with("now", INSTANT).with("most", NUMBER), names()),
+    LOCK_UNDELIVERED_EVENTS(
+            names().with("project_id", TEXT).with("most", NUMBER),
+            names().with("id", TEXT).with("created_at", INSTANT)),
+    DELETE_UNDELIVERED_EVENTS(names().with("ids", TEXTS), names().with("events", NUMBER));
 
     /** Names and their types, in their order. */
     static final class Names {
@@ -110,6 +128,10 @@ enum LedgerStatement {
                 .with("deleted_at", INSTANT);
     }
 
+    private static Names figure() {
+        return names().with("organisation_id", TEXT).with("start", INSTANT).with("end", INSTANT);
+    }
+
     private static Names delivery() {
         return names().with("id", TEXT)
                 .with("project_id", TEXT)
@@ -131,7 +153,12 @@ enum LedgerStatement {
 
     /** Whether a filter is one of them. */
     boolean takesFilter() {
-        return text.contains("{filter}");
+        return text.contains(LedgerSql.FILTER);
+    }
+
+    /** Whether it comes in pages. */
+    boolean takesScan() {
+        return text.contains(LedgerScan.BEYOND);
     }
 
     /** What is bound, besides what a filter binds. */

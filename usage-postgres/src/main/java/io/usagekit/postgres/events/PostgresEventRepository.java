@@ -1,19 +1,32 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.UsageKey;
 import io.usagekit.events.Bounds;
 import io.usagekit.events.Delivery;
+import io.usagekit.events.Duplicates;
 import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventPager;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRead;
+import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
+import io.usagekit.events.Scan;
+import io.usagekit.events.SentDelivery;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
 import io.usagekit.postgres.internal.Transaction;
+import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.InstantSource;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -29,12 +42,25 @@ final class PostgresEventRepository implements EventRepository {
 
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
+    private final EventPager pager;
     private final EventRecorder recorder;
+    private final SearchCopy searchCopy;
+    private final EventDeletion deletion;
+    private final EventExport export;
 
-    PostgresEventRepository(LedgerTransactions transactions, LedgerSql sql, EventRecorder recorder) {
+    PostgresEventRepository(
+            LedgerTransactions transactions,
+            LedgerSql sql,
+            EventPager pager,
+            Duplicates duplicates,
+            InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
-        this.recorder = recorder;
+        this.pager = pager;
+        recorder = new EventRecorder(transactions, sql, duplicates, clock);
+        searchCopy = new SearchCopy(transactions, sql);
+        deletion = new EventDeletion(transactions, sql, clock);
+        export = new EventExport(transactions, sql, pager);
     }
 
     @Override
@@ -194,6 +220,77 @@ final class PostgresEventRepository implements EventRepository {
                 .text("project_id", projectId)
                 .first(row -> row.number("events"))
                 .orElseThrow());
+    }
+
+    @Override
+    public Page<Event> page(String projectId, EventFilter filter, PageRequest request) {
+        PageRead<Event> page = pager.events(projectId, filter, request);
+        LedgerFilter conditions = LedgerFilter.of(filter);
+        return readPage(
+                page,
+                (connection, scan) -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
+                        .text("project_id", projectId)
+                        .list(EventRows::event));
+    }
+
+    @Override
+    public Page<Event> received(UsageKey key, PageRequest request) {
+        return readPage(
+                pager.received(key, request),
+                (connection, scan) -> figure(connection, LedgerStatement.PAGE_RECEIVED, key, scan)
+                        .list(EventRows::event));
+    }
+
+    @Override
+    public Page<SentDelivery> sent(UsageKey key, PageRequest request) {
+        return readPage(
+                pager.sent(key, request),
+                (connection, scan) -> figure(connection, LedgerStatement.PAGE_SENT, key, scan)
+                        .list(row -> new SentDelivery(EventRows.delivery(row), row.number("bytes"))));
+    }
+
+    private LedgerCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
+        return sql.call(connection, statement, scan)
+                .text("organisation_id", key.organisationId())
+                .instant("start", key.period().start())
+                .instant("end", key.period().end());
+    }
+
+    @Override
+    public long tokenise(String projectId, EventWindow window) {
+        return searchCopy.tokenise(Bounds.id("projectId", projectId), window);
+    }
+
+    @Override
+    public long deleteTokens(String projectId, EventWindow window) {
+        return searchCopy.deleteTokens(Bounds.id("projectId", projectId), window);
+    }
+
+    @Override
+    public long delete(String projectId, EventWindow window) {
+        return deletion.delete(Bounds.id("projectId", projectId), window);
+    }
+
+    @Override
+    public long deleteForGood(String projectId, EventWindow window) {
+        return deletion.deleteForGood(Bounds.id("projectId", projectId), window);
+    }
+
+    @Override
+    public ExportResult export(ExportRequest request, OutputStream sink) {
+        return export.export(request, sink);
+    }
+
+    private interface Rows<T> {
+        List<T> read(Connection connection, Scan scan) throws SQLException;
+    }
+
+    /** In one snapshot. */
+    private <T> Page<T> readPage(PageRead<T> page, Rows<T> rows) {
+        return transactions.run(
+                Transaction.Mode.READ_ONLY_SNAPSHOT,
+                UNREADABLE,
+                connection -> page.read(scan -> rows.read(connection, scan)));
     }
 
     private <T> T read(Transaction.Work<T> work) {

@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventPager;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
@@ -76,9 +77,9 @@ public final class PostgresLedger {
     /** The ledger's content. Connects to nothing yet; safe for use by many threads at once. */
     public EventRepository repository() {
         LedgerTransactions transactions = new LedgerTransactions(settings.dataSource, settings.timeout);
-        LedgerSql sql = LedgerSql.in(settings.schema);
-        return new PostgresEventRepository(
-                transactions, sql, new EventRecorder(transactions, sql, settings.duplicates, settings.clock));
+        LedgerSql sql = LedgerSql.in(
+                settings.schema, settings.countDeletedProjects ? LedgerSql.Projects.ALL : LedgerSql.Projects.ALIVE);
+        return new PostgresEventRepository(transactions, sql, settings.pager, settings.duplicates, settings.clock);
     }
 
     /**
@@ -93,8 +94,10 @@ public final class PostgresLedger {
         private final DataSource dataSource;
         private String schema = TableMapping.DEFAULT_SCHEMA;
         private Duplicates duplicates = Duplicates.BILLED;
+        private boolean countDeletedProjects;
         private Duration timeout = Duration.ofSeconds(30);
         private InstantSource clock = InstantSource.system();
+        private EventPager pager = EventPager.create();
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -104,8 +107,10 @@ public final class PostgresLedger {
             dataSource = other.dataSource;
             schema = other.schema;
             duplicates = other.duplicates;
+            countDeletedProjects = other.countDeletedProjects;
             timeout = other.timeout;
             clock = other.clock;
+            pager = other.pager;
         }
 
         /** The schema of the tables; {@value TableMapping#DEFAULT_SCHEMA} by default. */
@@ -120,6 +125,15 @@ public final class PostgresLedger {
             return this;
         }
 
+        /**
+         * Whether what figures are made of includes soft-deleted projects: as the figures are computed, see
+         * {@link PostgresUsage.Builder#countDeletedProjects}.
+         */
+        public Builder countDeletedProjects(boolean count) {
+            this.countDeletedProjects = count;
+            return this;
+        }
+
         /** How long a call may wait for a connection, and each of its statements may take; 30 s by default, 1 ms to 1 day. */
         public Builder timeout(Duration timeout) {
             this.timeout = Objects.requireNonNull(timeout, "timeout");
@@ -129,6 +143,17 @@ public final class PostgresLedger {
         /** Tells when events and deliveries are recorded; the system's clock by default. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
+            return this;
+        }
+
+        /**
+         * Under what cursors are coded, so that who doesn't know it can't make one; a key that stands in the library by
+         * default. A cursor gives access to nothing: this is for hosts that want to see nobody try.
+         *
+         * @param secret the same in all processes that share cursors; at least one octet
+         */
+        public Builder cursorSecret(byte[] secret) {
+            this.pager = EventPager.withSecret(secret);
             return this;
         }
 

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
+import io.usagekit.events.Position;
+import io.usagekit.events.Scan;
 import io.usagekit.postgres.Database;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.io.IOException;
@@ -22,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -40,9 +44,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 class LedgerSqlIT {
 
     /** What is part of other statements. */
-    private static final Set<String> PARTS = Set.of("event-columns.sql");
+    private static final Set<String> PARTS = Set.of("event-columns.sql", "beyond.sql");
 
     private static final Path FILES = Path.of("src/main/resources/io/usagekit/postgres/events");
+
+    /** There and back, from a place and from the first row on. */
+    private static final List<Scan> SCANS = List.of(
+            new Scan(EventOrder.ASCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
+            new Scan(EventOrder.DESCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
+            new Scan(EventOrder.ASCENDING, Optional.empty(), 1),
+            new Scan(EventOrder.DESCENDING, Optional.empty(), 1));
 
     private static String schema;
 
@@ -75,12 +86,18 @@ class LedgerSqlIT {
     @EnumSource(LedgerStatement.class)
     void takesAndReturnsWhatIsBoundAndRead(LedgerStatement statement) throws SQLException {
         for (LedgerFilter filter : statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE)) {
-            check(statement, filter, template(LedgerSql.text(statement, filter)));
+            for (Scan scan : SCANS) {
+                check(statement, filter, scan, text(statement, filter, scan));
+            }
         }
     }
 
-    private static SqlTemplate template(String text) {
-        return SqlTemplate.of(text, LedgerSql.tables(schema));
+    private static LedgerSql sql() {
+        return LedgerSql.in(schema, LedgerSql.Projects.ALIVE);
+    }
+
+    private static String text(LedgerStatement statement, LedgerFilter filter, Scan scan) {
+        return LedgerScan.fill(LedgerSql.text(statement, filter), scan);
     }
 
     /** Each part by itself, and all of them together. */
@@ -97,6 +114,7 @@ class LedgerSqlIT {
         filters.add(EventFilter.builder().brokerMessageId(""));
         filters.add(EventFilter.builder().type(""));
         filters.add(EventFilter.builder().status(""));
+        filters.add(EventFilter.builder().text(""));
         filters.add(EventFilter.builder()
                 .window(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1)))
                 .endpointIds(List.of("a"))
@@ -105,7 +123,8 @@ class LedgerSqlIT {
                 .idempotencyKey("k")
                 .brokerMessageId("m")
                 .type("t")
-                .status("s"));
+                .status("s")
+                .text("w"));
         return filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList();
     }
 
@@ -121,21 +140,28 @@ class LedgerSqlIT {
                 "FIND_EVENTS       | :ids::text[]          | :ids::int[]::text[]   | _int4",
                 "UPDATE_STATUS     | status = :status      | headers = :status     | jsonb",
                 "FIND_DELIVERY     | d.created_at          | d.created_at, d.endpoint_id as e | e=text",
+                "PAGE_EVENTS       | (:beyond_at, :beyond_id) | (:beyond_at, :beyond_at) | beyond_id",
+                "PAGE_EVENTS       | limit :most           | limit :limit          | limit",
                 "COUNT_EVENTS      | e.event_type = :event_type | e.event_kind = :event_type | event_kind",
             })
     void aSlipIsCaught(LedgerStatement statement, String right, String slip, String told) {
         List<LedgerFilter> filters = filters();
         LedgerFilter filter = statement.takesFilter() ? filters.get(filters.size() - 1) : LedgerFilter.NONE;
-        String text = LedgerSql.text(statement, filter);
+        Scan scan = SCANS.get(0);
+        String text = text(statement, filter, scan);
         assertThat(text).as("the slip is in the statement").contains(right);
-        assertThatThrownBy(() -> check(statement, filter, template(text.replace(right, slip))))
+        assertThatThrownBy(() -> check(statement, filter, scan, text.replace(right, slip)))
                 .hasMessageContaining(told);
     }
 
-    private static void check(LedgerStatement statement, LedgerFilter filter, SqlTemplate template)
+    private static void check(LedgerStatement statement, LedgerFilter filter, Scan scan, String text)
             throws SQLException {
+        SqlTemplate template = sql().template(text);
         Map<String, SqlType> bound = new LinkedHashMap<>(statement.parameters());
         bound.putAll(filter.parameters());
+        if (statement.takesScan()) {
+            bound.putAll(LedgerScan.parameters(scan));
+        }
         try (Connection connection = Database.pool().getConnection();
                 PreparedStatement prepared = connection.prepareStatement(template.sql())) {
             ParameterMetaData parameters = prepared.getParameterMetaData();
@@ -167,7 +193,7 @@ class LedgerSqlIT {
     @Test
     void whatIsntDeclaredIsNeitherBoundNorRead() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
-            LedgerSql sql = LedgerSql.in(schema);
+            LedgerSql sql = sql();
             assertThatThrownBy(() ->
                             sql.call(connection, LedgerStatement.FIND_EVENTS).text("id", "e"))
                     .isInstanceOf(IllegalArgumentException.class)

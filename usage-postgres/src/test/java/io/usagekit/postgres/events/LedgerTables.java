@@ -17,7 +17,8 @@ final class LedgerTables {
 
     static void empty(String schema) {
         // Deletes are faster than truncating a dozen small files is.
-        for (String table : new String[] {"event_deliveries", "events", "endpoints", "sources", "projects"}) {
+        for (String table :
+                new String[] {"event_deliveries", "events_search", "events", "endpoints", "sources", "projects"}) {
             Database.execute("delete from " + Identifiers.qualified(schema, table));
         }
     }

@@ -1,8 +1,11 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.UsageCalculator;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.Database;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.testkit.contract.EventRepositoryContract;
 import java.time.InstantSource;
 import org.junit.jupiter.api.AfterAll;
@@ -33,5 +36,10 @@ class PostgresEventRepositoryIT extends EventRepositoryContract {
                 .clock(clock)
                 .build()
                 .repository();
+    }
+
+    @Override
+    protected UsageCalculator calculator(EventRepository repository) {
+        return PostgresUsage.calculator(Database.pool(), TableMapping.usagekit(schema));
     }
 }

@@ -15,11 +15,11 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /**
- * What an {@link EventRepository} promises. Extend it, and give it a ledger with nothing in it.
+ * What an {@link EventRepository} promises. Extend it, and give it a ledger with nothing in it and the figures of that.
  *
  * @since 0.1
  */
-public abstract class EventRepositoryContract extends EventFindTests {
+public abstract class EventRepositoryContract extends EventExportTests {
 
     /** For subclasses. */
     protected EventRepositoryContract() {}
@@ -40,6 +40,10 @@ public abstract class EventRepositoryContract extends EventFindTests {
             assertRejected(() -> ledger.findFirst(P, bad), "idempotencyKey");
             assertRejected(() -> ledger.updateEndpoints(P, "e", List.of(bad)), "endpointIds");
             assertRejected(() -> ledger.count(bad, EventFilter.ALL), "projectId");
+            assertRejected(() -> ledger.tokenise(bad, EventWindow.ALL), "projectId");
+            assertRejected(() -> ledger.deleteTokens(bad, EventWindow.ALL), "projectId");
+            assertRejected(() -> ledger.delete(bad, EventWindow.ALL), "projectId");
+            assertRejected(() -> ledger.deleteForGood(bad, EventWindow.ALL), "projectId");
         }
         assertRejected(() -> event(tooLong), "id must have at most 255 octets, but has 256: \"ééé");
         NewEvent.builder(P, "é".repeat(127) + "x");
@@ -55,6 +59,7 @@ public abstract class EventRepositoryContract extends EventFindTests {
             assertRejected(() -> event("e").headers(Map.of("X-Broker-Message-Id", bad)), "x-broker-message-id");
             assertRejected(() -> event("e").headers(Map.of(bad, "")), "header");
             assertRejected(() -> EventFilter.builder().type(bad), "type");
+            assertRejected(() -> EventFilter.builder().text(bad), "text");
             assertRejected(() -> EventFilter.builder().sourceIds(List.of(bad)), "sourceIds");
             assertRejected(() -> ledger.updateStatus(P, "e", bad), "status");
             assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad), "status");

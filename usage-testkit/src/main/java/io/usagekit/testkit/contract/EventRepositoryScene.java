@@ -3,6 +3,7 @@ package io.usagekit.testkit.contract;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.usagekit.UsageCalculator;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.Event;
@@ -35,6 +36,9 @@ abstract class EventRepositoryScene {
 
     /** A ledger with nothing in it, for one test. */
     protected abstract EventRepository openRepository(Duplicates duplicates, InstantSource clock);
+
+    /** Figures of this ledger. */
+    protected abstract UsageCalculator calculator(EventRepository repository);
 
     @BeforeEach
     final void open() {

@@ -1,0 +1,100 @@
+package io.usagekit.events;
+
+import io.usagekit.UsageKey;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * What pages and exports have in common, whatever rows are stored in: cursors, and how they are put together from rows. For who
+ * implements an {@link EventRepository}. Immutable.
+ *
+ * @since 0.1
+ */
+public final class EventPager {
+
+    /** For who has no secret: good against accidents, and accidents are all there is to be had by a cursor. */
+    private static final byte[] PUBLIC = "usagekit cursor".getBytes(StandardCharsets.UTF_8);
+
+    private final Cursors cursors;
+
+    private EventPager(Cursors cursors) {
+        this.cursors = cursors;
+    }
+
+    /** Cursors under a key that stands in this library. */
+    public static EventPager create() {
+        return withSecret(PUBLIC);
+    }
+
+    /**
+     * Cursors under a key of the host's.
+     *
+     * @param secret the same in all processes that share cursors; at least one octet
+     */
+    public static EventPager withSecret(byte[] secret) {
+        return new EventPager(new Cursors(secret));
+    }
+
+    /**
+     * A page of a project's events.
+     *
+     * @throws IllegalArgumentException if the project's id is out of bounds, or the cursor isn't one of this question's
+     */
+    public PageRead<Event> events(String projectId, EventFilter filter, PageRequest request) {
+        Description scope = new Description();
+        scope.add("events", Optional.of(Bounds.id("projectId", projectId)));
+        scope.add("filter", Optional.of(filter.description()));
+        return page(scope, request, event -> new Position(event.createdAt(), event.id()));
+    }
+
+    /**
+     * A page of the events that a figure counts as received.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one of this question's
+     */
+    public PageRead<Event> received(UsageKey key, PageRequest request) {
+        return page(scope("received", key), request, event -> new Position(event.createdAt(), event.id()));
+    }
+
+    /**
+     * A page of the deliveries that a figure counts as sent.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one of this question's
+     */
+    public PageRead<SentDelivery> sent(UsageKey key, PageRequest request) {
+        return page(
+                scope("sent", key),
+                request,
+                sent -> new Position(
+                        sent.delivery().createdAt(), sent.delivery().id()));
+    }
+
+    /**
+     * An export to this sink, which isn't closed.
+     *
+     * @throws IllegalArgumentException if the cursor isn't one of an export of the same project, instant, format and compression
+     */
+    public ExportWriter export(ExportRequest request, OutputStream sink) {
+        Description scope = new Description();
+        scope.add("export", Optional.of(request.projectId()));
+        scope.add("before", Optional.of(request.before().toString()));
+        scope.add("format", Optional.of(request.format().name()));
+        scope.add("compression", Optional.of(request.compression().name()));
+        return new ExportWriter(cursors, scope.toString(), request, sink);
+    }
+
+    private static Description scope(String kind, UsageKey key) {
+        Description scope = new Description();
+        scope.add(kind, Optional.of(key.organisationId()));
+        scope.add("start", Optional.of(key.period().start().toString()));
+        scope.add("end", Optional.of(key.period().end().toString()));
+        return scope;
+    }
+
+    private <T> PageRead<T> page(Description scope, PageRequest request, Function<T, Position> positions) {
+        scope.add("order", Optional.of(request.order().name()));
+        return new PageRead<>(cursors, scope.toString(), request, positions);
+    }
+}

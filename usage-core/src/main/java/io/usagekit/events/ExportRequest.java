@@ -1,0 +1,118 @@
+package io.usagekit.events;
+
+import java.time.Instant;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What is exported: the live events of a project created before an instant, in the order of {@link EventOrder#ASCENDING}.
+ * Immutable.
+ *
+ * @since 0.1
+ */
+public final class ExportRequest {
+
+    private final Builder values;
+
+    private ExportRequest(Builder values) {
+        this.values = values;
+    }
+
+    /**
+     * Begins with a JSON array, not compressed, from the first event on.
+     *
+     * @param before truncated to microseconds, in the years 1 to 9999; one that lies in the past, where an export may have to be
+     *     resumed: what is recorded meanwhile is no part of it then
+     * @throws IllegalArgumentException if one of them is out of bounds
+     */
+    public static Builder builder(String projectId, Instant before) {
+        return new Builder(Bounds.id("projectId", projectId), Bounds.instant("before", before));
+    }
+
+    /** Whose events. */
+    public String projectId() {
+        return values.projectId;
+    }
+
+    /** Only those created before it. */
+    public Instant before() {
+        return values.before;
+    }
+
+    /** How they stand beside each other. */
+    public ExportFormat format() {
+        return values.format;
+    }
+
+    /** Whether it is compressed. */
+    public ExportCompression compression() {
+        return values.compression;
+    }
+
+    /** Where it is resumed; empty: it is started. */
+    public Optional<String> cursor() {
+        return values.cursor;
+    }
+
+    Consumer<ExportProgress> listener() {
+        return values.listener;
+    }
+
+    /**
+     * Describes an export. Not thread-safe.
+     *
+     * @since 0.1
+     */
+    public static final class Builder {
+        private final String projectId;
+        private final Instant before;
+        private ExportFormat format = ExportFormat.JSON;
+        private ExportCompression compression = ExportCompression.NONE;
+        private Optional<String> cursor = Optional.empty();
+        private Consumer<ExportProgress> listener = progress -> {};
+
+        private Builder(String projectId, Instant before) {
+            this.projectId = projectId;
+            this.before = before;
+        }
+
+        private Builder(Builder other) {
+            projectId = other.projectId;
+            before = other.before;
+            format = other.format;
+            compression = other.compression;
+            cursor = other.cursor;
+            listener = other.listener;
+        }
+
+        /** {@link ExportFormat#JSON} by default. */
+        public Builder format(ExportFormat format) {
+            this.format = Objects.requireNonNull(format, "format");
+            return this;
+        }
+
+        /** {@link ExportCompression#NONE} by default. */
+        public Builder compression(ExportCompression compression) {
+            this.compression = Objects.requireNonNull(compression, "compression");
+            return this;
+        }
+
+        /** Resumes an export of the same project, instant, format and compression where this cursor says. */
+        public Builder resume(String cursor) {
+            this.cursor = Optional.of(cursor);
+            return this;
+        }
+
+        /** Told after each batch, on the exporting thread; what it throws ends the export. Nobody by default. */
+        public Builder listener(Consumer<ExportProgress> listener) {
+            this.listener = Objects.requireNonNull(listener, "listener");
+            return this;
+        }
+
+        /** What is described. */
+        public ExportRequest build() {
+            return new ExportRequest(new Builder(this));
+        }
+    }
+}

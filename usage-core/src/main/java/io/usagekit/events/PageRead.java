@@ -1,0 +1,74 @@
+package io.usagekit.events;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A page about to be read: its cursor has been checked.
+ *
+ * @since 0.1
+ */
+public final class PageRead<T> {
+
+    /**
+     * The rows of a question, whatever they are stored in.
+     *
+     * @param <X> what may be thrown
+     */
+    @FunctionalInterface
+    public interface Rows<T, X extends Exception> {
+        /** The first rows of this scan. Called at most twice for a page; both times must see the same rows. */
+        List<T> read(Scan scan) throws X;
+    }
+
+    private final Cursors cursors;
+    private final String scope;
+    private final PageRequest request;
+    private final Function<T, Position> positions;
+    private final Cursors.Move move;
+    private final Optional<Position> from;
+
+    PageRead(Cursors cursors, String scope, PageRequest request, Function<T, Position> positions) {
+        this.cursors = cursors;
+        this.scope = scope;
+        this.request = request;
+        this.positions = positions;
+        Optional<Cursors.Place> place = request.cursor().map(cursor -> cursors.decode(cursor, scope));
+        move = place.map(Cursors.Place::move).orElse(Cursors.Move.FORWARD);
+        from = place.map(Cursors.Place::position);
+    }
+
+    /** Reads it: one row more than fits tells whether the scan goes on, one the other way whether there are rows behind. */
+    public <X extends Exception> Page<T> read(Rows<T, X> rows) throws X {
+        EventOrder order =
+                move == Cursors.Move.FORWARD ? request.order() : request.order().reversed();
+        List<T> found = rows.read(new Scan(order, from, request.size() + 1));
+        if (found.isEmpty()) {
+            return new Page<>(List.of(), Optional.empty(), Optional.empty());
+        }
+        boolean goesOn = found.size() > request.size();
+        List<T> items = new ArrayList<>(goesOn ? found.subList(0, request.size()) : found);
+        boolean cameFrom = from.isPresent()
+                && !rows.read(new Scan(order.reversed(), Optional.of(positions.apply(items.get(0))), 1))
+                        .isEmpty();
+        if (move == Cursors.Move.BACKWARD) {
+            Collections.reverse(items);
+            return page(items, cameFrom, goesOn);
+        }
+        return page(items, goesOn, cameFrom);
+    }
+
+    private Page<T> page(List<T> items, boolean hasNext, boolean hasPrevious) {
+        Optional<String> next = cursor(hasNext, Cursors.Move.FORWARD, items.get(items.size() - 1));
+        return new Page<>(items, next, cursor(hasPrevious, Cursors.Move.BACKWARD, items.get(0)));
+    }
+
+    private Optional<String> cursor(boolean isThere, Cursors.Move direction, T item) {
+        return isThere
+                ? Optional.of(cursors.encode(scope, new Cursors.Place(direction, positions.apply(item))))
+                : Optional.empty();
+    }
+}

@@ -1,0 +1,197 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Project;
+import io.usagekit.events.Scan;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.PostgresRollups;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.RollupWorker;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Deleting beside deliveries that are being recorded, and beside roll-ups. */
+class LedgerDeletionIT {
+
+    private static final Instant NOW = Instant.parse("2026-03-17T12:00:00Z");
+
+    private String schema;
+    private EventRepository ledger;
+
+    @BeforeEach
+    void install() {
+        schema = LedgerTables.install("deletion");
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+    }
+
+    private void recordEvent(String id, Instant at) {
+        ledger.record(NewEvent.builder("p", id)
+                .createdAt(at)
+                .payload(Payload.of("seven b"))
+                .build());
+    }
+
+    @Test
+    void anEventThatIsBeingDeliveredIsntDeletedForGood() throws Exception {
+        recordEvent("e", NOW);
+        recordEvent("other", NOW);
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection recording = Database.pool().getConnection()) {
+            recording.setAutoCommit(false);
+            deliver(recording, "e");
+            Future<Long> deletion = thread.submit(() -> ledger.deleteForGood("p", EventWindow.ALL));
+            awaitOneWhoWaitsFor(recording);
+            recording.commit();
+            assertThat(deletion.get(30, TimeUnit.SECONDS)).isEqualTo(1);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(ledger.find("p", "e")).as("what was delivered meanwhile").isPresent();
+        assertThat(ledger.find("p", "other")).isEmpty();
+    }
+
+    /** The negative control: were it asked only before the wait what is delivered, the event would be gone. */
+    @Test
+    void askedBeforeTheWaitOnlyTheEventIsGone() throws Exception {
+        recordEvent("e", NOW);
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection recording = Database.pool().getConnection();
+                Connection deleting = Database.pool().getConnection()) {
+            recording.setAutoCommit(false);
+            deliver(recording, "e");
+            Future<List<String>> deletion = thread.submit(() -> {
+                LedgerSql sql = LedgerSql.in(schema, LedgerSql.Projects.ALIVE);
+                Scan scan = new Scan(EventOrder.ASCENDING, Optional.empty(), 10);
+                deleting.setAutoCommit(false);
+                List<String> locked = sql.call(
+                                deleting,
+                                LedgerStatement.LOCK_UNDELIVERED_EVENTS,
+                                LedgerFilter.of(EventWindow.ALL),
+                                scan)
+                        .text("project_id", "p")
+                        .list(row -> row.text("id"));
+                deleting.commit();
+                return locked;
+            });
+            awaitOneWhoWaitsFor(recording);
+            recording.commit();
+            assertThat(deletion.get(30, TimeUnit.SECONDS)).containsExactly("e");
+            deleting.setAutoCommit(true);
+            recording.setAutoCommit(true);
+        } finally {
+            thread.shutdownNow();
+        }
+    }
+
+    private void deliver(Connection connection, String eventId) throws SQLException {
+        LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+                .call(connection, LedgerStatement.INSERT_DELIVERIES)
+                .texts("ids", List.of("delivery of " + eventId))
+                .texts("project_ids", List.of("p"))
+                .texts("event_ids", List.of(eventId))
+                .texts("endpoint_ids", List.of(""))
+                .texts("statuses", List.of(Delivery.SUCCESS))
+                .instants("created_ats", List.of(NOW))
+                .list(row -> row.text("id"));
+    }
+
+    private static void awaitOneWhoWaitsFor(Connection holder) throws SQLException {
+        String pid;
+        try (Statement statement = holder.createStatement();
+                ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
+            row.next();
+            pid = row.getString(1);
+        }
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (Database.query("select count(*) from pg_stat_activity where ?::int = any (pg_blocking_pids(pid))", pid)
+                .equals("0")) {
+            assertThat(System.nanoTime()).as("somebody waits by now").isLessThan(deadline);
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+    }
+
+    @Test
+    void rollupsFollow() {
+        for (int n = 0; n < 40; n++) {
+            recordEvent("e" + n, NOW.minus(Duration.ofHours(n)));
+            if (n % 4 == 0) {
+                ledger.recordDeliveries(List.of(new NewDelivery(
+                        "d" + n, "p", "e" + n, "", Delivery.SUCCESS, Optional.of(NOW.minus(Duration.ofHours(n / 2))))));
+            }
+        }
+        TableMapping mapping = TableMapping.usagekit(schema);
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .clock(ManualClock.at("2026-04-02T00:00:00Z"))
+                .build();
+        rollups.install();
+        try (RollupWorker worker = rollups.worker().build()) {
+            roll(worker);
+            assertFigures(rollups, mapping, 40, 10);
+            assertThat(ledger.delete("p", EventWindow.before(NOW.minus(Duration.ofHours(19)))))
+                    .isEqualTo(20);
+            assertFigures(rollups, mapping, 20, 10);
+            roll(worker);
+            assertFigures(rollups, mapping, 20, 10);
+            assertThat(ledger.deleteForGood("p", EventWindow.since(NOW.minus(Duration.ofHours(7)))))
+                    .isEqualTo(6);
+            assertFigures(rollups, mapping, 14, 10);
+            roll(worker);
+            assertFigures(rollups, mapping, 14, 10);
+        } finally {
+            rollups.remove();
+        }
+    }
+
+    private static void roll(RollupWorker worker) {
+        while (!worker.runOnce().finished()) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static void assertFigures(PostgresRollups rollups, TableMapping mapping, long received, long sent) {
+        for (UsageCalculator calculator :
+                List.of(rollups.calculator(), PostgresUsage.calculator(Database.pool(), mapping))) {
+            OrganisationUsage usage =
+                    calculator.calculate(new UsageKey("org-1", UsagePeriod.parse("2026-03")), Duration.ofSeconds(30));
+            assertThat(usage.received().volume()).isEqualTo(received);
+            assertThat(usage.received().bytes()).isEqualTo(7 * received);
+            assertThat(usage.sent().volume()).isEqualTo(sent);
+            assertThat(usage.sent().bytes()).isEqualTo(7 * sent);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportFormat;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.Database;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Exports while others write, and while the server ends the session. */
+class LedgerExportIT {
+
+    private static final Instant FIRST = Instant.parse("2026-03-01T00:00:00Z");
+    private static final Instant BEFORE = Instant.parse("2026-04-01T00:00:00Z");
+    private static final int EVENTS = 8_000;
+
+    private static String schema;
+    private static EventRepository ledger;
+
+    @BeforeAll
+    static void record() {
+        schema = LedgerTables.install("export");
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+        ledger.recordAll(IntStream.range(0, EVENTS)
+                .mapToObj(n -> NewEvent.builder("p", "e" + n)
+                        .createdAt(FIRST.plusSeconds(n))
+                        .payload(Payload.of("{\"n\": " + n + "}", new byte[n % 10]))
+                        .build())
+                .toList());
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    private static ExportRequest.Builder lines() {
+        return ExportRequest.builder("p", BEFORE).format(ExportFormat.NDJSON);
+    }
+
+    private static byte[] export(EventRepository from, ExportRequest request) {
+        ByteArrayOutputStream sink = new ByteArrayOutputStream();
+        from.export(request, sink);
+        return sink.toByteArray();
+    }
+
+    @Test
+    void isTheProjectAsItWasAtOneMomentWhateverOthersWrite() {
+        byte[] quiet = export(ledger, lines().build());
+        byte[] busy = export(
+                ledger,
+                lines().listener(progress -> {
+                            ledger.record(NewEvent.builder("p", "late-" + progress.events())
+                                    .createdAt(BEFORE.minusSeconds(1))
+                                    .build());
+                            ledger.updateStatus("p", "e" + (EVENTS - 1), "changed");
+                        })
+                        .build());
+        assertThat(busy).isEqualTo(quiet);
+        assertThat(export(ledger, lines().build())).as("afterwards").isNotEqualTo(quiet);
+        ledger.deleteForGood("p", EventWindow.since(BEFORE.minusSeconds(1)));
+        ledger.updateStatus("p", "e" + (EVENTS - 1), "");
+    }
+
+    @Test
+    void isResumedWhereTheServerEndedTheSession() {
+        byte[] whole = export(ledger, lines().build());
+        String url = Database.jdbcUrl();
+        try (HikariDataSource one =
+                Database.pool(url + (url.contains("?") ? "&" : "?") + "ApplicationName=ledger-export")) {
+            EventRepository doomed = PostgresLedger.of(one, schema).repository();
+            ByteArrayOutputStream sink = new ByteArrayOutputStream();
+            ExportRequest request = lines().listener(
+                            progress -> Database.execute(
+                                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ledger-export'"))
+                    .build();
+            EventExportException error =
+                    catchThrowableOfType(EventExportException.class, () -> doomed.export(request, sink));
+            assertThat(error).hasMessageContaining("the events can't be read");
+            assertThat(error.progress().events()).isEqualTo(3_000);
+            byte[] first =
+                    Arrays.copyOf(sink.toByteArray(), (int) error.progress().octets());
+            byte[] rest = export(
+                    ledger,
+                    lines().resume(error.progress().cursor().orElseThrow()).build());
+            ByteArrayOutputStream joined = new ByteArrayOutputStream();
+            joined.writeBytes(first);
+            joined.writeBytes(rest);
+            assertThat(joined.toByteArray()).isEqualTo(whole);
+        }
+    }
+
+    @Test
+    void isJson() throws IOException {
+        JsonNode array = new ObjectMapper()
+                .readTree(export(ledger, ExportRequest.builder("p", BEFORE).build()));
+        assertThat(array).hasSize(EVENTS);
+        for (int n = 0; n < EVENTS; n++) {
+            assertThat(array.get(n).get("id").asText()).isEqualTo("e" + n);
+            assertThat(array.get(n).get("raw").asText()).isEqualTo("{\"n\": " + n + "}");
+            assertThat(array.get(n).get("data").binaryValue()).hasSize(n % 10);
+        }
+    }
+
+    @Test
+    void noDriversExceptionEscapes() {
+        EventRepository nowhere = PostgresLedger.of(Database.pool(), "nowhere").repository();
+        assertThatThrownBy(() -> export(nowhere, lines().build()))
+                .isInstanceOf(EventExportException.class)
+                .hasMessageContaining("the events can't be read")
+                .hasMessageEndingWith("0 events were handed over, begin anew");
+    }
+}

@@ -1,0 +1,188 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.internal.Identifiers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What is installed, over what was there before. */
+class LedgerInstallIT {
+
+    private static final String COLUMNS =
+            "select table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable"
+                    + " || ' ' || coalesce(column_default, '') from information_schema.columns where table_schema = ?"
+                    + " order by table_name, column_name";
+
+    private String schema;
+    private String s;
+    private PostgresLedger ledger;
+
+    @BeforeEach
+    void name() {
+        schema = Database.newSchema("install \"ledger\"");
+        s = Identifiers.quote(schema);
+        ledger = PostgresLedger.of(Database.pool(), schema);
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+    }
+
+    private List<String> indexes() {
+        return Database.column(
+                "select replace(indexdef, ?, 'S') from pg_indexes where schemaname = ? order by 1", s, schema);
+    }
+
+    @Test
+    void extendsTablesThatHoldRowsAndDoesSoTwice() {
+        PostgresUsage.install(Database.pool(), schema);
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('p', 'o')",
+                "insert into " + s + ".events (id, project_id, raw) values ('old', 'p', 'text')",
+                "insert into " + s
+                        + ".event_deliveries (id, project_id, event_id, status) values ('d', 'p', 'old', 'Success')");
+        ledger.install();
+        List<String> before = indexes();
+        ledger.install();
+        PostgresUsage.install(Database.pool(), schema);
+        assertThat(indexes()).isEqualTo(before);
+        assertThat(Database.query(
+                        "select count(*) from pg_index i join pg_class c on c.oid = i.indexrelid"
+                                + " where c.relnamespace = ?::regnamespace and not i.indisvalid",
+                        s))
+                .isEqualTo("0");
+
+        assertThat(ledger.repository().find("p", "old").orElseThrow().payload()).isEqualTo(Payload.of("text"));
+        assertThat(ledger.repository().findDelivery("p", "d")).isPresent();
+        assertThat(ledger.repository()
+                        .count("p", EventFilter.builder().type("").status("").build()))
+                .isEqualTo(1);
+        Database.execute("insert into " + s + ".events (id, project_id) values ('without any of it', 'p')");
+        assertThat(ledger.repository().countMessages("p")).isEqualTo(2);
+    }
+
+    @Test
+    void rewritesNoTable() {
+        PostgresUsage.install(Database.pool(), schema);
+        String files = "select string_agg(relfilenode::text, ' ' order by relname) from pg_class"
+                + " where relnamespace = ?::regnamespace and relname in ('events', 'event_deliveries', 'projects')";
+        String before = Database.query(files, s);
+        ledger.install();
+        assertThat(Database.query(files, s)).isEqualTo(before);
+    }
+
+    @Test
+    void whatIsPrintedDoesTheSame() throws SQLException {
+        ledger.install();
+        List<String> columns = Database.column(COLUMNS, schema);
+        List<String> indexes = indexes();
+        Database.dropSchema(schema);
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            statement.execute(ledger.ddl());
+            statement.execute(ledger.ddl());
+            connection.commit();
+            connection.setAutoCommit(true);
+        }
+        assertThat(Database.column(COLUMNS, schema)).isNotEmpty().isEqualTo(columns);
+        assertThat(indexes()).isNotEmpty().isEqualTo(indexes);
+    }
+
+    @Test
+    void whatIsDeletedByOthersTakesItsEndpointsAlong() {
+        ledger.install();
+        ledger.repository().save(new Project("p", "o", ""));
+        ledger.repository()
+                .record(NewEvent.builder("p", "e")
+                        .endpointIds(List.of("a", "b"))
+                        .build());
+        Database.execute("delete from " + s + ".events");
+        assertThat(Database.query("select count(*) from " + s + ".events_endpoints"))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void noTextHasMoreWordsThanFit() {
+        ledger.install();
+        ledger.repository().save(new Project("p", "o", ""));
+        String manyWords = IntStream.range(0, 200_000)
+                .mapToObj(n -> new String(Character.toChars(0x4e00 + n % 20_000)) + n)
+                .collect(Collectors.joining(" "));
+        String shortWords = IntStream.range(0, 90_000)
+                .mapToObj(n -> Integer.toString(n, 36))
+                .collect(Collectors.joining(" "));
+        List<String> texts = List.of(manyWords, shortWords, "x".repeat(3_000_000), "日".repeat(100_000), "end");
+        for (int n = 0; n < texts.size(); n++) {
+            ledger.repository()
+                    .record(NewEvent.builder("p", "e" + n)
+                            .payload(Payload.of(texts.get(n)))
+                            .build());
+        }
+        assertThat(ledger.repository().tokenise("p", EventWindow.ALL)).isEqualTo(texts.size());
+        assertThat(ledger.repository()
+                        .count("p", EventFilter.builder().text("zz").build()))
+                .isEqualTo(1);
+    }
+
+    @Test
+    void noDriversExceptionEscapes() {
+        assertThatThrownBy(() -> ledger.repository().find("p", "e"))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageStartingWith("the events can't be read: ")
+                .hasCauseInstanceOf(SQLException.class);
+        assertThatThrownBy(() -> ledger.repository().save(new Project("p", "o", "")))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageStartingWith("the project can't be saved: ");
+    }
+
+    @Test
+    void whatTakesTooLongIsGivenUp() throws SQLException {
+        ledger.install();
+        EventFilter all = EventFilter.ALL;
+        PostgresLedger hasty = PostgresLedger.builder(Database.pool())
+                .schema(schema)
+                .timeout(Duration.ofMillis(300))
+                .build();
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            statement.execute("lock table " + s + ".events in access exclusive mode");
+            assertThatThrownBy(() -> hasty.repository().count("p", all))
+                    .isInstanceOf(EventLedgerException.class)
+                    .hasMessage("the events can't be read within PT0.3S");
+            connection.rollback();
+            connection.setAutoCommit(true);
+        }
+    }
+
+    @Test
+    void boundsAreCheckedBeforeAnythingIsConnectedTo() {
+        PostgresLedger.Builder builder = PostgresLedger.builder(Database.pool());
+        assertThatThrownBy(() -> builder.timeout(Duration.ofNanos(1)).build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("timeout must be between PT0.001S and PT24H, but was PT0.000000001S");
+        assertThatThrownBy(() -> PostgresLedger.of(Database.pool(), "x".repeat(64)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("schema must be an identifier of 1 to 63 bytes");
+    }
+}

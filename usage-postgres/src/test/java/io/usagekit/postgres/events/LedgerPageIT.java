@@ -1,0 +1,229 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventPager;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.Scan;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.internal.Identifiers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Pages equal what sorting and filtering in Java comes to, for every two conditions; and slips are noticed. */
+class LedgerPageIT {
+
+    private static final int EVENTS = 400;
+    private static final int[] SIZES = {1, 2, 3, 7, 20, 100, 999, 1_000};
+
+    private static String schema;
+    private static EventRepository ledger;
+    private static RandomEvents events;
+    private static Random random;
+    private static long seed;
+
+    @BeforeAll
+    static void record() {
+        seed = Long.getLong("usagekit.seed", new Random().nextLong());
+        System.out.println("LedgerPageIT: -Dusagekit.seed=" + seed);
+        random = new Random(seed);
+        schema = LedgerTables.install("pages");
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        events = new RandomEvents(random);
+        events.record(ledger, schema, EVENTS);
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    private interface Question {
+        void ask(List<RandomEvents.Condition> conditions, EventOrder order) throws SQLException;
+    }
+
+    private static void everyTwoConditions(Question question) throws SQLException {
+        for (RandomEvents.Condition one : RandomEvents.CONDITIONS) {
+            for (RandomEvents.Condition other : RandomEvents.CONDITIONS) {
+                for (EventOrder order : EventOrder.values()) {
+                    if (one.by().compareTo(other.by()) < 0) {
+                        question.ask(List.of(one, other), order);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void equalTheOracleThereAndBack() throws SQLException {
+        int[] rows = {0};
+        everyTwoConditions((conditions, order) -> {
+            List<String> expected = events.meeting(conditions, order);
+            rows[0] += expected.size();
+            // Of the sizes that don't make for more pages than anybody has time for.
+            int[] sizes = Arrays.stream(SIZES)
+                    .filter(size -> expected.size() / size <= 25)
+                    .toArray();
+            int size = sizes[random.nextInt(sizes.length)];
+            String question = conditions + " " + order + " by " + size + ", seed " + seed;
+            assertThat(ledger.count(RandomEvents.PROJECT, RandomEvents.filter(conditions)))
+                    .as("count of %s", question)
+                    .isEqualTo(expected.size());
+            assertThat(walk(RandomEvents.filter(conditions), PageRequest.first(size, order), ledger::page))
+                    .as(question)
+                    .isEqualTo(expected);
+        });
+        assertThat(rows[0]).as("rows compared, seed %s", seed).isGreaterThan(1_000);
+    }
+
+    /** Where pages come from. */
+    private interface Source {
+        Page<Event> page(String project, EventFilter filter, PageRequest request);
+    }
+
+    /** All ids, forward; and each page is found again on the way back. */
+    private static List<String> walk(EventFilter filter, PageRequest first, Source source) {
+        List<List<String>> pages = new ArrayList<>();
+        Page<Event> page = source.page(RandomEvents.PROJECT, filter, first);
+        pages.add(ids(page));
+        while (page.hasNext()) {
+            page = source.page(
+                    RandomEvents.PROJECT, filter, first.at(page.next().orElseThrow()));
+            assertThat(page.items()).as("there is a next page").isNotEmpty();
+            pages.add(ids(page));
+            assertThat(pages.size()).as("pages").isLessThanOrEqualTo(EVENTS / first.size() + 1);
+        }
+        for (int n = pages.size() - 2; n >= 0; n--) {
+            assertThat(page.hasPrevious()).as("there is a previous page").isTrue();
+            page = source.page(
+                    RandomEvents.PROJECT, filter, first.at(page.previous().orElseThrow()));
+            assertThat(ids(page)).as("page %s on the way back", n).isEqualTo(pages.get(n));
+        }
+        assertThat(page.hasPrevious()).as("before the first page").isFalse();
+        return pages.stream().flatMap(List::stream).toList();
+    }
+
+    private static List<String> ids(Page<Event> page) {
+        return page.items().stream().map(Event::id).toList();
+    }
+
+    @Test
+    void neitherRepeatNorSkipARowWhileOthersAreRecorded() throws Exception {
+        AtomicBoolean done = new AtomicBoolean();
+        Random writers = new Random(seed);
+        RandomEvents late = new RandomEvents(writers);
+        Thread writer = new Thread(() -> {
+            for (int n = 0; n < 5_000 && !done.get(); n++) {
+                ledger.record(late.next(RandomEvents.PROJECT, "late-"));
+            }
+        });
+        writer.start();
+        int[] seenLate = {0};
+        try {
+            everyTwoConditions((conditions, order) -> {
+                PageRequest request = PageRequest.first(5 + random.nextInt(200), order);
+                EventFilter filter = RandomEvents.filter(conditions);
+                List<String> seen = new ArrayList<>();
+                Page<Event> page = ledger.page(RandomEvents.PROJECT, filter, request);
+                seen.addAll(ids(page));
+                while (page.hasNext()) {
+                    page = ledger.page(
+                            RandomEvents.PROJECT, filter, request.at(page.next().orElseThrow()));
+                    seen.addAll(ids(page));
+                }
+                assertThat(seen).as("%s %s, seed %s", conditions, order, seed).doesNotHaveDuplicates();
+                assertThat(seen.stream().filter(id -> !id.startsWith("late-")))
+                        .as("%s %s, seed %s", conditions, order, seed)
+                        .isEqualTo(events.meeting(conditions, order));
+                seenLate[0] += seen.stream().anyMatch(id -> id.startsWith("late-")) ? 1 : 0;
+            });
+        } finally {
+            done.set(true);
+            writer.join();
+            Database.execute("delete from " + Identifiers.qualified(schema, "events") + " where id like 'late-%'");
+        }
+        assertThat(seenLate[0]).as("walks that met rows recorded meanwhile").isPositive();
+    }
+
+    /** The negative controls: with any of these slips some page is wrong over these rows. */
+    @ParameterizedTest(name = "{0} for {1}")
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "created_at < :beyond_at and :beyond_id::text is not null | (created_at, id collate \"C\") < (:beyond_at, :beyond_id)",
+                "(created_at, id collate \"C\") <= (:beyond_at, :beyond_id) | (created_at, id collate \"C\") < (:beyond_at, :beyond_id)",
+                "(created_at, id collate \"unicode\") < | (created_at, id collate \"C\") <",
+                "order by e.created_at desc limit | order by e.created_at desc, e.id collate \"C\" desc limit",
+                "order by e.id collate \"C\" desc, e.created_at desc limit | order by e.created_at desc, e.id collate \"C\" desc limit",
+                "and true | and e.deleted_at is null",
+                "e.project_id <> '' or e.project_id = :project_id | e.project_id = :project_id",
+            })
+    void aSlipIsCaught(String slip, String right) throws SQLException {
+        EventPager pager = EventPager.create();
+        int[] wrong = {0};
+        int[] slipped = {0};
+        try (Connection connection = Database.pool().getConnection()) {
+            Source source = (project, filter, request) -> pager.events(project, filter, request)
+                    .read(scan -> {
+                        String text = text(filter, scan);
+                        slipped[0] += text.contains(right) ? 1 : 0;
+                        return read(connection, text.replace(right, slip), filter, scan);
+                    });
+            for (RandomEvents.Condition one : RandomEvents.CONDITIONS) {
+                try {
+                    List<RandomEvents.Condition> conditions = List.of(one);
+                    List<String> walked =
+                            walk(RandomEvents.filter(conditions), PageRequest.first(50, EventOrder.DESCENDING), source);
+                    wrong[0] += walked.equals(events.meeting(conditions, EventOrder.DESCENDING)) ? 0 : 1;
+                } catch (AssertionError e) {
+                    wrong[0]++;
+                }
+            }
+        }
+        assertThat(slipped[0]).as("statements with the slip").isPositive();
+        assertThat(wrong[0])
+                .as("walks that are wrong because of the slip, seed %s", seed)
+                .isPositive();
+    }
+
+    private static String text(EventFilter filter, Scan scan) {
+        return LedgerScan.fill(LedgerSql.text(LedgerStatement.PAGE_EVENTS, LedgerFilter.of(filter)), scan)
+                .replaceAll("\\s+", " ");
+    }
+
+    private static List<Event> read(Connection connection, String text, EventFilter filter, Scan scan) {
+        LedgerFilter conditions = LedgerFilter.of(filter);
+        Map<String, SqlType> parameters = new LinkedHashMap<>(LedgerStatement.PAGE_EVENTS.parameters());
+        parameters.putAll(conditions.parameters());
+        parameters.putAll(LedgerScan.parameters(scan));
+        LedgerCall call = new LedgerCall(
+                connection,
+                LedgerSql.in(schema, LedgerSql.Projects.ALIVE).template(text),
+                parameters,
+                LedgerStatement.PAGE_EVENTS.columns());
+        try {
+            return LedgerScan.bindTo(conditions.bindTo(call), scan)
+                    .text("project_id", RandomEvents.PROJECT)
+                    .list(EventRows::event);
+        } catch (SQLException e) {
+            throw new AssertionError(text, e);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+package io.usagekit.testkit.contract;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportCompression;
+import io.usagekit.events.ExportFormat;
+import io.usagekit.events.ExportProgress;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.Test;
+
+/** What is exported, and what becomes of it when something fails. */
+abstract class EventExportTests extends EventDeletionTests {
+
+    private static final Instant LATER = NOW.plusSeconds(100_000);
+
+    /** Takes so many octets, then fails. */
+    private static final class FailingSink extends OutputStream {
+        private final ByteArrayOutputStream taken = new ByteArrayOutputStream();
+        private final long most;
+        private int flushes;
+
+        FailingSink(long most) {
+            this.most = most;
+        }
+
+        @Override
+        public void write(int octet) throws IOException {
+            if (taken.size() >= most) {
+                throw new IOException("the disk is full");
+            }
+            taken.write(octet);
+        }
+
+        @Override
+        public void flush() {
+            flushes++;
+        }
+
+        @Override
+        public void close() {
+            throw new AssertionError("the sink is the caller's to close");
+        }
+
+        byte[] octets() {
+            return taken.toByteArray();
+        }
+    }
+
+    private byte[] export(ExportRequest.Builder request) {
+        FailingSink sink = new FailingSink(Long.MAX_VALUE);
+        ExportResult result = ledger.export(request.build(), sink);
+        assertEquals(sink.octets().length, result.octets());
+        assertTrue(sink.flushes > 0, "the sink has been flushed");
+        return sink.octets();
+    }
+
+    private static ExportRequest.Builder request(ExportFormat format, ExportCompression compression) {
+        return ExportRequest.builder(P, LATER).format(format).compression(compression);
+    }
+
+    private static String unzipped(byte[] octets) {
+        try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(octets))) {
+            return new String(in.readAllBytes(), UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    final void anEmptyExportIsAnEmptyArrayOrNothing() {
+        assertEquals("[]", new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
+        assertEquals("", new String(export(request(ExportFormat.NDJSON, ExportCompression.NONE)), UTF_8));
+        assertEquals("[]", unzipped(export(request(ExportFormat.JSON, ExportCompression.GZIP))));
+        assertEquals("", unzipped(export(request(ExportFormat.NDJSON, ExportCompression.GZIP))));
+    }
+
+    @Test
+    final void anEventIsExportedWholeWithoutWhatIsInternal() {
+        recorded(event("e")
+                .type("push")
+                .payload(Payload.of("{\"a\": \"é\\n\"}\n\u0001", new byte[] {0, -1}))
+                .headers(Map.of("x-b", "2", "X-A", "\""))
+                .sourceId("source")
+                .idempotencyKey("key")
+                .status("Done")
+                .endpointIds(List.of("endpoint")));
+        String json = "{\"id\":\"e\",\"project_id\":\"project-1\",\"event_type\":\"push\",\"source_id\":\"source\","
+                + "\"idempotency_key\":\"key\",\"is_duplicate\":false,\"status\":\"Done\","
+                + "\"headers\":{\"x-a\":\"\\\"\",\"x-b\":\"2\"},"
+                + "\"raw\":\"{\\\"a\\\": \\\"é\\\\n\\\"}\\u000a\\u0001\",\"data\":\"AP8=\",\"bytes\":17,"
+                + "\"created_at\":\"2026-03-17T01:28:00.123456Z\"}";
+        assertEquals("[" + json + "]", new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
+        assertEquals(json + "\n", new String(export(request(ExportFormat.NDJSON, ExportCompression.NONE)), UTF_8));
+    }
+
+    @Test
+    final void liveEventsOfTheProjectBeforeTheInstantComeInOrder() {
+        for (int n = 0; n < 6; n++) {
+            recorded(event("e" + (5 - n)).createdAt(NOW.plusSeconds(n / 2)));
+        }
+        recorded(NewEvent.builder(SIBLING, "sibling").createdAt(NOW));
+        recorded(event("deleted").createdAt(NOW.minusSeconds(1)));
+        ledger.delete(P, EventWindow.before(NOW));
+        String lines =
+                new String(export(ExportRequest.builder(P, NOW.plusSeconds(2)).format(ExportFormat.NDJSON)), UTF_8);
+        assertEquals(
+                List.of("e4", "e5", "e2", "e3"),
+                lines.lines().map(line -> line.substring(7, 9)).toList());
+    }
+
+    private void recordMany() {
+        ledger.recordAll(IntStream.range(0, 7_000)
+                .mapToObj(n -> event("e" + n)
+                        .createdAt(NOW.plusSeconds(n / 5))
+                        .payload(Payload.of("é" + n))
+                        .build())
+                .toList());
+    }
+
+    @Test
+    final void anExportThatFailedIsResumedToTheLastOctet() {
+        recordMany();
+        long seed = new Random().nextLong();
+        Random random = new Random(seed);
+        for (ExportFormat format : ExportFormat.values()) {
+            for (ExportCompression compression : ExportCompression.values()) {
+                byte[] whole = export(request(format, compression));
+                for (long most : new long[] {0, whole.length / 2, whole.length - 1, random.nextInt(whole.length)}) {
+                    FailingSink sink = new FailingSink(most);
+                    EventExportException error = assertThrows(
+                            EventExportException.class,
+                            () -> ledger.export(request(format, compression).build(), sink));
+                    ExportProgress progress = error.progress();
+                    ByteArrayOutputStream joined = new ByteArrayOutputStream();
+                    joined.writeBytes(Arrays.copyOf(sink.octets(), Math.toIntExact(progress.octets())));
+                    ExportRequest.Builder resumed = request(format, compression);
+                    progress.cursor().ifPresent(resumed::resume);
+                    joined.writeBytes(export(resumed));
+                    assertArrayEquals(
+                            whole,
+                            joined.toByteArray(),
+                            () -> format + " " + compression + " failing after " + most + ", seed " + seed);
+                    assertTrue(String.valueOf(error.getCause()).contains("the disk is full"), "the cause is kept");
+                }
+            }
+        }
+        String json = unzipped(export(request(ExportFormat.JSON, ExportCompression.GZIP)));
+        assertEquals(json, new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
+        assertEquals(7_000, json.lines().count());
+    }
+
+    @Test
+    final void progressIsToldAfterEachBatchAndAnExportMayBeResumedTwice() {
+        recordMany();
+        List<ExportProgress> told = new ArrayList<>();
+        byte[] whole =
+                export(request(ExportFormat.NDJSON, ExportCompression.NONE).listener(told::add));
+        assertEquals(
+                List.of(3_000L, 6_000L),
+                told.stream().map(ExportProgress::events).toList());
+        for (ExportProgress progress : told) {
+            byte[] rest = export(request(ExportFormat.NDJSON, ExportCompression.NONE)
+                    .resume(progress.cursor().orElseThrow()));
+            assertArrayEquals(Arrays.copyOfRange(whole, (int) progress.octets(), whole.length), rest);
+        }
+        FailingSink sink = new FailingSink(0);
+        String cursor = told.get(0).cursor().orElseThrow();
+        ExportRequest resumed = request(ExportFormat.NDJSON, ExportCompression.NONE)
+                .resume(cursor)
+                .build();
+        EventExportException error = assertThrows(EventExportException.class, () -> ledger.export(resumed, sink));
+        assertEquals(new ExportProgress(0, 0, Optional.of(cursor)), error.progress());
+    }
+
+    @Test
+    final void whatTheListenerThrowsEndsTheExport() {
+        recordMany();
+        IllegalStateException thrown = new IllegalStateException("enough");
+        ExportRequest request = ExportRequest.builder(P, LATER)
+                .listener(progress -> {
+                    throw thrown;
+                })
+                .build();
+        assertSame(
+                thrown,
+                assertThrows(
+                        IllegalStateException.class, () -> ledger.export(request, OutputStream.nullOutputStream())));
+    }
+
+    @Test
+    final void aCursorOfAnExportIsGoodForThatExportOnly() {
+        recordMany();
+        List<ExportProgress> told = new ArrayList<>();
+        export(request(ExportFormat.JSON, ExportCompression.NONE).listener(told::add));
+        String cursor = told.get(0).cursor().orElseThrow();
+        FailingSink untouched = new FailingSink(0);
+        for (ExportRequest.Builder other : List.of(
+                request(ExportFormat.NDJSON, ExportCompression.NONE),
+                request(ExportFormat.JSON, ExportCompression.GZIP),
+                ExportRequest.builder(P, LATER.plusSeconds(1)),
+                ExportRequest.builder(SIBLING, LATER))) {
+            assertRejected(() -> ledger.export(other.resume(cursor).build(), untouched), "cursor", "of others");
+        }
+        assertRejected(
+                () -> ledger.export(
+                        request(ExportFormat.JSON, ExportCompression.NONE)
+                                .resume("x" + cursor)
+                                .build(),
+                        untouched),
+                "cursor must be one that the ledger has given out");
+    }
+}

@@ -1,0 +1,201 @@
+package io.usagekit.testkit.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Pages and their cursors. */
+abstract class EventPageTests extends EventFindTests {
+
+    private static final List<String> IDS = List.of("a", "B", "é", "_", "10", "9", "😀", "\uffee", "e-1", "e1");
+
+    /** Some at one instant, in no order; ids that languages, code units and code points sort differently. */
+    private List<String> recordOddlyOrdered() {
+        List<NewEvent> events = new ArrayList<>();
+        for (int n = 0; n < IDS.size(); n++) {
+            Instant at = NOW.plusNanos(n % 3 * 1_000L);
+            events.add(event(IDS.get(n))
+                    .createdAt(at)
+                    .type(n % 2 == 0 ? "even" : "odd")
+                    .build());
+        }
+        Collections.shuffle(events);
+        ledger.recordAll(events);
+        ledger.record(NewEvent.builder(SIBLING, "sibling").createdAt(NOW).build());
+        return events.stream()
+                .sorted(Comparator.comparing(
+                                (NewEvent event) -> event.createdAt().orElseThrow())
+                        .thenComparing(
+                                NewEvent::id,
+                                (a, b) -> Arrays.compare(
+                                        a.codePoints().toArray(), b.codePoints().toArray())))
+                .map(NewEvent::id)
+                .toList();
+    }
+
+    private static List<String> ids(Page<Event> page) {
+        return page.items().stream().map(Event::id).toList();
+    }
+
+    private Page<Event> page(PageRequest request) {
+        return ledger.page(P, EventFilter.ALL, request);
+    }
+
+    @Test
+    final void pagesGoThereAndBackInEitherOrder() {
+        List<String> ascending = recordOddlyOrdered();
+        List<String> descending = new ArrayList<>(ascending);
+        Collections.reverse(descending);
+        for (EventOrder order : EventOrder.values()) {
+            List<String> expected = order == EventOrder.ASCENDING ? ascending : descending;
+            for (int size = 1; size <= 11; size++) {
+                walk(PageRequest.first(size, order), expected);
+            }
+        }
+    }
+
+    private void walk(PageRequest first, List<String> expected) {
+        List<Page<Event>> pages = new ArrayList<>();
+        List<String> seen = new ArrayList<>();
+        Page<Event> page = page(first);
+        assertFalse(page.hasPrevious());
+        pages.add(page);
+        seen.addAll(ids(page));
+        while (page.hasNext()) {
+            page = page(first.at(page.next().orElseThrow()));
+            assertTrue(page.hasPrevious(), () -> "there is a page before " + seen.size());
+            pages.add(page);
+            seen.addAll(ids(page));
+        }
+        assertEquals(expected, seen, () -> first + " forward");
+        for (int n = pages.size() - 2; n >= 0; n--) {
+            page = page(first.at(page.previous().orElseThrow()));
+            assertEquals(ids(pages.get(n)), ids(page), () -> first + " back to the same page");
+            assertEquals(pages.get(n).next(), page.next());
+            assertEquals(pages.get(n).previous(), page.previous());
+        }
+        assertFalse(page.hasPrevious());
+    }
+
+    @Test
+    final void withNothingToShowThereIsOneEmptyPage() {
+        assertEquals(
+                new Page<>(List.of(), Optional.empty(), Optional.empty()),
+                page(PageRequest.first(10, EventOrder.ASCENDING)));
+    }
+
+    @Test
+    final void sizesMayDifferFromPageToPage() {
+        List<String> expected = recordOddlyOrdered();
+        Page<Event> page = page(PageRequest.first(4, EventOrder.ASCENDING));
+        Page<Event> rest = page(
+                PageRequest.first(1_000, EventOrder.ASCENDING).at(page.next().orElseThrow()));
+        assertEquals(expected.subList(4, expected.size()), ids(rest));
+        Page<Event> back = page(
+                PageRequest.first(1, EventOrder.ASCENDING).at(rest.previous().orElseThrow()));
+        assertEquals(expected.subList(3, 4), ids(back));
+    }
+
+    @Test
+    final void whatIsRecordedMeanwhileNeitherRepeatsNorHidesARow() {
+        List<String> expected = recordOddlyOrdered();
+        Page<Event> page = page(PageRequest.first(4, EventOrder.ASCENDING));
+        recorded(event("before").createdAt(NOW.minusSeconds(1)));
+        recorded(event("after").createdAt(NOW.plusSeconds(1)));
+        List<String> seen = new ArrayList<>(ids(page));
+        while (page.hasNext()) {
+            page = page(
+                    PageRequest.first(4, EventOrder.ASCENDING).at(page.next().orElseThrow()));
+            seen.addAll(ids(page));
+        }
+        List<String> all = new ArrayList<>(expected);
+        all.add("after");
+        assertEquals(all, seen);
+    }
+
+    @Test
+    final void aCursorOutlivesWhatComesBeforeTheFirstPage() {
+        recordOddlyOrdered();
+        PageRequest request = PageRequest.first(3, EventOrder.DESCENDING);
+        Page<Event> first = page(request);
+        Page<Event> second = page(request.at(first.next().orElseThrow()));
+        recorded(event("newer").createdAt(NOW.plusSeconds(1)));
+        Page<Event> back = page(request.at(second.previous().orElseThrow()));
+        assertEquals(ids(first), ids(back));
+        assertTrue(back.hasPrevious(), "the newer one is before it now");
+        assertEquals(List.of("newer"), ids(page(request.at(back.previous().orElseThrow()))));
+    }
+
+    // Cursors
+
+    @Test
+    final void aCursorIsGoodForItsQuestionOnly() {
+        recordOddlyOrdered();
+        EventFilter even = EventFilter.builder().type("even").build();
+        PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
+        PageRequest next = request.at(ledger.page(P, even, request).next().orElseThrow());
+        assertEquals(2, ledger.page(P, even, next).items().size());
+        String others = "the filter, the order and the project or figure that it was given out for";
+        assertRejected(() -> ledger.page(SIBLING, even, next), "cursor", others);
+        assertRejected(() -> ledger.page(P, even, new PageRequest(2, EventOrder.DESCENDING, next.cursor())), others);
+        for (EventFilter.Builder other : List.of(
+                EventFilter.builder(),
+                EventFilter.builder().type("odd"),
+                EventFilter.builder().status("even"),
+                EventFilter.builder().type("even").status(""),
+                EventFilter.builder().type("even").sourceIds(List.of()),
+                EventFilter.builder().type("even").state(EventFilter.State.ANY),
+                EventFilter.builder().type("even").window(EventWindow.since(NOW)))) {
+            assertRejected(() -> ledger.page(P, other.build(), next), others);
+        }
+    }
+
+    @Test
+    final void whatIsntACursorIsRejected() {
+        recordOddlyOrdered();
+        PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
+        String cursor = page(request).next().orElseThrow();
+        String given = "cursor must be one that the ledger has given out";
+        for (String bad : List.of("", "x", "cursor", "=", "😀", "x".repeat(10_000), cursor + cursor, cursor + "=")) {
+            assertRejected(() -> page(request.at(bad)), given);
+        }
+        IntStream.range(0, cursor.length())
+                .forEach(length -> assertRejected(() -> page(request.at(cursor.substring(0, length))), given));
+        for (int at = 0; at < cursor.length(); at++) {
+            for (char other : new char[] {'A', 'B', 'Q', 'g', '_'}) {
+                if (cursor.charAt(at) != other) {
+                    String forged = cursor.substring(0, at) + other + cursor.substring(at + 1);
+                    assertRejected(() -> page(request.at(forged)), given);
+                }
+            }
+        }
+    }
+
+    @Test
+    final void sizesOutOfBoundsAreRejected() {
+        for (int size : new int[] {-1, 0, 1_001}) {
+            assertRejected(
+                    () -> PageRequest.first(size, EventOrder.ASCENDING),
+                    "size must be between 1 and 1000, but was " + size);
+        }
+        assertRejected(
+                () -> ledger.page(" ", EventFilter.ALL, PageRequest.first(1, EventOrder.ASCENDING)), "projectId");
+    }
+}
