@@ -1,0 +1,428 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportCompression;
+import io.usagekit.events.ExportFormat;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Position;
+import io.usagekit.events.Project;
+import io.usagekit.events.Scan;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.internal.Identifiers;
+import java.io.File;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.StringReader;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.postgresql.PGConnection;
+
+/**
+ * What pages, exports and recording cost. With few events, so that it is part of every build; the figures that count take
+ *
+ * <pre>mvn verify -pl usage-postgres -am -Dit.test=LedgerBenchmarkIT -Dusagekit.benchmark.events=1000000</pre>
+ */
+class LedgerBenchmarkIT {
+
+    private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);
+    private static final int PAGE = 20;
+
+    /** Page 10,000 of a million; as deep among fewer. */
+    private static final int DEPTH = EVENTS / 100 * PAGE;
+
+    private static final String PROJECT = "project-1";
+    private static final Instant BEFORE = Instant.parse("2026-04-01T00:00:00Z");
+    private static final int HEAP_MEGABYTES = 64;
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    private static String schema;
+    private static EventRepository ledger;
+
+    @BeforeAll
+    static void fill() {
+        schema = LedgerTables.install("benchmark");
+        String s = Identifiers.quote(schema);
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        Database.execute(
+                "insert into " + s
+                        + ".projects (id, organisation_id) select 'project-' || n, 'org-1' from generate_series(1, 2) n",
+                "insert into " + s
+                        + ".endpoints (id, project_id, owner_id) select 'endpoint-' || n, 'project-1', 'owner-' || n % 100"
+                        + " from generate_series(0, 999) n",
+                "insert into " + s
+                        + ".events (id, project_id, event_type, status, source_id, idempotency_key, headers, raw, created_at)"
+                        + " select 'event-' || n, 'project-' || (1 + (n % 10 = 0)::int), 'type-' || n % 17, 'status-' || n % 5,"
+                        + " 'source-' || n % 50, case when n % 2 = 0 then 'key-' || n / 3 else '' end,"
+                        + " case when n % 3 = 0 then jsonb_build_object('x-broker-message-id', 'm-' || n / 4) else '{}' end,"
+                        + " 'event ' || n || ' word' || n % 500 || ' ' || repeat(md5(n::text), 16),"
+                        + " timestamptz '2026-01-01Z' + n * interval '90 days' / " + EVENTS
+                        + " from generate_series(0, " + (EVENTS - 1) + ") n",
+                "insert into " + s
+                        + ".events_endpoints select id, 'endpoint-' || (n * 7 + e * 331) % 1000 from (select id,"
+                        + " substr(id, 7)::int as n from " + s
+                        + ".events) x, generate_series(0, 1) e on conflict do nothing");
+        ledger.tokenise(PROJECT, EventWindow.ALL);
+        for (String table : List.of("events", "events_endpoints", "endpoints", "events_search")) {
+            Database.execute("vacuum (analyze) " + s + "." + table);
+        }
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    // Pages
+
+    private static Map<String, EventFilter> filters() {
+        Map<String, EventFilter> filters = new LinkedHashMap<>();
+        filters.put("none", EventFilter.ALL);
+        filters.put(
+                "window",
+                EventFilter.builder()
+                        .window(EventWindow.between(
+                                Instant.parse("2026-01-02T00:00:00Z"), Instant.parse("2026-03-31T00:00:00Z")))
+                        .build());
+        filters.put(
+                "endpoint",
+                EventFilter.builder().endpointIds(List.of("endpoint-7")).build());
+        filters.put(
+                "endpoints, many",
+                EventFilter.builder()
+                        .endpointIds(IntStream.range(0, 300)
+                                .mapToObj(n -> "endpoint-" + n)
+                                .toList())
+                        .build());
+        filters.put("owner", EventFilter.builder().ownerId("owner-7").build());
+        filters.put(
+                "source", EventFilter.builder().sourceIds(List.of("source-7")).build());
+        filters.put(
+                "sources",
+                EventFilter.builder().sourceIds(List.of("source-7", "source-8")).build());
+        filters.put(
+                "key",
+                EventFilter.builder().idempotencyKey("key-" + (EVENTS / 6 + 1)).build());
+        filters.put("no key", EventFilter.builder().idempotencyKey("").build());
+        filters.put(
+                "message",
+                EventFilter.builder().brokerMessageId("m-" + EVENTS / 8).build());
+        filters.put("type", EventFilter.builder().type("type-7").build());
+        filters.put("status", EventFilter.builder().status("status-3").build());
+        filters.put(
+                "type and status",
+                EventFilter.builder().type("type-7").status("status-3").build());
+        filters.put("text, rare", EventFilter.builder().text("word77 " + 77).build());
+        filters.put("text", EventFilter.builder().text("WORD77").build());
+        filters.put("text, in all", EventFilter.builder().text("event").build());
+        return filters;
+    }
+
+    @Test
+    void aPageCostsTheSameWhereverItIs() throws SQLException {
+        System.out.printf(
+                Locale.ROOT,
+                "%,d events, pages of %d; buffers of the first page and of one %,d rows on:%n",
+                EVENTS,
+                PAGE,
+                DEPTH);
+        try (HikariDataSource one = Database.newPool(1);
+                Connection connection = one.getConnection()) {
+            connection.setAutoCommit(false);
+            connection.createStatement().execute("set plan_cache_mode = force_custom_plan; set jit = off");
+            List<String> wrong = new ArrayList<>();
+            for (Map.Entry<String, EventFilter> filter : filters().entrySet()) {
+                LedgerFilter conditions = LedgerFilter.of(filter.getValue());
+                long all = ledger.count(PROJECT, filter.getValue());
+                Cost first = cost(connection, conditions, Optional.empty());
+                Cost deep = cost(connection, conditions, at(connection, conditions, Math.min(DEPTH, all / 2)));
+                System.out.printf(
+                        Locale.ROOT,
+                        "  %-16s %,9d events  first %,8d %7.2f ms   deep %,8d %7.2f ms   %s%n",
+                        filter.getKey(),
+                        all,
+                        first.buffers(),
+                        first.millis(),
+                        deep.buffers(),
+                        deep.millis(),
+                        deep.indexes());
+                if (deep.buffers() > 1.5 * first.buffers() + PAGE || deep.scansAll() || first.scansAll()) {
+                    wrong.add(filter.getKey() + ": " + first + ", " + deep);
+                }
+            }
+            connection.rollback();
+            assertThat(wrong)
+                    .as("pages that cost more than half as much again, or read a whole table")
+                    .isEmpty();
+        }
+    }
+
+    private record Cost(long buffers, double millis, List<String> indexes, boolean scansAll) {}
+
+    /** The place of a row in the descending order of what meets a filter; empty if there is none. */
+    private static Optional<Position> at(Connection connection, LedgerFilter filter, long offset) throws SQLException {
+        Optional<Position> at = Optional.empty();
+        Scan scan = new Scan(EventOrder.DESCENDING, Optional.empty(), (int) Math.max(1, offset));
+        try (PreparedStatement statement = call(connection, filter, scan).prepare("");
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                at = Optional.of(new Position(
+                        row.getObject("created_at", OffsetDateTime.class).toInstant(), row.getString("id")));
+            }
+        }
+        return at;
+    }
+
+    private static LedgerCall call(Connection connection, LedgerFilter filter, Scan scan) {
+        return LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+                .call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
+                .text("project_id", PROJECT);
+    }
+
+    private static Cost cost(Connection connection, LedgerFilter filter, Optional<Position> beyond)
+            throws SQLException {
+        Scan scan = new Scan(EventOrder.DESCENDING, beyond, PAGE + 1);
+        double best = Double.MAX_VALUE;
+        for (int run = 0; run < 5; run++) {
+            long began = System.nanoTime();
+            call(connection, filter, scan).list(EventRows::event);
+            best = Math.min(best, (System.nanoTime() - began) / 1e6);
+        }
+        try (PreparedStatement statement =
+                        call(connection, filter, scan).prepare("explain (analyze, buffers, format json) ");
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            JsonNode plan = new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");
+            List<String> indexes = plan.findValuesAsText("Index Name").stream()
+                    .map(name -> name.replaceAll("_usage_.*", ""))
+                    .distinct()
+                    .toList();
+            boolean scansAll = plan.findParents("Relation Name").stream()
+                    .anyMatch(node -> node.path("Node Type").asText().equals("Seq Scan")
+                            && List.of("events", "events_endpoints", "events_search")
+                                    .contains(node.path("Relation Name").asText()));
+            return new Cost(
+                    plan.path("Shared Hit Blocks").asLong()
+                            + plan.path("Shared Read Blocks").asLong(),
+                    best,
+                    indexes,
+                    scansAll);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    // Export
+
+    private static ExportRequest.Builder export() {
+        return ExportRequest.builder(PROJECT, BEFORE)
+                .format(ExportFormat.NDJSON)
+                .compression(ExportCompression.GZIP);
+    }
+
+    @Test
+    void anExportThatIsResumedInTheMiddleIsTheSame() throws IOException {
+        Path whole = directory.resolve("whole");
+        long began = System.nanoTime();
+        try (OutputStream sink = Files.newOutputStream(whole)) {
+            ledger.export(export().build(), sink);
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "%,d events exported, gzipped, in %.1f s: %,d octets%n",
+                ledger.countMessages(PROJECT),
+                (System.nanoTime() - began) / 1e9,
+                Files.size(whole));
+        Path part = directory.resolve("part");
+        IllegalStateException middle = new IllegalStateException("the middle");
+        long half = ledger.countMessages(PROJECT) / 2;
+        String[] cursor = {""};
+        long[] octets = {0};
+        try (OutputStream sink = Files.newOutputStream(part)) {
+            ledger.export(
+                    export().listener(progress -> {
+                                cursor[0] = progress.cursor().orElseThrow();
+                                octets[0] = progress.octets();
+                                if (progress.events() >= half) {
+                                    throw middle;
+                                }
+                            })
+                            .build(),
+                    sink);
+        } catch (IllegalStateException e) {
+            assertThat(e).isSameAs(middle);
+        }
+        try (FileChannel cut = FileChannel.open(part, StandardOpenOption.WRITE)) {
+            cut.truncate(octets[0]);
+        }
+        assertThat(Files.size(part)).isBetween(1L, Files.size(whole) - 1);
+        try (OutputStream sink = Files.newOutputStream(part, StandardOpenOption.APPEND)) {
+            ledger.export(export().resume(cursor[0]).build(), sink);
+        }
+        assertThat(Files.mismatch(whole, part)).as("where they differ").isEqualTo(-1);
+    }
+
+    @Test
+    void anExportNeedsLittleMemory() throws IOException, InterruptedException {
+        Path log = directory.resolve("log");
+        Process exporting = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx" + HEAP_MEGABYTES + "m",
+                        "-cp",
+                        System.getProperty("java.class.path")
+                                + File.pathSeparator
+                                + System.getProperty("jdk.module.path", ""),
+                        ExportProcess.class.getName(),
+                        Database.jdbcUrl(),
+                        schema,
+                        PROJECT)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            assertThat(exporting.waitFor(10, TimeUnit.MINUTES)).isTrue();
+        } finally {
+            exporting.destroyForcibly();
+        }
+        String said = Files.readString(log);
+        System.out.println(said.strip());
+        assertThat(exporting.exitValue()).as(said).isZero();
+        assertThat(said).contains(String.format(Locale.ROOT, "%,d events", ledger.countMessages(PROJECT)));
+    }
+
+    // Recording
+
+    private interface Way {
+        void record(List<NewEvent> events) throws SQLException, IOException;
+    }
+
+    @Test
+    void recordingBesideInsertAndCopy() throws SQLException, IOException {
+        int count = Math.min(EVENTS, 100_000);
+        String other = LedgerTables.install("recording");
+        EventRepository into = PostgresLedger.of(Database.pool(), other).repository();
+        into.save(new Project("p", "org-1", ""));
+        System.out.println("Recording, events a second; no key, one endpoint, 500 octets:");
+        rate("one by one", count / 20, 1, events -> into.record(events.get(0)));
+        rate("lists of 100", count, 100, into::recordAll);
+        rate("lists of 10,000", count, 10_000, into::recordAll);
+        rate("INSERT of 1,000", count, 1_000, events -> insert(other, events));
+        rate("COPY of 10,000", count, 10_000, events -> copy(other, events));
+        assertThat(into.countMessages("p")).isEqualTo(4L * count + count / 20);
+        Database.dropSchema(other);
+    }
+
+    private static void rate(String name, int count, int size, Way way) throws SQLException, IOException {
+        List<List<NewEvent>> lists = new ArrayList<>();
+        for (int from = 0; from < count; from += size) {
+            lists.add(IntStream.range(from, Math.min(count, from + size))
+                    .mapToObj(n -> NewEvent.builder("p", name + n)
+                            .type("type-" + n % 17)
+                            .status("status")
+                            .payload(Payload.of("x".repeat(500)))
+                            .createdAt(BEFORE.minusSeconds(n))
+                            .endpointIds(List.of("endpoint-" + n % 1_000))
+                            .build())
+                    .toList());
+        }
+        long began = System.nanoTime();
+        for (List<NewEvent> list : lists) {
+            way.record(list);
+        }
+        System.out.printf(Locale.ROOT, "  %-16s %,10.0f%n", name, count / ((System.nanoTime() - began) / 1e9));
+    }
+
+    /** As a host would without the ledger, into the same tables under the same indexes. */
+    private static void insert(String into, List<NewEvent> events) throws SQLException {
+        String s = Identifiers.quote(into);
+        try (Connection connection = Database.pool().getConnection();
+                PreparedStatement insert = connection.prepareStatement("insert into " + s
+                        + ".events (id, project_id, event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?::timestamptz)"
+                        + ", (?, ?, ?, ?, ?, ?::timestamptz)".repeat(events.size() - 1));
+                PreparedStatement endpoints = connection.prepareStatement("insert into " + s
+                        + ".events_endpoints values (?, ?)" + ", (?, ?)".repeat(events.size() - 1))) {
+            connection.setAutoCommit(false);
+            int at = 1;
+            int endpointAt = 1;
+            for (NewEvent event : events) {
+                insert.setString(at++, event.id());
+                insert.setString(at++, event.projectId());
+                insert.setString(at++, event.type());
+                insert.setString(at++, event.status());
+                insert.setString(at++, event.payload().raw());
+                insert.setString(at++, event.createdAt().orElseThrow().toString());
+                endpoints.setString(endpointAt++, event.id());
+                endpoints.setString(endpointAt++, event.endpointIds().iterator().next());
+            }
+            insert.executeUpdate();
+            endpoints.executeUpdate();
+            connection.commit();
+            connection.setAutoCommit(true);
+        }
+    }
+
+    private static void copy(String into, List<NewEvent> events) throws SQLException, IOException {
+        String s = Identifiers.quote(into);
+        StringBuilder rows = new StringBuilder();
+        StringBuilder endpoints = new StringBuilder();
+        for (NewEvent event : events) {
+            rows.append(String.join(
+                            "\t",
+                            event.id(),
+                            event.projectId(),
+                            event.type(),
+                            event.status(),
+                            event.payload().raw(),
+                            event.createdAt().orElseThrow().toString()))
+                    .append('\n');
+            endpoints
+                    .append(event.id())
+                    .append('\t')
+                    .append(event.endpointIds().iterator().next())
+                    .append('\n');
+        }
+        try (Connection connection = Database.pool().getConnection()) {
+            connection.setAutoCommit(false);
+            PGConnection copying = connection.unwrap(PGConnection.class);
+            copying.getCopyAPI()
+                    .copyIn(
+                            "copy " + s + ".events (id, project_id, event_type, status, raw, created_at) from stdin",
+                            new StringReader(rows.toString()));
+            copying.getCopyAPI()
+                    .copyIn("copy " + s + ".events_endpoints from stdin", new StringReader(endpoints.toString()));
+            connection.commit();
+            connection.setAutoCommit(true);
+        }
+    }
+}
