@@ -9,11 +9,16 @@ import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import io.usagekit.events.ExportWriter;
+import io.usagekit.events.Position;
 import io.usagekit.events.Scan;
 import io.usagekit.postgres.internal.Transaction;
 import java.io.OutputStream;
+import java.util.Optional;
 
-/** Exports events in one snapshot, by a cursor of the server's. */
+/**
+ * Exports events in one snapshot, batch by batch: asked for all of them at once, PostgreSQL might sort them, payloads and all,
+ * before the first one comes.
+ */
 final class EventExport {
 
     /** What is fetched at a time, as far as sizes can be foreseen. */
@@ -40,17 +45,15 @@ final class EventExport {
         LedgerFilter filter = LedgerFilter.of(EventFilter.builder()
                 .window(EventWindow.before(request.before()))
                 .build());
-        Scan scan = new Scan(EventOrder.ASCENDING, writer.beyond(), Integer.MAX_VALUE);
         try {
             return transactions.run(Transaction.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
-                Fetching fetching = new Fetching();
-                sql.call(connection, LedgerStatement.EXPORT_EVENTS, filter, scan)
-                        .text("project_id", request.projectId())
-                        .each(FIRST_FETCHED, row -> {
-                            Event event = EventRows.event(row);
-                            writer.write(event);
-                            return fetching.after(event);
-                        });
+                Batch batch = new Batch(writer);
+                do {
+                    Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);
+                    sql.call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
+                            .text("project_id", request.projectId())
+                            .each(batch.fetched(), row -> batch.add(EventRows.event(row)));
+                } while (batch.isFull());
                 return writer.end();
             });
         } catch (EventLedgerException e) {
@@ -58,22 +61,43 @@ final class EventExport {
         }
     }
 
-    /** As many as the largest of the last batch would leave room for. */
-    private static final class Fetching {
+    /** The events of a batch pass through here; as many are fetched at a time as the largest of them leaves room for. */
+    private static final class Batch {
+        private final ExportWriter writer;
+        private Optional<Position> last;
+        private int events;
         private long largest = FETCHED_OCTETS / FIRST_FETCHED;
-        private long largestOfBatch;
-        private int inBatch;
 
-        int after(Event event) {
-            largestOfBatch = Math.max(largestOfBatch, event.bytes() + OVERHEAD_OCTETS);
-            largest = Math.max(largest, largestOfBatch);
-            inBatch++;
-            if (inBatch == ExportWriter.BATCH_EVENTS) {
-                largest = largestOfBatch;
-                largestOfBatch = 0;
-                inBatch = 0;
-            }
+        Batch(ExportWriter writer) {
+            this.writer = writer;
+            last = writer.beyond();
+        }
+
+        /** Begins the next one, behind this place. */
+        Optional<Position> begin() {
+            events = 0;
+            return last;
+        }
+
+        /** Takes the next event, and says how many to fetch at a time. */
+        int add(Event event) {
+            writer.write(event);
+            last = Optional.of(new Position(event.createdAt(), event.id()));
+            largest = events == 0 ? octets(event) : Math.max(largest, octets(event));
+            events++;
+            return fetched();
+        }
+
+        private static long octets(Event event) {
+            return event.bytes() + OVERHEAD_OCTETS;
+        }
+
+        int fetched() {
             return (int) Math.min(ExportWriter.BATCH_EVENTS, Math.max(FEWEST_FETCHED, FETCHED_OCTETS / largest));
+        }
+
+        boolean isFull() {
+            return events == ExportWriter.BATCH_EVENTS;
         }
     }
 }

@@ -70,11 +70,6 @@ final class LedgerCall {
         return bind(name, SqlType.FLAG, value);
     }
 
-    /** Whether it has a parameter of this name. */
-    boolean takes(String name) {
-        return parameters.containsKey(name);
-    }
-
     private LedgerCall bind(String name, SqlType type, Object value) {
         if (parameters.get(name) != type) {
             throw new IllegalArgumentException(

@@ -29,6 +29,6 @@ final class LedgerScan {
     static LedgerCall bindTo(LedgerCall call, Scan scan) {
         scan.beyond()
                 .ifPresent(place -> call.instant("beyond_at", place.createdAt()).text("beyond_id", place.id()));
-        return call.takes("most") ? call.number("most", scan.limit()) : call;
+        return call.number("most", scan.limit());
     }
 }

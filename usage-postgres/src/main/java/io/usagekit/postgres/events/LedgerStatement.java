@@ -69,7 +69,6 @@ enum LedgerStatement {
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
     PAGE_EVENTS(names().with("project_id", TEXT).with("most", NUMBER), event()),
-    EXPORT_EVENTS(names().with("project_id", TEXT), event()),
     PAGE_RECEIVED(figure().with("most", NUMBER), event()),
     PAGE_SENT(figure().with("most", NUMBER), delivery().with("bytes", NUMBER)),
     TOKENISE_EVENTS(
