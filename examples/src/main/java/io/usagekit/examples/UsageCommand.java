@@ -28,7 +28,8 @@ import picocli.CommandLine.IVersionProvider;
             LoadCommand.class,
             GetCommand.class,
             InstallCommand.class,
-            RollupsCommand.class
+            RollupsCommand.class,
+            EventsCommand.class
         })
 public final class UsageCommand {
 

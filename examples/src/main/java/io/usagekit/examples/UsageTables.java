@@ -6,6 +6,7 @@ import com.github.freva.asciitable.HorizontalAlign;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
+import io.usagekit.events.Event;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -53,6 +54,24 @@ final class UsageTables {
                                         .with(index -> ofEach.get(index).sources()),
                                 number("slowest caller, ms")
                                         .with(index -> millis(ofEach.get(index).slowest()))))
+                .asString();
+    }
+
+    /** Events of the ledger, in the order given. */
+    static String events(List<Event> events) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        events,
+                        List.of(
+                                name("created at")
+                                        .with(event -> event.createdAt().toString()),
+                                name("id").with(Event::id),
+                                name("type").with(Event::type),
+                                name("source").with(Event::sourceId),
+                                name("status").with(Event::status),
+                                name("duplicate").with(event -> event.duplicate() ? "yes" : ""),
+                                number("bytes").with(event -> grouped(event.bytes()))))
                 .asString();
     }
 

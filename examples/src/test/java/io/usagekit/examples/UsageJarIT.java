@@ -73,6 +73,29 @@ class UsageJarIT {
     }
 
     @Test
+    void anExportGoesToStandardOutputAndItsProgressDoesnt() throws IOException, InterruptedException {
+        Run.of("events", "install", "--jdbc-url", TestServers.jdbcUrl(), "--schema", TestServers.without("exported"))
+                .succeeded();
+        TestServers.execute("insert into exported.projects (id, organisation_id) values ('p', 'o');"
+                + "insert into exported.events (id, project_id, raw) values ('e', 'p', 'héllo')");
+        Run exported = run(java(
+                        "events",
+                        "export",
+                        "--jdbc-url",
+                        TestServers.jdbcUrl(),
+                        "--schema",
+                        "exported",
+                        "--project",
+                        "p",
+                        "--format",
+                        "ndjson"))
+                .succeeded();
+        assertThat(new ObjectMapper().readTree(exported.out()).get("raw").asText())
+                .isEqualTo("héllo");
+        assertThat(exported.err()).startsWith("1 events, ");
+    }
+
+    @Test
     void exitCodeZeroAndTheAnswerOnStandardOutputAlone() throws IOException, InterruptedException {
         Run version = run(java("--version")).succeeded();
         Run got = run(java(

@@ -85,6 +85,12 @@ class MainsIT {
     }
 
     @Test
+    void ledger() {
+        assertThat(printed(() -> LedgerMain.main(POSTGRES.jdbcUrl())))
+                .isEqualTo("event-1 order.created 15 bytes" + System.lineSeparator());
+    }
+
+    @Test
     void listener() {
         assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl()))).matches("1 computed in \\d+ ms, 0 failed\\R");
     }
