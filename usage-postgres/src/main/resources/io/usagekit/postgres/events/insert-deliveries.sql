@@ -1,5 +1,5 @@
 -- Records deliveries of events that are there in their project, and keeps those from being deleted for good until this
--- transaction ends.
+-- transaction ends. They are locked in the order in which deletion locks them, so that neither waits for the other in turn.
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids and :statuses of text, :created_ats of
 -- timestamptz.
@@ -8,7 +8,7 @@ with event as materialized (
     select e.id, e.project_id
     from {events} e
     where e.id = any (:event_ids::text[])
-    order by e.id
+    order by e.created_at, e.id collate "C"
     for key share
 )
 
