@@ -134,6 +134,11 @@ public final class PostgresRollups {
         return installer().ddl();
     }
 
+    /** Sees to it that the truncation of each partition is told, where there are roll-ups. In the transaction of the connection. */
+    void guardPartitions(Connection connection) throws SQLException {
+        installer().guardPartitions(connection);
+    }
+
     private RollupInstaller installer() {
         return new RollupInstaller(dataSource, mapping, schema);
     }

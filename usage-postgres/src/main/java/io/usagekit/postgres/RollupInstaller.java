@@ -116,6 +116,13 @@ final class RollupInstaller {
         return RollupSql.over(mapping, TableShape.read(connection, mapping), schema);
     }
 
+    /** Where roll-ups are installed, each partition that has come since gets its trigger. */
+    void guardPartitions(Connection connection) throws SQLException {
+        if (isPresent(connection, schema)) {
+            runAll(connection, partitionTriggers(connection, sql(connection)));
+        }
+    }
+
     private void createTablesAndTriggers(Connection connection) throws SQLException {
         lock(connection);
         RollupSql sql = sql(connection);

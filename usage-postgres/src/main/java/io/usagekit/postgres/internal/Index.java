@@ -29,7 +29,11 @@ public record Index(String table, String definition) {
      * makes another index rather than finding this one.
      */
     public String nameOn(String relation) {
-        String suffix = String.format(Locale.ROOT, "_usage_%08x", digest(definition));
+        return named(relation, String.format(Locale.ROOT, "_usage_%08x", digest(definition)));
+    }
+
+    /** The name of something that belongs to a relation, of at most 63 bytes. */
+    public static String named(String relation, String suffix) {
         return cut(relation, MAX_IDENTIFIER_BYTES - suffix.length()) + suffix;
     }
 

@@ -1,0 +1,14 @@
+package io.usagekit.postgres;
+
+import java.time.Duration;
+
+/**
+ * What a call of {@link PostgresPartitions#partition} or {@link PostgresPartitions#unpartition} did.
+ *
+ * @param copied rows that it copied
+ * @param changes notes of changed rows that it dealt with
+ * @param longestLock how long others may have had to wait for a table at most: from asking for a lock to its end, also where it was
+ *     given up
+ * @since 0.1
+ */
+public record PartitionRun(long copied, long changes, Duration longestLock) {}

@@ -1,0 +1,121 @@
+package io.usagekit.postgres;
+
+import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.Transaction;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
+
+/**
+ * Transactions that lock the host's tables: they wait for a moment, give way, and try again. Remembers for how long others may have
+ * had to wait at most. Not thread-safe.
+ */
+final class ShortLocks {
+
+    /**
+     * How gently it goes.
+     *
+     * @param lockTimeout how long a transaction waits for its locks. Less than PostgreSQL's {@code deadlock_timeout}, so that of a host's
+     *     transaction and one of these that wait for each other this one gives way
+     * @param pause before it is tried again
+     * @param patience for how long it is tried again
+     */
+    record Pace(Duration lockTimeout, Duration pause, Duration patience) {
+        static final Pace DEFAULT = new Pace(Duration.ofMillis(500), Duration.ofMillis(100), Duration.ofMinutes(10));
+    }
+
+    private static final Duration TIMEOUT = Duration.ofMinutes(1);
+
+    /** lock_not_available, deadlock_detected, query_canceled (the wait for several locks at once). */
+    private static final Set<String> AGAIN = Set.of("55P03", "40P01", "57014");
+
+    private final DataSource dataSource;
+    private final Pace pace;
+    private Duration longest = Duration.ZERO;
+
+    ShortLocks(DataSource dataSource, Pace pace) {
+        this.dataSource = dataSource;
+        this.pace = pace;
+    }
+
+    Pace pace() {
+        return pace;
+    }
+
+    Duration longest() {
+        return longest;
+    }
+
+    /** Runs it until it gets its locks. */
+    <T> T run(Transaction.Work<T> work) throws SQLException {
+        long deadline = System.nanoTime() + pace.patience().toNanos();
+        while (true) {
+            try {
+                return once(work);
+            } catch (SQLException e) {
+                if (!isBusy(e) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                pause();
+            }
+        }
+    }
+
+    /** Runs it, on what nobody else uses: how long that is locked doesn't matter. */
+    <T> T runAside(Transaction.Work<T> work) throws SQLException {
+        return Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, work);
+    }
+
+    /** Runs it once. */
+    <T> T once(Transaction.Work<T> work) throws SQLException {
+        return measured(() -> Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, connection -> {
+            waitAtMost(connection, "lock_timeout", pace.lockTimeout());
+            return work.run(connection);
+        }));
+    }
+
+    /** Locks tables, all of them within a time; the transaction goes on with its own timeout. */
+    static void lock(Connection connection, String tables, String mode, Duration left) throws SQLException {
+        if (left.toMillis() < 1) {
+            throw new SQLException("no time is left to lock " + tables, "55P03");
+        }
+        waitAtMost(connection, "statement_timeout", left);
+        RebuildSql.run(connection, "lock table " + tables + " in " + mode + " mode");
+        waitAtMost(connection, "statement_timeout", TIMEOUT);
+    }
+
+    private static void waitAtMost(Connection connection, String setting, Duration duration) throws SQLException {
+        try (PreparedStatement statement = SqlTemplate.of("select set_config(:setting, :millis, true)", Map.of())
+                .prepare(connection, Map.of("setting", setting, "millis", Long.toString(duration.toMillis())))) {
+            statement.execute();
+        }
+    }
+
+    /** Whether others held their locks, so that it may be tried again. */
+    static boolean isBusy(SQLException e) {
+        return AGAIN.contains(String.valueOf(e.getSQLState()));
+    }
+
+    void pause() {
+        LockSupport.parkNanos(pace.pause().toNanos());
+    }
+
+    private interface Action<T> {
+        T run() throws SQLException;
+    }
+
+    private <T> T measured(Action<T> action) throws SQLException {
+        long began = System.nanoTime();
+        try {
+            return action.run();
+        } finally {
+            Duration took = Duration.ofNanos(System.nanoTime() - began);
+            longest = took.compareTo(longest) > 0 ? took : longest;
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- No unique index has been given the partitions' time. Parameter: :role.
+delete from {partitions}.widened where role = :role

@@ -1,0 +1,468 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Both tables are partitioned and made plain again: what was there before is there afterwards. */
+class PartitionIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final PartitionListener NOBODY = new PartitionListener() {};
+    private static final UsageKey YEAR = new UsageKey(
+            "org-123",
+            UsagePeriod.between(Instant.parse("2025-06-01T00:00:00Z"), Instant.parse("2026-06-01T00:00:00Z")));
+
+    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
+    private PartitionScene scene;
+    private PostgresPartitions partitions;
+
+    @BeforeEach
+    void begin() {
+        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
+        partitions = partitions(Rebuild.Options.DEFAULT);
+    }
+
+    @AfterEach
+    void end() {
+        scene.close();
+    }
+
+    private PostgresPartitions partitions(Rebuild.Options options) {
+        return PostgresPartitions.builder(Database.pool())
+                .mapping(scene.mapping)
+                .clock(clock)
+                .options(options.batchesOf(70))
+                .build();
+    }
+
+    @Test
+    void rowsAndAllThatBelongsToATableStayWhatTheyAre() {
+        String rows = scene.rows();
+        List<String> description = scene.description();
+        PartitionRun there = partitions.partition(PartitionStep.MONTH, NOBODY);
+        assertThat(there.copied()).isEqualTo(PartitionScene.EVENTS + PartitionScene.DELIVERIES);
+        assertThat(scene.rows()).isEqualTo(rows);
+        assertThat(scene.description())
+                .as("names, definitions, privileges, triggers")
+                .isEqualTo(scene.partitioned(description));
+        assertThat(scene.one("select count(*) from pg_partition_tree('{s}.events') where isleaf"))
+                .as("from November to June, and the default one")
+                .isEqualTo("9");
+        PartitionRun back = partitions.unpartition(NOBODY);
+        assertThat(back.copied()).isEqualTo(there.copied());
+        assertThat(scene.rows()).isEqualTo(rows);
+        assertThat(scene.description()).isEqualTo(description);
+        assertThat(scene.one("select to_regnamespace('" + scene.schema + "_partitions') is null"))
+                .as("nothing is left behind")
+                .isEqualTo("t");
+    }
+
+    @Test
+    void figuresStayAndRollUpsGoOn() {
+        scene.installRollups(clock);
+        CombinedQuery.Totals before = scene.read(YEAR).raw();
+        partitions.partition(PartitionStep.WEEK, NOBODY);
+        assertThat(scene.read(YEAR).rolled()).isEqualTo(before);
+        assertThat(scene.rollups.status().orElseThrow().coveredBefore())
+                .as("what is rolled isn't forgotten")
+                .isPresent();
+        assertThat(scene.rollups.verify(new RollupVerificationListener() {})).isZero();
+        scene.run(
+                "insert into {s}.events (id, project_id, raw, created_at) values ('late', 'p', 'late!', '2026-02-03Z')",
+                "insert into {s}.event_deliveries values ('late', 'p', 'late', 'Success', '2026-02-04Z')",
+                "update {s}.events set raw = 'longer than it was', created_at = '2026-01-01Z' where id = 'e20'",
+                "delete from {s}.event_deliveries where id = 'd30'");
+        RollupReads.Pair changed = scene.read(YEAR);
+        assertThat(changed.markedHours()).isPositive();
+        assertThat(changed.rolled()).isEqualTo(changed.raw()).isNotEqualTo(before);
+        scene.runWorker();
+        assertThat(scene.read(YEAR).isEqual()).isTrue();
+        partitions.unpartition(NOBODY);
+        assertThat(scene.read(YEAR).isEqual()).isTrue();
+        assertThat(scene.rollups.verify(new RollupVerificationListener() {})).isZero();
+        scene.run("truncate {s}.events, {s}.event_deliveries, {s}.notes");
+        assertThat(scene.read(YEAR).rolled().received().volume()).isZero();
+    }
+
+    @Test
+    void thatAPartitionIsTruncatedIsTold() {
+        scene.installRollups(clock);
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        scene.run("truncate {s}.event_deliveries_p202601");
+        assertThat(scene.read(YEAR).isEqual()).isTrue();
+        assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isEmpty();
+    }
+
+    // Foreign keys.
+
+    @Test
+    void foreignKeysToEventsActAsBefore() {
+        for (int shape = 0; shape < 3; shape++) {
+            String key = "k" + shape;
+            String as = "in shape " + shape;
+            scene.run(
+                    "insert into {s}.events (id, project_id, created_at) values ('" + key + "', 'p', '2026-03-01Z'), ('"
+                            + key + "b', 'p', '2026-03-01Z')",
+                    "insert into {s}.event_deliveries values ('" + key + "', 'p', '" + key + "', 'Success', now())",
+                    "insert into {s}.notes (event_id, pinned_id) values ('" + key + "b', '" + key + "b')");
+            assertThat(scene.fails("insert into {s}.event_deliveries values ('x', 'p', 'unknown', 'Success', now())"))
+                    .as(as)
+                    .isEqualTo("23503 event_deliveries_event_id_fkey");
+            assertThat(scene.fails("update {s}.event_deliveries set event_id = 'unknown' where id = '" + key + "'"))
+                    .as(as)
+                    .isEqualTo("23503 event_deliveries_event_id_fkey");
+            assertThat(scene.fails("delete from {s}.events where id = '" + key + "'"))
+                    .as(as)
+                    .isEqualTo("23503 event_deliveries_event_id_fkey");
+            assertThat(scene.fails("update {s}.events set id = 'other' where id = '" + key + "'"))
+                    .as(as)
+                    .isEqualTo("23503 event_deliveries_event_id_fkey");
+            assertThat(scene.fails("insert into {s}.events (id, project_id) values ('x', 'unknown')"))
+                    .as(as)
+                    .isEqualTo("23503 events_project_id_fkey");
+            assertThat(scene.fails("delete from {s}.projects where id = 'p'"))
+                    .as(as)
+                    .startsWith("23503");
+            scene.run("update {s}.events set id = '" + key + "c' where id = '" + key + "b'");
+            assertThat(scene.one("select string_agg(event_id, ',') from {s}.notes where pinned_id = '" + key + "c'"))
+                    .as(as + ": on update cascade")
+                    .isEqualTo(key + "c");
+            scene.run("update {s}.events set created_at = '2026-02-01Z' where id = '" + key + "c'");
+            scene.run("update {s}.events set created_at = '2026-02-01Z' where id = '" + key + "'");
+            assertThat(scene.one("select count(*) from {s}.notes where event_id = '" + key + "c'"))
+                    .as(as + ": a row that moves is still there")
+                    .isEqualTo("1");
+            scene.run("insert into {s}.notes (event_id, pinned_id) values ('e1', '" + key + "c')");
+            scene.run("delete from {s}.events where id = '" + key + "c'");
+            assertThat(scene.one("select count(*) from {s}.notes where event_id = '" + key + "c'"))
+                    .as(as + ": on delete cascade")
+                    .isEqualTo("0");
+            assertThat(scene.one("select count(*) from {s}.notes where event_id = 'e1' and pinned_id is null"))
+                    .as(as + ": on delete set null")
+                    .isEqualTo("1");
+            assertThat(scene.fails("truncate {s}.events")).as(as).isNotEmpty();
+            scene.run("delete from {s}.notes where event_id = 'e1'");
+            if (shape == 0) {
+                partitions.partition(PartitionStep.MONTH, NOBODY);
+            } else if (shape == 1) {
+                partitions.unpartition(NOBODY);
+            }
+        }
+    }
+
+    @Test
+    void anEventThatIsBeingReferredToIsNotDeleted() throws SQLException {
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        scene.run("insert into {s}.events (id, project_id) values ('k', 'p')");
+        try (Connection host = scene.begin()) {
+            scene.run(host, "insert into {s}.event_deliveries values ('k', 'p', 'k', 'Success', now())");
+            CompletableFuture<String> deletion =
+                    CompletableFuture.supplyAsync(() -> scene.fails("delete from {s}.events where id = 'k'"));
+            scene.awaitWaiting("delete from%");
+            host.commit();
+            host.setAutoCommit(true);
+            assertThat(deletion.orTimeout(30, TimeUnit.SECONDS).join())
+                    .isEqualTo("23503 event_deliveries_event_id_fkey");
+        }
+    }
+
+    // What comes and goes.
+
+    @Test
+    void comingPartitionsAreCreated() {
+        scene.installRollups(clock);
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        assertThat(partitions.createAhead()).isEqualTo(new PartitionsAhead(List.of(), List.of()));
+        clock.advance(Duration.ofDays(31));
+        assertThat(partitions.createAhead())
+                .isEqualTo(new PartitionsAhead(List.of("events_p202607", "event_deliveries_p202607"), List.of()));
+        assertThat(partitions.createAhead().created()).isEmpty();
+        scene.run(
+                "insert into {s}.events (id, project_id, raw, created_at) values ('new', 'p', 'new', '2026-07-31T23:59Z'), ('newer', 'p', 'newer', '2026-08-01Z')");
+        assertThat(scene.column(
+                        "select tableoid::regclass::text from {s}.events where id in ('new', 'newer') order by id"))
+                .containsExactly(scene.schema + ".events_p202607", scene.schema + ".events_pdefault");
+        clock.advance(Duration.ofDays(31));
+        assertThat(partitions.createAhead())
+                .as("rows of August stand in the default partition")
+                .isEqualTo(new PartitionsAhead(List.of("event_deliveries_p202608"), List.of("events_p202608")));
+        String rows = scene.rows();
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        assertThat(scene.column("select tableoid::regclass::text from {s}.events where id = 'newer'"))
+                .as("partitions are made anew")
+                .containsExactly(scene.schema + ".events_p202608");
+        assertThat(scene.rows()).isEqualTo(rows);
+        scene.run("truncate " + scene.one("select tableoid::regclass from {s}.events where id = 'new'"));
+        assertThat(scene.rollups.status().orElseThrow().coveredBefore())
+                .as("also that a new partition is truncated is told")
+                .isEmpty();
+    }
+
+    @Test
+    void expiredPartitionsAreDroppedAndFiguresStay() {
+        assertThatThrownBy(() ->
+                        partitions.dropExpired(Instant.parse("2026-01-15T00:00:00Z"), new RollupRetentionListener() {}))
+                .as("without roll-ups figures would fall")
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("there are no roll-ups");
+        scene.installRollups(clock);
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        CombinedQuery.Totals before = scene.read(YEAR).raw();
+        scene.run("insert into {s}.notes (event_id) values ('e0')"); // cascades
+        scene.run("update {s}.event_deliveries set created_at = '2026-03-01Z' where id = 'd0'");
+        PartitionExpiry expiry =
+                partitions.dropExpired(Instant.parse("2026-01-15T00:00:00Z"), new RollupRetentionListener() {});
+        assertThat(expiry.dropped())
+                .containsExactly("event_deliveries_p202511", "event_deliveries_p202512", "events_p202512");
+        assertThat(expiry.kept()).as("e0 was delivered in March").containsExactly("events_p202511");
+        assertThat(expiry.retention().keptEvents()).isEqualTo(1);
+        assertThat(scene.figure(clock, YEAR)).isEqualTo(before);
+        partitions.unpartition(NOBODY);
+        assertThat(scene.figure(clock, YEAR)).isEqualTo(before);
+    }
+
+    @Test
+    void theStatusSaysHowItIs() {
+        assertThat(partitions.status().events())
+                .isEqualTo(new PartitionStatus.Table(Optional.empty(), List.of(), Optional.empty()));
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        PartitionStatus.Table events = partitions.status().events();
+        assertThat(events.step()).contains(PartitionStep.MONTH);
+        assertThat(events.rebuild()).isEmpty();
+        assertThat(events.partitions()).hasSize(9);
+        assertThat(events.partitions().get(0).name()).isEqualTo("events_p202511");
+        assertThat(events.partitions().get(0).lower()).contains(Instant.parse("2025-11-01T00:00:00Z"));
+        assertThat(events.partitions().get(0).upper()).contains(Instant.parse("2025-12-01T00:00:00Z"));
+        assertThat(events.partitions().get(0).rows()).isPositive();
+        assertThat(events.partitions().get(8).lower()).isEmpty();
+    }
+
+    // What is refused.
+
+    @Test
+    void aTableThatOthersDependOnIsRefusedByTheirNames() {
+        scene.run(
+                "create view {s}.recent as select * from {s}.events",
+                "create rule quiet as on delete to {s}.event_deliveries do also nothing");
+        assertThatThrownBy(() -> partitions.partition(PartitionStep.DAY, NOBODY))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("the table \"" + scene.schema
+                        + "\".\"events\" can't be rebuilt: in its way are the view " + scene.schema + ".recent");
+        scene.run("drop view {s}.recent");
+        assertThatThrownBy(() -> partitions.partition(PartitionStep.MONTH, NOBODY))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("the rule quiet");
+        scene.run("drop rule quiet on {s}.event_deliveries");
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+    }
+
+    @Test
+    void aTimeThatMayBeNullIsRefused() {
+        scene.run("alter table {s}.events alter created_at drop not null");
+        assertThatThrownBy(() -> partitions.partition(PartitionStep.MONTH, NOBODY))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("\"created_at\" may be null");
+        assertThat(scene.one("select to_regnamespace('" + scene.schema + "_partitions') is null"))
+                .isEqualTo("t");
+    }
+
+    @Test
+    void tooManyPartitionsAreRefused() {
+        scene.run("update {s}.events set created_at = '2001-01-01Z' where id = 'e1'");
+        assertThatThrownBy(() -> partitions.partition(PartitionStep.WEEK, NOBODY))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("there would be more than 400 partitions of a WEEK");
+        partitions.partition(PartitionStep.MONTH, NOBODY);
+        assertThat(partitions.status().events().partitions()).hasSize(12 * 25 + 3 + 3 + 1);
+    }
+
+    @Test
+    void badArgumentsAreNamed() {
+        for (int ahead : List.of(0, 367)) {
+            assertThatThrownBy(() -> PostgresPartitions.builder(Database.pool())
+                            .ahead(ahead)
+                            .build())
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("ahead must be 1 to 366, but was " + ahead);
+        }
+        assertThatThrownBy(() -> PostgresPartitions.of(Database.pool(), TableMapping.usagekit("s".repeat(53))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("must be at most 63 bytes")
+                .hasMessageContaining("(64 bytes)");
+    }
+
+    @Test
+    void twoAtOnceAreRefused() {
+        PostgresPartitions outer = partitions(Rebuild.Options.DEFAULT.probe(point -> {
+            if (point == Rebuild.Point.CAUGHT_UP) {
+                assertThatThrownBy(() -> partitions.unpartition(NOBODY))
+                        .isInstanceOf(UsageCalculationException.class)
+                        .hasMessageContaining("somebody else changes the partitions");
+            }
+        }));
+        outer.partition(PartitionStep.MONTH, NOBODY);
+    }
+
+    @Test
+    void truncationIsRefusedMeanwhile() {
+        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
+            if (point == Rebuild.Point.CAUGHT_UP) {
+                assertThat(scene.fails("truncate {s}.events, {s}.event_deliveries, {s}.notes"))
+                        .startsWith("55006");
+            }
+        }));
+        watched.partition(PartitionStep.MONTH, NOBODY);
+        watched.unpartition(NOBODY);
+        scene.run("truncate {s}.events, {s}.event_deliveries, {s}.notes");
+    }
+
+    @Test
+    void aTableThatIsAlteredMeanwhileIsNotReplaced() {
+        boolean[] altered = {false};
+        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
+            if (point == Rebuild.Point.CAUGHT_UP && !altered[0]) {
+                altered[0] = true;
+                scene.run("alter table {s}.events add column more text");
+            }
+        }));
+        assertThatThrownBy(() -> watched.partition(PartitionStep.MONTH, NOBODY))
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("it was altered meanwhile (the column more)");
+        watched.unpartition(NOBODY);
+        watched.partition(PartitionStep.MONTH, NOBODY);
+        scene.run("insert into {s}.events (id, project_id, more) values ('more', 'p', 'more')");
+    }
+
+    @Test
+    void anIndexThatIsBuiltMeanwhileIsBuiltThereToo() {
+        boolean[] built = {false};
+        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
+            if (point == Rebuild.Point.COMPARED && !built[0]) {
+                built[0] = true;
+                scene.run("create index events_late on {s}.events (event_type)");
+            }
+        }));
+        watched.partition(PartitionStep.MONTH, NOBODY);
+        assertThat(scene.one("select indisvalid from pg_index where indexrelid = '{s}.events_late'::regclass"))
+                .isEqualTo("t");
+    }
+
+    // Others at work.
+
+    @Test
+    void whoWroteBeforeIsWaitedFor() throws SQLException {
+        try (Connection host = scene.begin()) {
+            scene.run(host, "insert into {s}.events (id, project_id, raw) values ('before', 'p', 'before')");
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> partitions.partition(PartitionStep.MONTH, NOBODY));
+            scene.awaitWaiting("%create trigger%usagekit_rebuild%");
+            host.commit();
+            host.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+        }
+        assertThat(scene.one("select count(*) from {s}.events where id = 'before'"))
+                .isEqualTo("1");
+    }
+
+    /** A reader has its snapshot before the table is rebuilt, and reads the table after that. */
+    private String readerWithAnOldSnapshot(Rebuild.Options options) throws SQLException {
+        String events = "select count(*) from {s}.events";
+        try (Connection reader = scene.begin()) {
+            reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            scene.count(reader, "select count(*) from pg_namespace");
+            boolean[] waited = {false};
+            PartitionListener listener = new PartitionListener() {
+                @Override
+                public void waiting(List<String> others) {
+                    waited[0] = true;
+                }
+            };
+            PostgresPartitions rebuilding = partitions(options);
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionStep.MONTH, listener));
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (!waited[0] && !run.isDone()) {
+                assertThat(System.nanoTime()).isLessThan(deadline);
+                LockSupport.parkNanos(1_000_000);
+            }
+            String seen = String.valueOf(scene.count(reader, events));
+            reader.commit();
+            reader.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+            reader.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+            return seen;
+        }
+    }
+
+    @Test
+    void anOldSnapshotIsWaitedFor() throws SQLException {
+        assertThat(readerWithAnOldSnapshot(Rebuild.Options.DEFAULT)).isEqualTo("" + PartitionScene.EVENTS);
+    }
+
+    @Test
+    void withoutTheWaitAnOldSnapshotSeesNothing() throws SQLException {
+        assertThat(readerWithAnOldSnapshot(Rebuild.Options.DEFAULT.without(Rebuild.Guard.WAIT_FOR_SNAPSHOTS)))
+                .isEqualTo("0");
+    }
+
+    /** A writer in REPEATABLE READ has its snapshot, and waits to write while the table is exchanged. */
+    private String writerWithAnOldSnapshot(Rebuild.Options options) {
+        List<CompletableFuture<String>> writes = new CopyOnWriteArrayList<>();
+        PostgresPartitions rebuilding = partitions(options.probe(point -> {
+            if (point == Rebuild.Point.CAUGHT_UP && writes.isEmpty()) {
+                scene.run("insert into {s}.events (id, project_id) values ('fresh', 'p')");
+            } else if (point == Rebuild.Point.WRITERS_LOCKED && writes.isEmpty()) {
+                writes.add(CompletableFuture.supplyAsync(this::updateInOneSnapshot));
+                scene.awaitWaiting("update%waits%");
+            }
+        }));
+        rebuilding.partition(PartitionStep.MONTH, NOBODY);
+        return writes.get(0).orTimeout(30, TimeUnit.SECONDS).join();
+    }
+
+    private String updateInOneSnapshot() {
+        try (Connection host = scene.begin()) {
+            host.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            try {
+                return "updated " + scene.run(host, "update {s}.events set event_type = 'waits' where id = 'fresh'");
+            } catch (SQLException e) {
+                return e.getSQLState();
+            } finally {
+                host.rollback();
+                host.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+                host.setAutoCommit(true);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    @Test
+    void aWriterWhoseSnapshotIsTooOldIsTold() {
+        assertThat(writerWithAnOldSnapshot(Rebuild.Options.DEFAULT)).isEqualTo("40001");
+    }
+
+    @Test
+    void withoutThatItWouldMissRows() {
+        assertThat(writerWithAnOldSnapshot(Rebuild.Options.DEFAULT.without(Rebuild.Guard.CHECK_WRITERS)))
+                .isEqualTo("updated 0");
+    }
+}

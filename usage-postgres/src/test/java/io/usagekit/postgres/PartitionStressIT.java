@@ -1,0 +1,77 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.UsageCalculationException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The tables are partitioned and made plain again, over and over, while hosts write and keep books of it, and readers compare figures
+ * and books in one snapshot. The same with each guard left out is caught.
+ */
+class PartitionStressIT {
+
+    private static final int ROUNDS = Integer.getInteger("usagekit.stress.rounds", 2);
+
+    private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+
+    private String run(int rounds, Rebuild.Options options) throws Exception {
+        System.out.println("PartitionStressIT: -Dusagekit.seed=" + seed);
+        AtomicReference<String> noticed = new AtomicReference<>("");
+        try (PartitionStress stress = new PartitionStress(seed)) {
+            stress.start();
+            PostgresPartitions partitions = stress.partitions(options);
+            try {
+                for (int round = 0; round < rounds && stress.mismatches().isEmpty(); round++) {
+                    partitions.partition(round % 2 == 0 ? PartitionStep.WEEK : PartitionStep.MONTH, stress);
+                    partitions.unpartition(stress);
+                }
+            } catch (UsageCalculationException e) {
+                noticed.set(String.valueOf(e.getMessage()));
+            }
+            List<String> mismatches = stress.stop();
+            System.out.println("PartitionStressIT: " + stress);
+            if (!mismatches.isEmpty()) {
+                noticed.set(String.format(Locale.ROOT, "%d mismatches, the first is %s", mismatches.size(), mismatches.get(0)));
+            }
+        }
+        return noticed.get();
+    }
+
+    @Test
+    void noRowIsLostAndEverySnapshotHasTheFigureOfTheBooks() throws Exception {
+        assertThat(run(ROUNDS, Rebuild.Options.DEFAULT)).as("seed %s", seed).isEmpty();
+    }
+
+    @Test
+    void withoutNotesOfUpdatesItIsNoticed() throws Exception {
+        assertThat(run(20, Rebuild.Options.DEFAULT.mutated("rebuild-notes.sql", "insert or update or delete on", "insert or delete on")))
+                .isNotEmpty();
+    }
+
+    @Test
+    void withoutOneSnapshotOfNotesAndRowsItIsNoticed() throws Exception {
+        assertThat(run(
+                        20,
+                        Rebuild.Options.DEFAULT
+                                .without(Rebuild.Guard.ONE_SNAPSHOT)
+                                .probe(point -> {
+                                    if (point == Rebuild.Point.RENEWED_UNCOMMITTED) {
+                                        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+                                    }
+                                })))
+                .isNotEmpty();
+    }
+
+    @Test
+    void withoutTheWaitForSnapshotsItIsNoticed() throws Exception {
+        assertThat(run(20, Rebuild.Options.DEFAULT.without(Rebuild.Guard.WAIT_FOR_SNAPSHOTS)))
+                .isNotEmpty();
+    }
+}
