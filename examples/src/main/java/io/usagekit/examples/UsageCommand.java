@@ -29,7 +29,8 @@ import picocli.CommandLine.IVersionProvider;
             GetCommand.class,
             InstallCommand.class,
             RollupsCommand.class,
-            EventsCommand.class
+            EventsCommand.class,
+            PartitionsCommand.class
         })
 public final class UsageCommand {
 

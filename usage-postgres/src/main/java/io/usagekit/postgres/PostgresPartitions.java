@@ -18,6 +18,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Partitions the tables of events and deliveries by the time when their rows were created, and makes them plain again, while
@@ -51,6 +53,8 @@ public final class PostgresPartitions {
 
     /** What is put behind the name of the mapped schema to name that of what is known of partitions. */
     public static final String SCHEMA_SUFFIX = "_partitions";
+
+    private static final Logger LOG = LoggerFactory.getLogger(PostgresPartitions.class);
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
     private static final int MOST_AHEAD = 366;
@@ -279,23 +283,29 @@ public final class PostgresPartitions {
         try (Connection connection = dataSource.getConnection()) {
             boolean autoCommit = connection.getAutoCommit();
             connection.setAutoCommit(true);
-            try {
-                if (!ask(connection, LOCK)) {
-                    throw new UsageCalculationException(
-                            "somebody else changes the partitions of the tables in the schema "
-                                    + Identifiers.quote(mapping.schema()),
-                            null);
-                }
-                try {
-                    return work.run();
-                } finally {
-                    ask(connection, UNLOCK);
-                }
-            } finally {
+            if (!ask(connection, LOCK)) {
                 connection.setAutoCommit(autoCommit);
+                throw new UsageCalculationException(
+                        "somebody else changes the partitions of the tables in the schema "
+                                + Identifiers.quote(mapping.schema()),
+                        null);
+            }
+            try {
+                return work.run();
+            } finally {
+                release(connection, autoCommit);
             }
         } catch (SQLException e) {
             throw failed(done, e);
+        }
+    }
+
+    private void release(Connection connection, boolean autoCommit) {
+        try {
+            ask(connection, UNLOCK);
+            connection.setAutoCommit(autoCommit);
+        } catch (SQLException e) {
+            LOG.warn("the session that held the lock of {} is gone, and the lock with it: {}", schema, e.getMessage());
         }
     }
 

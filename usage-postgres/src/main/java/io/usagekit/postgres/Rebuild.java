@@ -640,7 +640,7 @@ final class Rebuild {
             return sql;
         });
         options.probe().reached(Point.UNGUARDED);
-        locks.runAside(connection -> {
+        locks.run(connection -> {
             RebuildSql.run(connection, "drop table if exists " + sql.old() + ", " + sql.piece("notes"));
             RebuildSql.run(connection, "drop function if exists " + sql.piece("note") + "() cascade");
             sql.execute(connection, "rebuild-end.sql", Map.of("role", sql.role().key()));

@@ -40,16 +40,16 @@ final class RebuildForeignKeys {
         }
     }
 
-    /** Takes them off the table, before it is the old one: rows that nobody maintains any more must not bind anybody. */
+    /** Takes off the table what refers to it, and makes note of what it refers to, before it is the old one. */
     void takeOff(Connection connection) throws SQLException {
-        takeOffOwn(connection);
+        readOwn(connection);
         takeOffReferences(connection);
         if (target.isEmpty()) {
             takeOffStandIns(connection);
         }
     }
 
-    private void takeOffOwn(Connection connection) throws SQLException {
+    private void readOwn(Connection connection) throws SQLException {
         Map<String, String> values = Map.of("table", sql.table());
         try (PreparedStatement statement =
                         sql.statement("rebuild-foreign-keys.sql").prepare(connection, values);
@@ -62,9 +62,6 @@ final class RebuildForeignKeys {
                         row.getString("definition"),
                         row.getBoolean("validated")));
             }
-        }
-        for (ForeignKey own : toMake) {
-            drop(connection, own);
         }
     }
 

@@ -45,12 +45,7 @@ final class RebuildSwap {
     private final Drain drain;
     private Duration locked = Duration.ZERO;
 
-    RebuildSwap(
-            RebuildSql sql,
-            PostgresRollups rollups,
-            ShortLocks locks,
-            Rebuild.Options options,
-            Drain drain) {
+    RebuildSwap(RebuildSql sql, PostgresRollups rollups, ShortLocks locks, Rebuild.Options options, Drain drain) {
         this.sql = sql;
         this.rollups = rollups;
         this.locks = locks;
@@ -96,11 +91,7 @@ final class RebuildSwap {
     }
 
     private void swap(Connection connection, Optional<PartitionStep> target, long deadline) throws SQLException {
-        List<String> related = sql.texts(
-                connection,
-                "rebuild-related.sql",
-                Map.of("table", sql.table(), "role", sql.role().key()),
-                "name");
+        Related related = related(connection);
         ShortLocks.lock(connection, sql.table(), "share row exclusive", left(deadline));
         options.probe().reached(Rebuild.Point.WRITERS_LOCKED);
         String whole =
@@ -108,17 +99,36 @@ final class RebuildSwap {
         options.probe().reached(Rebuild.Point.DRAINED);
         awaitSnapshots(connection, whole, related, deadline);
         List<String> all = new ArrayList<>(List.of(sql.table()));
-        all.addAll(related);
+        all.addAll(related.referring());
         ShortLocks.lock(connection, String.join(", ", all), "access exclusive", left(deadline));
+        if (!related.referred().isEmpty()) {
+            ShortLocks.lock(connection, String.join(", ", related.referred()), "share row exclusive", left(deadline));
+        }
         exchange(connection, target, whole);
         options.probe().reached(Rebuild.Point.SWAPPED_UNCOMMITTED);
+    }
+
+    /** Other tables: of some the triggers change, others only are what new foreign keys refer to. */
+    private record Related(List<String> referring, List<String> referred) {}
+
+    private Related related(Connection connection) throws SQLException {
+        Related related = new Related(new ArrayList<>(), new ArrayList<>());
+        Map<String, String> values =
+                Map.of("table", sql.table(), "role", sql.role().key());
+        try (PreparedStatement statement = sql.statement("rebuild-related.sql").prepare(connection, values);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                (row.getBoolean("refers") ? related.referring() : related.referred()).add(row.getString("name"));
+            }
+        }
+        return related;
     }
 
     private static Duration left(long deadline) {
         return Duration.ofNanos(deadline - System.nanoTime());
     }
 
-    private void awaitSnapshots(Connection connection, String whole, List<String> related, long deadline)
+    private void awaitSnapshots(Connection connection, String whole, Related related, long deadline)
             throws SQLException {
         Map<String, String> first = snapshots(connection, sql, whole);
         Map<String, String> others = new LinkedHashMap<>(first);
@@ -164,8 +174,11 @@ final class RebuildSwap {
         return snapshots;
     }
 
-    private List<String> entangled(Connection connection, List<String> related) throws SQLException {
-        Map<String, String> values = Map.of("table", sql.table(), "related", array(related));
+    private List<String> entangled(Connection connection, Related related) throws SQLException {
+        Map<String, String> values = Map.of(
+                "table", sql.table(),
+                "referring", array(related.referring()),
+                "referred", array(related.referred()));
         return sql.texts(connection, "rebuild-entangled.sql", values, "name");
     }
 
@@ -202,6 +215,7 @@ final class RebuildSwap {
         for (String trigger : triggers) {
             RebuildSql.run(connection, trigger);
         }
+        empty(connection);
         foreignKeys.putOn(connection);
         rollups.guardPartitions(connection);
         if (options.guards().contains(Rebuild.Guard.CHECK_WRITERS)) {
@@ -216,6 +230,19 @@ final class RebuildSwap {
                 throw new SQLException("somebody else goes on with the rebuild of " + sql.table());
             }
         }
+    }
+
+    /**
+     * The old table's foreign keys would go on binding others to rows that nobody maintains any more. To drop them takes a lock on the
+     * other tables that keeps readers out; without rows they bind nobody.
+     */
+    private void empty(Connection connection) throws SQLException {
+        List<String> olds = new ArrayList<>(List.of(sql.old()));
+        olds.addAll(Rebuild.leaves(connection, sql, sql.old()));
+        for (String old : olds) {
+            RebuildSql.run(connection, "alter table " + old + " disable trigger user");
+        }
+        RebuildSql.run(connection, "truncate " + sql.old());
     }
 
     private void checkSame(Connection connection) throws SQLException {

@@ -19,9 +19,8 @@ import javax.sql.DataSource;
 /**
  * Deletes old rows and keeps their sums. Not thread-safe.
  *
- * <p>Why no snapshot ever sees another figure: a batch is one REPEATABLE READ transaction that deletes rows and adds to the sums
- * kept what those rows counted in its snapshot; and nothing that this depends on changes before it is committed, or else it fails
- * and is tried again. To the roll-ups it is a transaction of the host's like any other: triggers mark the hours.
+ * <p>Why no snapshot ever sees another figure: a batch is one transaction in which one statement deletes rows and adds to the sums kept
+ * what those rows counted; and nothing that this depends on changes before it is committed, or else it fails and is tried again. To the roll-ups it is a transaction of the host's like any other: triggers mark the hours.
  */
 final class RollupRetainer {
 
@@ -120,6 +119,7 @@ final class RollupRetainer {
         do {
             batch = batch(
                     deliveryRows,
+                    Transaction.Mode.WRITE_SNAPSHOT,
                     (connection, rows) -> deleteDeliveries(
                             connection, Map.of("project_id", project, "before", before, "rows", Long.toString(rows))));
             if (batch.deliveries() < batch.lookedAt()) {
@@ -149,6 +149,7 @@ final class RollupRetainer {
             String passedOver = Long.toString(kept);
             batch = batch(
                     eventRows,
+                    Transaction.Mode.WRITE,
                     (connection, rows) -> deleteEvents(
                             connection,
                             Map.of(
@@ -165,7 +166,13 @@ final class RollupRetainer {
         keptEvents += kept;
     }
 
-    /** A step of the roll-ups, too, so that an event that goes leaves no note for its deliveries' sake. */
+    /**
+     * A step of the roll-ups, too, so that an event that goes leaves no note for its deliveries' sake.
+     *
+     * <p>In READ COMMITTED: what is kept is what one statement deletes. Whether a delivery has come since is asked for each event as
+     * it goes, by the foreign key or by the triggers that stand in for it, which in REPEATABLE READ would see no further than the
+     * batch.
+     */
     private Batch deleteEvents(Connection connection, Map<String, ?> values) throws SQLException {
         execute(connection, "rollups-lock-tables.sql", Map.of());
         execute(connection, "rollups-begin-step.sql", Map.of());
@@ -206,10 +213,10 @@ final class RollupRetainer {
         Batch run(Connection connection, long rows) throws SQLException;
     }
 
-    private Batch batch(StepSize size, Work work) throws SQLException {
+    private Batch batch(StepSize size, Transaction.Mode mode, Work work) throws SQLException {
         Batch batch = size.run(
                 pace.budget(),
-                rows -> retried(connection -> {
+                rows -> retried(mode, connection -> {
                     execute(
                             connection,
                             "rollups-lock-timeout.sql",
@@ -224,12 +231,12 @@ final class RollupRetainer {
         return batch;
     }
 
-    private Batch retried(Transaction.Work<Batch> work) throws SQLException {
+    private Batch retried(Transaction.Mode mode, Transaction.Work<Batch> work) throws SQLException {
         long deadline = System.nanoTime() + pace.patience().toNanos();
         int violations = 0;
         while (true) {
             try {
-                return Transaction.run(dataSource, Transaction.Mode.WRITE_SNAPSHOT, TIMEOUT, work);
+                return Transaction.run(dataSource, mode, TIMEOUT, work);
             } catch (SQLException e) {
                 String state = String.valueOf(e.getSQLState());
                 violations += state.equals(FOREIGN_KEY_VIOLATION) ? 1 : 0;

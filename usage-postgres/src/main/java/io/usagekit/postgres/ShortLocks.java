@@ -26,7 +26,7 @@ final class ShortLocks {
      * @param patience for how long it is tried again
      */
     record Pace(Duration lockTimeout, Duration pause, Duration patience) {
-        static final Pace DEFAULT = new Pace(Duration.ofMillis(500), Duration.ofMillis(100), Duration.ofMinutes(10));
+        static final Pace DEFAULT = new Pace(Duration.ofMillis(500), Duration.ofMillis(50), Duration.ofMinutes(10));
     }
 
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
@@ -64,11 +64,6 @@ final class ShortLocks {
                 pause();
             }
         }
-    }
-
-    /** Runs it, on what nobody else uses: how long that is locked doesn't matter. */
-    <T> T runAside(Transaction.Work<T> work) throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, work);
     }
 
     /** Runs it once. */

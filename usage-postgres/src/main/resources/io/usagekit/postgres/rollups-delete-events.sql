@@ -1,5 +1,5 @@
 -- Deletes a project's old events that have no deliveries any more, and keeps their sums, in one snapshot. A row that changes
--- meanwhile is an error (40001).
+-- meanwhile stays: it isn't in its place any more.
 --
 -- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, at most how many are looked
 -- at.

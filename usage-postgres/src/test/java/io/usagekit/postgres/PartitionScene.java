@@ -143,13 +143,25 @@ final class PartitionScene implements AutoCloseable {
                 .toList();
     }
 
-    /** What a description becomes in a partitioned table: keys gain the time, and triggers stand in for foreign keys. */
+    /** What a description becomes in a partitioned table: unique keys gain the time, and triggers stand in for foreign keys. */
     List<String> partitioned(List<String> plain) {
         return plain.stream()
                 .filter(line -> !line.matches("constraint (notes|event_deliveries) .* REFERENCES [^ ]*events.*"))
-                .map(line -> line.startsWith("constraint events events_pkey")
-                        ? line.replace("(id)", "(id, created_at)")
-                        : line)
+                .map(line -> line.replaceFirst(
+                        "^((constraint events|constraint event_deliveries|index CREATE UNIQUE INDEX .* ON [^ ]*(events|event_deliveries) ).*?\\((id|id, host_key|project_id, \\(\\(host_key \\|\\| id\\)\\)))\\)( .*|$)",
+                        "$1, created_at)$5"))
+                .map(line -> line.replace(
+                        "REFERENCES " + schema + ".projects(id, created_at)", "REFERENCES " + schema + ".projects(id)"))
+                .sorted()
+                .toList();
+    }
+
+    /** Without the triggers that stand in for foreign keys, and values of sequences; in some order. */
+    static List<String> essence(List<String> description) {
+        return description.stream()
+                .filter(line -> !line.matches("(trigger|constraint) .*usagekit_(references|referenced|truncated)_.*"))
+                .filter(line -> !line.startsWith("sequence"))
+                .sorted()
                 .toList();
     }
 

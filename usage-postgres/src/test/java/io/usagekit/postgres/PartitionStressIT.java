@@ -38,7 +38,8 @@ class PartitionStressIT {
             List<String> mismatches = stress.stop();
             System.out.println("PartitionStressIT: " + stress);
             if (!mismatches.isEmpty()) {
-                noticed.set(String.format(Locale.ROOT, "%d mismatches, the first is %s", mismatches.size(), mismatches.get(0)));
+                noticed.set(String.format(
+                        Locale.ROOT, "%d mismatches, the first is %s", mismatches.size(), mismatches.get(0)));
             }
         }
         return noticed.get();
@@ -51,7 +52,10 @@ class PartitionStressIT {
 
     @Test
     void withoutNotesOfUpdatesItIsNoticed() throws Exception {
-        assertThat(run(20, Rebuild.Options.DEFAULT.mutated("rebuild-notes.sql", "insert or update or delete on", "insert or delete on")))
+        assertThat(run(
+                        20,
+                        Rebuild.Options.DEFAULT.mutated(
+                                "rebuild-notes.sql", "insert or update or delete on", "insert or delete on")))
                 .isNotEmpty();
     }
 

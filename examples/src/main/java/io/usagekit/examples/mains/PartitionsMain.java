@@ -1,0 +1,31 @@
+package io.usagekit.examples.mains;
+
+import io.usagekit.postgres.PartitionListener;
+import io.usagekit.postgres.PartitionRun;
+import io.usagekit.postgres.PartitionStep;
+import io.usagekit.postgres.PostgresPartitions;
+import io.usagekit.postgres.TableMapping;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/** Tables are partitioned while others use them, and made plain again. Argument: JDBC URL. */
+public final class PartitionsMain {
+
+    private PartitionsMain() {}
+
+    /** Partitions the library's own tables by month, and undoes it. */
+    public static void main(String... args) {
+        PGSimpleDataSource dataSource = new PGSimpleDataSource();
+        dataSource.setURL(args[0]);
+        PartitionListener progress = new PartitionListener() {};
+        // tag::quote
+        PostgresPartitions partitions = PostgresPartitions.of(dataSource, TableMapping.usagekit());
+        PartitionRun run = partitions.partition(PartitionStep.MONTH, progress); // once; called again, it goes on
+        System.out.println(run.copied() + " rows copied, " + run.longestLock() + " locked at most");
+
+        partitions.createAhead(); // every so often, by a scheduler of yours
+        partitions.status().events().partitions().forEach(System.out::println);
+
+        partitions.unpartition(progress); // back to plain tables
+        // end::quote
+    }
+}
