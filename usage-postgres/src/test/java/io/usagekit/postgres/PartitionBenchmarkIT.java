@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -47,7 +48,10 @@ class PartitionBenchmarkIT {
                 "analyze {s}.event_deliveries");
         CompletableFuture<Void> writer = CompletableFuture.runAsync(this::write);
         CompletableFuture<Void> reader = CompletableFuture.runAsync(this::read);
-        PostgresPartitions partitions = PostgresPartitions.of(pool, scene.mapping);
+        PostgresPartitions partitions = PostgresPartitions.builder(pool)
+                .mapping(scene.mapping)
+                .clock(ManualClock.at("2026-03-17T12:00:00Z"))
+                .build();
         try {
             report("partition", () -> partitions.partition(PartitionStep.WEEK, new PartitionListener() {}));
             report("unpartition", () -> partitions.unpartition(new PartitionListener() {}));
@@ -96,10 +100,12 @@ class PartitionBenchmarkIT {
                 String id = "w" + written.get();
                 scene.run(
                         connection,
-                        "insert into {s}.events (id, project_id, raw) values ('" + id + "', 'q', 'written')");
+                        "insert into {s}.events (id, project_id, raw, created_at) values ('" + id
+                                + "', 'q', 'written', '2026-03-17Z')");
                 scene.run(
                         connection,
-                        "insert into {s}.event_deliveries values ('" + id + "', 'q', '" + id + "', 'Success', now())");
+                        "insert into {s}.event_deliveries values ('" + id + "', 'q', '" + id
+                                + "', 'Success', '2026-03-17Z')");
                 connection.commit();
                 written.incrementAndGet();
                 slowestWrite.accumulateAndGet(System.nanoTime() - began, Math::max);

@@ -220,14 +220,14 @@ final class PartitionStress implements PartitionListener, AutoCloseable {
                 return;
             }
             String id = events.get(random.nextInt(events.size()));
-            String[] row = rows.get("e " + id).split(" ", -1);
+            String[] row = String.valueOf(rows.get("e " + id)).split(" ", -1);
             long deliveries = rows.containsKey("d " + id) ? 1 : 0;
             switch (kind) {
                 case 1, 2 -> {
                     String raw = "y".repeat(random.nextInt(50));
                     one(statement, "update {s}.events set raw = '" + raw + "' where id = '" + id + "'");
                     rows.put("e " + id, raw + " " + row[1]);
-                    long more = raw.length() - row[0].length();
+                    long more = (long) raw.length() - row[0].length();
                     book(statement, 0, more, 0, more * deliveries);
                 }
                 case 3 -> {

@@ -4,10 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageCalculationException;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
@@ -23,7 +21,7 @@ class PartitionStressIT {
 
     private String run(int rounds, Rebuild.Options options) throws Exception {
         System.out.println("PartitionStressIT: -Dusagekit.seed=" + seed);
-        AtomicReference<String> noticed = new AtomicReference<>("");
+        String noticed = "";
         try (PartitionStress stress = new PartitionStress(seed)) {
             stress.start();
             PostgresPartitions partitions = stress.partitions(options);
@@ -33,16 +31,15 @@ class PartitionStressIT {
                     partitions.unpartition(stress);
                 }
             } catch (UsageCalculationException e) {
-                noticed.set(String.valueOf(e.getMessage()));
+                noticed = String.valueOf(e.getMessage());
             }
             List<String> mismatches = stress.stop();
             System.out.println("PartitionStressIT: " + stress);
             if (!mismatches.isEmpty()) {
-                noticed.set(String.format(
-                        Locale.ROOT, "%d mismatches, the first is %s", mismatches.size(), mismatches.get(0)));
+                noticed = mismatches.size() + " mismatches, the first is " + mismatches.get(0);
             }
         }
-        return noticed.get();
+        return noticed;
     }
 
     @Test

@@ -91,6 +91,13 @@ class MainsIT {
     }
 
     @Test
+    void partitions() {
+        assertThat(printed(() -> PartitionsMain.main(POSTGRES.jdbcUrl())))
+                .startsWith("1 rows copied, ")
+                .contains("Partition[name=events_p202603, lower=Optional[2026-03-01T00:00:00Z]");
+    }
+
+    @Test
     void listener() {
         assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl()))).matches("1 computed in \\d+ ms, 0 failed\\R");
     }
