@@ -7,8 +7,8 @@ import java.time.Duration;
  *
  * @param copied rows that it copied
  * @param changes notes of changed rows that it dealt with
- * @param longestLock how long others may have had to wait for a table at most: from asking for a lock to its end, also where it was
- *     given up
+ * @param longestLock how long others may have had to wait for a table at most: the longest transaction that asked for a lock, its commit
+ *     included, also where it was given up
  * @since 0.1
  */
 public record PartitionRun(long copied, long changes, Duration longestLock) {}

@@ -115,14 +115,14 @@ record PartitionSet(RebuildSql sql, List<Range> ranges) {
         return answer(connection, text);
     }
 
-    /** Whether the default partition has rows of some time, which might have a partition. */
-    boolean defaultHoldsTimes(Connection connection) throws SQLException {
+    /** Whether the default partition has rows of some time before an instant, which might have a partition. */
+    boolean defaultHoldsBefore(Connection connection, Instant end) throws SQLException {
         Optional<Range> defaultRange = defaultRange();
         return defaultRange.isPresent()
                 && answer(
                         connection,
                         "select exists (select from " + defaultRange.get().quoted() + " where isfinite("
-                                + sql.createdAt() + "))");
+                                + sql.createdAt() + ") and " + sql.createdAt() + " < '" + end + "')");
     }
 
     private static boolean answer(Connection connection, String query) throws SQLException {

@@ -96,13 +96,14 @@ public final class PostgresPartitions {
     /**
      * Partitions both tables, the events first: from the oldest row's time to now and {@linkplain Builder#ahead some beyond}, and a
      * default partition for all other rows. Partitions are called like the table with the day or the month behind it. A table that
-     * is partitioned so already stays, unless rows stand in the default partition that have a time: then its partitions are made
-     * anew. Goes on where a call was ended half way, by whatever.
+     * is partitioned so already stays, unless rows stand in the default partition that would have one of their own: then all are
+     * made anew, and some are called by a number as well. Goes on where a call was ended half way, by whatever.
      *
-     * <p>Writers and readers go on. Each change costs them a note meanwhile. For the exchange writers wait for moments, half a second
-     * at most at a time, and readers for less; it is tried until nobody is in the way, for ten minutes. Waited for are transactions
-     * that began to look before the copy was whole, also idle ones in REPEATABLE READ; those of other roles only this role can't look
-     * at (it lacks {@code pg_read_all_stats}) for as long as they last. A transaction in REPEATABLE READ or SERIALIZABLE that waits to
+     * <p>Writers and readers go on. Each change costs them a note meanwhile. For the exchange writers wait, and in the end readers: an
+     * attempt that hasn't got its locks within half a second is given up, and one that has takes as long as the catalog does. It is
+     * tried until nobody is in the way, for ten minutes. Waited for are transactions that began to look before the copy was whole,
+     * also idle ones in REPEATABLE READ; and all transactions of other roles, if this role can't see their snapshots (it lacks {@code
+     * pg_read_all_stats}). A transaction in REPEATABLE READ or SERIALIZABLE that waits to
      * write in that moment fails with SQLSTATE 40001. {@code TRUNCATE} of a table that is being rebuilt is refused. On a standby, a
      * transaction in REPEATABLE READ that began before the exchange may see too few rows after it.
      *

@@ -196,7 +196,7 @@ final class Rebuild {
             }
         }
         if (state.filter(State::isUnderWay).isEmpty()) {
-            if (state.flatMap(State::step).equals(target) && !read(connection -> isWorthwhile(connection, target))) {
+            if (state.flatMap(State::step).equals(target) && !read(connection -> isWorthwhile(connection, target, now))) {
                 return;
             }
             begin(target, now);
@@ -241,9 +241,10 @@ final class Rebuild {
     }
 
     /** A table of the right shape is rebuilt where its default partition holds what might have one of its own. */
-    private boolean isWorthwhile(Connection connection, Optional<PartitionStep> target) throws SQLException {
+    private boolean isWorthwhile(Connection connection, Optional<PartitionStep> target, Instant now)
+            throws SQLException {
         if (target.isPresent()) {
-            return PartitionSet.read(connection, sql).defaultHoldsTimes(connection);
+            return PartitionSet.read(connection, sql).defaultHoldsBefore(connection, end(target.get(), now));
         }
         if (RebuildTable.read(connection, sql).isPartitioned()) {
             throw foreign();
@@ -292,12 +293,18 @@ final class Rebuild {
         }
     }
 
-    /** Where the partitions begin, and where the last one ends. */
-    private List<Instant> begins(PartitionStep step, Instant oldest, Instant now) {
+    /** Where the last partition ends. */
+    private Instant end(PartitionStep step, Instant now) {
         Instant end = step.floor(now);
         for (int ahead = 0; ahead <= options.ahead(); ahead++) {
             end = step.next(end);
         }
+        return end;
+    }
+
+    /** Where the partitions begin, and where the last one ends. */
+    private List<Instant> begins(PartitionStep step, Instant oldest, Instant now) {
+        Instant end = end(step, now);
         List<Instant> begins = new ArrayList<>();
         for (Instant begin = step.floor(oldest.isBefore(now) ? oldest : now);
                 !begin.isAfter(end);

@@ -286,6 +286,7 @@ final class RebuildSwap {
     private void takeSequences(Connection connection) throws SQLException {
         Map<String, Sequence> olds = sequences(connection, sql.old());
         Map<String, Sequence> news = sequences(connection, sql.table());
+        int number = 0;
         for (Map.Entry<String, Sequence> entry : olds.entrySet()) {
             Sequence old = entry.getValue();
             Sequence own = news.get(entry.getKey());
@@ -298,7 +299,7 @@ final class RebuildSwap {
                         connection,
                         "select setval(" + Identifiers.literal(own.qualified())
                                 + "::regclass, last_value, is_called) from " + old.qualified());
-                String aside = Identifiers.quote(Index.named(sql.oldName(), "_" + news.size() + "_seq"));
+                String aside = Identifiers.quote(Index.named(sql.oldName(), "_" + number++ + "_seq"));
                 RebuildSql.run(connection, "alter sequence " + old.qualified() + " rename to " + aside);
                 RebuildSql.run(connection, "alter sequence " + own.qualified() + " rename to " + old.name());
             }

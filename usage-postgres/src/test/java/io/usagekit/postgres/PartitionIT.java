@@ -215,6 +215,10 @@ class PartitionIT {
                 .as("partitions are made anew")
                 .containsExactly(scene.schema + ".events_p202608");
         assertThat(scene.rows()).isEqualTo(rows);
+        scene.run("insert into {s}.events (id, project_id, created_at) values ('far', 'p', '2030-01-01Z')");
+        assertThat(partitions.partition(PartitionStep.MONTH, NOBODY).copied())
+                .as("what is too far ahead isn't worth it")
+                .isZero();
         scene.run("truncate " + scene.one("select tableoid::regclass from {s}.events where id = 'new'"));
         assertThat(scene.rollups.status().orElseThrow().coveredBefore())
                 .as("also that a new partition is truncated is told")
@@ -295,8 +299,6 @@ class PartitionIT {
         assertThatThrownBy(() -> partitions.partition(PartitionStep.WEEK, NOBODY))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("there would be more than 400 partitions of a WEEK");
-        partitions.partition(PartitionStep.MONTH, NOBODY);
-        assertThat(partitions.status().events().partitions()).hasSize(12 * 25 + 3 + 3 + 1);
     }
 
     @Test
