@@ -177,6 +177,7 @@ final class PartitionsCommand {
                 names = "--before",
                 required = true,
                 paramLabel = "INSTANT",
+                converter = InstantConverter.class,
                 description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
         private Instant before = Instant.MIN;
 

@@ -65,8 +65,13 @@ public final class UsageCommand {
     /** The command line as {@link #main} runs it. */
     static CommandLine commandLine() {
         PGJDBC.setLevel(Level.OFF);
-        return new CommandLine(new UsageCommand())
-                .setCaseInsensitiveEnumValuesAllowed(true)
+        CommandLine usage = new CommandLine(new UsageCommand());
+        // What is done to the tables of events is looked for there as well.
+        usage.getSubcommands()
+                .get("events")
+                .addSubcommand("partition", new PartitionsCommand.Work())
+                .addSubcommand("retain", new RollupsCommand.Retain());
+        return usage.setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Failures::badUsage)
                 .setExecutionExceptionHandler(Failures::failed);
     }

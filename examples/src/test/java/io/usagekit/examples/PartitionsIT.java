@@ -69,4 +69,17 @@ class PartitionsIT {
         assertThat(run("partitions undo").succeeded().out()).contains("0 rows copied, ");
         assertThat(figure()).isEqualTo(before);
     }
+
+    @Test
+    void areAskedForUnderEventsAsWell() {
+        run("rollups install").succeeded();
+        assertThat(run("events partition", "--by", "week").succeeded().out()).contains("200 rows copied, ");
+        String before = figure();
+        assertThat(run("events retain", "--before", "2026-03-19T00:00:00Z")
+                        .succeeded()
+                        .out())
+                .startsWith("47 events and 47 deliveries from before 2026-03-19T00:00:00Z are gone");
+        assertThat(figure()).isEqualTo(before).contains("\"volume\":100");
+        run("partitions expire", "--before", "yesterday").failed(2).saying("'yesterday' is no instant such as");
+    }
 }

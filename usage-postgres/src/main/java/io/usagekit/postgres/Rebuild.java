@@ -196,7 +196,8 @@ final class Rebuild {
             }
         }
         if (state.filter(State::isUnderWay).isEmpty()) {
-            if (state.flatMap(State::step).equals(target) && !read(connection -> isWorthwhile(connection, target, now))) {
+            if (state.flatMap(State::step).equals(target)
+                    && !read(connection -> isWorthwhile(connection, target, now))) {
                 return;
             }
             begin(target, now);

@@ -1,0 +1,192 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.Payload;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.Database;
+import io.usagekit.postgres.PartitionListener;
+import io.usagekit.postgres.PartitionStep;
+import io.usagekit.postgres.PostgresPartitions;
+import io.usagekit.postgres.PostgresRollups;
+import io.usagekit.postgres.RollupRetention;
+import io.usagekit.postgres.RollupRetentionListener;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.testkit.ManualClock;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.YearMonth;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A ledger whose tables are partitioned, and made plain again, is the same ledger; and its old rows go. */
+class LedgerPartitionIT {
+
+    private static final Instant FIRST = Instant.parse("2026-01-20T00:00:00Z");
+    private static final UsageKey MARCH = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
+
+    private final ManualClock clock = ManualClock.at("2026-03-20T12:00:00Z");
+    private TableMapping mapping = TableMapping.usagekit();
+    private String schema = "";
+    private EventRepository ledger;
+    private PostgresRollups rollups;
+    private PostgresPartitions partitions;
+
+    @BeforeEach
+    void install() {
+        schema = LedgerTables.install("parted");
+        mapping = TableMapping.usagekit(schema);
+        rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .clock(clock)
+                .build();
+        rollups.install();
+        partitions = PostgresPartitions.builder(Database.pool())
+                .mapping(mapping)
+                .clock(clock)
+                .build();
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+        record(0, 120);
+        ledger.tokenise("p", EventWindow.ALL);
+    }
+
+    @AfterEach
+    void drop() {
+        rollups.removeWithRetained();
+        Database.dropSchema(schema);
+        Database.dropSchema(schema + "_partitions");
+    }
+
+    /** Two a day, each delivered to one of two endpoints. */
+    private void record(int from, int before) {
+        ledger.recordAll(IntStream.range(from, before)
+                .mapToObj(n -> NewEvent.builder("p", "e" + n)
+                        .createdAt(FIRST.plus(Duration.ofHours(12L * n)))
+                        .type("type-" + n % 3)
+                        .idempotencyKey("key-" + n)
+                        .payload(Payload.of("number " + n))
+                        .endpointIds(List.of("one", "two"))
+                        .build())
+                .toList());
+        ledger.recordDeliveries(IntStream.range(from, before)
+                .mapToObj(n -> new NewDelivery(
+                        "d" + n,
+                        "p",
+                        "e" + n,
+                        n % 2 == 0 ? "one" : "two",
+                        Delivery.SUCCESS,
+                        Optional.of(FIRST.plus(Duration.ofHours(12L * n + 1)))))
+                .toList());
+    }
+
+    private String export() {
+        ByteArrayOutputStream sink = new ByteArrayOutputStream();
+        ledger.export(
+                ExportRequest.builder("p", Instant.parse("2027-01-01T00:00:00Z"))
+                        .build(),
+                sink);
+        return sink.toString(StandardCharsets.UTF_8);
+    }
+
+    private List<String> paged(EventFilter filter) {
+        List<String> ids = new ArrayList<>();
+        PageRequest request = PageRequest.first(7, EventOrder.DESCENDING);
+        Page<Event> page = ledger.page("p", filter, request);
+        while (true) {
+            page.items().forEach(event -> ids.add(event.id()));
+            if (!page.hasNext()) {
+                return ids;
+            }
+            page = ledger.page("p", filter, request.at(page.next().orElseThrow()));
+        }
+    }
+
+    private List<String> pagesOfEachKind() {
+        List<String> ids = new ArrayList<>(paged(EventFilter.ALL));
+        ids.addAll(paged(EventFilter.builder().endpointIds(List.of("two")).build()));
+        ids.addAll(paged(EventFilter.builder().type("type-1").build()));
+        ids.addAll(paged(EventFilter.builder().text("number 17").build()));
+        ids.addAll(paged(EventFilter.builder().idempotencyKey("key-5").build()));
+        return ids;
+    }
+
+    private OrganisationUsage march() {
+        return rollups.calculator().calculate(MARCH, Duration.ofSeconds(30));
+    }
+
+    @Test
+    void isTheSameLedgerInEitherShape() {
+        String export = export();
+        List<String> pages = pagesOfEachKind();
+        OrganisationUsage march = march();
+
+        partitions.partition(PartitionStep.MONTH, new PartitionListener() {});
+        assertThat(partitions.status().events().partitions()).hasSizeGreaterThan(3);
+        assertThat(export()).isEqualTo(export);
+        assertThat(pagesOfEachKind()).isEqualTo(pages);
+        assertThat(march().received()).isEqualTo(march.received());
+        assertThat(march().sent()).isEqualTo(march.sent());
+
+        record(120, 130);
+        assertThat(ledger.count("p", EventFilter.ALL)).isEqualTo(130);
+        assertThat(ledger.record(NewEvent.builder("p", "again")
+                                .idempotencyKey("key-3")
+                                .build())
+                        .duplicate())
+                .isTrue();
+        assertThat(ledger.updateEndpoints("p", "e125", List.of("three"))).isTrue();
+        assertThat(ledger.endpointIds("p", "e125")).containsExactly("three");
+        assertThat(ledger.deleteForGood("p", EventWindow.ALL))
+                .as("but for those that are delivered")
+                .isEqualTo(1);
+        String grown = export();
+        OrganisationUsage grownMarch = march();
+
+        partitions.unpartition(new PartitionListener() {});
+        assertThat(partitions.status().events().partitions()).isEmpty();
+        assertThat(export()).isEqualTo(grown);
+        assertThat(march().received()).isEqualTo(grownMarch.received());
+        assertThat(march().sent()).isEqualTo(grownMarch.sent());
+    }
+
+    @Test
+    void oldRowsGoWithTheirEndpointsAndFiguresStay() {
+        partitions.partition(PartitionStep.MONTH, new PartitionListener() {});
+        OrganisationUsage march = march();
+        RollupRetention gone = partitions
+                .dropExpired(Instant.parse("2026-03-10T00:00:00Z"), new RollupRetentionListener() {})
+                .retention();
+        assertThat(gone.events()).isEqualTo(98);
+        assertThat(gone.deliveries()).isEqualTo(98);
+        assertThat(ledger.count("p", EventFilter.ALL)).isEqualTo(22);
+        assertThat(ledger.endpointIds("p", "e0")).isEmpty();
+        assertThat(Database.column("select count(*) from \"" + schema + "\".events_endpoints"))
+                .containsExactly("44");
+        assertThat(march().received()).isEqualTo(march.received());
+        assertThat(march().sent()).isEqualTo(march.sent());
+        assertThat(partitions.status().events().partitions())
+                .noneSatisfy(partition -> assertThat(partition.name()).contains("202602"));
+    }
+}
