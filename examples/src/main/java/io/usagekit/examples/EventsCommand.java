@@ -28,14 +28,11 @@ import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Finds and exports what the ledger holds. */
 @Command(
@@ -52,28 +49,9 @@ import picocli.CommandLine.Spec;
 final class EventsCommand {
 
     /** What they have in common. */
-    @Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
-    private abstract static class Subcommand implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
-        final PrintWriter out() {
-            return Specs.out(spec);
-        }
-
-        final PrintWriter err() {
-            return Specs.err(spec);
-        }
-
-        final String schema() {
-            return database.schemaOr(TableMapping.DEFAULT_SCHEMA);
-        }
-
+    private abstract static class Subcommand extends DatabaseCommand {
         final PostgresLedger ledger() {
-            return PostgresLedger.of(database.dataSource(), schema());
+            return PostgresLedger.of(database().dataSource(), schema());
         }
     }
 

@@ -14,15 +14,11 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Partitions the tables of events and deliveries, and makes them plain again. */
 @Command(
@@ -40,33 +36,18 @@ import picocli.CommandLine.Spec;
 final class PartitionsCommand {
 
     /** What they have in common. */
-    @Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
-    private abstract static class Subcommand implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
+    private abstract static class Subcommand extends DatabaseCommand {
         @Option(
                 names = "--ahead",
                 paramLabel = "N",
                 description = "How many partitions there are to be beyond that of now (default: 3).")
         private int ahead = 3;
 
-        final PrintWriter out() {
-            return Specs.out(spec);
-        }
-
-        final PrintWriter err() {
-            return Specs.err(spec);
-        }
-
         /** Partitions of the tables that the schema holds. */
         final PostgresPartitions partitions() {
-            PGSimpleDataSource dataSource = database.dataSource();
+            PGSimpleDataSource dataSource = database().dataSource();
             return PostgresPartitions.builder(dataSource)
-                    .mapping(PostgresUsage.discover(dataSource, database.schemaOr(TableMapping.DEFAULT_SCHEMA)))
+                    .mapping(PostgresUsage.discover(dataSource, schema()))
                     .ahead(ahead)
                     .build();
         }

@@ -14,16 +14,12 @@ import io.usagekit.postgres.TableMapping;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Installs, maintains and checks roll-ups. */
 @Command(
@@ -43,27 +39,11 @@ import picocli.CommandLine.Spec;
 final class RollupsCommand {
 
     /** What they have in common. */
-    @Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
-    private abstract static class Subcommand implements Callable<Integer> {
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
-
-        final PrintWriter out() {
-            return Specs.out(spec);
-        }
-
-        final PrintWriter err() {
-            return Specs.err(spec);
-        }
-
+    private abstract static class Subcommand extends DatabaseCommand {
         /** The roll-ups of the tables that the schema holds. */
         final PostgresRollups rollups() {
-            PGSimpleDataSource dataSource = database.dataSource();
-            return PostgresRollups.of(
-                    dataSource, PostgresUsage.discover(dataSource, database.schemaOr(TableMapping.DEFAULT_SCHEMA)));
+            PGSimpleDataSource dataSource = database().dataSource();
+            return PostgresRollups.of(dataSource, PostgresUsage.discover(dataSource, schema()));
         }
 
         static RollupStatus status(PostgresRollups rollups) {

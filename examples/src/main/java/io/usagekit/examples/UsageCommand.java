@@ -29,7 +29,6 @@ import picocli.CommandLine.IVersionProvider;
             GetCommand.class,
             InstallCommand.class,
             RollupsCommand.class,
-            EventsCommand.class,
             PartitionsCommand.class
         })
 public final class UsageCommand {
@@ -65,12 +64,11 @@ public final class UsageCommand {
     /** The command line as {@link #main} runs it. */
     static CommandLine commandLine() {
         PGJDBC.setLevel(Level.OFF);
-        CommandLine usage = new CommandLine(new UsageCommand());
         // What is done to the tables of events is looked for there as well.
-        usage.getSubcommands()
-                .get("events")
+        CommandLine events = new CommandLine(new EventsCommand())
                 .addSubcommand("partition", new PartitionsCommand.Work())
                 .addSubcommand("retain", new RollupsCommand.Retain());
+        CommandLine usage = new CommandLine(new UsageCommand()).addSubcommand("events", events);
         return usage.setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Failures::badUsage)
                 .setExecutionExceptionHandler(Failures::failed);

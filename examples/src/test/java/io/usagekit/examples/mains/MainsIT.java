@@ -93,7 +93,7 @@ class MainsIT {
     @Test
     void partitions() {
         assertThat(printed(() -> PartitionsMain.main(POSTGRES.jdbcUrl())))
-                .startsWith("1 rows copied, ")
+                .containsPattern("^[1-9]\\d* rows copied, ")
                 .contains("Partition[name=events_p202603, lower=Optional[2026-03-01T00:00:00Z]");
     }
 

@@ -1,0 +1,37 @@
+package io.usagekit.examples;
+
+import io.usagekit.postgres.TableMapping;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** What works on the tables of a schema. */
+@Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
+abstract class DatabaseCommand implements Callable<Integer> {
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    final PrintWriter out() {
+        return Specs.out(spec);
+    }
+
+    final PrintWriter err() {
+        return Specs.err(spec);
+    }
+
+    final DatabaseOptions database() {
+        return database;
+    }
+
+    final String schema() {
+        return database.schemaOr(TableMapping.DEFAULT_SCHEMA);
+    }
+}
