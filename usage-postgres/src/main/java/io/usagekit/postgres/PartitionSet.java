@@ -157,4 +157,9 @@ record PartitionSet(RebuildSql sql, List<Range> ranges) {
         }
         return name;
     }
+
+    /** The partitions of a table, quoted; none if it is plain. */
+    static List<String> leaves(Connection connection, RebuildSql sql, String table) throws SQLException {
+        return ranges(connection, sql, table).stream().map(Range::quoted).toList();
+    }
 }

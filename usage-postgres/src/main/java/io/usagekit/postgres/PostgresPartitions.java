@@ -66,7 +66,7 @@ public final class PostgresPartitions {
     private final TableMapping mapping;
     private final PostgresRollups rollups;
     private final InstantSource clock;
-    private final Rebuild.Options options;
+    private final RebuildOptions options;
     private final ShortLocks.Pace pace;
     private final String schema;
 
@@ -245,24 +245,24 @@ public final class PostgresPartitions {
 
     private PartitionStatus.Table status(Connection connection, RebuildSql.Role role) throws SQLException {
         RebuildSql sql = sql(role);
-        Optional<Rebuild.State> state = Rebuild.state(connection, sql);
+        Optional<RebuildState> state = RebuildState.read(connection, sql);
         return new PartitionStatus.Table(
-                state.flatMap(Rebuild.State::step),
+                state.flatMap(RebuildState::step),
                 PartitionSet.read(connection, sql).status(),
-                state.filter(Rebuild.State::isUnderWay)
+                state.filter(RebuildState::isUnderWay)
                         .map(rebuild -> new PartitionStatus.Rebuild(
                                 rebuild.targetStep(), rebuild.phase(), rebuild.copied(), rebuild.total())));
     }
 
     /** By what a table is partitioned; empty if it is plain. */
     private Optional<PartitionStep> settled(RebuildSql sql) throws SQLException {
-        Optional<Rebuild.State> state = read(connection -> Rebuild.state(connection, sql));
-        if (state.filter(Rebuild.State::isUnderWay).isPresent()) {
+        Optional<RebuildState> state = read(connection -> RebuildState.read(connection, sql));
+        if (state.filter(RebuildState::isUnderWay).isPresent()) {
             throw new UsageCalculationException(
                     "a rebuild of " + sql.table() + " was ended half way; let it be finished or taken back first",
                     null);
         }
-        return state.flatMap(Rebuild.State::step);
+        return state.flatMap(RebuildState::step);
     }
 
     private <T> T read(Transaction.Work<T> work) throws SQLException {
@@ -335,7 +335,7 @@ public final class PostgresPartitions {
         private Optional<PostgresRollups> rollups = Optional.empty();
         private InstantSource clock = InstantSource.system();
         private int ahead = 3;
-        private Rebuild.Options options = Rebuild.Options.DEFAULT;
+        private RebuildOptions options = RebuildOptions.DEFAULT;
         private ShortLocks.Pace pace = ShortLocks.Pace.DEFAULT;
 
         private Builder(DataSource dataSource) {
@@ -367,7 +367,7 @@ public final class PostgresPartitions {
         }
 
         /** For tests. */
-        Builder options(Rebuild.Options options) {
+        Builder options(RebuildOptions options) {
             this.options = options;
             return this;
         }

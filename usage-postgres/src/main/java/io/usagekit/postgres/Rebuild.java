@@ -1,6 +1,5 @@
 package io.usagekit.postgres;
 
-import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
@@ -9,14 +8,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
@@ -31,109 +26,6 @@ import javax.sql.DataSource;
  */
 final class Rebuild {
 
-    /** Where tests may end it; the name says what has just been done. */
-    enum Point {
-        BEGUN,
-        COPIED_UNCOMMITTED,
-        COPIED,
-        INDEXED,
-        RENEWED_UNCOMMITTED,
-        COMPARED,
-        CAUGHT_UP,
-        WRITERS_LOCKED,
-        DRAINED,
-        SWAPPED_UNCOMMITTED,
-        SWAPPED,
-        VALIDATED,
-        UNGUARDED,
-        DROPPED
-    }
-
-    /** What a test may leave out, to see that it is missed. */
-    enum Guard {
-        /** A batch that catches up sees notes and rows in one snapshot. */
-        ONE_SNAPSHOT,
-        /** Those who began to look before the copy was whole are waited for. */
-        WAIT_FOR_SNAPSHOTS,
-        /** Those who waited to write meanwhile are told that the table was rebuilt. */
-        CHECK_WRITERS
-    }
-
-    /** Told of each point, inside the transaction where it says so; what it throws ends the rebuild there. */
-    interface Probe {
-        void reached(Point point);
-    }
-
-    /**
-     * How, besides the tables.
-     *
-     * @param ahead how many partitions are made beyond that of now
-     * @param rows in the first batch of a copy, and {@code mostRows} in any; it is as many as fit {@code budget}
-     * @param fewNotes so many are left to the moment in which writers wait
-     */
-    record Options(
-            int ahead,
-            long rows,
-            long mostRows,
-            Duration budget,
-            long fewNotes,
-            Set<Guard> guards,
-            Probe probe,
-            Consumer<RebuildSql> mutation) {
-
-        static final Options DEFAULT = new Options(
-                3, 1_000, 20_000, Duration.ofSeconds(1), 200, Set.of(Guard.values()), point -> {}, unchanged -> {});
-
-        Options ahead(int partitions) {
-            return new Options(partitions, rows, mostRows, budget, fewNotes, guards, probe, mutation);
-        }
-
-        Options batchesOf(long size) {
-            return new Options(ahead, size, size, budget, fewNotes, guards, probe, mutation);
-        }
-
-        Options without(Guard guard) {
-            Set<Guard> others = EnumSet.copyOf(guards);
-            others.remove(guard);
-            return new Options(ahead, rows, mostRows, budget, fewNotes, others, probe, mutation);
-        }
-
-        Options probe(Probe told) {
-            return new Options(ahead, rows, mostRows, budget, fewNotes, guards, told, mutation);
-        }
-
-        /** With other words in a statement. */
-        Options mutated(String resource, String before, String after) {
-            return new Options(
-                    ahead, rows, mostRows, budget, fewNotes, guards, probe, sql -> sql.mutate(resource, before, after));
-        }
-    }
-
-    /** What stands in the table of states. */
-    record State(
-            Optional<PartitionStep> step,
-            Optional<String> target,
-            String phase,
-            long total,
-            long copied,
-            Optional<String> swappedAt) {
-
-        static final String COPYING = "COPYING";
-        static final String CATCHING_UP = "CATCHING_UP";
-        static final String FINISHING = "FINISHING";
-
-        boolean isUnderWay() {
-            return target.isPresent();
-        }
-
-        /** None: the rebuild makes it plain. */
-        Optional<PartitionStep> targetStep() {
-            return target.filter(name -> !name.equals(PLAIN)).map(PartitionStep::valueOf);
-        }
-    }
-
-    private static final String PLAIN = "PLAIN";
-    private static final int MOST_PARTITIONS = 400;
     private static final String UNIQUE_VIOLATION = "23505";
 
     /** For a batch; one that takes longer is tried at half its size. */
@@ -146,7 +38,8 @@ final class Rebuild {
     private final RebuildSql sql;
     private final PostgresRollups rollups;
     private final ShortLocks locks;
-    private final Options options;
+    private final RebuildOptions options;
+    private final RebuildShadow shadow;
     private final PartitionListener listener;
     private final StepSize copyRows;
     private final StepSize notes;
@@ -159,13 +52,14 @@ final class Rebuild {
             RebuildSql sql,
             PostgresRollups rollups,
             ShortLocks locks,
-            Options options,
+            RebuildOptions options,
             PartitionListener listener) {
         this.dataSource = dataSource;
         this.sql = sql;
         this.rollups = rollups;
         this.locks = locks;
         this.options = options;
+        this.shadow = new RebuildShadow(dataSource, sql, locks, options.ahead());
         this.listener = listener;
         this.copyRows = new StepSize(1, options.rows(), options.mostRows());
         this.notes = new StepSize(1, options.rows(), options.mostRows());
@@ -184,249 +78,44 @@ final class Rebuild {
      * direction.
      */
     void into(Optional<PartitionStep> target, Instant now) throws SQLException {
-        Optional<State> state = read(this::state);
-        if (state.filter(State::isUnderWay).isPresent()) {
+        Optional<RebuildState> state = read(connection -> RebuildState.read(connection, sql));
+        if (state.filter(RebuildState::isUnderWay).isPresent()) {
             describe();
-            if (state.get().phase().equals(State.FINISHING)) {
+            if (state.get().phase().equals(RebuildState.FINISHING)) {
                 finish(state.get());
-                state = read(this::state);
+                state = read(connection -> RebuildState.read(connection, sql));
             } else if (!state.get().targetStep().equals(target)) {
-                locks.run(this::abandon);
-                state = read(this::state);
+                locks.run(shadow::abandon);
+                state = read(connection -> RebuildState.read(connection, sql));
             }
         }
-        if (state.filter(State::isUnderWay).isEmpty()) {
-            if (state.flatMap(State::step).equals(target)
-                    && !read(connection -> isWorthwhile(connection, target, now))) {
+        if (state.filter(RebuildState::isUnderWay).isEmpty()) {
+            if (state.flatMap(RebuildState::step).equals(target)
+                    && !read(connection -> shadow.isWorthwhile(connection, target, now))) {
                 return;
             }
-            begin(target, now);
-            options.probe().reached(Point.BEGUN);
+            shadow.begin(target, now);
+            options.probe().reached(RebuildOptions.Point.BEGUN);
         }
-        State begun = read(this::state).orElseThrow();
+        RebuildState begun =
+                read(connection -> RebuildState.read(connection, sql)).orElseThrow();
         listener.began(sql.name(), begun.total(), begun.copied());
-        if (begun.phase().equals(State.COPYING)) {
+        if (begun.phase().equals(RebuildState.COPYING)) {
             copy();
         }
         takePlace(target);
-        finish(read(this::state).orElseThrow());
+        finish(read(connection -> RebuildState.read(connection, sql)).orElseThrow());
     }
 
     private <T> T read(Transaction.Work<T> work) throws SQLException {
         return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, work);
     }
 
-    private Optional<State> state(Connection connection) throws SQLException {
-        return state(connection, sql);
-    }
-
-    /** What is known of a table; empty if nothing is. */
-    static Optional<State> state(Connection connection, RebuildSql sql) throws SQLException {
-        if (!RebuildSql.exists(connection, sql.partitions() + ".state")) {
-            return Optional.empty();
-        }
-        try (PreparedStatement statement = sql.statement("rebuild-state.sql")
-                        .prepare(connection, Map.of("role", sql.role().key()));
-                ResultSet row = statement.executeQuery()) {
-            if (!row.next()) {
-                return Optional.empty();
-            }
-            return Optional.of(new State(
-                    Optional.ofNullable(row.getString("step")).map(PartitionStep::valueOf),
-                    Optional.ofNullable(row.getString("target")),
-                    String.valueOf(row.getString("phase")),
-                    row.getLong("total"),
-                    row.getLong("copied"),
-                    Optional.ofNullable(row.getString("swapped_at"))));
-        }
-    }
-
-    /** A table of the right shape is rebuilt where its default partition holds what might have one of its own. */
-    private boolean isWorthwhile(Connection connection, Optional<PartitionStep> target, Instant now)
-            throws SQLException {
-        if (target.isPresent()) {
-            return PartitionSet.read(connection, sql).defaultHoldsBefore(connection, end(target.get(), now));
-        }
-        if (RebuildTable.read(connection, sql).isPartitioned()) {
-            throw foreign();
-        }
-        return false;
-    }
-
-    private UsageCalculationException foreign() {
-        return RebuildTable.refused(sql, "it has been partitioned by somebody else");
-    }
-
     private RebuildTable describe() throws SQLException {
-        return read(this::describe);
-    }
-
-    private RebuildTable describe(Connection connection) throws SQLException {
-        RebuildTable table = RebuildTable.read(connection, sql);
-        sql.describe(
-                table.key(),
-                table.keyType(),
-                sql.texts(connection, "rebuild-columns.sql", Map.of("table", sql.table()), "name"));
-        return table;
+        return read(connection -> RebuildTable.describe(connection, sql));
     }
 
     // The copy, and notes of what changes.
-
-    private void begin(Optional<PartitionStep> target, Instant now) throws SQLException {
-        Optional<Instant> oldest = Transaction.run(dataSource, Transaction.Mode.READ_ONLY, LONG, this::oldest);
-        List<Instant> begins = new ArrayList<>();
-        if (target.isPresent()) {
-            begins = begins(target.get(), oldest.orElse(now), now);
-        }
-        List<Instant> edges = begins;
-        locks.run(connection -> {
-            begin(connection, target, edges);
-            return edges;
-        });
-    }
-
-    private Optional<Instant> oldest(Connection connection) throws SQLException {
-        try (PreparedStatement statement = sql.statement("rebuild-oldest.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return Optional.ofNullable(row.getObject("oldest", OffsetDateTime.class))
-                    .map(OffsetDateTime::toInstant);
-        }
-    }
-
-    /** Where the last partition ends. */
-    private Instant end(PartitionStep step, Instant now) {
-        Instant end = step.floor(now);
-        for (int ahead = 0; ahead <= options.ahead(); ahead++) {
-            end = step.next(end);
-        }
-        return end;
-    }
-
-    /** Where the partitions begin, and where the last one ends. */
-    private List<Instant> begins(PartitionStep step, Instant oldest, Instant now) {
-        Instant end = end(step, now);
-        List<Instant> begins = new ArrayList<>();
-        for (Instant begin = step.floor(oldest.isBefore(now) ? oldest : now);
-                !begin.isAfter(end);
-                begin = step.next(begin)) {
-            begins.add(begin);
-            if (begins.size() > MOST_PARTITIONS) {
-                throw RebuildTable.refused(
-                        sql,
-                        "from its oldest row, of " + oldest + ", on there would be more than " + MOST_PARTITIONS
-                                + " partitions of a " + step + "; take a longer step");
-            }
-        }
-        return begins;
-    }
-
-    private void begin(Connection connection, Optional<PartitionStep> target, List<Instant> edges) throws SQLException {
-        RebuildTable table = describe(connection);
-        RebuildSql.run(connection, sql.script("partitions-schema.sql", Map.of()));
-        if (table.isPartitioned() && state(connection).flatMap(State::step).isEmpty()) {
-            throw foreign();
-        }
-        if (target.isPresent() && table.nullableTime()) {
-            throw RebuildTable.refused(
-                    sql,
-                    sql.createdAt()
-                            + " may be null, and PostgreSQL demands it in the primary key: set it NOT NULL first");
-        }
-        RebuildTable.checkObstacles(connection, sql);
-        createShadow(connection, table, target, edges);
-        RebuildSql.run(connection, sql.script("rebuild-notes.sql", Map.of()));
-        for (String relation : relations(connection, sql.table())) {
-            RebuildSql.run(connection, sql.script("rebuild-refuse-truncate.sql", Map.of("relation", relation)));
-        }
-        sql.execute(
-                connection,
-                "rebuild-begin.sql",
-                Map.of(
-                        "role", sql.role().key(),
-                        "target", target.map(Enum::name).orElse(PLAIN),
-                        "rows", Long.toString(table.rows())));
-    }
-
-    /** A table and its partitions, quoted. */
-    private List<String> relations(Connection connection, String table) throws SQLException {
-        List<String> relations = new ArrayList<>(List.of(table));
-        relations.addAll(leaves(connection, sql, table));
-        return relations;
-    }
-
-    /** The partitions of a table, quoted; none if it is plain. */
-    static List<String> leaves(Connection connection, RebuildSql sql, String table) throws SQLException {
-        return PartitionSet.ranges(connection, sql, table).stream()
-                .map(PartitionSet.Range::quoted)
-                .toList();
-    }
-
-    private void createShadow(
-            Connection connection, RebuildTable table, Optional<PartitionStep> target, List<Instant> edges)
-            throws SQLException {
-        RebuildSql.run(
-                connection,
-                "create table " + sql.shadow() + " (like " + sql.table()
-                        + " including defaults including generated including identity including storage"
-                        + " including compression including comments including constraints including statistics)"
-                        + (target.isPresent() ? " partition by range (" + sql.createdAt() + ")" : table.options()));
-        if (table.comment().isPresent()) {
-            RebuildSql.run(
-                    connection,
-                    "comment on table " + sql.shadow() + " is "
-                            + table.comment().get());
-        }
-        RebuildTable.Index primary =
-                RebuildTable.indexes(connection, sql, sql.table()).get(0);
-        RebuildSql.run(connection, primary.create(sql.shadow(), target));
-        List<String> made = new ArrayList<>(List.of(sql.shadow()));
-        if (target.isPresent()) {
-            made.addAll(createPartitions(connection, target.get(), edges, table.options()));
-        }
-        if (!table.isOwn()) {
-            for (String relation : made) {
-                RebuildSql.run(connection, "alter table " + relation + " owner to " + table.owner());
-            }
-        }
-    }
-
-    private List<String> createPartitions(
-            Connection connection, PartitionStep step, List<Instant> edges, String storage) throws SQLException {
-        List<String> made = new ArrayList<>();
-        for (Instant lower : edges.subList(0, edges.size() - 1)) {
-            String name = PartitionSet.freeName(connection, sql, step.suffix(lower));
-            RebuildSql.run(connection, PartitionSet.create(sql, name, sql.shadow(), step, lower, storage));
-            made.add(Identifiers.qualified(sql.schema(), name));
-        }
-        String others = Identifiers.qualified(sql.schema(), PartitionSet.freeName(connection, sql, "_pdefault"));
-        RebuildSql.run(connection, "create table " + others + " partition of " + sql.shadow() + " default" + storage);
-        made.add(others);
-        return made;
-    }
-
-    /** Takes it back: the table stays as it is. */
-    private Optional<State> abandon(Connection connection) throws SQLException {
-        RebuildSql.run(connection, "drop function if exists " + sql.piece("note") + "() cascade");
-        for (String relation : relations(connection, sql.table())) {
-            RebuildSql.run(connection, "drop trigger if exists " + sql.piece("trigger.truncate") + " on " + relation);
-        }
-        RebuildSql.run(connection, "drop table if exists " + sql.shadow() + ", " + sql.piece("notes"));
-        sql.execute(connection, "rebuild-end.sql", Map.of("role", sql.role().key()));
-        dropSchemaIfUnused(connection);
-        return state(connection);
-    }
-
-    private void dropSchemaIfUnused(Connection connection) throws SQLException {
-        try (PreparedStatement statement =
-                        sql.statement("partitions-in-use.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            if (!row.getBoolean("answer")) {
-                RebuildSql.run(connection, "drop schema " + sql.partitions() + " cascade");
-            }
-        }
-    }
 
     private void copy() throws SQLException {
         describe();
@@ -439,13 +128,13 @@ final class Rebuild {
                             Transaction.Mode.WRITE_SNAPSHOT,
                             TIMEOUT,
                             connection -> copy(connection, rows)));
-            options.probe().reached(Point.COPIED);
+            options.probe().reached(RebuildOptions.Point.COPIED);
         } while (more > 0);
     }
 
     /** How many rows it copied; 0 if those were the last. */
     private long copy(Connection connection, long rows) throws SQLException {
-        Optional<String> position = step(connection, State.COPYING);
+        Optional<String> position = step(connection, RebuildState.COPYING);
         Map<String, String> values = position.isPresent()
                 ? Map.of("rows", Long.toString(rows), "position", position.get())
                 : Map.of("rows", Long.toString(rows));
@@ -460,9 +149,9 @@ final class Rebuild {
                         "rows", Long.toString(more));
                 sql.execute(connection, "rebuild-copied.sql", done);
             }
-            options.probe().reached(Point.COPIED_UNCOMMITTED);
+            options.probe().reached(RebuildOptions.Point.COPIED_UNCOMMITTED);
             if (more < rows) {
-                Map<String, String> next = Map.of("role", sql.role().key(), "phase", State.CATCHING_UP);
+                Map<String, String> next = Map.of("role", sql.role().key(), "phase", RebuildState.CATCHING_UP);
                 sql.execute(connection, "rebuild-phase.sql", next);
             }
             copied += more;
@@ -490,18 +179,18 @@ final class Rebuild {
         RebuildSwap swap = new RebuildSwap(sql, rollups, locks, options, this::drain);
         long deadline = System.nanoTime() + locks.pace().patience().toNanos();
         buildIndexes(target);
-        options.probe().reached(Point.INDEXED);
+        options.probe().reached(RebuildOptions.Point.INDEXED);
         catchUp();
         compare();
-        options.probe().reached(Point.COMPARED);
+        options.probe().reached(RebuildOptions.Point.COMPARED);
         while (true) {
             buildIndexes(target);
             catchUp();
-            options.probe().reached(Point.CAUGHT_UP);
+            options.probe().reached(RebuildOptions.Point.CAUGHT_UP);
             List<String> others = swap.attempt(target);
             if (others.isEmpty()) {
                 listener.swapped(sql.name(), swap.locked());
-                options.probe().reached(Point.SWAPPED);
+                options.probe().reached(RebuildOptions.Point.SWAPPED);
                 return;
             }
             listener.waiting(others);
@@ -560,11 +249,11 @@ final class Rebuild {
     }
 
     private long catchUp(long rows) throws SQLException {
-        Transaction.Mode mode = options.guards().contains(Guard.ONE_SNAPSHOT)
+        Transaction.Mode mode = options.guards().contains(RebuildOptions.Guard.ONE_SNAPSHOT)
                 ? Transaction.Mode.WRITE_SNAPSHOT
                 : Transaction.Mode.WRITE;
         long done = Transaction.run(dataSource, mode, TIMEOUT, connection -> {
-            step(connection, State.CATCHING_UP);
+            step(connection, RebuildState.CATCHING_UP);
             return catchUp(connection, rows);
         });
         changes += done;
@@ -587,7 +276,7 @@ final class Rebuild {
         if (count > 0) {
             sql.execute(connection, "rebuild-clear.sql", upto);
             sql.execute(connection, "rebuild-renew.sql", upto);
-            options.probe().reached(Point.RENEWED_UNCOMMITTED);
+            options.probe().reached(RebuildOptions.Point.RENEWED_UNCOMMITTED);
             sql.execute(connection, "rebuild-forget.sql", upto);
         }
         return count;
@@ -596,7 +285,7 @@ final class Rebuild {
     /** What was changed behind the triggers' back is found here. */
     private void compare() throws SQLException {
         Transaction.run(dataSource, Transaction.Mode.WRITE_SNAPSHOT, LONG, connection -> {
-            step(connection, State.CATCHING_UP);
+            step(connection, RebuildState.CATCHING_UP);
             changes += catchUp(connection, Long.MAX_VALUE);
             try (PreparedStatement statement =
                             sql.statement("rebuild-compare.sql").prepare(connection, Map.of());
@@ -622,7 +311,7 @@ final class Rebuild {
     private Optional<String> drain(Duration left) throws SQLException {
         Transaction.Mode mode = Transaction.Mode.WRITE_SNAPSHOT;
         return Transaction.run(dataSource, mode, left, connection -> {
-            step(connection, State.CATCHING_UP);
+            step(connection, RebuildState.CATCHING_UP);
             long done = catchUp(connection, 2 * options.fewNotes());
             changes += done;
             if (done == 2 * options.fewNotes()) {
@@ -634,12 +323,12 @@ final class Rebuild {
 
     // The copy is the table.
 
-    private void finish(State state) throws SQLException {
+    private void finish(RebuildState state) throws SQLException {
         describe();
         new RebuildForeignKeys(sql, state.targetStep()).validate(dataSource, locks, LONG);
-        options.probe().reached(Point.VALIDATED);
+        options.probe().reached(RebuildOptions.Point.VALIDATED);
         String swappedAt = state.swappedAt().orElseThrow();
-        if (options.guards().contains(Guard.WAIT_FOR_SNAPSHOTS)) {
+        if (options.guards().contains(RebuildOptions.Guard.WAIT_FOR_SNAPSHOTS)) {
             awaitSnapshots(dataSource, sql, locks, listener, swappedAt);
         }
         locks.run(connection -> {
@@ -647,15 +336,15 @@ final class Rebuild {
                     connection, "drop trigger if exists " + sql.piece("trigger.snapshot") + " on " + sql.table());
             return sql;
         });
-        options.probe().reached(Point.UNGUARDED);
+        options.probe().reached(RebuildOptions.Point.UNGUARDED);
         locks.run(connection -> {
             RebuildSql.run(connection, "drop table if exists " + sql.old() + ", " + sql.piece("notes"));
             RebuildSql.run(connection, "drop function if exists " + sql.piece("note") + "() cascade");
             sql.execute(connection, "rebuild-end.sql", Map.of("role", sql.role().key()));
-            dropSchemaIfUnused(connection);
+            RebuildShadow.dropSchemaIfUnused(connection, sql);
             return sql;
         });
-        options.probe().reached(Point.DROPPED);
+        options.probe().reached(RebuildOptions.Point.DROPPED);
     }
 
     /** Until those are gone whose snapshot doesn't see a transaction; nothing is locked meanwhile. */

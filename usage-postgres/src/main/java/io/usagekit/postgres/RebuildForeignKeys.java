@@ -185,7 +185,7 @@ final class RebuildForeignKeys {
     /** Puts them on the new table, which has the name by now. */
     void putOn(Connection connection) throws SQLException {
         for (ForeignKey foreignKey : toMake) {
-            List<String> leaves = Rebuild.leaves(connection, sql, foreignKey.table());
+            List<String> leaves = PartitionSet.leaves(connection, sql, foreignKey.table());
             for (String relation : leaves.isEmpty() ? List.of(foreignKey.table()) : leaves) {
                 RebuildSql.run(connection, add(relation, foreignKey) + " not valid");
             }
@@ -219,7 +219,7 @@ final class RebuildForeignKeys {
                     dataSource,
                     Transaction.Mode.READ_ONLY,
                     timeout,
-                    connection -> Rebuild.leaves(connection, sql, foreignKey.table()));
+                    connection -> PartitionSet.leaves(connection, sql, foreignKey.table()));
             for (String relation : leaves.isEmpty() ? List.of(foreignKey.table()) : leaves) {
                 Transaction.run(dataSource, Transaction.Mode.WRITE, timeout, connection -> {
                     RebuildSql.run(

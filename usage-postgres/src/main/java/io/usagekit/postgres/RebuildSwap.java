@@ -41,11 +41,11 @@ final class RebuildSwap {
     private final RebuildSql sql;
     private final PostgresRollups rollups;
     private final ShortLocks locks;
-    private final Rebuild.Options options;
+    private final RebuildOptions options;
     private final Drain drain;
     private Duration locked = Duration.ZERO;
 
-    RebuildSwap(RebuildSql sql, PostgresRollups rollups, ShortLocks locks, Rebuild.Options options, Drain drain) {
+    RebuildSwap(RebuildSql sql, PostgresRollups rollups, ShortLocks locks, RebuildOptions options, Drain drain) {
         this.sql = sql;
         this.rollups = rollups;
         this.locks = locks;
@@ -93,10 +93,10 @@ final class RebuildSwap {
     private void swap(Connection connection, Optional<PartitionStep> target, long deadline) throws SQLException {
         Related related = related(connection);
         ShortLocks.lock(connection, sql.table(), "share row exclusive", left(deadline));
-        options.probe().reached(Rebuild.Point.WRITERS_LOCKED);
+        options.probe().reached(RebuildOptions.Point.WRITERS_LOCKED);
         String whole =
                 drain.run(left(deadline)).orElseThrow(() -> new GivesWay(List.of("more changes than at other times")));
-        options.probe().reached(Rebuild.Point.DRAINED);
+        options.probe().reached(RebuildOptions.Point.DRAINED);
         awaitSnapshots(connection, whole, related, deadline);
         List<String> all = new ArrayList<>(List.of(sql.table()));
         all.addAll(related.referring());
@@ -105,7 +105,7 @@ final class RebuildSwap {
             ShortLocks.lock(connection, String.join(", ", related.referred()), "share row exclusive", left(deadline));
         }
         exchange(connection, target, whole);
-        options.probe().reached(Rebuild.Point.SWAPPED_UNCOMMITTED);
+        options.probe().reached(RebuildOptions.Point.SWAPPED_UNCOMMITTED);
     }
 
     /** Other tables: of some the triggers change, others only are what new foreign keys refer to. */
@@ -137,7 +137,7 @@ final class RebuildSwap {
             if (!entangled.isEmpty()) {
                 throw new GivesWay(entangled);
             }
-            if (others.isEmpty() || !options.guards().contains(Rebuild.Guard.WAIT_FOR_SNAPSHOTS)) {
+            if (others.isEmpty() || !options.guards().contains(RebuildOptions.Guard.WAIT_FOR_SNAPSHOTS)) {
                 return;
             }
             if (System.nanoTime() > deadline) {
@@ -218,7 +218,7 @@ final class RebuildSwap {
         empty(connection);
         foreignKeys.putOn(connection);
         rollups.guardPartitions(connection);
-        if (options.guards().contains(Rebuild.Guard.CHECK_WRITERS)) {
+        if (options.guards().contains(RebuildOptions.Guard.CHECK_WRITERS)) {
             RebuildSql.run(
                     connection,
                     sql.script("rebuild-check-snapshot.sql", Map.of("swapped_at", Identifiers.literal(whole))));
@@ -238,7 +238,7 @@ final class RebuildSwap {
      */
     private void empty(Connection connection) throws SQLException {
         List<String> olds = new ArrayList<>(List.of(sql.old()));
-        olds.addAll(Rebuild.leaves(connection, sql, sql.old()));
+        olds.addAll(PartitionSet.leaves(connection, sql, sql.old()));
         for (String old : olds) {
             RebuildSql.run(connection, "alter table " + old + " disable trigger user");
         }

@@ -154,4 +154,14 @@ record RebuildTable(
         }
         return indexes;
     }
+
+    /** Reads the table, and tells the statements its columns. */
+    static RebuildTable describe(Connection connection, RebuildSql sql) throws SQLException {
+        RebuildTable table = read(connection, sql);
+        sql.describe(
+                table.key(),
+                table.keyType(),
+                sql.texts(connection, "rebuild-columns.sql", Map.of("table", sql.table()), "name"));
+        return table;
+    }
 }

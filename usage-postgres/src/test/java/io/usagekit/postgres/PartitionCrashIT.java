@@ -44,11 +44,11 @@ class PartitionCrashIT {
         private static final long serialVersionUID = 1;
     }
 
-    private PostgresPartitions partitions(Rebuild.Probe probe) {
+    private PostgresPartitions partitions(RebuildOptions.Probe probe) {
         return PostgresPartitions.builder(pool)
                 .mapping(scene.mapping)
                 .clock(clock)
-                .options(Rebuild.Options.DEFAULT.batchesOf(200).probe(probe))
+                .options(RebuildOptions.DEFAULT.batchesOf(200).probe(probe))
                 .build();
     }
 
@@ -60,11 +60,11 @@ class PartitionCrashIT {
     }
 
     /** Ends it at the first time that it comes there; says whether it did. */
-    private boolean crashes(Optional<PartitionStep> target, Rebuild.Point at, boolean sessions) {
+    private boolean crashes(Optional<PartitionStep> target, RebuildOptions.Point at, boolean sessions) {
         boolean[] reached = {false};
         boolean[] written = {false};
         PostgresPartitions partitions = partitions(point -> {
-            if (point == Rebuild.Point.COPIED && !written[0]) {
+            if (point == RebuildOptions.Point.COPIED && !written[0]) {
                 written[0] = true;
                 write(at.name() + target.isPresent() + "meanwhile");
             }
@@ -109,9 +109,9 @@ class PartitionCrashIT {
                 "delete from {s}.events where id = '" + id + "'");
     }
 
-    private void interruptedAtEachPoint(boolean sessions, List<Rebuild.Point> points) {
+    private void interruptedAtEachPoint(boolean sessions, List<RebuildOptions.Point> points) {
         List<String> plain = scene.description();
-        for (Rebuild.Point at : points) {
+        for (RebuildOptions.Point at : points) {
             for (Optional<PartitionStep> target :
                     List.of(Optional.of(PartitionStep.MONTH), Optional.<PartitionStep>empty())) {
                 assertThat(crashes(target, at, sessions))
@@ -136,7 +136,7 @@ class PartitionCrashIT {
 
     @Test
     void whatIsEndedByItselfGoesOn() {
-        interruptedAtEachPoint(false, List.of(Rebuild.Point.values()));
+        interruptedAtEachPoint(false, List.of(RebuildOptions.Point.values()));
     }
 
     @Test
@@ -144,17 +144,18 @@ class PartitionCrashIT {
         interruptedAtEachPoint(
                 true,
                 List.of(
-                        Rebuild.Point.COPIED_UNCOMMITTED,
-                        Rebuild.Point.RENEWED_UNCOMMITTED,
-                        Rebuild.Point.WRITERS_LOCKED,
-                        Rebuild.Point.SWAPPED_UNCOMMITTED));
+                        RebuildOptions.Point.COPIED_UNCOMMITTED,
+                        RebuildOptions.Point.RENEWED_UNCOMMITTED,
+                        RebuildOptions.Point.WRITERS_LOCKED,
+                        RebuildOptions.Point.SWAPPED_UNCOMMITTED));
     }
 
     /** The other direction takes back what has been begun, whatever has been done of it. */
     @Test
     void whatIsBegunIsTakenBack() {
         List<String> plain = scene.description();
-        for (Rebuild.Point at : List.of(Rebuild.Point.BEGUN, Rebuild.Point.COPIED, Rebuild.Point.DRAINED)) {
+        for (RebuildOptions.Point at :
+                List.of(RebuildOptions.Point.BEGUN, RebuildOptions.Point.COPIED, RebuildOptions.Point.DRAINED)) {
             assertThat(crashes(Optional.of(PartitionStep.MONTH), at, false)).isTrue();
             assertThat(partitions(point -> {}).status().events().rebuild())
                     .get()

@@ -37,7 +37,7 @@ class PartitionIT {
     @BeforeEach
     void begin() {
         scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
-        partitions = partitions(Rebuild.Options.DEFAULT);
+        partitions = partitions(RebuildOptions.DEFAULT);
     }
 
     @AfterEach
@@ -45,7 +45,7 @@ class PartitionIT {
         scene.close();
     }
 
-    private PostgresPartitions partitions(Rebuild.Options options) {
+    private PostgresPartitions partitions(RebuildOptions options) {
         return PostgresPartitions.builder(Database.pool())
                 .mapping(scene.mapping)
                 .clock(clock)
@@ -318,8 +318,8 @@ class PartitionIT {
 
     @Test
     void twoAtOnceAreRefused() {
-        PostgresPartitions outer = partitions(Rebuild.Options.DEFAULT.probe(point -> {
-            if (point == Rebuild.Point.CAUGHT_UP) {
+        PostgresPartitions outer = partitions(RebuildOptions.DEFAULT.probe(point -> {
+            if (point == RebuildOptions.Point.CAUGHT_UP) {
                 assertThatThrownBy(() -> partitions.unpartition(NOBODY))
                         .isInstanceOf(UsageCalculationException.class)
                         .hasMessageContaining("somebody else changes the partitions");
@@ -330,8 +330,8 @@ class PartitionIT {
 
     @Test
     void truncationIsRefusedMeanwhile() {
-        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
-            if (point == Rebuild.Point.CAUGHT_UP) {
+        PostgresPartitions watched = partitions(RebuildOptions.DEFAULT.probe(point -> {
+            if (point == RebuildOptions.Point.CAUGHT_UP) {
                 assertThat(scene.fails("truncate {s}.events, {s}.event_deliveries, {s}.notes"))
                         .startsWith("55006");
             }
@@ -344,8 +344,8 @@ class PartitionIT {
     @Test
     void aTableThatIsAlteredMeanwhileIsNotReplaced() {
         boolean[] altered = {false};
-        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
-            if (point == Rebuild.Point.CAUGHT_UP && !altered[0]) {
+        PostgresPartitions watched = partitions(RebuildOptions.DEFAULT.probe(point -> {
+            if (point == RebuildOptions.Point.CAUGHT_UP && !altered[0]) {
                 altered[0] = true;
                 scene.run("alter table {s}.events add column more text");
             }
@@ -361,8 +361,8 @@ class PartitionIT {
     @Test
     void anIndexThatIsBuiltMeanwhileIsBuiltThereToo() {
         boolean[] built = {false};
-        PostgresPartitions watched = partitions(Rebuild.Options.DEFAULT.probe(point -> {
-            if (point == Rebuild.Point.COMPARED && !built[0]) {
+        PostgresPartitions watched = partitions(RebuildOptions.DEFAULT.probe(point -> {
+            if (point == RebuildOptions.Point.COMPARED && !built[0]) {
                 built[0] = true;
                 scene.run("create index events_late on {s}.events (event_type)");
             }
@@ -390,7 +390,7 @@ class PartitionIT {
     }
 
     /** A reader has its snapshot before the table is rebuilt, and reads the table after that. */
-    private String readerWithAnOldSnapshot(Rebuild.Options options) throws SQLException {
+    private String readerWithAnOldSnapshot(RebuildOptions options) throws SQLException {
         String events = "select count(*) from {s}.events";
         try (Connection reader = scene.begin()) {
             reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
@@ -421,22 +421,22 @@ class PartitionIT {
 
     @Test
     void anOldSnapshotIsWaitedFor() throws SQLException {
-        assertThat(readerWithAnOldSnapshot(Rebuild.Options.DEFAULT)).isEqualTo("" + PartitionScene.EVENTS);
+        assertThat(readerWithAnOldSnapshot(RebuildOptions.DEFAULT)).isEqualTo("" + PartitionScene.EVENTS);
     }
 
     @Test
     void withoutTheWaitAnOldSnapshotSeesNothing() throws SQLException {
-        assertThat(readerWithAnOldSnapshot(Rebuild.Options.DEFAULT.without(Rebuild.Guard.WAIT_FOR_SNAPSHOTS)))
+        assertThat(readerWithAnOldSnapshot(RebuildOptions.DEFAULT.without(RebuildOptions.Guard.WAIT_FOR_SNAPSHOTS)))
                 .isEqualTo("0");
     }
 
     /** A writer in REPEATABLE READ has its snapshot, and waits to write while the table is exchanged. */
-    private String writerWithAnOldSnapshot(Rebuild.Options options) {
+    private String writerWithAnOldSnapshot(RebuildOptions options) {
         List<CompletableFuture<String>> writes = new CopyOnWriteArrayList<>();
         PostgresPartitions rebuilding = partitions(options.probe(point -> {
-            if (point == Rebuild.Point.CAUGHT_UP && writes.isEmpty()) {
+            if (point == RebuildOptions.Point.CAUGHT_UP && writes.isEmpty()) {
                 scene.run("insert into {s}.events (id, project_id) values ('fresh', 'p') on conflict do nothing");
-            } else if (point == Rebuild.Point.WRITERS_LOCKED && writes.isEmpty()) {
+            } else if (point == RebuildOptions.Point.WRITERS_LOCKED && writes.isEmpty()) {
                 writes.add(CompletableFuture.supplyAsync(this::updateInOneSnapshot));
                 scene.awaitWaiting("update%waits%");
             }
@@ -464,12 +464,12 @@ class PartitionIT {
 
     @Test
     void aWriterWhoseSnapshotIsTooOldIsTold() {
-        assertThat(writerWithAnOldSnapshot(Rebuild.Options.DEFAULT)).isEqualTo("40001");
+        assertThat(writerWithAnOldSnapshot(RebuildOptions.DEFAULT)).isEqualTo("40001");
     }
 
     @Test
     void withoutThatItWouldMissRows() {
-        assertThat(writerWithAnOldSnapshot(Rebuild.Options.DEFAULT.without(Rebuild.Guard.CHECK_WRITERS)))
+        assertThat(writerWithAnOldSnapshot(RebuildOptions.DEFAULT.without(RebuildOptions.Guard.CHECK_WRITERS)))
                 .isEqualTo("updated 0");
     }
 }

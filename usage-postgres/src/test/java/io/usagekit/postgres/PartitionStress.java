@@ -85,7 +85,7 @@ final class PartitionStress implements PartitionListener, AutoCloseable {
                 mismatches.size());
     }
 
-    PostgresPartitions partitions(Rebuild.Options options) {
+    PostgresPartitions partitions(RebuildOptions options) {
         return PostgresPartitions.builder(pool)
                 .mapping(scene.mapping)
                 .clock(clock)

@@ -19,7 +19,7 @@ class PartitionStressIT {
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
 
-    private String run(int rounds, Rebuild.Options options) throws Exception {
+    private String run(int rounds, RebuildOptions options) throws Exception {
         System.out.println("PartitionStressIT: -Dusagekit.seed=" + seed);
         String noticed = "";
         try (PartitionStress stress = new PartitionStress(seed)) {
@@ -44,14 +44,14 @@ class PartitionStressIT {
 
     @Test
     void noRowIsLostAndEverySnapshotHasTheFigureOfTheBooks() throws Exception {
-        assertThat(run(ROUNDS, Rebuild.Options.DEFAULT)).as("seed %s", seed).isEmpty();
+        assertThat(run(ROUNDS, RebuildOptions.DEFAULT)).as("seed %s", seed).isEmpty();
     }
 
     @Test
     void withoutNotesOfUpdatesItIsNoticed() throws Exception {
         assertThat(run(
                         20,
-                        Rebuild.Options.DEFAULT.mutated(
+                        RebuildOptions.DEFAULT.mutated(
                                 "rebuild-notes.sql", "insert or update or delete on", "insert or delete on")))
                 .isNotEmpty();
     }
@@ -60,10 +60,10 @@ class PartitionStressIT {
     void withoutOneSnapshotOfNotesAndRowsItIsNoticed() throws Exception {
         assertThat(run(
                         20,
-                        Rebuild.Options.DEFAULT
-                                .without(Rebuild.Guard.ONE_SNAPSHOT)
+                        RebuildOptions.DEFAULT
+                                .without(RebuildOptions.Guard.ONE_SNAPSHOT)
                                 .probe(point -> {
-                                    if (point == Rebuild.Point.RENEWED_UNCOMMITTED) {
+                                    if (point == RebuildOptions.Point.RENEWED_UNCOMMITTED) {
                                         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
                                     }
                                 })))
@@ -72,7 +72,7 @@ class PartitionStressIT {
 
     @Test
     void withoutTheWaitForSnapshotsItIsNoticed() throws Exception {
-        assertThat(run(20, Rebuild.Options.DEFAULT.without(Rebuild.Guard.WAIT_FOR_SNAPSHOTS)))
+        assertThat(run(20, RebuildOptions.DEFAULT.without(RebuildOptions.Guard.WAIT_FOR_SNAPSHOTS)))
                 .isNotEmpty();
     }
 }
