@@ -8,7 +8,6 @@ import io.usagekit.postgres.PartitionStep;
 import io.usagekit.postgres.PartitionsAhead;
 import io.usagekit.postgres.PostgresPartitions;
 import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.RollupRetentionListener;
 import io.usagekit.postgres.TableMapping;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -164,7 +163,11 @@ final class PartitionsCommand {
 
         @Override
         public Integer call() {
-            PartitionExpiry expiry = partitions().dropExpired(before, new RollupRetentionListener() {});
+            PostgresPartitions partitions = partitions();
+            PartitionExpiry expiry;
+            try (DeletionProgress progress = new DeletionProgress(err())) {
+                expiry = partitions.dropExpired(before, progress);
+            }
             PrintWriter out = out();
             out.println(UsageTables.grouped(expiry.retention().events()) + " events and "
                     + UsageTables.grouped(expiry.retention().deliveries())

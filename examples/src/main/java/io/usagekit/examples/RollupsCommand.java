@@ -5,7 +5,6 @@ import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.RollupDrift;
 import io.usagekit.postgres.RollupRetention;
-import io.usagekit.postgres.RollupRetentionListener;
 import io.usagekit.postgres.RollupRun;
 import io.usagekit.postgres.RollupStatus;
 import io.usagekit.postgres.RollupVerificationListener;
@@ -252,8 +251,8 @@ final class RollupsCommand {
         public Integer call() {
             PostgresRollups rollups = rollups();
             RollupRetention gone;
-            try (Deletion deletion = new Deletion(err())) {
-                gone = rollups.deleteBefore(before, deletion);
+            try (DeletionProgress progress = new DeletionProgress(err())) {
+                gone = rollups.deleteBefore(before, progress);
             }
             out().println(UsageTables.grouped(gone.events()) + " events and " + UsageTables.grouped(gone.deliveries())
                     + " deliveries from before " + before + " are gone, and their sums are kept"
@@ -262,36 +261,6 @@ final class RollupsCommand {
                             : "; " + UsageTables.grouped(gone.keptEvents())
                                     + " events stay, which have younger deliveries."));
             return ExitCode.OK;
-        }
-    }
-
-    /** A bar of projects, twice: of their deliveries, then of their events. */
-    private static final class Deletion implements RollupRetentionListener, AutoCloseable {
-        private final PrintWriter err;
-        private @Nullable Progress progress;
-
-        Deletion(PrintWriter err) {
-            this.err = err;
-        }
-
-        @Override
-        public void began(long parts) {
-            progress = Progress.of("Deleting", "parts", parts, err);
-        }
-
-        @Override
-        public void partDone() {
-            if (progress != null) {
-                progress.step(1);
-            }
-        }
-
-        @Override
-        public void close() {
-            if (progress != null) {
-                progress.close();
-                progress = null;
-            }
         }
     }
 

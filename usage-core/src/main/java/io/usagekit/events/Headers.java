@@ -1,13 +1,18 @@
 package io.usagekit.events;
 
+import io.usagekit.internal.Json;
 import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** An event's headers: names in lower case, in their order. */
-final class Headers {
+/**
+ * An event's headers: names in lower case, in their order.
+ *
+ * @since 0.1
+ */
+public final class Headers {
 
     private Headers() {}
 
@@ -24,5 +29,10 @@ final class Headers {
             }
         });
         return Collections.unmodifiableSortedMap(normalised);
+    }
+
+    /** Headers as a JSON object of strings, for who implements an {@link EventRepository}. */
+    public static String toJson(Map<String, String> headers) {
+        return Json.write(headers);
     }
 }

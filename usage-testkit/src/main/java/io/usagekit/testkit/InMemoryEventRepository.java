@@ -40,15 +40,11 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiPredicate;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -65,18 +61,13 @@ public final class InMemoryEventRepository implements EventRepository {
     private static final Comparator<Position> BY_POSITION =
             Comparator.comparing(Position::createdAt).thenComparing(Position::id, BY_CODE_POINTS);
 
-    /** ASCII characters that are neither letters nor digits. */
-    private static final Pattern NO_WORD = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
-
     private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
     private final InstantSource clock;
     private final Map<String, Project> projects = new HashMap<>();
-    private final Map<String, Endpoint> endpoints = new HashMap<>();
     private final Map<String, Source> sources = new HashMap<>();
     private final Map<String, Event> events = new HashMap<>();
-    private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
-    private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
+    private final InMemoryEventIndex index = new InMemoryEventIndex();
     private final Map<String, Delivery> deliveries = new HashMap<>();
 
     private InMemoryEventRepository(Duplicates duplicates, InstantSource clock) {
@@ -102,7 +93,7 @@ public final class InMemoryEventRepository implements EventRepository {
     @Override
     public synchronized void save(Endpoint endpoint) {
         requireProject("the endpoint can't be saved", endpoint.projectId());
-        endpoints.put(endpoint.id(), endpoint);
+        index.add(endpoint);
     }
 
     @Override
@@ -135,7 +126,7 @@ public final class InMemoryEventRepository implements EventRepository {
             inOrder.add(row);
         }
         events.putAll(recorded);
-        given.forEach(event -> endpointsOfEvents.put(event.id(), event.endpointIds()));
+        given.forEach(event -> index.deliverTo(event.id(), event.endpointIds()));
         return List.copyOf(inOrder);
     }
 
@@ -232,12 +223,9 @@ public final class InMemoryEventRepository implements EventRepository {
     @Override
     public synchronized List<String> endpointIds(String projectId, String eventId) {
         return find(projectId, eventId)
-                .map(event -> endpointsOf(event).stream().sorted(BY_CODE_POINTS).toList())
+                .map(event ->
+                        index.endpointIds(event).stream().sorted(BY_CODE_POINTS).toList())
                 .orElse(List.of());
-    }
-
-    private Set<String> endpointsOf(Event event) {
-        return endpointsOfEvents.getOrDefault(event.id(), Set.of());
     }
 
     @Override
@@ -252,16 +240,22 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
         Set<String> replacement = Collections.unmodifiableSet(Bounds.ids("endpointIds", endpointIds));
         Optional<Event> event = find(projectId, eventId);
-        event.ifPresent(present -> endpointsOfEvents.put(present.id(), replacement));
+        event.ifPresent(present -> index.deliverTo(present.id(), replacement));
         return event.isPresent();
     }
 
     @Override
     public synchronized boolean updateStatus(String projectId, String eventId, String status) {
         Bounds.word("status", status);
-        return replace(
-                find(projectId, eventId),
-                event -> new Event(
+        Optional<Event> event = find(projectId, eventId);
+        event.ifPresent(present -> put(present, status, present.deletedAt()));
+        return event.isPresent();
+    }
+
+    private void put(Event event, String status, Optional<Instant> deletedAt) {
+        events.put(
+                event.id(),
+                new Event(
                         event.id(),
                         event.projectId(),
                         event.type(),
@@ -273,12 +267,7 @@ public final class InMemoryEventRepository implements EventRepository {
                         status,
                         event.bytes(),
                         event.createdAt(),
-                        event.deletedAt()));
-    }
-
-    private boolean replace(Optional<Event> event, UnaryOperator<Event> change) {
-        event.ifPresent(present -> events.put(present.id(), change.apply(present)));
-        return event.isPresent();
+                        deletedAt));
     }
 
     @Override
@@ -381,40 +370,7 @@ public final class InMemoryEventRepository implements EventRepository {
     private Stream<Event> matching(String projectId, EventFilter filter) {
         return events.values().stream()
                 .filter(event -> event.projectId().equals(projectId))
-                .filter(event -> matches(event, filter));
-    }
-
-    private boolean matches(Event event, EventFilter filter) {
-        return (filter.state() == EventFilter.State.ANY || event.deletedAt().isEmpty())
-                && filter.window().contains(event.createdAt())
-                && met(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointsOf(e)))
-                && met(filter.ownerId(), event, this::isOwnedBy)
-                && met(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
-                && met(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
-                && met(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
-                && met(filter.type(), event, (type, e) -> type.equals(e.type()))
-                && met(filter.status(), event, (status, e) -> status.equals(e.status()))
-                && met(filter.text(), event, this::hasWords);
-    }
-
-    private boolean isOwnedBy(String ownerId, Event event) {
-        return endpointsOf(event).stream()
-                .map(endpoints::get)
-                .filter(Objects::nonNull)
-                .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
-                        && endpoint.ownerId().equals(ownerId));
-    }
-
-    private boolean hasWords(String text, Event event) {
-        Set<String> words = words(text);
-        return !words.isEmpty()
-                && wordsOfEvents.getOrDefault(event.id(), Set.of()).containsAll(words);
-    }
-
-    private static Set<String> words(String text) {
-        return NO_WORD.splitAsStream(text.toLowerCase(Locale.ROOT))
-                .filter(word -> !word.isEmpty())
-                .collect(Collectors.toUnmodifiableSet());
+                .filter(event -> index.matches(event, filter));
     }
 
     @Override
@@ -422,10 +378,9 @@ public final class InMemoryEventRepository implements EventRepository {
         Bounds.id("projectId", projectId);
         List<Event> missing = matching(
                         projectId, EventFilter.builder().window(window).build())
-                .filter(event -> !wordsOfEvents.containsKey(event.id()))
+                .filter(event -> !index.isTokenised(event))
                 .toList();
-        missing.forEach(event -> wordsOfEvents.put(
-                event.id(), words(event.type() + " " + event.payload().raw())));
+        missing.forEach(index::tokenise);
         return missing.size();
     }
 
@@ -433,9 +388,9 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized long deleteTokens(String projectId, EventWindow window) {
         Bounds.id("projectId", projectId);
         List<Event> found = within(projectId, window)
-                .filter(event -> wordsOfEvents.containsKey(event.id()))
+                .filter(event -> index.isTokenised(event))
                 .toList();
-        found.forEach(event -> wordsOfEvents.remove(event.id()));
+        found.forEach(index::forgetTokens);
         return found.size();
     }
 
@@ -446,21 +401,7 @@ public final class InMemoryEventRepository implements EventRepository {
                         projectId, EventFilter.builder().window(window).build())
                 .toList();
         Optional<Instant> now = Optional.of(now());
-        live.forEach(event -> replace(
-                Optional.of(event),
-                e -> new Event(
-                        e.id(),
-                        e.projectId(),
-                        e.type(),
-                        e.payload(),
-                        e.headers(),
-                        e.sourceId(),
-                        e.idempotencyKey(),
-                        e.duplicate(),
-                        e.status(),
-                        e.bytes(),
-                        e.createdAt(),
-                        now)));
+        live.forEach(event -> put(event, event.status(), now));
         return live.size();
     }
 
@@ -474,8 +415,7 @@ public final class InMemoryEventRepository implements EventRepository {
                 .toList();
         undelivered.forEach(event -> {
             events.remove(event.id());
-            endpointsOfEvents.remove(event.id());
-            wordsOfEvents.remove(event.id());
+            index.forget(event);
         });
         return undelivered.size();
     }
@@ -504,9 +444,5 @@ public final class InMemoryEventRepository implements EventRepository {
                         .window(window)
                         .state(EventFilter.State.ANY)
                         .build());
-    }
-
-    private static <T> boolean met(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
-        return condition.isEmpty() || test.test(condition.get(), event);
     }
 }

@@ -4,6 +4,7 @@ import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.Headers;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.postgres.internal.Transaction;
@@ -106,7 +107,7 @@ final class EventRecorder {
                 .texts("source_ids", each(events, NewEvent::sourceId))
                 .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
                 .texts("statuses", each(events, NewEvent::status))
-                .texts("headers", each(events, event -> HeaderJson.of(event.headers())))
+                .texts("headers", each(events, event -> Headers.toJson(event.headers())))
                 .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
                 .flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .list(row ->

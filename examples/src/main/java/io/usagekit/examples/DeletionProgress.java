@@ -1,0 +1,35 @@
+package io.usagekit.examples;
+
+import io.usagekit.postgres.RollupRetentionListener;
+import java.io.PrintWriter;
+import org.jspecify.annotations.Nullable;
+
+/** A bar of projects, twice: of their deliveries, then of their events. */
+final class DeletionProgress implements RollupRetentionListener, AutoCloseable {
+    private final PrintWriter err;
+    private @Nullable Progress progress;
+
+    DeletionProgress(PrintWriter err) {
+        this.err = err;
+    }
+
+    @Override
+    public void began(long parts) {
+        progress = Progress.of("Deleting", "parts", parts, err);
+    }
+
+    @Override
+    public void partDone() {
+        if (progress != null) {
+            progress.step(1);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (progress != null) {
+            progress.close();
+            progress = null;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Others at work while a table is rebuilt: who wrote before, and who has an old snapshot. With each guard, and without. */
+class PartitionSnapshotIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final PartitionListener NOBODY = new PartitionListener() {};
+
+    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
+    private PartitionScene scene;
+    private PostgresPartitions partitions;
+
+    @BeforeEach
+    void begin() {
+        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
+        partitions = partitions(RebuildOptions.DEFAULT);
+    }
+
+    @AfterEach
+    void end() {
+        scene.close();
+    }
+
+    private PostgresPartitions partitions(RebuildOptions options) {
+        return PostgresPartitions.builder(Database.pool())
+                .mapping(scene.mapping)
+                .clock(clock)
+                .options(options.batchesOf(70))
+                .build();
+    }
+
+    @Test
+    void whoWroteBeforeIsWaitedFor() throws SQLException {
+        try (Connection host = scene.begin()) {
+            scene.run(host, "insert into {s}.events (id, project_id, raw) values ('before', 'p', 'before')");
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> partitions.partition(PartitionStep.MONTH, NOBODY));
+            scene.awaitWaiting("%create trigger%usagekit_rebuild%");
+            host.commit();
+            host.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+        }
+        assertThat(scene.one("select count(*) from {s}.events where id = 'before'"))
+                .isEqualTo("1");
+    }
+
+    /** A reader has its snapshot before the table is rebuilt, and reads the table after that. */
+    private String readerWithAnOldSnapshot(RebuildOptions options) throws SQLException {
+        String events = "select count(*) from {s}.events";
+        try (Connection reader = scene.begin()) {
+            reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            scene.count(reader, "select count(*) from pg_namespace");
+            boolean[] waited = {false};
+            PartitionListener listener = new PartitionListener() {
+                @Override
+                public void waiting(List<String> others) {
+                    waited[0] = true;
+                }
+            };
+            PostgresPartitions rebuilding = partitions(options);
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionStep.MONTH, listener));
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (!waited[0] && !run.isDone()) {
+                assertThat(System.nanoTime()).isLessThan(deadline);
+                LockSupport.parkNanos(1_000_000);
+            }
+            String seen = String.valueOf(scene.count(reader, events));
+            reader.commit();
+            reader.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+            reader.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+            return seen;
+        }
+    }
+
+    @Test
+    void anOldSnapshotIsWaitedFor() throws SQLException {
+        assertThat(readerWithAnOldSnapshot(RebuildOptions.DEFAULT)).isEqualTo("" + PartitionScene.EVENTS);
+    }
+
+    @Test
+    void withoutTheWaitAnOldSnapshotSeesNothing() throws SQLException {
+        assertThat(readerWithAnOldSnapshot(RebuildOptions.DEFAULT.without(RebuildOptions.Guard.WAIT_FOR_SNAPSHOTS)))
+                .isEqualTo("0");
+    }
+
+    /** A writer in REPEATABLE READ has its snapshot, and waits to write while the table is exchanged. */
+    private String writerWithAnOldSnapshot(RebuildOptions options) {
+        List<CompletableFuture<String>> writes = new CopyOnWriteArrayList<>();
+        PostgresPartitions rebuilding = partitions(options.probe(point -> {
+            if (point == RebuildOptions.Point.CAUGHT_UP && writes.isEmpty()) {
+                scene.run("insert into {s}.events (id, project_id) values ('fresh', 'p') on conflict do nothing");
+            } else if (point == RebuildOptions.Point.WRITERS_LOCKED && writes.isEmpty()) {
+                writes.add(CompletableFuture.supplyAsync(this::updateInOneSnapshot));
+                scene.awaitWaiting("update%waits%");
+            }
+        }));
+        rebuilding.partition(PartitionStep.MONTH, NOBODY);
+        return writes.get(0).orTimeout(30, TimeUnit.SECONDS).join();
+    }
+
+    private String updateInOneSnapshot() {
+        try (Connection host = scene.begin()) {
+            host.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            try {
+                return "updated " + scene.run(host, "update {s}.events set event_type = 'waits' where id = 'fresh'");
+            } catch (SQLException e) {
+                return e.getSQLState();
+            } finally {
+                host.rollback();
+                host.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+                host.setAutoCommit(true);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    @Test
+    void aWriterWhoseSnapshotIsTooOldIsTold() {
+        assertThat(writerWithAnOldSnapshot(RebuildOptions.DEFAULT)).isEqualTo("40001");
+    }
+
+    @Test
+    void withoutThatItWouldMissRows() {
+        assertThat(writerWithAnOldSnapshot(RebuildOptions.DEFAULT.without(RebuildOptions.Guard.CHECK_WRITERS)))
+                .isEqualTo("updated 0");
+    }
+}

@@ -1,0 +1,94 @@
+package io.usagekit.testkit;
+
+import io.usagekit.events.Endpoint;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiPredicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/** What events are found by, and whether one meets a filter. Not thread-safe. */
+final class InMemoryEventIndex {
+
+    /** ASCII characters that are neither letters nor digits. */
+    private static final Pattern NO_WORD = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
+
+    private final Map<String, Endpoint> endpoints = new HashMap<>();
+    private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
+    private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
+
+    void add(Endpoint endpoint) {
+        endpoints.put(endpoint.id(), endpoint);
+    }
+
+    /** Replaces where an event is to be delivered. */
+    void deliverTo(String eventId, Set<String> endpointIds) {
+        endpointsOfEvents.put(eventId, endpointIds);
+    }
+
+    Set<String> endpointIds(Event event) {
+        return endpointsOfEvents.getOrDefault(event.id(), Set.of());
+    }
+
+    void tokenise(Event event) {
+        wordsOfEvents.put(event.id(), words(event.type() + " " + event.payload().raw()));
+    }
+
+    boolean isTokenised(Event event) {
+        return wordsOfEvents.containsKey(event.id());
+    }
+
+    void forgetTokens(Event event) {
+        wordsOfEvents.remove(event.id());
+    }
+
+    /** It is gone. */
+    void forget(Event event) {
+        endpointsOfEvents.remove(event.id());
+        forgetTokens(event);
+    }
+
+    boolean matches(Event event, EventFilter filter) {
+        return (filter.state() == EventFilter.State.ANY || event.deletedAt().isEmpty())
+                && filter.window().contains(event.createdAt())
+                && met(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointIds(e)))
+                && met(filter.ownerId(), event, this::isOwnedBy)
+                && met(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
+                && met(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
+                && met(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
+                && met(filter.type(), event, (type, e) -> type.equals(e.type()))
+                && met(filter.status(), event, (status, e) -> status.equals(e.status()))
+                && met(filter.text(), event, this::hasWords);
+    }
+
+    private static <T> boolean met(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
+        return condition.isEmpty() || test.test(condition.get(), event);
+    }
+
+    private boolean isOwnedBy(String ownerId, Event event) {
+        return endpointIds(event).stream()
+                .map(endpoints::get)
+                .filter(Objects::nonNull)
+                .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
+                        && endpoint.ownerId().equals(ownerId));
+    }
+
+    private boolean hasWords(String text, Event event) {
+        Set<String> words = words(text);
+        return !words.isEmpty()
+                && wordsOfEvents.getOrDefault(event.id(), Set.of()).containsAll(words);
+    }
+
+    private static Set<String> words(String text) {
+        return NO_WORD.splitAsStream(text.toLowerCase(Locale.ROOT))
+                .filter(word -> !word.isEmpty())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+}
