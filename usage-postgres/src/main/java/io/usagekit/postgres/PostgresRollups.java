@@ -4,7 +4,6 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Transaction;
@@ -17,15 +16,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneId;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Roll-ups: the sums of each project's hours, kept in a schema of their own beside the host's tables, so that a figure takes
@@ -199,48 +195,7 @@ public final class PostgresRollups {
      *     database refuses, or it takes too long
      */
     public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
-        Objects.requireNonNull(each, "each");
-        Instant now = clock.instant();
-        ByOrganisation merged = new ByOrganisation(sum -> each.accept(
-                new OrganisationUsage(new UsageKey(sum.organisationId(), period), sum.received(), sum.sent(), now)));
-        slices(Optional.empty(), List.of(period.start(), period.end()), timeout, merged);
-        merged.end();
-        return merged.organisations;
-    }
-
-    /** Adds up the projects of an organisation, which come one after the other. */
-    private static final class ByOrganisation implements Consumer<RollupSlices.Sum> {
-        private final Consumer<RollupSlices.Sum> each;
-        private RollupSlices.@Nullable Sum current;
-        private long organisations;
-
-        ByOrganisation(Consumer<RollupSlices.Sum> each) {
-            this.each = each;
-        }
-
-        @Override
-        public void accept(RollupSlices.Sum next) {
-            RollupSlices.Sum before = current;
-            if (before != null && before.organisationId().equals(next.organisationId())) {
-                current = new RollupSlices.Sum(
-                        next.organisationId(),
-                        next.projectId(),
-                        0,
-                        before.received().plus(next.received()),
-                        before.sent().plus(next.sent()));
-            } else {
-                end();
-                current = next;
-            }
-        }
-
-        void end() {
-            if (current != null) {
-                organisations++;
-                each.accept(current);
-                current = null;
-            }
-        }
+        return RollupReports.calculateAll(period, clock.instant(), each, sums(timeout));
     }
 
     /**
@@ -253,22 +208,7 @@ public final class PostgresRollups {
      * @throws UsageCalculationException as {@link #calculateAll}
      */
     public List<UsageSeriesPoint> series(UsageKey key, UsageSeriesStep step, ZoneId zone, Duration timeout) {
-        List<Instant> edges = step.edges(key.period().start(), key.period().end(), zone);
-        UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
-        UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
-        Arrays.fill(received, UsageMetrics.ZERO);
-        Arrays.fill(sent, UsageMetrics.ZERO);
-        slices(Optional.of(key.organisationId()), edges, timeout, sum -> {
-            if (sum.slice() > 0) {
-                received[sum.slice() - 1] = received[sum.slice() - 1].plus(sum.received());
-                sent[sum.slice() - 1] = sent[sum.slice() - 1].plus(sum.sent());
-            }
-        });
-        List<UsageSeriesPoint> points = new ArrayList<>();
-        for (int i = 0; i < received.length; i++) {
-            points.add(new UsageSeriesPoint(edges.get(i), edges.get(i + 1), received[i], sent[i]));
-        }
-        return List.copyOf(points);
+        return RollupReports.series(key, step, zone, sums(timeout));
     }
 
     /**
@@ -279,13 +219,11 @@ public final class PostgresRollups {
      * @throws UsageCalculationException as {@link #calculateAll}
      */
     public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
-        List<ProjectUsage> projects = new ArrayList<>();
-        slices(
-                Optional.of(key.organisationId()),
-                List.of(key.period().start(), key.period().end()),
-                timeout,
-                sum -> projects.add(new ProjectUsage(sum.projectId(), sum.received(), sum.sent())));
-        return List.copyOf(projects);
+        return RollupReports.byProject(key, sums(timeout));
+    }
+
+    private RollupReports.Sums sums(Duration timeout) {
+        return (organisationId, edges, each) -> slices(organisationId, edges, timeout, each);
     }
 
     private void slices(

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.internal.Identifiers;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -19,22 +17,19 @@ import org.postgresql.util.PSQLException;
  * Tables with all that may belong to a table, and rows from November 2025 to the middle of March 2026: the library's own, with another
  * one that refers to events.
  */
-final class PartitionScene implements AutoCloseable {
+final class PartitionScene extends HostScene implements AutoCloseable {
 
     static final int EVENTS = 500;
     static final int DELIVERIES = 800;
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-    final DataSource dataSource;
-    final String schema;
     final TableMapping mapping;
     final PostgresRollups rollups;
     private final String role;
 
     private PartitionScene(DataSource dataSource, String schema, TableMapping mapping) {
-        this.dataSource = dataSource;
-        this.schema = schema;
+        super(dataSource, schema);
         this.mapping = mapping;
         this.rollups = PostgresRollups.of(dataSource, mapping);
         this.role = "usagekit_reader_" + schema;
@@ -165,35 +160,6 @@ final class PartitionScene implements AutoCloseable {
                 .toList();
     }
 
-    String sql(String sql) {
-        return sql.replace("{s}", Identifiers.quote(schema));
-    }
-
-    void run(String... statements) {
-        try (Connection connection = dataSource.getConnection()) {
-            for (String statement : statements) {
-                run(connection, statement);
-            }
-        } catch (SQLException e) {
-            throw new AssertionError(e.getMessage(), e);
-        }
-    }
-
-    int run(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql(sql));
-            return statement.getUpdateCount();
-        }
-    }
-
-    long count(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery(sql(sql))) {
-            row.next();
-            return row.getLong(1);
-        }
-    }
-
     /** The SQLSTATE of a statement that must fail, and the constraint that it names. */
     String fails(String sql) {
         try (Connection connection = dataSource.getConnection()) {
@@ -215,12 +181,6 @@ final class PartitionScene implements AutoCloseable {
 
     List<String> column(String query) {
         return Database.column(sql(query));
-    }
-
-    Connection begin() throws SQLException {
-        Connection connection = dataSource.getConnection();
-        connection.setAutoCommit(false);
-        return connection;
     }
 
     /** Until somebody waits for a lock in a statement like this. */

@@ -188,7 +188,7 @@ class RollupRetentionIT {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void eventsThatStayAreNotInTheWayOfThoseThatGo() throws SQLException {
         scene.run(
                 "insert into {s}.events select 'x' || n, 'p', 'seven b', '', '2026-03-17T08:00:00Z' from generate_series(1, 40) n");

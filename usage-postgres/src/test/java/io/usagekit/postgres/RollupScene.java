@@ -4,10 +4,6 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.testkit.ManualClock;
-import java.sql.Connection;
-import java.sql.ResultSet;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.YearMonth;
 import javax.sql.DataSource;
@@ -16,19 +12,16 @@ import javax.sql.DataSource;
  * A gateway's tables with roll-ups beside them, at noon of 17 March 2026, and one organisation with two projects, {@code p} and
  * {@code q}. Transactions of the host are connections that the test holds open.
  */
-final class RollupScene implements AutoCloseable {
+final class RollupScene extends HostScene implements AutoCloseable {
 
     static final UsageKey MARCH = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
 
-    final DataSource dataSource;
-    final String schema;
     final TableMapping mapping;
     final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
     final PostgresRollups rollups;
 
     private RollupScene(DataSource dataSource, String schema) {
-        this.dataSource = dataSource;
-        this.schema = schema;
+        super(dataSource, schema);
         this.mapping = TableMapping.gateway(schema);
         this.rollups = PostgresRollups.builder(dataSource)
                 .mapping(mapping)
@@ -68,43 +61,9 @@ final class RollupScene implements AutoCloseable {
         return (hour < 10 ? "0" : "") + hour;
     }
 
+    @Override
     String sql(String sql) {
-        return sql.replace("{s}", Identifiers.quote(schema)).replace("{r}", Identifiers.quote(rollups.schema()));
-    }
-
-    /** Each in a transaction of its own. */
-    void run(String... statements) {
-        try (Connection connection = dataSource.getConnection()) {
-            for (String statement : statements) {
-                run(connection, statement);
-            }
-        } catch (SQLException e) {
-            throw new AssertionError(e.getMessage(), e);
-        }
-    }
-
-    /** In the transaction of this connection; returns how many rows were changed, -1 for a query. */
-    int run(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql(sql));
-            return statement.getUpdateCount();
-        }
-    }
-
-    /** One number. */
-    long count(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery(sql(sql))) {
-            row.next();
-            return row.getLong(1);
-        }
-    }
-
-    /** A transaction of the host's. */
-    Connection begin() throws SQLException {
-        Connection connection = dataSource.getConnection();
-        connection.setAutoCommit(false);
-        return connection;
+        return super.sql(sql).replace("{r}", Identifiers.quote(rollups.schema()));
     }
 
     RollupWorker.Builder worker() {
