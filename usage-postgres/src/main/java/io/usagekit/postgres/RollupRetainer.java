@@ -19,8 +19,9 @@ import javax.sql.DataSource;
 /**
  * Deletes old rows and keeps their sums. Not thread-safe.
  *
- * <p>Why no snapshot ever sees another figure: a batch is one transaction in which one statement deletes rows and adds to the sums kept
- * what those rows counted; and nothing that this depends on changes before it is committed, or else it fails and is tried again. To the roll-ups it is a transaction of the host's like any other: triggers mark the hours.
+ * <p>Why no snapshot ever sees another figure: a batch is one transaction in which one statement deletes rows and adds to the sums
+ * kept what those rows counted; and nothing that this depends on changes before it is committed, or else it fails and is tried
+ * again. To the roll-ups it is a transaction of the host's like any other: triggers mark the hours.
  */
 final class RollupRetainer {
 
