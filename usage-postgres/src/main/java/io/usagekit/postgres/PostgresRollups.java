@@ -299,7 +299,7 @@ public final class PostgresRollups {
      * <p>Deliveries that count nowhere go together with their events. An event stays as long as one of its deliveries is younger.
      * Rows that belong to no project stay, and so do deliveries that count nowhere and whose event is gone already.
      *
-     * <p>Rows go in batches, the oldest first, each in a transaction of about a second or less; between two of them it can be
+     * <p>Rows go in batches, the oldest first, each in a transaction of about half a second or less; between two of them it can be
      * ended, and any call goes on where the last one ended. Workers and writers go on meanwhile. Needs {@code DELETE} on both
      * tables, {@code UPDATE} on the events (they are locked while their deliveries go), and to write to the roll-ups.
      *

@@ -30,14 +30,15 @@ final class RollupRetainer {
      *
      * @param rows in the first batch
      * @param mostRows in any batch; it is as many as can be done within {@code budget}
-     * @param lockTimeout how long a batch waits for somebody's row before it is tried again. Less than PostgreSQL's
-     *     {@code deadlock_timeout}, so that of a host's transaction and a batch that wait for each other the batch gives way
+     * @param lockTimeout how long a batch waits for somebody's row before it is tried again. Together with the budget less than
+     *     PostgreSQL's {@code deadlock_timeout}, so that of a host's transaction and a batch that wait for each other the batch
+     *     gives way
      * @param patience for how long it is tried again
      */
     record Pace(long rows, long mostRows, Duration budget, Duration lockTimeout, Duration patience) {
 
         static final Pace DEFAULT =
-                new Pace(1_000, 10_000, Duration.ofSeconds(1), Duration.ofMillis(500), Duration.ofMinutes(1));
+                new Pace(1_000, 10_000, Duration.ofMillis(500), Duration.ofMillis(100), Duration.ofMinutes(1));
 
         /** For tests: with batches of one size. */
         static Pace batchesOf(long rows) {

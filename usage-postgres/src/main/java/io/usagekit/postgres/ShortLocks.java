@@ -20,8 +20,8 @@ final class ShortLocks {
     /**
      * How gently it goes.
      *
-     * @param lockTimeout how long a transaction waits for its locks. Less than PostgreSQL's {@code deadlock_timeout}, so that of a host's
-     *     transaction and one of these that wait for each other this one gives way
+     * @param lockTimeout how long a transaction waits for its locks, all of them together. Less than PostgreSQL's
+     *     {@code deadlock_timeout}, so that of a host's transaction and one of these that wait for each other this one gives way
      * @param pause before it is tried again
      * @param patience for how long it is tried again
      */
@@ -51,12 +51,18 @@ final class ShortLocks {
         return longest;
     }
 
+    /**
+     * A statement that takes several locks waits for each of them as long as for one, and has the first ones meanwhile: {@code alter
+     * table} that adds a foreign key to a partitioned table waits for three.
+     */
+    private static final int LOCKS_AT_MOST = 4;
+
     /** Runs it until it gets its locks. */
     <T> T run(Transaction.Work<T> work) throws SQLException {
         long deadline = System.nanoTime() + pace.patience().toNanos();
         while (true) {
             try {
-                return once(work);
+                return once(pace.lockTimeout().dividedBy(LOCKS_AT_MOST), work);
             } catch (SQLException e) {
                 if (!isBusy(e) || System.nanoTime() > deadline) {
                     throw e;
@@ -66,10 +72,14 @@ final class ShortLocks {
         }
     }
 
-    /** Runs it once. */
+    /** Runs it once; it sees to it itself that it waits for no longer in all. */
     <T> T once(Transaction.Work<T> work) throws SQLException {
+        return once(pace.lockTimeout(), work);
+    }
+
+    private <T> T once(Duration lockTimeout, Transaction.Work<T> work) throws SQLException {
         return measured(() -> Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, connection -> {
-            waitAtMost(connection, "lock_timeout", pace.lockTimeout());
+            waitAtMost(connection, "lock_timeout", lockTimeout);
             return work.run(connection);
         }));
     }
