@@ -183,11 +183,11 @@ final class Rebuild {
         catchUp();
         compare();
         options.probe().reached(RebuildOptions.Point.COMPARED);
-        while (true) {
+        for (int attempt = 0; ; attempt++) {
             buildIndexes(target);
             catchUp();
             options.probe().reached(RebuildOptions.Point.CAUGHT_UP);
-            List<String> others = swap.attempt(target);
+            List<String> others = swap.attempt(target, attempt < options.politeAttempts());
             if (others.isEmpty()) {
                 listener.swapped(sql.name(), swap.locked());
                 options.probe().reached(RebuildOptions.Point.SWAPPED);

@@ -11,6 +11,7 @@ import java.util.function.Consumer;
  * @param ahead how many partitions are made beyond that of now
  * @param rows in the first batch of a copy, and {@code mostRows} in any; it is as many as fit {@code budget}
  * @param fewNotes so many are left to the moment in which writers wait
+ * @param politeAttempts so often an exchange is tried without a queue for the lock against readers
  */
 record RebuildOptions(
         int ahead,
@@ -18,35 +19,49 @@ record RebuildOptions(
         long mostRows,
         Duration budget,
         long fewNotes,
+        int politeAttempts,
         Set<Guard> guards,
         Probe probe,
         Consumer<RebuildSql> mutation) {
 
     static final RebuildOptions DEFAULT = new RebuildOptions(
-            3, 1_000, 20_000, Duration.ofSeconds(1), 200, Set.of(Guard.values()), point -> {}, unchanged -> {});
+            3, 1_000, 20_000, Duration.ofSeconds(1), 200, 20, Set.of(Guard.values()), point -> {}, unchanged -> {});
 
     RebuildOptions ahead(int partitions) {
-        return new RebuildOptions(partitions, rows, mostRows, budget, fewNotes, guards, probe, mutation);
+        return new RebuildOptions(
+                partitions, rows, mostRows, budget, fewNotes, politeAttempts, guards, probe, mutation);
     }
 
     RebuildOptions batchesOf(long size) {
-        return new RebuildOptions(ahead, size, size, budget, fewNotes, guards, probe, mutation);
+        return new RebuildOptions(ahead, size, size, budget, fewNotes, politeAttempts, guards, probe, mutation);
+    }
+
+    RebuildOptions politeAttempts(int attempts) {
+        return new RebuildOptions(ahead, rows, mostRows, budget, fewNotes, attempts, guards, probe, mutation);
     }
 
     RebuildOptions without(Guard guard) {
         Set<Guard> others = EnumSet.copyOf(guards);
         others.remove(guard);
-        return new RebuildOptions(ahead, rows, mostRows, budget, fewNotes, others, probe, mutation);
+        return new RebuildOptions(ahead, rows, mostRows, budget, fewNotes, politeAttempts, others, probe, mutation);
     }
 
     RebuildOptions probe(Probe told) {
-        return new RebuildOptions(ahead, rows, mostRows, budget, fewNotes, guards, told, mutation);
+        return new RebuildOptions(ahead, rows, mostRows, budget, fewNotes, politeAttempts, guards, told, mutation);
     }
 
     /** With other words in a statement. */
     RebuildOptions mutated(String resource, String before, String after) {
         return new RebuildOptions(
-                ahead, rows, mostRows, budget, fewNotes, guards, probe, sql -> sql.mutate(resource, before, after));
+                ahead,
+                rows,
+                mostRows,
+                budget,
+                fewNotes,
+                politeAttempts,
+                guards,
+                probe,
+                sql -> sql.mutate(resource, before, after));
     }
 
     /** Where tests may end it; the name says what has just been done. */
@@ -60,6 +75,7 @@ record RebuildOptions(
         CAUGHT_UP,
         WRITERS_LOCKED,
         DRAINED,
+        SNAPSHOTS_GONE,
         SWAPPED_UNCOMMITTED,
         SWAPPED,
         VALIDATED,

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,12 +23,16 @@ import java.util.concurrent.locks.LockSupport;
  *   <li>Writers are locked out; readers go on.
  *   <li>Another transaction deals with the notes that are left, and commits: from here on the copy is whole.
  *   <li>Those are waited for who began to look before that. Readers that begin now see it.
- *   <li>Readers are locked out as well, names are exchanged, and what belongs to the table moves over.
+ *   <li>Once nobody looks, readers are locked out as well, names are exchanged, and what belongs to the table moves over.
  * </ol>
  *
  * <p>Writers that waited have taken a snapshot before they came to wait. In READ COMMITTED they take another one; those in REPEATABLE
  * READ or SERIALIZABLE would miss rows, and fail with 40001. It is given up at once where a writer that waits holds what the last step
  * needs, and otherwise within {@link ShortLocks.Pace#lockTimeout()}.
+ *
+ * <p>To wait for readers in the queue for their lock, with that against writers in hand, would cost them: who has looked and comes to
+ * write meanwhile has a deadlock, and PostgreSQL ends the one that comes last, at once. Therefore a polite attempt looks again and
+ * again who has looked, and takes the lock in a moment when there is none. Where there always is one, only the queue leads on.
  */
 final class RebuildSwap {
 
@@ -70,12 +75,20 @@ final class RebuildSwap {
         }
     }
 
-    /** Who was in the way; none if the copy is the table now. */
-    List<String> attempt(Optional<PartitionStep> target) throws SQLException {
+    /**
+     * Who was in the way; none if the copy is the table now.
+     *
+     * @param polite never waits for readers in a queue
+     */
+    List<String> attempt(Optional<PartitionStep> target, boolean polite) throws SQLException {
         long began = System.nanoTime();
         try {
             locks.once(connection -> {
-                swap(connection, target, began + locks.pace().lockTimeout().toNanos());
+                swap(
+                        connection,
+                        target,
+                        polite,
+                        began + locks.pace().lockTimeout().toNanos());
                 return sql;
             });
             locked = Duration.ofNanos(System.nanoTime() - began);
@@ -90,7 +103,8 @@ final class RebuildSwap {
         }
     }
 
-    private void swap(Connection connection, Optional<PartitionStep> target, long deadline) throws SQLException {
+    private void swap(Connection connection, Optional<PartitionStep> target, boolean polite, long deadline)
+            throws SQLException {
         Related related = related(connection);
         ShortLocks.lock(connection, sql.table(), "share row exclusive", left(deadline));
         options.probe().reached(RebuildOptions.Point.WRITERS_LOCKED);
@@ -98,18 +112,36 @@ final class RebuildSwap {
                 drain.run(left(deadline)).orElseThrow(() -> new GivesWay(List.of("more changes than at other times")));
         options.probe().reached(RebuildOptions.Point.DRAINED);
         awaitSnapshots(connection, whole, related, deadline);
-        List<String> all = new ArrayList<>(List.of(sql.table()));
-        all.addAll(related.referring());
-        ShortLocks.lock(connection, String.join(", ", all), "access exclusive", left(deadline));
-        if (!related.referred().isEmpty()) {
-            ShortLocks.lock(connection, String.join(", ", related.referred()), "share row exclusive", left(deadline));
+        options.probe().reached(RebuildOptions.Point.SNAPSHOTS_GONE);
+        if (polite) {
+            lockWhenFree(connection, related, deadline);
+        } else {
+            ShortLocks.lock(connection, related.toChange(sql), "access exclusive", left(deadline));
+            if (!related.referred().isEmpty()) {
+                ShortLocks.lock(connection, related.toReferTo(), "share row exclusive", left(deadline));
+            }
         }
         exchange(connection, target, whole);
         options.probe().reached(RebuildOptions.Point.SWAPPED_UNCOMMITTED);
     }
 
     /** Other tables: of some the triggers change, others only are what new foreign keys refer to. */
-    private record Related(List<String> referring, List<String> referred) {}
+    private record Related(List<String> referring, List<String> referred) {
+
+        String toChange(RebuildSql sql) {
+            List<String> all = new ArrayList<>(List.of(sql.table()));
+            all.addAll(referring);
+            return String.join(", ", all);
+        }
+
+        String toReferTo() {
+            return String.join(", ", referred);
+        }
+
+        Map<String, String> values(RebuildSql sql) {
+            return Map.of("table", sql.table(), "referring", array(referring), "referred", array(referred));
+        }
+    }
 
     private Related related(Connection connection) throws SQLException {
         Related related = new Related(new ArrayList<>(), new ArrayList<>());
@@ -175,11 +207,42 @@ final class RebuildSwap {
     }
 
     private List<String> entangled(Connection connection, Related related) throws SQLException {
-        Map<String, String> values = Map.of(
-                "table", sql.table(),
-                "referring", array(related.referring()),
-                "referred", array(related.referred()));
-        return sql.texts(connection, "rebuild-entangled.sql", values, "name");
+        return sql.texts(connection, "rebuild-entangled.sql", related.values(sql), "name");
+    }
+
+    private void lockWhenFree(Connection connection, Related related, long deadline) throws SQLException {
+        while (true) {
+            List<String> holders = sql.texts(connection, "rebuild-holders.sql", related.values(sql), "name");
+            if (holders.isEmpty() && lockedAtOnce(connection, related)) {
+                return;
+            }
+            List<String> entangled = entangled(connection, related);
+            if (!entangled.isEmpty()) {
+                throw new GivesWay(entangled);
+            }
+            if (System.nanoTime() > deadline) {
+                throw new GivesWay(holders.isEmpty() ? List.of("readers who come and go") : holders);
+            }
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+    }
+
+    private boolean lockedAtOnce(Connection connection, Related related) throws SQLException {
+        Savepoint before = connection.setSavepoint();
+        try {
+            RebuildSql.run(connection, "lock table " + related.toChange(sql) + " in access exclusive mode nowait");
+            if (!related.referred().isEmpty()) {
+                RebuildSql.run(connection, "lock table " + related.toReferTo() + " in share row exclusive mode nowait");
+            }
+            connection.releaseSavepoint(before);
+            return true;
+        } catch (SQLException e) {
+            if (!ShortLocks.isBusy(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            return false;
+        }
     }
 
     /** As PostgreSQL reads an array of texts. */

@@ -1,0 +1,170 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Readers while a table is exchanged: none that comes to write fails, and none keeps the exchange from coming about for ever. */
+class PartitionReadersIT {
+
+    private static final PartitionListener NOBODY = new PartitionListener() {};
+
+    private static final String LOOK = "select count(*) from {s}.events, {s}.event_deliveries where false";
+
+    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
+    private PartitionScene scene;
+
+    @BeforeEach
+    void begin() {
+        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
+    }
+
+    @AfterEach
+    void end() {
+        scene.close();
+    }
+
+    private PostgresPartitions partitions(RebuildOptions options, Duration lockTimeout, Duration patience) {
+        return PostgresPartitions.builder(Database.pool())
+                .mapping(scene.mapping)
+                .clock(clock)
+                .options(options)
+                .pace(new ShortLocks.Pace(lockTimeout, Duration.ofMillis(10), patience))
+                .build();
+    }
+
+    /** It looks at the tables once the copy is whole, and writes when the rebuild wants readers to be out. */
+    private String readerThatComesToWrite(int politeAttempts) throws Exception {
+        try (Connection host = scene.begin()) {
+            CountDownLatch readersNext = new CountDownLatch(1);
+            RebuildOptions options = RebuildOptions.DEFAULT
+                    .politeAttempts(politeAttempts)
+                    .probe(point -> {
+                        if (point == RebuildOptions.Point.DRAINED && readersNext.getCount() > 0) {
+                            look(host);
+                        } else if (point == RebuildOptions.Point.SNAPSHOTS_GONE) {
+                            readersNext.countDown();
+                        }
+                    });
+            PostgresPartitions rebuilding = partitions(options, Duration.ofSeconds(20), Duration.ofMinutes(1));
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionStep.MONTH, NOBODY));
+            assertThat(readersNext.await(30, TimeUnit.SECONDS)).isTrue();
+            if (politeAttempts == 0) {
+                scene.awaitWaiting("lock table%access exclusive%");
+            }
+            String outcome = write(host);
+            host.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+            return outcome;
+        }
+    }
+
+    private void look(Connection connection) {
+        try {
+            scene.count(connection, LOOK);
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    private String write(Connection host) throws SQLException {
+        try {
+            scene.run(host, "update {s}.events set event_type = 'written' where id = 'e1'");
+            scene.run(host, "update {s}.event_deliveries set status = 'Failure' where id = 'd1'");
+            host.commit();
+            return "written";
+        } catch (SQLException e) {
+            host.rollback();
+            return e.getSQLState();
+        }
+    }
+
+    @Test
+    void aReaderThatComesToWriteDoesNotFail() throws Exception {
+        assertThat(readerThatComesToWrite(Integer.MAX_VALUE)).isEqualTo("written");
+        assertThat(scene.one("select count(*) from {s}.events where event_type = 'written'"))
+                .isEqualTo("1");
+    }
+
+    @Test
+    void inAQueueForTheLockItWould() throws Exception {
+        assertThat(readerThatComesToWrite(0)).isEqualTo("40P01");
+    }
+
+    /** Two readers, one of whom has always looked at the tables, until one waits for too long behind somebody who would lock them. */
+    private final class Readers implements AutoCloseable {
+        private final CountDownLatch looked = new CountDownLatch(1);
+        private volatile boolean over;
+        private final CompletableFuture<?> all = CompletableFuture.runAsync(this::read);
+
+        void awaitFirst() throws InterruptedException {
+            assertThat(looked.await(30, TimeUnit.SECONDS)).isTrue();
+        }
+
+        private void read() {
+            try (Connection one = scene.begin();
+                    Connection another = scene.begin()) {
+                for (Connection last = one, next = another; !over; ) {
+                    lookBriefly(next);
+                    looked.countDown();
+                    last.commit();
+                    Connection still = next;
+                    next = last;
+                    last = still;
+                }
+                for (Connection connection : List.of(one, another)) {
+                    connection.commit();
+                    connection.setAutoCommit(true);
+                }
+            } catch (SQLException e) {
+                throw new AssertionError(e.getMessage(), e);
+            }
+        }
+
+        private void lookBriefly(Connection connection) throws SQLException {
+            try {
+                scene.run(connection, "set local lock_timeout = '20ms'");
+                scene.count(connection, LOOK);
+            } catch (SQLException e) {
+                assertThat(e.getSQLState()).isEqualTo("55P03");
+                connection.rollback();
+            }
+        }
+
+        @Override
+        public void close() {
+            over = true;
+            all.orTimeout(30, TimeUnit.SECONDS).join();
+        }
+    }
+
+    @Test
+    void whereThereAreAlwaysReadersTheQueueLeadsOn() throws Exception {
+        Duration lockTimeout = Duration.ofMillis(200);
+        PostgresPartitions polite = partitions(
+                RebuildOptions.DEFAULT.politeAttempts(Integer.MAX_VALUE), lockTimeout, Duration.ofSeconds(1));
+        PostgresPartitions politeAtFirst =
+                partitions(RebuildOptions.DEFAULT.politeAttempts(2), lockTimeout, Duration.ofMinutes(1));
+        try (Readers readers = new Readers()) {
+            readers.awaitFirst();
+            assertThatThrownBy(() -> polite.partition(PartitionStep.MONTH, NOBODY))
+                    .isInstanceOf(UsageCalculationException.class)
+                    .hasMessageContaining("others didn't let go of");
+            politeAtFirst.partition(PartitionStep.MONTH, NOBODY);
+        }
+        assertThat(politeAtFirst.status().events().step()).contains(PartitionStep.MONTH);
+    }
+}
