@@ -19,7 +19,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -119,7 +121,10 @@ class RedisDownIT {
         };
     }
 
-    /** Counts the sessions of the pool that are at work. */
+    /**
+     * Counts the sessions of the pool that are at work. PostgreSQL looks at one after the other, so that one count may have a session
+     * that ends while it goes on and the one that follows it: only those count that two counts find in the same work.
+     */
     private static final class Census implements Runnable {
         private final WholeSystem system;
         private final AtomicInteger most = new AtomicInteger();
@@ -134,18 +139,29 @@ class RedisDownIT {
         public void run() {
             try (Connection connection = system.postgres.dataSource().getConnection();
                     Statement statement = connection.createStatement()) {
+                Set<String> before = new HashSet<>();
                 while (!stopped) {
-                    try (ResultSet row =
-                            statement.executeQuery("select count(*) from pg_stat_activity where application_name = '"
-                                    + APPLICATION + "' and state in ('active', 'idle in transaction')")) {
-                        row.next();
-                        most.accumulateAndGet(row.getInt(1), Math::max);
-                        counts.incrementAndGet();
-                    }
+                    Set<String> atWork = atWork(statement);
+                    before.retainAll(atWork);
+                    most.accumulateAndGet(before.size(), Math::max);
+                    counts.incrementAndGet();
+                    before = atWork;
                 }
             } catch (SQLException e) {
                 throw new IllegalStateException(e);
             }
+        }
+
+        private static Set<String> atWork(Statement statement) throws SQLException {
+            Set<String> atWork = new HashSet<>();
+            try (ResultSet row =
+                    statement.executeQuery("select pid, state_change from pg_stat_activity where application_name = '"
+                            + APPLICATION + "' and state in ('active', 'idle in transaction')")) {
+                while (row.next()) {
+                    atWork.add(row.getString("pid") + " since " + row.getString("state_change"));
+                }
+            }
+            return atWork;
         }
 
         void stop(Thread counting) {
