@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventWindow;
+import io.usagekit.events.Scan;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -90,6 +91,17 @@ final class LedgerFilter {
     private void add(Part part, Object value) {
         parts.add(part);
         values.put(part.parameter(), value);
+    }
+
+    /** The same rows behind a scan's place. */
+    LedgerFilter behind(Scan scan) {
+        LedgerFilter narrowed = new LedgerFilter();
+        narrowed.parts.addAll(parts);
+        narrowed.values.putAll(values);
+        narrowed.values.computeIfPresent(Part.FROM.parameter(), (name, from) -> LedgerScan.from((Instant) from, scan));
+        narrowed.values.computeIfPresent(
+                Part.BEFORE.parameter(), (name, before) -> LedgerScan.before((Instant) before, scan));
+        return narrowed;
     }
 
     /** What stands in the statement. */

@@ -1,7 +1,10 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventOrder;
+import io.usagekit.events.Position;
 import io.usagekit.events.Scan;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Map;
 
 /** How a scan stands in a statement. */
@@ -24,6 +27,25 @@ final class LedgerScan {
     /** What is bound, by name. */
     static Map<String, SqlType> parameters(Scan scan) {
         return scan.beyond().isPresent() ? Map.of("beyond_at", SqlType.INSTANT, "beyond_id", SqlType.TEXT) : Map.of();
+    }
+
+    /**
+     * Where a window begins behind the scan's place. PostgreSQL enters an index at one of the conditions on its first column, and
+     * not always at the tightest: both are to be as tight.
+     */
+    static Instant from(Instant from, Scan scan) {
+        return scan.beyond()
+                .map(Position::createdAt)
+                .filter(at -> scan.order() == EventOrder.ASCENDING && at.isAfter(from))
+                .orElse(from);
+    }
+
+    /** Where a window ends before the scan's place, of which it has the microsecond. */
+    static Instant before(Instant before, Scan scan) {
+        return scan.beyond()
+                .map(place -> place.createdAt().plus(1, ChronoUnit.MICROS))
+                .filter(after -> scan.order() == EventOrder.DESCENDING && after.isBefore(before))
+                .orElse(before);
     }
 
     static LedgerCall bindTo(LedgerCall call, Scan scan) {

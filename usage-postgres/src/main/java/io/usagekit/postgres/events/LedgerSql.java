@@ -74,7 +74,7 @@ final class LedgerSql {
         parameters.putAll(filter.parameters());
         parameters.putAll(LedgerScan.parameters(scan));
         String text = LedgerScan.fill(text(statement, filter), scan);
-        return LedgerScan.bindTo(filter.bindTo(call(connection, statement, text, parameters)), scan);
+        return LedgerScan.bindTo(filter.behind(scan).bindTo(call(connection, statement, text, parameters)), scan);
     }
 
     private LedgerCall call(

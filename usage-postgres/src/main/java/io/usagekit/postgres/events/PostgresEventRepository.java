@@ -252,8 +252,8 @@ final class PostgresEventRepository implements EventRepository {
     private LedgerCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
         return sql.call(connection, statement, scan)
                 .text("organisation_id", key.organisationId())
-                .instant("start", key.period().start())
-                .instant("end", key.period().end());
+                .instant("start", LedgerScan.from(key.period().start(), scan))
+                .instant("end", LedgerScan.before(key.period().end(), scan));
     }
 
     @Override

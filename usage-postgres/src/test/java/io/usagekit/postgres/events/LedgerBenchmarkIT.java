@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsagePeriod;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
@@ -62,6 +63,8 @@ class LedgerBenchmarkIT {
 
     private static final String PROJECT = "project-1";
     private static final Instant BEFORE = Instant.parse("2026-04-01T00:00:00Z");
+    private static final EventWindow WINDOW =
+            EventWindow.between(Instant.parse("2026-01-02T00:00:00Z"), Instant.parse("2026-03-31T00:00:00Z"));
     private static final int HEAP_MEGABYTES = 64;
 
     @TempDir
@@ -109,12 +112,7 @@ class LedgerBenchmarkIT {
     private static Map<String, EventFilter> filters() {
         Map<String, EventFilter> filters = new LinkedHashMap<>();
         filters.put("none", EventFilter.ALL);
-        filters.put(
-                "window",
-                EventFilter.builder()
-                        .window(EventWindow.between(
-                                Instant.parse("2026-01-02T00:00:00Z"), Instant.parse("2026-03-31T00:00:00Z")))
-                        .build());
+        filters.put("window", EventFilter.builder().window(WINDOW).build());
         filters.put(
                 "endpoint",
                 EventFilter.builder().endpointIds(List.of("endpoint-7")).build());
@@ -164,9 +162,11 @@ class LedgerBenchmarkIT {
             List<String> wrong = new ArrayList<>();
             for (Map.Entry<String, EventFilter> filter : filters().entrySet()) {
                 LedgerFilter conditions = LedgerFilter.of(filter.getValue());
+                Read read = scan -> call(connection, conditions, scan);
                 long all = ledger.count(PROJECT, filter.getValue());
-                Cost first = cost(connection, conditions, Optional.empty());
-                Cost deep = cost(connection, conditions, at(connection, conditions, Math.min(DEPTH, all / 2)));
+                EventOrder order = EventOrder.DESCENDING;
+                Cost first = cost(read, order, Optional.empty());
+                Cost deep = cost(read, order, at(read, order, Math.min(DEPTH, all / 2)));
                 System.out.printf(
                         Locale.ROOT,
                         "  %-16s %,9d events  first %,8d %7.2f ms   deep %,8d %7.2f ms   %s%n",
@@ -188,13 +188,49 @@ class LedgerBenchmarkIT {
         }
     }
 
+    @Test
+    void aPageBehindAPlaceBeginsThereRatherThanAtTheWindowsEdge() throws SQLException {
+        EventFilter window = EventFilter.builder().window(WINDOW).build();
+        UsagePeriod quarter = UsagePeriod.between(Instant.parse("2026-01-01T00:00:00Z"), BEFORE);
+        try (HikariDataSource one = Database.newPool(1);
+                Connection connection = one.getConnection()) {
+            connection.setAutoCommit(false);
+            connection.createStatement().execute("set plan_cache_mode = force_custom_plan; set jit = off");
+            Map<String, Read> reads = Map.of(
+                    "a filter's window",
+                    scan -> call(connection, LedgerFilter.of(window), scan),
+                    "a figure's period",
+                    scan -> LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+                            .call(connection, LedgerStatement.PAGE_RECEIVED, scan)
+                            .text("organisation_id", "org-1")
+                            .instant("start", LedgerScan.from(quarter.start(), scan))
+                            .instant("end", LedgerScan.before(quarter.end(), scan)));
+            List<String> wrong = new ArrayList<>();
+            for (Map.Entry<String, Read> read : reads.entrySet()) {
+                for (EventOrder order : EventOrder.values()) {
+                    Cost first = cost(read.getValue(), order, Optional.empty());
+                    Cost deep = cost(read.getValue(), order, at(read.getValue(), order, DEPTH));
+                    if (deep.buffers() > 1.5 * first.buffers() + PAGE) {
+                        wrong.add(read.getKey() + " " + order + ": " + first + ", " + deep);
+                    }
+                }
+            }
+            connection.rollback();
+            assertThat(wrong).isEmpty();
+        }
+    }
+
     private record Cost(long buffers, double millis, List<String> indexes, boolean scansAll) {}
 
-    /** The place of a row in the descending order of what meets a filter; empty if there is none. */
-    private static Optional<Position> at(Connection connection, LedgerFilter filter, long offset) throws SQLException {
+    private interface Read {
+        LedgerCall of(Scan scan);
+    }
+
+    /** The place of a row in the order of what is read; empty if there is none. */
+    private static Optional<Position> at(Read read, EventOrder order, long offset) throws SQLException {
         Optional<Position> at = Optional.empty();
-        Scan scan = new Scan(EventOrder.DESCENDING, Optional.empty(), (int) Math.max(1, offset));
-        try (PreparedStatement statement = call(connection, filter, scan).prepare("");
+        Scan scan = new Scan(order, Optional.empty(), (int) Math.max(1, offset));
+        try (PreparedStatement statement = read.of(scan).prepare("");
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
                 at = Optional.of(new Position(
@@ -210,17 +246,15 @@ class LedgerBenchmarkIT {
                 .text("project_id", PROJECT);
     }
 
-    private static Cost cost(Connection connection, LedgerFilter filter, Optional<Position> beyond)
-            throws SQLException {
-        Scan scan = new Scan(EventOrder.DESCENDING, beyond, PAGE + 1);
+    private static Cost cost(Read read, EventOrder order, Optional<Position> beyond) throws SQLException {
+        Scan scan = new Scan(order, beyond, PAGE + 1);
         double best = Double.MAX_VALUE;
         for (int run = 0; run < 5; run++) {
             long began = System.nanoTime();
-            call(connection, filter, scan).list(EventRows::event);
+            read.of(scan).list(EventRows::event);
             best = Math.min(best, (System.nanoTime() - began) / 1e6);
         }
-        try (PreparedStatement statement =
-                        call(connection, filter, scan).prepare("explain (analyze, buffers, format json) ");
+        try (PreparedStatement statement = read.of(scan).prepare("explain (analyze, buffers, format json) ");
                 ResultSet row = statement.executeQuery()) {
             row.next();
             JsonNode plan = new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");

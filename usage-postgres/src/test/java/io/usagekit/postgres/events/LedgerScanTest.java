@@ -1,0 +1,51 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.Position;
+import io.usagekit.events.Scan;
+import java.time.Instant;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** A window shrinks to what lies behind a place, whatever version of PostgreSQL shows that it matters. */
+class LedgerScanTest {
+
+    private static final Instant BEGIN = Instant.parse("2026-01-01T00:00:00Z");
+    private static final Instant PLACE = Instant.parse("2026-02-01T00:00:00.000007Z");
+    private static final Instant END = Instant.parse("2026-03-01T00:00:00Z");
+
+    private static Scan behind(EventOrder order, Instant createdAt) {
+        return new Scan(order, Optional.of(new Position(createdAt, "event-1")), 20);
+    }
+
+    @Test
+    void ascendingBeginsAtThePlace() {
+        Scan scan = behind(EventOrder.ASCENDING, PLACE);
+        assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(PLACE);
+        assertThat(LedgerScan.before(END, scan)).isEqualTo(END);
+    }
+
+    @Test
+    void descendingEndsWithThePlacesMicrosecond() {
+        Scan scan = behind(EventOrder.DESCENDING, PLACE);
+        assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);
+        assertThat(LedgerScan.before(END, scan)).isEqualTo(Instant.parse("2026-02-01T00:00:00.000008Z"));
+    }
+
+    @Test
+    void aPlaceOutsideTheWindowWidensNothing() {
+        assertThat(LedgerScan.from(PLACE, behind(EventOrder.ASCENDING, BEGIN))).isEqualTo(PLACE);
+        assertThat(LedgerScan.before(PLACE, behind(EventOrder.DESCENDING, END))).isEqualTo(PLACE);
+    }
+
+    @Test
+    void withoutAPlaceTheWindowStays() {
+        for (EventOrder order : EventOrder.values()) {
+            Scan scan = new Scan(order, Optional.empty(), 20);
+            assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);
+            assertThat(LedgerScan.before(END, scan)).isEqualTo(END);
+        }
+    }
+}
