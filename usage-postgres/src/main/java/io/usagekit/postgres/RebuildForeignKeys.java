@@ -231,6 +231,8 @@ final class RebuildForeignKeys {
             }
             locks.run(connection -> {
                 if (!leaves.isEmpty()) {
+                    lockForAll(
+                            connection, foreignKey, leaves.get(0), locks.pace().lockTimeout());
                     RebuildSql.run(connection, add(foreignKey.table(), foreignKey));
                 }
                 sql.execute(
@@ -242,6 +244,21 @@ final class RebuildForeignKeys {
                                 "name", foreignKey.constraint()));
                 return foreignKey;
             });
+        }
+    }
+
+    /**
+     * Where the partitions have the foreign key already, to make it the whole table's locks what it refers to against writers first
+     * and against readers then. Who has read that and comes to write between the two would have a deadlock, and be the one that
+     * PostgreSQL ends; so all locks are taken before, each at once as strong as it will be.
+     */
+    private void lockForAll(Connection connection, ForeignKey foreignKey, String leaf, Duration lockTimeout)
+            throws SQLException {
+        long deadline = System.nanoTime() + lockTimeout.toNanos();
+        ShortLocks.lock(connection, foreignKey.table(), "share row exclusive", lockTimeout);
+        Map<String, String> values = Map.of("referencing", leaf, "constraint", foreignKey.constraint());
+        for (String referenced : sql.texts(connection, "rebuild-referenced.sql", values, "name")) {
+            ShortLocks.lock(connection, referenced, "access exclusive", Duration.ofNanos(deadline - System.nanoTime()));
         }
     }
 

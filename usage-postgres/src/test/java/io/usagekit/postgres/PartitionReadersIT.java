@@ -21,7 +21,8 @@ class PartitionReadersIT {
 
     private static final PartitionListener NOBODY = new PartitionListener() {};
 
-    private static final String LOOK = "select count(*) from {s}.events, {s}.event_deliveries where false";
+    private static final String LOOK =
+            "select count(*) from {s}.events, {s}.event_deliveries, {s}.projects where false";
 
     private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
     private PartitionScene scene;
@@ -65,7 +66,10 @@ class PartitionReadersIT {
             if (politeAttempts == 0) {
                 scene.awaitWaiting("lock table%access exclusive%");
             }
-            String outcome = write(host);
+            String outcome = write(
+                    host,
+                    "update {s}.events set event_type = 'written' where id = 'e1'",
+                    "update {s}.event_deliveries set status = 'Failure' where id = 'd1'");
             host.setAutoCommit(true);
             run.orTimeout(60, TimeUnit.SECONDS).join();
             return outcome;
@@ -80,10 +84,11 @@ class PartitionReadersIT {
         }
     }
 
-    private String write(Connection host) throws SQLException {
+    private String write(Connection host, String... updates) throws SQLException {
         try {
-            scene.run(host, "update {s}.events set event_type = 'written' where id = 'e1'");
-            scene.run(host, "update {s}.event_deliveries set status = 'Failure' where id = 'd1'");
+            for (String update : updates) {
+                scene.run(host, update);
+            }
             host.commit();
             return "written";
         } catch (SQLException e) {
@@ -102,6 +107,28 @@ class PartitionReadersIT {
     @Test
     void inAQueueForTheLockItWould() throws Exception {
         assertThat(readerThatComesToWrite(0)).isEqualTo("40P01");
+    }
+
+    @Test
+    void aReaderThatComesToWriteToWhatTheTableRefersToDoesNotFail() throws Exception {
+        CountDownLatch swapped = new CountDownLatch(1);
+        try (Connection host = scene.begin()) {
+            RebuildOptions options = RebuildOptions.DEFAULT.probe(point -> {
+                if (point == RebuildOptions.Point.SWAPPED && swapped.getCount() > 0) {
+                    look(host);
+                    swapped.countDown();
+                }
+            });
+            PostgresPartitions rebuilding = partitions(options, Duration.ofSeconds(20), Duration.ofMinutes(1));
+            CompletableFuture<PartitionRun> run =
+                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionStep.MONTH, NOBODY));
+            assertThat(swapped.await(30, TimeUnit.SECONDS)).isTrue();
+            scene.awaitWaitingFor("projects");
+            String outcome = write(host, "update {s}.projects set name = 'written' where id = 'p'");
+            host.setAutoCommit(true);
+            run.orTimeout(60, TimeUnit.SECONDS).join();
+            assertThat(outcome).isEqualTo("written");
+        }
     }
 
     /** Two readers, one of whom has always looked at the tables, until one waits for too long behind somebody who would lock them. */

@@ -185,12 +185,24 @@ final class PartitionScene extends HostScene implements AutoCloseable {
 
     /** Until somebody waits for a lock in a statement like this. */
     void awaitWaiting(String statement) {
+        awaitSome(
+                "waits in " + statement,
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like ?",
+                statement);
+    }
+
+    /** Until somebody waits to lock a table. */
+    void awaitWaitingFor(String table) {
+        awaitSome(
+                "waits for " + table,
+                "select count(*) from pg_locks where not granted and relation = to_regclass(?)",
+                sql("{s}." + Identifiers.quote(table)));
+    }
+
+    private static void awaitSome(String what, String count, String value) {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (Database.query(
-                        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like ?",
-                        statement)
-                .equals("0")) {
-            assertThat(System.nanoTime()).as("somebody waits in " + statement).isLessThan(deadline);
+        while (Database.query(count, value).equals("0")) {
+            assertThat(System.nanoTime()).as("somebody " + what).isLessThan(deadline);
             LockSupport.parkNanos(1_000_000);
         }
     }
