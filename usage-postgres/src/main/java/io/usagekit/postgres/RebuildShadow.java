@@ -21,6 +21,9 @@ final class RebuildShadow {
 
     private static final int MOST_PARTITIONS = 400;
 
+    /** Of PostgreSQL: compression of a column is its own to have. */
+    private static final int FIRST_WITH_COMPRESSION = 14;
+
     /** To find the oldest row may take as long as the table is large; it locks nothing that anybody else uses. */
     private static final Duration LONG = Duration.ofDays(1);
 
@@ -144,11 +147,13 @@ final class RebuildShadow {
     private void createShadow(
             Connection connection, RebuildTable table, Optional<PartitionStep> target, List<Instant> edges)
             throws SQLException {
+        boolean hasCompression = connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_COMPRESSION;
         RebuildSql.run(
                 connection,
                 "create table " + sql.shadow() + " (like " + sql.table()
                         + " including defaults including generated including identity including storage"
-                        + " including compression including comments including constraints including statistics)"
+                        + (hasCompression ? " including compression" : "")
+                        + " including comments including constraints including statistics)"
                         + (target.isPresent() ? " partition by range (" + sql.createdAt() + ")" : table.options()));
         if (table.comment().isPresent()) {
             RebuildSql.run(
