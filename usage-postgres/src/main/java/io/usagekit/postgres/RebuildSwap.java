@@ -6,7 +6,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -116,9 +115,8 @@ final class RebuildSwap {
         if (polite) {
             lockWhenFree(connection, related, deadline);
         } else {
-            ShortLocks.lock(connection, related.toChange(sql), "access exclusive", left(deadline));
-            if (!related.referred().isEmpty()) {
-                ShortLocks.lock(connection, related.toReferTo(), "share row exclusive", left(deadline));
+            for (Map.Entry<String, String> lock : related.modes(sql).entrySet()) {
+                ShortLocks.lock(connection, lock.getKey(), lock.getValue(), left(deadline));
             }
         }
         exchange(connection, target, whole);
@@ -128,14 +126,16 @@ final class RebuildSwap {
     /** Other tables: of some the triggers change, others only are what new foreign keys refer to. */
     private record Related(List<String> referring, List<String> referred) {
 
-        String toChange(RebuildSql sql) {
+        /** How tables are locked for the exchange, the strongest locks first. */
+        Map<String, String> modes(RebuildSql sql) {
+            Map<String, String> modes = new LinkedHashMap<>();
             List<String> all = new ArrayList<>(List.of(sql.table()));
             all.addAll(referring);
-            return String.join(", ", all);
-        }
-
-        String toReferTo() {
-            return String.join(", ", referred);
+            modes.put(String.join(", ", all), "access exclusive");
+            if (!referred.isEmpty()) {
+                modes.put(String.join(", ", referred), "share row exclusive");
+            }
+            return modes;
         }
 
         Map<String, String> values(RebuildSql sql) {
@@ -213,7 +213,7 @@ final class RebuildSwap {
     private void lockWhenFree(Connection connection, Related related, long deadline) throws SQLException {
         while (true) {
             List<String> holders = sql.texts(connection, "rebuild-holders.sql", related.values(sql), "name");
-            if (holders.isEmpty() && lockedAtOnce(connection, related)) {
+            if (holders.isEmpty() && locks.lockedAtOnce(connection, related.modes(sql))) {
                 return;
             }
             List<String> entangled = entangled(connection, related);
@@ -224,24 +224,6 @@ final class RebuildSwap {
                 throw new GivesWay(holders.isEmpty() ? List.of("readers who come and go") : holders);
             }
             LockSupport.parkNanos(POLL_NANOS);
-        }
-    }
-
-    private boolean lockedAtOnce(Connection connection, Related related) throws SQLException {
-        Savepoint before = connection.setSavepoint();
-        try {
-            RebuildSql.run(connection, "lock table " + related.toChange(sql) + " in access exclusive mode nowait");
-            if (!related.referred().isEmpty()) {
-                RebuildSql.run(connection, "lock table " + related.toReferTo() + " in share row exclusive mode nowait");
-            }
-            connection.releaseSavepoint(before);
-            return true;
-        } catch (SQLException e) {
-            if (!ShortLocks.isBusy(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            return false;
         }
     }
 

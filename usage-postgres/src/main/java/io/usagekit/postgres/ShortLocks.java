@@ -5,6 +5,7 @@ import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +31,11 @@ final class ShortLocks {
     }
 
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
+
+    private static final Duration SHORTEST = Duration.ofMillis(1);
+
+    /** Of PostgreSQL. */
+    private static final int FIRST_TO_OVERTAKE_WITHOUT_WAIT = 17;
 
     /** lock_not_available, deadlock_detected, query_canceled (the wait for several locks at once). */
     private static final Set<String> AGAIN = Set.of("55P03", "40P01", "57014");
@@ -92,6 +98,34 @@ final class ShortLocks {
         waitAtMost(connection, "statement_timeout", left);
         RebuildSql.run(connection, "lock table " + tables + " in " + mode + " mode");
         waitAtMost(connection, "statement_timeout", TIMEOUT);
+    }
+
+    /**
+     * Locks tables if nobody is in the way: at least from PostgreSQL 17 on without a wait. Before that, {@code NOWAIT} fails as soon
+     * as others wait for weaker locks, which this one may overtake; there it waits for a millisecond.
+     *
+     * @param modes by the tables
+     * @return whether it has them all; if not it has none of them
+     */
+    boolean lockedAtOnce(Connection connection, Map<String, String> modes) throws SQLException {
+        Savepoint before = connection.setSavepoint();
+        String nowait =
+                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_TO_OVERTAKE_WITHOUT_WAIT ? " nowait" : "";
+        waitAtMost(connection, "lock_timeout", SHORTEST);
+        try {
+            for (Map.Entry<String, String> lock : modes.entrySet()) {
+                RebuildSql.run(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
+            }
+        } catch (SQLException e) {
+            if (!isBusy(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            return false;
+        }
+        waitAtMost(connection, "lock_timeout", pace.lockTimeout());
+        connection.releaseSavepoint(before);
+        return true;
     }
 
     private static void waitAtMost(Connection connection, String setting, Duration duration) throws SQLException {
