@@ -125,8 +125,10 @@ final class Computation implements Runnable, Permits.Holder {
         Thread here = Thread.currentThread();
         if (here == handingOver && here != load.home()) {
             // An executor that runs tasks on the thread that brings them: a driver's or a timer's, which must not
-            // block.
-            var unused = CompletableFuture.runAsync(this::compute);
+            // block; nor must the common pool's.
+            Thread own = new Thread(this::compute, "usagekit-computation");
+            own.setDaemon(true);
+            own.start();
         } else {
             compute();
         }

@@ -13,6 +13,8 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.ForkJoinTask;
 import org.jspecify.annotations.Nullable;
 
 /** One load of one figure. Whoever started it may be long gone; it has its own deadline. */
@@ -72,7 +74,7 @@ final class Load implements SingleFlight.Load {
     @Override
     public void tookOff() {
         tookOff = true;
-        home = Thread.currentThread();
+        home = ForkJoinTask.getPool() == ForkJoinPool.commonPool() ? null : Thread.currentThread();
         deadline = computations.now() + timeout().toNanos();
         computations.tookOff(this);
         backOffOnceMore();
@@ -90,7 +92,10 @@ final class Load implements SingleFlight.Load {
         }
     }
 
-    /** The thread that it took off on, where a host's executor may run the computation if it likes. */
+    /**
+     * The thread that it took off on, where a host's executor may run the computation if it likes; none if that is the common
+     * pool's, which others need meanwhile: from JDK 25 on it may be the only one there.
+     */
     @Nullable
     Thread home() {
         return home;

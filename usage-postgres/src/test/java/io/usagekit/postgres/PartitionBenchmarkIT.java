@@ -9,6 +9,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -27,11 +29,13 @@ class PartitionBenchmarkIT {
     private final AtomicBoolean over = new AtomicBoolean();
     private final AtomicLong written = new AtomicLong();
     private final AtomicLong slowestWrite = new AtomicLong();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong slowestRead = new AtomicLong();
 
     @AfterEach
     void end() {
+        threads.shutdown();
         scene.close();
         pool.close();
     }
@@ -46,8 +50,8 @@ class PartitionBenchmarkIT {
                         + EVENTS + " from generate_series(1, " + EVENTS + ") n",
                 "analyze {s}.events",
                 "analyze {s}.event_deliveries");
-        CompletableFuture<Void> writer = CompletableFuture.runAsync(this::write);
-        CompletableFuture<Void> reader = CompletableFuture.runAsync(this::read);
+        CompletableFuture<Void> writer = CompletableFuture.runAsync(this::write, threads);
+        CompletableFuture<Void> reader = CompletableFuture.runAsync(this::read, threads);
         PostgresPartitions partitions = PostgresPartitions.builder(pool)
                 .mapping(scene.mapping)
                 .clock(ManualClock.at("2026-03-17T12:00:00Z"))
@@ -63,6 +67,8 @@ class PartitionBenchmarkIT {
         assertThat(scene.one("select count(*) from {s}.events")).isEqualTo(String.valueOf(EVENTS + written.get()));
         assertThat(scene.one("select count(*) from {s}.event_deliveries"))
                 .isEqualTo(String.valueOf(EVENTS + written.get()));
+        assertThat(written).hasPositiveValue();
+        assertThat(reads).hasPositiveValue();
         System.out.printf(
                 Locale.ROOT,
                 "PartitionBenchmarkIT: %,d events written meanwhile, the slowest in %,d ms; %,d reads, the slowest in %,d ms%n",

@@ -17,6 +17,8 @@ import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -36,6 +38,7 @@ class RollupRetentionStressIT {
             UsagePeriod.between(Instant.parse("2026-02-15T00:00:00Z"), Instant.parse("2026-03-17T12:00:00Z")));
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+    private final ExecutorService threads = Executors.newCachedThreadPool();
     private final HikariDataSource pool = Database.newPool(10);
     private final AtomicBoolean over = new AtomicBoolean();
     private final AtomicLong reads = new AtomicLong();
@@ -65,6 +68,7 @@ class RollupRetentionStressIT {
 
     @AfterEach
     void end() {
+        threads.shutdown();
         scene.close();
         pool.close();
     }
@@ -92,12 +96,13 @@ class RollupRetentionStressIT {
 
     private void run(RollupSql used) {
         List<CompletableFuture<?>> others = List.of(
-                CompletableFuture.runAsync(() -> host(new Random(seed + 1))),
-                CompletableFuture.runAsync(() -> host(new Random(seed + 2))),
-                CompletableFuture.runAsync(this::read),
-                CompletableFuture.runAsync(this::work));
-        List<CompletableFuture<?>> retentions =
-                List.of(CompletableFuture.runAsync(() -> retain(used)), CompletableFuture.runAsync(() -> retain(used)));
+                CompletableFuture.runAsync(() -> host(new Random(seed + 1)), threads),
+                CompletableFuture.runAsync(() -> host(new Random(seed + 2)), threads),
+                CompletableFuture.runAsync(this::read, threads),
+                CompletableFuture.runAsync(this::work, threads));
+        List<CompletableFuture<?>> retentions = List.of(
+                CompletableFuture.runAsync(() -> retain(used), threads),
+                CompletableFuture.runAsync(() -> retain(used), threads));
         try {
             retentions.forEach(CompletableFuture::join);
         } finally {
