@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
-import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -15,40 +14,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Both tables are partitioned and made plain again: what was there before is there afterwards. */
-class PartitionIT {
+class PartitionIT extends PartitionSuite {
 
-    private static final PartitionListener NOBODY = new PartitionListener() {};
     private static final UsageKey YEAR = new UsageKey(
             "org-123",
             UsagePeriod.between(Instant.parse("2025-06-01T00:00:00Z"), Instant.parse("2026-06-01T00:00:00Z")));
-
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
-    private PartitionScene scene;
-    private PostgresPartitions partitions;
-
-    @BeforeEach
-    void begin() {
-        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
-        partitions = partitions(RebuildOptions.DEFAULT);
-    }
-
-    @AfterEach
-    void end() {
-        scene.close();
-    }
-
-    private PostgresPartitions partitions(RebuildOptions options) {
-        return PostgresPartitions.builder(Database.pool())
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(options.batchesOf(70))
-                .build();
-    }
 
     @Test
     void rowsAndAllThatBelongsToATableStayWhatTheyAre() {

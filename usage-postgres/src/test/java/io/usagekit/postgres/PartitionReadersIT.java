@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
-import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -12,30 +11,13 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Readers while a table is exchanged: none that comes to write fails, and none keeps the exchange from coming about for ever. */
-class PartitionReadersIT {
-
-    private static final PartitionListener NOBODY = new PartitionListener() {};
+class PartitionReadersIT extends PartitionSuite {
 
     private static final String LOOK =
             "select count(*) from {s}.events, {s}.event_deliveries, {s}.projects where false";
-
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
-    private PartitionScene scene;
-
-    @BeforeEach
-    void begin() {
-        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
-    }
-
-    @AfterEach
-    void end() {
-        scene.close();
-    }
 
     private PostgresPartitions partitions(RebuildOptions options, Duration lockTimeout, Duration patience) {
         return PostgresPartitions.builder(Database.pool())

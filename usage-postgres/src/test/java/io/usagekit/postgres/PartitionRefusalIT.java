@@ -4,39 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
-import io.usagekit.testkit.ManualClock;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What can't be rebuilt is said, and stays as it is; also what happens to a table meanwhile. */
-class PartitionRefusalIT {
-
-    private static final PartitionListener NOBODY = new PartitionListener() {};
-
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
-    private PartitionScene scene;
-    private PostgresPartitions partitions;
-
-    @BeforeEach
-    void begin() {
-        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
-        partitions = partitions(RebuildOptions.DEFAULT);
-    }
-
-    @AfterEach
-    void end() {
-        scene.close();
-    }
-
-    private PostgresPartitions partitions(RebuildOptions options) {
-        return PostgresPartitions.builder(Database.pool())
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(options.batchesOf(70))
-                .build();
-    }
+class PartitionRefusalIT extends PartitionSuite {
 
     @Test
     void aTableThatOthersDependOnIsRefusedByTheirNames() {

@@ -2,7 +2,6 @@ package io.usagekit.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -11,38 +10,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Others at work while a table is rebuilt: who wrote before, and who has an old snapshot. With each guard, and without. */
-class PartitionSnapshotIT {
+class PartitionSnapshotIT extends PartitionSuite {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
-    private static final PartitionListener NOBODY = new PartitionListener() {};
-
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
-    private PartitionScene scene;
-    private PostgresPartitions partitions;
-
-    @BeforeEach
-    void begin() {
-        scene = PartitionScene.own(Database.pool(), Database.newSchema("part"));
-        partitions = partitions(RebuildOptions.DEFAULT);
-    }
-
-    @AfterEach
-    void end() {
-        scene.close();
-    }
-
-    private PostgresPartitions partitions(RebuildOptions options) {
-        return PostgresPartitions.builder(Database.pool())
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(options.batchesOf(70))
-                .build();
-    }
 
     @Test
     void whoWroteBeforeIsWaitedFor() throws SQLException {

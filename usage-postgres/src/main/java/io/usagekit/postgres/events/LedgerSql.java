@@ -1,5 +1,6 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.UsageKey;
 import io.usagekit.events.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlTemplate;
@@ -66,6 +67,14 @@ final class LedgerSql {
     /** A statement on a scan, whose values are bound. */
     LedgerCall call(Connection connection, LedgerStatement statement, Scan scan) {
         return call(connection, statement, LedgerFilter.NONE, scan);
+    }
+
+    /** A statement on a figure's period and on a scan, whose values are bound. */
+    LedgerCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
+        return call(connection, statement, scan)
+                .text("organisation_id", key.organisationId())
+                .instant("start", LedgerScan.from(key.period().start(), scan))
+                .instant("end", LedgerScan.before(key.period().end(), scan));
     }
 
     /** A statement under a filter and on a scan, whose values are bound. */

@@ -237,7 +237,7 @@ final class PostgresEventRepository implements EventRepository {
     public Page<Event> received(UsageKey key, PageRequest request) {
         return readPage(
                 pager.received(key, request),
-                (connection, scan) -> figure(connection, LedgerStatement.PAGE_RECEIVED, key, scan)
+                (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_RECEIVED, key, scan)
                         .list(EventRows::event));
     }
 
@@ -245,15 +245,8 @@ final class PostgresEventRepository implements EventRepository {
     public Page<SentDelivery> sent(UsageKey key, PageRequest request) {
         return readPage(
                 pager.sent(key, request),
-                (connection, scan) -> figure(connection, LedgerStatement.PAGE_SENT, key, scan)
+                (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_SENT, key, scan)
                         .list(row -> new SentDelivery(EventRows.delivery(row), row.number("bytes"))));
-    }
-
-    private LedgerCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
-        return sql.call(connection, statement, scan)
-                .text("organisation_id", key.organisationId())
-                .instant("start", LedgerScan.from(key.period().start(), scan))
-                .instant("end", LedgerScan.before(key.period().end(), scan));
     }
 
     @Override
