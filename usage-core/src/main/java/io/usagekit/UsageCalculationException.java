@@ -3,7 +3,8 @@ package io.usagekit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The figure can't be computed: the database is down, slow or refuses, or what it holds can't be summed.
+ * A figure couldn't be computed: the database is down, slow or refuses, or what it holds can't be summed. Operations on what is
+ * stored (installing, partitioning, deleting, indexing) fail with {@link UsageStorageException} instead.
  *
  * @since 0.1
  */
