@@ -16,12 +16,12 @@ import org.jspecify.annotations.Nullable;
 final class NearUsageCache implements UsageCache {
 
     private final RedisUsageCache shared;
-    private final TrackingLink link;
-    private final NearEntries entries;
+    private final TrackingSupervisor link;
+    private final NearStore entries;
     private final Duration commandTimeout;
     private final LongSupplier ticker;
 
-    NearUsageCache(RedisUsageCache shared, TrackingLink link, Tracking.Settings settings) {
+    NearUsageCache(RedisUsageCache shared, TrackingSupervisor link, TrackingConnection.Settings settings) {
         this.shared = shared;
         this.link = link;
         this.entries = settings.entries();
@@ -31,7 +31,7 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Optional<AgedUsage> near(UsageKey key) {
-        Tracking tracking = link.current();
+        TrackingConnection tracking = link.current();
         if (tracking == null) {
             return Optional.empty();
         }
@@ -40,7 +40,7 @@ final class NearUsageCache implements UsageCache {
         if (!tracking.proof().holds(now)) {
             return Optional.empty();
         }
-        NearFigure figure = entries.figure(key);
+        NearEntry figure = entries.figure(key);
         return figure != null && figure.isUnder(tracking.proof()) && figure.isAlive(now)
                 ? Optional.of(figure.as(key, now))
                 : Optional.empty();
@@ -48,14 +48,14 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Optional<AgedUsage> reserve(UsageKey key) {
-        NearFigure figure = entries.reserve(key);
+        NearEntry figure = entries.reserve(key);
         long now = ticker.getAsLong();
         return figure != null && figure.isAlive(now) ? Optional.of(figure.as(key, now)) : Optional.empty();
     }
 
     @Override
     public void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        entries.keep(key, NearFigure.untracked(entry, ticker.getAsLong(), timeToLive));
+        entries.keep(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
     }
 
     @Override
@@ -66,41 +66,41 @@ final class NearUsageCache implements UsageCache {
                 : load(key).thenApply(found -> found.map(figure -> figure.as(key, ticker.getAsLong())));
     }
 
-    private CompletableFuture<Optional<NearFigure>> load(UsageKey key) {
-        NearEntries.Pending load = new NearEntries.Pending(key);
-        NearEntries.Pending registered = entries.register(load);
+    private CompletableFuture<Optional<NearEntry>> load(UsageKey key) {
+        NearStore.Pending load = new NearStore.Pending(key);
+        NearStore.Pending registered = entries.register(load);
         if (registered == load) {
             var unused = read(key).thenAccept(found -> settle(load, found)).exceptionally(error -> fail(load, error));
         }
         return registered.answer();
     }
 
-    private CompletionStage<Optional<NearFigure>> read(UsageKey key) {
+    private CompletionStage<Optional<NearEntry>> read(UsageKey key) {
         long sent = ticker.getAsLong();
-        Tracking tracking = link.current();
+        TrackingConnection tracking = link.current();
         if (tracking == null) {
             return readUntracked(key, sent);
         }
         return tracking.read(key)
-                .thenApply(found -> found.map(read -> NearFigure.of(read, sent, tracking.proof())))
-                .exceptionallyCompose(error -> Tracking.isTimeout(Tracking.unwrap(error))
+                .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.proof())))
+                .exceptionallyCompose(error -> TrackingConnection.isTimeout(TrackingConnection.unwrap(error))
                         ? CompletableFuture.failedFuture(new UsageCacheException(
-                                "Redis didn't answer within " + commandTimeout, Tracking.unwrap(error)))
+                                "Redis didn't answer within " + commandTimeout, TrackingConnection.unwrap(error)))
                         : readUntracked(key, sent));
     }
 
-    private CompletionStage<Optional<NearFigure>> readUntracked(UsageKey key, long sent) {
-        return shared.read(key).thenApply(found -> found.map(read -> NearFigure.of(read, sent, null)));
+    private CompletionStage<Optional<NearEntry>> readUntracked(UsageKey key, long sent) {
+        return shared.read(key).thenApply(found -> found.map(read -> NearEntry.of(read, sent, null)));
     }
 
-    private void settle(NearEntries.Pending load, Optional<NearFigure> found) {
+    private void settle(NearStore.Pending load, Optional<NearEntry> found) {
         found.ifPresentOrElse(figure -> entries.put(load, figure), () -> entries.putNothing(load));
         load.answer().complete(found);
     }
 
-    private @Nullable Void fail(NearEntries.Pending load, Throwable error) {
+    private @Nullable Void fail(NearStore.Pending load, Throwable error) {
         entries.withdraw(load);
-        load.answer().completeExceptionally(Tracking.unwrap(error));
+        load.answer().completeExceptionally(TrackingConnection.unwrap(error));
         return null;
     }
 

@@ -5,7 +5,7 @@ import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
-import io.usagekit.redis.RedisLink.Purpose;
+import io.usagekit.redis.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -22,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class RedisFlightStore implements FlightStore {
 
-    private static final Script CLAIM = Script.resource("state.lua", "claim.lua");
+    private static final Script CLAIM = Script.resource("state.lua", "acquire.lua");
     private static final Script PUBLISH = Script.resource("state.lua", "publish.lua");
     private static final Script RENEW = Script.resource("state.lua", "renew.lua");
     private static final Script RELEASE = Script.resource("state.lua", "release.lua");
@@ -43,7 +43,7 @@ final class RedisFlightStore implements FlightStore {
             return new Answer(
                     parts,
                     namesFigure(parts)
-                            ? StoredFigure.read(key, (String) parts.get(1), (Long) parts.get(2))
+                            ? FigureCodec.read(key, (String) parts.get(1), (Long) parts.get(2))
                             : Optional.empty());
         }
 
@@ -77,10 +77,10 @@ final class RedisFlightStore implements FlightStore {
         }
     }
 
-    private final RedisLink link;
-    private final WakeUps wakeUps;
-    private final EntryKeys keys;
-    private final RedisEntries entries;
+    private final GuardedConnection link;
+    private final WakeUpSubscription wakeUps;
+    private final RedisKeys keys;
+    private final PeriodIndex entries;
 
     /**
      * What to add to {@link System#nanoTime()} to get Redis's clock in nanoseconds, or a little less: a fence is that clock when
@@ -88,11 +88,11 @@ final class RedisFlightStore implements FlightStore {
      */
     private volatile long clockOffset;
 
-    RedisFlightStore(RedisLink link, WakeUps wakeUps, EntryKeys keys) {
+    RedisFlightStore(GuardedConnection link, WakeUpSubscription wakeUps, RedisKeys keys) {
         this.link = link;
         this.wakeUps = wakeUps;
         this.keys = keys;
-        this.entries = new RedisEntries(link, keys);
+        this.entries = new PeriodIndex(link, keys);
     }
 
     @Override
@@ -160,10 +160,10 @@ final class RedisFlightStore implements FlightStore {
         String value;
         long life;
         try {
-            value = StoredFigure.write(figure, timeToLive);
+            value = FigureCodec.write(figure, timeToLive);
             life = timeToLive.toMillis();
         } catch (ArithmeticException e) {
-            return CompletableFuture.failedFuture(StoredFigure.tooLong(figure, timeToLive, e));
+            return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
         long now = clockOffset == 0 ? 0 : TimeUnit.NANOSECONDS.toMicros(System.nanoTime() + clockOffset);
         return entries.note(key, life)
@@ -239,7 +239,7 @@ final class RedisFlightStore implements FlightStore {
     private CompletionStage<Answer> ask(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? link.send(Purpose.FORGET, redis -> EntryRead.discard(redis, keys.of(key), answer.text(1)))
+                        ? link.send(Purpose.FORGET, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }

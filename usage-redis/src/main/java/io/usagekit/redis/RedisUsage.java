@@ -160,9 +160,9 @@ public final class RedisUsage {
 
         private RedisUsageCache shared() {
             check();
-            RedisLink link = link();
+            GuardedConnection link = link();
             link.open(connectTimeout);
-            return new RedisUsageCache(link, new EntryKeys(keyPrefix));
+            return new RedisUsageCache(link, new RedisKeys(keyPrefix));
         }
 
         /**
@@ -188,9 +188,9 @@ public final class RedisUsage {
         /** Opens two connections in the same manner, one for commands and one for wake-ups, and waits for both together. */
         FlightStore flightStore() {
             check();
-            EntryKeys keys = new EntryKeys(keyPrefix);
-            RedisLink link = link();
-            WakeUps wakeUps = new WakeUps(client, keys.wakeUps(), ConnectionAttempt.LONGEST);
+            RedisKeys keys = new RedisKeys(keyPrefix);
+            GuardedConnection link = link();
+            WakeUpSubscription wakeUps = new WakeUpSubscription(client, keys.wakeUps(), ConnectionAttempt.LONGEST);
             long began = System.nanoTime();
             wakeUps.connect();
             link.open(connectTimeout);
@@ -198,8 +198,8 @@ public final class RedisUsage {
             return new RedisFlightStore(link, wakeUps, keys);
         }
 
-        private RedisLink link() {
-            return new RedisLink(client, commandTimeout, ConnectionAttempt.LONGEST);
+        private GuardedConnection link() {
+            return new GuardedConnection(client, commandTimeout, ConnectionAttempt.LONGEST);
         }
 
         private void check() {
@@ -272,20 +272,20 @@ public final class RedisUsage {
          * @throws IllegalArgumentException if a knob is out of bounds
          */
         public UsageCache buildNearCache() {
-            Cache<UsageKey, NearEntries.Slot> memory = Caffeine.newBuilder()
+            Cache<UsageKey, NearStore.Slot> memory = Caffeine.newBuilder()
                     .maximumSize(nearMaximumSize())
                     .executor(Runnable::run) // no thread that nobody asked for
                     .build();
-            return buildNearCache(new NearEntries(memory.asMap()), System::nanoTime, TrackingLink.RETRY);
+            return buildNearCache(new NearStore(memory.asMap()), System::nanoTime, TrackingSupervisor.RETRY);
         }
 
-        UsageCache buildNearCache(NearEntries entries, LongSupplier ticker, Duration retry) {
+        UsageCache buildNearCache(NearStore entries, LongSupplier ticker, Duration retry) {
             check("heartbeat", heartbeat);
             long began = System.nanoTime();
             RedisUsageCache shared = shared();
-            Tracking.Settings settings = new Tracking.Settings(
-                    new EntryKeys(keyPrefix), shared.reads(), entries, commandTimeout, heartbeat, ticker);
-            TrackingLink link = new TrackingLink(client, retry, settings);
+            TrackingConnection.Settings settings = new TrackingConnection.Settings(
+                    new RedisKeys(keyPrefix), shared.reads(), entries, commandTimeout, heartbeat, ticker);
+            TrackingSupervisor link = new TrackingSupervisor(client, retry, settings);
             link.open(connectTimeout.minusNanos(System.nanoTime() - began));
             return new NearUsageCache(shared, link, settings);
         }

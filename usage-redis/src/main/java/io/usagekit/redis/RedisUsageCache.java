@@ -5,7 +5,7 @@ import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.redis.RedisLink.Purpose;
+import io.usagekit.redis.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -14,30 +14,30 @@ import java.util.concurrent.CompletionStage;
 /** Figures as strings with a time to live. */
 final class RedisUsageCache implements UsageCache {
 
-    private final RedisLink link;
-    private final EntryKeys keys;
-    private final RedisEntries entries;
-    private final EntryReads reads;
+    private final GuardedConnection link;
+    private final RedisKeys keys;
+    private final PeriodIndex entries;
+    private final CacheEntryReader reads;
 
-    RedisUsageCache(RedisLink link, EntryKeys keys) {
+    RedisUsageCache(GuardedConnection link, RedisKeys keys) {
         this.link = link;
         this.keys = keys;
-        this.entries = new RedisEntries(link, keys);
-        this.reads = new EntryReads(link, keys);
+        this.entries = new PeriodIndex(link, keys);
+        this.reads = new CacheEntryReader(link, keys);
     }
 
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-        return read(key).thenApply(found -> found.map(EntryRead::figure));
+        return read(key).thenApply(found -> found.map(CacheEntry::figure));
     }
 
-    CompletionStage<Optional<EntryRead>> read(UsageKey key) {
+    CompletionStage<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return link.send(Purpose.READ, redis -> EntryRead.send(redis, entry))
+        return link.send(Purpose.READ, redis -> CacheEntry.send(redis, entry))
                 .thenApply(answer -> reads.decode(key, answer));
     }
 
-    EntryReads reads() {
+    CacheEntryReader reads() {
         return reads;
     }
 
@@ -47,10 +47,10 @@ final class RedisUsageCache implements UsageCache {
         String value;
         SetArgs limit;
         try {
-            value = StoredFigure.write(entry, timeToLive);
+            value = FigureCodec.write(entry, timeToLive);
             limit = SetArgs.Builder.px(timeToLive.toMillis());
         } catch (ArithmeticException e) {
-            return CompletableFuture.failedFuture(StoredFigure.tooLong(entry, timeToLive, e));
+            return CompletableFuture.failedFuture(FigureCodec.tooLong(entry, timeToLive, e));
         }
         // Not stored unless noted: invalidating the organisation would miss it.
         return entries.note(key, timeToLive.toMillis())

@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What is in memory while all is well: what was read, as old as it is, until it is changed. */
-class NearCacheFiguresIT extends NearCacheScene {
+class NearCacheFiguresIT extends NearCacheFixture {
 
     @Test
     void whatWasReadIsNearWithoutAnotherRoundTrip() {
@@ -41,9 +41,9 @@ class NearCacheFiguresIT extends NearCacheScene {
     @Test
     void callsAtOnceShareOneRead() {
         write(other, 1, 7);
-        try (Wire wire = new Wire(server.url())) {
+        try (StallingProxy wire = new StallingProxy(server.url())) {
             RedisClient own = RedisClient.create(wire.url());
-            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingLink.RETRY)) {
+            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
                 get(cache, 2);
                 Redis.with(otherClient, RedisCommands::configResetstat);
                 wire.hold(2);
@@ -153,9 +153,9 @@ class NearCacheFiguresIT extends NearCacheScene {
     void whatItChangesItselfItSeesAtOnceWhateverIsTold() {
         write(other, 1, 1);
         write(other, 2, 1);
-        try (Wire wire = new Wire(server.url())) {
+        try (StallingProxy wire = new StallingProxy(server.url())) {
             RedisClient own = RedisClient.create(wire.url());
-            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingLink.RETRY)) {
+            try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
                 assertThat(wire.connections()).isEqualTo(2);
                 load(cache, 1);
                 load(cache, 2);

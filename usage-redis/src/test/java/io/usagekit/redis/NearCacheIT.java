@@ -38,12 +38,12 @@ class NearCacheIT extends UsageCacheContract {
                 .commandTimeout(Duration.ofSeconds(5))
                 .connectTimeout(Duration.ofSeconds(20))
                 .buildNearCache(
-                        new NearEntries(Caffeine.newBuilder()
+                        new NearStore(Caffeine.newBuilder()
                                 .executor(Runnable::run)
-                                .<UsageKey, NearEntries.Slot>build()
+                                .<UsageKey, NearStore.Slot>build()
                                 .asMap()),
                         () -> System.nanoTime() + elapsed.get(),
-                        TrackingLink.RETRY);
+                        TrackingSupervisor.RETRY);
     }
 
     /** In both: what is in memory goes by its own clock, whatever Redis tells of its keys meanwhile. */

@@ -19,22 +19,22 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 
 /** What is told of changes is lost, or late: nothing stale is near after the bound, and it begins anew by itself. */
-class NearCacheOutageIT extends NearCacheScene {
+class NearCacheOutageIT extends NearCacheFixture {
 
     private long version;
 
     /** Writes a version and waits until it is near: tracking is there, and tells. */
-    private void writeAndFind(Witness witness) {
+    private void writeAndFind(StalenessChecker witness) {
         writeAcknowledged(witness);
         eventually("version " + version + " is near", () -> witness.latest() == version);
     }
 
-    private void writeAcknowledged(Witness witness) {
+    private void writeAcknowledged(StalenessChecker witness) {
         write(other, 1, ++version);
         witness.acknowledged(version);
     }
 
-    private void eventuallyWriteAcknowledged(Witness witness) {
+    private void eventuallyWriteAcknowledged(StalenessChecker witness) {
         version++;
         eventually("it can be written", () -> succeeds(other.put(key(1), version(1, version), TIME_TO_LIVE)));
         witness.acknowledged(version);
@@ -53,7 +53,7 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void itsConnectionIsKilled() {
         try (UsageCache cache = openNear();
-                Witness witness = new Witness(cache, key(1), BOUND)) {
+                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
             writeAndFind(witness);
             assertThat(killTracking()).isEqualTo(1);
             writeAcknowledged(witness);
@@ -90,9 +90,9 @@ class NearCacheOutageIT extends NearCacheScene {
     void whatComesFromAFormerConnectionIsNotNearUnderTheNext() throws Exception {
         write(other, 1, 1);
         List<Runnable> late = new ArrayList<>();
-        NearEntries entries = new NearEntries(new ConcurrentHashMap<>()) {
+        NearStore entries = new NearStore(new ConcurrentHashMap<>()) {
             @Override
-            void put(Pending load, NearFigure figure) {
+            void put(Pending load, NearEntry figure) {
                 late.add(() -> keep(load.key(), figure)); // as if it had registered only just now
             }
         };
@@ -110,7 +110,7 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void itsConnectionIsKilledTimeAndAgainWhileLoadsRun() {
         try (UsageCache cache = openNear(HEARTBEAT, Duration.ofMillis(10));
-                Witness witness = new Witness(cache, key(1), BOUND)) {
+                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
             writeAndFind(witness);
             eventually("two connections", () -> connections() == 3);
             int killed = 0;
@@ -135,7 +135,7 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void theServerIsKilledAndStartedAgain() {
         try (UsageCache cache = openNear();
-                Witness witness = new Witness(cache, key(1), BOUND)) {
+                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
             writeAndFind(witness);
             server.kill();
             eventually("it is lost", () -> told.size() == 1);
@@ -178,9 +178,9 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void theServerHangs() {
         try (UsageCache cache = openNear();
-                Witness witness = new Witness(cache, key(1), BOUND)) {
+                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
             writeAndFind(witness);
-            try (Hang hang = Hang.of(otherClient)) {
+            try (StoppedServer hang = StoppedServer.of(otherClient)) {
                 eventually("it is lost", () -> told.size() == 1);
                 assertThat(near(cache, 1)).isEmpty();
                 assertThat(reserve(cache, 1)).contains(version);
@@ -201,9 +201,9 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void aReadThatTimesOutEndsTrackingAndLeavesTheReserve() {
         write(other, 1, 1);
-        try (UsageCache cache = openNear(Duration.ofMinutes(1), TrackingLink.RETRY)) {
+        try (UsageCache cache = openNear(Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
             load(cache, 1);
-            try (Hang hang = Hang.of(otherClient)) {
+            try (StoppedServer hang = StoppedServer.of(otherClient)) {
                 assertThat(near(cache, 1)).contains(1L);
                 elapsed.addAndGet(Duration.ofMinutes(2).toNanos());
                 List<CompletionStage<?>> reads = new ArrayList<>();
@@ -227,10 +227,10 @@ class NearCacheOutageIT extends NearCacheScene {
     /** Changes that are made, acknowledged, and not heard of: the one case in which only the clock helps. */
     @Test
     void whatIsToldIsHeldUpOnTheWire() {
-        try (Wire wire = new Wire(server.url())) {
+        try (StallingProxy wire = new StallingProxy(server.url())) {
             RedisClient own = RedisClient.create(wire.url());
-            try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingLink.RETRY);
-                    Witness witness = new Witness(cache, key(1), BOUND)) {
+            try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingSupervisor.RETRY);
+                    StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
                 writeAndFind(witness);
                 wire.hold(wire.connections());
                 for (int i = 0; i < 20; i++) {
@@ -252,10 +252,10 @@ class NearCacheOutageIT extends NearCacheScene {
     void withoutASignOfLifeNothingIsNearWhetherOrNotAnyTimerFires() {
         write(other, 1, 1);
         write(other, 2, 1);
-        try (Wire wire = new Wire(server.url())) {
+        try (StallingProxy wire = new StallingProxy(server.url())) {
             RedisClient own = RedisClient.create(wire.url());
             Duration heartbeat = Duration.ofMinutes(1);
-            try (UsageCache cache = openNear(own, entries(), heartbeat, TrackingLink.RETRY)) {
+            try (UsageCache cache = openNear(own, entries(), heartbeat, TrackingSupervisor.RETRY)) {
                 load(cache, 1);
                 wire.hold(2);
                 write(other, 1, 2);
@@ -276,7 +276,7 @@ class NearCacheOutageIT extends NearCacheScene {
     @Test
     void flushedTimeAndAgain() {
         try (UsageCache cache = openNear();
-                Witness witness = new Witness(cache, key(1), BOUND)) {
+                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
             for (int times = 0; times < 20; times++) {
                 writeAndFind(witness);
                 Redis.with(otherClient, RedisCommands::flushall);

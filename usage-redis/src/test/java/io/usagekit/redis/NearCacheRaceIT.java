@@ -19,13 +19,13 @@ import org.junit.jupiter.api.Test;
  * A load that races a change by another process. In a share of the rounds what was read is held up until the news of the
  * change has come, which is the order that leaves a stale figure where nobody minds.
  */
-class NearCacheRaceIT extends NearCacheScene {
+class NearCacheRaceIT extends NearCacheFixture {
 
     private static final int ROUNDS = 1_000;
     private static final int PROBE = 2;
 
     /** Holds what has been read at a gate before it is kept. */
-    private static class Gate extends NearEntries {
+    private static class Gate extends NearStore {
         private final UsageKey key;
         private volatile @Nullable CountDownLatch read;
         private volatile @Nullable Runnable held;
@@ -51,7 +51,7 @@ class NearCacheRaceIT extends NearCacheScene {
         }
 
         @Override
-        final void put(Pending load, NearFigure figure) {
+        final void put(Pending load, NearEntry figure) {
             CountDownLatch latch = read;
             if (latch == null || !load.key().equals(key)) {
                 keepAsRead(load, figure);
@@ -62,7 +62,7 @@ class NearCacheRaceIT extends NearCacheScene {
             latch.countDown();
         }
 
-        void keepAsRead(Pending load, NearFigure figure) {
+        void keepAsRead(Pending load, NearEntry figure) {
             super.put(load, figure);
         }
     }
@@ -74,7 +74,7 @@ class NearCacheRaceIT extends NearCacheScene {
         }
 
         @Override
-        void keepAsRead(Pending load, NearFigure figure) {
+        void keepAsRead(Pending load, NearEntry figure) {
             keep(load.key(), figure);
         }
     }
@@ -98,7 +98,7 @@ class NearCacheRaceIT extends NearCacheScene {
         Random random = new Random(seed);
         int stale = 0;
         write(other, PROBE, 1);
-        try (UsageCache cache = openNear(client, gate, HEARTBEAT, TrackingLink.RETRY)) {
+        try (UsageCache cache = openNear(client, gate, HEARTBEAT, TrackingSupervisor.RETRY)) {
             for (long version = 2; version < 2 + 2L * rounds; version += 2) {
                 write(other, 1, version);
                 settle(gate, cache);

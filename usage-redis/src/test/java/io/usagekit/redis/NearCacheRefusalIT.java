@@ -19,7 +19,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Where Redis may not or can't tell changes: it works as without a near cache, and says so once. */
-class NearCacheRefusalIT extends NearCacheScene {
+class NearCacheRefusalIT extends NearCacheFixture {
 
     private static final String USER = "usagekit-test";
 
@@ -27,7 +27,7 @@ class NearCacheRefusalIT extends NearCacheScene {
     void theDocumentedPermissionsAreEnough() {
         allow("+hello", "+ping", "+client|tracking");
         RedisClient own = RedisClient.create(user());
-        try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingLink.RETRY)) {
+        try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingSupervisor.RETRY)) {
             write(cache, 1, 1);
             load(cache, 1);
             write(other, 1, 2);

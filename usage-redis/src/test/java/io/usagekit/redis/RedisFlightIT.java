@@ -138,7 +138,7 @@ class RedisFlightIT {
 
     @Test
     void allKeysOfAnEntryShareItsHashSlot() {
-        EntryKeys keys = new EntryKeys("usage");
+        RedisKeys keys = new RedisKeys("usage");
         for (String organisation : List.of("org-123", "{org}", "}{", "{}", "a{b", "日本", "index", "lock")) {
             for (UsagePeriod period :
                     List.of(KEY.period(), UsagePeriod.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(90)))) {

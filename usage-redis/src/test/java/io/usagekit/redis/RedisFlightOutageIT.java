@@ -28,7 +28,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** A server that dies, hangs or refuses while flights are under way. */
-class RedisFlightOutageIT extends RedisOutageScene {
+class RedisFlightOutageIT extends RedisOutageFixture {
 
     private static final Duration LEASE = Duration.ofSeconds(30);
     private static final Terms TERMS = terms("token");
@@ -58,7 +58,7 @@ class RedisFlightOutageIT extends RedisOutageScene {
     void hangingEveryCallEndsInTimeAndNothingIsSentLate() {
         try (FlightStore store = openStore()) {
             granted(store, "token");
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 assertThat(took(() -> everyCall(store).forEach(Redis::failure)))
                         .isLessThan(COMMAND_TIMEOUT.plus(SLACK));
                 assertThat(took(() -> everyCall(store).forEach(Redis::failure))).isLessThan(SLACK);
@@ -91,7 +91,7 @@ class RedisFlightOutageIT extends RedisOutageScene {
 
     @Test
     void builtWhileRedisHangsItWaitsForBothConnectionsTogether() {
-        try (Hang hang = Hang.of(client)) {
+        try (StoppedServer hang = StoppedServer.of(client)) {
             Duration connectTimeout = Duration.ofMillis(400);
             FlightStore[] store = new FlightStore[1];
             assertThat(took(() -> store[0] = RedisUsage.builder(client)
@@ -234,7 +234,7 @@ class RedisFlightOutageIT extends RedisOutageScene {
 
     @Test
     void unregisteringLeavesNothingBehind() {
-        WakeUps wakeUps = new WakeUps(client, "usage:wakeups", ConnectionAttempt.LONGEST);
+        WakeUpSubscription wakeUps = new WakeUpSubscription(client, "usage:wakeups", ConnectionAttempt.LONGEST);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {

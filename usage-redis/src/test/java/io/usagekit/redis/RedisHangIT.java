@@ -17,13 +17,13 @@ import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
 
 /** A server that hangs: calls fail in time, nothing piles up or is kept for later, and it recovers by itself. */
-class RedisHangIT extends RedisOutageScene {
+class RedisHangIT extends RedisOutageFixture {
 
     @Test
     void whileItHangsEveryCallEndsInTimeAndAfterwardsItRecovers() {
         try (UsageCache cache = open()) {
             putAndFind(cache, 1);
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
                 assertThat(took(() -> {
                             for (int i = 0; i < 50; i++) {
@@ -46,7 +46,7 @@ class RedisHangIT extends RedisOutageScene {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(3)).build()) {
             putAndFind(cache, 1);
             Redis.with(client, redis -> redis.configResetstat());
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 failure(cache.get(key(1)));
                 assertFiftyCallsFailAtOnce(cache);
                 failure(put(cache, 7));
@@ -67,7 +67,7 @@ class RedisHangIT extends RedisOutageScene {
     @Test
     void itRecoversFromHangingAlsoWhenOnlyPutsAreCalled() {
         try (UsageCache cache = open()) {
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 failure(put(cache, 1));
                 hang.end();
                 eventually("it answers", () -> succeeds(put(cache, 1)));
@@ -83,7 +83,7 @@ class RedisHangIT extends RedisOutageScene {
                 .build());
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
             putAndFind(cache, 1);
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 assertThat(took(() -> failure(cache.get(key(1))))).isLessThan(SLACK);
                 assertFiftyCallsFailAtOnce(cache);
                 hang.end();
@@ -97,7 +97,7 @@ class RedisHangIT extends RedisOutageScene {
     void killedWhileItHangsNothingThatTimedOutIsCarriedOutAfterwards() {
         try (UsageCache cache = open()) {
             putAndFind(cache, 1);
-            try (Hang hang = Hang.of(client)) {
+            try (StoppedServer hang = StoppedServer.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
                 for (int i = 0; i < 40; i++) {
                     atOnce.add(i % 2 == 0 ? put(cache, i) : cache.get(key(i)));

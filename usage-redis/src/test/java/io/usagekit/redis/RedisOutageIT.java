@@ -18,7 +18,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** A server that is away or dies, and a cache that is closed: calls fail at once, and it recovers by itself. */
-class RedisOutageIT extends RedisOutageScene {
+class RedisOutageIT extends RedisOutageFixture {
 
     // Away from the start
 
@@ -44,7 +44,7 @@ class RedisOutageIT extends RedisOutageScene {
 
     @Test
     void builtWhileRedisHangsItFailsAtOnceAndRecovers() {
-        try (Hang hang = Hang.of(client)) {
+        try (StoppedServer hang = StoppedServer.of(client)) {
             List<UsageCache> built = new ArrayList<>();
             Duration connectTimeout = Duration.ofMillis(300);
             assertThat(took(() -> built.add(RedisUsage.builder(client)
@@ -68,7 +68,7 @@ class RedisOutageIT extends RedisOutageScene {
     @Test
     void whileNobodyAnswersThereIsOneAttemptASecondAtMost() throws Exception {
         try (ServerSocket refusing = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-                Visitors visitors = new Visitors(refusing)) {
+                RejectingServer visitors = new RejectingServer(refusing)) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + refusing.getLocalPort());
             long began = System.nanoTime();
             try (UsageCache cache = RedisUsage.cache(own)) {
@@ -164,7 +164,7 @@ class RedisOutageIT extends RedisOutageScene {
 
     @Test
     void closedDuringAnAttemptToConnectItLeavesNoThreadAndNoConnection() {
-        try (Hang hang = Hang.of(client)) {
+        try (StoppedServer hang = StoppedServer.of(client)) {
             UsageCache cache = RedisUsage.builder(client)
                     .connectTimeout(Duration.ofMillis(50))
                     .build();
@@ -202,8 +202,8 @@ class RedisOutageIT extends RedisOutageScene {
     void anAttemptThatTheClientForgetsIsGivenUpAndFollowedByAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
-            RedisLink link = new RedisLink(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
-            try (UsageCache cache = new RedisUsageCache(link, new EntryKeys("usage"))) {
+            GuardedConnection link = new GuardedConnection(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
+            try (UsageCache cache = new RedisUsageCache(link, new RedisKeys("usage"))) {
                 for (int attempts = 0; attempts < 2; attempts++) {
                     eventually("an attempt", () -> {
                         failure(cache.get(key(1)));

@@ -10,7 +10,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** A server that answers but refuses to keep anything: reads are served, and it is logged once. */
-class RedisRefusalIT extends RedisOutageScene {
+class RedisRefusalIT extends RedisOutageFixture {
 
     @Test
     void aServerThatIsFullServesReadsAndIsLoggedOnce() {

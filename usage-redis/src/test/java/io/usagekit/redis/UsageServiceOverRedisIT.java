@@ -176,7 +176,7 @@ class UsageServiceOverRedisIT {
     @Test
     void whileRedisHangsAndGoesOnEveryAnswerIsRightAndInTime() {
         assertEveryAnswerIsRightAndInTime(() -> {
-            Hang hang = Hang.of(client);
+            StoppedServer hang = StoppedServer.of(client);
             return hang::end;
         });
     }

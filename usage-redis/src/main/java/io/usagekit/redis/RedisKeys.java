@@ -12,7 +12,7 @@ import java.util.Optional;
  * What things are called in Redis: entries {@code prefix:organisation:period}, and what belongs to them. Braces are literal: they
  * say which hash slot a key belongs to, and tell the other keys from entries.
  */
-record EntryKeys(String prefix) {
+record RedisKeys(String prefix) {
 
     /** Encoded, neither part can hold a colon or a brace: keys can't collide, nor choose their hash slot. */
     String of(UsageKey key) {

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A server, a near cache over it, and another process that writes: figures whose volume is their version. */
-abstract class NearCacheScene extends RedisOutageScene {
+abstract class NearCacheFixture extends RedisOutageFixture {
 
     static final Duration HEARTBEAT = Duration.ofMillis(100);
 
@@ -57,14 +57,14 @@ abstract class NearCacheScene extends RedisOutageScene {
     }
 
     UsageCache openNear() {
-        return openNear(HEARTBEAT, TrackingLink.RETRY);
+        return openNear(HEARTBEAT, TrackingSupervisor.RETRY);
     }
 
     UsageCache openNear(Duration heartbeat, Duration retry) {
         return openNear(client, entries(), heartbeat, retry);
     }
 
-    UsageCache openNear(RedisClient of, NearEntries entries, Duration heartbeat, Duration retry) {
+    UsageCache openNear(RedisClient of, NearStore entries, Duration heartbeat, Duration retry) {
         UsageCache cache = RedisUsage.builder(of)
                 .connectTimeout(Duration.ofSeconds(20))
                 .commandTimeout(COMMAND_TIMEOUT)
@@ -84,10 +84,10 @@ abstract class NearCacheScene extends RedisOutageScene {
         return cache;
     }
 
-    static NearEntries entries() {
-        return new NearEntries(Caffeine.newBuilder()
+    static NearStore entries() {
+        return new NearStore(Caffeine.newBuilder()
                 .executor(Runnable::run)
-                .<UsageKey, NearEntries.Slot>build()
+                .<UsageKey, NearStore.Slot>build()
                 .asMap());
     }
 

@@ -7,11 +7,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A server that is stopped (SIGSTOP): its connections stay, the kernel accepts new ones, and nobody answers. */
-record Hang(String pid) implements AutoCloseable {
+record StoppedServer(String pid) implements AutoCloseable {
 
     private static final Pattern PROCESS_ID = Pattern.compile("process_id:(\\d+)");
 
-    static Hang of(RedisClient client) {
+    static StoppedServer of(RedisClient client) {
         String[] pid = new String[1];
         Redis.with(client, redis -> {
             Matcher id = PROCESS_ID.matcher(redis.info("server"));
@@ -20,7 +20,7 @@ record Hang(String pid) implements AutoCloseable {
             }
             pid[0] = id.group(1);
         });
-        Hang hang = new Hang(pid[0]);
+        StoppedServer hang = new StoppedServer(pid[0]);
         hang.signal("-STOP");
         return hang;
     }

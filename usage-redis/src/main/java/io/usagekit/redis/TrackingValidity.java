@@ -7,7 +7,7 @@ import java.time.Duration;
  * been answered was sent. It lapses by itself, so that nothing that stalls can make an old figure look current; and once it
  * is over it is over for good.
  */
-final class Proof {
+final class TrackingValidity {
 
     private final long nanos;
     private volatile long latest;
@@ -17,7 +17,7 @@ final class Proof {
      * @param validFor how long after the latest command was sent
      * @param first when the first command that was answered was sent, in nanoseconds of the ticker
      */
-    Proof(Duration validFor, long first) {
+    TrackingValidity(Duration validFor, long first) {
         this.nanos = validFor.toNanos();
         this.latest = first;
     }

@@ -7,12 +7,12 @@ import java.net.ServerSocket;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Hangs up on everyone who calls, and counts them. */
-final class Visitors implements AutoCloseable {
+final class RejectingServer implements AutoCloseable {
     private final AtomicInteger count = new AtomicInteger();
     private final ServerSocket door;
     private final Thread porter;
 
-    Visitors(ServerSocket door) {
+    RejectingServer(ServerSocket door) {
         this.door = door;
         this.porter = new Thread(this::answer, "visitors");
         porter.start();

@@ -19,7 +19,7 @@ import java.util.concurrent.locks.LockSupport;
  * Looks into a near cache all the time, loads where it finds nothing, and knows which version it may find at least: the
  * one whose write was acknowledged longer ago than the bound.
  */
-final class Witness implements AutoCloseable {
+final class StalenessChecker implements AutoCloseable {
 
     private final UsageCache cache;
     private final UsageKey key;
@@ -31,7 +31,7 @@ final class Witness implements AutoCloseable {
     private final Thread thread;
     private volatile boolean over;
 
-    Witness(UsageCache cache, UsageKey key, Duration bound) {
+    StalenessChecker(UsageCache cache, UsageKey key, Duration bound) {
         this.cache = cache;
         this.key = key;
         this.bound = bound.toNanos();

@@ -19,10 +19,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class EntryKeysTest {
+class RedisKeysTest {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
-    private static final EntryKeys KEYS = new EntryKeys("usage");
+    private static final RedisKeys KEYS = new RedisKeys("usage");
 
     @Test
     void aMonthOfUtcReadsLikeTheTemplate() {
@@ -40,7 +40,7 @@ class EntryKeysTest {
 
     @Test
     void keysBeginWithThePrefix() {
-        assertThat(new EntryKeys("eu:prod").of(new UsageKey("org-123", MARCH))).isEqualTo("eu:prod:org-123:2026-03");
+        assertThat(new RedisKeys("eu:prod").of(new UsageKey("org-123", MARCH))).isEqualTo("eu:prod:org-123:2026-03");
     }
 
     @ParameterizedTest
@@ -62,7 +62,7 @@ class EntryKeysTest {
     @Test
     void keysAreEqualOnlyWhenTheirFiguresAre() {
         long seed = new Random().nextLong();
-        System.out.println("EntryKeysTest seed " + seed);
+        System.out.println("RedisKeysTest seed " + seed);
         Random random = new Random(seed);
         Map<String, UsageKey> seen = new HashMap<>();
         for (int i = 0; i < 50_000; i++) {
@@ -90,7 +90,7 @@ class EntryKeysTest {
     void keysAreReadBackWhateverThePrefix() {
         UsageKey key = new UsageKey("org:%7B 😀", UsagePeriod.billingCycle(YearMonth.of(2026, 2), 31));
         for (String prefix : List.of("usage", "eu:prod", ":", "a:", "usage:usage")) {
-            EntryKeys keys = new EntryKeys(prefix);
+            RedisKeys keys = new RedisKeys(prefix);
             assertThat(keys.parse(keys.of(key))).as(prefix).contains(key);
         }
     }

@@ -12,17 +12,17 @@ import org.jspecify.annotations.Nullable;
  * is kept only if it is registered still: whatever removes a key removes the load with it, so that a figure that was read
  * before a change and comes after the news of it isn't kept. Nothing is locked; each step is one of the map's own.
  */
-class NearEntries {
+class NearStore {
 
     /** What is at a key. Compared by identity. */
-    sealed interface Slot permits NearFigure, Pending {}
+    sealed interface Slot permits NearEntry, Pending {}
 
     /** A load under way: the token without which nothing is kept. */
     static final class Pending implements Slot {
         private final UsageKey key;
-        private final CompletableFuture<Optional<NearFigure>> answer = new CompletableFuture<>();
+        private final CompletableFuture<Optional<NearEntry>> answer = new CompletableFuture<>();
         /** What was there: a reserve, should the load fail. Written before the token is in the map. */
-        private @Nullable NearFigure before;
+        private @Nullable NearEntry before;
 
         Pending(UsageKey key) {
             this.key = key;
@@ -33,26 +33,26 @@ class NearEntries {
         }
 
         /** What the load brings, for everyone who waits for it. */
-        CompletableFuture<Optional<NearFigure>> answer() {
+        CompletableFuture<Optional<NearEntry>> answer() {
             return answer;
         }
     }
 
     private final ConcurrentMap<UsageKey, Slot> slots;
 
-    NearEntries(ConcurrentMap<UsageKey, Slot> slots) {
+    NearStore(ConcurrentMap<UsageKey, Slot> slots) {
         this.slots = slots;
     }
 
     /** The figure at this key, if no load is about to replace it. */
     @Nullable
-    NearFigure figure(UsageKey key) {
-        return slots.get(key) instanceof NearFigure figure ? figure : null;
+    NearEntry figure(UsageKey key) {
+        return slots.get(key) instanceof NearEntry figure ? figure : null;
     }
 
     /** The figure at this key, also if a load is about to replace it. */
     @Nullable
-    NearFigure reserve(UsageKey key) {
+    NearEntry reserve(UsageKey key) {
         return figureOf(slots.get(key));
     }
 
@@ -73,7 +73,7 @@ class NearEntries {
     }
 
     /** Keeps what a load has read, unless the key was removed since the load registered. */
-    void put(Pending load, NearFigure figure) {
+    void put(Pending load, NearEntry figure) {
         slots.replace(load.key, load, figure);
     }
 
@@ -84,7 +84,7 @@ class NearEntries {
 
     /** A load has failed: what was there before is there again, unless the key was removed since. */
     void withdraw(Pending load) {
-        NearFigure before = load.before;
+        NearEntry before = load.before;
         if (before == null) {
             slots.remove(load.key, load);
         } else {
@@ -93,7 +93,7 @@ class NearEntries {
     }
 
     /** Keeps a figure, whatever is there; a load that is under way isn't kept. */
-    void keep(UsageKey key, NearFigure figure) {
+    void keep(UsageKey key, NearEntry figure) {
         slots.put(key, figure);
     }
 
@@ -109,7 +109,7 @@ class NearEntries {
         slots.clear();
     }
 
-    private static @Nullable NearFigure figureOf(@Nullable Slot slot) {
-        return slot instanceof Pending load ? load.before : (NearFigure) slot;
+    private static @Nullable NearEntry figureOf(@Nullable Slot slot) {
+        return slot instanceof Pending load ? load.before : (NearEntry) slot;
     }
 }

@@ -5,7 +5,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Something that goes wrong call after call, and is logged once when it begins and once when it is over. */
-final class Incident {
+final class OutageLog {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
@@ -15,7 +15,7 @@ final class Incident {
     private final String beginning;
     private final String end;
 
-    Incident(String beginning, String end) {
+    OutageLog(String beginning, String end) {
         this.beginning = beginning;
         this.end = end;
     }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class StoredFigureTest {
+class FigureCodecTest {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00Z");
@@ -31,12 +31,12 @@ class StoredFigureTest {
     void aFigureIsOneReadableLine() {
         AgedUsage figure =
                 figure(new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofSeconds(1));
-        assertThat(StoredFigure.write(figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
+        assertThat(FigureCodec.write(figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
     }
 
     @Test
     void theReadableLineIsTheFigure() {
-        assertThat(StoredFigure.read(KEY, TEXT, LEFT))
+        assertThat(FigureCodec.read(KEY, TEXT, LEFT))
                 .contains(figure(
                         new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofMinutes(1)));
     }
@@ -44,7 +44,7 @@ class StoredFigureTest {
     @Test
     void aTypicalFigureTakesAtMost128Bytes() {
         UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
-        String text = StoredFigure.write(
+        String text = FigureCodec.write(
                 figure(metrics, metrics, Instant.parse("2026-03-17T01:28:00.123456Z"), Duration.ofSeconds(30)),
                 Duration.ofDays(1));
         assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(128);
@@ -62,9 +62,9 @@ class StoredFigureTest {
                     Duration.ofNanos(random.nextLong(1L << random.nextInt(1, 62))));
             Duration timeToLive = Duration.ofNanos(random.nextLong(1_000_000, 100_000_000_000_000L));
             long kept = random.nextLong(timeToLive.toMillis() + 1);
-            String text = StoredFigure.write(figure, timeToLive);
+            String text = FigureCodec.write(figure, timeToLive);
 
-            AgedUsage read = StoredFigure.read(KEY, text, timeToLive.toMillis() - kept)
+            AgedUsage read = FigureCodec.read(KEY, text, timeToLive.toMillis() - kept)
                     .orElseThrow(() -> new AssertionError("seed " + seed + ": " + text));
 
             Duration truth = figure.age().plusMillis(kept);
@@ -82,8 +82,8 @@ class StoredFigureTest {
             for (Instant computed : List.of(Instant.EPOCH, Instant.MIN, Instant.MAX)) {
                 AgedUsage figure = figure(metrics, metrics, computed, Duration.ZERO);
                 for (long timeToLive : new long[] {1, 86_400_000, Long.MAX_VALUE}) {
-                    String text = StoredFigure.write(figure, Duration.ofMillis(timeToLive));
-                    assertThat(StoredFigure.read(KEY, text, timeToLive)).contains(figure);
+                    String text = FigureCodec.write(figure, Duration.ofMillis(timeToLive));
+                    assertThat(FigureCodec.read(KEY, text, timeToLive)).contains(figure);
                 }
             }
         }
@@ -92,31 +92,31 @@ class StoredFigureTest {
     @Test
     void theAgeIsRoundedUp() {
         AgedUsage figure = figure(UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED, Duration.ofNanos(1));
-        String text = StoredFigure.write(figure, Duration.ofSeconds(1));
-        assertThat(StoredFigure.read(KEY, text, 1_000).map(AgedUsage::age)).contains(Duration.ofMillis(1));
+        String text = FigureCodec.write(figure, Duration.ofSeconds(1));
+        assertThat(FigureCodec.read(KEY, text, 1_000).map(AgedUsage::age)).contains(Duration.ofMillis(1));
     }
 
     @ParameterizedTest
     @ValueSource(longs = {-1, -2, Long.MIN_VALUE})
     void withoutALimitToItsLifeAFigureHasNoAge(long left) {
-        assertThat(StoredFigure.read(KEY, TEXT, left)).isEmpty();
+        assertThat(FigureCodec.read(KEY, TEXT, left)).isEmpty();
     }
 
     @Test
     void moreLeftThanItsWholeLifeIsNotOurs() {
-        assertThat(StoredFigure.read(KEY, TEXT, 600_000).map(AgedUsage::age)).contains(Duration.ZERO);
-        assertThat(StoredFigure.read(KEY, TEXT, 600_001)).isEmpty();
-        assertThat(StoredFigure.read(KEY, TEXT, Long.MAX_VALUE)).isEmpty();
+        assertThat(FigureCodec.read(KEY, TEXT, 600_000).map(AgedUsage::age)).contains(Duration.ZERO);
+        assertThat(FigureCodec.read(KEY, TEXT, 600_001)).isEmpty();
+        assertThat(FigureCodec.read(KEY, TEXT, Long.MAX_VALUE)).isEmpty();
     }
 
     @Test
     void truncatedAnywhereItIsNoFigure() {
         // Without its last digit the life is a shorter one: then more is left than there ever was.
         for (int length = 0; length < TEXT.length(); length++) {
-            assertThat(StoredFigure.read(KEY, TEXT.substring(0, length), LEFT))
+            assertThat(FigureCodec.read(KEY, TEXT.substring(0, length), LEFT))
                     .as("the first %d characters", length)
                     .isEmpty();
-            assertThat(StoredFigure.read(KEY, TEXT.substring(length + 1), LEFT))
+            assertThat(FigureCodec.read(KEY, TEXT.substring(length + 1), LEFT))
                     .as("what follows the first %d characters", length + 1)
                     .isEmpty();
         }
@@ -166,7 +166,7 @@ class StoredFigureTest {
                 "v1 received=100/1024 sent=50/512 computed=1773710880000 life=600000",
             })
     void whatWeWouldNotHaveWrittenIsNoFigure(String text) {
-        assertThat(StoredFigure.read(KEY, text, LEFT)).isEmpty();
+        assertThat(FigureCodec.read(KEY, text, LEFT)).isEmpty();
     }
 
     @Test
@@ -177,10 +177,10 @@ class StoredFigureTest {
         for (int i = 0; i < 100_000; i++) {
             String text = mutated(random, TEXT);
             long left = random.nextInt(8) == 0 ? random.nextLong() : random.nextLong(600_001);
-            Optional<AgedUsage> read = StoredFigure.read(KEY, text, left);
+            Optional<AgedUsage> read = FigureCodec.read(KEY, text, left);
             if (read.isPresent()) {
                 figures++;
-                assertThat(StoredFigure.write(read.get(), Duration.ofMillis(left)))
+                assertThat(FigureCodec.write(read.get(), Duration.ofMillis(left)))
                         .as("seed %d, mutation %d: a figure has one text", seed, i)
                         .isEqualTo(text);
             }
@@ -227,7 +227,7 @@ class StoredFigureTest {
 
     private static long seed() {
         long seed = new Random().nextLong();
-        System.out.println("StoredFigureTest seed " + seed);
+        System.out.println("FigureCodecTest seed " + seed);
         return seed;
     }
 }

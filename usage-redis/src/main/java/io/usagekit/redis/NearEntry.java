@@ -7,7 +7,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** A figure in this process's memory, which knows by itself how old it is and when its time is over. */
-final class NearFigure implements NearEntries.Slot {
+final class NearEntry implements NearStore.Slot {
 
     /** Far below the difference that two readings of a nano ticker can have. */
     private static final Duration LONGEST = Duration.ofDays(36_500);
@@ -16,9 +16,9 @@ final class NearFigure implements NearEntries.Slot {
     private final Duration age;
     private final long began;
     private final long expires;
-    private final @Nullable Proof proof;
+    private final @Nullable TrackingValidity proof;
 
-    private NearFigure(AgedUsage figure, long began, Duration left, @Nullable Proof proof) {
+    private NearEntry(AgedUsage figure, long began, Duration left, @Nullable TrackingValidity proof) {
         this.usage = figure.usage();
         this.age = figure.age();
         this.began = began;
@@ -32,16 +32,16 @@ final class NearFigure implements NearEntries.Slot {
      * @param sent when the read was sent, in nanoseconds of the ticker: the figure is at least as old as it was then
      * @param proof under which changes of it are told; null if they aren't
      */
-    static NearFigure of(EntryRead read, long sent, @Nullable Proof proof) {
-        return new NearFigure(read.figure(), sent, Duration.ofMillis(read.left()), proof);
+    static NearEntry of(CacheEntry read, long sent, @Nullable TrackingValidity proof) {
+        return new NearEntry(read.figure(), sent, Duration.ofMillis(read.left()), proof);
     }
 
     /** A figure that nobody tells the changes of. */
-    static NearFigure untracked(AgedUsage figure, long now, Duration timeToLive) {
-        return new NearFigure(figure, now, timeToLive, null);
+    static NearEntry untracked(AgedUsage figure, long now, Duration timeToLive) {
+        return new NearEntry(figure, now, timeToLive, null);
     }
 
-    boolean isUnder(Proof other) {
+    boolean isUnder(TrackingValidity other) {
         return proof == other;
     }
 

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-class IncidentTest {
+class OutageLogTest {
 
     private final CapturedLog log = new CapturedLog();
-    private final Incident incident = new Incident("it went wrong", "it is well again");
+    private final OutageLog incident = new OutageLog("it went wrong", "it is well again");
 
     @AfterEach
     void close() {

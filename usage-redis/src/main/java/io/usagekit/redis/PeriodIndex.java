@@ -1,7 +1,7 @@
 package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
-import io.usagekit.redis.RedisLink.Purpose;
+import io.usagekit.redis.GuardedConnection.Purpose;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -11,7 +11,7 @@ import java.util.concurrent.CompletionStage;
  * and before it begins to be computed, and what is noted lapses with time only: whoever forgets an organisation's entries finds
  * each of them, and each that is being computed.
  */
-final class RedisEntries {
+final class PeriodIndex {
 
     private static final Script INDEX = Script.resource("state.lua", "index.lua");
     private static final Script PERIODS = Script.resource("periods.lua");
@@ -20,10 +20,10 @@ final class RedisEntries {
     /** How many entries are forgotten at once: well within any command timeout. */
     private static final int BATCH = 100;
 
-    private final RedisLink link;
-    private final EntryKeys keys;
+    private final GuardedConnection link;
+    private final RedisKeys keys;
 
-    RedisEntries(RedisLink link, EntryKeys keys) {
+    PeriodIndex(GuardedConnection link, RedisKeys keys) {
         this.link = link;
         this.keys = keys;
     }

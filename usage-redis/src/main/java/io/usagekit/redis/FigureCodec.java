@@ -19,12 +19,12 @@ import java.util.regex.Pattern;
  * and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros, the
  * instant as {@link Instant#toString()} writes it, in UTC and whole microseconds.
  */
-final class StoredFigure {
+final class FigureCodec {
 
     private static final Pattern VERSION_1 = Pattern.compile(
             "v1 received=N/N sent=N/N computed=(\\S{20,40}) life=N".replace("N", "(0|[1-9][0-9]{0,18})"));
 
-    private StoredFigure() {}
+    private FigureCodec() {}
 
     /**
      * What to store for a figure that has this long to live from now on.

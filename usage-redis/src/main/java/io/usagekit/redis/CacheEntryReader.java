@@ -2,7 +2,7 @@ package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.redis.RedisLink.Purpose;
+import io.usagekit.redis.GuardedConnection.Purpose;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -13,16 +13,16 @@ import org.slf4j.LoggerFactory;
  * What was read, whichever connection it was read on. Something that can't be read is told to the listener and deleted, unless it
  * has been replaced meanwhile; what is no string, or no text, is left for the next figure to replace.
  */
-final class EntryReads {
+final class CacheEntryReader {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
     private static final long NO_SUCH_KEY = -2;
 
-    private final RedisLink link;
-    private final EntryKeys keys;
+    private final GuardedConnection link;
+    private final RedisKeys keys;
     private volatile @Nullable UsageListener listener;
 
-    EntryReads(RedisLink link, EntryKeys keys) {
+    CacheEntryReader(GuardedConnection link, RedisKeys keys) {
         this.link = link;
         this.keys = keys;
     }
@@ -32,13 +32,13 @@ final class EntryReads {
     }
 
     /** Empty if nothing is there, or nothing that can be read. */
-    Optional<EntryRead> decode(UsageKey key, List<Object> answer) {
-        Optional<EntryRead> read = EntryRead.decode(key, answer);
+    Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
+        Optional<CacheEntry> read = CacheEntry.decode(key, answer);
         if (read.isEmpty() && !answer.get(1).equals(NO_SUCH_KEY)) {
             tell(key);
             if (answer.get(0) instanceof String text) {
                 // Nobody waits for it: to a reader it's a miss either way.
-                var unused = link.send(Purpose.FORGET, redis -> EntryRead.discard(redis, keys.of(key), text));
+                var unused = link.send(Purpose.FORGET, redis -> CacheEntry.discard(redis, keys.of(key), text));
             }
         }
         return read;

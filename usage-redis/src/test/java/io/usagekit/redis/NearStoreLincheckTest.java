@@ -27,22 +27,22 @@ import org.junit.jupiter.api.Test;
  * answer meanwhile isn't compared with anything (there is no order in which a cache that is told later is right); that
  * nothing stale stays is.
  */
-class NearEntriesLincheckTest {
+class NearStoreLincheckTest {
 
     /** One key: what Redis has for it, and what is kept of that. */
     public abstract static class Model {
         private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
 
         private final AtomicLong redis = new AtomicLong();
-        private final NearEntries entries;
+        private final NearStore entries;
 
-        Model(NearEntries entries) {
+        Model(NearStore entries) {
             this.entries = entries;
         }
 
         @Operation
         public void load() {
-            NearEntries.Pending load = new NearEntries.Pending(KEY);
+            NearStore.Pending load = new NearStore.Pending(KEY);
             if (entries.register(load) == load) {
                 entries.put(load, figure(redis.get()));
             }
@@ -50,7 +50,7 @@ class NearEntriesLincheckTest {
 
         @Operation
         public void loadThatFails() {
-            NearEntries.Pending load = new NearEntries.Pending(KEY);
+            NearStore.Pending load = new NearStore.Pending(KEY);
             if (entries.register(load) == load) {
                 entries.withdraw(load);
             }
@@ -76,7 +76,7 @@ class NearEntriesLincheckTest {
 
         @Validate
         public void nothingStaleStays() {
-            NearFigure kept = entries.reserve(KEY);
+            NearEntry kept = entries.reserve(KEY);
             if (kept != null) {
                 long version = kept.as(KEY, 0).usage().received().volume();
                 if (version != redis.get()) {
@@ -85,24 +85,24 @@ class NearEntriesLincheckTest {
             }
         }
 
-        private static NearFigure figure(long version) {
+        private static NearEntry figure(long version) {
             OrganisationUsage usage =
                     new OrganisationUsage(KEY, new UsageMetrics(version, 0), UsageMetrics.ZERO, Instant.EPOCH);
-            return NearFigure.untracked(new AgedUsage(usage, Duration.ZERO), 0, Duration.ofMinutes(1));
+            return NearEntry.untracked(new AgedUsage(usage, Duration.ZERO), 0, Duration.ofMinutes(1));
         }
     }
 
     /** On the JDK's map. */
     public static class OnAMap extends Model {
         public OnAMap() {
-            super(new NearEntries(new ConcurrentHashMap<>()));
+            super(new NearStore(new ConcurrentHashMap<>()));
         }
     }
 
     /** On the map that it is used with. */
     public static class OnCaffeine extends Model {
         public OnCaffeine() {
-            super(new NearEntries(caffeine()));
+            super(new NearStore(caffeine()));
         }
     }
 
@@ -120,22 +120,22 @@ class NearEntriesLincheckTest {
         }
     }
 
-    private static final class Naive extends NearEntries {
+    private static final class Naive extends NearStore {
         Naive(ConcurrentMap<UsageKey, Slot> slots) {
             super(slots);
         }
 
         @Override
-        void put(Pending load, NearFigure figure) {
+        void put(Pending load, NearEntry figure) {
             keep(load.key(), figure);
         }
     }
 
-    private static ConcurrentMap<UsageKey, NearEntries.Slot> caffeine() {
+    private static ConcurrentMap<UsageKey, NearStore.Slot> caffeine() {
         return Caffeine.newBuilder()
                 .maximumSize(100)
                 .executor(Runnable::run)
-                .<UsageKey, NearEntries.Slot>build()
+                .<UsageKey, NearStore.Slot>build()
                 .asMap();
     }
 

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * answered. So nothing piles up, and nothing is queued for later: a write that is carried out after an outage would replace a
  * newer figure by an older one, and make that look younger than it is.
  */
-final class RedisLink {
+final class GuardedConnection {
 
     /** What a command is for. A Redis that is full, say, refuses to do some of it and not the rest. */
     enum Purpose {
@@ -46,8 +46,8 @@ final class RedisLink {
             this.present = present;
         }
 
-        private Incident incident() {
-            return new Incident(
+        private OutageLog incident() {
+            return new OutageLog(
                     "Redis refuses to " + infinitive + " usage figures", "Redis " + present + " usage figures again");
         }
     }
@@ -66,17 +66,17 @@ final class RedisLink {
     }
 
     /** Which incidents lasted when a command was given. */
-    private record Turns(long silent, Incident refusal, long refused) {}
+    private record Turns(long silent, OutageLog refusal, long refused) {}
 
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
-    private final Incident silence =
-            new Incident("usage figures are served without Redis until it answers again", "Redis answers again");
-    private final Map<Purpose, Incident> refusals = new EnumMap<>(Purpose.class);
+    private final OutageLog silence =
+            new OutageLog("usage figures are served without Redis until it answers again", "Redis answers again");
+    private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
-    RedisLink(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
+    GuardedConnection(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
         this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), longestAttempt);
         this.commandTimeout = commandTimeout;
         for (Purpose purpose : Purpose.values()) {
@@ -118,7 +118,7 @@ final class RedisLink {
             Purpose purpose,
             Predicate<T> served,
             Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
-        Incident refusal = Objects.requireNonNull(refusals.get(purpose));
+        OutageLog refusal = Objects.requireNonNull(refusals.get(purpose));
         Turns turns = new Turns(silence.turn(), refusal, refusal.turn());
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * Hears which entries changed, on a connection of its own, and runs what was registered for them. What was said while there was
  * no connection is lost; so whenever there is one again, everything that is registered is run once.
  */
-final class WakeUps {
+final class WakeUpSubscription {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
@@ -44,7 +44,7 @@ final class WakeUps {
 
     private final ConcurrentHashMap<String, List<Waiter>> waiters = new ConcurrentHashMap<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
-    private final Incident refusal = new Incident(
+    private final OutageLog refusal = new OutageLog(
             "Redis refuses to tell when usage figures arrive", "Redis tells when usage figures arrive again");
     private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
     private final String channel;
@@ -63,7 +63,7 @@ final class WakeUps {
         }
     };
 
-    WakeUps(RedisClient client, String channel, Duration longestAttempt) {
+    WakeUpSubscription(RedisClient client, String channel, Duration longestAttempt) {
         this.channel = channel;
         this.connector = new Connector<>(() -> subscribe(client), longestAttempt);
     }

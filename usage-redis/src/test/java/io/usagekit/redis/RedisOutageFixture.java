@@ -26,7 +26,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A server that a test takes away from a cache, what it asks of the cache meanwhile, and what was logged. */
-abstract class RedisOutageScene {
+abstract class RedisOutageFixture {
 
     /** Longer than the default: a loaded machine isn't an outage. */
     static final Duration COMMAND_TIMEOUT = Duration.ofMillis(500);

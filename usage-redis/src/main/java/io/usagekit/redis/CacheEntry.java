@@ -13,7 +13,7 @@ import java.util.concurrent.CompletableFuture;
  * @param figure the figure and its age
  * @param left how many milliseconds the entry had to live
  */
-record EntryRead(AgedUsage figure, long left) {
+record CacheEntry(AgedUsage figure, long left) {
 
     private static final Script READ = Script.resource("read.lua");
     private static final Script DISCARD = Script.resource("discard.lua");
@@ -30,9 +30,9 @@ record EntryRead(AgedUsage figure, long left) {
     }
 
     /** Empty if nothing is there, or nothing that can be read. */
-    static Optional<EntryRead> decode(UsageKey key, List<Object> answer) {
+    static Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
         return answer.get(0) instanceof String text && answer.get(1) instanceof Long left
-                ? StoredFigure.read(key, text, left).map(figure -> new EntryRead(figure, left))
+                ? FigureCodec.read(key, text, left).map(figure -> new CacheEntry(figure, left))
                 : Optional.empty();
     }
 }

@@ -7,14 +7,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Wherever the ticker's numbers lie, and where they overflow. */
-class ProofTest {
+class TrackingValidityTest {
 
     private static final Duration VALID_FOR = Duration.ofNanos(100);
 
     @ParameterizedTest
     @ValueSource(longs = {0, 1_000_000, -50, Long.MAX_VALUE - 50, Long.MIN_VALUE})
     void itLapsesUnlessItIsRenewed(long first) {
-        Proof proof = new Proof(VALID_FOR, first);
+        TrackingValidity proof = new TrackingValidity(VALID_FOR, first);
         assertThat(proof.holds(first - 1))
                 .as("a clock read before the command was sent")
                 .isTrue();
@@ -36,7 +36,7 @@ class ProofTest {
     @ParameterizedTest
     @ValueSource(longs = {0, Long.MAX_VALUE})
     void onceOverItIsOverForGood(long first) {
-        Proof proof = new Proof(VALID_FOR, first);
+        TrackingValidity proof = new TrackingValidity(VALID_FOR, first);
         proof.end();
         proof.renew(first + 1);
         assertThat(proof.holds(first + 1)).isFalse();

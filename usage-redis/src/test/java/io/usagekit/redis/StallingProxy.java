@@ -13,7 +13,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 
 /** Stands between a client and a server, and can be made to hold back what the server says: nobody hangs up, nobody hears. */
-final class Wire implements AutoCloseable {
+final class StallingProxy implements AutoCloseable {
 
     private final ServerSocket door;
     private final URI server;
@@ -22,7 +22,7 @@ final class Wire implements AutoCloseable {
     private volatile int connections;
     private volatile int held = -1;
 
-    Wire(String url) {
+    StallingProxy(String url) {
         try {
             server = URI.create(url);
             door = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());

@@ -31,28 +31,28 @@ import org.jspecify.annotations.Nullable;
  * answered, the changes made before that command was sent have been dealt with; a PING each heartbeat sees to it that there
  * is such a command.
  */
-final class Tracking {
+final class TrackingConnection {
 
     /** What all of them have in common. */
     record Settings(
-            EntryKeys keys,
-            EntryReads reads,
-            NearEntries entries,
+            RedisKeys keys,
+            CacheEntryReader reads,
+            NearStore entries,
             Duration commandTimeout,
             Duration heartbeat,
             LongSupplier ticker) {}
 
     private final StatefulRedisConnection<String, String> connection;
     private final Settings settings;
-    private final Proof proof;
+    private final TrackingValidity proof;
     private final CompletableFuture<String> ended = new CompletableFuture<>();
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private volatile @Nullable CompletableFuture<Void> nextBeat;
 
-    private Tracking(StatefulRedisConnection<String, String> connection, Settings settings) {
+    private TrackingConnection(StatefulRedisConnection<String, String> connection, Settings settings) {
         this.connection = connection;
         this.settings = settings;
-        this.proof = new Proof(
+        this.proof = new TrackingValidity(
                 settings.heartbeat().plus(settings.commandTimeout()),
                 settings.ticker().getAsLong());
     }
@@ -62,8 +62,9 @@ final class Tracking {
      *
      * @return completes once Redis has acknowledged it; if that fails the connection is closed
      */
-    static CompletableFuture<Tracking> begin(StatefulRedisConnection<String, String> connection, Settings settings) {
-        Tracking tracking = new Tracking(connection, settings);
+    static CompletableFuture<TrackingConnection> begin(
+            StatefulRedisConnection<String, String> connection, Settings settings) {
+        TrackingConnection tracking = new TrackingConnection(connection, settings);
         return tracking.acknowledged().handle((ok, error) -> {
             if (error != null) {
                 tracking.end(reason("CLIENT TRACKING", unwrap(error)));
@@ -101,7 +102,7 @@ final class Tracking {
     }
 
     /** Under which what is read here is current. */
-    Proof proof() {
+    TrackingValidity proof() {
         return proof;
     }
 
@@ -115,10 +116,11 @@ final class Tracking {
      *
      * @return fails with {@link TimeoutException} if there is no answer in time, which is the end of this as well
      */
-    CompletableFuture<Optional<EntryRead>> read(UsageKey key) {
+    CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
         return answered(
                         "a read",
-                        () -> EntryRead.send(connection.async(), settings.keys().of(key)))
+                        () -> CacheEntry.send(
+                                connection.async(), settings.keys().of(key)))
                 .thenApply(answer -> settings.reads().decode(key, answer));
     }
 

@@ -15,7 +15,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The tracking that is current, if there is one; when it ends another is begun, at most one a second. */
-final class TrackingLink {
+final class TrackingSupervisor {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
@@ -24,20 +24,20 @@ final class TrackingLink {
 
     private final RedisClient client;
     private final Duration retry;
-    private final Tracking.Settings settings;
-    private final Incident loss = new Incident(
+    private final TrackingConnection.Settings settings;
+    private final OutageLog loss = new OutageLog(
             "the near cache isn't told of changes and serves as a reserve only",
             "the near cache is told of changes again");
     /** Why tracking was lost, until the listener knows. */
     private final AtomicReference<@Nullable String> untold = new AtomicReference<>();
 
     private volatile @Nullable UsageListener listener;
-    private volatile @Nullable Tracking current;
+    private volatile @Nullable TrackingConnection current;
     private volatile @Nullable CompletableFuture<Void> nextAttempt;
     private volatile CompletableFuture<Void> underWay = CompletableFuture.completedFuture(null);
     private volatile boolean closed;
 
-    TrackingLink(RedisClient client, Duration retry, Tracking.Settings settings) {
+    TrackingSupervisor(RedisClient client, Duration retry, TrackingConnection.Settings settings) {
         this.client = client;
         this.retry = retry;
         this.settings = settings;
@@ -61,8 +61,8 @@ final class TrackingLink {
 
     /** The tracking under which figures are current, unless there is none now. */
     @Nullable
-    Tracking current() {
-        Tracking latest = current;
+    TrackingConnection current() {
+        TrackingConnection latest = current;
         return latest == null || latest.proof().isOver() ? null : latest;
     }
 
@@ -78,12 +78,12 @@ final class TrackingLink {
         long began = System.nanoTime();
         CompletableFuture<StatefulRedisConnection<String, String>> connecting = new CompletableFuture<>();
         CompletableFuture<Void> over = connecting
-                .thenCompose(connection -> Tracking.begin(connection, settings))
+                .thenCompose(connection -> TrackingConnection.begin(connection, settings))
                 .handle((tracking, error) -> {
                     if (error == null) {
                         becomesCurrent(tracking, began);
                     } else {
-                        ends(String.valueOf(Tracking.unwrap(error).getMessage()), began);
+                        ends(String.valueOf(TrackingConnection.unwrap(error).getMessage()), began);
                     }
                     return null;
                 });
@@ -97,7 +97,7 @@ final class TrackingLink {
         return over;
     }
 
-    private void becomesCurrent(Tracking tracking, long began) {
+    private void becomesCurrent(TrackingConnection tracking, long began) {
         current = tracking;
         settings.entries().clear(); // nobody tells changes of what came before: not even a reserve, now
         regains();
@@ -173,7 +173,7 @@ final class TrackingLink {
         } catch (TimeoutException | ExecutionException e) {
             // It ends by itself.
         }
-        Tracking latest = current;
+        TrackingConnection latest = current;
         if (latest != null) {
             latest.close().join();
         }
