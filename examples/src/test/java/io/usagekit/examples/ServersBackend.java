@@ -13,7 +13,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.redis.RedisUsage;
-import io.usagekit.testkit.FaultyLink;
+import io.usagekit.testkit.FaultyProxy;
 import io.usagekit.testkit.contract.UsageServiceContract;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -38,14 +38,14 @@ class ServersBackend implements UsageServiceContract.Backend {
             .build();
 
     private final DataSource dataSource = TestServers.POSTGRES.dataSource();
-    private final FaultyLink link;
+    private final FaultyProxy link;
     private final RedisClient client;
     private final RedisClient direct = RedisClient.create(RESOURCES, TestServers.REDIS.url());
     private int events;
 
     ServersBackend() {
         URI server = URI.create(TestServers.REDIS.url());
-        link = FaultyLink.to(server.getHost(), server.getPort());
+        link = FaultyProxy.to(server.getHost(), server.getPort());
         client = RedisClient.create(RESOURCES, "redis://" + link.host() + ":" + link.port());
         ask(redis -> redis.flushall());
         PostgresUsage.install(dataSource, TestServers.without(SCHEMA));

@@ -1,9 +1,9 @@
 package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Claim;
 import io.usagekit.FlightStore.Publication;
+import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight.Origin;
 import io.usagekit.SingleFlight.Patience;

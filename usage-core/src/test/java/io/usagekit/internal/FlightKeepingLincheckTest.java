@@ -5,8 +5,8 @@ import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.StepwiseLoad.KEY;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlight.Landing;
+import io.usagekit.SingleFlight;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;

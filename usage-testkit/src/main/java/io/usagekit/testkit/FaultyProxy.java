@@ -52,7 +52,7 @@ import java.util.function.Supplier;
  *
  * @since 0.1
  */
-public final class FaultyLink implements AutoCloseable {
+public final class FaultyProxy implements AutoCloseable {
 
     private static final int MAX_PORT = 65_535;
     private static final int BACKLOG = 1_024;
@@ -71,11 +71,11 @@ public final class FaultyLink implements AutoCloseable {
     private boolean ended;
 
     // What follows belongs to the link's thread.
-    private final Set<LinkConnection> connections = new LinkedHashSet<>();
+    private final Set<ProxyConnection> connections = new LinkedHashSet<>();
     private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
-    private LinkState state = LinkState.PASS;
+    private ProxyState state = ProxyState.PASS;
 
-    private FaultyLink(InetSocketAddress server, ServerSocketChannel listener, Selector selector) throws IOException {
+    private FaultyProxy(InetSocketAddress server, ServerSocketChannel listener, Selector selector) throws IOException {
         this.server = server;
         this.listener = listener;
         this.selector = selector;
@@ -92,7 +92,7 @@ public final class FaultyLink implements AutoCloseable {
      * @throws IllegalArgumentException if the port is out of bounds, or the host unknown
      * @throws UncheckedIOException if the link can't listen on this machine
      */
-    public static FaultyLink to(String host, int port) {
+    public static FaultyProxy to(String host, int port) {
         if (port < 1 || port > MAX_PORT) {
             throw new IllegalArgumentException("port must be from 1 to " + MAX_PORT + ", but was " + port);
         }
@@ -107,14 +107,14 @@ public final class FaultyLink implements AutoCloseable {
         }
     }
 
-    private static FaultyLink open(InetSocketAddress server) throws IOException {
+    private static FaultyProxy open(InetSocketAddress server) throws IOException {
         ServerSocketChannel listener = ServerSocketChannel.open();
         try {
             listener.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), 0), BACKLOG);
             listener.configureBlocking(false);
             Selector selector = Selector.open();
             listener.register(selector, SelectionKey.OP_ACCEPT);
-            FaultyLink link = new FaultyLink(server, listener, selector);
+            FaultyProxy link = new FaultyProxy(server, listener, selector);
             link.thread.start();
             return link;
         } catch (IOException e) {
@@ -143,7 +143,7 @@ public final class FaultyLink implements AutoCloseable {
 
     /** Forwards everything, at once; what was held back or delayed comes first. */
     public void pass() {
-        switchTo(LinkState.PASS);
+        switchTo(ProxyState.PASS);
     }
 
     /**
@@ -153,7 +153,7 @@ public final class FaultyLink implements AutoCloseable {
     public void cut() {
         onLinkThread(() -> {
             acceptWaiting();
-            state = LinkState.CUT;
+            state = ProxyState.CUT;
             resetAll();
             return null;
         });
@@ -170,17 +170,17 @@ public final class FaultyLink implements AutoCloseable {
 
     /** Forwards nothing in either direction and keeps connections open. */
     public void freeze() {
-        switchTo(LinkState.FREEZE);
+        switchTo(ProxyState.FREEZE);
     }
 
     /** Forwards nothing from clients to the server; responses go through. */
     public void freezeRequests() {
-        switchTo(LinkState.FREEZE_REQUESTS);
+        switchTo(ProxyState.FREEZE_REQUESTS);
     }
 
     /** Forwards nothing from the server to clients; requests go through, and are carried out. */
     public void freezeResponses() {
-        switchTo(LinkState.FREEZE_RESPONSES);
+        switchTo(ProxyState.FREEZE_RESPONSES);
     }
 
     /**
@@ -195,7 +195,7 @@ public final class FaultyLink implements AutoCloseable {
         if (latency.isNegative() || latency.compareTo(MAX_LATENCY) > 0) {
             throw new IllegalArgumentException("latency must be from 0 to " + MAX_LATENCY + ", but was " + latency);
         }
-        switchTo(LinkState.slow(latency));
+        switchTo(ProxyState.slow(latency));
     }
 
     /** Resets all connections, frees the port and ends the thread; returns when that is done. May be called again. */
@@ -220,7 +220,7 @@ public final class FaultyLink implements AutoCloseable {
         }
     }
 
-    private void switchTo(LinkState next) {
+    private void switchTo(ProxyState next) {
         onLinkThread(() -> {
             acceptWaiting();
             state = next;
@@ -277,7 +277,7 @@ public final class FaultyLink implements AutoCloseable {
     }
 
     private void ready(SelectionKey key) {
-        if (key.attachment() instanceof LinkConnection connection) {
+        if (key.attachment() instanceof ProxyConnection connection) {
             connection.ready(key, chunk);
         } else {
             acceptWaiting();
@@ -301,14 +301,14 @@ public final class FaultyLink implements AutoCloseable {
             return;
         }
         try {
-            connections.add(LinkConnection.open(client, server, selector));
+            connections.add(ProxyConnection.open(client, server, selector));
         } catch (IOException e) {
             reset(client);
         }
     }
 
     private void resetAll() {
-        connections.forEach(LinkConnection::reset);
+        connections.forEach(ProxyConnection::reset);
         connections.clear();
         try {
             // A channel that was closed stays open in the system until its selector has taken note.
@@ -342,7 +342,7 @@ public final class FaultyLink implements AutoCloseable {
         }
         try (selector;
                 listener) {
-            connections.forEach(LinkConnection::reset);
+            connections.forEach(ProxyConnection::reset);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {

@@ -21,21 +21,21 @@ public final class InMemoryFlightStore implements FlightStore {
 
     private static final Duration MILLISECOND = Duration.ofMillis(1);
 
-    private final Shelf shelf;
+    private final InMemoryStore shelf;
     private volatile boolean down;
 
-    private InMemoryFlightStore(Shelf shelf) {
+    private InMemoryFlightStore(InMemoryStore shelf) {
         this.shelf = shelf;
     }
 
     /** With the JVM's own time, and nothing in it. */
     public static InMemoryFlightStore create() {
-        return new InMemoryFlightStore(new Shelf(System::nanoTime));
+        return new InMemoryFlightStore(new InMemoryStore(System::nanoTime));
     }
 
     /** With the time of this clock, and nothing in it. */
     public static InMemoryFlightStore create(ManualClock clock) {
-        return new InMemoryFlightStore(new Shelf(clock.ticker()));
+        return new InMemoryFlightStore(new InMemoryStore(clock.ticker()));
     }
 
     /**

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * What an in-memory cache and the stores over it share, as processes share a server: figures, leases, fences, and who waits. Each
  * method is one atomic step; those who are woken are woken after it.
  */
-final class Shelf {
+final class InMemoryStore {
 
     private static final int LONGEST_REASON = 200;
 
@@ -60,7 +60,7 @@ final class Shelf {
     private final Map<UsageKey, Set<Waiter>> waiters = new HashMap<>();
     private final LongSupplier ticker;
 
-    Shelf(LongSupplier ticker) {
+    InMemoryStore(LongSupplier ticker) {
         this.ticker = ticker;
     }
 

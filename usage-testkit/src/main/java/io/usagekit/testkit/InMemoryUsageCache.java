@@ -20,13 +20,13 @@ import java.util.function.Predicate;
  */
 public final class InMemoryUsageCache implements UsageCache {
 
-    private final Shelf shelf;
+    private final InMemoryStore shelf;
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong writes = new AtomicLong();
     private volatile boolean down;
 
     private InMemoryUsageCache(LongSupplier ticker) {
-        this.shelf = new Shelf(ticker);
+        this.shelf = new InMemoryStore(ticker);
     }
 
     /** With the JVM's own time. */
@@ -77,7 +77,7 @@ public final class InMemoryUsageCache implements UsageCache {
         return CompletableFuture.completedFuture(null);
     }
 
-    Shelf shelf() {
+    InMemoryStore shelf() {
         return shelf;
     }
 

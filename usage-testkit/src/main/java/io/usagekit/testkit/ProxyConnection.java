@@ -9,34 +9,34 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 
 /** A client's connection and the one to the server that carries it on. Belongs to the thread of its link. */
-final class LinkConnection {
+final class ProxyConnection {
 
     private final InetSocketAddress server;
     private final SocketChannel client;
     private final SocketChannel upstream;
     private final SelectionKey clientKey;
     private final SelectionKey upstreamKey;
-    private final LinkFlow requests;
-    private final LinkFlow responses;
+    private final ProxyFlow requests;
+    private final ProxyFlow responses;
     private boolean connecting;
 
-    private LinkConnection(InetSocketAddress server, SelectionKey clientKey, SelectionKey upstreamKey) {
+    private ProxyConnection(InetSocketAddress server, SelectionKey clientKey, SelectionKey upstreamKey) {
         this.server = server;
         this.clientKey = clientKey;
         this.upstreamKey = upstreamKey;
         this.client = (SocketChannel) clientKey.channel();
         this.upstream = (SocketChannel) upstreamKey.channel();
-        this.requests = new LinkFlow(client, upstream, LinkState::carriesRequests);
-        this.responses = new LinkFlow(upstream, client, LinkState::carriesResponses);
+        this.requests = new ProxyFlow(client, upstream, ProxyState::carriesRequests);
+        this.responses = new ProxyFlow(upstream, client, ProxyState::carriesResponses);
         clientKey.attach(this);
         upstreamKey.attach(this);
     }
 
     /** Of a client that has been accepted; the server is looked for when the link's state allows. */
-    static LinkConnection open(SocketChannel client, InetSocketAddress server, Selector selector) throws IOException {
+    static ProxyConnection open(SocketChannel client, InetSocketAddress server, Selector selector) throws IOException {
         SocketChannel upstream = SocketChannel.open();
         try {
-            return new LinkConnection(server, register(client, selector), register(upstream, selector));
+            return new ProxyConnection(server, register(client, selector), register(upstream, selector));
         } catch (IOException e) {
             upstream.close();
             throw e;
@@ -66,7 +66,7 @@ final class LinkConnection {
      *
      * @return whether the connection is still open
      */
-    boolean advance(LinkState state, long now) {
+    boolean advance(ProxyState state, long now) {
         if (!connecting && state.carriesRequests()) {
             connect();
         }
@@ -82,13 +82,13 @@ final class LinkConnection {
     }
 
     /** How long nothing can happen of itself; {@link Long#MAX_VALUE} if nothing will. */
-    long nanosToWait(LinkState state, long now) {
+    long nanosToWait(ProxyState state, long now) {
         return Math.min(requests.nanosToWait(state, now), responses.nanosToWait(state, now));
     }
 
     void reset() {
-        FaultyLink.reset(client);
-        FaultyLink.reset(upstream);
+        FaultyProxy.reset(client);
+        FaultyProxy.reset(upstream);
     }
 
     private void connect() {
@@ -108,7 +108,7 @@ final class LinkConnection {
         }
     }
 
-    private int upstreamInterest(LinkState state, long now) {
+    private int upstreamInterest(ProxyState state, long now) {
         if (upstream.isConnectionPending()) {
             return SelectionKey.OP_CONNECT;
         }

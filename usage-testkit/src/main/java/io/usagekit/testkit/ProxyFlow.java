@@ -10,16 +10,16 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** One direction of a connection: what came in and hasn't gone out. Belongs to the thread of its link. */
-final class LinkFlow {
+final class ProxyFlow {
 
     private final SocketChannel source;
     private final SocketChannel sink;
-    private final Predicate<LinkState> carried;
+    private final Predicate<ProxyState> carried;
     private final Queue<Arrival> waiting = new ArrayDeque<>();
     private boolean sourceDone;
     private Progress progress = Progress.OPEN;
 
-    LinkFlow(SocketChannel source, SocketChannel sink, Predicate<LinkState> carried) {
+    ProxyFlow(SocketChannel source, SocketChannel sink, Predicate<ProxyState> carried) {
         this.source = source;
         this.sink = sink;
         this.carried = carried;
@@ -76,7 +76,7 @@ final class LinkFlow {
     }
 
     /** Writes what is due in this state, as far as the sink takes it. */
-    void write(LinkState state, long now) {
+    void write(ProxyState state, long now) {
         try {
             for (Arrival next = due(state, now); next != null && write(next); next = due(state, now)) {
                 waiting.remove();
@@ -107,15 +107,15 @@ final class LinkFlow {
     }
 
     /** Nothing more is read while something is due that can't be written: a sink that is slow slows its source down. */
-    int readInterest(LinkState state, long now) {
+    int readInterest(ProxyState state, long now) {
         return !sourceDone && carried.test(state) && due(state, now) == null ? SelectionKey.OP_READ : 0;
     }
 
-    int writeInterest(LinkState state, long now) {
+    int writeInterest(ProxyState state, long now) {
         return due(state, now) == null ? 0 : SelectionKey.OP_WRITE;
     }
 
-    long nanosToWait(LinkState state, long now) {
+    long nanosToWait(ProxyState state, long now) {
         Arrival next = waiting.peek();
         if (next == null || !carried.test(state) || isDue(next, state, now)) {
             return Long.MAX_VALUE;
@@ -135,12 +135,12 @@ final class LinkFlow {
         return progress == Progress.ABORTED;
     }
 
-    private @Nullable Arrival due(LinkState state, long now) {
+    private @Nullable Arrival due(ProxyState state, long now) {
         Arrival next = waiting.peek();
         return next != null && carried.test(state) && isDue(next, state, now) ? next : null;
     }
 
-    private static boolean isDue(Arrival arrival, LinkState state, long now) {
+    private static boolean isDue(Arrival arrival, ProxyState state, long now) {
         return now - arrival.nanos() >= state.latencyNanos();
     }
 }

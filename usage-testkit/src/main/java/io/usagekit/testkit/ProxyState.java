@@ -2,16 +2,16 @@ package io.usagekit.testkit;
 
 import java.time.Duration;
 
-/** What a {@link FaultyLink} does with connections and bytes. */
-record LinkState(boolean refuses, boolean carriesRequests, boolean carriesResponses, long latencyNanos) {
+/** What a {@link FaultyProxy} does with connections and bytes. */
+record ProxyState(boolean refuses, boolean carriesRequests, boolean carriesResponses, long latencyNanos) {
 
-    static final LinkState PASS = new LinkState(false, true, true, 0);
-    static final LinkState CUT = new LinkState(true, false, false, 0);
-    static final LinkState FREEZE = new LinkState(false, false, false, 0);
-    static final LinkState FREEZE_REQUESTS = new LinkState(false, false, true, 0);
-    static final LinkState FREEZE_RESPONSES = new LinkState(false, true, false, 0);
+    static final ProxyState PASS = new ProxyState(false, true, true, 0);
+    static final ProxyState CUT = new ProxyState(true, false, false, 0);
+    static final ProxyState FREEZE = new ProxyState(false, false, false, 0);
+    static final ProxyState FREEZE_REQUESTS = new ProxyState(false, false, true, 0);
+    static final ProxyState FREEZE_RESPONSES = new ProxyState(false, true, false, 0);
 
-    static LinkState slow(Duration latency) {
-        return new LinkState(false, true, true, latency.toNanos());
+    static ProxyState slow(Duration latency) {
+        return new ProxyState(false, true, true, latency.toNanos());
     }
 }

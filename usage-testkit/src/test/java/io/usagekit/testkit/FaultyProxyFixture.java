@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A link to a server that sends everything back, and what the tests do to it. */
-abstract class FaultyLinkScene {
+abstract class FaultyProxyFixture {
 
     /** Far more than anything here takes; only a test that fails waits for it. */
     static final int LIMIT_MILLIS = 30_000;
@@ -24,12 +24,12 @@ abstract class FaultyLinkScene {
 
     final Scene scene = new Scene();
     EchoServer server;
-    FaultyLink link;
+    FaultyProxy link;
 
     @BeforeEach
     void open() {
         server = EchoServer.start();
-        link = FaultyLink.to("127.0.0.1", server.port());
+        link = FaultyProxy.to("127.0.0.1", server.port());
     }
 
     @AfterEach

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** A link that is switched at random while many talk through it. */
-class FaultyLinkRandomTest extends FaultyLinkScene {
+class FaultyProxyRandomTest extends FaultyProxyFixture {
 
     /**
      * Whatever the states, what arrives is a prefix of what was sent, in both directions; and an end of output, unlike a
@@ -28,7 +28,7 @@ class FaultyLinkRandomTest extends FaultyLinkScene {
     @Test
     void whatArrivesIsAPrefixOfWhatWasSent() throws InterruptedException {
         long seed = Long.getLong("usagekit.seed", new Random().nextLong());
-        System.out.println("FaultyLinkRandomTest whatArrivesIsAPrefixOfWhatWasSent: -Dusagekit.seed=" + seed);
+        System.out.println("FaultyProxyRandomTest whatArrivesIsAPrefixOfWhatWasSent: -Dusagekit.seed=" + seed);
         Random random = new Random(seed);
         int clients = 16;
         AtomicBoolean enough = new AtomicBoolean();

@@ -15,7 +15,7 @@ import java.util.Random;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
-class FaultyLinkTest extends FaultyLinkScene {
+class FaultyProxyTest extends FaultyProxyFixture {
 
     @Test
     void forwardsBothWays() throws IOException {
@@ -250,10 +250,10 @@ class FaultyLinkTest extends FaultyLinkScene {
     @Test
     void aServerOutOfBoundsIsRejected() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> FaultyLink.to("127.0.0.1", 0).close())
+                .isThrownBy(() -> FaultyProxy.to("127.0.0.1", 0).close())
                 .withMessage("port must be from 1 to 65535, but was 0");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> FaultyLink.to("127.0.0.1", 65_536).close())
+                .isThrownBy(() -> FaultyProxy.to("127.0.0.1", 65_536).close())
                 .withMessage("port must be from 1 to 65535, but was 65536");
     }
 
@@ -332,7 +332,7 @@ class FaultyLinkTest extends FaultyLinkScene {
     @Test
     void closeAndSwitchesAtTheSameTimeAllReturn() {
         for (int round = 0; round < 50; round++) {
-            FaultyLink closing = FaultyLink.to("127.0.0.1", server.port());
+            FaultyProxy closing = FaultyProxy.to("127.0.0.1", server.port());
             List<Future<Object>> switches = scene.callManyTimes(4, () -> {
                 try {
                     for (int i = 0; i < 20; i++) {

@@ -2,7 +2,7 @@ package io.usagekit.examples.soak;
 
 import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;
-import io.usagekit.testkit.FaultyLink;
+import io.usagekit.testkit.FaultyProxy;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -30,8 +30,8 @@ final class Faults {
             Random random,
             EmbeddedPostgresServer postgres,
             EmbeddedRedisServer redis,
-            List<FaultyLink> postgresLinks,
-            List<FaultyLink> redisLinks,
+            List<FaultyProxy> postgresLinks,
+            List<FaultyProxy> redisLinks,
             List<Member> members,
             Checker checker) {
         this.random = random;
@@ -52,13 +52,13 @@ final class Faults {
                     postgres.pause();
                     return postgres::resume;
                 }),
-                new Named("links to Redis cut", () -> some(redisLinks, FaultyLink::cut)),
-                new Named("links to Redis cut once", () -> some(redisLinks, FaultyLink::cutOnce)),
-                new Named("links to Redis frozen", () -> some(redisLinks, FaultyLink::freeze)),
-                new Named("answers of Redis frozen", () -> some(redisLinks, FaultyLink::freezeResponses)),
+                new Named("links to Redis cut", () -> some(redisLinks, FaultyProxy::cut)),
+                new Named("links to Redis cut once", () -> some(redisLinks, FaultyProxy::cutOnce)),
+                new Named("links to Redis frozen", () -> some(redisLinks, FaultyProxy::freeze)),
+                new Named("answers of Redis frozen", () -> some(redisLinks, FaultyProxy::freezeResponses)),
                 new Named("links to Redis slow", () -> some(redisLinks, link -> link.slow(Duration.ofMillis(100)))),
-                new Named("links to PostgreSQL cut", () -> some(postgresLinks, FaultyLink::cut)),
-                new Named("links to PostgreSQL frozen", () -> some(postgresLinks, FaultyLink::freeze)),
+                new Named("links to PostgreSQL cut", () -> some(postgresLinks, FaultyProxy::cut)),
+                new Named("links to PostgreSQL frozen", () -> some(postgresLinks, FaultyProxy::freeze)),
                 new Named(
                         "links to PostgreSQL slow",
                         () -> some(postgresLinks, link -> link.slow(Duration.ofMillis(100)))),
@@ -73,11 +73,11 @@ final class Faults {
                 }));
     }
 
-    private Runnable some(List<FaultyLink> links, Consumer<FaultyLink> fault) {
-        List<FaultyLink> chosen =
+    private Runnable some(List<FaultyProxy> links, Consumer<FaultyProxy> fault) {
+        List<FaultyProxy> chosen =
                 links.stream().filter(link -> random.nextInt(3) > 0).toList();
         chosen.forEach(fault);
-        return () -> chosen.forEach(FaultyLink::pass);
+        return () -> chosen.forEach(FaultyProxy::pass);
     }
 
     /** Begins one, and says which. */

@@ -8,7 +8,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;
-import io.usagekit.testkit.FaultyLink;
+import io.usagekit.testkit.FaultyProxy;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -46,8 +46,8 @@ class SoakIT {
     private final Random random = new Random(seed);
     private final History history = new History(SoakLimits.ORGANISATIONS);
     private final Checker checker = new Checker(history);
-    private final List<FaultyLink> redisLinks = new ArrayList<>();
-    private final List<FaultyLink> postgresLinks = new ArrayList<>();
+    private final List<FaultyProxy> redisLinks = new ArrayList<>();
+    private final List<FaultyProxy> postgresLinks = new ArrayList<>();
     private final List<Member> members = new ArrayList<>();
     private volatile boolean stopped;
 
@@ -84,12 +84,12 @@ class SoakIT {
             } finally {
                 stopped = true;
                 writer.join();
-                redisLinks.forEach(FaultyLink::pass);
-                postgresLinks.forEach(FaultyLink::pass);
+                redisLinks.forEach(FaultyProxy::pass);
+                postgresLinks.forEach(FaultyProxy::pass);
                 members.forEach(member -> member.signal("-CONT"));
                 members.forEach(Member::close);
-                redisLinks.forEach(FaultyLink::close);
-                postgresLinks.forEach(FaultyLink::close);
+                redisLinks.forEach(FaultyProxy::close);
+                postgresLinks.forEach(FaultyProxy::close);
             }
         }
         assertThat(checker.violations()).as("seed %s", seed).isEmpty();
@@ -107,9 +107,9 @@ class SoakIT {
     private void launch(EmbeddedPostgresServer postgres, EmbeddedRedisServer redis) throws Exception {
         URI database = URI.create(postgres.jdbcUrl().substring("jdbc:".length()));
         for (int i = 0; i < MEMBERS; i++) {
-            FaultyLink toRedis =
-                    FaultyLink.to("127.0.0.1", URI.create(redis.url()).getPort());
-            FaultyLink toPostgres = FaultyLink.to("127.0.0.1", database.getPort());
+            FaultyProxy toRedis =
+                    FaultyProxy.to("127.0.0.1", URI.create(redis.url()).getPort());
+            FaultyProxy toPostgres = FaultyProxy.to("127.0.0.1", database.getPort());
             redisLinks.add(toRedis);
             postgresLinks.add(toPostgres);
             members.add(Member.launch(

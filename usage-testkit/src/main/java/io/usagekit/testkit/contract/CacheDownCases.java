@@ -12,135 +12,135 @@ import io.usagekit.UsageUnavailableException;
 import java.time.Duration;
 
 /** What each state comes to while the cache can't be reached. */
-final class CacheAwayWalks {
+final class CacheDownCases {
 
-    private CacheAwayWalks() {}
+    private CacheDownCases() {}
 
-    static void fresh(ContractScene scene) {
+    static void fresh(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keepAndRemember(service, ContractScene.FRESH);
+        scene.keepAndRemember(service, ServiceFixture.FRESH);
         scene.backend().takeCacheAway();
         scene.eventually(
                 "the reserve is never fresh",
-                () -> scene.isOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH)));
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+                () -> scene.isOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(0);
     }
 
-    static void withoutReserve(ContractScene scene) {
+    static void withoutReserve(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keep(ContractScene.FRESH);
+        scene.keep(ServiceFixture.FRESH);
         scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void softExpired(ContractScene scene) throws Exception {
+    static void softExpired(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.calculator().fail();
-        scene.keepAndRemember(service, ContractScene.SOFT_EXPIRED);
+        scene.keepAndRemember(service, ServiceFixture.SOFT_EXPIRED);
         scene.backend().takeCacheAway();
         scene.eventually("the cache is known to be away", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
             return scene.events("cacheReadFailed") > 0;
         });
         scene.calculator().recover();
         scene.eventually("the refreshed figure is the reserve", () -> {
-            UsageResult result = service.get(ContractScene.ORG, ContractScene.MARCH);
+            UsageResult result = service.get(ServiceFixture.ORG, ServiceFixture.MARCH);
             assertEquals(Freshness.STALE, result.freshness());
             scene.elapse(Duration.ofMillis(100));
             return scene.isNew(Freshness.STALE, result);
         });
     }
 
-    static void softExpiredWithoutPermit(ContractScene scene) throws Exception {
+    static void softExpiredWithoutPermit(ServiceFixture scene) throws Exception {
         UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.keep(ContractScene.SOFT_EXPIRED);
+        scene.keep(ServiceFixture.SOFT_EXPIRED);
         scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.backend().takeCacheAway();
         scene.eventually("the cache is known to be away", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
             return scene.events("cacheReadFailed") > 0;
         });
         int dropped = scene.events("refreshDropped");
         scene.eventually("no refresh without a permit", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
             return scene.events("refreshDropped") > dropped;
         });
         scene.assertComputations(1);
         scene.calculator().release();
     }
 
-    static void inGrace(ContractScene scene) {
+    static void inGrace(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keepAndRemember(service, ContractScene.IN_GRACE);
+        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
         scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void inGraceError(ContractScene scene) {
+    static void inGraceError(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keepAndRemember(service, ContractScene.IN_GRACE);
+        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
         scene.backend().takeCacheAway();
         scene.calculator().fail();
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
         scene.assertComputations(1);
     }
 
-    static void inGraceFailClosed(ContractScene scene) {
+    static void inGraceFailClosed(ServiceFixture scene) {
         UsageService service = scene.open(scene.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
-        scene.keepAndRemember(service, ContractScene.IN_GRACE);
+        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
         scene.backend().takeCacheAway();
-        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(0);
     }
 
-    static void failOpen(ContractScene scene) {
+    static void failOpen(ServiceFixture scene) {
         UsageService service = scene.open();
         scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void noPermit(ContractScene scene) throws Exception {
+    static void noPermit(ServiceFixture scene) throws Exception {
         UsageService service =
                 scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
         scene.backend().takeCacheAway();
         scene.takeAllPermits(service);
-        ContractScene.assertPending(service.get(ContractScene.ORG, ContractScene.MARCH));
+        ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
         scene.calculator().release();
     }
 
-    static void failClosed(ContractScene scene) {
+    static void failClosed(ServiceFixture scene) {
         UsageService service = scene.open(scene.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
         scene.backend().takeCacheAway();
-        assertThrows(UsageUnavailableException.class, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
+        assertThrows(UsageUnavailableException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(0);
     }
 
-    static void loadFailed(ContractScene scene) throws Exception {
+    static void loadFailed(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.backend().takeCacheAway();
         scene.assertOneErrorForAll(service);
     }
 
-    static void invalidation(ContractScene scene) {
+    static void invalidation(ServiceFixture scene) {
         UsageService service = scene.open();
         scene.backend().takeCacheAway();
-        assertThrows(UsageCacheException.class, () -> service.invalidate(ContractScene.ORG, ContractScene.MARCH));
-        assertThrows(UsageCacheException.class, () -> service.invalidate(ContractScene.ORG));
+        assertThrows(UsageCacheException.class, () -> service.invalidate(ServiceFixture.ORG, ServiceFixture.MARCH));
+        assertThrows(UsageCacheException.class, () -> service.invalidate(ServiceFixture.ORG));
     }
 
-    static void closed(ContractScene scene) {
+    static void closed(ServiceFixture scene) {
         UsageService service = scene.open();
         scene.backend().takeCacheAway();
         service.close();
         service.close();
-        assertThrows(IllegalStateException.class, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
+        assertThrows(IllegalStateException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
     }
 }

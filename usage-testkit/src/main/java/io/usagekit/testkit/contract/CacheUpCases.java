@@ -15,146 +15,146 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 
 /** What each state comes to while the cache is there; one service. */
-final class CacheThereWalks {
+final class CacheUpCases {
 
-    private CacheThereWalks() {}
+    private CacheUpCases() {}
 
-    static void fresh(ContractScene scene) {
+    static void fresh(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keep(ContractScene.FRESH);
-        scene.assertOld(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.keep(ServiceFixture.FRESH);
+        scene.assertOld(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(0);
     }
 
-    static void softExpired(ContractScene scene) throws Exception {
+    static void softExpired(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
-        scene.keep(ContractScene.SOFT_EXPIRED);
+        scene.keep(ServiceFixture.SOFT_EXPIRED);
         scene.calculator().hold();
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().awaitBegun(1);
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
         scene.calculator().release();
         scene.eventually(
                 "the refreshed figure is served",
-                () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         scene.assertComputations(1);
     }
 
-    static void softExpiredWithoutPermit(ContractScene scene) throws Exception {
+    static void softExpiredWithoutPermit(ServiceFixture scene) throws Exception {
         UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.keep(ContractScene.SOFT_EXPIRED);
+        scene.keep(ServiceFixture.SOFT_EXPIRED);
         scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.awaitEvent("refreshDropped");
         scene.assertComputations(1);
         scene.calculator().release();
         scene.eventually(
                 "a later hit starts it",
-                () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
     }
 
-    static void softExpiredRefreshFails(ContractScene scene) throws Exception {
+    static void softExpiredRefreshFails(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
-        scene.keep(ContractScene.SOFT_EXPIRED);
+        scene.keep(ServiceFixture.SOFT_EXPIRED);
         scene.calculator().fail();
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.awaitEvent("refreshFailed");
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
         scene.assertComputations(1);
     }
 
-    static void inGrace(ContractScene scene) {
+    static void inGrace(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keep(ContractScene.IN_GRACE);
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.keep(ServiceFixture.IN_GRACE);
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void inGraceError(ContractScene scene) {
+    static void inGraceError(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keep(ContractScene.IN_GRACE);
+        scene.keep(ServiceFixture.IN_GRACE);
         scene.calculator().fail();
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
         scene.assertComputations(1);
     }
 
-    static void inGraceTimeout(ContractScene scene) throws Exception {
+    static void inGraceTimeout(ServiceFixture scene) throws Exception {
         for (MissPolicy policy : List.of(MissPolicy.awaitUpTo(Duration.ofMillis(20)), MissPolicy.pending())) {
             UsageService service = scene.open(scene.builder().missPolicy(policy));
-            scene.keep(ContractScene.IN_GRACE);
+            scene.keep(ServiceFixture.IN_GRACE);
             scene.calculator().hold();
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ContractScene.ORG, ContractScene.MARCH));
+            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
             scene.calculator().awaitBegun(1);
             scene.calculator().release();
             scene.eventually(
                     "the figure comes",
-                    () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                    () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         }
         scene.assertComputations(2);
     }
 
-    static void inGraceOverload(ContractScene scene) throws Exception {
+    static void inGraceOverload(ServiceFixture scene) throws Exception {
         UsageService service =
                 scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
-        scene.keep(ContractScene.IN_GRACE);
+        scene.keep(ServiceFixture.IN_GRACE);
         scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void pastItsGrace(ContractScene scene) {
+    static void pastItsGrace(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.keep(ContractScene.PAST_ITS_GRACE);
+        scene.keep(ServiceFixture.PAST_ITS_GRACE);
         scene.calculator().fail();
-        assertThrows(UsageCalculationException.class, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
+        assertThrows(UsageCalculationException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void absentWait(ContractScene scene) throws Exception {
+    static void absentWait(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.calculator().hold();
         List<Future<UsageResult>> callers =
-                scene.callTogether(16, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
+                scene.callTogether(16, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().awaitBegun(1);
         scene.calculator().release();
         for (Future<UsageResult> caller : callers) {
-            scene.assertNew(Freshness.FRESH, ContractScene.resultOf(caller));
+            scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(caller));
         }
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void absentWaitUpTo(ContractScene scene) throws Exception {
+    static void absentWaitUpTo(ServiceFixture scene) throws Exception {
         UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(20))));
         scene.calculator().hold();
-        ContractScene.assertPending(service.get(ContractScene.ORG, ContractScene.MARCH));
+        ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().awaitBegun(1);
         scene.calculator().release();
         scene.eventually(
                 "the figure comes",
-                () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         scene.assertComputations(1);
     }
 
-    static void absentPending(ContractScene scene) throws Exception {
+    static void absentPending(ServiceFixture scene) throws Exception {
         UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
         scene.calculator().hold();
-        ContractScene.assertPending(service.get(ContractScene.ORG, ContractScene.MARCH));
+        ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().awaitBegun(1);
         scene.calculator().release();
         scene.eventually(
                 "the figure comes",
-                () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         scene.assertComputations(1);
     }
 
-    static void absentOverload(ContractScene scene) throws Exception {
+    static void absentOverload(ServiceFixture scene) throws Exception {
         UsageService service =
                 scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
         UsageService patient = scene.open(scene.builder()
@@ -162,51 +162,51 @@ final class CacheThereWalks {
                 .maxQueuedComputations(0)
                 .missPolicy(MissPolicy.awaitUpTo(Duration.ofMinutes(1))));
         scene.takeAllPermits(service);
-        assertThrows(UsageOverloadedException.class, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
+        assertThrows(UsageOverloadedException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.takeAllPermits(patient);
-        ContractScene.assertPending(patient.get(ContractScene.ORG, ContractScene.MARCH));
+        ServiceFixture.assertPending(patient.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(2);
         scene.calculator().release();
     }
 
-    static void loadFailed(ContractScene scene) throws Exception {
+    static void loadFailed(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.assertOneErrorForAll(service);
     }
 
-    static void unreadable(ContractScene scene) {
+    static void unreadable(ServiceFixture scene) {
         UsageService service = scene.open();
-        scene.backend().garble(ContractScene.KEY);
-        boolean isThere = scene.backend().holdsEntry(ContractScene.KEY);
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.backend().garble(ServiceFixture.KEY);
+        boolean isThere = scene.backend().holdsEntry(ServiceFixture.KEY);
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         if (isThere) {
             scene.awaitEvent("entryUnreadable");
         }
-        scene.assertNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(1);
     }
 
-    static void invalidatedDuringLoad(ContractScene scene) throws Exception {
+    static void invalidatedDuringLoad(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.calculator().holdResult();
-        CompletionStage<UsageResult> joined = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         scene.change();
-        service.invalidate(ContractScene.ORG, ContractScene.MARCH);
-        CompletionStage<UsageResult> next = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        service.invalidate(ServiceFixture.ORG, ServiceFixture.MARCH);
+        CompletionStage<UsageResult> next = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(joined));
-        scene.assertChanged(Freshness.FRESH, ContractScene.resultOf(next));
-        scene.assertChanged(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(next));
+        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.awaitEvent("fencedOff");
         scene.assertComputations(2);
     }
 
-    static void closed(ContractScene scene) throws Exception {
+    static void closed(ServiceFixture scene) throws Exception {
         UsageService service = scene.open();
         scene.calculator().hold();
-        CompletionStage<UsageResult> joined = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         Future<?> closing = scene.call(() -> {
             service.close();
@@ -214,16 +214,16 @@ final class CacheThereWalks {
         });
         scene.eventually("new calls are rejected", () -> {
             try {
-                service.invalidate("org-other", ContractScene.MARCH);
+                service.invalidate("org-other", ServiceFixture.MARCH);
                 return false;
             } catch (IllegalStateException e) {
                 return true;
             }
         });
         scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(joined));
-        ContractScene.resultOf(closing);
-        assertThrows(IllegalStateException.class, () -> service.get(ContractScene.ORG, ContractScene.MARCH));
-        assertTrue(scene.backend().holdsEntry(ContractScene.KEY), "what was drained was kept");
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        ServiceFixture.resultOf(closing);
+        assertThrows(IllegalStateException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        assertTrue(scene.backend().holdsEntry(ServiceFixture.KEY), "what was drained was kept");
     }
 }

@@ -30,7 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** What is recorded, and as what. */
-abstract class EventRecordTests extends EventRepositoryScene {
+abstract class EventRecordTests extends EventRepositoryFixture {
 
     @Test
     final void whatIsRecordedIsFoundWhole() {

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.function.Executable;
  * A ledger with two projects of one organisation and one of another, and what the contract's parts are written in. A part
  * extends the one before it, so that a subclass of the contract runs them all.
  */
-abstract class EventRepositoryScene {
+abstract class EventRepositoryFixture {
 
     static final Instant NOW = Instant.parse("2026-03-17T01:28:00.123456Z");
     static final String P = "project-1";

@@ -12,104 +12,104 @@ import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 
 /** What each state comes to while the cache is there, and a service of another process at work. */
-final class FleetWalks {
+final class FleetCases {
 
-    private FleetWalks() {}
+    private FleetCases() {}
 
-    static void softExpiredElsewhere(ContractScene scene) throws Exception {
+    static void softExpiredElsewhere(ServiceFixture scene) throws Exception {
         UsageService other = scene.open();
         UsageService service = scene.open();
-        scene.keep(ContractScene.SOFT_EXPIRED);
+        scene.keep(ServiceFixture.SOFT_EXPIRED);
         scene.calculator().hold();
-        CompletionStage<UsageResult> computing = other.refreshAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> computing = other.refreshAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
-        scene.assertOld(Freshness.STALE, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(computing));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
         scene.eventually(
                 "the other's figure is served",
-                () -> scene.isNew(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH)));
+                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         scene.assertComputations(1);
     }
 
-    static void absentElsewhere(ContractScene scene) throws Exception {
+    static void absentElsewhere(ServiceFixture scene) throws Exception {
         UsageService other = scene.open();
         UsageService service = scene.open();
         scene.calculator().hold();
-        CompletionStage<UsageResult> computing = other.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
-        CompletionStage<UsageResult> waiting = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.awaitEvent("followed");
         assertFalse(waiting.toCompletableFuture().isDone(), "it waits for the other's figure");
         scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(waiting));
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(computing));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
         scene.assertComputations(1);
     }
 
-    static void loadFailedElsewhere(ContractScene scene) throws Exception {
+    static void loadFailedElsewhere(ServiceFixture scene) throws Exception {
         UsageService other = scene.open();
         UsageService service = scene.open();
         scene.calculator().hold();
         scene.calculator().fail();
-        CompletionStage<UsageResult> computing = other.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
-        CompletionStage<UsageResult> waiting = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.awaitEvent("followed");
         scene.calculator().release();
-        assertInstanceOf(UsageCalculationException.class, ContractScene.failureOf(computing));
-        Throwable shared = ContractScene.failureOf(waiting);
+        assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(computing));
+        Throwable shared = ServiceFixture.failureOf(waiting);
         assertInstanceOf(UsageCalculationException.class, shared);
         assertTrue(
                 String.valueOf(shared.getMessage()).contains(HeldComputations.MESSAGE), () -> "it says why: " + shared);
         scene.assertComputations(1);
     }
 
-    static void invalidatedElsewhere(ContractScene scene) throws Exception {
+    static void invalidatedElsewhere(ServiceFixture scene) throws Exception {
         UsageService other = scene.open();
         UsageService service = scene.open();
         scene.calculator().holdResult();
-        CompletionStage<UsageResult> joined = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         scene.change();
-        other.invalidate(ContractScene.ORG);
-        assertFalse(scene.backend().holdsEntry(ContractScene.KEY));
+        other.invalidate(ServiceFixture.ORG);
+        assertFalse(scene.backend().holdsEntry(ServiceFixture.KEY));
         scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(joined));
-        scene.assertChanged(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
-        scene.assertChanged(Freshness.FRESH, other.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        scene.assertChanged(Freshness.FRESH, other.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(2);
     }
 
-    static void leaseLost(ContractScene scene) throws Exception {
+    static void leaseLost(ServiceFixture scene) throws Exception {
         UsageService paused = scene.open();
         UsageService service = scene.open();
         scene.calculator().holdResult();
-        CompletionStage<UsageResult> late = paused.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> late = paused.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         scene.calculator().passOthers();
         scene.change();
         scene.backend().loseLeases();
-        scene.assertChanged(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().release();
-        scene.assertChanged(Freshness.FRESH, ContractScene.resultOf(late));
+        scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(late));
         scene.awaitEvent("fencedOff");
-        scene.assertChanged(Freshness.FRESH, service.get(ContractScene.ORG, ContractScene.MARCH));
+        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(2);
     }
 
-    static void closedReleases(ContractScene scene) throws Exception {
+    static void closedReleases(ServiceFixture scene) throws Exception {
         UsageService service = scene.open(scene.builder().drainTimeout(Duration.ZERO));
         UsageService other = scene.open();
         scene.calculator().hold();
-        CompletionStage<UsageResult> cut = service.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> cut = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
-        CompletionStage<UsageResult> waiting = other.getAsync(ContractScene.ORG, ContractScene.MARCH);
+        CompletionStage<UsageResult> waiting = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.awaitEvent("followed");
         scene.calculator().passOthers();
         service.close();
-        assertInstanceOf(UsageCalculationException.class, ContractScene.failureOf(cut));
-        scene.assertNew(Freshness.FRESH, ContractScene.resultOf(waiting));
+        assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(cut));
+        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
         scene.assertComputations(2);
     }
 }

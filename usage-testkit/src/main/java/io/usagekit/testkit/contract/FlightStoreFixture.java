@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
  * Two stores and a cache over the same data, as two processes have, and what the contract's parts are written in. A part extends the
  * one before it, so that a subclass of the contract runs them all.
  */
-abstract class FlightStoreScene {
+abstract class FlightStoreFixture {
 
     static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     static final UsageKey KEY = new UsageKey("org-123", MARCH);

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /**
  * What a {@link FlightStore} promises of claims, fences and the ends of a lease.
  */
-abstract class FlightStoreLeaseTests extends FlightStoreScene {
+abstract class FlightStoreLeaseTests extends FlightStoreFixture {
 
     // Claims
 

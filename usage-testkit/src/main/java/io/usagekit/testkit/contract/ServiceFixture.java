@@ -40,7 +40,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 
 /** Services over one backend, each as one process would have it, and three figures that can be told apart. */
-final class ContractScene implements AutoCloseable {
+final class ServiceFixture implements AutoCloseable {
 
     static final String ORG = "org-123";
     static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
@@ -69,7 +69,7 @@ final class ContractScene implements AutoCloseable {
     private final ExecutorService callers = Executors.newCachedThreadPool();
     private int busy;
 
-    ContractScene(UsageServiceContract.Backend backend) {
+    ServiceFixture(UsageServiceContract.Backend backend) {
         this.backend = backend;
         this.calculator = new HeldComputations(backend.calculator());
         this.writer = backend.openCache();

@@ -84,7 +84,7 @@ public abstract class UsageServiceContract {
     protected abstract Set<Capability> capabilities();
 
     private interface Walk {
-        void in(ContractScene scene) throws Exception;
+        void in(ServiceFixture scene) throws Exception;
     }
 
     private Cell up(String state, Walk walk) {
@@ -96,7 +96,7 @@ public abstract class UsageServiceContract {
     }
 
     private void walk(Walk walk) throws Exception {
-        try (ContractScene scene = new ContractScene(openBackend())) {
+        try (ServiceFixture scene = new ServiceFixture(openBackend())) {
             walk.in(scene);
         }
     }
@@ -104,48 +104,48 @@ public abstract class UsageServiceContract {
     @TestFactory
     final Stream<DynamicTest> everyCellOfTheTable() {
         List<Cell> cells = new ArrayList<>(List.of(
-                up("fresh", CacheThereWalks::fresh),
-                up("soft-expired", CacheThereWalks::softExpired),
-                up("soft-expired, no permit", CacheThereWalks::softExpiredWithoutPermit),
-                up("soft-expired, refresh fails", CacheThereWalks::softExpiredRefreshFails),
-                up("in grace", CacheThereWalks::inGrace),
-                up("in grace, error", CacheThereWalks::inGraceError),
-                up("in grace, timeout", CacheThereWalks::inGraceTimeout),
-                up("in grace, overload", CacheThereWalks::inGraceOverload),
-                up("past its grace", CacheThereWalks::pastItsGrace),
-                up("absent, wait", CacheThereWalks::absentWait),
-                up("absent, wait up to d", CacheThereWalks::absentWaitUpTo),
-                up("absent, pending at once", CacheThereWalks::absentPending),
-                up("absent, overload", CacheThereWalks::absentOverload),
-                up("load failed, nothing stale", CacheThereWalks::loadFailed),
-                up("unreadable", CacheThereWalks::unreadable),
-                up("invalidated during a load", CacheThereWalks::invalidatedDuringLoad),
-                up("closed", CacheThereWalks::closed),
-                away("absent, fail open", CacheAwayWalks::failOpen),
-                away("absent, no permit", CacheAwayWalks::noPermit),
-                away("absent, fail closed", CacheAwayWalks::failClosed),
-                away("load failed, nothing stale", CacheAwayWalks::loadFailed),
-                away("invalidation", CacheAwayWalks::invalidation),
-                away("closed", CacheAwayWalks::closed)));
+                up("fresh", CacheUpCases::fresh),
+                up("soft-expired", CacheUpCases::softExpired),
+                up("soft-expired, no permit", CacheUpCases::softExpiredWithoutPermit),
+                up("soft-expired, refresh fails", CacheUpCases::softExpiredRefreshFails),
+                up("in grace", CacheUpCases::inGrace),
+                up("in grace, error", CacheUpCases::inGraceError),
+                up("in grace, timeout", CacheUpCases::inGraceTimeout),
+                up("in grace, overload", CacheUpCases::inGraceOverload),
+                up("past its grace", CacheUpCases::pastItsGrace),
+                up("absent, wait", CacheUpCases::absentWait),
+                up("absent, wait up to d", CacheUpCases::absentWaitUpTo),
+                up("absent, pending at once", CacheUpCases::absentPending),
+                up("absent, overload", CacheUpCases::absentOverload),
+                up("load failed, nothing stale", CacheUpCases::loadFailed),
+                up("unreadable", CacheUpCases::unreadable),
+                up("invalidated during a load", CacheUpCases::invalidatedDuringLoad),
+                up("closed", CacheUpCases::closed),
+                away("absent, fail open", CacheDownCases::failOpen),
+                away("absent, no permit", CacheDownCases::noPermit),
+                away("absent, fail closed", CacheDownCases::failClosed),
+                away("load failed, nothing stale", CacheDownCases::loadFailed),
+                away("invalidation", CacheDownCases::invalidation),
+                away("closed", CacheDownCases::closed)));
         if (capabilities().contains(Capability.RESERVE)) {
             cells.addAll(List.of(
-                    away("fresh", CacheAwayWalks::fresh),
-                    away("soft-expired", CacheAwayWalks::softExpired),
-                    away("soft-expired, no permit", CacheAwayWalks::softExpiredWithoutPermit),
-                    away("in grace", CacheAwayWalks::inGrace),
-                    away("in grace, error", CacheAwayWalks::inGraceError),
-                    away("in grace, fail closed", CacheAwayWalks::inGraceFailClosed)));
+                    away("fresh", CacheDownCases::fresh),
+                    away("soft-expired", CacheDownCases::softExpired),
+                    away("soft-expired, no permit", CacheDownCases::softExpiredWithoutPermit),
+                    away("in grace", CacheDownCases::inGrace),
+                    away("in grace, error", CacheDownCases::inGraceError),
+                    away("in grace, fail closed", CacheDownCases::inGraceFailClosed)));
         } else {
-            cells.add(away("fresh", CacheAwayWalks::withoutReserve));
+            cells.add(away("fresh", CacheDownCases::withoutReserve));
         }
         if (capabilities().contains(Capability.FLEET)) {
             cells.addAll(List.of(
-                    up("soft-expired, another refreshes", FleetWalks::softExpiredElsewhere),
-                    up("absent, another computes", FleetWalks::absentElsewhere),
-                    up("load failed elsewhere", FleetWalks::loadFailedElsewhere),
-                    up("invalidated during a load elsewhere", FleetWalks::invalidatedElsewhere),
-                    up("lease lost during a load", FleetWalks::leaseLost),
-                    up("closed, another waits", FleetWalks::closedReleases)));
+                    up("soft-expired, another refreshes", FleetCases::softExpiredElsewhere),
+                    up("absent, another computes", FleetCases::absentElsewhere),
+                    up("load failed elsewhere", FleetCases::loadFailedElsewhere),
+                    up("invalidated during a load elsewhere", FleetCases::invalidatedElsewhere),
+                    up("lease lost during a load", FleetCases::leaseLost),
+                    up("closed, another waits", FleetCases::closedReleases)));
         }
         return cells.stream().map(cell -> DynamicTest.dynamicTest(cell.state() + " | " + cell.column(), cell.walk()));
     }
