@@ -9,5 +9,6 @@ module io.usagekit {
 
     exports io.usagekit;
     exports io.usagekit.events;
+    exports io.usagekit.events.spi;
     exports io.usagekit.format;
 }

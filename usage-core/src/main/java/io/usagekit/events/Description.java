@@ -5,17 +5,17 @@ import java.util.List;
 import java.util.Optional;
 
 /** Names and values in words that no other names and values have: lengths stand before the texts. */
-final class Description {
+public final class Description {
 
     private final StringBuilder text = new StringBuilder();
 
     /** What is absent is left out. */
-    void add(String name, Optional<String> value) {
+    public void add(String name, Optional<String> value) {
         value.ifPresent(present -> addAll(name, Optional.of(List.of(present))));
     }
 
     /** What is absent is left out; what is empty isn't. */
-    void addAll(String name, Optional<? extends Collection<String>> values) {
+    public void addAll(String name, Optional<? extends Collection<String>> values) {
         values.ifPresent(present -> {
             text.append(text.isEmpty() ? "" : " ").append(name).append('=').append(present.size());
             present.forEach(

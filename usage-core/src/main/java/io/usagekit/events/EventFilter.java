@@ -104,8 +104,8 @@ public final class EventFilter {
         return description();
     }
 
-    /** The same for equal filters and no others, in every process: what a cursor is bound to. */
-    String description() {
+    /** Canonical text of this filter: the same for equal filters and no others, in every process. Cursors are bound to it. */
+    public String description() {
         Description text = new Description();
         text.add("from", values.window.from().map(String::valueOf));
         text.add("before", values.window.before().map(String::valueOf));

@@ -205,7 +205,7 @@ public interface EventRepository {
      * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}. Takes the same
      * memory however many there are.
      *
-     * @param sink is flushed after each batch of {@value ExportWriter#BATCH_EVENTS}, and not closed
+     * @param sink is flushed after each batch of 3,000 events, and not closed
      * @throws EventExportException if the sink or the database fails; it says how much the sink has for sure, and where to resume
      * @throws IllegalArgumentException if the request's cursor isn't one of an export of the same project, instant, format and
      *     compression

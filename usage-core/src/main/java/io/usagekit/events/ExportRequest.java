@@ -55,7 +55,8 @@ public final class ExportRequest {
         return values.cursor;
     }
 
-    Consumer<ExportProgress> listener() {
+    /** What is called after each batch. */
+    public Consumer<ExportProgress> listener() {
         return values.listener;
     }
 

@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight.Load;
@@ -105,7 +106,7 @@ abstract class Flight {
     }
 
     final void fail(Throwable error) {
-        Throwable cause = Futures.unwrap(error);
+        Throwable cause = Causes.unwrap(error);
         end(() -> load().failed(cause), () -> landing.completeExceptionally(cause));
     }
 
@@ -205,7 +206,7 @@ abstract class Flight {
             @Nullable T value,
             @Nullable Throwable error) {
         try {
-            next.accept(value, error == null ? null : Futures.unwrap(error));
+            next.accept(value, error == null ? null : Causes.unwrap(error));
         } catch (Throwable unexpected) {
             fail(unexpected);
         }

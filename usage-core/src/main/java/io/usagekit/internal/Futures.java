@@ -1,30 +1,20 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.Causes;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageInterruptedException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Waiting, and telling causes from their wrappers. */
+/** Composes futures and waits for them. */
 final class Futures {
 
     private Futures() {}
-
-    /** What a stage really failed with. */
-    static Throwable unwrap(Throwable error) {
-        Throwable cause = error;
-        while ((cause instanceof CompletionException || cause instanceof ExecutionException)
-                && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return cause;
-    }
 
     /** What is supplied, also where that throws or there is nothing. */
     static <T> CompletableFuture<T> of(Supplier<CompletionStage<T>> stage) {
@@ -40,7 +30,7 @@ final class Futures {
     static <T, R> CompletableFuture<R> compose(
             CompletableFuture<T> future,
             BiFunction<? super @Nullable T, ? super @Nullable Throwable, CompletableFuture<R>> next) {
-        return future.handle((value, error) -> next.apply(value, error == null ? null : unwrap(error)))
+        return future.handle((value, error) -> next.apply(value, error == null ? null : Causes.unwrap(error)))
                 .thenCompose(answer -> answer);
     }
 
@@ -57,7 +47,7 @@ final class Futures {
             Thread.currentThread().interrupt();
             throw new UsageInterruptedException("interrupted while waiting for the usage figure", e);
         } catch (ExecutionException e) {
-            Throwable cause = unwrap(e);
+            Throwable cause = Causes.unwrap(e);
             if (cause instanceof UsageException known) {
                 throw known;
             }

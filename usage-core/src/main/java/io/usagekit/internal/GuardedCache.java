@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -56,7 +57,7 @@ final class GuardedCache {
             // Another process may write with a longer limit than ours.
             return cache.get(key)
                     .thenApply(found -> Lookup.of(found.filter(limits::isAlive)))
-                    .exceptionally(error -> Lookup.failed(Futures.unwrap(error)))
+                    .exceptionally(error -> Lookup.failed(Causes.unwrap(error)))
                     .toCompletableFuture();
         } catch (RuntimeException e) {
             return CompletableFuture.completedFuture(Lookup.failed(e));

@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
@@ -172,7 +173,7 @@ final class Load implements SingleFlight.Load {
                 .toCompletableFuture()
                 .handle((done, error) -> {
                     if (error != null) {
-                        notKept(figure, Futures.unwrap(error));
+                        notKept(figure, Causes.unwrap(error));
                     }
                     return null;
                 });

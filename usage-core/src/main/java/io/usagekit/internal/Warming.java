@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.Causes;
 import io.usagekit.SingleFlight.Origin;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
@@ -73,7 +74,7 @@ final class Warming {
 
     private void count(UsageKey key, @Nullable Origin origin, @Nullable Throwable error) {
         if (error != null) {
-            Throwable cause = Futures.unwrap(error);
+            Throwable cause = Causes.unwrap(error);
             failures.put(
                     key,
                     cause instanceof UsageException known

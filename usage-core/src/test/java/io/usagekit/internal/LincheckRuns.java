@@ -4,12 +4,12 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** What tests do under the model checker. */
-final class LincheckRuns {
+public final class LincheckRuns {
 
     private LincheckRuns() {}
 
     /** Each on a thread of its own; fails as the first that does. */
-    static void together(Runnable... tasks) {
+    public static void together(Runnable... tasks) {
         AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
         Thread[] threads = new Thread[tasks.length];
         for (int i = 0; i < tasks.length; i++) {
@@ -39,7 +39,7 @@ final class LincheckRuns {
     }
 
     /** Plain, since the model checker would explore the inside of an assertion library, too. */
-    static void check(boolean condition, String message) {
+    public static void check(boolean condition, String message) {
         if (!condition) {
             throw new AssertionError(message);
         }

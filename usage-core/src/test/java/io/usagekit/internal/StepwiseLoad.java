@@ -17,10 +17,10 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A load whose steps end when the test says so, which writes down what it is asked, and throws where it is told to. */
-final class StepwiseLoad implements SingleFlight.Load {
+public final class StepwiseLoad implements SingleFlight.Load {
 
-    static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
-    static final UsageKey KEY = new UsageKey("org-123", MARCH);
+    public static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
+    public static final UsageKey KEY = new UsageKey("org-123", MARCH);
     static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     static final class Broken extends RuntimeException {
