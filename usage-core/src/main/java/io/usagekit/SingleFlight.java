@@ -1,8 +1,8 @@
 package io.usagekit;
 
 import io.usagekit.internal.Arguments;
-import io.usagekit.internal.Delays;
-import io.usagekit.internal.Flights;
+import io.usagekit.internal.flight.Delays;
+import io.usagekit.internal.flight.Flights;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

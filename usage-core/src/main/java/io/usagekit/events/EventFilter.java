@@ -1,5 +1,6 @@
 package io.usagekit.events;
 
+import io.usagekit.internal.CanonicalText;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Objects;
@@ -106,7 +107,7 @@ public final class EventFilter {
 
     /** Canonical text of this filter: the same for equal filters and no others, in every process. Cursors are bound to it. */
     public String description() {
-        Description text = new Description();
+        CanonicalText text = new CanonicalText();
         text.add("from", values.window.from().map(String::valueOf));
         text.add("before", values.window.before().map(String::valueOf));
         text.add("state", Optional.of(values.state.name()));

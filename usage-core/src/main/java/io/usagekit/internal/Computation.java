@@ -22,7 +22,7 @@ final class Computation implements Runnable, Permits.Holder {
     private static final Duration RETRY = Duration.ofMillis(20);
 
     private final Computations computations;
-    private final Load load;
+    private final UsageLoad load;
     private final UsageKey key;
     private final UsageListener listener;
     private final CompletableFuture<AgedUsage> outcome = new CompletableFuture<>();
@@ -37,7 +37,7 @@ final class Computation implements Runnable, Permits.Holder {
     private volatile @Nullable Thread handingOver;
     private volatile @Nullable RejectedExecutionException rejection;
 
-    Computation(Computations computations, Load load) {
+    Computation(Computations computations, UsageLoad load) {
         this.computations = computations;
         this.load = load;
         this.key = load.key();
@@ -55,7 +55,7 @@ final class Computation implements Runnable, Permits.Holder {
     }
 
     private boolean isRefresh() {
-        return load.purpose() == Load.Purpose.REFRESH;
+        return load.purpose() == UsageLoad.Purpose.REFRESH;
     }
 
     private void refuse() {

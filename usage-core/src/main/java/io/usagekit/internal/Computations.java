@@ -3,6 +3,7 @@ package io.usagekit.internal;
 import io.usagekit.OutagePolicy;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageListener;
+import io.usagekit.internal.flight.Delays;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -20,7 +21,7 @@ final class Computations {
     private final Permits permits;
     private final Executor executor;
     private final @Nullable ComputationPool ownPool;
-    private final Set<Load> underWay = ConcurrentHashMap.newKeySet();
+    private final Set<UsageLoad> underWay = ConcurrentHashMap.newKeySet();
     private final Drain drain = new Drain();
     private volatile boolean closed;
 
@@ -90,11 +91,11 @@ final class Computations {
         return closed;
     }
 
-    void tookOff(Load load) {
+    void tookOff(UsageLoad load) {
         underWay.add(load);
     }
 
-    void landed(Load load) {
+    void landed(UsageLoad load) {
         if (underWay.remove(load)) {
             drain.signal();
         }
@@ -109,7 +110,7 @@ final class Computations {
             ownPool.close();
         }
         if (!drained) {
-            underWay.forEach(Load::abandon);
+            underWay.forEach(UsageLoad::abandon);
         }
     }
 }

@@ -166,7 +166,8 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return instead(key, grace, notWithoutCache(key, outage), outage);
         }
-        CompletableFuture<SingleFlight.Landing> flight = fly(key, Load.Purpose.MISS, limits.hard(), outage != null);
+        CompletableFuture<SingleFlight.Landing> flight =
+                fly(key, UsageLoad.Purpose.MISS, limits.hard(), outage != null);
         Optional<Duration> limit = settings.missPolicy().limit();
         if (limit.isEmpty() || flight.isDone()) {
             return outcome(key, flight, grace, outage);
@@ -242,7 +243,7 @@ public final class DefaultUsageService implements UsageService {
 
     private void refresh(UsageKey key, AgedUsage old) {
         if (backOff.of(key).isEmpty()) {
-            var unused = fly(key, Load.Purpose.REFRESH, limits.softFor(old), false)
+            var unused = fly(key, UsageLoad.Purpose.REFRESH, limits.softFor(old), false)
                     .exceptionally(error -> SingleFlight.Landing.left());
         }
     }
@@ -252,13 +253,13 @@ public final class DefaultUsageService implements UsageService {
      * since it waits for nobody; one that found a figure too old for this caller) flies again.
      */
     private CompletableFuture<SingleFlight.Landing> fly(
-            UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
-        Load load = new Load(computations, key, purpose, acceptableAge, cacheDown);
+            UsageKey key, UsageLoad.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown);
         CompletableFuture<SingleFlight.Landing> flight =
                 settings.singleFlight().run(key, load).toCompletableFuture();
         if (!load.hasTakenOff()) {
             listener.coalesced(key);
-            return purpose == Load.Purpose.REFRESH
+            return purpose == UsageLoad.Purpose.REFRESH
                     ? flight
                     : Futures.compose(
                             flight,
@@ -271,7 +272,7 @@ public final class DefaultUsageService implements UsageService {
 
     /** The thread on which a flight lands may be a driver's or a timer's, where no other should begin. */
     private CompletableFuture<SingleFlight.Landing> flyFromAPoolThread(
-            UsageKey key, Load.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+            UsageKey key, UsageLoad.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         return CompletableFuture.completedFuture(key)
                 .thenComposeAsync(same -> fly(same, purpose, acceptableAge, cacheDown));
     }
@@ -298,7 +299,7 @@ public final class DefaultUsageService implements UsageService {
     }
 
     private CompletableFuture<UsageResult> renew(UsageKey key) {
-        return fly(key, Load.Purpose.RENEWAL, Duration.ZERO, false).thenApply(landing -> landed(key, landing));
+        return fly(key, UsageLoad.Purpose.RENEWAL, Duration.ZERO, false).thenApply(landing -> landed(key, landing));
     }
 
     @Override
@@ -393,7 +394,7 @@ public final class DefaultUsageService implements UsageService {
             return CompletableFuture.failedFuture(notWithoutCache(key, outage));
         }
         Duration acceptableAge = lookup.figure().map(limits::softFor).orElse(limits.soft());
-        return fly(key, Load.Purpose.WARM, acceptableAge, outage != null).thenApply(SingleFlight.Landing::origin);
+        return fly(key, UsageLoad.Purpose.WARM, acceptableAge, outage != null).thenApply(SingleFlight.Landing::origin);
     }
 
     @Override

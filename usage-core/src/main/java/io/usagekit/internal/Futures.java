@@ -1,9 +1,9 @@
 package io.usagekit.internal;
 
-import io.usagekit.internal.flight.Causes;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageInterruptedException;
+import io.usagekit.internal.flight.Causes;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;

@@ -1,10 +1,10 @@
 package io.usagekit.internal;
 
-import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.internal.flight.Causes;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

@@ -1,11 +1,11 @@
 package io.usagekit.internal;
 
-import io.usagekit.internal.flight.Causes;
 import io.usagekit.SingleFlight.Origin;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.WarmResult;
+import io.usagekit.internal.flight.Causes;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -1,7 +1,7 @@
 package io.usagekit.internal;
 
-import static io.usagekit.internal.StepwiseLoad.KEY;
-import static io.usagekit.internal.StepwiseLoad.MARCH;
+import static io.usagekit.internal.flight.StepwiseLoad.KEY;
+import static io.usagekit.internal.flight.StepwiseLoad.MARCH;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageKey;

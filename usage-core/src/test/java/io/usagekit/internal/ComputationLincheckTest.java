@@ -2,7 +2,7 @@ package io.usagekit.internal;
 
 import static io.usagekit.internal.LincheckRuns.check;
 import static io.usagekit.internal.LincheckRuns.together;
-import static io.usagekit.internal.StepwiseLoad.KEY;
+import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
@@ -10,6 +10,7 @@ import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,7 +30,7 @@ class ComputationLincheckTest {
         final List<Runnable> handedOver = new ArrayList<>();
         final AtomicBoolean permitFree = new AtomicBoolean();
         final Computations computations;
-        final Load load;
+        final UsageLoad load;
 
         World() {
             Limits limits = new Limits(Duration.ZERO, Duration.ofMinutes(10), Duration.ZERO, 0);
@@ -55,7 +56,7 @@ class ComputationLincheckTest {
                     settings.listener(),
                     new GuardedCache(settings.cache(), limits),
                     new BackOff(Duration.ZERO, settings.ticker()));
-            load = new Load(computations, KEY, Load.Purpose.MISS, limits.hard(), false);
+            load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false);
             load.tookOff();
             var unused = load.compute();
         }

@@ -6,6 +6,7 @@ import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
+import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -2,7 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.Scan;
+import io.usagekit.events.spi.Scan;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -1,8 +1,8 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventOrder;
-import io.usagekit.events.Position;
-import io.usagekit.events.Scan;
+import io.usagekit.events.spi.Position;
+import io.usagekit.events.spi.Scan;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.UsageKey;
-import io.usagekit.events.Scan;
+import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;

@@ -2,8 +2,8 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventLedgerException;
-import io.usagekit.events.EventPager;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.spi.EventPager;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import java.sql.SQLException;

@@ -14,7 +14,7 @@ import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
-import io.usagekit.events.Scan;
+import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.Database;
 import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;

@@ -3,8 +3,8 @@ package io.usagekit.postgres.events;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.events.EventOrder;
-import io.usagekit.events.Position;
-import io.usagekit.events.Scan;
+import io.usagekit.events.spi.Position;
+import io.usagekit.events.spi.Scan;
 import java.time.Instant;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;

@@ -1,4 +1,4 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 import java.time.Duration;
 import java.util.ArrayList;

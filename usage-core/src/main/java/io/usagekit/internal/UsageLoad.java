@@ -1,6 +1,5 @@
 package io.usagekit.internal;
 
-import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
@@ -9,6 +8,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsageUnavailableException;
+import io.usagekit.internal.flight.Causes;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -19,7 +19,7 @@ import java.util.concurrent.ForkJoinTask;
 import org.jspecify.annotations.Nullable;
 
 /** One load of one figure. Whoever started it may be long gone; it has its own deadline. */
-final class Load implements SingleFlight.Load {
+final class UsageLoad implements SingleFlight.Load {
 
     /** Who asks. */
     enum Purpose {
@@ -44,7 +44,7 @@ final class Load implements SingleFlight.Load {
     private volatile @Nullable Thread home;
     private volatile @Nullable Computation computation;
 
-    Load(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+    UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         this.computations = computations;
         this.key = key;
         this.purpose = purpose;

@@ -1,4 +1,4 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
@@ -53,7 +53,7 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     /** The figure of this number. */
-    static AgedUsage figure(long number) {
+    public static AgedUsage figure(long number) {
         return new AgedUsage(
                 new OrganisationUsage(KEY, new UsageMetrics(number, 0), UsageMetrics.ZERO, Instant.EPOCH),
                 Duration.ZERO);

@@ -1,4 +1,4 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.SingleFlight.Landing;

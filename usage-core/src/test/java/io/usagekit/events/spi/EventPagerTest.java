@@ -1,8 +1,13 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.Payload;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -1,11 +1,11 @@
-package io.usagekit.events;
+package io.usagekit.internal;
 
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
 /** Names and values in words that no other names and values have: lengths stand before the texts. */
-public final class Description {
+public final class CanonicalText {
 
     private final StringBuilder text = new StringBuilder();
 

@@ -1,5 +1,6 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
+import io.usagekit.events.Event;
 import io.usagekit.internal.Json;
 import java.util.Base64;
 import java.util.LinkedHashMap;

@@ -1,9 +1,9 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
-import static io.usagekit.internal.StepwiseLoad.KEY;
-import static io.usagekit.internal.StepwiseLoad.MARCH;
-import static io.usagekit.internal.StepwiseLoad.computing;
-import static io.usagekit.internal.StepwiseLoad.figure;
+import static io.usagekit.internal.flight.StepwiseLoad.KEY;
+import static io.usagekit.internal.flight.StepwiseLoad.MARCH;
+import static io.usagekit.internal.flight.StepwiseLoad.computing;
+import static io.usagekit.internal.flight.StepwiseLoad.figure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.SingleFlight.Landing;

@@ -1,8 +1,8 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.LincheckRuns.check;
 import static io.usagekit.internal.LincheckRuns.together;
-import static io.usagekit.internal.StepwiseLoad.KEY;
+import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.SingleFlight.Landing;

@@ -1,4 +1,4 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
 import io.usagekit.internal.Arguments;
 import java.nio.ByteBuffer;

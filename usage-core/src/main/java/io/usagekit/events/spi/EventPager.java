@@ -1,6 +1,14 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
 import io.usagekit.UsageKey;
+import io.usagekit.events.Bounds;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.SentDelivery;
+import io.usagekit.internal.CanonicalText;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -43,7 +51,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the project's id is out of bounds, or the cursor isn't one of this question's
      */
     public PageRead<Event> events(String projectId, EventFilter filter, PageRequest request) {
-        Description scope = new Description();
+        CanonicalText scope = new CanonicalText();
         scope.add("events", Optional.of(Bounds.id("projectId", projectId)));
         scope.add("filter", Optional.of(filter.description()));
         return page(scope, request, event -> new Position(event.createdAt(), event.id()));
@@ -77,7 +85,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of an export of the same project, instant, format and compression
      */
     public ExportWriter export(ExportRequest request, OutputStream sink) {
-        Description scope = new Description();
+        CanonicalText scope = new CanonicalText();
         scope.add("export", Optional.of(request.projectId()));
         scope.add("before", Optional.of(request.before().toString()));
         scope.add("format", Optional.of(request.format().name()));
@@ -85,15 +93,15 @@ public final class EventPager {
         return new ExportWriter(cursors, scope.toString(), request, sink);
     }
 
-    private static Description scope(String kind, UsageKey key) {
-        Description scope = new Description();
+    private static CanonicalText scope(String kind, UsageKey key) {
+        CanonicalText scope = new CanonicalText();
         scope.add(kind, Optional.of(key.organisationId()));
         scope.add("start", Optional.of(key.period().start().toString()));
         scope.add("end", Optional.of(key.period().end().toString()));
         return scope;
     }
 
-    private <T> PageRead<T> page(Description scope, PageRequest request, Function<T, Position> positions) {
+    private <T> PageRead<T> page(CanonicalText scope, PageRequest request, Function<T, Position> positions) {
         scope.add("order", Optional.of(request.order().name()));
         return new PageRead<>(cursors, scope.toString(), request, positions);
     }

@@ -1,5 +1,8 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -1,6 +1,5 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
-import io.usagekit.internal.flight.Causes;
 import io.usagekit.AgedUsage;
 import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight.Load;

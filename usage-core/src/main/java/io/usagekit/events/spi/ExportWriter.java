@@ -1,5 +1,13 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
+import io.usagekit.events.Event;
+import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.ExportCompression;
+import io.usagekit.events.ExportFormat;
+import io.usagekit.events.ExportProgress;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
 import java.io.BufferedOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;

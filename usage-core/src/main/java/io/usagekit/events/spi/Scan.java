@@ -1,5 +1,6 @@
-package io.usagekit.events;
+package io.usagekit.events.spi;
 
+import io.usagekit.events.EventOrder;
 import java.util.Optional;
 
 /**
