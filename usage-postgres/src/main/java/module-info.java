@@ -8,4 +8,6 @@ module io.usagekit.postgres {
 
     exports io.usagekit.postgres;
     exports io.usagekit.postgres.events;
+    exports io.usagekit.postgres.partitions;
+    exports io.usagekit.postgres.rollups;
 }

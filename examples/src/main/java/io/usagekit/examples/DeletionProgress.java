@@ -1,11 +1,11 @@
 package io.usagekit.examples;
 
-import io.usagekit.postgres.RollupRetentionListener;
+import io.usagekit.postgres.rollups.RetentionProgress;
 import java.io.PrintWriter;
 import org.jspecify.annotations.Nullable;
 
 /** A bar of projects, twice: of their deliveries, then of their events. */
-final class DeletionProgress implements RollupRetentionListener, AutoCloseable {
+final class DeletionProgress implements RetentionProgress, AutoCloseable {
     private final PrintWriter err;
     private @Nullable Progress progress;
 

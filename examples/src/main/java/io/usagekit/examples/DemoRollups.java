@@ -4,9 +4,9 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
-import io.usagekit.postgres.PostgresRollups;
-import io.usagekit.postgres.RollupRun;
-import io.usagekit.postgres.RollupWorker;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RollupRunResult;
+import io.usagekit.postgres.rollups.RollupWorker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +33,7 @@ record DemoRollups(Duration rolling, Duration raw, Duration rolled) {
         long began = System.nanoTime();
         rollups.install();
         try (RollupWorker worker = rollups.worker().build()) {
-            RollupRun run = worker.runOnce();
+            RollupRunResult run = worker.runOnce();
             while (!run.finished()) {
                 run = worker.runOnce();
             }

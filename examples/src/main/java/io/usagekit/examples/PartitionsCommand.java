@@ -1,14 +1,14 @@
 package io.usagekit.examples;
 
-import io.usagekit.postgres.PartitionExpiry;
-import io.usagekit.postgres.PartitionListener;
-import io.usagekit.postgres.PartitionRun;
-import io.usagekit.postgres.PartitionStatus;
-import io.usagekit.postgres.PartitionStep;
-import io.usagekit.postgres.PartitionsAhead;
-import io.usagekit.postgres.PostgresPartitions;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.partitions.CreateAheadResult;
+import io.usagekit.postgres.partitions.PartitionExpiryResult;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PartitionResult;
+import io.usagekit.postgres.partitions.PartitionStatus;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,7 +51,7 @@ final class PartitionsCommand {
                     .build();
         }
 
-        final void print(PartitionRun run) {
+        final void print(PartitionResult run) {
             out().println(UsageTables.grouped(run.copied()) + " rows copied, " + UsageTables.grouped(run.changes())
                     + " changes caught up with, " + run.longestLock().toMillis() + " ms locked at most.");
         }
@@ -63,7 +63,7 @@ final class PartitionsCommand {
             description = "Partitions both tables while others use them; goes on where it was ended half way.")
     static final class Work extends Subcommand {
         @Option(names = "--by", paramLabel = "STEP", description = "day, week or month (default: month).")
-        private PartitionStep step = PartitionStep.MONTH;
+        private PartitionInterval step = PartitionInterval.MONTH;
 
         @Override
         public Integer call() {
@@ -89,7 +89,7 @@ final class PartitionsCommand {
     }
 
     /** A bar of rows for each table. */
-    private static final class Copying implements PartitionListener, AutoCloseable {
+    private static final class Copying implements PartitionProgress, AutoCloseable {
         private final PrintWriter err;
         private @Nullable Progress progress;
 
@@ -130,7 +130,7 @@ final class PartitionsCommand {
     static final class Ahead extends Subcommand {
         @Override
         public Integer call() {
-            PartitionsAhead ahead = partitions().createAhead();
+            CreateAheadResult ahead = partitions().createAhead();
             PrintWriter out = out();
             out.println("created: " + named(ahead.created()));
             if (ahead.occupied().isEmpty()) {
@@ -164,7 +164,7 @@ final class PartitionsCommand {
         @Override
         public Integer call() {
             PostgresPartitions partitions = partitions();
-            PartitionExpiry expiry;
+            PartitionExpiryResult expiry;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 expiry = partitions.dropExpired(before, progress);
             }

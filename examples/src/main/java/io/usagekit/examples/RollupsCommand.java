@@ -1,15 +1,15 @@
 package io.usagekit.examples;
 
 import io.usagekit.UsageCalculationException;
-import io.usagekit.postgres.PostgresRollups;
 import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.RollupDrift;
-import io.usagekit.postgres.RollupRetention;
-import io.usagekit.postgres.RollupRun;
-import io.usagekit.postgres.RollupStatus;
-import io.usagekit.postgres.RollupVerificationListener;
-import io.usagekit.postgres.RollupWorker;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RetentionResult;
+import io.usagekit.postgres.rollups.RollupDrift;
+import io.usagekit.postgres.rollups.RollupRunResult;
+import io.usagekit.postgres.rollups.RollupStatus;
+import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.VerificationProgress;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
@@ -111,7 +111,7 @@ final class RollupsCommand {
             PostgresRollups rollups = rollups();
             try (RollupWorker worker =
                     rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
-                RollupRun run = worker.runOnce();
+                RollupRunResult run = worker.runOnce();
                 long toDo = status(rollups).projectsToBackfill();
                 long done = 0;
                 try (Progress progress = Progress.of("Rolling", "projects", toDo, err())) {
@@ -143,7 +143,7 @@ final class RollupsCommand {
             try (RollupWorker worker = rollups.worker().build()) {
                 PrintWriter out = out();
                 while (true) {
-                    RollupRun run = worker.runOnce();
+                    RollupRunResult run = worker.runOnce();
                     out.println(describe(run));
                     if (once) {
                         return ExitCode.OK;
@@ -153,7 +153,7 @@ final class RollupsCommand {
             }
         }
 
-        private static String describe(RollupRun run) {
+        private static String describe(RollupRunResult run) {
             if (!run.leader()) {
                 return "another worker is at it";
             }
@@ -194,7 +194,7 @@ final class RollupsCommand {
     }
 
     /** Each drift on a line of its own, and a bar of projects. */
-    private static final class Report implements RollupVerificationListener, AutoCloseable {
+    private static final class Report implements VerificationProgress, AutoCloseable {
         private final PrintWriter out;
         private final PrintWriter err;
         private @Nullable Progress progress;
@@ -250,7 +250,7 @@ final class RollupsCommand {
         @Override
         public Integer call() {
             PostgresRollups rollups = rollups();
-            RollupRetention gone;
+            RetentionResult gone;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 gone = rollups.deleteBefore(before, progress);
             }

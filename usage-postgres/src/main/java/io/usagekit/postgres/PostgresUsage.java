@@ -2,6 +2,11 @@ package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.postgres.internal.CombinedQueryCalculator;
+import io.usagekit.postgres.internal.Discovery;
+import io.usagekit.postgres.internal.IndexDdl;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SchemaInstaller;
 import java.time.InstantSource;
 import java.util.Objects;
 import javax.sql.DataSource;
@@ -53,12 +58,12 @@ public final class PostgresUsage {
      * @throws UsageCalculationException if the database refuses; nothing has been created then
      */
     public static void install(DataSource dataSource, String schema) {
-        new Installer(dataSource).createTables(TableMapping.usagekit(schema));
+        new SchemaInstaller(dataSource).createTables(TableMapping.usagekit(schema));
     }
 
     /** What {@link #install} runs, as a script for Flyway, Liquibase or psql; may run inside a transaction. */
     public static String ddl(String schema) {
-        return Ddl.tables(TableMapping.usagekit(schema));
+        return IndexDdl.tables(TableMapping.usagekit(schema));
     }
 
     /**
@@ -70,17 +75,17 @@ public final class PostgresUsage {
      * @throws UsageCalculationException if the database refuses; indexes built before stay
      */
     public static void installIndexes(DataSource dataSource, TableMapping mapping) {
-        new Installer(dataSource).createIndexes(mapping);
+        new SchemaInstaller(dataSource).createIndexes(mapping);
     }
 
     /** The indexes of {@link #installIndexes}, as a script to run outside a transaction; for tables without partitions. */
     public static String concurrentIndexDdl(TableMapping mapping) {
-        return Ddl.indexes(mapping, Ddl.Build.CONCURRENTLY);
+        return IndexDdl.indexes(mapping, IndexDdl.Build.CONCURRENTLY);
     }
 
     /** The same as a script that may run inside a transaction; it blocks writes to a table while it builds its index. */
     public static String indexDdl(TableMapping mapping) {
-        return Ddl.indexes(mapping, Ddl.Build.BLOCKING);
+        return IndexDdl.indexes(mapping, IndexDdl.Build.BLOCKING);
     }
 
     /**
@@ -122,13 +127,7 @@ public final class PostgresUsage {
         /** Builds; connects to nothing yet. The calculator is safe for use by many threads at once. */
         public UsageCalculator build() {
             return new CombinedQueryCalculator(
-                    dataSource, mapping, countDeletedProjects ? Projects.ALL : Projects.ALIVE, clock);
+                    dataSource, mapping, countDeletedProjects ? ProjectScope.ALL : ProjectScope.ALIVE, clock);
         }
-    }
-
-    /** Which projects count. */
-    enum Projects {
-        ALIVE,
-        ALL
     }
 }

@@ -74,71 +74,71 @@ public final class TableMapping {
         return names.schema;
     }
 
-    String projects() {
+    public String projects() {
         return names.projects;
     }
 
-    String projectId() {
+    public String projectId() {
         return names.projectId;
     }
 
-    String projectOrganisationId() {
+    public String projectOrganisationId() {
         return names.projectOrganisationId;
     }
 
-    Optional<String> projectDeletedAt() {
+    public Optional<String> projectDeletedAt() {
         return names.projectDeletedAt;
     }
 
-    String events() {
+    public String events() {
         return names.events;
     }
 
-    String eventId() {
+    public String eventId() {
         return names.eventId;
     }
 
-    String eventProjectId() {
+    public String eventProjectId() {
         return names.eventProjectId;
     }
 
-    String eventCreatedAt() {
+    public String eventCreatedAt() {
         return names.eventCreatedAt;
     }
 
-    Optional<String> eventDeletedAt() {
+    public Optional<String> eventDeletedAt() {
         return names.eventDeletedAt;
     }
 
-    List<String> payload() {
+    public List<String> payload() {
         return names.payload;
     }
 
-    Optional<String> storedBytes() {
+    public Optional<String> storedBytes() {
         return names.storedBytes;
     }
 
-    String deliveries() {
+    public String deliveries() {
         return names.deliveries;
     }
 
-    String deliveryProjectId() {
+    public String deliveryProjectId() {
         return names.deliveryProjectId;
     }
 
-    String deliveryEventId() {
+    public String deliveryEventId() {
         return names.deliveryEventId;
     }
 
-    String deliveryStatus() {
+    public String deliveryStatus() {
         return names.deliveryStatus;
     }
 
-    String deliveryCreatedAt() {
+    public String deliveryCreatedAt() {
         return names.deliveryCreatedAt;
     }
 
-    Set<String> deliveredStatuses() {
+    public Set<String> deliveredStatuses() {
         return names.deliveredStatuses;
     }
 

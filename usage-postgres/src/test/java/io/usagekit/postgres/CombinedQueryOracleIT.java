@@ -6,6 +6,13 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Layout;
+import io.usagekit.postgres.testing.RandomRows;
+import io.usagekit.postgres.testing.SourceTables;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -81,11 +88,7 @@ class CombinedQueryOracleIT {
                 assertThat(new CombinedQuery.Totals(usage.received(), usage.sent()))
                         .as("%s, %s in %s, seed %s", layout, organisation, window, seed)
                         .isEqualTo(rows.totals(
-                                organisation,
-                                window,
-                                List.of("Success"),
-                                PostgresUsage.Projects.ALL,
-                                RandomRows::rawAndData));
+                                organisation, window, List.of("Success"), ProjectScope.ALL, RandomRows::rawAndData));
             }
         }
         Database.dropSchema(schema);
@@ -116,7 +119,7 @@ class CombinedQueryOracleIT {
         UnaryOperator<String> slipped = sql -> sql.replace(right, slip);
         int wrong = 0;
         try (Connection connection = Database.pool().getConnection()) {
-            String sql = CombinedQuery.over(mapping, TableShape.read(connection, mapping), PostgresUsage.Projects.ALIVE)
+            String sql = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE)
                     .sql()
                     .replace("\"organisation_id\" = ?", "\"organisation_id\" = ?::varchar");
             assertThat(slipped.apply(sql)).as("the slip is in the statement").isNotEqualTo(sql);
@@ -156,7 +159,7 @@ class CombinedQueryOracleIT {
         // Where nothing can be marked as deleted, what was deleted isn't there.
         RandomRows present = layout == Layout.PARTITIONED ? rows.withEventsOfDeletedElsewhere() : rows;
         return present.totals(
-                organisation, window, List.copyOf(mapping.deliveredStatuses()), PostgresUsage.Projects.ALIVE, octets);
+                organisation, window, List.copyOf(mapping.deliveredStatuses()), ProjectScope.ALIVE, octets);
     }
 
     private static String run(Connection connection, String sql, String organisation, UsagePeriod window)

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;

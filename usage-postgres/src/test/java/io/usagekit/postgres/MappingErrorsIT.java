@@ -9,6 +9,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
 import java.time.YearMonth;
 import java.util.function.UnaryOperator;

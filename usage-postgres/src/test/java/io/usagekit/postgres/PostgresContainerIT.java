@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.usagekit.UsageCalculator;
+import io.usagekit.postgres.testing.OwnTables;
 import io.usagekit.servers.Docker;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.contract.UsageCalculatorContract;

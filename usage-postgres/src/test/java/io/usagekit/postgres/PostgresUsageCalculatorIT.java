@@ -1,6 +1,8 @@
 package io.usagekit.postgres;
 
 import io.usagekit.UsageCalculator;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnTables;
 import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterAll;

@@ -1,10 +1,10 @@
 package io.usagekit.examples.mains;
 
-import io.usagekit.postgres.PartitionListener;
-import io.usagekit.postgres.PartitionRun;
-import io.usagekit.postgres.PartitionStep;
-import io.usagekit.postgres.PostgresPartitions;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PartitionResult;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** Tables are partitioned while others use them, and made plain again. Argument: JDBC URL. */
@@ -16,10 +16,10 @@ public final class PartitionsMain {
     public static void main(String... args) {
         PGSimpleDataSource dataSource = new PGSimpleDataSource();
         dataSource.setURL(args[0]);
-        PartitionListener progress = new PartitionListener() {};
+        PartitionProgress progress = new PartitionProgress() {};
         // tag::quote
         PostgresPartitions partitions = PostgresPartitions.of(dataSource, TableMapping.usagekit());
-        PartitionRun run = partitions.partition(PartitionStep.MONTH, progress); // once; called again, it goes on
+        PartitionResult run = partitions.partition(PartitionInterval.MONTH, progress); // once; called again, it goes on
         System.out.println(run.copied() + " rows copied, " + run.longestLock() + " locked at most");
 
         partitions.createAhead(); // every so often, by a scheduler of yours

@@ -2,9 +2,9 @@ package io.usagekit.examples.mains;
 
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
-import io.usagekit.postgres.PostgresRollups;
-import io.usagekit.postgres.RollupWorker;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RollupWorker;
 import java.time.Duration;
 import java.time.YearMonth;
 import java.util.concurrent.Executors;

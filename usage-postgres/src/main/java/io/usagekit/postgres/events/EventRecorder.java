@@ -7,6 +7,7 @@ import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.Headers;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -114,7 +115,7 @@ final class EventRecorder {
                         recorded.put(row.text("id"), recorded(Objects.requireNonNull(byId.get(row.text("id"))), row)));
     }
 
-    private static Event recorded(NewEvent event, LedgerRow row) throws SQLException {
+    private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
         return new Event(
                 event.id(),
                 event.projectId(),

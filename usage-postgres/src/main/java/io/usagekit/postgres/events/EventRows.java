@@ -3,6 +3,7 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Event;
 import io.usagekit.events.Payload;
+import io.usagekit.postgres.internal.SqlRow;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.List;
@@ -13,7 +14,7 @@ final class EventRows {
 
     private EventRows() {}
 
-    static Event event(LedgerRow row) throws SQLException {
+    static Event event(SqlRow row) throws SQLException {
         return new Event(
                 row.text("id"),
                 row.text("project_id"),
@@ -29,7 +30,7 @@ final class EventRows {
                 row.optionalInstant("deleted_at"));
     }
 
-    static Delivery delivery(LedgerRow row) throws SQLException {
+    static Delivery delivery(SqlRow row) throws SQLException {
         return new Delivery(
                 row.text("id"),
                 row.text("project_id"),

@@ -3,6 +3,8 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlType;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -123,7 +125,7 @@ final class LedgerFilter {
         return value instanceof Collection ? SqlType.TEXTS : SqlType.TEXT;
     }
 
-    LedgerCall bindTo(LedgerCall call) {
+    SqlCall bindTo(SqlCall call) {
         values.forEach((name, value) -> {
             if (value instanceof Instant instant) {
                 call.instant(name, instant);

@@ -3,6 +3,8 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlType;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
@@ -48,7 +50,7 @@ final class LedgerScan {
                 .orElse(before);
     }
 
-    static LedgerCall bindTo(LedgerCall call, Scan scan) {
+    static SqlCall bindTo(SqlCall call, Scan scan) {
         scan.beyond()
                 .ifPresent(place -> call.instant("beyond_at", place.createdAt()).text("beyond_id", place.id()));
         return call.number("most", scan.limit());

@@ -3,7 +3,9 @@ package io.usagekit.postgres.events;
 import io.usagekit.UsageKey;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.SqlType;
 import java.sql.Connection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -53,24 +55,24 @@ final class LedgerSql {
     }
 
     /** A statement that takes neither a filter nor a scan. */
-    LedgerCall call(Connection connection, LedgerStatement statement) {
+    SqlCall call(Connection connection, LedgerStatement statement) {
         return call(connection, statement, LedgerFilter.NONE);
     }
 
     /** A statement under a filter, whose values are bound. */
-    LedgerCall call(Connection connection, LedgerStatement statement, LedgerFilter filter) {
+    SqlCall call(Connection connection, LedgerStatement statement, LedgerFilter filter) {
         Map<String, SqlType> parameters = new LinkedHashMap<>(statement.parameters());
         parameters.putAll(filter.parameters());
         return filter.bindTo(call(connection, statement, text(statement, filter), parameters));
     }
 
     /** A statement on a scan, whose values are bound. */
-    LedgerCall call(Connection connection, LedgerStatement statement, Scan scan) {
+    SqlCall call(Connection connection, LedgerStatement statement, Scan scan) {
         return call(connection, statement, LedgerFilter.NONE, scan);
     }
 
     /** A statement on a figure's period and on a scan, whose values are bound. */
-    LedgerCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
+    SqlCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
         return call(connection, statement, scan)
                 .text("organisation_id", key.organisationId())
                 .instant("start", LedgerScan.from(key.period().start(), scan))
@@ -78,7 +80,7 @@ final class LedgerSql {
     }
 
     /** A statement under a filter and on a scan, whose values are bound. */
-    LedgerCall call(Connection connection, LedgerStatement statement, LedgerFilter filter, Scan scan) {
+    SqlCall call(Connection connection, LedgerStatement statement, LedgerFilter filter, Scan scan) {
         Map<String, SqlType> parameters = new LinkedHashMap<>(statement.parameters());
         parameters.putAll(filter.parameters());
         parameters.putAll(LedgerScan.parameters(scan));
@@ -86,9 +88,9 @@ final class LedgerSql {
         return LedgerScan.bindTo(filter.behind(scan).bindTo(call(connection, statement, text, parameters)), scan);
     }
 
-    private LedgerCall call(
+    private SqlCall call(
             Connection connection, LedgerStatement statement, String text, Map<String, SqlType> parameters) {
-        return new LedgerCall(connection, template(text), parameters, statement.columns());
+        return new SqlCall(connection, template(text), parameters, statement.columns());
     }
 
     /** With the tables' names put in. */

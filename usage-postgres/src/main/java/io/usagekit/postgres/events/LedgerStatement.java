@@ -1,21 +1,24 @@
 package io.usagekit.postgres.events;
 
-import static io.usagekit.postgres.events.SqlType.BYTES;
-import static io.usagekit.postgres.events.SqlType.FLAG;
-import static io.usagekit.postgres.events.SqlType.INSTANT;
-import static io.usagekit.postgres.events.SqlType.INSTANTS;
-import static io.usagekit.postgres.events.SqlType.MANY_BYTES;
-import static io.usagekit.postgres.events.SqlType.NUMBER;
-import static io.usagekit.postgres.events.SqlType.TEXT;
-import static io.usagekit.postgres.events.SqlType.TEXTS;
+import static io.usagekit.postgres.internal.SqlType.BYTES;
+import static io.usagekit.postgres.internal.SqlType.FLAG;
+import static io.usagekit.postgres.internal.SqlType.INSTANT;
+import static io.usagekit.postgres.internal.SqlType.INSTANTS;
+import static io.usagekit.postgres.internal.SqlType.MANY_BYTES;
+import static io.usagekit.postgres.internal.SqlType.NUMBER;
+import static io.usagekit.postgres.internal.SqlType.TEXT;
+import static io.usagekit.postgres.internal.SqlType.TEXTS;
 
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.SqlType;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 
 /**
- * The ledger's statements, one resource file each, with what the Java side binds and reads. A {@link LedgerCall} and a
- * {@link LedgerRow} refuse anything else, and the build compares it with what PostgreSQL makes of the file.
+ * The ledger's statements, one resource file each, with what the Java side binds and reads. A {@link SqlCall} and a
+ * {@link SqlRow} refuse anything else, and the build compares it with what PostgreSQL makes of the file.
  */
 @SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes
 enum LedgerStatement {

@@ -22,6 +22,8 @@ import io.usagekit.events.SourcedEvent;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.Transaction;
 import java.io.OutputStream;
 import java.sql.Connection;
@@ -44,7 +46,7 @@ final class PostgresEventRepository implements EventRepository {
     private final LedgerSql sql;
     private final EventPager pager;
     private final EventRecorder recorder;
-    private final SearchCopy searchCopy;
+    private final SearchIndex searchCopy;
     private final EventDeletion deletion;
     private final EventExport export;
 
@@ -58,7 +60,7 @@ final class PostgresEventRepository implements EventRepository {
         this.sql = sql;
         this.pager = pager;
         recorder = new EventRecorder(transactions, sql, duplicates, clock);
-        searchCopy = new SearchCopy(transactions, sql);
+        searchCopy = new SearchIndex(transactions, sql);
         deletion = new EventDeletion(transactions, sql, clock);
         export = new EventExport(transactions, sql, pager);
     }
@@ -128,7 +130,7 @@ final class PostgresEventRepository implements EventRepository {
                 .first(PostgresEventRepository::sourced));
     }
 
-    private static SourcedEvent sourced(LedgerRow row) throws SQLException {
+    private static SourcedEvent sourced(SqlRow row) throws SQLException {
         Event event = EventRows.event(row);
         Optional<String> id = row.optionalText("known_source_id");
         return new SourcedEvent(
@@ -291,7 +293,7 @@ final class PostgresEventRepository implements EventRepository {
     }
 
     private interface Change {
-        LedgerCall on(Connection connection) throws SQLException;
+        SqlCall on(Connection connection) throws SQLException;
     }
 
     /** One statement; whether it changed something. */

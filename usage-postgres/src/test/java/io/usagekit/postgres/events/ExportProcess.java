@@ -2,7 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
-import io.usagekit.postgres.Database;
+import io.usagekit.postgres.testing.Database;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.util.Locale;

@@ -16,8 +16,9 @@ import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.Database;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.testing.Database;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -212,7 +213,7 @@ class LedgerBenchmarkIT {
     private record Cost(long buffers, double millis, List<String> indexes, boolean scansAll) {}
 
     private interface Read {
-        LedgerCall of(Scan scan);
+        SqlCall of(Scan scan);
     }
 
     /** The place of a row in the order of what is read; empty if there is none. */
@@ -229,7 +230,7 @@ class LedgerBenchmarkIT {
         return at;
     }
 
-    private static LedgerCall call(Connection connection, LedgerFilter filter, Scan scan) {
+    private static SqlCall call(Connection connection, LedgerFilter filter, Scan scan) {
         return LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
                 .call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
                 .text("project_id", PROJECT);

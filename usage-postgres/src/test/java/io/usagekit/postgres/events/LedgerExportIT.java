@@ -15,7 +15,7 @@ import io.usagekit.events.ExportRequest;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
-import io.usagekit.postgres.Database;
+import io.usagekit.postgres.testing.Database;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Instant;

@@ -10,8 +10,10 @@ import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.Database;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlType;
+import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -213,7 +215,7 @@ class LedgerPageIT {
         Map<String, SqlType> parameters = new LinkedHashMap<>(LedgerStatement.PAGE_EVENTS.parameters());
         parameters.putAll(conditions.parameters());
         parameters.putAll(LedgerScan.parameters(scan));
-        LedgerCall call = new LedgerCall(
+        SqlCall call = new SqlCall(
                 connection,
                 LedgerSql.in(schema, LedgerSql.Projects.ALIVE).template(text),
                 parameters,

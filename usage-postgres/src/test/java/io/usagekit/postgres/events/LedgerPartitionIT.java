@@ -18,14 +18,14 @@ import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
-import io.usagekit.postgres.Database;
-import io.usagekit.postgres.PartitionListener;
-import io.usagekit.postgres.PartitionStep;
-import io.usagekit.postgres.PostgresPartitions;
-import io.usagekit.postgres.PostgresRollups;
-import io.usagekit.postgres.RollupRetention;
-import io.usagekit.postgres.RollupRetentionListener;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RetentionProgress;
+import io.usagekit.postgres.rollups.RetentionResult;
+import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -142,7 +142,7 @@ class LedgerPartitionIT {
         List<String> pages = pagesOfEachKind();
         OrganisationUsage march = march();
 
-        partitions.partition(PartitionStep.MONTH, new PartitionListener() {});
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
         assertThat(partitions.status().events().partitions()).hasSizeGreaterThan(3);
         assertThat(export()).isEqualTo(export);
         assertThat(pagesOfEachKind()).isEqualTo(pages);
@@ -164,7 +164,7 @@ class LedgerPartitionIT {
         String grown = export();
         OrganisationUsage grownMarch = march();
 
-        partitions.unpartition(new PartitionListener() {});
+        partitions.unpartition(new PartitionProgress() {});
         assertThat(partitions.status().events().partitions()).isEmpty();
         assertThat(export()).isEqualTo(grown);
         assertThat(march().received()).isEqualTo(grownMarch.received());
@@ -173,10 +173,10 @@ class LedgerPartitionIT {
 
     @Test
     void oldRowsGoWithTheirEndpointsAndFiguresStay() {
-        partitions.partition(PartitionStep.MONTH, new PartitionListener() {});
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
         OrganisationUsage march = march();
-        RollupRetention gone = partitions
-                .dropExpired(Instant.parse("2026-03-10T00:00:00Z"), new RollupRetentionListener() {})
+        RetentionResult gone = partitions
+                .dropExpired(Instant.parse("2026-03-10T00:00:00Z"), new RetentionProgress() {})
                 .retention();
         assertThat(gone.events()).isEqualTo(98);
         assertThat(gone.deliveries()).isEqualTo(98);

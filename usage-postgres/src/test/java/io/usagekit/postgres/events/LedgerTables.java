@@ -1,7 +1,7 @@
 package io.usagekit.postgres.events;
 
-import io.usagekit.postgres.Database;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
 
 /** The tables of a ledger under test. */
 final class LedgerTables {

@@ -1,0 +1,70 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.spi.Position;
+import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.Transaction;
+import java.time.Instant;
+import java.util.Optional;
+
+/** The copy that is searched: made and thrown away in batches, a transaction each. */
+final class SearchIndex {
+
+    private static final int MOST_EVENTS = 1_000;
+    /** No event was created before it. */
+    private static final Instant FIRST = Instant.parse("0001-01-01T00:00:00Z");
+
+    /** No event will have been created by then. */
+    private static final Instant AFTER_LAST = Instant.parse("+10000-01-01T00:00:00Z");
+
+    private static final int MOST_TOKENS = 10_000;
+
+    private final LedgerTransactions transactions;
+    private final LedgerSql sql;
+
+    SearchIndex(LedgerTransactions transactions, LedgerSql sql) {
+        this.transactions = transactions;
+        this.sql = sql;
+    }
+
+    private record Batch(long written, Position last) {}
+
+    long tokenise(String projectId, EventWindow window) {
+        LedgerFilter live = LedgerFilter.of(EventFilter.builder().window(window).build());
+        long written = 0;
+        Optional<Batch> batch = tokenise(projectId, live, Optional.empty());
+        while (batch.isPresent()) {
+            written += batch.get().written();
+            batch = tokenise(projectId, live, Optional.of(batch.get().last()));
+        }
+        return written;
+    }
+
+    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Position> beyond) {
+        Scan scan = new Scan(EventOrder.ASCENDING, beyond, MOST_EVENTS);
+        return transactions.run(
+                Transaction.Mode.WRITE,
+                "the events can't be tokenised",
+                connection -> sql.call(connection, LedgerStatement.TOKENISE_EVENTS, filter, scan)
+                        .text("project_id", projectId)
+                        .first(row -> new Batch(
+                                row.number("written"),
+                                new Position(row.instant("last_created_at"), row.text("last_id")))));
+    }
+
+    long deleteTokens(String projectId, EventWindow window) {
+        return Batches.untilFewer(
+                MOST_TOKENS,
+                () -> transactions.run(
+                        Transaction.Mode.WRITE,
+                        "the tokens can't be deleted",
+                        connection -> sql.call(connection, LedgerStatement.DELETE_TOKENS)
+                                .text("project_id", projectId)
+                                .instant("from", window.from().orElse(FIRST))
+                                .instant("before", window.before().orElse(AFTER_LAST))
+                                .number("most", MOST_TOKENS)
+                                .update()));
+    }
+}

@@ -1,0 +1,28 @@
+package io.usagekit.postgres.internal;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.TableMapping;
+import java.sql.SQLException;
+import java.time.Duration;
+import javax.sql.DataSource;
+
+/** Tells which mapping fits. */
+public final class Discovery {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+    private Discovery() {}
+
+    public static TableMapping of(DataSource dataSource, String schema) {
+        TableMapping gateway = TableMapping.gateway(schema);
+        TableMapping own = TableMapping.usagekit(schema);
+        try {
+            return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, connection -> {
+                TableShape shape = TableShape.read(connection, gateway);
+                return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
+            });
+        } catch (SQLException e) {
+            throw new UsageCalculationException("the tables can't be looked up: " + e.getMessage(), e);
+        }
+    }
+}

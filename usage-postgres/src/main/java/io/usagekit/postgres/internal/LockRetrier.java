@@ -1,0 +1,160 @@
+package io.usagekit.postgres.internal;
+
+import io.usagekit.postgres.partitions.RewriteSql;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
+
+/**
+ * Transactions that lock the host's tables: they wait for a moment, give way, and try again. Remembers for how long others may have
+ * had to wait at most. Not thread-safe.
+ */
+public final class LockRetrier {
+
+    /**
+     * How gently it goes.
+     *
+     * @param lockTimeout how long a transaction waits for its locks, all of them together. Less than PostgreSQL's
+     *     {@code deadlock_timeout}, so that of a host's transaction and one of these that wait for each other this one gives way
+     * @param pause before it is tried again
+     * @param patience for how long it is tried again
+     */
+    public record Pace(Duration lockTimeout, Duration pause, Duration patience) {
+        public static final Pace DEFAULT =
+                new Pace(Duration.ofMillis(500), Duration.ofMillis(50), Duration.ofMinutes(10));
+    }
+
+    private static final Duration TIMEOUT = Duration.ofMinutes(1);
+
+    private static final Duration SHORTEST = Duration.ofMillis(1);
+
+    /** Of PostgreSQL. */
+    private static final int FIRST_TO_OVERTAKE_WITHOUT_WAIT = 17;
+
+    /** lock_not_available, deadlock_detected, query_canceled (the wait for several locks at once). */
+    private static final Set<String> AGAIN = Set.of("55P03", "40P01", "57014");
+
+    private final DataSource dataSource;
+    private final Pace pace;
+    private Duration longest = Duration.ZERO;
+
+    public LockRetrier(DataSource dataSource, Pace pace) {
+        this.dataSource = dataSource;
+        this.pace = pace;
+    }
+
+    public Pace pace() {
+        return pace;
+    }
+
+    public Duration longest() {
+        return longest;
+    }
+
+    /**
+     * A statement that takes several locks waits for each of them as long as for one, and has the first ones meanwhile: {@code alter
+     * table} that adds a foreign key to a partitioned table waits for three.
+     */
+    private static final int LOCKS_AT_MOST = 4;
+
+    /** Runs it until it gets its locks. */
+    public <T> T run(Transaction.Work<T> work) throws SQLException {
+        long deadline = System.nanoTime() + pace.patience().toNanos();
+        while (true) {
+            try {
+                return once(pace.lockTimeout().dividedBy(LOCKS_AT_MOST), work);
+            } catch (SQLException e) {
+                if (!isBusy(e) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                pause();
+            }
+        }
+    }
+
+    /** Runs it once; it sees to it itself that it waits for no longer in all. */
+    public <T> T once(Transaction.Work<T> work) throws SQLException {
+        return once(pace.lockTimeout(), work);
+    }
+
+    private <T> T once(Duration lockTimeout, Transaction.Work<T> work) throws SQLException {
+        return measured(() -> Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, connection -> {
+            waitAtMost(connection, "lock_timeout", lockTimeout);
+            return work.run(connection);
+        }));
+    }
+
+    /** Locks tables, all of them within a time; the transaction goes on with its own timeout. */
+    public static void lock(Connection connection, String tables, String mode, Duration left) throws SQLException {
+        if (left.toMillis() < 1) {
+            throw new SQLException("no time is left to lock " + tables, "55P03");
+        }
+        waitAtMost(connection, "statement_timeout", left);
+        RewriteSql.run(connection, "lock table " + tables + " in " + mode + " mode");
+        waitAtMost(connection, "statement_timeout", TIMEOUT);
+    }
+
+    /**
+     * Locks tables if nobody is in the way: at least from PostgreSQL 17 on without a wait. Before that, {@code NOWAIT} fails as soon
+     * as others wait for weaker locks, which this one may overtake; there it waits for a millisecond.
+     *
+     * @param modes by the tables
+     * @return whether it has them all; if not it has none of them
+     */
+    public boolean lockedAtOnce(Connection connection, Map<String, String> modes) throws SQLException {
+        Savepoint before = connection.setSavepoint();
+        String nowait =
+                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_TO_OVERTAKE_WITHOUT_WAIT ? " nowait" : "";
+        waitAtMost(connection, "lock_timeout", SHORTEST);
+        try {
+            for (Map.Entry<String, String> lock : modes.entrySet()) {
+                RewriteSql.run(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
+            }
+        } catch (SQLException e) {
+            if (!isBusy(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            return false;
+        }
+        waitAtMost(connection, "lock_timeout", pace.lockTimeout());
+        connection.releaseSavepoint(before);
+        return true;
+    }
+
+    private static void waitAtMost(Connection connection, String setting, Duration duration) throws SQLException {
+        try (PreparedStatement statement = SqlTemplate.of("select set_config(:setting, :millis, true)", Map.of())
+                .prepare(connection, Map.of("setting", setting, "millis", Long.toString(duration.toMillis())))) {
+            statement.execute();
+        }
+    }
+
+    /** Whether others held their locks, so that it may be tried again. */
+    public static boolean isBusy(SQLException e) {
+        return AGAIN.contains(String.valueOf(e.getSQLState()));
+    }
+
+    public void pause() {
+        LockSupport.parkNanos(pace.pause().toNanos());
+    }
+
+    private interface Action<T> {
+        public T run() throws SQLException;
+    }
+
+    private <T> T measured(Action<T> action) throws SQLException {
+        long began = System.nanoTime();
+        try {
+            return action.run();
+        } finally {
+            Duration took = Duration.ofNanos(System.nanoTime() - began);
+            longest = took.compareTo(longest) > 0 ? took : longest;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package io.usagekit.postgres.internal;
+
+/** The types of what statements take and return, by the names that PostgreSQL's driver gives them. */
+public enum SqlType {
+    TEXT("text"),
+    TEXTS("_text"),
+    BYTES("bytea"),
+    MANY_BYTES("_bytea"),
+    INSTANT("timestamptz"),
+    INSTANTS("_timestamptz"),
+    NUMBER("int8"),
+    FLAG("bool");
+
+    private final String driverName;
+
+    SqlType(String driverName) {
+        this.driverName = driverName;
+    }
+
+    public String driverName() {
+        return driverName;
+    }
+}

@@ -1,0 +1,13 @@
+package io.usagekit.postgres.rollups;
+
+import io.usagekit.UsageMetrics;
+
+/**
+ * What one project used in a window.
+ *
+ * @param projectId the project, as text
+ * @param received as in {@link io.usagekit.OrganisationUsage}
+ * @param sent as in {@link io.usagekit.OrganisationUsage}
+ * @since 0.1
+ */
+public record ProjectUsage(String projectId, UsageMetrics received, UsageMetrics sent) {}

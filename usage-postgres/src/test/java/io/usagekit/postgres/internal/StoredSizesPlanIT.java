@@ -1,0 +1,103 @@
+package io.usagekit.postgres.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.Database;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.YearMonth;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Where sizes are stored, the table itself is left alone; where only some are, it is read for the others alone. */
+class StoredSizesPlanIT {
+
+    private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 2)));
+
+    private String schema = "";
+    private String s = "";
+
+    @BeforeEach
+    void name() {
+        schema = Database.newSchema("stored");
+        s = Identifiers.quote(schema);
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void ownTablesAreSummedFromTheIndexesAlone() throws SQLException {
+        PostgresUsage.install(Database.pool(), schema);
+        fill("raw", "repeat('x', 500)");
+        String plan = plan(TableMapping.usagekit(schema));
+        assertThat(plan).contains("Index Only Scan using events_usage_").contains("Heap Fetches: 0");
+        assertThat(plan).contains("Index Only Scan using event_deliveries_usage_");
+        assertThat(plan).doesNotContain("Seq Scan on events").doesNotContain("Bitmap Heap Scan on events");
+    }
+
+    @Test
+    void onlyRowsWithoutAStoredSizeAreFetched() throws SQLException {
+        Database.execute(
+                "create schema " + s,
+                "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",
+                "create table " + s
+                        + ".events (id varchar primary key, project_id varchar, raw text, size bigint, created_at timestamptz, deleted_at timestamptz)",
+                "create table " + s
+                        + ".event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz)");
+        TableMapping mapping = TableMapping.gateway(schema).toBuilder()
+                .payload("raw")
+                .storedBytes("size")
+                .build();
+        PostgresUsage.installIndexes(Database.pool(), mapping);
+        fill("raw, size", "repeat('x', 500), case when n % 100 > 0 then 500 end");
+        String plan = plan(mapping);
+        String stored = indexName(mapping, 0);
+        String measured = indexName(mapping, 1);
+        assertThat(plan).contains("Index Only Scan using " + stored).contains("Heap Fetches: 0");
+        assertThat(plan).containsPattern("Index Scan using " + measured + "|Bitmap Index Scan on " + measured);
+        assertThat(plan).doesNotContain("Seq Scan on events");
+    }
+
+    private void fill(String columns, String values) {
+        Database.execute(
+                "insert into " + s
+                        + ".projects (id, organisation_id) select 'p' || n, 'org-' || n from generate_series(0, 19) n",
+                "insert into " + s + ".events (id, project_id, created_at, " + columns
+                        + ") select 'e' || n, 'p' || n % 20,"
+                        + " timestamptz '2026-01-01Z' + n * interval '2 minutes', " + values
+                        + " from generate_series(1, 60000) n",
+                "insert into " + s
+                        + ".event_deliveries (id, project_id, event_id, status, created_at) select 'd' || n, 'p' || n % 20,"
+                        + " 'e' || n, 'Success', timestamptz '2026-01-01Z' + n * interval '2 minutes' from generate_series(1, 60000) n",
+                "vacuum (analyze) " + s + ".projects, " + s + ".events, " + s + ".event_deliveries");
+    }
+
+    private static String plan(TableMapping mapping) throws SQLException {
+        try (Connection connection = Database.pool().getConnection()) {
+            CombinedQuery query = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            StringBuilder plan = new StringBuilder();
+            try (PreparedStatement statement = query.prepare(connection, KEY, "explain (analyze, timing off) ");
+                    ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    plan.append(row.getString(1)).append('\n');
+                }
+            }
+            return plan.toString();
+        }
+    }
+
+    /** As a plan prints it. */
+    private static String indexName(TableMapping mapping, int index) {
+        return IndexDdl.indexes(mapping).get(index).nameOn(mapping.events());
+    }
+}

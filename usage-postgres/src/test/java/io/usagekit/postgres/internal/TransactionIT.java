@@ -1,0 +1,172 @@
+package io.usagekit.postgres.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OneConnection;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.YearMonth;
+import java.util.List;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** What a computation does to the connection, and how it ends when the database is slow or gone. */
+class TransactionIT {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+
+    private static String schema;
+
+    @BeforeAll
+    static void install() {
+        schema = Database.newSchema("transaction");
+        PostgresUsage.install(Database.pool(), schema);
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void theConnectionIsGivenBackAsItWas() throws SQLException {
+        try (Connection connection = Database.pool().getConnection()) {
+            connection.setNetworkTimeout(Runnable::run, 12_345);
+            OneConnection host = new OneConnection(connection);
+            String before = settings(connection);
+            PostgresUsage.calculator(host, TableMapping.usagekit(schema)).calculate(KEY, Duration.ofSeconds(5));
+            assertThat(settings(connection)).isEqualTo(before);
+            assertThat(connection.getAutoCommit()).isTrue();
+            assertThat(connection.isReadOnly()).isFalse();
+            assertThat(connection.getNetworkTimeout()).isEqualTo(12_345);
+            connection.setNetworkTimeout(Runnable::run, 0);
+        }
+    }
+
+    @Test
+    void theConnectionIsGivenBackAsItWasAfterAnError() throws SQLException {
+        try (Connection connection = Database.pool().getConnection()) {
+            OneConnection host = new OneConnection(connection);
+            String before = settings(connection);
+            UsageCalculator calculator = PostgresUsage.calculator(host, TableMapping.gateway("no such"));
+            assertThatThrownBy(() -> calculator.calculate(KEY, Duration.ofSeconds(5)))
+                    .isInstanceOf(UsageCalculationException.class);
+            assertThat(settings(connection)).isEqualTo(before);
+            assertThat(connection.getAutoCommit()).isTrue();
+        }
+    }
+
+    @Test
+    void theTransactionCanNotWriteAndHasItsSettings() throws SQLException {
+        String seen = Transaction.run(
+                Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), TransactionIT::settings);
+        assertThat(seen).contains("read only: on", "plan: force_custom_plan", "jit: off");
+        int millis = Integer.parseInt(seen.replaceAll(".*timeout: (\\d+)ms.*", "$1"));
+        assertThat(millis).isBetween(1, 7_000);
+        assertThatThrownBy(() -> Transaction.run(
+                        Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
+                            try (Statement statement = connection.createStatement()) {
+                                return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
+                            }
+                        }))
+                .hasMessageContaining("read-only transaction");
+    }
+
+    @Test
+    void aWritingTransactionSeesOneSnapshotWhereItsModeSaysSo() throws SQLException {
+        String table = Identifiers.quote(schema) + ".projects";
+        for (Transaction.Mode mode : List.of(Transaction.Mode.WRITE, Transaction.Mode.WRITE_SNAPSHOT)) {
+            Database.execute("delete from " + table);
+            int seen = Transaction.run(Database.pool(), mode, Duration.ofSeconds(7), connection -> {
+                try (Statement statement = connection.createStatement()) {
+                    statement.execute("insert into " + table + " values ('own', 'org-123')");
+                    Database.execute("insert into " + table + " values ('other', 'org-123')");
+                    return statement.executeUpdate("update " + table + " set name = 'seen'");
+                }
+            });
+            assertThat(seen).as("%s", mode).isEqualTo(mode == Transaction.Mode.WRITE ? 2 : 1);
+        }
+    }
+
+    @Test
+    void aStatementThatTakesTooLongIsCancelledByTheServer() throws SQLException {
+        UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), TableMapping.usagekit(schema));
+        calculator.calculate(KEY, Duration.ofSeconds(5));
+        try (Connection blocker = Database.pool().getConnection();
+                Statement statement = blocker.createStatement()) {
+            blocker.setAutoCommit(false);
+            statement.execute("lock table " + Identifiers.quote(schema) + ".events in access exclusive mode");
+            assertThatThrownBy(() -> calculator.calculate(KEY, Duration.ofMillis(300)))
+                    .isInstanceOf(UsageCalculationException.class)
+                    .hasMessageContaining("wasn't computed within PT0.3S")
+                    .hasRootCauseInstanceOf(SQLException.class);
+            blocker.rollback();
+            blocker.setAutoCommit(true);
+        }
+        assertThat(calculator.calculate(KEY, Duration.ofSeconds(5)).received().volume())
+                .isZero();
+    }
+
+    @Test
+    void aTimeoutOutOfBoundsIsRefusedBeforeAnythingIsAsked() {
+        UsageCalculator calculator = PostgresUsage.calculator(new OneConnection(null), TableMapping.usagekit());
+        for (Duration timeout : new Duration[] {Duration.ZERO, Duration.ofNanos(999_999), Duration.ofDays(2)}) {
+            assertThatThrownBy(() -> calculator.calculate(KEY, timeout))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("timeout must be between")
+                    .hasMessageContaining(timeout.toString());
+        }
+    }
+
+    @Test
+    void aServerThatIsKilledIsATypedErrorAndOneThatComesBackIsUsedAgain() {
+        try (EmbeddedPostgresServer server = EmbeddedPostgresServer.start()) {
+            DataSource pool = server.dataSource();
+            PostgresUsage.install(pool, "usagekit");
+            UsageCalculator calculator = PostgresUsage.calculator(pool);
+            assertThat(calculator
+                            .calculate(KEY, Duration.ofSeconds(5))
+                            .received()
+                            .volume())
+                    .isZero();
+
+            server.kill();
+            assertThatThrownBy(() -> calculator.calculate(KEY, Duration.ofSeconds(5)))
+                    .isInstanceOf(UsageCalculationException.class)
+                    .hasMessageContaining("\"org-123\" in 2026-03")
+                    .hasCauseInstanceOf(SQLException.class);
+
+            server.restart();
+            assertThat(calculator
+                            .calculate(KEY, Duration.ofSeconds(20))
+                            .received()
+                            .volume())
+                    .isZero();
+        }
+    }
+
+    private static String settings(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "select concat('read only: ', current_setting('transaction_read_only'), ', timeout: ',"
+                                + " current_setting('statement_timeout'), ', plan: ', current_setting('plan_cache_mode'),"
+                                + " ', jit: ', current_setting('jit'), ', zone: ', current_setting('timezone'))")) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+package io.usagekit.postgres.rollups;
+
+import io.usagekit.UsageCalculator;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnTables;
+import io.usagekit.testkit.ManualClock;
+import io.usagekit.testkit.contract.UsageCalculatorContract;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+
+/** The contract, over the library's own tables, with all that is older than the middle of March rolled before each figure. */
+class RollupCalculatorContractIT extends UsageCalculatorContract {
+
+    private static final ManualClock CLOCK = ManualClock.at("2026-03-17T12:00:00Z");
+
+    private static String schema;
+    private static OwnTables tables;
+    private static PostgresRollups rollups;
+    private RollupWorker worker;
+
+    @BeforeAll
+    static void install() {
+        schema = Database.newSchema("rollup_contract");
+        PostgresUsage.install(Database.pool(), schema);
+        tables = new OwnTables(Database.pool(), schema);
+        rollups = PostgresRollups.builder(Database.pool())
+                .mapping(TableMapping.usagekit(schema))
+                .clock(CLOCK)
+                .build();
+        rollups.install();
+    }
+
+    @AfterAll
+    static void drop() {
+        rollups.remove();
+        Database.dropSchema(schema);
+    }
+
+    @BeforeEach
+    void empty() {
+        tables.empty();
+        worker = rollups.worker().settle(Duration.ZERO).build();
+    }
+
+    @AfterEach
+    void end() {
+        worker.close();
+    }
+
+    @Override
+    protected UsageCalculator calculator() {
+        UsageCalculator calculator = rollups.calculator();
+        return (key, timeout) -> {
+            worker.runOnce();
+            return calculator.calculate(key, timeout);
+        };
+    }
+
+    @Override
+    protected void received(String organisationId, Instant at, int bytes) {
+        tables.received(organisationId, at, bytes);
+    }
+
+    @Override
+    protected void sent(String organisationId, Instant at, int bytes) {
+        tables.sent(organisationId, at, bytes);
+    }
+}

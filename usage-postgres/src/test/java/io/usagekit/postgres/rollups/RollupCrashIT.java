@@ -1,0 +1,167 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The worker's session is ended, or the whole server killed, at each point of each step; figures are exact afterwards, and the next
+ * run does what was left to do.
+ */
+class RollupCrashIT {
+
+    private static EmbeddedPostgresServer server;
+    private static RollupFixture scene;
+    private static HikariDataSource workersPool;
+    private static int rounds;
+
+    @BeforeAll
+    static void start() {
+        server = EmbeddedPostgresServer.start();
+        workersPool = Database.pool(server.jdbcUrl() + "&ApplicationName=worker");
+        workersPool.setMaximumPoolSize(1);
+        scene = RollupFixture.rolled(server.dataSource(), "crash");
+    }
+
+    @AfterAll
+    static void stop() {
+        workersPool.close();
+        server.close();
+    }
+
+    static Stream<Arguments> points() {
+        List<RollupTransactions.Point> waits = List.of(
+                RollupTransactions.Point.PUBLISHED, RollupTransactions.Point.LISTED, RollupTransactions.Point.WAITED);
+        List<RollupTransactions.Point> ends = List.of(
+                RollupTransactions.Point.BEGUN,
+                RollupTransactions.Point.TO_BE_COMMITTED,
+                RollupTransactions.Point.COMMITTED);
+        return Stream.of("advance", "adopt", "resolve", "orphans", "re-roll", "back-fill")
+                .flatMap(step -> Arrays.stream(RollupTransactions.Point.values())
+                        .filter(point -> step.equals("advance") || !waits.contains(point))
+                        .filter(point -> !step.equals("resolve")
+                                || ends.contains(point)
+                                || point == RollupTransactions.Point.CHOSEN)
+                        .filter(point -> !List.of("adopt", "orphans").contains(step) || ends.contains(point))
+                        .map(point -> Arguments.of(step, point)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("points")
+    void theWorkersSessionIsEnded(String step, RollupTransactions.Point at) {
+        interrupt(step, at, () -> {
+            scene.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'worker'");
+            awaitNoWorker();
+        });
+    }
+
+    static Stream<Arguments> pointsOfRolling() {
+        return points().filter(
+                        point -> List.of("advance", "re-roll", "back-fill").contains(point.get()[0]));
+    }
+
+    @ParameterizedTest
+    @MethodSource("pointsOfRolling")
+    void theServerIsKilled(String step, RollupTransactions.Point at) {
+        interrupt(step, at, () -> {
+            server.kill();
+            server.restart();
+        });
+    }
+
+    private interface Crash {
+        void happen() throws SQLException;
+    }
+
+    private static void interrupt(String step, RollupTransactions.Point at, Crash crash) {
+        makeWork();
+        FigureComparison.Pair before = scene.read();
+        assertThat(before.rolled()).isEqualTo(before.raw());
+        try (RollupWorker worker = worker((s, p) -> {
+            if (s.equals(step) && p == at) {
+                crash.happen();
+            }
+        })) {
+            assertThatThrownBy(worker::runOnce)
+                    .isInstanceOf(UsageCalculationException.class)
+                    .hasMessageContaining("can't be maintained")
+                    .hasCauseInstanceOf(SQLException.class);
+        }
+        FigureComparison.Pair crashed = scene.read();
+        assertThat(crashed.rolled()).as("after the crash").isEqualTo(crashed.raw());
+        assertThat(crashed.raw()).as("nothing of the host's is lost").isEqualTo(before.raw());
+
+        try (RollupWorker worker = worker(RollupTransactions.Probe.NONE)) {
+            assertThat(worker.runOnce().finished()).isTrue();
+        }
+        FigureComparison.Pair after = scene.read();
+        assertThat(after.rolled()).as("after the next run").isEqualTo(after.raw());
+        assertThat(after.raw()).isEqualTo(before.raw());
+        assertThat(after.markedHours()).isZero();
+        assertThat(scene.rollups.status().orElseThrow().coveredBefore()).contains(scene.clock.instant());
+    }
+
+    /** Something for every step: an hour that is over, one that has changed, a changed size, an orphan, a project with a history. */
+    private static void makeWork() {
+        rounds++;
+        String now = "timestamptz '" + scene.clock.instant() + "'";
+        String id = "r" + rounds;
+        scene.run(
+                "insert into {s}.events values ('" + id + "', 'p', 'in time', '', " + now + ", null)",
+                "insert into {s}.event_deliveries values ('" + id + "', 'p', '" + id + "', 'Success', " + now + ")",
+                "insert into {s}.events values ('" + id + "-late', 'q', 'too late', '', " + now
+                        + " - interval '2 hours', null)",
+                "insert into {s}.event_deliveries values ('" + id + "-late', 'q', '" + id + "-gone', 'Success', " + now
+                        + " - interval '3 hours')",
+                "update {s}.events set raw = raw || '.' where id = 'e9'",
+                "insert into {s}.projects values ('" + id + "', 'org-123', null)",
+                "insert into {s}.events select '" + id + "-' || n, '" + id + "', 'history', '', " + now
+                        + " - n * interval '7 hours', null from generate_series(1, 20) n");
+        scene.clock.advance(Duration.ofHours(1));
+    }
+
+    private static RollupWorker worker(RollupTransactions.Probe probe) {
+        return new RollupWorker.Builder(workersPool, scene.mapping, scene.rollups.schema())
+                .clock(scene.clock)
+                .settle(Duration.ZERO)
+                .probe(probe)
+                .build();
+    }
+
+    /** A session goes on for a moment after it was told to end. */
+    private static void awaitNoWorker() throws SQLException {
+        try (Connection connection = scene.dataSource.getConnection()) {
+            long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+            while (scene.count(connection, "select count(*) from pg_stat_activity where application_name = 'worker'")
+                    > 0) {
+                assertThat(System.nanoTime()).as("the session ends").isLessThan(deadline);
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    @Test
+    void whatIsRolledSurvivesARestart() {
+        scene.runWorker();
+        RollupStatus before = scene.rollups.status().orElseThrow();
+        server.kill();
+        server.restart();
+        assertThat(scene.rollups.status().orElseThrow()).isEqualTo(before);
+    }
+}

@@ -1,0 +1,373 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OneConnection;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Roll-ups are installed, kept, replaced and removed; and what stands in the way is named. */
+class RollupInstallIT {
+
+    private static final String EVERYTHING = """
+            select 'schema ' || nspname from pg_namespace where nspname like '%1$s'
+            union all
+            select 'relation ' || nspname || '.' || relname || ' ' || relkind::text
+            from pg_class c join pg_namespace n on n.oid = relnamespace where nspname like '%1$s'
+            union all
+            select 'trigger ' || nspname || '.' || relname || ' ' || tgname || ' ' || tgenabled::text
+                || pg_get_triggerdef(t.oid)
+            from pg_trigger t join pg_class c on c.oid = tgrelid join pg_namespace n on n.oid = relnamespace
+            where nspname like '%1$s' and not tgisinternal
+            union all
+            select 'function ' || nspname || '.' || proname || ' ' || prosrc
+            from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname like '%1$s'
+            order by 1
+            """;
+
+    private RollupFixture scene;
+    private String schema;
+
+    @BeforeEach
+    void begin() {
+        schema = Database.newSchema("install");
+        scene = RollupFixture.tables(Database.pool(), schema);
+    }
+
+    @AfterEach
+    void end() {
+        scene.close();
+        Database.execute("drop role if exists usagekit_stranger");
+    }
+
+    private List<String> everything() {
+        return Database.column(EVERYTHING.formatted(schema + "%"));
+    }
+
+    private void assertExactWith(long events) {
+        FigureComparison.Pair pair = scene.read();
+        assertThat(pair.rolled()).isEqualTo(pair.raw());
+        assertThat(pair.raw().received().volume()).isEqualTo(events);
+    }
+
+    private void insert(String id, String at) {
+        scene.run("insert into {s}.events values ('" + id + "', 'p', 'x', '', '" + at + "')");
+    }
+
+    @Test
+    void installingTwiceKeepsWhatIsRolled() {
+        insert("e", "2026-03-17T09:00:00Z");
+        scene.rollups.install();
+        scene.runWorker();
+        RollupStatus before = scene.rollups.status().orElseThrow();
+        assertThat(before.coveredBefore()).contains(scene.clock.instant());
+        List<String> made = everything();
+
+        scene.rollups.install();
+
+        assertThat(everything()).isEqualTo(made);
+        assertThat(scene.rollups.status()).contains(before);
+    }
+
+    @Test
+    void removingLeavesNoTrace() {
+        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
+        List<String> before = everything();
+        scene.rollups.install();
+        scene.runWorker();
+        assertThat(everything()).isNotEqualTo(before);
+
+        scene.rollups.remove();
+
+        assertThat(everything()).isEqualTo(before);
+        assertThat(scene.rollups.status()).isEmpty();
+        insert("e", "2026-03-17T09:00:00Z");
+        scene.rollups.remove();
+    }
+
+    @Test
+    void aHostsOwnIndexOnEventIdsIsUsedAndStays() {
+        scene.run("create index own on {s}.event_deliveries (event_id, status)");
+        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
+        List<String> before = everything();
+        scene.rollups.install();
+        assertThat(everything().stream().filter(line -> line.startsWith("relation " + schema + ".")))
+                .isEqualTo(before.stream()
+                        .filter(line -> line.startsWith("relation " + schema + "."))
+                        .toList());
+        scene.rollups.remove();
+        assertThat(everything()).isEqualTo(before);
+    }
+
+    @Test
+    void thePrintedScriptIsWhatIsInstalled() {
+        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
+        String script = scene.rollups.ddl();
+        scene.rollups.install();
+        List<String> installed = everything();
+        scene.rollups.remove();
+
+        Database.execute("begin;\n" + script + "\ncommit");
+
+        assertThat(everything()).isEqualTo(installed);
+        insert("e", "2026-03-17T09:00:00Z");
+        scene.runWorker();
+        assertExactWith(1);
+    }
+
+    @Test
+    void whatAnotherVersionOrMappingMadeBeginsAnewAndANewerVersionIsRefused() {
+        insert("e", "2026-03-17T09:00:00Z");
+        scene.rollups.install();
+        scene.runWorker();
+        List<String> made = everything();
+
+        scene.run("update {r}.state set version = 0");
+        assertThat(scene.rollups.status()).isEmpty();
+        assertThatThrownBy(scene::runWorker).hasMessageContaining("install them again");
+        scene.rollups.install();
+        assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isEmpty();
+        assertThat(everything()).isEqualTo(made);
+        scene.runWorker();
+        assertExactWith(1);
+
+        scene.run("update {r}.state set settings = 'something else'");
+        assertThatThrownBy(scene::runWorker).hasMessageContaining("install them again");
+        scene.rollups.install();
+        scene.runWorker();
+        assertExactWith(1);
+
+        scene.run("update {r}.state set version = 999");
+        assertThatThrownBy(scene.rollups::install)
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("of version 999, made by a newer library");
+    }
+
+    @Test
+    void aTriggerThatIsMissingOrDisabledIsNoticedAndWhatWasRolledIsForgotten() throws SQLException {
+        insert("e", "2026-03-17T09:00:00Z");
+        scene.rollups.install();
+        for (String damage : List.of("disable trigger all", "enable trigger user")) {
+            scene.runWorker();
+            assertExactWith(damage.startsWith("disable") ? 1 : 2);
+            scene.run("alter table {s}.events " + damage);
+            assertThatThrownBy(scene::runWorker)
+                    .hasMessageContaining("triggers")
+                    .hasMessageContaining("install");
+            insert("unnoticed " + damage, "2026-03-17T09:00:00Z");
+            assertExactWith(damage.startsWith("disable") ? 2 : 3);
+            scene.rollups.install();
+        }
+        scene.runWorker();
+        assertExactWith(3);
+    }
+
+    @Test
+    void privilegesThatAreLackingAreNamed() throws SQLException {
+        scene.run(
+                "create role usagekit_stranger",
+                "grant usage on schema {s} to usagekit_stranger",
+                "grant select on all tables in schema {s} to usagekit_stranger");
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("set role usagekit_stranger");
+            PostgresRollups rollups = PostgresRollups.of(new OneConnection(connection), scene.mapping);
+            assertThatThrownBy(rollups::install)
+                    .isInstanceOf(UsageCalculationException.class)
+                    .hasMessageContaining("this role lacks CREATE on the database")
+                    .hasMessageContaining("ownership of the table \"" + schema + "\".\"events\"")
+                    .hasMessageContaining("ownership of the table \"" + schema + "\".\"event_deliveries\"");
+            statement.execute("reset role");
+        }
+        scene.run("drop owned by usagekit_stranger");
+    }
+
+    @Test
+    void whoeverMayWriteToTheTablesMayGoOnWriting() throws SQLException {
+        scene.rollups.install();
+        scene.runWorker();
+        scene.run(
+                "create role usagekit_stranger",
+                "grant usage on schema {s} to usagekit_stranger",
+                "grant select, insert, update, delete on {s}.events, {s}.event_deliveries to usagekit_stranger");
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("set role usagekit_stranger");
+            scene.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
+            scene.run(
+                    connection,
+                    "insert into {s}.event_deliveries values ('d', 'p', 'e', 'Success', '2026-03-17T09:00:00Z')");
+            scene.run(connection, "update {s}.events set raw = 'xyz'");
+            assertThatThrownBy(() -> scene.run(connection, "delete from {r}.mark"))
+                    .hasMessageContaining("permission denied");
+            statement.execute("reset role");
+        }
+        assertExactWith(1);
+        assertThat(scene.read().markedHours()).isEqualTo(1);
+        scene.run("drop owned by usagekit_stranger");
+    }
+
+    @Test
+    void viewsAndTablesFromWhichOthersInheritAreRefused() {
+        scene.run("create view {s}.some_events as select * from {s}.events where raw > ''");
+        PostgresRollups ofView = PostgresRollups.of(
+                Database.pool(), scene.mapping.toBuilder().events("some_events").build());
+        assertThatThrownBy(ofView::install)
+                .hasMessageContaining("must be a table")
+                .hasMessageContaining("no view");
+
+        scene.run("create table {s}.more_events () inherits ({s}.events)");
+        assertThatThrownBy(scene.rollups::install).hasMessageContaining("no table from which others inherit");
+    }
+
+    @Test
+    void idsOfDifferentTypesMeetInOneThatHoldsThemAll() {
+        scene.run(
+                "create table {s}.numbered (id integer, organisation_id varchar, deleted_at timestamptz)",
+                "create table {s}.of_numbered (id character(6), project_id bigint, raw text, created_at timestamptz)",
+                "create table {s}.sent (project_id smallint, event_id text collate \"C\", status text, created_at timestamptz)",
+                "insert into {s}.numbered values (1, 'org-123', null)");
+        TableMapping mapping = scene.mapping.toBuilder()
+                .projects("numbered")
+                .events("of_numbered")
+                .withoutEventDeletion()
+                .payload("raw")
+                .deliveries("sent")
+                .build();
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .schema(schema + "_numbered")
+                .clock(scene.clock)
+                .build();
+        rollups.install();
+        try (RollupWorker worker = rollups.worker().build()) {
+            worker.runOnce();
+            scene.run(
+                    "insert into {s}.of_numbered values ('e1', 1, 'x', '2026-03-17T09:00:00Z'), ('e2', 9223372036854775807, 'x', '2026-03-17T09:00:00Z')",
+                    "insert into {s}.sent values (1, 'e1', 'Success', '2026-03-17T09:00:00Z')");
+            FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
+            assertThat(reads.compare(RollupFixture.MARCH).markedHours()).isEqualTo(1);
+            worker.runOnce();
+            FigureComparison.Pair pair = reads.compare(RollupFixture.MARCH);
+            assertThat(pair.rolled()).isEqualTo(pair.raw());
+            assertThat(pair.raw().received().volume()).isEqualTo(1);
+            assertThat(pair.markedHours()).isZero();
+        }
+        rollups.remove();
+    }
+
+    @Test
+    void aTableThatIsEmptiedAtOnceIsRolledAnew() {
+        scene.rollups.install();
+        for (String table : List.of("events", "event_deliveries")) {
+            insert("before " + table, "2026-03-17T09:00:00Z");
+            scene.run("insert into {s}.event_deliveries values ('" + table + "', 'p', 'before " + table
+                    + "', 'Success', '2026-03-17T09:00:00Z')");
+            scene.runWorker();
+            scene.run("truncate {s}." + table);
+            FigureComparison.Pair pair = scene.read();
+            assertThat(pair.rolled()).isEqualTo(pair.raw());
+            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isEmpty();
+            scene.runWorker();
+            pair = scene.read();
+            assertThat(pair.rolled()).isEqualTo(pair.raw());
+            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).contains(scene.clock.instant());
+        }
+    }
+
+    @Test
+    void aTableIsNotEmptiedByASnapshotThatDoesNotKnowWhatIsRolled() throws SQLException {
+        scene.rollups.install();
+        insert("e", "2026-03-17T09:00:00Z");
+        try (Connection old = scene.begin()) {
+            old.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            assertThat(scene.count(old, "select count(*) from {r}.state where covered_before is null"))
+                    .isEqualTo(1);
+            scene.runWorker();
+            assertThatThrownBy(() -> scene.run(old, "truncate {s}.events"))
+                    .isInstanceOf(SQLException.class)
+                    .hasMessageContaining("could not serialize access");
+            old.rollback();
+            old.setAutoCommit(true);
+            old.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+        }
+        assertExactWith(1);
+    }
+
+    @Test
+    void copyAndSessionsOfReplicationAreNoticed() throws SQLException {
+        scene.rollups.install();
+        scene.runWorker();
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("set session_replication_role = replica");
+            scene.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
+            statement.execute("reset session_replication_role");
+        }
+        assertExactWith(1);
+        scene.runWorker();
+        scene.run("copy {s}.events (id, project_id, created_at) from program 'echo copied,p,2026-03-17T10:00:00Z' csv");
+        assertExactWith(2);
+        assertThat(scene.read().markedHours()).isEqualTo(1);
+    }
+
+    @Test
+    void aPartitionThatIsEmptiedByItselfIsNoticedAlsoOneThatCameLater() {
+        scene.run(
+                "create table {s}.parts (like {s}.events) partition by range (created_at)",
+                "create table {s}.part_1 partition of {s}.parts for values from ('2026-03-01Z') to ('2026-03-10Z')");
+        TableMapping mapping = scene.mapping.toBuilder().events("parts").build();
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .schema(schema + "_parts")
+                .clock(scene.clock)
+                .build();
+        rollups.install();
+        scene.run("create table {s}.part_2 partition of {s}.parts for values from ('2026-03-10Z') to ('2026-04-01Z')");
+        rollups.install();
+        FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
+        try (RollupWorker worker = rollups.worker().build()) {
+            for (String part : List.of("part_1", "part_2")) {
+                scene.run("insert into {s}.parts values ('" + part + "', 'p', '', '', '2026-03-"
+                        + (part.endsWith("1") ? "09" : "11") + "Z')");
+                worker.runOnce();
+                assertThat(reads.compare(RollupFixture.MARCH)
+                                .rolled()
+                                .received()
+                                .volume())
+                        .isEqualTo(1);
+                scene.run("truncate {s}." + part);
+                assertThat(reads.compare(RollupFixture.MARCH)
+                                .rolled()
+                                .received()
+                                .volume())
+                        .isZero();
+                assertThat(rollups.status().orElseThrow().coveredBefore()).isEmpty();
+            }
+        }
+        rollups.remove();
+    }
+
+    @Test
+    void aSchemaOfItsOwnIsDemanded() {
+        assertThatThrownBy(() -> PostgresRollups.builder(Database.pool())
+                        .mapping(scene.mapping)
+                        .schema(schema)
+                        .build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("another one than that of the tables");
+        assertThatThrownBy(() -> PostgresRollups.of(Database.pool(), TableMapping.gateway("s".repeat(60))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("68 bytes");
+    }
+}

@@ -1,0 +1,194 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Layout;
+import io.usagekit.postgres.testing.RandomRows;
+import io.usagekit.postgres.testing.SourceTables;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Figures from roll-ups equal those of the combined query (which the raw rows' oracle holds to the truth) in every layout: before
+ * anything is rolled, half way through the history, with everything rolled, after changes of every kind, and when those are
+ * rolled anew. Each change is one that the roll-ups would miss without the marks.
+ */
+class RollupOracleIT {
+
+    private static final int EVENTS = 400;
+
+    private List<UsagePeriod> windows;
+    private RandomRows rows;
+    private Random random;
+    private long seed;
+    private ManualClock clock;
+    private String schema = "";
+    private @Nullable PostgresRollups installed;
+
+    @BeforeEach
+    void generate(TestInfo test) {
+        seed = Long.getLong("usagekit.seed", new Random().nextLong());
+        System.out.println("RollupOracleIT " + test.getDisplayName() + ": -Dusagekit.seed=" + seed);
+        random = new Random(seed);
+        windows = RandomRows.windows(random);
+        rows = RandomRows.generate(random, windows, EVENTS);
+        clock = ManualClock.at("2026-03-20T12:34:56Z");
+    }
+
+    @AfterEach
+    void drop() {
+        if (installed != null) {
+            installed.remove();
+        }
+        Database.dropSchema(schema);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Layout.class)
+    void equalsTheCombinedQueryWhateverIsRolledAndWhateverChanges(Layout layout) {
+        schema = Database.newSchema("rolled");
+        SourceTables.write(schema, rows);
+        layout.create(schema);
+        TableMapping mapping = layout.mapping(schema);
+        // Some hosts have no foreign keys: events go, and their deliveries stay.
+        Database.execute("alter table " + Identifiers.qualified(schema, mapping.deliveries())
+                + " drop constraint if exists event_deliveries_event_id_fkey");
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .clock(clock)
+                .build();
+        installed = rollups;
+        rollups.install();
+        FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
+        assertEqual(reads, "nothing is rolled");
+
+        try (RollupWorker cautious = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMillis(1))
+                .build()) {
+            cautious.runOnce();
+            assertThat(rollups.status().orElseThrow().coveredBefore()).contains(Instant.parse("2026-03-20T12:00:00Z"));
+            assertEqual(reads, "the first piece of history is rolled");
+            clock.advance(Duration.ofDays(9));
+            cautious.runOnce();
+            assertEqual(reads, "another nine days are rolled");
+        }
+        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+            assertThat(worker.runOnce().finished()).isTrue();
+            assertThat(rollups.status().orElseThrow().projectsToBackfill()).isZero();
+            assertThat(assertEqual(reads, "everything is rolled")).isZero();
+
+            List<String> changes = new ArrayList<>(changes(mapping));
+            Collections.shuffle(changes, random);
+            for (String change : changes) {
+                int changed = change(change);
+                assertThat(changed).as("rows of: %s, seed %s", change, seed).isPositive();
+                long marked = assertEqual(reads, change);
+                assertThat(marked)
+                        .as("marked hours that were read after: %s, seed %s", change, seed)
+                        .isPositive();
+                RollupRunResult run = worker.runOnce();
+                assertThat(run.finished()).as("%s", run).isTrue();
+                assertThat(assertEqual(reads, "rolled anew after " + change)).isZero();
+            }
+            RollupStatus status = rollups.status().orElseThrow();
+            assertThat(status.markedHours() + status.changedEvents())
+                    .as("%s", status)
+                    .isZero();
+        }
+    }
+
+    /** How many marked hours all of them met. */
+    private long assertEqual(FigureComparison reads, String when) {
+        long marked = 0;
+        for (String organisation : rows.organisations()) {
+            for (UsagePeriod window : windows) {
+                FigureComparison.Pair pair = reads.compare(new UsageKey(organisation, window));
+                assertThat(pair.rolled())
+                        .as("%s in %s when %s, seed %s", organisation, window, when, seed)
+                        .isEqualTo(pair.raw());
+                marked += pair.markedHours();
+            }
+        }
+        return marked;
+    }
+
+    /** What a host may do to its rows, as far as the layout has the columns for it; each time to about one row in eight. */
+    private static List<String> changes(TableMapping mapping) {
+        String events = Identifiers.qualified(mapping.schema(), mapping.events());
+        String deliveries = Identifiers.qualified(mapping.schema(), mapping.deliveries());
+        String projects = Identifiers.qualified(mapping.schema(), mapping.projects());
+        String eventId = Identifiers.quote(mapping.eventId());
+        String eventProject = Identifiers.quote(mapping.eventProjectId());
+        String eventAt = Identifiers.quote(mapping.eventCreatedAt());
+        String deliveryEvent = Identifiers.quote(mapping.deliveryEventId());
+        String deliveryProject = Identifiers.quote(mapping.deliveryProjectId());
+        String deliveryAt = Identifiers.quote(mapping.deliveryCreatedAt());
+        String status = Identifiers.quote(mapping.deliveryStatus());
+        String project = Identifiers.quote(mapping.projectId());
+        String someEvents = " where hashtext(" + eventId + "::text) % 8 = ";
+        String someDeliveries = " where hashtext(" + deliveryEvent + "::text || " + deliveryAt + "::text) % 8 = ";
+        String anyProject = "(select " + project + " from " + projects + " order by hashtext(" + project
+                + "::text || %s::text)" + " limit 1)";
+
+        List<String> changes = new ArrayList<>(List.of(
+                "update " + deliveries + " set " + status + " = 'Failure'" + someDeliveries + "1",
+                "update " + deliveries + " set " + status + " = 'Success'" + someDeliveries + "2",
+                "update " + deliveries + " d set " + deliveryProject + " = " + anyProject.formatted("d." + deliveryAt)
+                        + someDeliveries + "3",
+                "update " + deliveries + " set " + deliveryAt + " = " + deliveryAt + " - interval '100 minutes'"
+                        + someDeliveries + "4",
+                "update " + deliveries + " d set " + deliveryEvent + " = (select " + eventId + " from " + events
+                        + " order by hashtext(" + eventId + "::text || d." + deliveryAt + "::text) limit 1)"
+                        + someDeliveries + "5",
+                "delete from " + deliveries + someDeliveries + "6",
+                // What goes comes again at another time: the same as rows that come late.
+                "with gone as (delete from " + deliveries + someDeliveries + "7 returning *) insert into " + deliveries
+                        + " select * from gone where hashtext(gone::text) % 2 = 0",
+                "update " + events + " e set " + eventProject + " = " + anyProject.formatted("e." + eventAt)
+                        + someEvents + "1",
+                "update " + events + " set " + eventAt + " = " + eventAt + " + interval '100 minutes'" + someEvents
+                        + "2",
+                "delete from " + events + someEvents + "3"));
+        mapping.eventDeletedAt().map(Identifiers::quote).ifPresent(deleted -> {
+            changes.add("update " + events + " set " + deleted + " = null where " + deleted
+                    + " is not null and hashtext(" + eventId + "::text) % 2 = 0");
+            changes.add("update " + events + " set " + deleted + " = (select " + deleted + " from " + events + " where "
+                    + deleted + " is not null limit 1)" + someEvents + "4 and " + deleted + " is null");
+        });
+        for (String column : mapping.payload()) {
+            String payload = Identifiers.quote(column);
+            changes.add("update " + events + " e set " + payload + " = (select " + payload + " from " + events
+                    + " order by octet_length(" + payload + "::text) desc nulls last limit 1)" + someEvents + "5");
+        }
+        return changes;
+    }
+
+    private static int change(String sql) {
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            return statement.executeUpdate(sql);
+        } catch (SQLException e) {
+            throw new AssertionError(sql + ": " + e.getMessage(), e);
+        }
+    }
+}

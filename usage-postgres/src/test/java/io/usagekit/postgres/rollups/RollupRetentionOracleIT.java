@@ -1,0 +1,252 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Layout;
+import io.usagekit.postgres.testing.RandomRows;
+import io.usagekit.postgres.testing.SourceTables;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Figures before rows are deleted, computed from all of them by the combined query (which the raw rows' oracle holds to the truth),
+ * equal those of each way of reading after each batch, whatever is rolled, in every layout.
+ */
+class RollupRetentionOracleIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final ManualClock clock = ManualClock.at("2026-04-20T12:34:56Z");
+    private List<UsagePeriod> windows = List.of();
+    private RandomRows rows;
+    private Random random;
+    private long seed;
+    private String schema = "";
+    private TableMapping mapping = TableMapping.usagekit();
+    private @Nullable PostgresRollups installed;
+
+    @BeforeEach
+    void generate(TestInfo test) {
+        seed = Long.getLong("usagekit.seed", new Random().nextLong());
+        System.out.println("RollupRetentionOracleIT " + test.getDisplayName() + ": -Dusagekit.seed=" + seed);
+        random = new Random(seed);
+        rows = RandomRows.generate(random, RandomRows.windows(random), 300);
+        ZoneId kathmandu = ZoneId.of("Asia/Kathmandu"); // 5:45 h east of Greenwich
+        windows = new ArrayList<>(List.of(
+                UsagePeriod.month(YearMonth.of(2026, 1)),
+                UsagePeriod.month(YearMonth.of(2026, 2), kathmandu),
+                UsagePeriod.month(YearMonth.of(2026, 3)),
+                UsagePeriod.day(LocalDate.of(2026, 3, 8), ZoneId.of("America/New_York"))));
+        for (int i = 0; i < 4; i++) {
+            Instant start =
+                    Instant.parse("2026-01-15T00:00:00Z").plus(15 * random.nextLong(90 * 96), ChronoUnit.MINUTES);
+            windows.add(UsagePeriod.between(
+                    start, start.plus(15 * (1 + random.nextLong(40 * 96)), ChronoUnit.MINUTES)));
+        }
+    }
+
+    @AfterEach
+    void drop() {
+        if (installed != null) {
+            installed.removeWithRetained();
+        }
+        Database.dropSchema(schema);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Layout.class)
+    void figuresStayAsTheyWereWhileTheirRowsGo(Layout layout) throws SQLException {
+        schema = Database.newSchema("retained");
+        SourceTables.write(schema, rows);
+        layout.create(schema);
+        mapping = layout.mapping(schema);
+        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .clock(clock)
+                .build();
+        installed = rollups;
+        rollups.install();
+        Map<UsageKey, CombinedQuery.Totals> figures = figures();
+        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+            if (random.nextBoolean()) {
+                worker.runOnce();
+            }
+            long delivered = rowsOf(mapping.deliveries());
+            long events = rowsOf(mapping.events());
+            for (String before : List.of("2026-02-10T10:10:10Z", "2026-03-20T00:00:00Z")) {
+                int batch = 1 + random.nextInt(60);
+                RetentionResult gone = new RetentionDeleter(
+                                Database.pool(),
+                                sql(rollups),
+                                batchByBatch(rollups, figures),
+                                RetentionDeleter.Pace.batchesOf(batch))
+                        .deleteBefore(Instant.parse(before));
+                assertThat(gone.deliveries()).as("seed %s", seed).isPositive();
+                assertThat(gone.events()).as("seed %s", seed).isPositive();
+                delivered -= gone.deliveries();
+                events -= gone.events();
+                assertThat(rowsOf(mapping.deliveries())).isEqualTo(delivered);
+                assertThat(rowsOf(mapping.events())).isEqualTo(events);
+                assertNothingOldIsLeft(Instant.parse(before));
+                assertFigures(rollups, figures, "before " + before);
+
+                assertThat(worker.runOnce().finished()).isTrue();
+                assertFigures(rollups, figures, "rolled anew, before " + before);
+                assertThat(rollups.verify(new VerificationProgress() {})).isZero();
+            }
+            assertThat(rollups.deleteBefore(Instant.parse("2026-03-20T00:00:00Z"), new RetentionProgress() {}))
+                    .extracting(RetentionResult::deliveries, RetentionResult::events)
+                    .as("what an event's last delivery went with goes, and nothing else")
+                    .containsExactly(0L, 0L);
+        }
+    }
+
+    private RollupSql sql(PostgresRollups rollups) throws SQLException {
+        try (Connection connection = Database.pool().getConnection()) {
+            return RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema());
+        }
+    }
+
+    private static long rowsOf(String schema, String table) {
+        return Long.parseLong(Database.column("select count(*) from " + Identifiers.qualified(schema, table))
+                .get(0));
+    }
+
+    private long rowsOf(String table) {
+        return rowsOf(schema, table);
+    }
+
+    /** But events that have a younger delivery. */
+    private void assertNothingOldIsLeft(Instant before) {
+        String deliveries = Identifiers.qualified(schema, mapping.deliveries());
+        String oldDeliveries = " from " + deliveries + " d where d." + Identifiers.quote(mapping.deliveryCreatedAt())
+                + " < '" + before + "'";
+        String delivered = "d." + Identifiers.quote(mapping.deliveryStatus()) + " in ("
+                + Identifiers.literals(mapping.deliveredStatuses()) + ")";
+        assertThat(Database.column("select count(*)" + oldDeliveries + " and " + delivered))
+                .containsExactly("0");
+        assertThat(Database.column("select count(*) from " + Identifiers.qualified(schema, mapping.events())
+                        + " e where e." + Identifiers.quote(mapping.eventCreatedAt()) + " < '" + before
+                        + "' and not exists (select from " + deliveries + " d where d."
+                        + Identifiers.quote(mapping.deliveryEventId()) + " = e." + Identifiers.quote(mapping.eventId())
+                        + ")"))
+                .containsExactly("0");
+    }
+
+    private Map<UsageKey, CombinedQuery.Totals> figures() throws SQLException {
+        Map<UsageKey, CombinedQuery.Totals> figures = new HashMap<>();
+        try (Connection connection = Database.pool().getConnection()) {
+            CombinedQuery combined =
+                    CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            for (String organisation : rows.organisations()) {
+                for (UsagePeriod window : windows) {
+                    UsageKey key = new UsageKey(organisation, window);
+                    figures.put(key, combined.execute(connection, key));
+                }
+            }
+        }
+        return figures;
+    }
+
+    /** One organisation after each batch, so that every step of the way is seen. */
+    private RetentionProgress batchByBatch(PostgresRollups rollups, Map<UsageKey, CombinedQuery.Totals> figures) {
+        return new RetentionProgress() {
+            @Override
+            public void deleted(long deliveries, long events) {
+                List<UsageKey> keys = new ArrayList<>(figures.keySet());
+                assertFigure(rollups, keys.get(random.nextInt(keys.size())), figures, "half way");
+            }
+        };
+    }
+
+    private void assertFigures(PostgresRollups rollups, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
+        for (UsageKey key : figures.keySet()) {
+            assertFigure(rollups, key, figures, when);
+        }
+        for (UsagePeriod window : windows) {
+            List<OrganisationUsage> all = new ArrayList<>();
+            rollups.calculateAll(window, PATIENCE, all::add);
+            for (OrganisationUsage usage : all) {
+                assertThat(new CombinedQuery.Totals(usage.received(), usage.sent()))
+                        .as("%s among all, %s, seed %s", usage.key(), when, seed)
+                        .isEqualTo(figures.get(usage.key()));
+            }
+        }
+    }
+
+    /** In each way that there is. */
+    private void assertFigure(
+            PostgresRollups rollups, UsageKey key, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
+        Map<String, CombinedQuery.Totals> ways = new HashMap<>();
+        try (Connection connection = Database.pool().getConnection()) {
+            RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema());
+            ways.put(
+                    "rolled",
+                    RollupFigureQuery.over(sql, ProjectScope.ALIVE)
+                            .always()
+                            .execute(connection, key)
+                            .orElseThrow()
+                            .totals()
+                            .orElseThrow());
+            ways.put("combined", CombinedQuery.over(sql, ProjectScope.ALIVE).execute(connection, key));
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+        OrganisationUsage calculated = rollups.calculator().calculate(key, PATIENCE);
+        ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent()));
+        ways.put(
+                "series",
+                sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, PATIENCE).stream()
+                        .map(point -> new CombinedQuery.Totals(point.received(), point.sent()))
+                        .toList()));
+        ways.put(
+                "projects",
+                sum(rollups.byProject(key, PATIENCE).stream()
+                        .map(project -> new CombinedQuery.Totals(project.received(), project.sent()))
+                        .toList()));
+        for (Map.Entry<String, CombinedQuery.Totals> way : ways.entrySet()) {
+            assertThat(way.getValue())
+                    .as("%s by %s, %s, seed %s", key, way.getKey(), when, seed)
+                    .isEqualTo(figures.get(key));
+        }
+    }
+
+    private static CombinedQuery.Totals sum(List<CombinedQuery.Totals> parts) {
+        UsageMetrics received = UsageMetrics.ZERO;
+        UsageMetrics sent = UsageMetrics.ZERO;
+        for (CombinedQuery.Totals part : parts) {
+            received = received.plus(part.received());
+            sent = sent.plus(part.sent());
+        }
+        return new CombinedQuery.Totals(received, sent);
+    }
+}

@@ -1,0 +1,328 @@
+package io.usagekit.postgres.rollups;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Queue;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Writers that do everything that a host may do to its rows, two workers, and readers that compare the figure from roll-ups with
+ * that of the combined query in one snapshot, all at once. The worker's clock runs fast, so that hours end all the time.
+ */
+final class RollupStress implements AutoCloseable {
+
+    /** What to leave out, to see that it is missed. */
+    enum Variant {
+        /** Nothing. */
+        WHOLE,
+        /** Hours are rolled without waiting for transactions that may still write to them unmarked. */
+        NO_WAIT,
+        /** An hour is rolled in READ COMMITTED: its marks go by a later snapshot than its rows were seen by. */
+        READ_COMMITTED,
+        /** A mark of another transaction does for one's own. */
+        SHARED_MARKS,
+        /** A changed size marks the hours of the deliveries that the changing transaction sees. */
+        NO_SIZE_NOTES
+    }
+
+    private static final int WRITERS = 8;
+    private static final int READERS = 3;
+    private static final int ORGANISATIONS = 4;
+    private static final int PROJECTS = 10;
+    /** Between what an advance has read and the marks that it takes away, so that others commit in between. */
+    private static final long ROLLING_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    private static final Instant BEGIN = Instant.parse("2026-03-17T00:00:00Z");
+
+    private final long seed;
+    private final Variant variant;
+    private final HikariDataSource pool = Database.newPool(WRITERS + READERS + 4);
+    private final String schema = Database.newSchema("stress");
+    private final ManualClock clock = ManualClock.at(BEGIN.toString());
+    private final PostgresRollups rollups;
+    private final TableMapping mapping = TableMapping.gateway(schema);
+
+    private final AtomicLong reads = new AtomicLong();
+    private final AtomicLong readsOfMarked = new AtomicLong();
+    private final AtomicLong readsOfRolled = new AtomicLong();
+    private final AtomicLong advances = new AtomicLong();
+    private final AtomicLong rerolled = new AtomicLong();
+    private final Queue<String> mismatches = new ConcurrentLinkedQueue<>();
+    private volatile boolean stopped;
+
+    private final RollupStressWriter writer =
+            new RollupStressWriter(pool, this::sql, clock, PROJECTS, ORGANISATIONS, () -> stopped);
+
+    RollupStress(long seed, Variant variant) {
+        this.seed = seed;
+        this.variant = variant;
+        this.rollups =
+                PostgresRollups.builder(pool).mapping(mapping).clock(clock).build();
+    }
+
+    /** What came of it. */
+    record Result(
+            long commits,
+            long reads,
+            long readsOfRolled,
+            long readsOfMarked,
+            long advances,
+            long rerolled,
+            List<String> mismatches) {
+
+        @Override
+        public String toString() {
+            return String.format(
+                    Locale.ROOT,
+                    "%,d commits, %,d reads (%,d of rolled hours, %,d of marked ones), %,d advances, %,d hours rolled anew, %,d"
+                            + " mismatches",
+                    commits,
+                    reads,
+                    readsOfRolled,
+                    readsOfMarked,
+                    advances,
+                    rerolled,
+                    mismatches.size());
+        }
+    }
+
+    private Result result() {
+        return new Result(
+                writer.commits(),
+                reads.get(),
+                readsOfRolled.get(),
+                readsOfMarked.get(),
+                advances.get(),
+                rerolled.get(),
+                List.copyOf(mismatches));
+    }
+
+    /** When to stop. */
+    interface Enough {
+        boolean is(Duration elapsed, Result soFar);
+    }
+
+    /** Runs until it is enough; and then, with the writers gone, until all is rolled anew, and compares once more. */
+    Result run(Enough enough) throws Exception {
+        create();
+        ExecutorService threads = Executors.newFixedThreadPool(WRITERS + READERS + 2);
+        List<Future<?>> done = new ArrayList<>();
+        for (int i = 0; i < WRITERS; i++) {
+            Random random = new Random(seed + i);
+            done.add(threads.submit(() -> writer.write(random)));
+        }
+        for (int i = 0; i < READERS; i++) {
+            Random random = new Random(seed + 100 + i);
+            done.add(threads.submit(() -> read(random)));
+        }
+        for (int i = 0; i < 2; i++) {
+            done.add(threads.submit(this::work));
+        }
+        try {
+            long began = System.nanoTime();
+            while (!enough.is(Duration.ofNanos(System.nanoTime() - began), result())
+                    && done.stream().noneMatch(Future::isDone)) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(400));
+                clock.advance(Duration.ofMinutes(30));
+            }
+        } finally {
+            stopped = true;
+            threads.shutdown();
+        }
+        for (Future<?> thread : done) {
+            thread.get(60, TimeUnit.SECONDS);
+        }
+        if (variant == Variant.WHOLE) {
+            settle();
+        }
+        return result();
+    }
+
+    private void create() {
+        execute(
+                "create schema {s}",
+                "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
+                "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                "insert into {s}.projects select 'p' || n, 'org-' || n % " + ORGANISATIONS
+                        + ", null from generate_series(0, " + (PROJECTS - 1) + ") n",
+                "insert into {s}.events select 'h' || n, 'p' || n % " + PROJECTS
+                        + ", repeat('x', n % 30), '', timestamptz '" + BEGIN
+                        + "' - n * interval '7 minutes', null from generate_series(1, 2000) n",
+                "insert into {s}.event_deliveries select 'h' || n, 'p' || n % " + PROJECTS
+                        + ", 'h' || n, 'Success', timestamptz '" + BEGIN
+                        + "' - n * interval '7 minutes' from generate_series(1, 2000) n");
+        execute("insert into {s}.events select 'a' || n, 'p0', 'hot', '', '" + BEGIN
+                + "', null from generate_series(0, " + (RollupStressWriter.HOT_EVENTS - 1) + ") n");
+        rollups.install();
+        if (variant == Variant.SHARED_MARKS) {
+            execute("""
+                    create or replace function {r}.mark_hours(
+                        old_project_id varchar, old_created_at timestamptz,
+                        new_project_id varchar, new_created_at timestamptz
+                    ) returns void language plpgsql as $$
+                    begin
+                        insert into {r}.mark (project_id, bucket)
+                        select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
+                        from (values (old_project_id, old_created_at), (new_project_id, new_created_at))
+                            as c (project_id, created_at)
+                        where c.project_id is not null and not exists (
+                            select from {r}.mark m
+                            where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
+                        );
+                    end $$
+                    """);
+        } else if (variant == Variant.NO_SIZE_NOTES) {
+            execute("""
+                    create or replace function {r}.event_size_changed() returns trigger
+                    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+                    begin
+                        insert into {r}.mark (project_id, bucket)
+                        select project_id, date_trunc('hour', created_at, 'UTC')
+                        from {s}.event_deliveries where event_id = old.id;
+                        return null;
+                    end $$
+                    """);
+        }
+    }
+
+    private void work() {
+        EnumSet<RollupTransactions.Guard> guards = EnumSet.allOf(RollupTransactions.Guard.class);
+        if (variant == Variant.NO_WAIT) {
+            guards.remove(RollupTransactions.Guard.WAIT_FOR_WRITERS);
+        } else if (variant == Variant.READ_COMMITTED) {
+            guards.remove(RollupTransactions.Guard.ONE_SNAPSHOT);
+        }
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMillis(300))
+                .stepBudget(Duration.ofMillis(50))
+                .guards(guards)
+                .probe((step, point) -> {
+                    if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
+                        advances.incrementAndGet();
+                    } else if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
+                        LockSupport.parkNanos(ROLLING_NANOS);
+                    }
+                })
+                .build()) {
+            while (!stopped) {
+                rerolled.addAndGet(worker.runOnce().rerolledHours());
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+            }
+        }
+    }
+
+    private void read(Random random) {
+        FigureComparison both = new FigureComparison(pool, rollups, mapping);
+        try (Connection connection = pool.getConnection()) {
+            connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            connection.setAutoCommit(false);
+            while (!stopped) {
+                for (int i = 0; i < 3 && !stopped; i++) {
+                    UsageKey key = new UsageKey("org-" + random.nextInt(ORGANISATIONS), window(random));
+                    compare(both.compare(connection, key), key);
+                }
+                connection.rollback();
+            }
+            connection.rollback();
+            connection.setAutoCommit(true);
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    private void compare(FigureComparison.Pair pair, UsageKey key) {
+        long hours = Duration.between(key.period().start(), key.period().end()).toHours();
+        reads.incrementAndGet();
+        if (pair.markedHours() > 0) {
+            readsOfMarked.incrementAndGet();
+        }
+        if (pair.liveHours() < hours) {
+            readsOfRolled.incrementAndGet();
+        }
+        if (!pair.isEqual()) {
+            mismatches.add(key + ": " + pair);
+        }
+    }
+
+    /** Up to three days around now, with edges on hours, beside them, and anywhere. */
+    private UsagePeriod window(Random random) {
+        Instant start = edge(random);
+        Instant end = edge(random);
+        while (start.equals(end)) {
+            end = edge(random);
+        }
+        return start.isBefore(end) ? UsagePeriod.between(start, end) : UsagePeriod.between(end, start);
+    }
+
+    private Instant edge(Random random) {
+        Instant any = clock.instant()
+                .minus(60, ChronoUnit.HOURS)
+                .plus(random.nextLong(72L * 3_600_000_000L), ChronoUnit.MICROS);
+        return switch (random.nextInt(3)) {
+            case 0 -> any.truncatedTo(ChronoUnit.HOURS);
+            case 1 -> any.truncatedTo(ChronoUnit.HOURS).plus(random.nextInt(3) - 1, ChronoUnit.MICROS);
+            default -> any;
+        };
+    }
+
+    /** The writers are gone: once all is rolled anew nothing is marked, and everything agrees. */
+    private void settle() {
+        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+            for (int i = 0; !worker.runOnce().finished(); i++) {
+                if (i == 100) {
+                    throw new AssertionError("the worker doesn't come to an end: " + rollups.status());
+                }
+            }
+        }
+        FigureComparison both = new FigureComparison(pool, rollups, mapping);
+        Random random = new Random(seed - 1);
+        for (int i = 0; i < 200; i++) {
+            UsageKey key = new UsageKey("org-" + i % ORGANISATIONS, window(random));
+            FigureComparison.Pair pair = both.compare(key);
+            compare(pair, key);
+            if (pair.markedHours() > 0) {
+                mismatches.add(key + " is still marked: " + pair);
+            }
+        }
+    }
+
+    private String sql(String sql) {
+        return sql.replace("{s}", Identifiers.quote(schema)).replace("{r}", Identifiers.quote(rollups.schema()));
+    }
+
+    private void execute(String... statements) {
+        for (String statement : statements) {
+            Database.execute(sql(statement));
+        }
+    }
+
+    @Override
+    public void close() {
+        rollups.remove();
+        Database.dropSchema(schema);
+        pool.close();
+    }
+}

@@ -1,0 +1,58 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Figures from roll-ups agree with the combined query in every snapshot, whatever goes on; and the same harness catches each
+ * variant that leaves something out. {@code -Dusagekit.stress.seconds=600} runs it for longer, {@code -Dusagekit.seed} repeats
+ * a seed (of what is done; not of how it interleaves).
+ */
+class RollupStressIT {
+
+    private static final Duration LENGTH = Duration.ofSeconds(Long.getLong("usagekit.stress.seconds", 40));
+
+    /** Until so much has happened that agreement means something, however slow the machine. */
+    private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));
+
+    private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+
+    @Test
+    void everyReadAgreesWithTheCombinedQuery() throws Exception {
+        try (RollupStress stress = new RollupStress(seed, RollupStress.Variant.WHOLE)) {
+            RollupStress.Result result =
+                    stress.run((elapsed, soFar) -> !soFar.mismatches().isEmpty()
+                            || elapsed.compareTo(BOUND) > 0
+                            || (elapsed.compareTo(LENGTH) > 0 && hasSeenEnough(soFar)));
+            System.out.printf("RollupStressIT: %s; -Dusagekit.seed=%d%n", result, seed);
+            assertThat(result.mismatches()).as("seed %s", seed).isEmpty();
+            assertThat(hasSeenEnough(result))
+                    .as("enough to mean something: %s, seed %s", result, seed)
+                    .isTrue();
+        }
+    }
+
+    private static boolean hasSeenEnough(RollupStress.Result result) {
+        return result.reads() >= 1_000
+                && result.readsOfRolled() >= 500
+                && result.readsOfMarked() >= 100
+                && result.advances() >= 10
+                && result.rerolled() >= 100;
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = RollupStress.Variant.class, mode = EnumSource.Mode.EXCLUDE, names = "WHOLE")
+    void eachVariantThatLeavesSomethingOutIsCaught(RollupStress.Variant variant) throws Exception {
+        try (RollupStress stress = new RollupStress(seed, variant)) {
+            RollupStress.Result result =
+                    stress.run((elapsed, soFar) -> !soFar.mismatches().isEmpty() || elapsed.compareTo(BOUND) > 0);
+            System.out.printf("RollupStressIT, %s: %s; -Dusagekit.seed=%d%n", variant, result, seed);
+            assertThat(result.mismatches()).as("%s, seed %s", variant, seed).isNotEmpty();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package io.usagekit.postgres.testing;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.servers.PostgresServer;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
+
+/** The server that all suites of one run share; each takes a schema of its own. */
+public final class Database {
+
+    private static final AtomicInteger SCHEMAS = new AtomicInteger();
+
+    private Database() {}
+
+    private static final class Shared {
+        private static final PostgresServer SERVER = PostgresServer.start();
+        private static final HikariDataSource POOL = pool(SERVER.jdbcUrl());
+
+        static {
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                POOL.close();
+                SERVER.close();
+            }));
+        }
+    }
+
+    public static DataSource pool() {
+        return Shared.POOL;
+    }
+
+    public static String jdbcUrl() {
+        return Shared.SERVER.jdbcUrl();
+    }
+
+    /** Another pool on the same server, as wide as the caller has threads. */
+    public static HikariDataSource newPool(int size) {
+        HikariDataSource pool = pool(Shared.SERVER.jdbcUrl());
+        pool.setMaximumPoolSize(size);
+        return pool;
+    }
+
+    public static HikariDataSource pool(String jdbcUrl) {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(jdbcUrl);
+        config.setMaximumPoolSize(8);
+        // A session in an odd zone: no figure may depend on it.
+        config.setConnectionInitSql("set time zone 'Pacific/Apia'");
+        return new HikariDataSource(config);
+    }
+
+    /** A name that nothing has yet. */
+    public static String newSchema(String base) {
+        String schema = base + "_" + ProcessHandle.current().pid() + "_" + SCHEMAS.incrementAndGet();
+        execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
+        return schema;
+    }
+
+    public static void dropSchema(String schema) {
+        execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
+    }
+
+    public static void execute(String... statements) {
+        try (Connection connection = pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    /** One value, as text; values are bound as text without a type. */
+    public static String query(String sql, String... values) {
+        return String.join(",", column(sql, values));
+    }
+
+    /** The first column, as text. */
+    public static List<String> column(String sql, String... values) {
+        try (Connection connection = pool().getConnection();
+                PreparedStatement statement = connection.prepareStatement(sql)) {
+            for (int i = 0; i < values.length; i++) {
+                statement.setObject(i + 1, values[i], java.sql.Types.OTHER);
+            }
+            List<String> answer = new ArrayList<>();
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    answer.add(String.valueOf(row.getString(1)));
+                }
+            }
+            return answer;
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+package io.usagekit.postgres.testing;
+
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.ToLongFunction;
+
+/**
+ * A way in which a host may keep its tables: how they are made from the source tables ({@code {s}} is the schema), how they are
+ * mapped, and what an event's size is in them.
+ */
+@SuppressWarnings("ImmutableEnumChecker") // lists of List.of, functions without state
+public enum Layout {
+    /** The gateway preset, as a gateway has it. */
+    GATEWAY(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
+                    "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                    "insert into {s}.projects select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at, case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries"),
+            TableMapping::gateway),
+
+    /** The library's own tables: not null, sizes stored. */
+    OWN(
+            List.of(
+                    "insert into {s}.projects (id, organisation_id, deleted_at) select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events (id, project_id, raw, data, created_at, deleted_at) select id, project, coalesce(raw, ''), coalesce(data, ''), coalesce(created_at, '2001-01-01Z'), case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) select id, project, event, status, coalesce(created_at, '2001-01-01Z') from {s}.source_deliveries"),
+            TableMapping::usagekit),
+
+    /** Everything is called otherwise, ids are uuid and bigint, status is an enumeration, several statuses count. */
+    RENAMED(
+            List.of(
+                    "create type {s}.\"State\" as enum ('Success', 'Delivered', 'Failure', 'Retry', 'success', 'Success ')",
+                    "create table {s}.\"Proj:ects\" (\"key\" bigint primary key, \"owner org\" text, \"gone?\" boolean)",
+                    "create table {s}.\"-- {events}\" (\"ID\" uuid primary key, \"pro\"\"ject\" bigint, \":start\" varchar(200000), \"at\" timestamptz, \"gone\" text)",
+                    "create table {s}.\"select\" (\"id\" bigint, \"p\" bigint, \"e\" uuid, \"state\" {s}.\"State\", \"when\" timestamptz)",
+                    "insert into {s}.\"Proj:ects\" select substr(id, 2)::bigint, organisation, case when deleted then false end from {s}.source_projects",
+                    "insert into {s}.\"-- {events}\" select md5(id)::uuid, substr(project, 2)::bigint, raw, created_at, case when deleted then '' end from {s}.source_events",
+                    "insert into {s}.\"select\" select substr(id, 2)::bigint, substr(project, 2)::bigint, md5(event)::uuid, status::{s}.\"State\", created_at from {s}.source_deliveries"),
+            schema -> TableMapping.builder(schema)
+                    .projects("Proj:ects")
+                    .projectId("key")
+                    .projectOrganisationId("owner org")
+                    .projectDeletedAt("gone?")
+                    .events("-- {events}")
+                    .eventId("ID")
+                    .eventProjectId("pro\"ject")
+                    .eventCreatedAt("at")
+                    .eventDeletedAt("gone")
+                    .payload(":start")
+                    .deliveries("select")
+                    .deliveryProjectId("p")
+                    .deliveryEventId("e")
+                    .deliveryStatus("state")
+                    .deliveryCreatedAt("when")
+                    .deliveredStatuses("Success", "Delivered")
+                    .build(),
+            RandomRows::raw),
+
+    /** The payload is a {@code jsonb} document: as large as its text. */
+    JSONB(
+            gatewayWith("document jsonb", "document::jsonb"),
+            schema ->
+                    TableMapping.gateway(schema).toBuilder().payload("document").build()),
+
+    /** The payload is a {@code json} document, kept as it came. */
+    JSON(
+            gatewayWith("document json", "document::json"),
+            schema ->
+                    TableMapping.gateway(schema).toBuilder().payload("document").build(),
+            event -> event.document().getBytes(java.nio.charset.StandardCharsets.UTF_8).length),
+
+    /** Bytes only. */
+    BYTEA(
+            gatewayWith("body bytea", "data"),
+            schema -> TableMapping.gateway(schema).toBuilder().payload("body").build(),
+            RandomRows::data),
+
+    /** Sizes are stored in every row, and the payload isn't here at all. */
+    STORED(
+            gatewayWith("size integer not null", "coalesce(octet_length(raw), 0) + coalesce(octet_length(data), 0)"),
+            schema -> TableMapping.gateway(schema).toBuilder()
+                    .payload()
+                    .storedBytes("size")
+                    .build()),
+
+    /** Sizes are stored in newer rows only. */
+    PARTLY_STORED(
+            gatewayWith(
+                    "raw text, data bytea, size bigint",
+                    "raw, data, case when substr(id, 2)::int % 3 > 0 then coalesce(octet_length(raw), 0) + coalesce(octet_length(data), 0) end"),
+            schema ->
+                    TableMapping.gateway(schema).toBuilder().storedBytes("size").build()),
+
+    /** Events and deliveries are partitioned by time, projects and events never deleted. */
+    PARTITIONED(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar)",
+                    "create table {s}.events (id varchar, project_id varchar, raw text, data bytea, created_at timestamptz) partition by range (created_at)",
+                    "create table {s}.events_old partition of {s}.events for values from (minvalue) to ('2026-03-01Z')",
+                    "create table {s}.events_new partition of {s}.events for values from ('2026-03-01Z') to ('2026-04-01Z') partition by hash (project_id)",
+                    "create table {s}.events_new_0 partition of {s}.events_new for values with (modulus 2, remainder 0)",
+                    "create table {s}.events_new_1 partition of {s}.events_new for values with (modulus 2, remainder 1)",
+                    "create table {s}.events_rest partition of {s}.events default",
+                    "create table {s}.event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz) partition by range (created_at)",
+                    "create table {s}.event_deliveries_march partition of {s}.event_deliveries for values from ('2026-03-01Z') to ('2026-04-01Z')",
+                    "create table {s}.event_deliveries_rest partition of {s}.event_deliveries default",
+                    "insert into {s}.projects select id, organisation from {s}.source_projects where not deleted",
+                    "insert into {s}.events select id, project, raw, data, created_at from {s}.source_events where not deleted",
+                    "insert into {s}.events select id, 'elsewhere', raw, data, created_at from {s}.source_events where deleted",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries"),
+            schema -> TableMapping.gateway(schema).toBuilder()
+                    .withoutProjectDeletion()
+                    .withoutEventDeletion()
+                    .build());
+
+    private final List<String> statements;
+    private final Function<String, TableMapping> mapping;
+    private final ToLongFunction<RandomRows.Event> octets;
+
+    Layout(List<String> statements, Function<String, TableMapping> mapping) {
+        this(statements, mapping, RandomRows::rawAndData);
+    }
+
+    Layout(List<String> statements, Function<String, TableMapping> mapping, ToLongFunction<RandomRows.Event> octets) {
+        this.statements = statements;
+        this.mapping = mapping;
+        this.octets = octets;
+    }
+
+    private static List<String> gatewayWith(String columns, String values) {
+        return List.of(
+                "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                "create table {s}.events (id varchar primary key, project_id varchar, created_at timestamptz, deleted_at timestamptz, "
+                        + columns + ")",
+                "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                "insert into {s}.projects select id, organisation, case when deleted then now() end from {s}.source_projects",
+                "insert into {s}.events select id, project, created_at, case when deleted then now() end, " + values
+                        + " from {s}.source_events",
+                "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries");
+    }
+
+    public TableMapping mapping(String schema) {
+        return mapping.apply(schema);
+    }
+
+    /** Makes and fills the tables. */
+    public void create(String schema) {
+        if (this == OWN) {
+            PostgresUsage.install(Database.pool(), schema);
+        }
+        for (String statement : statements) {
+            Database.execute(statement.replace("{s}", Identifiers.quote(schema)));
+        }
+    }
+
+    /** What an event's size is in this layout. What {@code jsonb} makes of a document only the database can tell. */
+    public ToLongFunction<RandomRows.Event> octets(String schema) {
+        if (this != JSONB) {
+            return octets;
+        }
+        Map<String, Long> sizes = new HashMap<>();
+        for (String row :
+                Database.column("select id || ' ' || document::text from " + Identifiers.quote(schema) + ".events")) {
+            String document = row.substring(row.indexOf(' ') + 1);
+            sizes.put(row.substring(0, row.indexOf(' ')), (long)
+                    document.getBytes(java.nio.charset.StandardCharsets.UTF_8).length);
+        }
+        return event -> Objects.requireNonNull(sizes.get(event.id()));
+    }
+}
