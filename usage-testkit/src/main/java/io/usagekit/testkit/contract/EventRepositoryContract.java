@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
  *
  * @since 0.1
  */
-public abstract class EventRepositoryContract extends EventExportTests {
+public abstract class EventRepositoryContract extends EventExportCases {
 
     /** For subclasses. */
     protected EventRepositoryContract() {}

@@ -30,7 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** What is recorded, and as what. */
-abstract class EventRecordTests extends EventRepositoryFixture {
+abstract class EventRecordingCases extends EventRepositoryFixture {
 
     @Test
     final void whatIsRecordedIsFoundWhole() {

@@ -22,7 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Pages and their cursors. */
-abstract class EventPageTests extends EventFindTests {
+abstract class EventPagingCases extends EventLookupCases {
 
     private static final List<String> IDS = List.of("a", "B", "é", "_", "10", "9", "😀", "\uffee", "e-1", "e1");
 

@@ -29,7 +29,7 @@ import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
 /** What figures are made of. */
-abstract class EventDrillDownTests extends EventPageTests {
+abstract class EventDrillDownCases extends EventPagingCases {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
 

@@ -33,7 +33,7 @@ import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 
 /** What is exported, and what becomes of it when something fails. */
-abstract class EventExportTests extends EventDeletionTests {
+abstract class EventExportCases extends EventDeletionCases {
 
     private static final Instant LATER = NOW.plusSeconds(100_000);
 

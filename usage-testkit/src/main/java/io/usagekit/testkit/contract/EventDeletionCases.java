@@ -22,7 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What is deleted, and what that leaves. */
-abstract class EventDeletionTests extends EventSearchTests {
+abstract class EventDeletionCases extends EventSearchCases {
 
     private static final UsageKey FIGURE = new UsageKey(ORGANISATION, UsagePeriod.parse("2026-03"));
 

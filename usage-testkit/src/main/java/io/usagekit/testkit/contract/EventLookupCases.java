@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What is found, updated and counted. */
-abstract class EventFindTests extends EventRecordTests {
+abstract class EventLookupCases extends EventRecordingCases {
 
     // Find
 

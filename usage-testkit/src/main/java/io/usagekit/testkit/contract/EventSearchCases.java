@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** The copy that is searched. */
-abstract class EventSearchTests extends EventDrillDownTests {
+abstract class EventSearchCases extends EventDrillDownCases {
 
     private List<String> found(String text) {
         EventFilter filter = EventFilter.builder().text(text).build();
