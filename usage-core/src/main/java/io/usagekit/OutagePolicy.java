@@ -8,6 +8,6 @@ package io.usagekit;
 public enum OutagePolicy {
     /** Figures are computed, within the permits: slower, but there. Who finds no permit is told that the figure is pending. */
     FAIL_OPEN,
-    /** Nothing is computed: a reserve is served where there is one, else {@link UsageUnavailableException}. Spares the database. */
+    /** Nothing is computed: a fallback copy is served where there is one, else {@link UsageUnavailableException}. Spares the database. */
     FAIL_CLOSED
 }

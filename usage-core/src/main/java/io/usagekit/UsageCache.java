@@ -11,8 +11,8 @@ import java.util.concurrent.CompletionStage;
  * document, and complete every stage within that bound: with an answer or exceptionally with a {@link UsageCacheException}.
  * Stages may complete on any thread; the service runs no caller's code there.
  *
- * <p>A cache that keeps a copy in this process's memory overrides {@link #near}, {@link #reserve} and
- * {@link #keepInReserve} as well; all others leave them as they are.
+ * <p>A cache that keeps a copy in this process's memory overrides {@link #near}, {@link #fallback} and
+ * {@link #putFallback} as well; all others leave them as they are.
  *
  * @since 0.1
  */
@@ -62,24 +62,24 @@ public interface UsageCache extends AutoCloseable {
     }
 
     /**
-     * What this process's memory still holds while the cache behind it can't be asked: right when it was computed, but it
-     * may have been replaced or invalidated since.
+     * Returns the fallback copy: what this process's memory still holds while the cache behind it can't be reached. It was
+     * right when it was computed, but may have been replaced or invalidated since.
      *
      * @return empty if there is nothing; the figure carries the key's own period label
      */
-    default Optional<AgedUsage> reserve(UsageKey key) {
+    default Optional<AgedUsage> fallback(UsageKey key) {
         return Optional.empty();
     }
 
     /**
-     * Keeps a figure for {@link #reserve} alone, since it couldn't be put: never found by {@link #get} or {@link #near}. Does
-     * nothing where there is no such memory.
+     * Keeps a figure as a fallback copy only, since it couldn't be put: {@link #fallback} returns it, {@link #get} and
+     * {@link #near} never do. Does nothing where there is no such memory.
      *
      * @param key which figure
      * @param entry the figure and how old it is already
      * @param timeToLive how long to keep it from now on
      */
-    default void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {}
+    default void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {}
 
     /**
      * Whom to tell of what happens to this cache itself, such as {@link UsageListener#trackingLost} or

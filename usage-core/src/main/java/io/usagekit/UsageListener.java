@@ -73,7 +73,7 @@ public interface UsageListener {
     /** The fleet couldn't be asked who computes; this process computes by itself. */
     default void coordinationFailed(UsageKey key, Throwable error) {}
 
-    /** The near cache isn't told of changes any more: what it holds serves as a reserve only. */
+    /** The near cache isn't told of changes any more: what it holds serves as fallback copies only. */
     default void trackingLost(String reason) {}
 
     /** The near cache is told of changes again, and begins anew. */

@@ -139,17 +139,17 @@ public final class DefaultUsageService implements UsageService {
         return UsageResult.stale(figure);
     }
 
-    /** A reserve is never fresh: it may have been replaced or invalidated by those who can still reach the cache. */
+    /** A fallback copy is never fresh: it may have been replaced or invalidated by those who can still reach the cache. */
     private CompletableFuture<UsageResult> answerWithoutCache(UsageKey key, Throwable outage) {
         listener.cacheReadFailed(key, outage);
-        Optional<AgedUsage> reserve = cache.reserve(key);
-        if (reserve.isEmpty() || !limits.isServable(reserve.get())) {
-            return miss(key, reserve, outage);
+        Optional<AgedUsage> copy = cache.fallback(key);
+        if (copy.isEmpty() || !limits.isServable(copy.get())) {
+            return miss(key, copy, outage);
         }
-        if (!limits.isFresh(reserve.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
-            refresh(key, reserve.get());
+        if (!limits.isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
+            refresh(key, copy.get());
         }
-        return CompletableFuture.completedFuture(stale(key, reserve.get()));
+        return CompletableFuture.completedFuture(stale(key, copy.get()));
     }
 
     /**

@@ -38,8 +38,8 @@ final class GuardedCache {
     }
 
     /** What this process's memory still has. */
-    Optional<AgedUsage> reserve(UsageKey key) {
-        return fromMemory(key, cache::reserve).filter(limits::isAlive);
+    Optional<AgedUsage> fallback(UsageKey key) {
+        return fromMemory(key, cache::fallback).filter(limits::isAlive);
     }
 
     private static Optional<AgedUsage> fromMemory(UsageKey key, Function<UsageKey, Optional<AgedUsage>> memory) {
@@ -82,13 +82,13 @@ final class GuardedCache {
         }
     }
 
-    void keepInReserve(UsageKey key, AgedUsage figure) {
+    void putFallback(UsageKey key, AgedUsage figure) {
         Duration timeToLive = timeToLive(figure);
         if (timeToLive.compareTo(SHORTEST) >= 0) {
             try {
-                cache.keepInReserve(key, figure, timeToLive);
+                cache.putFallback(key, figure, timeToLive);
             } catch (RuntimeException e) {
-                LOG.warn("a usage cache threw on keeping a figure in reserve; the call goes on without that", e);
+                LOG.warn("a usage cache threw on keeping a fallback copy; the call goes on without that", e);
             }
         }
     }

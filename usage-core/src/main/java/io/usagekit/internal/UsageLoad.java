@@ -159,7 +159,7 @@ final class UsageLoad implements SingleFlight.Load {
                     "the usage of " + key + " isn't computed while the cache can't be reached", why));
         }
         return compute().thenApply(figure -> {
-            computations.cache().keepInReserve(key, figure);
+            computations.cache().putFallback(key, figure);
             return figure;
         });
     }
@@ -204,7 +204,7 @@ final class UsageLoad implements SingleFlight.Load {
 
     @Override
     public void notKept(AgedUsage figure, Throwable error) {
-        computations.cache().keepInReserve(key, figure);
+        computations.cache().putFallback(key, figure);
         listener.cacheWriteFailed(key, error);
     }
 

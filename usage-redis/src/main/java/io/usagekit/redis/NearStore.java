@@ -21,7 +21,7 @@ class NearStore {
     static final class Pending implements Slot {
         private final UsageKey key;
         private final CompletableFuture<Optional<NearEntry>> answer = new CompletableFuture<>();
-        /** What was there: a reserve, should the load fail. Written before the token is in the map. */
+        /** What was there: the fallback copy, should the load fail. Written before the token is in the map. */
         private @Nullable NearEntry before;
 
         Pending(UsageKey key) {
@@ -52,7 +52,7 @@ class NearStore {
 
     /** The figure at this key, also if a load is about to replace it. */
     @Nullable
-    NearEntry reserve(UsageKey key) {
+    NearEntry fallback(UsageKey key) {
         return figureOf(slots.get(key));
     }
 

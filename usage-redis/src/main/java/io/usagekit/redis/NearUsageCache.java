@@ -47,14 +47,14 @@ final class NearUsageCache implements UsageCache {
     }
 
     @Override
-    public Optional<AgedUsage> reserve(UsageKey key) {
-        NearEntry figure = entries.reserve(key);
+    public Optional<AgedUsage> fallback(UsageKey key) {
+        NearEntry figure = entries.fallback(key);
         long now = ticker.getAsLong();
         return figure != null && figure.isAlive(now) ? Optional.of(figure.as(key, now)) : Optional.empty();
     }
 
     @Override
-    public void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {
+    public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
         entries.keep(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
     }
 
@@ -110,7 +110,7 @@ final class NearUsageCache implements UsageCache {
             if (error == null) {
                 entries.remove(key); // and the load with it that may have read what was there before
             } else {
-                keepInReserve(key, entry, timeToLive);
+                putFallback(key, entry, timeToLive);
             }
         });
     }

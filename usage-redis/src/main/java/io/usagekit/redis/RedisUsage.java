@@ -252,7 +252,7 @@ public final class RedisUsage {
          * <p><b>Connections.</b> Two: the one of {@link #build()}, and one on which changes are told, and which carries nothing
          * but the near cache's own reads and a {@code PING} each heartbeat. When that one is lost, or doesn't answer a command
          * within the command timeout, it is closed and everything read on it is demoted: {@link UsageCache#near} gives none of
-         * it, {@link UsageCache#reserve} still does. Another one is opened in the background, at most once a second and until
+         * it, {@link UsageCache#fallback} still does. Another one is opened in the background, at most once a second and until
          * {@link UsageCache#close()}, on a thread that lives no longer than the attempt; once Redis has acknowledged that it
          * tracks, the memory is emptied and begins anew. Meanwhile {@link UsageCache#get} asks Redis over the other connection.
          * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRegained} are called, and one line is logged, once
@@ -261,9 +261,9 @@ public final class RedisUsage {
          * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures, the rarely used ones going first. Time:
          * {@link UsageCache#get} completes within twice the command timeout, the other calls as those of {@link #build()};
          * {@code close} waits for an attempt to connect that is under way, no longer than the command timeout; {@code near},
-         * {@code reserve} and {@code keepInReserve} do no I/O. Calls for one key at the same time share one read.
+         * {@code fallback} and {@code putFallback} do no I/O. Calls for one key at the same time share one read.
          *
-         * <p><b>Reserve.</b> What {@link UsageCache#put} couldn't write is kept in reserve. So is what {@code get} has read
+         * <p><b>Fallback copies.</b> What {@link UsageCache#put} couldn't write is kept as a fallback copy. So is what {@code get} has read
          * over the other connection.
          *
          * <p><b>Permissions.</b> Beyond those of {@link #build()}: {@code CLIENT TRACKING}, {@code HELLO} and {@code PING}. Where

@@ -26,7 +26,7 @@ final class TrackingSupervisor {
     private final Duration retry;
     private final TrackingConnection.Settings settings;
     private final OutageLog loss = new OutageLog(
-            "the near cache isn't told of changes and serves as a reserve only",
+            "the near cache isn't told of changes and serves fallback copies only",
             "the near cache is told of changes again");
     /** Why tracking was lost, until the listener knows. */
     private final AtomicReference<@Nullable String> untold = new AtomicReference<>();
@@ -99,7 +99,7 @@ final class TrackingSupervisor {
 
     private void becomesCurrent(TrackingConnection tracking, long began) {
         current = tracking;
-        settings.entries().clear(); // nobody tells changes of what came before: not even a reserve, now
+        settings.entries().clear(); // nobody tells changes of what came before: not even as fallback copies
         regains();
         var unused = tracking.ended().thenAccept(reason -> ends(reason, began));
         if (closed) {

@@ -71,7 +71,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
                 String label = key.period().label();
                 assertThat(cache.near(key).orElseThrow().usage().period().label())
                         .isEqualTo(label);
-                assertThat(cache.reserve(key).orElseThrow().usage().period().label())
+                assertThat(cache.fallback(key).orElseThrow().usage().period().label())
                         .isEqualTo(label);
                 assertThat(await(cache.get(key)).orElseThrow().usage().period().label())
                         .isEqualTo(label);
@@ -103,7 +103,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
             elapse(Duration.ofMinutes(5));
             eventually("the other one is near", () -> cache.near(key(2)).isPresent());
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(fallback(cache, 1)).isEmpty();
         }
     }
 
@@ -122,7 +122,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
             load(cache, 1);
             await(other.invalidate(key(1)));
             eventually("it is gone", () -> near(cache, 1).isEmpty());
-            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(fallback(cache, 1)).isEmpty();
             assertThat(get(cache, 1)).isEmpty();
         }
     }
@@ -165,9 +165,9 @@ class NearCacheFiguresIT extends NearCacheFixture {
                 await(cache.invalidate(key(2)));
 
                 assertThat(near(cache, 1)).isEmpty();
-                assertThat(reserve(cache, 1)).isEmpty();
+                assertThat(fallback(cache, 1)).isEmpty();
                 assertThat(near(cache, 2)).isEmpty();
-                assertThat(reserve(cache, 2)).isEmpty();
+                assertThat(fallback(cache, 2)).isEmpty();
                 wire.release();
                 assertThat(get(cache, 1)).contains(2L);
                 assertThat(get(cache, 2)).isEmpty();
@@ -189,7 +189,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
                     "all of it is gone",
                     () -> IntStream.range(0, 50)
                             .allMatch(i -> near(cache, i).isEmpty()
-                                    && reserve(cache, i).isEmpty()));
+                                    && fallback(cache, i).isEmpty()));
             assertThat(get(cache, 1)).isEmpty();
         }
     }
@@ -204,7 +204,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
             eventually(
                     "the others are gone",
                     () -> IntStream.range(0, 1_000)
-                                    .filter(i -> reserve(cache, i).isPresent())
+                                    .filter(i -> fallback(cache, i).isPresent())
                                     .count()
                             <= 100);
             assertThat(IntStream.range(0, 1_000).filter(i -> near(cache, i).isPresent()))
@@ -232,54 +232,54 @@ class NearCacheFiguresIT extends NearCacheFixture {
         }
     }
 
-    // Reserve
+    // Fallback copies
 
     @Test
-    void whatWasKeptInReserveIsNeverNearNorGiven() {
+    void aFallbackCopyIsReturnedNeitherByNearNorByGet() {
         try (UsageCache cache = openNear()) {
-            cache.keepInReserve(key(1), version(1, 7), TIME_TO_LIVE);
+            cache.putFallback(key(1), version(1, 7), TIME_TO_LIVE);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 1)).contains(7L);
+            assertThat(fallback(cache, 1)).contains(7L);
 
             assertThat(get(cache, 1)).as("Redis has nothing").isEmpty();
-            assertThat(reserve(cache, 1)).as("and so it is over").isEmpty();
+            assertThat(fallback(cache, 1)).as("and so it is over").isEmpty();
 
-            cache.keepInReserve(key(1), version(1, 8), TIME_TO_LIVE);
+            cache.putFallback(key(1), version(1, 8), TIME_TO_LIVE);
             elapse(TIME_TO_LIVE);
-            assertThat(reserve(cache, 1)).as("when its time is over").isEmpty();
+            assertThat(fallback(cache, 1)).as("when its time is over").isEmpty();
 
-            cache.keepInReserve(key(1), version(1, 9), Duration.ofSeconds(Long.MAX_VALUE));
-            assertThat(reserve(cache, 1)).contains(9L);
+            cache.putFallback(key(1), version(1, 9), Duration.ofSeconds(Long.MAX_VALUE));
+            assertThat(fallback(cache, 1)).contains(9L);
         }
     }
 
     @Test
-    void whatCannotBeWrittenIsKeptInReserve() {
+    void whatCannotBeWrittenIsKeptAsAFallbackCopy() {
         try (UsageCache cache = openNear()) {
             write(cache, 1, 1);
             load(cache, 1);
             Redis.with(otherClient, redis -> redis.configSet("maxmemory", "1"));
             failure(cache.put(key(1), version(1, 2), TIME_TO_LIVE));
-            assertThat(reserve(cache, 1)).contains(2L);
+            assertThat(fallback(cache, 1)).contains(2L);
             assertThat(near(cache, 1)).isEmpty();
             Redis.with(otherClient, redis -> redis.configSet("maxmemory", "0"));
         }
     }
 
     @Test
-    void whatIsInvalidatedIsGoneFromTheReserveAlsoWhenRedisCannotBeTold() {
+    void anInvalidatedFigureIsNoFallbackCopyAlsoWhenRedisCannotBeTold() {
         write(other, 1, 1);
         try (UsageCache cache = openNear()) {
             load(cache, 1);
             load(cache, 1);
-            cache.keepInReserve(key(2), version(2, 1), TIME_TO_LIVE);
-            cache.keepInReserve(key(3), version(3, 1), TIME_TO_LIVE);
+            cache.putFallback(key(2), version(2, 1), TIME_TO_LIVE);
+            cache.putFallback(key(3), version(3, 1), TIME_TO_LIVE);
             server.kill();
             failure(cache.invalidate(key(1)));
             failure(cache.invalidate("org-2"));
-            assertThat(reserve(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 2)).isEmpty();
-            assertThat(reserve(cache, 3)).as("another organisation's").contains(1L);
+            assertThat(fallback(cache, 1)).isEmpty();
+            assertThat(fallback(cache, 2)).isEmpty();
+            assertThat(fallback(cache, 3)).as("another organisation's").contains(1L);
         }
     }
 

@@ -117,8 +117,8 @@ abstract class NearCacheFixture extends RedisOutageFixture {
         return versionOf(cache.near(key(i)));
     }
 
-    static Optional<Long> reserve(UsageCache cache, int i) {
-        return versionOf(cache.reserve(key(i)));
+    static Optional<Long> fallback(UsageCache cache, int i) {
+        return versionOf(cache.fallback(key(i)));
     }
 
     static Optional<Long> get(UsageCache cache, int i) {

@@ -72,14 +72,14 @@ class NearCacheOutageIT extends NearCacheFixture {
             killTracking();
             eventually("it is lost", () -> told.size() == 1);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 1)).as("but in reserve").contains(1L);
+            assertThat(fallback(cache, 1)).as("but as a fallback copy").contains(1L);
             assertThat(get(cache, 1)).as("asked over the other connection").contains(1L);
             assertThat(near(cache, 1)).as("which tells no changes").isEmpty();
-            assertThat(reserve(cache, 1)).contains(1L);
+            assertThat(fallback(cache, 1)).contains(1L);
             write(other, 1, 2);
             eventually("it is regained", () -> told.size() == 2);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 1)).as("changes weren't told meanwhile").isEmpty();
+            assertThat(fallback(cache, 1)).as("changes weren't told meanwhile").isEmpty();
             assertThat(get(cache, 1)).contains(2L);
         }
         assertOneIncidentOfTracking();
@@ -102,7 +102,7 @@ class NearCacheOutageIT extends NearCacheFixture {
             eventually("another one", () -> told.size() == 2);
             write(other, 1, 2);
             late.forEach(Runnable::run);
-            assertThat(reserve(cache, 1)).contains(1L);
+            assertThat(fallback(cache, 1)).contains(1L);
             assertThat(near(cache, 1)).isEmpty();
         }
     }
@@ -140,15 +140,15 @@ class NearCacheOutageIT extends NearCacheFixture {
             server.kill();
             eventually("it is lost", () -> told.size() == 1);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(reserve(cache, 1)).contains(version);
+            assertThat(fallback(cache, 1)).contains(version);
             failure(cache.get(key(1)));
-            assertThat(reserve(cache, 1)).as("also after a read that failed").contains(version);
+            assertThat(fallback(cache, 1)).as("also after a read that failed").contains(version);
 
             server.restart();
 
             eventually("it is regained", () -> told.size() == 2);
             assertThat(get(cache, 1)).as("the server has forgotten it").isEmpty();
-            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(fallback(cache, 1)).isEmpty();
             eventuallyWriteAcknowledged(witness);
             writeAndFind(witness);
             witness.assertNothingStale();
@@ -163,10 +163,10 @@ class NearCacheOutageIT extends NearCacheFixture {
             assertThat(told).as("whoever observes later is told, too").hasSize(1);
             failure(cache.get(key(1)));
             failure(cache.put(key(1), version(1, 1), TIME_TO_LIVE));
-            assertThat(reserve(cache, 1)).contains(1L);
+            assertThat(fallback(cache, 1)).contains(1L);
             server.restart();
             eventually("it is regained", () -> told.size() == 2);
-            assertThat(reserve(cache, 1)).isEmpty();
+            assertThat(fallback(cache, 1)).isEmpty();
             eventually("it is connected", () -> succeeds(cache.put(key(1), version(1, 2), TIME_TO_LIVE)));
             load(cache, 1);
         }
@@ -183,9 +183,9 @@ class NearCacheOutageIT extends NearCacheFixture {
             try (StoppedServer hang = StoppedServer.of(otherClient)) {
                 eventually("it is lost", () -> told.size() == 1);
                 assertThat(near(cache, 1)).isEmpty();
-                assertThat(reserve(cache, 1)).contains(version);
+                assertThat(fallback(cache, 1)).contains(version);
                 failure(cache.get(key(1)));
-                assertThat(reserve(cache, 1)).contains(version);
+                assertThat(fallback(cache, 1)).contains(version);
 
                 hang.end();
 
@@ -197,9 +197,9 @@ class NearCacheOutageIT extends NearCacheFixture {
         assertOneIncidentOfTracking();
     }
 
-    /** Reads that are under way when it begins to hang, and fail, take nothing from the reserve. */
+    /** Reads that are under way when it begins to hang, and fail, leave the fallback copies. */
     @Test
-    void aReadThatTimesOutEndsTrackingAndLeavesTheReserve() {
+    void aReadThatTimesOutEndsTrackingAndLeavesTheFallbackCopy() {
         write(other, 1, 1);
         try (UsageCache cache = openNear(Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
             load(cache, 1);
@@ -210,14 +210,14 @@ class NearCacheOutageIT extends NearCacheFixture {
                 assertThat(took(() -> {
                             for (int i = 0; i < 10; i++) {
                                 reads.add(cache.get(key(1)));
-                                assertThat(reserve(cache, 1)).contains(1L);
+                                assertThat(fallback(cache, 1)).contains(1L);
                             }
                             reads.forEach(read -> assertThat(failure(read)).hasMessageContaining("Redis"));
                         }))
                         .isBetween(
                                 COMMAND_TIMEOUT, COMMAND_TIMEOUT.multipliedBy(2).plus(SLACK));
                 eventually("it is lost", () -> told.size() == 1);
-                assertThat(reserve(cache, 1)).contains(1L);
+                assertThat(fallback(cache, 1)).contains(1L);
                 hang.end();
                 eventually("it is regained", () -> told.size() == 2);
             }
@@ -300,7 +300,7 @@ class NearCacheOutageIT extends NearCacheFixture {
         cache.close();
         eventually("its connections are closed", () -> connections() == 1);
         assertThat(near(cache, 1)).isEmpty();
-        assertThat(reserve(cache, 1)).isEmpty();
+        assertThat(fallback(cache, 1)).isEmpty();
         failure(cache.get(key(1)));
         assertThat(told).as("a closed cache isn't an incident").isEmpty();
         assertThat(log.lines("WARN")).isEmpty();

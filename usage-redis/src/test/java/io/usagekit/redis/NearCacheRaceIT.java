@@ -137,7 +137,7 @@ class NearCacheRaceIT extends NearCacheFixture {
 
     /** What was told before a read that is answered on the same connection has been dealt with; then what was held comes. */
     private static void settle(Gate gate, UsageCache cache) {
-        cache.keepInReserve(key(PROBE), version(PROBE, 0), TIME_TO_LIVE);
+        cache.putFallback(key(PROBE), version(PROBE, 0), TIME_TO_LIVE);
         get(cache, PROBE);
         gate.open();
     }

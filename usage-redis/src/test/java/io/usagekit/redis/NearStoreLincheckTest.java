@@ -76,7 +76,7 @@ class NearStoreLincheckTest {
 
         @Validate
         public void nothingStaleStays() {
-            NearEntry kept = entries.reserve(KEY);
+            NearEntry kept = entries.fallback(KEY);
             if (kept != null) {
                 long version = kept.as(KEY, 0).usage().received().volume();
                 if (version != redis.get()) {

@@ -11,7 +11,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 
-/** A cache before another, which remembers what it has seen for {@link #reserve} alone. */
+/** A cache before another, which remembers what it has seen for {@link #fallback} alone. */
 final class RememberingCache implements UsageCache {
 
     private record Seen(AgedUsage figure, long at, long until) {}
@@ -28,7 +28,7 @@ final class RememberingCache implements UsageCache {
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
         return cache.get(key).thenApply(found -> {
-            found.ifPresent(figure -> keepInReserve(key, figure, Duration.ofHours(1)));
+            found.ifPresent(figure -> putFallback(key, figure, Duration.ofHours(1)));
             return found;
         });
     }
@@ -36,13 +36,13 @@ final class RememberingCache implements UsageCache {
     @Override
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
         return cache.put(key, entry, timeToLive).toCompletableFuture().exceptionallyCompose(error -> {
-            keepInReserve(key, entry, timeToLive);
+            putFallback(key, entry, timeToLive);
             return CompletableFuture.failedFuture(error);
         });
     }
 
     @Override
-    public Optional<AgedUsage> reserve(UsageKey key) {
+    public Optional<AgedUsage> fallback(UsageKey key) {
         long now = ticker.getAsLong();
         return Optional.ofNullable(seen.get(key))
                 .filter(kept -> kept.until() - now > 0)
@@ -51,7 +51,7 @@ final class RememberingCache implements UsageCache {
     }
 
     @Override
-    public void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {
+    public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
         long now = ticker.getAsLong();
         seen.put(key, new Seen(entry, now, now + timeToLive.toNanos()));
     }

@@ -38,7 +38,7 @@ final class TwoTierCache implements UsageCache {
     }
 
     @Override
-    public Optional<AgedUsage> reserve(UsageKey key) {
+    public Optional<AgedUsage> fallback(UsageKey key) {
         return fromMemory(key);
     }
 
@@ -50,7 +50,7 @@ final class TwoTierCache implements UsageCache {
     }
 
     @Override
-    public void keepInReserve(UsageKey key, AgedUsage entry, Duration timeToLive) {
+    public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
         if (broken) {
             throw new IllegalStateException("broken");
         }

@@ -45,7 +45,7 @@ class UsageServiceOutageTest {
 
     @ParameterizedTest
     @EnumSource
-    void aReserveIsNeverFresh(OutagePolicy policy) {
+    void aFallbackCopyIsNeverFresh(OutagePolicy policy) {
         UsageService service = scene.open(builder(policy));
         remember(Duration.ofSeconds(1));
         UsageResult result = service.get(ORG, MARCH);
@@ -56,7 +56,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void failingOpenADueReserveIsRefreshedAndTheNewOneIsInReserveThen() {
+    void failingOpenADueFallbackCopyIsRefreshedAndReplaced() {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_OPEN));
         remember(Duration.ofMinutes(2));
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofMinutes(2));
@@ -66,7 +66,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void failingClosedADueReserveIsServedAndNotRefreshed() {
+    void failingClosedADueFallbackCopyIsServedAndNotRefreshed() {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_CLOSED));
         remember(Duration.ofMinutes(2));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
@@ -75,7 +75,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void aRefreshOfAReserveTakesAFreePermitOrNone() throws InterruptedException {
+    void aRefreshOfAFallbackCopyTakesAFreePermitOrNone() throws InterruptedException {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_OPEN).maxConcurrentComputations(1));
         scene.calculator.hold();
         var unused = service.getAsync("org-124", MARCH);
@@ -86,7 +86,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void failingOpenAReservePastItsHardLimitIsALastResort() {
+    void failingOpenAFallbackCopyPastItsHardLimitIsALastResort() {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_OPEN));
         remember(Duration.ofMinutes(10));
         scene.database.goDown();
@@ -105,7 +105,7 @@ class UsageServiceOutageTest {
 
     @ParameterizedTest
     @EnumSource
-    void aReservePastItsGraceIsNone(OutagePolicy policy) {
+    void aFallbackCopyPastItsGraceIsIgnored(OutagePolicy policy) {
         UsageService service = scene.open(builder(policy));
         remember(Duration.ofMinutes(10).plus(GRACE));
         scene.database.goDown();
@@ -117,7 +117,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void failingOpenWhatIsNotInReserveIsComputedAndIsInReserveThen() throws InterruptedException {
+    void failingOpenAFigureWithoutFallbackCopyIsComputedAndKeptAsOne() throws InterruptedException {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_OPEN));
         UsageResult computed = service.get(ORG, MARCH);
         assertThat(computed.freshness()).isEqualTo(Freshness.FRESH);
@@ -152,7 +152,7 @@ class UsageServiceOutageTest {
         scene.cache.comeBack();
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
         assertThat(scene.calculator.calls())
-                .as("the reserve isn't served any more")
+                .as("the fallback copy isn't served any more")
                 .isEqualTo(1);
     }
 
@@ -171,7 +171,7 @@ class UsageServiceOutageTest {
     }
 
     @Test
-    void aWriteThatFailsLeavesTheFigureInReserve() {
+    void aWriteThatFailsLeavesAFallbackCopy() {
         scene.cache.comeBack();
         UsageService service = scene.open(UsageService.builder((key, timeout) -> {
                     scene.cache.goDown();
@@ -180,7 +180,7 @@ class UsageServiceOutageTest {
                 .cache(cache)
                 .ticker(scene.clock.ticker()));
         service.get(ORG, MARCH);
-        assertThat(cache.reserve(KEY)
+        assertThat(cache.fallback(KEY)
                         .map(AgedUsage::usage)
                         .map(usage -> usage.received().bytes()))
                 .contains(1_024L);

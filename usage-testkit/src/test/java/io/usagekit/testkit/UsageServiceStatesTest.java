@@ -26,7 +26,7 @@ class UsageServiceStatesTest {
     }
 
     @Nested
-    class WithAReserve extends UsageServiceContract {
+    class WithAFallbackCopy extends UsageServiceContract {
         @Override
         protected Backend openBackend() {
             return new InMemoryBackend() {
@@ -39,7 +39,7 @@ class UsageServiceStatesTest {
 
         @Override
         protected Set<Capability> capabilities() {
-            return EnumSet.of(Capability.RESERVE);
+            return EnumSet.of(Capability.FALLBACK);
         }
     }
 

@@ -21,13 +21,13 @@ final class CacheDownCases {
         scene.keepAndRemember(service, ServiceFixture.FRESH);
         scene.backend().takeCacheAway();
         scene.eventually(
-                "the reserve is never fresh",
+                "the fallback copy is never fresh",
                 () -> scene.isOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(0);
     }
 
-    static void withoutReserve(ServiceFixture scene) {
+    static void withoutFallback(ServiceFixture scene) {
         UsageService service = scene.open();
         scene.keep(ServiceFixture.FRESH);
         scene.backend().takeCacheAway();
@@ -45,7 +45,7 @@ final class CacheDownCases {
             return scene.events("cacheReadFailed") > 0;
         });
         scene.calculator().recover();
-        scene.eventually("the refreshed figure is the reserve", () -> {
+        scene.eventually("the refreshed figure is the fallback copy", () -> {
             UsageResult result = service.get(ServiceFixture.ORG, ServiceFixture.MARCH);
             assertEquals(Freshness.STALE, result.freshness());
             scene.elapse(Duration.ofMillis(100));

@@ -26,8 +26,8 @@ public abstract class UsageServiceContract {
 
     /** What the adapters under test can do beyond the least. */
     public enum Capability {
-        /** The cache remembers figures in this process: {@link UsageCache#reserve}. */
-        RESERVE,
+        /** The cache remembers figures in this process: {@link UsageCache#fallback}. */
+        FALLBACK,
         /** Single-flight spans services. */
         FLEET
     }
@@ -127,7 +127,7 @@ public abstract class UsageServiceContract {
                 away("load failed, nothing stale", CacheDownCases::loadFailed),
                 away("invalidation", CacheDownCases::invalidation),
                 away("closed", CacheDownCases::closed)));
-        if (capabilities().contains(Capability.RESERVE)) {
+        if (capabilities().contains(Capability.FALLBACK)) {
             cells.addAll(List.of(
                     away("fresh", CacheDownCases::fresh),
                     away("soft-expired", CacheDownCases::softExpired),
@@ -136,7 +136,7 @@ public abstract class UsageServiceContract {
                     away("in grace, error", CacheDownCases::inGraceError),
                     away("in grace, fail closed", CacheDownCases::inGraceFailClosed)));
         } else {
-            cells.add(away("fresh", CacheDownCases::withoutReserve));
+            cells.add(away("fresh", CacheDownCases::withoutFallback));
         }
         if (capabilities().contains(Capability.FLEET)) {
             cells.addAll(List.of(
