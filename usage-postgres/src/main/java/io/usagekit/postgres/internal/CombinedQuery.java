@@ -4,7 +4,6 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.postgres.rollups.RollupSql;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -33,9 +32,14 @@ public final class CombinedQuery {
         return new CombinedQuery(SqlTemplate.of(text(mapping, shape), pieces), sizes(mapping), false);
     }
 
-    /** With the sums of the rows that were deleted by the retention of these roll-ups. */
-    public static CombinedQuery over(RollupSql sql, ProjectScope projects) {
-        return new CombinedQuery(sql.combined(projects), sizes(sql.mapping()), true);
+    /**
+     * The combined query with the sums of rows that retention has deleted.
+     *
+     * @param statement takes the parameters of the combined query; returns its columns, and {@code cut}, whether an edge of the
+     *     window falls into a quarter of an hour of which only the sum is known
+     */
+    public static CombinedQuery withRetained(SqlTemplate statement, TableMapping mapping) {
+        return new CombinedQuery(statement, sizes(mapping), true);
     }
 
     /** The statement before its pieces are put in. */

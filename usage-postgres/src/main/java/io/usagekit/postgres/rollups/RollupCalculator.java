@@ -124,7 +124,7 @@ final class RollupCalculator implements UsageCalculator {
                 return fromRawRowsAlone(connection, CombinedQuery.over(mapping, shape, projects), key);
             }
             RollupSql sql = RollupSql.over(mapping, shape, schema);
-            known = new Queries(RollupFigureQuery.over(sql, projects), CombinedQuery.over(sql, projects));
+            known = new Queries(RollupFigureQuery.over(sql, projects), sql.combined(projects));
             queries = known;
         }
         Optional<RollupFigureQuery.Answer> answer = known.rolled().execute(connection, key);

@@ -154,10 +154,11 @@ public final class RollupSql {
         return SqlTemplate.of(text, counting);
     }
 
-    /** The combined query, and what retention has deleted. */
-    public SqlTemplate combined(ProjectScope projects) {
+    /** The combined query with the sums of rows that retention has deleted. */
+    public CombinedQuery combined(ProjectScope projects) {
         String combined = SqlTemplate.withoutComments(CombinedQuery.text(mapping, shape));
-        return counting(SqlTemplate.resource("rollups-combined.sql").replace("{combined.query}", combined), projects);
+        String text = SqlTemplate.resource("rollups-combined.sql").replace("{combined.query}", combined);
+        return CombinedQuery.withRetained(counting(text, projects), mapping);
     }
 
     /** The sums by project and slice, of one organisation or of all. */

@@ -217,7 +217,7 @@ class RollupRetentionOracleIT {
                             .orElseThrow()
                             .totals()
                             .orElseThrow());
-            ways.put("combined", CombinedQuery.over(sql, ProjectScope.ALIVE).execute(connection, key));
+            ways.put("combined", sql.combined(ProjectScope.ALIVE).execute(connection, key));
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
