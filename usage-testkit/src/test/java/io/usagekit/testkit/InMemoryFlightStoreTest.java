@@ -3,9 +3,9 @@ package io.usagekit.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Claim;
 import io.usagekit.FlightStore.Terms;
-import io.usagekit.FlightStore;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;

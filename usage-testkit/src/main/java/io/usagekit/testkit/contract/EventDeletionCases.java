@@ -21,16 +21,20 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** What is deleted, and what that leaves. */
-abstract class EventDeletionCases extends EventSearchCases {
+/** Cases of soft and hard deletion. */
+abstract class EventDeletionCases extends EventRepositoryFixture {
 
     private static final UsageKey FIGURE = new UsageKey(ORGANISATION, UsagePeriod.parse("2026-03"));
 
-    private OrganisationUsage figure() {
-        return calculator(ledger).calculate(FIGURE, Duration.ofSeconds(30));
+    EventDeletionCases(EventRepositoryContract contract) {
+        super(contract);
     }
 
-    /** Five, a second and ten octets apart; the second and the fourth are delivered. */
+    private OrganisationUsage figure() {
+        return figure(FIGURE);
+    }
+
+    /** Records five events of ten octets each, a second apart; the second and the fourth have a delivery. */
     private void recordFive() {
         for (int n = 0; n < 5; n++) {
             recorded(event("e" + n)
@@ -46,7 +50,7 @@ abstract class EventDeletionCases extends EventSearchCases {
     }
 
     @Test
-    final void whatIsSoftDeletedIsntReceivedAnyMoreButWasSent() {
+    final void excludesSoftDeletedEventsFromReceivedButNotFromSent() {
         recordFive();
         clock.advance(Duration.ofHours(1));
         EventWindow window = EventWindow.between(NOW.plusSeconds(1), NOW.plusSeconds(3));
@@ -58,7 +62,7 @@ abstract class EventDeletionCases extends EventSearchCases {
         assertEquals(
                 Optional.of(NOW.plus(Duration.ofHours(1))),
                 ledger.find(P, "e1").orElseThrow().deletedAt());
-        assertEquals(Optional.empty(), ledger.find(P, "e3").orElseThrow().deletedAt(), "the window ends before it");
+        assertEquals(Optional.empty(), ledger.find(P, "e3").orElseThrow().deletedAt(), "outside the window");
         assertEquals(new UsageMetrics(4, 30), figure().received());
         assertEquals(new UsageMetrics(1, 10), figure().sent());
         assertEquals(
@@ -74,18 +78,18 @@ abstract class EventDeletionCases extends EventSearchCases {
     }
 
     @Test
-    final void theKeyOfADeletedEventIsFree() {
+    final void freesIdempotencyKeyOfDeletedEvent() {
         recordFive();
         assertTrue(repeats(P, "again", "key-1"));
         ledger.delete(P, EventWindow.before(NOW.plusSeconds(2)));
         assertFalse(ledger.isRecorded(P, "key-1"));
         assertEquals(Optional.empty(), ledger.findFirst(P, "key-1"));
-        assertFalse(repeats(P, "anew", "key-1"));
+        assertFalse(repeats(P, "after", "key-1"));
         assertTrue(ledger.isRecorded(P, "key-1"));
     }
 
     @Test
-    final void whatADeliveryRefersToIsntDeletedForGood() {
+    final void keepsEventsWithDeliveriesWhenDeletingForGood() {
         recordFive();
         ledger.delete(P, EventWindow.between(NOW, NOW.plusSeconds(2)));
         UsageMetrics sent = figure().sent();
@@ -95,7 +99,7 @@ abstract class EventDeletionCases extends EventSearchCases {
         assertEquals(Optional.empty(), ledger.find(P, "e2"));
         assertTrue(ledger.find(P, "e1").isPresent(), "delivered");
         assertTrue(ledger.find(P, "e3").isPresent(), "a delivery that failed may succeed");
-        assertTrue(ledger.find(P, "e4").isPresent(), "the window ends before it");
+        assertTrue(ledger.find(P, "e4").isPresent(), "outside the window");
         assertEquals(List.of(), ledger.endpointIds(P, "e0"));
         assertEquals(sent, figure().sent());
         assertEquals(0, ledger.deleteForGood(P, EventWindow.before(NOW.plusSeconds(4))));
@@ -105,7 +109,7 @@ abstract class EventDeletionCases extends EventSearchCases {
     }
 
     @Test
-    final void moreThanABatchIsDeletedInOneCall() {
+    final void deletesMoreThanOneBatchInOneCall() {
         ledger.recordAll(
                 IntStream.range(0, 6_001).mapToObj(n -> event("e" + n).build()).toList());
         delivered("d", "e17", Delivery.SUCCESS);
@@ -115,7 +119,7 @@ abstract class EventDeletionCases extends EventSearchCases {
     }
 
     @Test
-    final void aCursorOutlivesItsRow() {
+    final void continuesFromCursorWhoseRowIsDeleted() {
         recordFive();
         PageRequest first = PageRequest.first(2, EventOrder.ASCENDING);
         PageRequest next =

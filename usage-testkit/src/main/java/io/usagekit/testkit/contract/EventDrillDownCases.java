@@ -18,7 +18,6 @@ import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.events.SentDelivery;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
@@ -28,24 +27,24 @@ import java.util.Random;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
-/** What figures are made of. */
-abstract class EventDrillDownCases extends EventPagingCases {
+/** Cases of the events and deliveries behind a figure. */
+abstract class EventDrillDownCases extends EventRepositoryFixture {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
 
-    private OrganisationUsage figure(UsageKey key) {
-        return calculator(ledger).calculate(key, Duration.ofSeconds(30));
+    EventDrillDownCases(EventRepositoryContract contract) {
+        super(contract);
     }
 
     private List<Event> received(UsageKey key, PageRequest first) {
-        return walk(request -> ledger.received(key, request), first);
+        return readAllPages(request -> ledger.received(key, request), first);
     }
 
     private List<SentDelivery> sent(UsageKey key, PageRequest first) {
-        return walk(request -> ledger.sent(key, request), first);
+        return readAllPages(request -> ledger.sent(key, request), first);
     }
 
-    private static <T> List<T> walk(Function<PageRequest, Page<T>> pages, PageRequest first) {
+    private static <T> List<T> readAllPages(Function<PageRequest, Page<T>> pages, PageRequest first) {
         Page<T> page = pages.apply(first);
         List<T> all = new ArrayList<>(page.items());
         while (page.hasNext()) {
@@ -56,7 +55,7 @@ abstract class EventDrillDownCases extends EventPagingCases {
                 assertEquals(
                         before,
                         pages.apply(first.at(page.previous().orElseThrow())).items(),
-                        "the way back");
+                        "the previous page");
             }
         }
         return all;
@@ -68,10 +67,10 @@ abstract class EventDrillDownCases extends EventPagingCases {
     }
 
     @Test
-    final void thePagesOfAFigureAddUpToIt() {
+    final void addsUpPagesToTheFigure() {
         long seed = new Random().nextLong();
         Random random = new Random(seed);
-        ledger = openRepository(Duplicates.UNBILLED, clock);
+        ledger = openRepository(Duplicates.UNBILLED);
         List<String> projects = List.of("p1", "p2", "p3", "p4");
         for (int n = 0; n < projects.size(); n++) {
             ledger.save(new Project(projects.get(n), n < 3 ? ORGANISATION : "org-124", ""));
@@ -120,7 +119,7 @@ abstract class EventDrillDownCases extends EventPagingCases {
         }
     }
 
-    /** On an edge of the window or a microsecond beside it, or somewhere inside. */
+    /** An instant on a bound of the window, a microsecond beside a bound, or inside the window. */
     private static Instant edge(Random random) {
         return random.nextBoolean()
                 ? (random.nextBoolean() ? MARCH.start() : MARCH.end()).plusNanos((random.nextInt(3) - 1) * 1_000L)
@@ -128,14 +127,14 @@ abstract class EventDrillDownCases extends EventPagingCases {
     }
 
     @Test
-    final void anOrganisationWithoutAnythingHasOneEmptyPage() {
+    final void returnsOneEmptyPageForUnknownOrganisation() {
         UsageKey key = new UsageKey("org-unknown", MARCH);
         assertEquals(List.of(), received(key, PageRequest.first(10, EventOrder.ASCENDING)));
         assertEquals(List.of(), sent(key, PageRequest.first(10, EventOrder.DESCENDING)));
     }
 
     @Test
-    final void aCursorOfAFigureIsGoodForThatFigureOnly() {
+    final void rejectsCursorOfAnotherFigure() {
         UsageKey key = new UsageKey(ORGANISATION, MARCH);
         recorded(event("e1"));
         recorded(event("e2"));

@@ -32,12 +32,12 @@ import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 
-/** What is exported, and what becomes of it when something fails. */
-abstract class EventExportCases extends EventDeletionCases {
+/** Cases of exports: content, failures, resuming. */
+abstract class EventExportCases extends EventRepositoryFixture {
 
     private static final Instant LATER = NOW.plusSeconds(100_000);
 
-    /** Takes so many octets, then fails. */
+    /** Sink that fails once it has taken a given number of octets. */
     private static final class FailingSink extends OutputStream {
         private final ByteArrayOutputStream taken = new ByteArrayOutputStream();
         private final long most;
@@ -70,6 +70,10 @@ abstract class EventExportCases extends EventDeletionCases {
         }
     }
 
+    EventExportCases(EventRepositoryContract contract) {
+        super(contract);
+    }
+
     private byte[] export(ExportRequest.Builder request) {
         FailingSink sink = new FailingSink(Long.MAX_VALUE);
         ExportResult result = ledger.export(request.build(), sink);
@@ -91,7 +95,7 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void anEmptyExportIsAnEmptyArrayOrNothing() {
+    final void exportsEmptyArrayOrNoLineWhenNothingMatches() {
         assertEquals("[]", new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
         assertEquals("", new String(export(request(ExportFormat.NDJSON, ExportCompression.NONE)), UTF_8));
         assertEquals("[]", unzipped(export(request(ExportFormat.JSON, ExportCompression.GZIP))));
@@ -99,7 +103,7 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void anEventIsExportedWholeWithoutWhatIsInternal() {
+    final void exportsEveryPublicFieldOnly() {
         recorded(event("e")
                 .type("push")
                 .payload(Payload.of("{\"a\": \"é\\n\"}\n\u0001", new byte[] {0, -1}))
@@ -118,7 +122,7 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void liveEventsOfTheProjectBeforeTheInstantComeInOrder() {
+    final void exportsLiveEventsOfProjectBeforeInstantInOrder() {
         for (int n = 0; n < 6; n++) {
             recorded(event("e" + (5 - n)).createdAt(NOW.plusSeconds(n / 2)));
         }
@@ -142,7 +146,7 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void anExportThatFailedIsResumedToTheLastOctet() {
+    final void resumesFailedExportWithIdenticalOctets() {
         recordMany();
         long seed = new Random().nextLong();
         Random random = new Random(seed);
@@ -174,21 +178,21 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void progressIsToldAfterEachBatchAndAnExportMayBeResumedTwice() {
+    final void reportsProgressAfterEachBatchAndResumesFromAnyOfThem() {
         recordMany();
-        List<ExportProgress> told = new ArrayList<>();
+        List<ExportProgress> reported = new ArrayList<>();
         byte[] whole =
-                export(request(ExportFormat.NDJSON, ExportCompression.NONE).listener(told::add));
+                export(request(ExportFormat.NDJSON, ExportCompression.NONE).listener(reported::add));
         assertEquals(
                 List.of(3_000L, 6_000L),
-                told.stream().map(ExportProgress::events).toList());
-        for (ExportProgress progress : told) {
+                reported.stream().map(ExportProgress::events).toList());
+        for (ExportProgress progress : reported) {
             byte[] rest = export(request(ExportFormat.NDJSON, ExportCompression.NONE)
                     .resume(progress.cursor().orElseThrow()));
             assertArrayEquals(Arrays.copyOfRange(whole, (int) progress.octets(), whole.length), rest);
         }
         FailingSink sink = new FailingSink(0);
-        String cursor = told.get(0).cursor().orElseThrow();
+        String cursor = reported.get(0).cursor().orElseThrow();
         ExportRequest resumed = request(ExportFormat.NDJSON, ExportCompression.NONE)
                 .resume(cursor)
                 .build();
@@ -197,7 +201,7 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void whatTheListenerThrowsEndsTheExport() {
+    final void endsExportWithExceptionOfProgressCallback() {
         recordMany();
         IllegalStateException thrown = new IllegalStateException("enough");
         ExportRequest request = ExportRequest.builder(P, LATER)
@@ -212,11 +216,11 @@ abstract class EventExportCases extends EventDeletionCases {
     }
 
     @Test
-    final void aCursorOfAnExportIsGoodForThatExportOnly() {
+    final void rejectsCursorOfAnotherExport() {
         recordMany();
-        List<ExportProgress> told = new ArrayList<>();
-        export(request(ExportFormat.JSON, ExportCompression.NONE).listener(told::add));
-        String cursor = told.get(0).cursor().orElseThrow();
+        List<ExportProgress> reported = new ArrayList<>();
+        export(request(ExportFormat.JSON, ExportCompression.NONE).listener(reported::add));
+        String cursor = reported.get(0).cursor().orElseThrow();
         FailingSink untouched = new FailingSink(0);
         for (ExportRequest.Builder other : List.of(
                 request(ExportFormat.NDJSON, ExportCompression.NONE),

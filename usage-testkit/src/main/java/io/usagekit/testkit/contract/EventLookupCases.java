@@ -18,15 +18,19 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** What is found, updated and counted. */
-abstract class EventLookupCases extends EventRecordingCases {
+/** Cases of finding, updating and counting, and of what each filter matches. */
+abstract class EventLookupCases extends EventRepositoryFixture {
+
+    EventLookupCases(EventRepositoryContract contract) {
+        super(contract);
+    }
 
     // Find
 
     @Test
-    final void whatIsMissingOrInAnotherProjectIsntFound() {
+    final void findsNothingMissingOrOfAnotherProject() {
         recorded(event("e").idempotencyKey("key").endpointIds(List.of("endpoint")));
-        for (String project : List.of(SIBLING, STRANGER, "nowhere")) {
+        for (String project : List.of(SIBLING, UNRELATED, "nowhere")) {
             assertEquals(Optional.empty(), ledger.find(project, "e"));
             assertEquals(List.of(), ledger.findAll(project, List.of("e")));
             assertEquals(Optional.empty(), ledger.findWithSource(project, "e"));
@@ -43,7 +47,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void eventsComeInTheOrderInWhichTheyAreAskedForEachOnce() {
+    final void findsAllInRequestedOrderWithoutRepeats() {
         ledger.recordAll(
                 List.of(event("a").build(), event("b").build(), event("c").build()));
         List<String> found = ledger.findAll(P, List.of("c", "missing", "a", "c")).stream()
@@ -56,7 +60,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void anEventIsFoundWithWhatIsKnownOfItsSource() {
+    final void findsEventWithItsSourceWhenSaved() {
         Source source = new Source("source-1", P, "shop", "http");
         ledger.save(new Source("source-1", P, "before", "before"));
         ledger.save(source);
@@ -74,7 +78,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     // Update
 
     @Test
-    final void endpointsAreReplaced() {
+    final void replacesEndpoints() {
         recorded(event("e").endpointIds(List.of("a", "b")));
         recorded(event("other").endpointIds(List.of("a", "b")));
         assertTrue(ledger.updateEndpoints(P, "e", List.of("c", "b", "c")));
@@ -94,7 +98,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void statusesAreReplaced() {
+    final void replacesStatuses() {
         recorded(event("e").status("Processing"));
         delivered("d", "e", "Scheduled");
         assertTrue(ledger.updateStatus(P, "e", "Done"));
@@ -109,10 +113,10 @@ abstract class EventLookupCases extends EventRecordingCases {
         assertEquals(Delivery.SUCCESS, ledger.findDelivery(P, "d").orElseThrow().status());
     }
 
-    // Count, and what filters mean
+    // Count and filters
 
     @Test
-    final void aWindowIsHalfOpenToTheMicrosecond() {
+    final void countsHalfOpenWindowToTheMicrosecond() {
         for (int micros = 0; micros < 4; micros++) {
             recorded(event("e" + micros).createdAt(NOW.plusNanos(micros * 1_000L)));
         }
@@ -128,7 +132,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void aFilterOfTheEmptyTextIsMetByWhatHasNoneAndAnAbsentOneByAll() {
+    final void matchesEmptyFilterToEmptyFieldAndAbsentFilterToAll() {
         ledger.save(new Endpoint("owned", P, "owner", ""));
         ledger.save(new Endpoint("unowned", P, "", ""));
         recorded(event("bare").endpointIds(List.of("unowned")));
@@ -189,7 +193,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void anOwnersEventsAreThoseOfItsEndpointsInTheProject() {
+    final void matchesOwnerByEndpointsOfTheProject() {
         ledger.save(new Endpoint("here", P, "owner", ""));
         ledger.save(new Endpoint("there", SIBLING, "owner", ""));
         recorded(event("e1").endpointIds(List.of("here", "unknown")));
@@ -201,7 +205,7 @@ abstract class EventLookupCases extends EventRecordingCases {
     }
 
     @Test
-    final void filtersAreMetAllTogether() {
+    final void requiresEveryFilter() {
         recorded(event("e1").type("t").status("s"));
         recorded(event("e2").type("t"));
         recorded(event("e3").status("s"));

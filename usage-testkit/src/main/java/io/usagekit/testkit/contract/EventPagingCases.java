@@ -21,12 +21,19 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** Pages and their cursors. */
-abstract class EventPagingCases extends EventLookupCases {
+/** Cases of pages and their cursors. */
+abstract class EventPagingCases extends EventRepositoryFixture {
 
     private static final List<String> IDS = List.of("a", "B", "é", "_", "10", "9", "😀", "\uffee", "e-1", "e1");
 
-    /** Some at one instant, in no order; ids that languages, code units and code points sort differently. */
+    EventPagingCases(EventRepositoryContract contract) {
+        super(contract);
+    }
+
+    /**
+     * Records events in random order, several at the same instant, with ids that languages, code units and code points sort
+     * differently. Returns the ids in ascending order.
+     */
     private List<String> recordOddlyOrdered() {
         List<NewEvent> events = new ArrayList<>();
         for (int n = 0; n < IDS.size(); n++) {
@@ -59,19 +66,20 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void pagesGoThereAndBackInEitherOrder() {
+    final void pagesForwardAndBackInEitherOrder() {
         List<String> ascending = recordOddlyOrdered();
         List<String> descending = new ArrayList<>(ascending);
         Collections.reverse(descending);
         for (EventOrder order : EventOrder.values()) {
             List<String> expected = order == EventOrder.ASCENDING ? ascending : descending;
             for (int size = 1; size <= 11; size++) {
-                walk(PageRequest.first(size, order), expected);
+                assertPages(PageRequest.first(size, order), expected);
             }
         }
     }
 
-    private void walk(PageRequest first, List<String> expected) {
+    /** Asserts that all pages, read forward and then back, hold the expected ids. */
+    private void assertPages(PageRequest first, List<String> expected) {
         List<Page<Event>> pages = new ArrayList<>();
         List<String> seen = new ArrayList<>();
         Page<Event> page = page(first);
@@ -95,14 +103,14 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void withNothingToShowThereIsOneEmptyPage() {
+    final void returnsOneEmptyPageWhenNothingMatches() {
         assertEquals(
                 new Page<>(List.of(), Optional.empty(), Optional.empty()),
                 page(PageRequest.first(10, EventOrder.ASCENDING)));
     }
 
     @Test
-    final void sizesMayDifferFromPageToPage() {
+    final void allowsAnotherSizeForEachPage() {
         List<String> expected = recordOddlyOrdered();
         Page<Event> page = page(PageRequest.first(4, EventOrder.ASCENDING));
         Page<Event> rest = page(
@@ -114,7 +122,7 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void whatIsRecordedMeanwhileNeitherRepeatsNorHidesARow() {
+    final void neitherRepeatsNorSkipsRowsWhenEventsArriveBetweenPages() {
         List<String> expected = recordOddlyOrdered();
         Page<Event> page = page(PageRequest.first(4, EventOrder.ASCENDING));
         recorded(event("before").createdAt(NOW.minusSeconds(1)));
@@ -131,7 +139,7 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void aCursorOutlivesWhatComesBeforeTheFirstPage() {
+    final void pagesBeforeFirstPageWhenNewerEventArrives() {
         recordOddlyOrdered();
         PageRequest request = PageRequest.first(3, EventOrder.DESCENDING);
         Page<Event> first = page(request);
@@ -143,10 +151,8 @@ abstract class EventPagingCases extends EventLookupCases {
         assertEquals(List.of("newer"), ids(page(request.at(back.previous().orElseThrow()))));
     }
 
-    // Cursors
-
     @Test
-    final void aCursorIsGoodForItsQuestionOnly() {
+    final void rejectsCursorOfAnotherQuery() {
         recordOddlyOrdered();
         EventFilter even = EventFilter.builder().type("even").build();
         PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
@@ -168,7 +174,7 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void whatIsntACursorIsRejected() {
+    final void rejectsMalformedCursor() {
         recordOddlyOrdered();
         PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
         String cursor = page(request).next().orElseThrow();
@@ -189,7 +195,7 @@ abstract class EventPagingCases extends EventLookupCases {
     }
 
     @Test
-    final void sizesOutOfBoundsAreRejected() {
+    final void rejectsSizeOutOfBounds() {
         for (int size : new int[] {-1, 0, 1_001}) {
             assertRejected(
                     () -> PageRequest.first(size, EventOrder.ASCENDING),

@@ -29,11 +29,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What is recorded, and as what. */
+/** Cases of recording events and deliveries: stored fields, lists, idempotency keys. */
 abstract class EventRecordingCases extends EventRepositoryFixture {
 
+    EventRecordingCases(EventRepositoryContract contract) {
+        super(contract);
+    }
+
     @Test
-    final void whatIsRecordedIsFoundWhole() {
+    final void findsRecordedEventWithEveryField() {
         Payload payload = Payload.of("{\"a\": \"é日😀\\n\"}\u0001", new byte[] {0, -1, 39, 92, 34});
         Event event = recorded(event("e")
                 .type("push")
@@ -66,7 +70,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void whatIsNotSaidIsEmptyAndTheTimeIsTheClocks() {
+    final void recordsOmittedFieldsAsEmptyAndCreatedAtByTheClock() {
         clock.advance(Duration.ofNanos(1_999));
         Event event = recorded(event("e"));
         assertEquals(
@@ -89,7 +93,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void extremeInstantsComeBackWhole() {
+    final void keepsFirstAndLastAllowedInstant() {
         Instant first = Instant.parse("0001-01-01T00:00:00Z");
         Instant last = Instant.parse("9999-12-31T23:59:59.999999Z");
         recorded(event("first").createdAt(first));
@@ -99,7 +103,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void oddIdsNameDifferentEvents() {
+    final void distinguishesUnusualIds() {
         List<String> ids = UsageCacheContract.oddIds().stream()
                 .filter(id -> id.getBytes(StandardCharsets.UTF_8).length <= 255)
                 .toList();
@@ -113,7 +117,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void aListOfAnyLengthIsRecordedInItsOrder() {
+    final void recordsLongListInOrder() {
         List<NewEvent> events = IntStream.range(0, 2_500)
                 .mapToObj(n -> NewEvent.builder(n % 2 == 0 ? P : SIBLING, "e" + n)
                         .payload(Payload.of("x".repeat(n % 7)))
@@ -132,7 +136,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void anEventGoesToAnyNumberOfEndpoints() {
+    final void recordsEventWithManyEndpoints() {
         List<String> endpoints =
                 IntStream.range(0, 31_000).mapToObj(n -> "endpoint-" + n).toList();
         recorded(event("e").endpointIds(endpoints));
@@ -140,7 +144,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void ofAListWithATakenIdNothingIsRecorded() {
+    final void recordsNothingWhenOneIdIsTaken() {
         recorded(event("taken"));
         List<NewEvent> events = Stream.of("new", "taken", "other")
                 .map(id -> event(id).endpointIds(List.of("endpoint")).build())
@@ -152,13 +156,13 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
                         List.of(event("twice").build(), event("twice").build())));
         assertThrows(
                 EventLedgerException.class,
-                () -> ledger.record(NewEvent.builder(STRANGER, "taken").build()));
+                () -> ledger.record(NewEvent.builder(UNRELATED, "taken").build()));
         assertEquals(1, ledger.countMessages(P));
         assertEquals(Optional.empty(), ledger.find(P, "new"));
     }
 
     @Test
-    final void whatRefersToAProjectThatIsntThereIsRefused() {
+    final void recordsNothingWhenOneProjectIsMissing() {
         List<NewEvent> events =
                 List.of(event("e").build(), NewEvent.builder("nowhere", "n").build());
         assertThrows(EventLedgerException.class, () -> ledger.recordAll(events));
@@ -168,7 +172,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     // Idempotency
 
     @Test
-    final void aRepeatedKeyIsADuplicate() {
+    final void marksEventWithRepeatedKeyAsDuplicate() {
         assertFalse(repeats(P, "e1", "key"));
         assertTrue(repeats(P, "e2", "key"));
         assertTrue(repeats(P, "e3", "key"));
@@ -180,13 +184,13 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void eventsWithoutAKeyRepeatNothing() {
+    final void marksNoDuplicateWithoutIdempotencyKey() {
         assertFalse(repeats(P, "e1", ""));
         assertFalse(repeats(P, "e2", ""));
     }
 
     @Test
-    final void ofAListTheFirstWithAKeyIsNoDuplicate() {
+    final void marksAllButFirstOfListAsDuplicates() {
         List<Event> recorded = ledger.recordAll(IntStream.range(0, 2_500)
                 .mapToObj(n -> event("e" + n).idempotencyKey("key-" + n % 1_200).build())
                 .toList());
@@ -197,7 +201,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void duplicatesAreLiveWhereTheyAreBilled() {
+    final void keepsDuplicatesLiveWhenBilled() {
         repeats(P, "e1", "key");
         repeats(P, "e2", "key");
         assertEquals(2, ledger.countMessages(P));
@@ -205,8 +209,8 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void duplicatesAreRecordedAsDeletedWhereTheyArentBilled() {
-        ledger = openRepository(Duplicates.UNBILLED, clock);
+    final void recordsDuplicatesAsDeletedWhenUnbilled() {
+        ledger = openRepository(Duplicates.UNBILLED);
         ledger.save(new Project(P, ORGANISATION, ""));
         Instant then = NOW.minusSeconds(60);
         repeats(P, "e1", "key");
@@ -214,12 +218,12 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
         assertTrue(second.duplicate());
         assertEquals(Optional.of(then), second.deletedAt());
         assertEquals(1, ledger.countMessages(P));
-        assertEquals(Optional.of(second), ledger.find(P, "e2"), "it is there, to be found");
+        assertEquals(Optional.of(second), ledger.find(P, "e2"), "found although deleted");
         assertTrue(repeats(P, "e3", "key"));
     }
 
     @Test
-    final void ofEventsRecordedAtOnceWithOneKeyExactlyOneIsNoDuplicate() throws Exception {
+    final void marksAllButOneAsDuplicatesWhenRecordedConcurrently() throws Exception {
         int callers = 8;
         ExecutorService threads = Executors.newFixedThreadPool(callers);
         try {
@@ -228,7 +232,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
                 List<Callable<Long>> calls = new ArrayList<>();
                 for (int caller = 0; caller < callers; caller++) {
                     String id = key + "-" + caller;
-                    // Every other one in a list with others, in another order than its neighbour.
+                    // Half of the callers list their events in reverse order.
                     List<NewEvent> events = new ArrayList<>(List.of(
                             event(id).idempotencyKey(key).build(),
                             event(id + "-a").idempotencyKey(key + "-a").build(),
@@ -254,7 +258,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     // Deliveries
 
     @Test
-    final void aDeliveryIsRecordedWhole() {
+    final void findsRecordedDeliveryWithEveryField() {
         recorded(event("e"));
         Instant at = Instant.parse("2026-03-18T00:00:00.000001Z");
         List<Delivery> recorded = ledger.recordDeliveries(List.of(
@@ -272,7 +276,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
-    final void deliveriesAreAllRecordedOrNone() {
+    final void recordsNoDeliveryWhenOneIsRejected() {
         recorded(event("e"));
         recorded(NewEvent.builder(SIBLING, "sibling"));
         delivered("taken", "e", Delivery.SUCCESS);

@@ -1,82 +1,89 @@
 package io.usagekit.testkit.contract;
 
-import io.usagekit.events.Delivery;
-import io.usagekit.events.Endpoint;
-import io.usagekit.events.EventFilter;
+import io.usagekit.UsageCalculator;
+import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventRepository;
-import io.usagekit.events.EventWindow;
-import io.usagekit.events.NewDelivery;
-import io.usagekit.events.NewEvent;
-import io.usagekit.events.Payload;
-import java.time.Instant;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import org.junit.jupiter.api.Test;
+import java.time.InstantSource;
+import org.junit.jupiter.api.Nested;
 
 /**
- * What an {@link EventRepository} promises. Extend it, and give it a ledger with nothing in it and the figures of that.
+ * Contract of {@link EventRepository}: test cases that each implementation passes. A test class of the implementation extends
+ * this class and provides an empty ledger and the calculator of its figures.
+ *
+ * <p>Each topic is a nested class. Build tools run one topic or one case by the nested class's name, e.g. Maven with
+ * {@code -Dtest='MyRepositoryTest,EventRepositoryContract$Paging#rejectsMalformedCursor'}.
  *
  * @since 0.1
  */
-public abstract class EventRepositoryContract extends EventExportCases {
+public abstract class EventRepositoryContract {
 
     /** For subclasses. */
     protected EventRepositoryContract() {}
 
-    // Bounds
+    /**
+     * Returns an empty ledger for one test case.
+     *
+     * @param duplicates how the ledger treats events with a repeated idempotency key
+     * @param clock the ledger's clock
+     */
+    protected abstract EventRepository openRepository(Duplicates duplicates, InstantSource clock);
 
-    @Test
-    final void idsOutOfBoundsAreRejected() {
-        String tooLong = "é".repeat(128);
-        for (String bad : List.of("", " ", "\t", "a\0b", "\ud800", tooLong)) {
-            assertRejected(() -> NewEvent.builder(bad, "e"), "projectId");
-            assertRejected(() -> NewEvent.builder(P, bad), "id");
-            assertRejected(() -> event("e").endpointIds(List.of("fine", bad)), "endpointIds");
-            assertRejected(() -> new Endpoint(bad, P, "", ""), "id");
-            assertRejected(() -> new NewDelivery("d", P, bad, "", "", Optional.empty()), "eventId");
-            assertRejected(() -> ledger.find(bad, "e"), "projectId");
-            assertRejected(() -> ledger.findAll(P, List.of("fine", bad)), "eventIds");
-            assertRejected(() -> ledger.findFirst(P, bad), "idempotencyKey");
-            assertRejected(() -> ledger.updateEndpoints(P, "e", List.of(bad)), "endpointIds");
-            assertRejected(() -> ledger.count(bad, EventFilter.ALL), "projectId");
-            assertRejected(() -> ledger.tokenise(bad, EventWindow.ALL), "projectId");
-            assertRejected(() -> ledger.deleteTokens(bad, EventWindow.ALL), "projectId");
-            assertRejected(() -> ledger.delete(bad, EventWindow.ALL), "projectId");
-            assertRejected(() -> ledger.deleteForGood(bad, EventWindow.ALL), "projectId");
+    /** Returns a calculator of the figures of this ledger, which {@link #openRepository} has returned. */
+    protected abstract UsageCalculator calculator(EventRepository repository);
+
+    @Nested
+    final class Recording extends EventRecordingCases {
+        Recording() {
+            super(EventRepositoryContract.this);
         }
-        assertRejected(() -> event(tooLong), "id must have at most 255 octets, but has 256: \"ééé");
-        NewEvent.builder(P, "é".repeat(127) + "x");
     }
 
-    @Test
-    final void textsOutOfBoundsAreRejected() {
-        for (String bad : List.of("a\0b", "\udc00", "x".repeat(256))) {
-            assertRejected(() -> event("e").type(bad), "type");
-            assertRejected(() -> event("e").status(bad), "status");
-            assertRejected(() -> event("e").sourceId(bad), "sourceId");
-            assertRejected(() -> event("e").idempotencyKey(bad), "idempotencyKey");
-            assertRejected(() -> event("e").headers(Map.of("X-Broker-Message-Id", bad)), "x-broker-message-id");
-            assertRejected(() -> event("e").headers(Map.of(bad, "")), "header");
-            assertRejected(() -> EventFilter.builder().type(bad), "type");
-            assertRejected(() -> EventFilter.builder().text(bad), "text");
-            assertRejected(() -> EventFilter.builder().sourceIds(List.of(bad)), "sourceIds");
-            assertRejected(() -> ledger.updateStatus(P, "e", bad), "status");
-            assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad), "status");
+    @Nested
+    final class Lookup extends EventLookupCases {
+        Lookup() {
+            super(EventRepositoryContract.this);
         }
-        assertRejected(() -> Payload.of("a\0b"), "raw", "U+0000");
-        assertRejected(() -> Payload.of("\ud800", new byte[0]), "raw", "surrogate");
-        assertRejected(() -> event("e").headers(Map.of("A", "", "a", "")), "twice");
     }
 
-    @Test
-    final void instantsOutOfBoundsAreRejected() {
-        for (Instant bad : List.of(Instant.MIN, Instant.parse("0000-12-31T23:59:59.999999Z"), Instant.MAX)) {
-            assertRejected(() -> event("e").createdAt(bad), "createdAt", bad.toString());
-            assertRejected(() -> new NewDelivery("d", P, "e", "", Delivery.SUCCESS, Optional.of(bad)), "createdAt");
-            assertRejected(() -> EventWindow.since(bad), "from");
-            assertRejected(() -> EventWindow.before(bad), "before");
+    @Nested
+    final class Paging extends EventPagingCases {
+        Paging() {
+            super(EventRepositoryContract.this);
         }
-        assertRejected(() -> EventWindow.between(NOW, NOW.plusNanos(1)), "from must be before", NOW.toString());
+    }
+
+    @Nested
+    final class DrillDown extends EventDrillDownCases {
+        DrillDown() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
+    final class Search extends EventSearchCases {
+        Search() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
+    final class Deletion extends EventDeletionCases {
+        Deletion() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
+    final class Export extends EventExportCases {
+        Export() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
+    final class Bounds extends EventBoundsCases {
+        Bounds() {
+            super(EventRepositoryContract.this);
+        }
     }
 }

@@ -3,7 +3,8 @@ package io.usagekit.testkit.contract;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.usagekit.UsageCalculator;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.Event;
@@ -12,64 +13,70 @@ import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.testkit.ManualClock;
+import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.function.Executable;
 
-/**
- * A ledger with two projects of one organisation and one of another, and what the contract's parts are written in. A part
- * extends the one before it, so that a subclass of the contract runs them all.
- */
+/** Fixture of one topic of the contract: a ledger with two projects of one organisation and one project of another. */
 abstract class EventRepositoryFixture {
 
     static final Instant NOW = Instant.parse("2026-03-17T01:28:00.123456Z");
     static final String P = "project-1";
     static final String SIBLING = "project-2";
-    static final String STRANGER = "project-3";
+    static final String UNRELATED = "project-3";
     static final String ORGANISATION = "org-123";
 
     ManualClock clock;
     EventRepository ledger;
 
-    /** A ledger with nothing in it, for one test. */
-    protected abstract EventRepository openRepository(Duplicates duplicates, InstantSource clock);
+    private final EventRepositoryContract contract;
 
-    /** Figures of this ledger. */
-    protected abstract UsageCalculator calculator(EventRepository repository);
+    EventRepositoryFixture(EventRepositoryContract contract) {
+        this.contract = contract;
+    }
 
     @BeforeEach
     final void open() {
         clock = ManualClock.at(NOW);
-        ledger = openRepository(Duplicates.BILLED, clock);
+        ledger = openRepository(Duplicates.BILLED);
         ledger.save(new Project(P, ORGANISATION, "one"));
         ledger.save(new Project(SIBLING, ORGANISATION, "two"));
-        ledger.save(new Project(STRANGER, "org-124", "three"));
+        ledger.save(new Project(UNRELATED, "org-124", "three"));
     }
 
-    // What the tests are written in
+    final EventRepository openRepository(Duplicates duplicates) {
+        return contract.openRepository(duplicates, clock);
+    }
+
+    /** Computes a figure of the ledger. */
+    final OrganisationUsage figure(UsageKey key) {
+        return contract.calculator(ledger).calculate(key, Duration.ofSeconds(30));
+    }
 
     static NewEvent.Builder event(String id) {
         return NewEvent.builder(P, id);
     }
 
-    /** Records it. */
+    /** Records an event. */
     final Event recorded(NewEvent.Builder event) {
         return ledger.record(event.build());
     }
 
-    /** Records an event of this key, and says whether it is a duplicate. */
+    /** Records an event with an idempotency key; returns whether it is a duplicate. */
     final boolean repeats(String projectId, String id, String key) {
         return recorded(NewEvent.builder(projectId, id).idempotencyKey(key)).duplicate();
     }
 
+    /** Records a delivery. */
     final Delivery delivered(String id, String eventId, String status) {
         return ledger.recordDeliveries(List.of(new NewDelivery(id, P, eventId, "", status, Optional.empty())))
                 .get(0);
     }
 
+    /** Asserts that the call throws {@link IllegalArgumentException} whose message contains each of the words. */
     static void assertRejected(Executable call, String... words) {
         IllegalArgumentException error = assertThrows(IllegalArgumentException.class, call);
         for (String word : words) {

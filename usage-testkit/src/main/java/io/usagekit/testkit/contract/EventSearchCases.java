@@ -13,8 +13,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** The copy that is searched. */
-abstract class EventSearchCases extends EventDrillDownCases {
+/** Cases of full-text search. */
+abstract class EventSearchCases extends EventRepositoryFixture {
+
+    EventSearchCases(EventRepositoryContract contract) {
+        super(contract);
+    }
 
     private List<String> found(String text) {
         EventFilter filter = EventFilter.builder().text(text).build();
@@ -30,7 +34,7 @@ abstract class EventSearchCases extends EventDrillDownCases {
     }
 
     @Test
-    final void eventsAreFoundByTheirWordsOnceTheyAreTokenised() {
+    final void findsEventsByWordsOnceTokenised() {
         recordText(
                 "e1",
                 "{\"repository\": {\"full_name\": \"octo-org/octo.repo\", \"size\": 4711, \"Überblick\": \"日本\"}}");
@@ -52,7 +56,7 @@ abstract class EventSearchCases extends EventDrillDownCases {
     }
 
     @Test
-    final void aTextWithoutWordsFindsNothingAndAnAbsentOneAll() {
+    final void findsNothingForTextWithoutWordsAndAllForAbsentText() {
         recordText("e1", "");
         recordText("e2", "word");
         ledger.tokenise(P, EventWindow.ALL);
@@ -62,7 +66,7 @@ abstract class EventSearchCases extends EventDrillDownCases {
     }
 
     @Test
-    final void whatLooksLikeASearchLanguageIsWords() {
+    final void treatsSearchOperatorsAsPlainText() {
         recordText("e1", "a & b | !c:* <-> d");
         recordText("e2", "a");
         ledger.tokenise(P, EventWindow.ALL);
@@ -73,7 +77,7 @@ abstract class EventSearchCases extends EventDrillDownCases {
     }
 
     @Test
-    final void aWindowIsTokenisedAndForgottenByItself() {
+    final void tokenisesAndDeletesTokensOfOneWindowOnly() {
         for (int n = 0; n < 5; n++) {
             recorded(event("e" + n).payload(Payload.of("word")).createdAt(NOW.plusSeconds(n)));
         }
@@ -93,7 +97,7 @@ abstract class EventSearchCases extends EventDrillDownCases {
     }
 
     @Test
-    final void moreThanABatchIsTokenisedInOneCall() {
+    final void tokenisesMoreThanOneBatchInOneCall() {
         ledger.recordAll(IntStream.range(0, 2_000)
                 .mapToObj(n -> event("e" + n).payload(Payload.of("w" + n % 2)).build())
                 .toList());

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Registration;
 import io.usagekit.FlightStore.Terms;
-import io.usagekit.FlightStore;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;

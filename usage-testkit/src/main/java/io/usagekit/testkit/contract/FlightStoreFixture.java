@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Claim;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore.Terms;
-import io.usagekit.FlightStore;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Claim;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;

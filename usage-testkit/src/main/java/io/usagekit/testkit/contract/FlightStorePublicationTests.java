@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Claim;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore.Terms;
-import io.usagekit.FlightStore;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;

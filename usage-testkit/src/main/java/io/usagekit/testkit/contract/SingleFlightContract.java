@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight.Origin;
-import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
