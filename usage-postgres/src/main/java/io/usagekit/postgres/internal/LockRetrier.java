@@ -1,10 +1,10 @@
 package io.usagekit.postgres.internal;
 
-import io.usagekit.postgres.partitions.RewriteSql;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Savepoint;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -96,7 +96,7 @@ public final class LockRetrier {
             throw new SQLException("no time is left to lock " + tables, "55P03");
         }
         waitAtMost(connection, "statement_timeout", left);
-        RewriteSql.run(connection, "lock table " + tables + " in " + mode + " mode");
+        execute(connection, "lock table " + tables + " in " + mode + " mode");
         waitAtMost(connection, "statement_timeout", TIMEOUT);
     }
 
@@ -114,7 +114,7 @@ public final class LockRetrier {
         waitAtMost(connection, "lock_timeout", SHORTEST);
         try {
             for (Map.Entry<String, String> lock : modes.entrySet()) {
-                RewriteSql.run(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
+                execute(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
             }
         } catch (SQLException e) {
             if (!isBusy(e)) {
@@ -132,6 +132,12 @@ public final class LockRetrier {
         try (PreparedStatement statement = SqlTemplate.of("select set_config(:setting, :millis, true)", Map.of())
                 .prepare(connection, Map.of("setting", setting, "millis", Long.toString(duration.toMillis())))) {
             statement.execute();
+        }
+    }
+
+    private static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
         }
     }
 
