@@ -186,13 +186,13 @@ public final class RollupSql {
         for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
             all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
         }
-        return SqlTemplate.fill(SqlTemplate.resource("rollups-V2.sql"), all);
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2.sql"), all);
     }
 
     /** The script for one partition. */
     String partitionTrigger(String partitionSchema, String partition) {
         return SqlTemplate.fill(
-                SqlTemplate.resource("rollups-truncate-trigger.sql"),
+                SqlTemplate.resource("rollups/schema-partition.sql"),
                 Map.of(
                         "rollups",
                         Identifiers.quote(schema),
@@ -203,7 +203,7 @@ public final class RollupSql {
     }
 
     String drop() {
-        return script("rollups-drop.sql");
+        return script("rollups/schema-drop.sql");
     }
 
     /** Statements without parameters, as they are sent. */
