@@ -178,7 +178,7 @@ public final class RollupSql {
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
         all.put("operators", operators);
-        all.put("threshold", "to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before") + "::regclass))");
+        all.put("watermark", "to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before") + "::regclass))");
         all.put("event.old_live", "(" + MappedNames.live("old", mapping.eventDeletedAt()) + ")");
         all.put("event.new_live", "(" + MappedNames.live("new", mapping.eventDeletedAt()) + ")");
         all.put("event.old_octets", "(" + MappedNames.octets("old", mapping, shape) + ")");

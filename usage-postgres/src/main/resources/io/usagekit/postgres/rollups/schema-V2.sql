@@ -1,27 +1,27 @@
--- Roll-ups of usage by project and UTC hour, kept beside the host's tables; nothing here is anybody else's.
--- The state says what they were made for: a calculator with another mapping doesn't use them.
+-- Roll-ups of usage by project and UTC hour, in a schema of their own beside the host's tables.
+-- The state says which version and mapping they were made for: a calculator with another one doesn't use them.
 
 create schema {rollups};
 
--- One row. Buckets of [project.covered_from, covered_before) are rolled.
+-- One row. A project's hours in [project.covered_from, covered_before) are rolled.
 create table {rollups}.state (
     only_row boolean primary key default true check (only_row),
     version integer not null,
     settings text not null,
     covered_before timestamptz, -- null: nothing is rolled yet
-    steps bigint not null default 0 -- each step of the worker counts itself here, so that no two run at once
+    steps bigint not null default 0 -- counts the worker's steps, so that no two of them run at once
 );
 insert into {rollups}.state (version, settings) values ({version}, {settings});
 
--- Projects whose rows are rolled. A project that isn't here yet is read live.
+-- Projects whose rows are rolled. A project without a row here is read live.
 create table {rollups}.project (
     project_id {project_id_type} primary key,
-    covered_from timestamptz not null -- -infinity: since ever
+    covered_from timestamptz not null -- -infinity: the whole history
 );
 create index project_backfill_idx on {rollups}.project (covered_from) where covered_from > '-infinity';
 
--- The sums of a project's hour; no row: nothing happened in it. Sums of bytes are as wide as PostgreSQL makes them: whether
--- they fit a bigint is for the reader to say.
+-- The sums of a project's hour; an hour without usage has no row. Sums of bytes are numeric; statements that read figures check
+-- whether they fit bigint.
 create table {rollups}.rollup (
     project_id {project_id_type} not null,
     bucket timestamptz not null,
@@ -34,21 +34,22 @@ create table {rollups}.rollup (
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
 ) with (fillfactor = 90);
 
--- Hours in which something changed after they may have been rolled: read live until they are rolled anew. Append-only, with
--- duplicates: a mark is as visible as the change that it stands for, and another transaction's can't stand in for it.
+-- Dirty marks: hours in which a row changed after the hour may have been rolled. They are read live until they are re-rolled.
+-- Append-only, with duplicates: a mark is as visible as the change that it stands for, and the mark of another transaction can't
+-- stand for it.
 create table {rollups}.mark (
     project_id {project_id_type} not null,
     bucket timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index mark_project_id_bucket_idx on {rollups}.mark (project_id, bucket);
 
--- Events whose size changed, or that went. They stand for the hours of all their deliveries, also of those that the changing
--- transaction can't see: whoever reads this table looks the deliveries up in its own snapshot.
+-- The change log: events whose size changed, or that were deleted. A row stands for the hours of all deliveries of the event, also
+-- of those that the changing transaction can't see: readers of this table look the deliveries up in their own snapshot.
 create table {rollups}.changed_event (
     event_id {event_id_type} not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- Rolled deliveries whose event wasn't there. If it comes after all, their hours are read live.
+-- Orphans: rolled deliveries whose event was missing. If the event arrives late, their hours are read live.
 create table {rollups}.orphan (
     id bigint generated always as identity primary key,
     project_id {project_id_type} not null,
@@ -57,8 +58,8 @@ create table {rollups}.orphan (
 );
 create index orphan_project_id_bucket_idx on {rollups}.orphan (project_id, bucket);
 
--- Sums of rows that retention has deleted, by quarters of an hour, so that months and days of every time zone are still told
--- apart. They are nowhere else: what is rolled can be rolled anew, these can't.
+-- Retained sums: what rows counted that retention has deleted, by quarters of an hour, so that months and days of every time zone
+-- can be computed. Unlike rolled sums they can't be computed again: their rows are deleted.
 create table {rollups}.retained (
     project_id {project_id_type} not null,
     quarter timestamptz not null,
@@ -71,21 +72,21 @@ create table {rollups}.retained (
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
 ) with (fillfactor = 90);
 
--- What a step of the worker rolls; empty between steps.
+-- The ranges of hours that a step of the worker rolls; empty between steps.
 create table {rollups}.span (
     project_id {project_id_type} not null,
     lower timestamptz not null,
     upper timestamptz not null
 );
 
--- Changes of rows older than this (seconds since 1970) are marked. A sequence, since it is read outside of any snapshot. Until
--- the worker runs for the first time nothing is rolled, and nothing needs a mark.
+-- The watermark, in seconds since 1970: a change of a row that is older leaves a dirty mark. It is a sequence, since sequences are
+-- read outside of any snapshot. Until the worker's first run nothing is rolled, and no change needs a mark.
 create sequence {rollups}.mark_before minvalue -9223372036854775808;
--- Whoever writes to the host's tables evaluates the triggers' guards with privileges of its own.
+-- Every role that writes to the host's tables evaluates the triggers' guards with its own privileges.
 grant select on sequence {rollups}.mark_before to public;
 select setval({mark_before}::regclass, -62135596800, true);
 
--- Nothing counts as rolled any more; figures are computed from raw rows until the worker has rolled them anew. Always changes
+-- Records that nothing is rolled; figures are computed from raw rows until the worker has rolled them from scratch. Always changes
 -- the state, so that a transaction whose snapshot is older than the worker's last step fails (40001) rather than miss it.
 create function {rollups}.forget() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
@@ -95,8 +96,8 @@ begin
 end
 $usagekit$;
 
--- Where a mapped column was renamed or dropped the host's write goes on. Nobody can roll such tables, so that what is forgotten
--- stays so.
+-- Called where a mapped column was renamed or dropped: the host's write succeeds. The worker can't roll such tables, so nothing is
+-- rolled from then on.
 create function {rollups}.column_is_gone() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
@@ -106,7 +107,7 @@ begin
 end
 $usagekit$;
 
--- Marks the hours of a row as it was and as it is; nulls where it wasn't there before, or isn't there any more.
+-- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion.
 create function {rollups}.mark_hours(
     old_project_id {rollups}.mark.project_id%type,
     old_created_at timestamptz,
@@ -122,7 +123,7 @@ begin
 end
 $usagekit$;
 
--- In a function that is called for an insert the old row is null, and so are its columns; for a deletion the new one is.
+-- In the trigger functions below, old and its columns are null for an insert, new and its columns for a deletion.
 
 create function {rollups}.event_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
@@ -195,7 +196,7 @@ exception when undefined_column then
 end
 $usagekit$;
 
--- A table that was emptied at once fires no trigger for its rows: what was rolled counts no more, and is rolled anew.
+-- TRUNCATE fires no trigger for the rows: nothing is rolled from then on, until the worker rolls it from scratch.
 create function {rollups}.table_truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
@@ -206,23 +207,22 @@ $usagekit$;
 
 revoke execute on all functions in schema {rollups} from public;
 
--- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL reads them anew for
--- each statement. A row isn't recent, either, if the threshold isn't set. Whether a late change changes any sum is for the
--- function to say.
+-- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL parses them again for
+-- each statement. If the watermark isn't set, no row is recent. The function checks whether a late change alters any sum.
 
 create trigger {trigger.insert}
     after insert on {events} for each row
-    when ((new.{event.created_at} >= {threshold}) is not true)
+    when ((new.{event.created_at} >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.delete}
     after delete on {events} for each row
-    when ((old.{event.created_at} >= {threshold}) is not true)
+    when ((old.{event.created_at} >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.update}
     after update on {events} for each row
-    when ((least(old.{event.created_at}, new.{event.created_at}) >= {threshold}) is not true)
+    when ((least(old.{event.created_at}, new.{event.created_at}) >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.size_delete}
@@ -243,24 +243,24 @@ create trigger {trigger.truncate}
 
 create trigger {trigger.insert}
     after insert on {deliveries} for each row
-    when ((new.{delivery.created_at} >= {threshold}) is not true)
+    when ((new.{delivery.created_at} >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.delete}
     after delete on {deliveries} for each row
-    when ((old.{delivery.created_at} >= {threshold}) is not true)
+    when ((old.{delivery.created_at} >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.update}
     after update on {deliveries} for each row
-    when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {threshold}) is not true)
+    when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.truncate}
     after truncate on {deliveries} for each statement
     execute function {rollups}.table_truncated();
 
--- Also for what replication applies and for sessions with session_replication_role = replica.
+-- The triggers also fire for changes that replication applies and in sessions with session_replication_role = replica.
 alter table {events} enable always trigger {trigger.insert};
 alter table {events} enable always trigger {trigger.delete};
 alter table {events} enable always trigger {trigger.update};

@@ -1,2 +1,2 @@
--- Takes the triggers on the host's tables along, which depend on its functions.
+-- Also drops the triggers on the host's tables, which depend on functions of this schema.
 drop schema if exists {rollups} cascade

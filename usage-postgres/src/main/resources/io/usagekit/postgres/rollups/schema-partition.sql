@@ -1,4 +1,4 @@
--- For a partition: when it is emptied by its own name, the trigger of the whole table isn't fired.
+-- For one partition: a TRUNCATE of the partition itself doesn't fire the trigger of the partitioned table.
 create trigger {trigger.truncate}
     after truncate on {partition} for each statement
     execute function {rollups}.table_truncated();
