@@ -89,7 +89,8 @@ final class RollupInstaller {
             run(
                     connection,
                     SqlTemplate.fill(
-                            SqlTemplate.resource("rollups/schema-drop.sql"), Map.of("rollups", Identifiers.quote(schema))));
+                            SqlTemplate.resource("rollups/schema-drop.sql"),
+                            Map.of("rollups", Identifiers.quote(schema))));
             run(connection, "drop index if exists " + Identifiers.qualified(mapping.schema(), eventIdIndexName()));
             return schema;
         });

@@ -10,7 +10,7 @@ import java.sql.SQLException;
 import java.util.Optional;
 import javax.sql.DataSource;
 
-/** Figures from roll-ups beside those of the combined query, in one snapshot. */
+/** Reads a figure from roll-ups and by the combined query, in one snapshot. */
 public final class FigureComparison {
 
     /** Both figures, and how many hours were live or marked in the one from roll-ups. */
@@ -42,7 +42,7 @@ public final class FigureComparison {
         this(dataSource, rollups, mapping, ProjectScope.ALIVE);
     }
 
-    /** In a transaction of their own. */
+    /** Reads both figures in a transaction of their own. */
     public Pair compare(UsageKey key) {
         try (Connection connection = dataSource.getConnection()) {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
@@ -59,7 +59,7 @@ public final class FigureComparison {
         }
     }
 
-    /** In the snapshot of this connection's transaction. */
+    /** Reads both figures in the snapshot of this connection's transaction. */
     public Pair compare(Connection connection, UsageKey key) throws SQLException {
         Optional<RollupFigureQuery.Answer> answer = rolled.execute(connection, key);
         CombinedQuery.Totals raw = combined.execute(connection, key);

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The contract, over the library's own tables, with all that is older than the middle of March rolled before each figure. */
+/** The calculators' contract, over the library's own tables; hours before the middle of March are rolled before each figure. */
 class RollupCalculatorContractIT extends UsageCalculatorContract {
 
     private static final ManualClock CLOCK = ManualClock.at("2026-03-17T12:00:00Z");

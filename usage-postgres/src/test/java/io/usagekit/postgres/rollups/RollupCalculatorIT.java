@@ -23,112 +23,113 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Which way the calculator goes, and that it says so. */
+/** Which way the calculator computes a figure, and that it reports it to the listener. */
 class RollupCalculatorIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final UsageKey MARCH = RollupFixture.MARCH;
 
-    private final List<String> told = new ArrayList<>();
+    private final List<String> reports = new ArrayList<>();
     private final RollupListener listener = new RollupListener() {
         @Override
         public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-            told.add("rolled, " + liveHours + " live, " + markedHours + " marked");
+            reports.add("rolled, " + liveHours + " live, " + markedHours + " marked");
         }
 
         @Override
         public void fromRawRows(UsageKey key, RollupFallback why) {
-            told.add(why.toString());
+            reports.add(why.toString());
         }
     };
 
-    private RollupFixture scene;
+    private RollupFixture fixture;
 
     @BeforeEach
     void begin() {
-        scene = RollupFixture.rolled(Database.pool(), Database.newSchema("calculator"));
+        fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("calculator"));
     }
 
     @AfterEach
     void end() {
-        scene.close();
+        fixture.close();
     }
 
     private PostgresRollups.Builder rollups() {
         return PostgresRollups.builder(Database.pool())
-                .mapping(scene.mapping)
-                .clock(scene.clock)
+                .mapping(fixture.mapping)
+                .clock(fixture.clock)
                 .listener(listener);
     }
 
     private void assertUsage(UsageCalculator calculator, long received, String way) {
-        told.clear();
+        reports.clear();
         OrganisationUsage usage = calculator.calculate(MARCH, PATIENCE);
         assertThat(usage.received()).isEqualTo(new UsageMetrics(received, 7 * received));
-        assertThat(usage.createdAt()).isEqualTo(scene.clock.instant());
-        assertThat(told).containsExactly(way);
+        assertThat(usage.createdAt()).isEqualTo(fixture.clock.instant());
+        assertThat(reports).containsExactly(way);
     }
 
     @Test
-    void rolledHoursAreTakenFromRollupsAndMarkedOnesRead() {
+    void readsRolledHoursFromRollupsAndMarkedHoursLive() {
         UsageCalculator calculator = rollups().build().calculator();
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
-        scene.run("insert into {s}.events values ('late', 'q', 'seven b', '', '2026-03-03T03:03:03Z')");
+        fixture.run("insert into {s}.events values ('late', 'q', 'seven b', '', '2026-03-03T03:03:03Z')");
         assertUsage(calculator, 4, "rolled, 1 live, 1 marked");
-        scene.runWorker();
+        fixture.runWorker();
         assertUsage(calculator, 4, "rolled, 0 live, 0 marked");
     }
 
     @Test
-    void theCombinedQueryStepsInWhereThereAreNoRollupsAnyMoreOrAgain() {
+    void fallsBackToCombinedQueryWhileRollupsAreRemovedOrNotYetRolled() {
         UsageCalculator calculator = rollups().build().calculator();
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
-        scene.rollups.remove();
+        fixture.rollups.remove();
         assertUsage(calculator, 3, "ABSENT");
         assertUsage(calculator, 3, "ABSENT");
-        scene.rollups.install();
+        fixture.rollups.install();
         assertUsage(calculator, 3, "NOT_COVERING");
-        scene.runWorker();
+        fixture.runWorker();
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
     }
 
     @Test
-    void rollupsForOtherStatusesOrOfAnotherVersionAreNotUsed() {
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
-        scene.run("insert into {s}.event_deliveries values ('other', 'p', 'e9', 'Delivered', '2026-03-17T09:10:00Z')");
+    void ignoresRollupsOfAnotherMappingOrVersion() {
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        fixture.run(
+                "insert into {s}.event_deliveries values ('other', 'p', 'e9', 'Delivered', '2026-03-17T09:10:00Z')");
         UsageCalculator other = rollups()
-                .mapping(scene.mapping.toBuilder()
+                .mapping(fixture.mapping.toBuilder()
                         .deliveredStatuses("Success", "Delivered")
                         .build())
-                .schema(scene.rollups.schema())
+                .schema(fixture.rollups.schema())
                 .build()
                 .calculator();
         assertThat(other.calculate(MARCH, PATIENCE).sent()).isEqualTo(new UsageMetrics(4, 28));
-        assertThat(told).containsExactly("FOREIGN");
+        assertThat(reports).containsExactly("FOREIGN");
 
         UsageCalculator calculator = rollups().build().calculator();
-        scene.runWorker();
+        fixture.runWorker();
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
-        scene.run("update {r}.state set version = version + 1");
+        fixture.run("update {r}.state set version = version + 1");
         assertUsage(calculator, 3, "FOREIGN");
-        scene.run("update {r}.state set version = version - 1");
+        fixture.run("update {r}.state set version = version - 1");
         assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
     }
 
     @Test
-    void theOrderInWhichStatusesAreNamedMakesNoDifference() {
+    void acceptsDeliveredStatusesInAnyOrder() {
         PostgresRollups one = rollups()
-                .mapping(scene.mapping.toBuilder().deliveredStatuses("a", "b").build())
-                .schema(scene.schema + "_ab")
+                .mapping(fixture.mapping.toBuilder().deliveredStatuses("a", "b").build())
+                .schema(fixture.schema + "_ab")
                 .build();
         one.install();
         try (RollupWorker worker = rollups()
-                .mapping(scene.mapping.toBuilder().deliveredStatuses("b", "a").build())
+                .mapping(fixture.mapping.toBuilder().deliveredStatuses("b", "a").build())
                 .schema(one.schema())
                 .build()
                 .worker()
@@ -139,44 +140,44 @@ class RollupCalculatorIT {
     }
 
     @Test
-    void whereTooMuchIsLiveOrHasChangedTheCombinedQueryIsFaster() {
+    void fallsBackToCombinedQueryWhenTooManyHoursAreLiveOrTooManyEventsChanged() {
         UsageCalculator calculator = rollups().build().calculator();
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
-        scene.run("insert into {s}.events select 'burst' || n, 'p', 'seven b', '', timestamptz '2026-03-02Z' + n"
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        fixture.run("insert into {s}.events select 'burst' || n, 'p', 'seven b', '', timestamptz '2026-03-02Z' + n"
                 + " * interval '1 hour' from generate_series(1, 500) n");
         assertUsage(calculator, 503, "NOT_COVERING");
-        scene.runWorker();
+        fixture.runWorker();
         assertUsage(calculator, 503, "rolled, 0 live, 0 marked");
 
-        scene.run("update {s}.events set raw = 'eight by' where id like 'burst%'", "delete from {r}.mark");
-        scene.run("update {s}.events set raw = 'seven b' where id like 'burst%'", "delete from {r}.mark");
-        assertThat(scene.rollups.status().orElseThrow().changedEvents()).isEqualTo(1_000);
+        fixture.run("update {s}.events set raw = 'eight by' where id like 'burst%'", "delete from {r}.mark");
+        fixture.run("update {s}.events set raw = 'seven b' where id like 'burst%'", "delete from {r}.mark");
+        assertThat(fixture.rollups.status().orElseThrow().changedEvents()).isEqualTo(1_000);
         assertUsage(calculator, 503, "rolled, 0 live, 0 marked");
-        scene.run("update {s}.events set raw = 'eight by' where id = 'e9'", "delete from {r}.mark");
-        scene.run("update {s}.events set raw = 'seven b' where id = 'e9'", "delete from {r}.mark");
+        fixture.run("update {s}.events set raw = 'eight by' where id = 'e9'", "delete from {r}.mark");
+        fixture.run("update {s}.events set raw = 'seven b' where id = 'e9'", "delete from {r}.mark");
         assertUsage(calculator, 503, "NOT_COVERING");
-        assertThat(scene.runWorker().changedEvents()).isEqualTo(1_002);
+        assertThat(fixture.runWorker().changedEvents()).isEqualTo(1_002);
         assertUsage(calculator, 503, "rolled, 0 live, 0 marked");
     }
 
-    /** What is cut off must not be taken for all there is. */
+    /** The limited read of the change log must not be taken for all of it. */
     @Test
-    void manyNotesOfOneEventDoNotHideTheOneOfAnother() {
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
-        scene.run("insert into {r}.changed_event select 'e9' from generate_series(1, 3000)");
-        scene.run("update {s}.events set raw = 'eight by' where id = 'e11'", "delete from {r}.mark");
+    void countsDuplicatesInTheChangeLogAsChangedEvents() {
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        fixture.run("insert into {r}.changed_event select 'e9' from generate_series(1, 3000)");
+        fixture.run("update {s}.events set raw = 'eight by' where id = 'e11'", "delete from {r}.mark");
         OrganisationUsage usage = rollups().build().calculator().calculate(MARCH, PATIENCE);
         assertThat(usage.sent()).isEqualTo(new UsageMetrics(3, 22));
-        assertThat(told).containsExactly("NOT_COVERING");
+        assertThat(reports).containsExactly("NOT_COVERING");
     }
 
     @Test
-    void aRoleThatMayNotReadRollupsGetsItsFigureFromRawRows() throws SQLException {
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
-        scene.run(
+    void computesFromRawRowsForRoleWithoutPrivilegesOnRollups() throws SQLException {
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        fixture.run(
                 "create role usagekit_reader",
                 "grant usage on schema {s} to usagekit_reader",
                 "grant select on all tables in schema {s} to usagekit_reader");
@@ -184,45 +185,45 @@ class RollupCalculatorIT {
                 Statement statement = connection.createStatement()) {
             UsageCalculator calculator = new RollupCalculator(
                     new OneConnection(connection),
-                    scene.mapping,
-                    scene.rollups.schema(),
+                    fixture.mapping,
+                    fixture.rollups.schema(),
                     ProjectScope.ALIVE,
-                    scene.clock,
+                    fixture.clock,
                     listener);
             statement.execute("set role usagekit_reader");
             assertUsage(calculator, 3, "ABSENT");
             statement.execute("reset role");
-            scene.run(
+            fixture.run(
                     "grant usage on schema {r} to usagekit_reader",
                     "grant select on all tables in schema {r} to usagekit_reader");
             statement.execute("set role usagekit_reader");
             assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
             statement.execute("reset role");
         }
-        scene.run("drop owned by usagekit_reader", "drop role usagekit_reader");
+        fixture.run("drop owned by usagekit_reader", "drop role usagekit_reader");
     }
 
     @Test
-    void whichProjectsCountIsAskedWhenTheFigureIsRead() {
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
-        scene.run("update {s}.projects set deleted_at = now() where id = 'p'");
+    void appliesProjectScopeWhenFigureIsRead() {
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        fixture.run("update {s}.projects set deleted_at = now() where id = 'p'");
         assertUsage(rollups().build().calculator(), 0, "rolled, 0 live, 0 marked");
         assertUsage(rollups().countDeletedProjects(true).build().calculator(), 3, "rolled, 0 live, 0 marked");
     }
 
     @Test
-    void aListenerThatThrowsHarmsNobody() {
+    void returnsFigureWhenListenerThrows() {
         UsageCalculator calculator = rollups()
                 .listener(new RollupListener() {
                     @Override
                     public void fromRawRows(UsageKey key, RollupFallback why) {
-                        throw new IllegalStateException("a listener's own trouble");
+                        throw new IllegalStateException("the listener failed");
                     }
 
                     @Override
                     public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        throw new IllegalStateException("a listener's own trouble");
+                        throw new IllegalStateException("the listener failed");
                     }
                 })
                 .build()
@@ -231,21 +232,25 @@ class RollupCalculatorIT {
     }
 
     @Test
-    void aSizeThatIsNeitherStoredNorMeasurableIsAnErrorFromRollupsToo() {
-        scene.run("alter table {s}.events add column size integer", "update {s}.events set size = 7 where id <> 'e9'");
+    void rejectsFigureWithUnmeasuredRows() {
+        fixture.run(
+                "alter table {s}.events add column size integer", "update {s}.events set size = 7 where id <> 'e9'");
         PostgresRollups rollups = rollups()
-                .mapping(scene.mapping.toBuilder().payload().storedBytes("size").build())
-                .schema(scene.schema + "_sized")
+                .mapping(fixture.mapping.toBuilder()
+                        .payload()
+                        .storedBytes("size")
+                        .build())
+                .schema(fixture.schema + "_sized")
                 .build();
         rollups.install();
-        scene.clock.advance(Duration.ofDays(30));
+        fixture.clock.advance(Duration.ofDays(30));
         try (RollupWorker worker = rollups.worker().build()) {
             assertThat(worker.runOnce().finished()).isTrue();
             UsageCalculator calculator = rollups.calculator();
             assertThatThrownBy(() -> calculator.calculate(MARCH, PATIENCE))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("2 rows of \"org-123\" in 2026-03 have no size");
-            scene.run("update {s}.events set size = 7 where id = 'e9'");
+            fixture.run("update {s}.events set size = 7 where id = 'e9'");
             assertUsage(calculator, 3, "rolled, 1 live, 1 marked");
             worker.runOnce();
             assertUsage(calculator, 3, "rolled, 0 live, 0 marked");
@@ -254,9 +259,9 @@ class RollupCalculatorIT {
     }
 
     @Test
-    void aWindowWithinAnHourAndOneThatHasNoWholeHourAreReadLive() {
-        scene.clock.advance(Duration.ofDays(30));
-        scene.runWorker();
+    void readsWindowsWithoutWholeHourLive() {
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
         UsageCalculator calculator = rollups().build().calculator();
         for (String end : List.of("2026-03-17T09:59:59Z", "2026-03-17T10:00:00Z", "2026-03-17T10:09:00Z")) {
             UsagePeriod window = UsagePeriod.between(Instant.parse("2026-03-17T09:05:00Z"), Instant.parse(end));
@@ -268,13 +273,13 @@ class RollupCalculatorIT {
     }
 
     @Test
-    void aTimeoutOutOfBoundsIsRefusedAndASlowDatabaseIsATypedError() throws SQLException {
+    void rejectsTimeoutOutOfBoundsAndReportsTimeoutOfDatabase() throws SQLException {
         UsageCalculator calculator = rollups().build().calculator();
         assertThatThrownBy(() -> calculator.calculate(MARCH, Duration.ZERO))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("timeout must be between");
-        try (Connection blocker = scene.begin()) {
-            scene.run(blocker, "lock table {s}.events in access exclusive mode");
+        try (Connection blocker = fixture.begin()) {
+            fixture.run(blocker, "lock table {s}.events in access exclusive mode");
             assertThatThrownBy(() -> calculator.calculate(MARCH, Duration.ofMillis(300)))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("wasn't computed within PT0.3S");

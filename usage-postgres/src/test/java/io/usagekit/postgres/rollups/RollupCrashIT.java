@@ -21,13 +21,13 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The worker's session is ended, or the whole server killed, at each point of each step; figures are exact afterwards, and the next
- * run does what was left to do.
+ * The worker's session is terminated, or the whole server killed, at each point of each step: figures are exact afterwards, and the
+ * next run does the rest of the work.
  */
 class RollupCrashIT {
 
     private static EmbeddedPostgresServer server;
-    private static RollupFixture scene;
+    private static RollupFixture fixture;
     private static HikariDataSource workersPool;
     private static int rounds;
 
@@ -36,7 +36,7 @@ class RollupCrashIT {
         server = EmbeddedPostgresServer.start();
         workersPool = Database.pool(server.jdbcUrl() + "&ApplicationName=worker");
         workersPool.setMaximumPoolSize(1);
-        scene = RollupFixture.rolled(server.dataSource(), "crash");
+        fixture = RollupFixture.rolled(server.dataSource(), "crash");
     }
 
     @AfterAll
@@ -64,9 +64,9 @@ class RollupCrashIT {
 
     @ParameterizedTest
     @MethodSource("points")
-    void theWorkersSessionIsEnded(String step, RollupTransactions.Point at) {
+    void staysExactWhenWorkersSessionIsTerminated(String step, RollupTransactions.Point at) {
         interrupt(step, at, () -> {
-            scene.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'worker'");
+            fixture.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'worker'");
             awaitNoWorker();
         });
     }
@@ -78,7 +78,7 @@ class RollupCrashIT {
 
     @ParameterizedTest
     @MethodSource("pointsOfRolling")
-    void theServerIsKilled(String step, RollupTransactions.Point at) {
+    void staysExactWhenServerIsKilled(String step, RollupTransactions.Point at) {
         interrupt(step, at, () -> {
             server.kill();
             server.restart();
@@ -91,7 +91,7 @@ class RollupCrashIT {
 
     private static void interrupt(String step, RollupTransactions.Point at, Crash crash) {
         makeWork();
-        FigureComparison.Pair before = scene.read();
+        FigureComparison.Pair before = fixture.read();
         assertThat(before.rolled()).isEqualTo(before.raw());
         try (RollupWorker worker = worker((s, p) -> {
             if (s.equals(step) && p == at) {
@@ -103,26 +103,26 @@ class RollupCrashIT {
                     .hasMessageContaining("can't be maintained")
                     .hasCauseInstanceOf(SQLException.class);
         }
-        FigureComparison.Pair crashed = scene.read();
+        FigureComparison.Pair crashed = fixture.read();
         assertThat(crashed.rolled()).as("after the crash").isEqualTo(crashed.raw());
         assertThat(crashed.raw()).as("nothing of the host's is lost").isEqualTo(before.raw());
 
         try (RollupWorker worker = worker(RollupTransactions.Probe.NONE)) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
-        FigureComparison.Pair after = scene.read();
+        FigureComparison.Pair after = fixture.read();
         assertThat(after.rolled()).as("after the next run").isEqualTo(after.raw());
         assertThat(after.raw()).isEqualTo(before.raw());
         assertThat(after.markedHours()).isZero();
-        assertThat(scene.rollups.status().orElseThrow().coveredBefore()).contains(scene.clock.instant());
+        assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).contains(fixture.clock.instant());
     }
 
-    /** Something for every step: an hour that is over, one that has changed, a changed size, an orphan, a project with a history. */
+    /** Creates work for every step: an hour that is over, a late row, a changed size, an orphan, and a project with a history. */
     private static void makeWork() {
         rounds++;
-        String now = "timestamptz '" + scene.clock.instant() + "'";
+        String now = "timestamptz '" + fixture.clock.instant() + "'";
         String id = "r" + rounds;
-        scene.run(
+        fixture.run(
                 "insert into {s}.events values ('" + id + "', 'p', 'in time', '', " + now + ", null)",
                 "insert into {s}.event_deliveries values ('" + id + "', 'p', '" + id + "', 'Success', " + now + ")",
                 "insert into {s}.events values ('" + id + "-late', 'q', 'too late', '', " + now
@@ -133,22 +133,22 @@ class RollupCrashIT {
                 "insert into {s}.projects values ('" + id + "', 'org-123', null)",
                 "insert into {s}.events select '" + id + "-' || n, '" + id + "', 'history', '', " + now
                         + " - n * interval '7 hours', null from generate_series(1, 20) n");
-        scene.clock.advance(Duration.ofHours(1));
+        fixture.clock.advance(Duration.ofHours(1));
     }
 
     private static RollupWorker worker(RollupTransactions.Probe probe) {
-        return new RollupWorker.Builder(workersPool, scene.mapping, scene.rollups.schema())
-                .clock(scene.clock)
+        return new RollupWorker.Builder(workersPool, fixture.mapping, fixture.rollups.schema())
+                .clock(fixture.clock)
                 .settle(Duration.ZERO)
                 .probe(probe)
                 .build();
     }
 
-    /** A session goes on for a moment after it was told to end. */
+    /** Waits until the terminated session has ended. */
     private static void awaitNoWorker() throws SQLException {
-        try (Connection connection = scene.dataSource.getConnection()) {
+        try (Connection connection = fixture.dataSource.getConnection()) {
             long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-            while (scene.count(connection, "select count(*) from pg_stat_activity where application_name = 'worker'")
+            while (fixture.count(connection, "select count(*) from pg_stat_activity where application_name = 'worker'")
                     > 0) {
                 assertThat(System.nanoTime()).as("the session ends").isLessThan(deadline);
                 Thread.onSpinWait();
@@ -157,11 +157,11 @@ class RollupCrashIT {
     }
 
     @Test
-    void whatIsRolledSurvivesARestart() {
-        scene.runWorker();
-        RollupStatus before = scene.rollups.status().orElseThrow();
+    void keepsRolledHoursAcrossServerRestart() {
+        fixture.runWorker();
+        RollupStatus before = fixture.rollups.status().orElseThrow();
         server.kill();
         server.restart();
-        assertThat(scene.rollups.status().orElseThrow()).isEqualTo(before);
+        assertThat(fixture.rollups.status().orElseThrow()).isEqualTo(before);
     }
 }

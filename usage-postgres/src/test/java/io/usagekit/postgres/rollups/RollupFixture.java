@@ -31,34 +31,34 @@ final class RollupFixture extends HostTables implements AutoCloseable {
                 .build();
     }
 
-    /** With nothing but the tables and the two projects. */
+    /** Creates the tables and the two projects only. */
     static RollupFixture tables(DataSource dataSource, String schema) {
-        RollupFixture scene = new RollupFixture(dataSource, schema);
-        scene.run(
+        RollupFixture fixture = new RollupFixture(dataSource, schema);
+        fixture.run(
                 "create schema {s}",
                 "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
                 "create table {s}.events (id varchar primary key, project_id varchar, raw text not null default '', data bytea not null default '', created_at timestamptz, deleted_at timestamptz)",
                 "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
                 "insert into {s}.projects values ('p', 'org-123', null), ('q', 'org-123', null)");
-        return scene;
+        return fixture;
     }
 
-    /** With roll-ups installed, everything before the hour rolled, and an event of each of the last three hours, delivered. */
+    /** Creates the tables with a delivered event in each of the last three hours, installs roll-ups and rolls all hours. */
     static RollupFixture rolled(DataSource dataSource, String schema) {
-        RollupFixture scene = tables(dataSource, schema);
-        scene.rollups.install();
+        RollupFixture fixture = tables(dataSource, schema);
+        fixture.rollups.install();
         for (int hour = 9; hour < 12; hour++) {
-            scene.run(
+            fixture.run(
                     "insert into {s}.events values ('e" + hour + "', 'p', 'seven b', '', '2026-03-17T" + at(hour)
                             + ":10:00Z')",
                     "insert into {s}.event_deliveries values ('d" + hour + "', 'p', 'e" + hour
                             + "', 'Success', '2026-03-17T" + at(hour) + ":10:01Z')");
         }
-        scene.runWorker();
-        return scene;
+        fixture.runWorker();
+        return fixture;
     }
 
-    /** As in {@code T09:00}. */
+    /** Two digits, as in {@code T09:00}. */
     private static String at(int hour) {
         return (hour < 10 ? "0" : "") + hour;
     }

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Roll-ups are installed, kept, replaced and removed; and what stands in the way is named. */
+/** Roll-ups are installed, kept, replaced and removed; errors name the obstacle. */
 class RollupInstallIT {
 
     private static final String EVERYTHING = """
@@ -35,18 +35,18 @@ class RollupInstallIT {
             order by 1
             """;
 
-    private RollupFixture scene;
+    private RollupFixture fixture;
     private String schema;
 
     @BeforeEach
     void begin() {
         schema = Database.newSchema("install");
-        scene = RollupFixture.tables(Database.pool(), schema);
+        fixture = RollupFixture.tables(Database.pool(), schema);
     }
 
     @AfterEach
     void end() {
-        scene.close();
+        fixture.close();
         Database.execute("drop role if exists usagekit_stranger");
     }
 
@@ -55,133 +55,133 @@ class RollupInstallIT {
     }
 
     private void assertExactWith(long events) {
-        FigureComparison.Pair pair = scene.read();
+        FigureComparison.Pair pair = fixture.read();
         assertThat(pair.rolled()).isEqualTo(pair.raw());
         assertThat(pair.raw().received().volume()).isEqualTo(events);
     }
 
     private void insert(String id, String at) {
-        scene.run("insert into {s}.events values ('" + id + "', 'p', 'x', '', '" + at + "')");
+        fixture.run("insert into {s}.events values ('" + id + "', 'p', 'x', '', '" + at + "')");
     }
 
     @Test
-    void installingTwiceKeepsWhatIsRolled() {
+    void keepsRolledHoursWhenInstalledAgain() {
         insert("e", "2026-03-17T09:00:00Z");
-        scene.rollups.install();
-        scene.runWorker();
-        RollupStatus before = scene.rollups.status().orElseThrow();
-        assertThat(before.coveredBefore()).contains(scene.clock.instant());
+        fixture.rollups.install();
+        fixture.runWorker();
+        RollupStatus before = fixture.rollups.status().orElseThrow();
+        assertThat(before.coveredBefore()).contains(fixture.clock.instant());
         List<String> made = everything();
 
-        scene.rollups.install();
+        fixture.rollups.install();
 
         assertThat(everything()).isEqualTo(made);
-        assertThat(scene.rollups.status()).contains(before);
+        assertThat(fixture.rollups.status()).contains(before);
     }
 
     @Test
-    void removingLeavesNoTrace() {
-        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
+    void removesEverythingThatItInstalled() {
+        PostgresUsage.installIndexes(Database.pool(), fixture.mapping);
         List<String> before = everything();
-        scene.rollups.install();
-        scene.runWorker();
+        fixture.rollups.install();
+        fixture.runWorker();
         assertThat(everything()).isNotEqualTo(before);
 
-        scene.rollups.remove();
+        fixture.rollups.remove();
 
         assertThat(everything()).isEqualTo(before);
-        assertThat(scene.rollups.status()).isEmpty();
+        assertThat(fixture.rollups.status()).isEmpty();
         insert("e", "2026-03-17T09:00:00Z");
-        scene.rollups.remove();
+        fixture.rollups.remove();
     }
 
     @Test
-    void aHostsOwnIndexOnEventIdsIsUsedAndStays() {
-        scene.run("create index own on {s}.event_deliveries (event_id, status)");
-        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
+    void usesAndKeepsIndexOfHostOnEventIds() {
+        fixture.run("create index own on {s}.event_deliveries (event_id, status)");
+        PostgresUsage.installIndexes(Database.pool(), fixture.mapping);
         List<String> before = everything();
-        scene.rollups.install();
+        fixture.rollups.install();
         assertThat(everything().stream().filter(line -> line.startsWith("relation " + schema + ".")))
                 .isEqualTo(before.stream()
                         .filter(line -> line.startsWith("relation " + schema + "."))
                         .toList());
-        scene.rollups.remove();
+        fixture.rollups.remove();
         assertThat(everything()).isEqualTo(before);
     }
 
     @Test
-    void thePrintedScriptIsWhatIsInstalled() {
-        PostgresUsage.installIndexes(Database.pool(), scene.mapping);
-        String script = scene.rollups.ddl();
-        scene.rollups.install();
+    void printsScriptThatInstallsTheSame() {
+        PostgresUsage.installIndexes(Database.pool(), fixture.mapping);
+        String script = fixture.rollups.ddl();
+        fixture.rollups.install();
         List<String> installed = everything();
-        scene.rollups.remove();
+        fixture.rollups.remove();
 
         Database.execute("begin;\n" + script + "\ncommit");
 
         assertThat(everything()).isEqualTo(installed);
         insert("e", "2026-03-17T09:00:00Z");
-        scene.runWorker();
+        fixture.runWorker();
         assertExactWith(1);
     }
 
     @Test
-    void whatAnotherVersionOrMappingMadeBeginsAnewAndANewerVersionIsRefused() {
+    void replacesRollupsOfAnotherVersionOrMappingAndRejectsNewerVersion() {
         insert("e", "2026-03-17T09:00:00Z");
-        scene.rollups.install();
-        scene.runWorker();
+        fixture.rollups.install();
+        fixture.runWorker();
         List<String> made = everything();
 
-        scene.run("update {r}.state set version = 0");
-        assertThat(scene.rollups.status()).isEmpty();
-        assertThatThrownBy(scene::runWorker).hasMessageContaining("install them again");
-        scene.rollups.install();
-        assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isEmpty();
+        fixture.run("update {r}.state set version = 0");
+        assertThat(fixture.rollups.status()).isEmpty();
+        assertThatThrownBy(fixture::runWorker).hasMessageContaining("install them again");
+        fixture.rollups.install();
+        assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).isEmpty();
         assertThat(everything()).isEqualTo(made);
-        scene.runWorker();
+        fixture.runWorker();
         assertExactWith(1);
 
-        scene.run("update {r}.state set settings = 'something else'");
-        assertThatThrownBy(scene::runWorker).hasMessageContaining("install them again");
-        scene.rollups.install();
-        scene.runWorker();
+        fixture.run("update {r}.state set settings = 'something else'");
+        assertThatThrownBy(fixture::runWorker).hasMessageContaining("install them again");
+        fixture.rollups.install();
+        fixture.runWorker();
         assertExactWith(1);
 
-        scene.run("update {r}.state set version = 999");
-        assertThatThrownBy(scene.rollups::install)
+        fixture.run("update {r}.state set version = 999");
+        assertThatThrownBy(fixture.rollups::install)
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("of version 999, made by a newer library");
     }
 
     @Test
-    void aTriggerThatIsMissingOrDisabledIsNoticedAndWhatWasRolledIsForgotten() throws SQLException {
+    void resetsRollupsWhenTriggersAreMissingOrDisabled() throws SQLException {
         insert("e", "2026-03-17T09:00:00Z");
-        scene.rollups.install();
+        fixture.rollups.install();
         for (String damage : List.of("disable trigger all", "enable trigger user")) {
-            scene.runWorker();
+            fixture.runWorker();
             assertExactWith(damage.startsWith("disable") ? 1 : 2);
-            scene.run("alter table {s}.events " + damage);
-            assertThatThrownBy(scene::runWorker)
+            fixture.run("alter table {s}.events " + damage);
+            assertThatThrownBy(fixture::runWorker)
                     .hasMessageContaining("triggers")
                     .hasMessageContaining("install");
-            insert("unnoticed " + damage, "2026-03-17T09:00:00Z");
+            insert("untriggered " + damage, "2026-03-17T09:00:00Z");
             assertExactWith(damage.startsWith("disable") ? 2 : 3);
-            scene.rollups.install();
+            fixture.rollups.install();
         }
-        scene.runWorker();
+        fixture.runWorker();
         assertExactWith(3);
     }
 
     @Test
-    void privilegesThatAreLackingAreNamed() throws SQLException {
-        scene.run(
+    void namesMissingPrivileges() throws SQLException {
+        fixture.run(
                 "create role usagekit_stranger",
                 "grant usage on schema {s} to usagekit_stranger",
                 "grant select on all tables in schema {s} to usagekit_stranger");
         try (Connection connection = Database.pool().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("set role usagekit_stranger");
-            PostgresRollups rollups = PostgresRollups.of(new OneConnection(connection), scene.mapping);
+            PostgresRollups rollups = PostgresRollups.of(new OneConnection(connection), fixture.mapping);
             assertThatThrownBy(rollups::install)
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("this role lacks CREATE on the database")
@@ -189,55 +189,56 @@ class RollupInstallIT {
                     .hasMessageContaining("ownership of the table \"" + schema + "\".\"event_deliveries\"");
             statement.execute("reset role");
         }
-        scene.run("drop owned by usagekit_stranger");
+        fixture.run("drop owned by usagekit_stranger");
     }
 
     @Test
-    void whoeverMayWriteToTheTablesMayGoOnWriting() throws SQLException {
-        scene.rollups.install();
-        scene.runWorker();
-        scene.run(
+    void letsRolesWithoutPrivilegesOnRollupsWriteToTables() throws SQLException {
+        fixture.rollups.install();
+        fixture.runWorker();
+        fixture.run(
                 "create role usagekit_stranger",
                 "grant usage on schema {s} to usagekit_stranger",
                 "grant select, insert, update, delete on {s}.events, {s}.event_deliveries to usagekit_stranger");
         try (Connection connection = Database.pool().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("set role usagekit_stranger");
-            scene.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
-            scene.run(
+            fixture.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
+            fixture.run(
                     connection,
                     "insert into {s}.event_deliveries values ('d', 'p', 'e', 'Success', '2026-03-17T09:00:00Z')");
-            scene.run(connection, "update {s}.events set raw = 'xyz'");
-            assertThatThrownBy(() -> scene.run(connection, "delete from {r}.mark"))
+            fixture.run(connection, "update {s}.events set raw = 'xyz'");
+            assertThatThrownBy(() -> fixture.run(connection, "delete from {r}.mark"))
                     .hasMessageContaining("permission denied");
             statement.execute("reset role");
         }
         assertExactWith(1);
-        assertThat(scene.read().markedHours()).isEqualTo(1);
-        scene.run("drop owned by usagekit_stranger");
+        assertThat(fixture.read().markedHours()).isEqualTo(1);
+        fixture.run("drop owned by usagekit_stranger");
     }
 
     @Test
-    void viewsAndTablesFromWhichOthersInheritAreRefused() {
-        scene.run("create view {s}.some_events as select * from {s}.events where raw > ''");
+    void rejectsViewsAndInheritedTables() {
+        fixture.run("create view {s}.some_events as select * from {s}.events where raw > ''");
         PostgresRollups ofView = PostgresRollups.of(
-                Database.pool(), scene.mapping.toBuilder().events("some_events").build());
+                Database.pool(),
+                fixture.mapping.toBuilder().events("some_events").build());
         assertThatThrownBy(ofView::install)
                 .hasMessageContaining("must be a table")
                 .hasMessageContaining("no view");
 
-        scene.run("create table {s}.more_events () inherits ({s}.events)");
-        assertThatThrownBy(scene.rollups::install).hasMessageContaining("no table from which others inherit");
+        fixture.run("create table {s}.more_events () inherits ({s}.events)");
+        assertThatThrownBy(fixture.rollups::install).hasMessageContaining("no table from which others inherit");
     }
 
     @Test
-    void idsOfDifferentTypesMeetInOneThatHoldsThemAll() {
-        scene.run(
+    void usesCommonTypeForIdsOfDifferentTypes() {
+        fixture.run(
                 "create table {s}.numbered (id integer, organisation_id varchar, deleted_at timestamptz)",
                 "create table {s}.of_numbered (id character(6), project_id bigint, raw text, created_at timestamptz)",
                 "create table {s}.sent (project_id smallint, event_id text collate \"C\", status text, created_at timestamptz)",
                 "insert into {s}.numbered values (1, 'org-123', null)");
-        TableMapping mapping = scene.mapping.toBuilder()
+        TableMapping mapping = fixture.mapping.toBuilder()
                 .projects("numbered")
                 .events("of_numbered")
                 .withoutEventDeletion()
@@ -247,12 +248,12 @@ class RollupInstallIT {
         PostgresRollups rollups = PostgresRollups.builder(Database.pool())
                 .mapping(mapping)
                 .schema(schema + "_numbered")
-                .clock(scene.clock)
+                .clock(fixture.clock)
                 .build();
         rollups.install();
         try (RollupWorker worker = rollups.worker().build()) {
             worker.runOnce();
-            scene.run(
+            fixture.run(
                     "insert into {s}.of_numbered values ('e1', 1, 'x', '2026-03-17T09:00:00Z'), ('e2', 9223372036854775807, 'x', '2026-03-17T09:00:00Z')",
                     "insert into {s}.sent values (1, 'e1', 'Success', '2026-03-17T09:00:00Z')");
             FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
@@ -267,34 +268,34 @@ class RollupInstallIT {
     }
 
     @Test
-    void aTableThatIsEmptiedAtOnceIsRolledAnew() {
-        scene.rollups.install();
+    void rollsTruncatedTableFromScratch() {
+        fixture.rollups.install();
         for (String table : List.of("events", "event_deliveries")) {
             insert("before " + table, "2026-03-17T09:00:00Z");
-            scene.run("insert into {s}.event_deliveries values ('" + table + "', 'p', 'before " + table
+            fixture.run("insert into {s}.event_deliveries values ('" + table + "', 'p', 'before " + table
                     + "', 'Success', '2026-03-17T09:00:00Z')");
-            scene.runWorker();
-            scene.run("truncate {s}." + table);
-            FigureComparison.Pair pair = scene.read();
+            fixture.runWorker();
+            fixture.run("truncate {s}." + table);
+            FigureComparison.Pair pair = fixture.read();
             assertThat(pair.rolled()).isEqualTo(pair.raw());
-            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isEmpty();
-            scene.runWorker();
-            pair = scene.read();
+            assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).isEmpty();
+            fixture.runWorker();
+            pair = fixture.read();
             assertThat(pair.rolled()).isEqualTo(pair.raw());
-            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).contains(scene.clock.instant());
+            assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).contains(fixture.clock.instant());
         }
     }
 
     @Test
-    void aTableIsNotEmptiedByASnapshotThatDoesNotKnowWhatIsRolled() throws SQLException {
-        scene.rollups.install();
+    void rejectsTruncateInSnapshotOlderThanRollups() throws SQLException {
+        fixture.rollups.install();
         insert("e", "2026-03-17T09:00:00Z");
-        try (Connection old = scene.begin()) {
+        try (Connection old = fixture.begin()) {
             old.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
-            assertThat(scene.count(old, "select count(*) from {r}.state where covered_before is null"))
+            assertThat(fixture.count(old, "select count(*) from {r}.state where covered_before is null"))
                     .isEqualTo(1);
-            scene.runWorker();
-            assertThatThrownBy(() -> scene.run(old, "truncate {s}.events"))
+            fixture.runWorker();
+            assertThatThrownBy(() -> fixture.run(old, "truncate {s}.events"))
                     .isInstanceOf(SQLException.class)
                     .hasMessageContaining("could not serialize access");
             old.rollback();
@@ -305,40 +306,42 @@ class RollupInstallIT {
     }
 
     @Test
-    void copyAndSessionsOfReplicationAreNoticed() throws SQLException {
-        scene.rollups.install();
-        scene.runWorker();
+    void marksRowsOfCopyAndOfReplicationSessions() throws SQLException {
+        fixture.rollups.install();
+        fixture.runWorker();
         try (Connection connection = Database.pool().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("set session_replication_role = replica");
-            scene.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
+            fixture.run(connection, "insert into {s}.events values ('e', 'p', 'x', '', '2026-03-17T09:00:00Z')");
             statement.execute("reset session_replication_role");
         }
         assertExactWith(1);
-        scene.runWorker();
-        scene.run("copy {s}.events (id, project_id, created_at) from program 'echo copied,p,2026-03-17T10:00:00Z' csv");
+        fixture.runWorker();
+        fixture.run(
+                "copy {s}.events (id, project_id, created_at) from program 'echo copied,p,2026-03-17T10:00:00Z' csv");
         assertExactWith(2);
-        assertThat(scene.read().markedHours()).isEqualTo(1);
+        assertThat(fixture.read().markedHours()).isEqualTo(1);
     }
 
     @Test
-    void aPartitionThatIsEmptiedByItselfIsNoticedAlsoOneThatCameLater() {
-        scene.run(
+    void resetsRollupsWhenOnePartitionIsTruncated() {
+        fixture.run(
                 "create table {s}.parts (like {s}.events) partition by range (created_at)",
                 "create table {s}.part_1 partition of {s}.parts for values from ('2026-03-01Z') to ('2026-03-10Z')");
-        TableMapping mapping = scene.mapping.toBuilder().events("parts").build();
+        TableMapping mapping = fixture.mapping.toBuilder().events("parts").build();
         PostgresRollups rollups = PostgresRollups.builder(Database.pool())
                 .mapping(mapping)
                 .schema(schema + "_parts")
-                .clock(scene.clock)
+                .clock(fixture.clock)
                 .build();
         rollups.install();
-        scene.run("create table {s}.part_2 partition of {s}.parts for values from ('2026-03-10Z') to ('2026-04-01Z')");
+        fixture.run(
+                "create table {s}.part_2 partition of {s}.parts for values from ('2026-03-10Z') to ('2026-04-01Z')");
         rollups.install();
         FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
         try (RollupWorker worker = rollups.worker().build()) {
             for (String part : List.of("part_1", "part_2")) {
-                scene.run("insert into {s}.parts values ('" + part + "', 'p', '', '', '2026-03-"
+                fixture.run("insert into {s}.parts values ('" + part + "', 'p', '', '', '2026-03-"
                         + (part.endsWith("1") ? "09" : "11") + "Z')");
                 worker.runOnce();
                 assertThat(reads.compare(RollupFixture.MARCH)
@@ -346,7 +349,7 @@ class RollupInstallIT {
                                 .received()
                                 .volume())
                         .isEqualTo(1);
-                scene.run("truncate {s}." + part);
+                fixture.run("truncate {s}." + part);
                 assertThat(reads.compare(RollupFixture.MARCH)
                                 .rolled()
                                 .received()
@@ -359,9 +362,9 @@ class RollupInstallIT {
     }
 
     @Test
-    void aSchemaOfItsOwnIsDemanded() {
+    void rejectsInvalidSchemaNames() {
         assertThatThrownBy(() -> PostgresRollups.builder(Database.pool())
-                        .mapping(scene.mapping)
+                        .mapping(fixture.mapping)
                         .schema(schema)
                         .build())
                 .isInstanceOf(IllegalArgumentException.class)

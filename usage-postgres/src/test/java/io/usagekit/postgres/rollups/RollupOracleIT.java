@@ -29,8 +29,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Figures from roll-ups equal those of the combined query (which the raw rows' oracle holds to the truth) in every layout: before
- * anything is rolled, half way through the history, with everything rolled, after changes of every kind, and when those are
- * rolled anew. Each change is one that the roll-ups would miss without the marks.
+ * anything is rolled, half way through the history, with everything rolled, after changes of every kind, and when those hours are
+ * re-rolled. Without dirty marks, roll-ups would miss each of the changes.
  */
 class RollupOracleIT {
 
@@ -64,12 +64,12 @@ class RollupOracleIT {
 
     @ParameterizedTest
     @EnumSource(Layout.class)
-    void equalsTheCombinedQueryWhateverIsRolledAndWhateverChanges(Layout layout) {
+    void equalsCombinedQueryInEveryStateAndAfterEveryChange(Layout layout) {
         schema = Database.newSchema("rolled");
         SourceTables.write(schema, rows);
         layout.create(schema);
         TableMapping mapping = layout.mapping(schema);
-        // Some hosts have no foreign keys: events go, and their deliveries stay.
+        // Some hosts have no foreign keys: they delete events and keep the deliveries.
         Database.execute("alter table " + Identifiers.qualified(schema, mapping.deliveries())
                 + " drop constraint if exists event_deliveries_event_id_fkey");
         PostgresRollups rollups = PostgresRollups.builder(Database.pool())
@@ -87,7 +87,7 @@ class RollupOracleIT {
                 .build()) {
             cautious.runOnce();
             assertThat(rollups.status().orElseThrow().coveredBefore()).contains(Instant.parse("2026-03-20T12:00:00Z"));
-            assertEqual(reads, "the first piece of history is rolled");
+            assertEqual(reads, "the first part of the history is rolled");
             clock.advance(Duration.ofDays(9));
             cautious.runOnce();
             assertEqual(reads, "another nine days are rolled");
@@ -108,7 +108,7 @@ class RollupOracleIT {
                         .isPositive();
                 RollupRunResult run = worker.runOnce();
                 assertThat(run.finished()).as("%s", run).isTrue();
-                assertThat(assertEqual(reads, "rolled anew after " + change)).isZero();
+                assertThat(assertEqual(reads, "re-rolled after " + change)).isZero();
             }
             RollupStatus status = rollups.status().orElseThrow();
             assertThat(status.markedHours() + status.changedEvents())
@@ -117,7 +117,7 @@ class RollupOracleIT {
         }
     }
 
-    /** How many marked hours all of them met. */
+    /** Returns how many marked hours all comparisons read. */
     private long assertEqual(FigureComparison reads, String when) {
         long marked = 0;
         for (String organisation : rows.organisations()) {
@@ -132,7 +132,7 @@ class RollupOracleIT {
         return marked;
     }
 
-    /** What a host may do to its rows, as far as the layout has the columns for it; each time to about one row in eight. */
+    /** Changes that a host may make to its rows, as far as the layout has the columns; each affects about one row in eight. */
     private static List<String> changes(TableMapping mapping) {
         String events = Identifiers.qualified(mapping.schema(), mapping.events());
         String deliveries = Identifiers.qualified(mapping.schema(), mapping.deliveries());
@@ -161,9 +161,9 @@ class RollupOracleIT {
                         + " order by hashtext(" + eventId + "::text || d." + deliveryAt + "::text) limit 1)"
                         + someDeliveries + "5",
                 "delete from " + deliveries + someDeliveries + "6",
-                // What goes comes again at another time: the same as rows that come late.
-                "with gone as (delete from " + deliveries + someDeliveries + "7 returning *) insert into " + deliveries
-                        + " select * from gone where hashtext(gone::text) % 2 = 0",
+                // Rows that are deleted and inserted again are late arrivals.
+                "with deleted as (delete from " + deliveries + someDeliveries + "7 returning *) insert into "
+                        + deliveries + " select * from deleted where hashtext(deleted::text) % 2 = 0",
                 "update " + events + " e set " + eventProject + " = " + anyProject.formatted("e." + eventAt)
                         + someEvents + "1",
                 "update " + events + " set " + eventAt + " = " + eventAt + " + interval '100 minutes'" + someEvents

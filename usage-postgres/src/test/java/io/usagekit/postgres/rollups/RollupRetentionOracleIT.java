@@ -84,7 +84,7 @@ class RollupRetentionOracleIT {
 
     @ParameterizedTest
     @EnumSource(Layout.class)
-    void figuresStayAsTheyWereWhileTheirRowsGo(Layout layout) throws SQLException {
+    void keepsFiguresWhileRowsAreDeleted(Layout layout) throws SQLException {
         schema = Database.newSchema("retained");
         SourceTables.write(schema, rows);
         layout.create(schema);
@@ -120,12 +120,12 @@ class RollupRetentionOracleIT {
                 assertFigures(rollups, figures, "before " + before);
 
                 assertThat(worker.runOnce().finished()).isTrue();
-                assertFigures(rollups, figures, "rolled anew, before " + before);
+                assertFigures(rollups, figures, "re-rolled, before " + before);
                 assertThat(rollups.verify(new VerificationProgress() {})).isZero();
             }
             assertThat(rollups.deleteBefore(Instant.parse("2026-03-20T00:00:00Z"), new RetentionProgress() {}))
                     .extracting(RetentionResult::deliveries, RetentionResult::events)
-                    .as("what an event's last delivery went with goes, and nothing else")
+                    .as("nothing is left to delete")
                     .containsExactly(0L, 0L);
         }
     }
@@ -145,7 +145,7 @@ class RollupRetentionOracleIT {
         return rowsOf(schema, table);
     }
 
-    /** But events that have a younger delivery. */
+    /** Only events with a younger delivery may be left. */
     private void assertNothingOldIsLeft(Instant before) {
         String deliveries = Identifiers.qualified(schema, mapping.deliveries());
         String oldDeliveries = " from " + deliveries + " d where d." + Identifiers.quote(mapping.deliveryCreatedAt())
@@ -177,7 +177,7 @@ class RollupRetentionOracleIT {
         return figures;
     }
 
-    /** One organisation after each batch, so that every step of the way is seen. */
+    /** Checks a random figure after each batch. */
     private RetentionProgress batchByBatch(PostgresRollups rollups, Map<UsageKey, CombinedQuery.Totals> figures) {
         return new RetentionProgress() {
             @Override
@@ -203,7 +203,7 @@ class RollupRetentionOracleIT {
         }
     }
 
-    /** In each way that there is. */
+    /** Checks a figure in each way of reading it. */
     private void assertFigure(
             PostgresRollups rollups, UsageKey key, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
         Map<String, CombinedQuery.Totals> ways = new HashMap<>();

@@ -30,8 +30,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Two retentions, a worker, hosts that change old rows, and readers, all at once. The hosts keep books of what the figure must be, in
- * the transactions that change it; readers compare the figure with the books in one snapshot.
+ * Two retentions, a worker, hosts that change old rows, and readers run at once. The hosts update a table of expected totals in the
+ * transactions that change rows; readers compare the figure with the expected totals in one snapshot.
  */
 class RollupRetentionStressIT {
 
@@ -48,37 +48,38 @@ class RollupRetentionStressIT {
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong commits = new AtomicLong();
     private final Queue<String> mismatches = new ConcurrentLinkedQueue<>();
-    private RollupFixture scene;
+    private RollupFixture fixture;
     private RollupSql sql;
 
     @BeforeEach
     void begin() throws SQLException {
         System.out.println("RollupRetentionStressIT: -Dusagekit.seed=" + seed);
-        scene = RollupFixture.tables(pool, Database.newSchema("retention"));
-        scene.rollups.install();
-        scene.run(
+        fixture = RollupFixture.tables(pool, Database.newSchema("retention"));
+        fixture.rollups.install();
+        fixture.run(
                 "insert into {s}.events select 'e' || n, 'p', repeat('x', n % 50), '', timestamptz '2026-02-15Z' + n * interval '30 days' / "
                         + EVENTS + ", null from generate_series(0, " + (EVENTS - 1) + ") n",
                 "insert into {s}.event_deliveries select 'd' || n, 'q', 'e' || n / 2, 'Success', timestamptz '2026-02-15Z' + n * interval '30 days' / "
                         + (2 * EVENTS) + " from generate_series(0, " + (2 * EVENTS - 1) + ") n",
-                "create table {s}.books (received_bytes bigint, sent bigint, sent_bytes bigint)",
-                "insert into {s}.books select sum(n % 50), 2 * count(*), 2 * sum(n % 50) from generate_series(0, "
+                "create table {s}.expected (received_bytes bigint, sent bigint, sent_bytes bigint)",
+                "insert into {s}.expected select sum(n % 50), 2 * count(*), 2 * sum(n % 50) from generate_series(0, "
                         + (EVENTS - 1) + ") n");
-        scene.runWorker();
+        fixture.runWorker();
         try (Connection connection = pool.getConnection()) {
-            sql = RollupSql.over(scene.mapping, TableShape.read(connection, scene.mapping), scene.rollups.schema());
+            sql = RollupSql.over(
+                    fixture.mapping, TableShape.read(connection, fixture.mapping), fixture.rollups.schema());
         }
     }
 
     @AfterEach
     void end() {
         threads.shutdown();
-        scene.close();
+        fixture.close();
         pool.close();
     }
 
     @Test
-    void everySnapshotHasTheFigureOfTheBooks() {
+    void equalsExpectedTotalsInEverySnapshot() {
         run(sql);
         assertThat(mismatches).as("seed %s", seed).isEmpty();
         assertThat(reads).hasPositiveValue();
@@ -86,14 +87,14 @@ class RollupRetentionStressIT {
         System.out.println(
                 "RollupRetentionStressIT: " + reads + " reads, " + commits + " commits of hosts, 0 mismatches");
         retain(sql);
-        assertThat(Database.column(scene.sql("select count(*) from {s}.events")))
-                .as("what hosts kept until the end goes, too")
+        assertThat(Database.column(fixture.sql("select count(*) from {s}.events")))
+                .as("events that hosts kept locked are deleted, too")
                 .containsExactly("0");
     }
 
-    /** The same with events that aren't locked while their deliveries go: the harness can fail. */
+    /** Negative control: events aren't locked while their deliveries are deleted. */
     @Test
-    void withoutTheLockOnEventsItIsNoticed() {
+    void detectsMissingLockOnEvents() {
         run(sql.mutated("rollups-delete-deliveries.sql", "for share", ""));
         assertThat(mismatches).as("seed %s", seed).isNotEmpty();
     }
@@ -123,14 +124,14 @@ class RollupRetentionStressIT {
     }
 
     private void work() {
-        try (RollupWorker worker = scene.worker().build()) {
+        try (RollupWorker worker = fixture.worker().build()) {
             while (!over.get()) {
                 worker.runOnce();
             }
         }
     }
 
-    /** An old event's size changes, or a delivery's status; and the books with it. */
+    /** Changes an old event's size or a delivery's status, and the expected totals with it. */
     private void host(Random random) {
         try (Connection connection = pool.getConnection();
                 Statement statement = connection.createStatement()) {
@@ -150,7 +151,7 @@ class RollupRetentionStressIT {
         }
     }
 
-    /** One that is about to go. */
+    /** One of the rows that are deleted next. */
     private static final String OLDEST = " order by created_at limit 1 offset ";
 
     private void changeSize(Statement statement, Random random) throws SQLException {
@@ -159,17 +160,17 @@ class RollupRetentionStressIT {
                 statement,
                 "select octet_length(raw)::text from {s}.events where id = '" + event + "' for no key update");
         if (before.isEmpty()) {
-            return; // it has gone
+            return; // it is deleted
         }
         int after = random.nextInt(50);
         statement.executeUpdate(
-                scene.sql("update {s}.events set raw = repeat('y', " + after + ") where id = '" + event + "'"));
+                fixture.sql("update {s}.events set raw = repeat('y', " + after + ") where id = '" + event + "'"));
         String deliveries = one(
                 statement,
                 "select count(*)::text from {s}.event_deliveries where status = 'Success' and event_id = '" + event
                         + "'");
         long change = after - Long.parseLong(before);
-        statement.executeUpdate(scene.sql("update {s}.books set received_bytes = received_bytes + " + change
+        statement.executeUpdate(fixture.sql("update {s}.expected set received_bytes = received_bytes + " + change
                 + ", sent_bytes = sent_bytes + " + change * Long.parseLong(deliveries)));
     }
 
@@ -185,15 +186,15 @@ class RollupRetentionStressIT {
             return;
         }
         String sign = status.equals("Success") ? " - " : " + ";
-        statement.executeUpdate(scene.sql("update {s}.event_deliveries set status = '"
+        statement.executeUpdate(fixture.sql("update {s}.event_deliveries set status = '"
                 + (status.equals("Success") ? "Failure" : "Success") + "' where id = '" + delivery + "'"));
         statement.executeUpdate(
-                scene.sql("update {s}.books set sent = sent" + sign + "1, sent_bytes = sent_bytes" + sign + size));
+                fixture.sql("update {s}.expected set sent = sent" + sign + "1, sent_bytes = sent_bytes" + sign + size));
     }
 
     /** The first column of the first row; empty if there is none. */
     private String one(Statement statement, String query) throws SQLException {
-        try (ResultSet row = statement.executeQuery(scene.sql(query))) {
+        try (ResultSet row = statement.executeQuery(fixture.sql(query))) {
             return row.next() ? String.valueOf(row.getString(1)) : "";
         }
     }
@@ -208,9 +209,9 @@ class RollupRetentionStressIT {
             while (!over.get()) {
                 CombinedQuery.Totals figure =
                         rolled.execute(connection, MONTH).orElseThrow().totals().orElseThrow();
-                CombinedQuery.Totals books = books(statement);
-                if (!figure.equals(books)) {
-                    mismatches.add(figure + " rather than " + books);
+                CombinedQuery.Totals expected = expected(statement);
+                if (!figure.equals(expected)) {
+                    mismatches.add(figure + " instead of " + expected);
                 }
                 reads.incrementAndGet();
                 connection.commit();
@@ -222,8 +223,8 @@ class RollupRetentionStressIT {
         }
     }
 
-    private CombinedQuery.Totals books(Statement statement) throws SQLException {
-        try (ResultSet row = statement.executeQuery(scene.sql("select * from {s}.books"))) {
+    private CombinedQuery.Totals expected(Statement statement) throws SQLException {
+        try (ResultSet row = statement.executeQuery(fixture.sql("select * from {s}.expected"))) {
             row.next();
             return new CombinedQuery.Totals(
                     new UsageMetrics(EVENTS, row.getLong("received_bytes")),

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Series, projects and all organisations: each sum is that of the combined query, and together they are the whole. */
+/** Series, projects and all organisations: each sum equals that of the combined query, and they add up to the whole. */
 class RollupSlicesIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -85,7 +85,7 @@ class RollupSlicesIT {
     }
 
     @Test
-    void everyOrganisationOfAPeriodComesOnce() {
+    void reportsEveryOrganisationOnce() {
         UsageCalculator combined = combined();
         for (UsagePeriod window : windows) {
             List<OrganisationUsage> all = new ArrayList<>();
@@ -104,7 +104,7 @@ class RollupSlicesIT {
 
     @ParameterizedTest
     @EnumSource(UsageSeriesGranularity.class)
-    void eachPointOfASeriesIsTheFigureOfItsWindowAndTheyAddUp(UsageSeriesGranularity step) {
+    void returnsSeriesWhosePointsEqualFiguresAndAddUp(UsageSeriesGranularity step) {
         UsageCalculator combined = combined();
         Random random = new Random(seed + 1);
         for (UsagePeriod window : windows) {
@@ -143,7 +143,7 @@ class RollupSlicesIT {
     }
 
     @Test
-    void theProjectsOfAnOrganisationAddUp() {
+    void returnsProjectsThatAddUpToOrganisation() {
         UsageCalculator combined = combined();
         for (String organisation : rows.organisations()) {
             for (UsagePeriod window : windows) {
@@ -166,7 +166,7 @@ class RollupSlicesIT {
     }
 
     @Test
-    void daysAndHoursAreThoseOfTheZoneAlsoWhereClocksChange() {
+    void splitsSeriesByZoneAcrossClockChanges() {
         ZoneId newYork = ZoneId.of("America/New_York");
         UsagePeriod march = UsagePeriod.month(YearMonth.of(2026, 3), newYork);
         List<UsageSeriesPoint> days =
@@ -178,7 +178,7 @@ class RollupSlicesIT {
                         Instant.parse("2026-03-09T04:00:00Z"),
                         UsageMetrics.ZERO,
                         UsageMetrics.ZERO));
-        // Clocks go back by half an hour at 2:00 on 5 April: 1:30 to 2:00 comes twice.
+        // Clocks are set back by half an hour at 2:00 on 5 April: 1:30 to 2:00 occurs twice.
         List<UsageSeriesPoint> hours = rollups.series(
                 new UsageKey(
                         "nobody",
@@ -195,7 +195,7 @@ class RollupSlicesIT {
     }
 
     @Test
-    void withoutRollupsThereIsNothingToTakeThemFrom() {
+    void rejectsReportsWithoutRollups() {
         rollups.remove();
         UsagePeriod march = UsagePeriod.month(YearMonth.of(2026, 3));
         assertThatThrownBy(() -> rollups.calculateAll(march, PATIENCE, usage -> {}))

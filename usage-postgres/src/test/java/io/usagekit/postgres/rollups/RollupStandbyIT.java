@@ -15,19 +15,19 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A standby has rows, roll-ups and marks of one moment; it can be read from, and takes over when its primary is gone. */
+/** A standby replays rows, roll-ups and marks together: it serves exact figures, also after it is promoted. */
 class RollupStandbyIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private EmbeddedPostgresServer primary;
     private EmbeddedPostgresServer standby;
-    private RollupFixture scene;
+    private RollupFixture fixture;
 
     @BeforeEach
     void start() {
         primary = EmbeddedPostgresServer.start();
-        scene = RollupFixture.rolled(primary.dataSource(), "followed");
+        fixture = RollupFixture.rolled(primary.dataSource(), "followed");
         standby = primary.standby();
     }
 
@@ -38,25 +38,26 @@ class RollupStandbyIT {
     }
 
     private FigureComparison.Pair readStandby() {
-        return new FigureComparison(standby.dataSource(), scene.rollups, scene.mapping).compare(RollupFixture.MARCH);
+        return new FigureComparison(standby.dataSource(), fixture.rollups, fixture.mapping)
+                .compare(RollupFixture.MARCH);
     }
 
     @Test
-    void isReadFromWhileTheHostWritesAndTheWorkerWorks() throws SQLException {
+    void readsExactFiguresFromStandbyDuringWrites() throws SQLException {
         for (int round = 0; round < 10; round++) {
-            scene.run(
-                    "insert into {s}.events values ('now" + round + "', 'p', 'now', '', '" + scene.clock.instant()
+            fixture.run(
+                    "insert into {s}.events values ('now" + round + "', 'p', 'now', '', '" + fixture.clock.instant()
                             + "')",
                     "insert into {s}.events values ('late" + round + "', 'p', 'late', '', '2026-03-17T09:10:00Z')",
                     "update {s}.events set raw = raw || '.' where id = 'e10'");
-            assertEqual(readStandby(), "at whatever moment");
+            assertEqual(readStandby(), "at any moment");
             awaitStandby();
             FigureComparison.Pair marked = readStandby();
             assertEqual(marked, "before the late row is rolled");
             assertThat(marked.markedHours()).isPositive();
-            scene.clock.advance(Duration.ofHours(1));
-            scene.runWorker();
-            assertEqual(readStandby(), "at whatever moment");
+            fixture.clock.advance(Duration.ofHours(1));
+            fixture.runWorker();
+            assertEqual(readStandby(), "at any moment");
             awaitStandby();
             FigureComparison.Pair rolled = readStandby();
             assertEqual(rolled, "with everything rolled");
@@ -64,8 +65,8 @@ class RollupStandbyIT {
             assertThat(rolled.raw().received().volume()).isEqualTo(3 + 2 * (round + 1));
         }
         PostgresRollups onStandby = PostgresRollups.builder(standby.dataSource())
-                .mapping(scene.mapping)
-                .clock(scene.clock)
+                .mapping(fixture.mapping)
+                .clock(fixture.clock)
                 .build();
         assertThat(onStandby
                         .calculator()
@@ -75,19 +76,19 @@ class RollupStandbyIT {
                 .isEqualTo(23);
         assertThat(onStandby.verify(new VerificationProgress() {})).isZero();
         assertThatThrownBy(() -> onStandby.worker().build().runOnce())
-                .as("whoever maintains needs to write")
+                .as("a worker needs to write")
                 .hasMessageContaining("can't be maintained");
     }
 
-    /** With a row that is late, a step half done, and rows deleted by retention. */
+    /** With a late row, a step that isn't committed, and rows deleted by retention. */
     @Test
-    void takesOver() throws SQLException {
-        scene.clock.advance(Duration.ofDays(2));
-        scene.runWorker();
-        scene.rollups.deleteBefore(Instant.parse("2026-03-17T10:00:00Z"), new RetentionProgress() {});
-        scene.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T10:10:00Z')");
-        scene.clock.advance(Duration.ofHours(1));
-        try (RollupWorker worker = scene.worker()
+    void staysExactAfterPromotionOfStandby() throws SQLException {
+        fixture.clock.advance(Duration.ofDays(2));
+        fixture.runWorker();
+        fixture.rollups.deleteBefore(Instant.parse("2026-03-17T10:00:00Z"), new RetentionProgress() {});
+        fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T10:10:00Z')");
+        fixture.clock.advance(Duration.ofHours(1));
+        try (RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
                     if (step.equals("re-roll") && point == RollupTransactions.Point.TO_BE_COMMITTED) {
                         awaitStandby();
@@ -100,12 +101,12 @@ class RollupStandbyIT {
         standby.promote();
 
         PostgresRollups rollups = PostgresRollups.builder(standby.dataSource())
-                .mapping(scene.mapping)
-                .clock(scene.clock)
+                .mapping(fixture.mapping)
+                .clock(fixture.clock)
                 .build();
         FigureComparison.Pair taken = readStandby();
         assertThat(taken.markedHours())
-                .as("the hour that was retained, and that of the late row")
+                .as("the hour with retained sums, and that of the late row")
                 .isEqualTo(2);
         assertThat(rollups.calculator()
                         .calculate(RollupFixture.MARCH, PATIENCE)
@@ -113,7 +114,9 @@ class RollupStandbyIT {
                         .volume())
                 .isEqualTo(4);
         write("insert into {s}.events values ('later', 'p', 'later', '', '2026-03-17T11:10:00Z')");
-        assertThat(readStandby().markedHours()).as("the new one marks, too").isEqualTo(3);
+        assertThat(readStandby().markedHours())
+                .as("the promoted server marks late rows")
+                .isEqualTo(3);
         try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
@@ -133,11 +136,11 @@ class RollupStandbyIT {
     private void write(String sql) throws SQLException {
         try (Connection connection = standby.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
-            statement.execute(scene.sql(sql));
+            statement.execute(fixture.sql(sql));
         }
     }
 
-    /** Until it has replayed what the primary has written by now. */
+    /** Waits until the standby has replayed everything that the primary has written. */
     private void awaitStandby() throws SQLException {
         String written = one(primary, "select pg_current_wal_lsn()");
         long deadline = System.nanoTime() + PATIENCE.toNanos();

@@ -27,30 +27,30 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Writers that do everything that a host may do to its rows, two workers, and readers that compare the figure from roll-ups with
- * that of the combined query in one snapshot, all at once. The worker's clock runs fast, so that hours end all the time.
+ * Writers that make every kind of change that a host may make, two workers, and readers that compare the figure from roll-ups with
+ * that of the combined query in one snapshot run at once. The worker's clock runs fast, so that hours end all the time.
  */
 final class RollupStress implements AutoCloseable {
 
-    /** What to leave out, to see that it is missed. */
+    /** What the negative control leaves out. */
     enum Variant {
         /** Nothing. */
         WHOLE,
         /** Hours are rolled without waiting for transactions that may still write to them unmarked. */
         NO_WAIT,
-        /** An hour is rolled in READ COMMITTED: its marks go by a later snapshot than its rows were seen by. */
+        /** An hour is rolled in READ COMMITTED: its marks are deleted in a later snapshot than its rows are summed up in. */
         READ_COMMITTED,
-        /** A mark of another transaction does for one's own. */
+        /** A transaction relies on the mark of another one. */
         SHARED_MARKS,
-        /** A changed size marks the hours of the deliveries that the changing transaction sees. */
-        NO_SIZE_NOTES
+        /** A changed size marks only the hours of deliveries that the changing transaction sees. */
+        NO_CHANGE_LOG
     }
 
     private static final int WRITERS = 8;
     private static final int READERS = 3;
     private static final int ORGANISATIONS = 4;
     private static final int PROJECTS = 10;
-    /** Between what an advance has read and the marks that it takes away, so that others commit in between. */
+    /** Pause between the reads of an advance and its deletion of marks, so that writers commit in between. */
     private static final long ROLLING_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private static final Instant BEGIN = Instant.parse("2026-03-17T00:00:00Z");
@@ -81,7 +81,7 @@ final class RollupStress implements AutoCloseable {
                 PostgresRollups.builder(pool).mapping(mapping).clock(clock).build();
     }
 
-    /** What came of it. */
+    /** Counts of a run, and the mismatches. */
     record Result(
             long commits,
             long reads,
@@ -95,7 +95,7 @@ final class RollupStress implements AutoCloseable {
         public String toString() {
             return String.format(
                     Locale.ROOT,
-                    "%,d commits, %,d reads (%,d of rolled hours, %,d of marked ones), %,d advances, %,d hours rolled anew, %,d"
+                    "%,d commits, %,d reads (%,d of rolled hours, %,d of marked ones), %,d advances, %,d hours re-rolled, %,d"
                             + " mismatches",
                     commits,
                     reads,
@@ -118,12 +118,12 @@ final class RollupStress implements AutoCloseable {
                 List.copyOf(mismatches));
     }
 
-    /** When to stop. */
+    /** Decides when the run ends. */
     interface Enough {
         boolean is(Duration elapsed, Result soFar);
     }
 
-    /** Runs until it is enough; and then, with the writers gone, until all is rolled anew, and compares once more. */
+    /** Runs until there is enough; then, without writers, until everything is re-rolled, and compares once more. */
     Result run(Enough enough) throws Exception {
         create();
         ExecutorService threads = Executors.newFixedThreadPool(WRITERS + READERS + 2);
@@ -193,7 +193,7 @@ final class RollupStress implements AutoCloseable {
                         );
                     end $$
                     """);
-        } else if (variant == Variant.NO_SIZE_NOTES) {
+        } else if (variant == Variant.NO_CHANGE_LOG) {
             execute("""
                     create or replace function {r}.event_size_changed() returns trigger
                     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -267,7 +267,7 @@ final class RollupStress implements AutoCloseable {
         }
     }
 
-    /** Up to three days around now, with edges on hours, beside them, and anywhere. */
+    /** A window of up to three days around now, with edges on hours, beside them, and anywhere. */
     private UsagePeriod window(Random random) {
         Instant start = edge(random);
         Instant end = edge(random);
@@ -288,12 +288,12 @@ final class RollupStress implements AutoCloseable {
         };
     }
 
-    /** The writers are gone: once all is rolled anew nothing is marked, and everything agrees. */
+    /** Without writers: once everything is re-rolled no hour is marked, and all figures agree. */
     private void settle() {
         try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
             for (int i = 0; !worker.runOnce().finished(); i++) {
                 if (i == 100) {
-                    throw new AssertionError("the worker doesn't come to an end: " + rollups.status());
+                    throw new AssertionError("the worker didn't finish in 100 runs: " + rollups.status());
                 }
             }
         }

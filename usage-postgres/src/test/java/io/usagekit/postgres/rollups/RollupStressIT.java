@@ -9,21 +9,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Figures from roll-ups agree with the combined query in every snapshot, whatever goes on; and the same harness catches each
- * variant that leaves something out. {@code -Dusagekit.stress.seconds=600} runs it for longer, {@code -Dusagekit.seed} repeats
+ * Figures from roll-ups agree with the combined query in every snapshot under concurrent changes of every kind; and the same test
+ * detects each weakened variant. {@code -Dusagekit.stress.seconds=600} runs it for longer, {@code -Dusagekit.seed} repeats
  * a seed (of what is done; not of how it interleaves).
  */
 class RollupStressIT {
 
     private static final Duration LENGTH = Duration.ofSeconds(Long.getLong("usagekit.stress.seconds", 40));
 
-    /** Until so much has happened that agreement means something, however slow the machine. */
+    /** The longest run on a slow machine, which has to reach the counts of {@link #hasSeenEnough}. */
     private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
 
     @Test
-    void everyReadAgreesWithTheCombinedQuery() throws Exception {
+    void equalsCombinedQueryInEverySnapshot() throws Exception {
         try (RollupStress stress = new RollupStress(seed, RollupStress.Variant.WHOLE)) {
             RollupStress.Result result =
                     stress.run((elapsed, soFar) -> !soFar.mismatches().isEmpty()
@@ -32,7 +32,7 @@ class RollupStressIT {
             System.out.printf("RollupStressIT: %s; -Dusagekit.seed=%d%n", result, seed);
             assertThat(result.mismatches()).as("seed %s", seed).isEmpty();
             assertThat(hasSeenEnough(result))
-                    .as("enough to mean something: %s, seed %s", result, seed)
+                    .as("enough happened: %s, seed %s", result, seed)
                     .isTrue();
         }
     }
@@ -47,7 +47,7 @@ class RollupStressIT {
 
     @ParameterizedTest
     @EnumSource(value = RollupStress.Variant.class, mode = EnumSource.Mode.EXCLUDE, names = "WHOLE")
-    void eachVariantThatLeavesSomethingOutIsCaught(RollupStress.Variant variant) throws Exception {
+    void detectsEachWeakenedVariant(RollupStress.Variant variant) throws Exception {
         try (RollupStress stress = new RollupStress(seed, variant)) {
             RollupStress.Result result =
                     stress.run((elapsed, soFar) -> !soFar.mismatches().isEmpty() || elapsed.compareTo(BOUND) > 0);

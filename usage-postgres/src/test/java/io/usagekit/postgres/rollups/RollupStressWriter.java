@@ -17,14 +17,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import javax.sql.DataSource;
 
-/** What hosts do to their rows, and some that they shouldn't, all of it at random. Thread-safe. */
+/** Makes random changes of every kind to a host's rows. Thread-safe. */
 final class RollupStressWriter {
 
-    /** Events {@code a0} to {@code a499}, of which one at a time is delivered and changed by everybody. */
+    /** Events {@code a0} to {@code a499}; all writers deliver and change the same one at a time. */
     static final int HOT_EVENTS = 500;
 
     private static final long HOT_NANOS = TimeUnit.MILLISECONDS.toNanos(150);
-    private static final Set<String> TO_BE_TRIED_AGAIN = Set.of("40001", "40P01");
+    private static final Set<String> RETRIABLE = Set.of("40001", "40P01");
 
     private final DataSource pool;
     private final UnaryOperator<String> schemas;
@@ -60,7 +60,7 @@ final class RollupStressWriter {
         return commits.get();
     }
 
-    /** Goes on until it is stopped; by as many threads as like, each with dice of its own. */
+    /** Writes until stopped; called by several threads, each with a random of its own. */
     void write(Random random) {
         while (!stopped.getAsBoolean()) {
             try (Connection connection = pool.getConnection()) {
@@ -72,7 +72,7 @@ final class RollupStressWriter {
                 try {
                     transaction(connection, random);
                 } catch (SQLException e) {
-                    if (!TO_BE_TRIED_AGAIN.contains(String.valueOf(e.getSQLState()))) {
+                    if (!RETRIABLE.contains(String.valueOf(e.getSQLState()))) {
                         throw new AssertionError(e.getMessage(), e);
                     }
                 } finally {
@@ -98,7 +98,7 @@ final class RollupStressWriter {
             }
             operation(connection, random);
             if (random.nextInt(3) == 0) {
-                // Open for longer than an hour of the fast clock takes, now and then.
+                // Sometimes open for longer than an hour of the fast clock.
                 LockSupport.parkNanos(
                         TimeUnit.MILLISECONDS.toNanos(random.nextInt(random.nextInt(12) == 0 ? 1_500 : 60)));
             }
@@ -145,7 +145,7 @@ final class RollupStressWriter {
             statement.executeUpdate(schemas.apply(sql));
         }
         if (sql.startsWith("update {s}.events set raw")) {
-            // Long enough for others to deliver the event, and for their hour to be rolled.
+            // Long enough for other writers to deliver the event, and for the worker to roll their hour.
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(400)));
         }
     }
@@ -160,7 +160,7 @@ final class RollupStressWriter {
                 + " from {s}.events where id in " + someEvents + " limit 1";
     }
 
-    /** What happens to projects, and rows that have no event (yet). */
+    /** Rare changes: to projects, to deliveries without an event, and to an event's time. */
     private String rare(Random random, String id) {
         return switch (random.nextInt(4)) {
             case 0 ->
@@ -178,13 +178,13 @@ final class RollupStressWriter {
         };
     }
 
-    /** Ids of up to three rows, about the same for all writers at a time, so that they meet. */
+    /** Ids of up to three rows; writers often choose the same ones. */
     private static String some(Random random, String table) {
         return "(select id from " + table + " where id >= '" + (random.nextInt(4) == 0 ? "h" : "n") + random.nextInt(10)
                 + random.nextInt(10) + "' order by id limit " + (1 + random.nextInt(3)) + ")";
     }
 
-    /** Mostly now; sometimes late by up to two days. */
+    /** Mostly now; sometimes up to two days ago. */
     private Instant time(Random random) {
         Instant now = clock.instant();
         return random.nextInt(4) == 0
@@ -193,8 +193,8 @@ final class RollupStressWriter {
     }
 
     /**
-     * The event of the moment, the same for all: it is delivered, and changes its size, and few hours know it yet. None of these
-     * is ever deleted.
+     * The current hot event, the same for all writers: they deliver it and change its size while few hours have deliveries of it.
+     * Hot events are never deleted.
      */
     private static String hot() {
         return "a" + Math.floorMod(System.nanoTime() / HOT_NANOS, HOT_EVENTS);

@@ -15,15 +15,15 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What no trigger was told of is found, to the hour, and mended. */
+/** Changes that fired no trigger are found, to the hour, and repaired. */
 class RollupVerifyIT {
 
     private final List<RollupDrift> drifts = new ArrayList<>();
-    private final List<String> told = new ArrayList<>();
+    private final List<String> reports = new ArrayList<>();
     private final VerificationProgress listener = new VerificationProgress() {
         @Override
         public void began(long projects) {
-            told.add(projects + " projects");
+            reports.add(projects + " projects");
         }
 
         @Override
@@ -33,19 +33,19 @@ class RollupVerifyIT {
 
         @Override
         public void verified(String projectId) {
-            told.add(projectId);
+            reports.add(projectId);
         }
     };
-    private RollupFixture scene;
+    private RollupFixture fixture;
 
     @BeforeEach
     void begin() {
-        scene = RollupFixture.rolled(Database.pool(), Database.newSchema("verify"));
+        fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("verify"));
     }
 
     @AfterEach
     void end() {
-        scene.close();
+        fixture.close();
     }
 
     private static RollupDrift drift(
@@ -60,29 +60,29 @@ class RollupVerifyIT {
     }
 
     @Test
-    void nothingIsFoundWhereNothingWentUnnoticed() {
-        scene.run(
+    void reportsNoDriftForMarkedHours() {
+        fixture.run(
                 "insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T09:30:00Z')",
                 "update {s}.events set raw = 'longer than it was' where id = 'e10'",
                 "insert into {s}.event_deliveries values ('orphan', 'p', 'later', 'Success', '2026-03-17T11:30:00Z')");
-        assertThat(scene.rollups.verify(listener)).as("marked hours").isZero();
-        scene.runWorker();
-        scene.run("insert into {s}.events values ('later', 'p', 'later', '', '2026-03-17T12:00:00Z')");
-        assertThat(scene.rollups.verify(listener)).as("an orphan's hour").isZero();
-        scene.runWorker();
-        assertThat(scene.rollups.verify(listener)).as("rolled anew").isZero();
+        assertThat(fixture.rollups.verify(listener)).as("marked hours").isZero();
+        fixture.runWorker();
+        fixture.run("insert into {s}.events values ('later', 'p', 'later', '', '2026-03-17T12:00:00Z')");
+        assertThat(fixture.rollups.verify(listener)).as("an orphan's hour").isZero();
+        fixture.runWorker();
+        assertThat(fixture.rollups.verify(listener)).as("re-rolled").isZero();
         assertThat(drifts).isEmpty();
-        assertThat(told).startsWith("2 projects", "p", "q", "2 projects");
+        assertThat(reports).startsWith("2 projects", "p", "q", "2 projects");
     }
 
     @Test
-    void rowsThatCameWentOrChangedUnnoticedAreFoundAndMended() {
-        scene.run(
+    void reportsAndRepairsHoursThatChangedWithoutTriggers() {
+        fixture.run(
                 "insert into {s}.events values ('old', 'p', 'seven b', '', '2025-12-24T18:00:00Z')",
                 "insert into {s}.event_deliveries values ('elsewhere', 'q', 'e10', 'Success', '2026-03-17T11:30:00Z')");
-        scene.runWorker();
-        // As partitions that are attached and detached with rows in them.
-        scene.run(
+        fixture.runWorker();
+        // As if partitions with rows were attached and detached.
+        fixture.run(
                 "alter table {s}.events disable trigger all",
                 "alter table {s}.event_deliveries disable trigger all",
                 "insert into {s}.events values ('new', 'p', '11 bytes...', '', '2026-03-17T09:30:00Z')",
@@ -92,77 +92,77 @@ class RollupVerifyIT {
                 "alter table {s}.events enable trigger all",
                 "alter table {s}.event_deliveries enable trigger all");
         enableAlways();
-        assertThat(scene.read().rolled()).isNotEqualTo(scene.read().raw());
+        assertThat(fixture.read().rolled()).isNotEqualTo(fixture.read().raw());
 
-        assertThat(scene.rollups.verify(listener)).isEqualTo(4);
+        assertThat(fixture.rollups.verify(listener)).isEqualTo(4);
         assertThat(drifts)
                 .containsExactly(
                         drift("2025-12-24T18:00:00Z", 1, 0, UsageMetrics.ZERO, UsageMetrics.ZERO),
                         drift("2026-01-01T00:00:00Z", 0, 0, UsageMetrics.ZERO, new UsageMetrics(1, 11)),
                         drift("2026-03-17T09:00:00Z", 1, 1, new UsageMetrics(2, 18), new UsageMetrics(1, 7)),
                         drift("2026-03-17T11:00:00Z", 1, 1, new UsageMetrics(1, 7), UsageMetrics.ZERO));
-        assertThat(scene.read().rolled())
-                .as("verifying mends nothing")
-                .isNotEqualTo(scene.read().raw());
+        assertThat(fixture.read().rolled())
+                .as("verifying repairs nothing")
+                .isNotEqualTo(fixture.read().raw());
 
         drifts.clear();
-        assertThat(scene.rollups.repair(listener)).isEqualTo(4);
+        assertThat(fixture.rollups.repair(listener)).isEqualTo(4);
         assertThat(drifts).hasSize(4);
-        assertThat(scene.read().rolled()).isEqualTo(scene.read().raw());
-        assertThat(scene.rollups.verify(listener)).isZero();
-        scene.runWorker();
-        assertThat(scene.read().rolled()).isEqualTo(scene.read().raw());
-        assertThat(scene.read().markedHours()).isZero();
-        assertThat(scene.rollups.verify(listener)).isZero();
+        assertThat(fixture.read().rolled()).isEqualTo(fixture.read().raw());
+        assertThat(fixture.rollups.verify(listener)).isZero();
+        fixture.runWorker();
+        assertThat(fixture.read().rolled()).isEqualTo(fixture.read().raw());
+        assertThat(fixture.read().markedHours()).isZero();
+        assertThat(fixture.rollups.verify(listener)).isZero();
     }
 
-    /** Enabling by hand leaves the triggers as those of hosts are; the library's are in force always. */
+    /** Restores the library's triggers, which are enabled ALWAYS; ENABLE TRIGGER alone doesn't. */
     private void enableAlways() {
         for (String table : List.of("events", "event_deliveries")) {
             for (String trigger : Database.column(
                     "select tgname from pg_trigger where tgrelid = to_regclass(?) and not tgisinternal",
-                    Identifiers.qualified(scene.schema, table))) {
-                scene.run("alter table {s}." + table + " enable always trigger " + Identifiers.quote(trigger));
+                    Identifiers.qualified(fixture.schema, table))) {
+                fixture.run("alter table {s}." + table + " enable always trigger " + Identifiers.quote(trigger));
             }
         }
     }
 
     @Test
-    void sumsThatWereTamperedWithAreFound() {
-        scene.run("update {r}.rollup set sent_bytes = sent_bytes + 1 where bucket = '2026-03-17T10:00:00Z'");
-        assertThat(scene.rollups.verify(listener)).isEqualTo(1);
-        scene.run("delete from {r}.rollup");
-        assertThat(scene.rollups.repair(listener)).isEqualTo(3);
-        scene.runWorker();
-        assertThat(scene.rollups.verify(listener)).isZero();
+    void reportsTamperedSums() {
+        fixture.run("update {r}.rollup set sent_bytes = sent_bytes + 1 where bucket = '2026-03-17T10:00:00Z'");
+        assertThat(fixture.rollups.verify(listener)).isEqualTo(1);
+        fixture.run("delete from {r}.rollup");
+        assertThat(fixture.rollups.repair(listener)).isEqualTo(3);
+        fixture.runWorker();
+        assertThat(fixture.rollups.verify(listener)).isZero();
     }
 
-    /** Nobody is told: what was rolled stands until it is verified and repaired. */
+    /** No trigger fires: rolled hours stay wrong until they are repaired. */
     @Test
-    void partitionsThatAreDroppedOrAttachedWithRowsAreFoundAndFollowed() {
-        scene.run(
+    void repairsHoursOfDroppedAndAttachedPartitions() {
+        fixture.run(
                 "create table {s}.parts (like {s}.events) partition by range (created_at)",
                 "create table {s}.part_1 partition of {s}.parts for values from ('2026-03-01Z') to ('2026-03-10Z')",
                 "create table {s}.part_2 partition of {s}.parts for values from ('2026-03-10Z') to ('2026-04-01Z')",
                 "insert into {s}.parts values ('1', 'p', 'seven b', '', '2026-03-05T05:05:00Z'), ('2', 'p', 'seven b', '', '2026-03-15T05:05:00Z')");
-        TableMapping mapping = scene.mapping.toBuilder().events("parts").build();
+        TableMapping mapping = fixture.mapping.toBuilder().events("parts").build();
         PostgresRollups rollups = PostgresRollups.builder(Database.pool())
                 .mapping(mapping)
-                .schema(scene.schema + "_parts")
-                .clock(scene.clock)
+                .schema(fixture.schema + "_parts")
+                .clock(fixture.clock)
                 .build();
         rollups.install();
         FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
         try (RollupWorker worker = rollups.worker().build()) {
             worker.runOnce();
-            scene.run("drop table {s}.part_1");
+            fixture.run("drop table {s}.part_1");
             assertThat(reads.compare(RollupFixture.MARCH).rolled().received()).isEqualTo(new UsageMetrics(2, 14));
             assertThat(reads.compare(RollupFixture.MARCH).raw().received()).isEqualTo(new UsageMetrics(1, 7));
             assertThat(rollups.repair(listener)).isEqualTo(1);
             assertThat(reads.compare(RollupFixture.MARCH).rolled().received()).isEqualTo(new UsageMetrics(1, 7));
             worker.runOnce();
 
-            scene.run(
+            fixture.run(
                     "create table {s}.part_1 (like {s}.events)",
                     "insert into {s}.part_1 values ('3', 'p', 'seven b', '', '2026-03-06T05:05:00Z')",
                     "alter table {s}.parts attach partition {s}.part_1 for values from ('2026-03-01Z') to ('2026-03-10Z')");
@@ -170,50 +170,50 @@ class RollupVerifyIT {
             assertThat(rollups.repair(listener)).isEqualTo(1);
             assertThat(reads.compare(RollupFixture.MARCH).rolled().received()).isEqualTo(new UsageMetrics(2, 14));
             worker.runOnce();
-            scene.run("insert into {s}.part_1 values ('4', 'p', 'seven b', '', '2026-03-06T06:05:00Z')");
+            fixture.run("insert into {s}.part_1 values ('4', 'p', 'seven b', '', '2026-03-06T06:05:00Z')");
             FigureComparison.Pair pair = reads.compare(RollupFixture.MARCH);
-            assertThat(pair.rolled()).as("its rows are told of from then on").isEqualTo(pair.raw());
+            assertThat(pair.rolled()).as("its rows fire triggers from then on").isEqualTo(pair.raw());
             assertThat(pair.markedHours()).isEqualTo(1);
         }
         rollups.remove();
     }
 
     @Test
-    void columnsThatSumsDependOnCanNotChangeTheirTypeUnnoticed() {
-        assertThatThrownBy(() -> scene.run("alter table {s}.events alter column raw type varchar(10)"))
+    void preventsChangesToMappedColumns() {
+        assertThatThrownBy(() -> fixture.run("alter table {s}.events alter column raw type varchar(10)"))
                 .hasMessageContaining("cannot alter type of a column used in a trigger definition");
-        assertThatThrownBy(() -> scene.run("alter table {s}.event_deliveries drop column created_at"))
+        assertThatThrownBy(() -> fixture.run("alter table {s}.event_deliveries drop column created_at"))
                 .hasMessageContaining("other objects depend on it");
     }
 
-    /** The host's writes go on, whatever becomes of the roll-ups. */
+    /** The host's writes succeed. */
     @Test
-    void aColumnThatIsRenamedOrDroppedStopsNobodyFromWriting() {
+    void resetsRollupsWhenMappedColumnIsRenamedOrDropped() {
         for (String change : List.of(
                 "alter table {s}.event_deliveries rename column status to state",
                 "alter table {s}.events drop column deleted_at",
                 "alter table {s}.events rename column project_id to project")) {
-            scene.rollups.install();
-            scene.runWorker();
-            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isPresent();
-            scene.run(change);
-            scene.run(
+            fixture.rollups.install();
+            fixture.runWorker();
+            assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).isPresent();
+            fixture.run(change);
+            fixture.run(
                     "update {s}.event_deliveries set event_id = 'e10' where id = 'd9'",
                     "update {s}.events set raw = raw || '.' where id = 'e9'",
                     "delete from {s}.events where id = 'e11'");
-            assertThat(Database.query("select covered_before is null from " + Identifiers.quote(scene.rollups.schema())
-                            + ".state"))
+            assertThat(Database.query("select covered_before is null from "
+                            + Identifiers.quote(fixture.rollups.schema()) + ".state"))
                     .as(change)
                     .isEqualTo("t");
-            scene.close();
-            scene = RollupFixture.rolled(Database.pool(), Database.newSchema("verify"));
+            fixture.close();
+            fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("verify"));
         }
     }
 
     @Test
-    void withoutRollupsThereIsNothingToVerify() {
-        scene.rollups.remove();
-        assertThatThrownBy(() -> scene.rollups.verify(listener))
+    void rejectsVerificationWithoutRollups() {
+        fixture.rollups.remove();
+        assertThatThrownBy(() -> fixture.rollups.verify(listener))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("there are no roll-ups of this version and mapping");
     }

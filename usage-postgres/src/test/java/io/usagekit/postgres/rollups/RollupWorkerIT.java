@@ -27,28 +27,28 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How workers share the work, start, wait and end. */
+/** Workers run one at a time, start, wait, fail and close. */
 class RollupWorkerIT {
 
-    private final RollupFixture scene = RollupFixture.rolled(Database.pool(), Database.newSchema("worker"));
+    private final RollupFixture fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("worker"));
 
     @AfterEach
     void end() {
-        scene.close();
+        fixture.close();
     }
 
     private void assertExact() {
-        FigureComparison.Pair pair = scene.read();
+        FigureComparison.Pair pair = fixture.read();
         assertThat(pair.rolled()).isEqualTo(pair.raw());
     }
 
     @Test
-    void oneWorksAndTheOthersReturnAtOnce() throws Exception {
+    void letsOneWorkerRunAtATime() throws Exception {
         CountDownLatch working = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
         ExecutorService thread = Executors.newSingleThreadExecutor();
-        scene.clock.advance(Duration.ofHours(1));
-        try (RollupWorker first = scene.worker()
+        fixture.clock.advance(Duration.ofHours(1));
+        try (RollupWorker first = fixture.worker()
                         .probe((step, point) -> {
                             if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
                                 working.countDown();
@@ -56,7 +56,7 @@ class RollupWorkerIT {
                             }
                         })
                         .build();
-                RollupWorker second = scene.worker().build()) {
+                RollupWorker second = fixture.worker().build()) {
             Future<RollupRunResult> run = thread.submit(first::runOnce);
             await(working);
             RollupRunResult idle = second.runOnce();
@@ -73,12 +73,12 @@ class RollupWorkerIT {
     }
 
     @Test
-    void rollupsOfOtherTablesAreSomebodyElsesWork() {
+    void letsWorkersOfDifferentSchemasRunTogether() {
         try (RollupFixture other = RollupFixture.rolled(Database.pool(), Database.newSchema("worker"));
                 RollupWorker theirs = other.worker()
                         .probe((step, point) -> {
                             if (point == RollupTransactions.Point.ROLLED) {
-                                assertThat(scene.runWorker().leader()).isTrue();
+                                assertThat(fixture.runWorker().leader()).isTrue();
                             }
                         })
                         .build()) {
@@ -88,11 +88,11 @@ class RollupWorkerIT {
     }
 
     @Test
-    void aScheduledWorkerKeepsUpUntilItIsClosed() throws Exception {
+    void runsOnScheduleUntilClosed() throws Exception {
         ScheduledExecutorService scheduler = Executors.newSingleThreadScheduledExecutor();
         AtomicInteger advances = new AtomicInteger();
         try {
-            RollupWorker worker = scene.worker()
+            RollupWorker worker = fixture.worker()
                     .probe((step, point) -> {
                         if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
                             advances.incrementAndGet();
@@ -104,7 +104,7 @@ class RollupWorkerIT {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("started already");
             for (int hour = 1; hour <= 3; hour++) {
-                scene.clock.advance(Duration.ofHours(1));
+                fixture.clock.advance(Duration.ofHours(1));
                 long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
                 while (advances.get() < hour) {
                     assertThat(System.nanoTime()).as("advanced").isLessThan(deadline);
@@ -113,7 +113,7 @@ class RollupWorkerIT {
             }
             worker.close();
             worker.close();
-            scene.clock.advance(Duration.ofHours(1));
+            fixture.clock.advance(Duration.ofHours(1));
             assertThat(scheduler.submit(advances::get).get(30, TimeUnit.SECONDS))
                     .isEqualTo(3);
             assertThatThrownBy(worker::runOnce)
@@ -129,23 +129,23 @@ class RollupWorkerIT {
     }
 
     @Test
-    void aScheduledWorkerGoesOnAfterAFailure() throws Exception {
+    void runsOnScheduleAfterFailure() throws Exception {
         ScheduledExecutorService scheduler = Executors.newSingleThreadScheduledExecutor();
         CountDownLatch advanced = new CountDownLatch(1);
         AtomicInteger failures = new AtomicInteger();
-        try (RollupWorker worker = scene.worker()
+        try (RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
                     if (step.equals("advance")
                             && point == RollupTransactions.Point.CHOSEN
                             && failures.getAndIncrement() < 3) {
-                        throw new SQLException("the database has its moods");
+                        throw new SQLException("the database failed");
                     }
                     if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
                         advanced.countDown();
                     }
                 })
                 .build()) {
-            scene.clock.advance(Duration.ofHours(1));
+            fixture.clock.advance(Duration.ofHours(1));
             worker.start(scheduler, Duration.ofMillis(5));
             await(advanced);
         } finally {
@@ -156,12 +156,12 @@ class RollupWorkerIT {
     }
 
     @Test
-    void closingWaitsForTheStepUnderWayAndNoFurtherOneBegins() throws Exception {
+    void waitsForCurrentStepWhenClosed() throws Exception {
         CountDownLatch working = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
         ExecutorService threads = Executors.newFixedThreadPool(2);
-        scene.clock.advance(Duration.ofDays(3));
-        RollupWorker worker = scene.worker()
+        fixture.clock.advance(Duration.ofDays(3));
+        RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
                     if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
                         working.countDown();
@@ -180,33 +180,33 @@ class RollupWorkerIT {
         } finally {
             threads.shutdownNow();
         }
-        assertThat(scene.rollups.status().orElseThrow().coveredBefore())
-                .contains(scene.clock.instant().minus(Duration.ofDays(2)));
+        assertThat(fixture.rollups.status().orElseThrow().coveredBefore())
+                .contains(fixture.clock.instant().minus(Duration.ofDays(2)));
         assertExact();
     }
 
     @Test
-    void theConnectionIsGivenBackAsItWasAlsoAfterAnError() throws SQLException {
+    void restoresConnectionAfterSuccessAndFailure() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
             connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
             connection.setNetworkTimeout(Runnable::run, 54_321);
             connection.setAutoCommit(false);
             for (boolean failing : new boolean[] {false, true}) {
-                scene.clock.advance(Duration.ofHours(1));
+                fixture.clock.advance(Duration.ofHours(1));
                 try (RollupWorker worker = new RollupWorker.Builder(
-                                new OneConnection(connection), scene.mapping, scene.rollups.schema())
-                        .clock(scene.clock)
+                                new OneConnection(connection), fixture.mapping, fixture.rollups.schema())
+                        .clock(fixture.clock)
                         .settle(Duration.ZERO)
                         .probe((step, point) -> {
                             if (failing && point == RollupTransactions.Point.ROLLED) {
-                                throw new SQLException("the database has its moods");
+                                throw new SQLException("the database failed");
                             }
                         })
                         .build()) {
                     if (failing) {
                         assertThatThrownBy(worker::runOnce)
                                 .isInstanceOf(UsageCalculationException.class)
-                                .hasMessageContaining("its moods");
+                                .hasMessageContaining("the database failed");
                     } else {
                         assertThat(worker.runOnce().leader()).isTrue();
                     }
@@ -215,7 +215,7 @@ class RollupWorkerIT {
                 assertThat(connection.getTransactionIsolation()).isEqualTo(Connection.TRANSACTION_SERIALIZABLE);
                 assertThat(connection.getNetworkTimeout()).isEqualTo(54_321);
                 connection.rollback();
-                assertThat(scene.runWorker().leader()).as("the lock is free").isTrue();
+                assertThat(fixture.runWorker().leader()).as("the lock is free").isTrue();
             }
             connection.setAutoCommit(true);
             connection.setNetworkTimeout(Runnable::run, 0);
@@ -224,11 +224,11 @@ class RollupWorkerIT {
     }
 
     @Test
-    void aStepThatTakesTooLongIsTriedAtHalfItsSize() throws SQLException {
-        scene.clock.advance(Duration.ofHours(20));
+    void retriesTimedOutStepAtHalfItsSize() throws SQLException {
+        fixture.clock.advance(Duration.ofHours(20));
         AtomicInteger attempts = new AtomicInteger();
-        try (RollupWorker worker = scene.worker()
-                .stepBudget(Duration.ofHours(1)) // whatever takes less than half of it is quick
+        try (RollupWorker worker = fixture.worker()
+                .stepBudget(Duration.ofHours(1)) // a step that takes less than half of it doubles the next
                 .probe((step, point) -> {
                     if (step.equals("advance")
                             && point == RollupTransactions.Point.CHOSEN
@@ -239,14 +239,14 @@ class RollupWorkerIT {
                 .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
-        // 24, 12 and 6 hours failed; then 3, 6, 12 (up to 20) were done, since they were quick.
+        // Steps of 24, 12 and 6 hours failed; then 3, 6 and 12 (up to 20) hours were rolled.
         assertThat(attempts.get()).isEqualTo(3 + 3);
         assertExact();
     }
 
     @Test
-    void historyIsRolledBitByBitAndGoesOnWhereItStopped() {
-        scene.run(
+    void backfillsHistoryStepByStepAcrossRuns() {
+        fixture.run(
                 "insert into {s}.projects select 'h' || n, 'org-123', null from generate_series(1, 60) n",
                 "insert into {s}.events select 'h' || n, 'h' || n % 60 + 1, 'seven b', '', timestamptz '2026-03-17T11:00:00Z' - n"
                         + " * interval '11 minutes', null from generate_series(1, 6000) n");
@@ -254,27 +254,27 @@ class RollupWorkerIT {
         long unfinished = 0;
         while (true) {
             try (RollupWorker worker =
-                    scene.worker().runBudget(Duration.ofMillis(1)).build()) {
+                    fixture.worker().runBudget(Duration.ofMillis(1)).build()) {
                 RollupRunResult run = worker.runOnce();
                 steps += run.backfillSteps();
                 assertExact();
                 if (run.finished()) {
                     break;
                 }
-                RollupStatus status = scene.rollups.status().orElseThrow();
+                RollupStatus status = fixture.rollups.status().orElseThrow();
                 assertThat(status.backfilledTo().isPresent()).isEqualTo(status.projectsToBackfill() > 0);
                 unfinished += status.projectsToBackfill() > 0 ? 1 : 0;
             }
         }
-        assertThat(steps).as("bits").isGreaterThan(1);
-        assertThat(unfinished).as("looks at a part of the history").isPositive();
-        assertThat(scene.rollups.status().orElseThrow().projectsToBackfill()).isZero();
-        assertThat(scene.rollups.status().orElseThrow().projects()).isEqualTo(62);
+        assertThat(steps).as("steps").isGreaterThan(1);
+        assertThat(unfinished).as("runs that ended with history left").isPositive();
+        assertThat(fixture.rollups.status().orElseThrow().projectsToBackfill()).isZero();
+        assertThat(fixture.rollups.status().orElseThrow().projects()).isEqualTo(62);
     }
 
     // Prepared transactions hold their locks without a process.
 
-    private void writerIsPreparedWhileWaitedFor(
+    private void prepareWriterDuringWait(
             RollupTransactions.Point when, Set<RollupTransactions.Guard> guards, boolean exact) throws SQLException {
         try (EmbeddedPostgresServer server = EmbeddedPostgresServer.start(Map.of("max_prepared_transactions", "5"));
                 RollupFixture prepared = RollupFixture.rolled(server.dataSource(), "prepared");
@@ -306,35 +306,36 @@ class RollupWorkerIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"PUBLISHED", "LISTED"})
-    void aTransactionThatIsPreparedIsWaitedFor(String when) throws SQLException {
-        writerIsPreparedWhileWaitedFor(
+    void waitsForPreparedTransactions(String when) throws SQLException {
+        prepareWriterDuringWait(
                 RollupTransactions.Point.valueOf(when), EnumSet.allOf(RollupTransactions.Guard.class), true);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"PUBLISHED", "LISTED"})
-    void withoutThatItsCommitIsMissed(String when) throws SQLException {
-        writerIsPreparedWhileWaitedFor(
+    void missesPreparedTransactionWithoutWaitingForIt(String when) throws SQLException {
+        prepareWriterDuringWait(
                 RollupTransactions.Point.valueOf(when),
                 EnumSet.complementOf(EnumSet.of(RollupTransactions.Guard.WAIT_FOR_PREPARED)),
                 false);
     }
 
     @Test
-    void optionsOutOfBoundsAreRefused() {
-        assertThatThrownBy(
-                        () -> scene.rollups.worker().settle(Duration.ofDays(2)).build())
+    void rejectsSettingsOutOfBounds() {
+        assertThatThrownBy(() ->
+                        fixture.rollups.worker().settle(Duration.ofDays(2)).build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("settle must be between PT0S and PT24H, but was PT48H");
-        assertThatThrownBy(() -> scene.rollups.worker().runBudget(Duration.ZERO).build())
+        assertThatThrownBy(
+                        () -> fixture.rollups.worker().runBudget(Duration.ZERO).build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("runBudget must be between");
     }
 
     @Test
-    void withoutRollupsThereIsNothingToMaintain() {
-        scene.rollups.remove();
-        assertThatThrownBy(scene::runWorker)
+    void rejectsRunWithoutRollups() {
+        fixture.rollups.remove();
+        assertThatThrownBy(fixture::runWorker)
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("there are no roll-ups in the schema");
     }
