@@ -149,10 +149,10 @@ public interface SingleFlight extends AutoCloseable {
         }
 
         /** It waits for another process. Called at most once. */
-        default void followed() {}
+        default void remoteLoadAwaited() {}
 
         /** What was computed isn't kept: the key was invalidated meanwhile, or the lease lost to another. */
-        default void fencedOff() {}
+        default void publicationRejected() {}
 
         /** What was computed couldn't be kept in the {@link FlightStore}. */
         default void notKept(AgedUsage figure, Throwable error) {}

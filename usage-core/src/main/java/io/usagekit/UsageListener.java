@@ -32,7 +32,7 @@ public interface UsageListener {
     default void coalesced(UsageKey key) {}
 
     /** A flight of this process waits for one of another process instead of computing. */
-    default void followed(UsageKey key) {}
+    default void remoteLoadAwaited(UsageKey key) {}
 
     /** A hit was older than the soft limit, and its refresh begins to compute. */
     default void refreshStarted(UsageKey key) {}
@@ -56,7 +56,7 @@ public interface UsageListener {
     default void computationFailed(UsageKey key, Throwable error) {}
 
     /** A figure was computed but not stored: another flight was granted the lease, or the key was invalidated. */
-    default void fencedOff(UsageKey key) {}
+    default void publicationRejected(UsageKey key) {}
 
     /**
      * The cache held something for this key that can't be read: corrupted, foreign, or of another version. A miss; a cache that
@@ -77,5 +77,5 @@ public interface UsageListener {
     default void trackingLost(String reason) {}
 
     /** The near cache is told of changes again, and begins anew. */
-    default void trackingRegained() {}
+    default void trackingRestored() {}
 }

@@ -50,8 +50,8 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
-    public void followed(UsageKey key) {
-        tell(listener -> listener.followed(key));
+    public void remoteLoadAwaited(UsageKey key) {
+        tell(listener -> listener.remoteLoadAwaited(key));
     }
 
     @Override
@@ -90,8 +90,8 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
-    public void fencedOff(UsageKey key) {
-        tell(listener -> listener.fencedOff(key));
+    public void publicationRejected(UsageKey key) {
+        tell(listener -> listener.publicationRejected(key));
     }
 
     @Override
@@ -120,8 +120,8 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
-    public void trackingRegained() {
-        tell(listener -> listener.trackingRegained());
+    public void trackingRestored() {
+        tell(listener -> listener.trackingRestored());
     }
 
     private void tell(Consumer<UsageListener> event) {

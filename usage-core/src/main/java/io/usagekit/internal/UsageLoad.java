@@ -193,13 +193,13 @@ final class UsageLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void followed() {
-        listener.followed(key);
+    public void remoteLoadAwaited() {
+        listener.remoteLoadAwaited(key);
     }
 
     @Override
-    public void fencedOff() {
-        listener.fencedOff(key);
+    public void publicationRejected() {
+        listener.publicationRejected(key);
     }
 
     @Override

@@ -255,7 +255,7 @@ public final class RedisUsage {
          * it, {@link UsageCache#fallback} still does. Another one is opened in the background, at most once a second and until
          * {@link UsageCache#close()}, on a thread that lives no longer than the attempt; once Redis has acknowledged that it
          * tracks, the memory is emptied and begins anew. Meanwhile {@link UsageCache#get} asks Redis over the other connection.
-         * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRegained} are called, and one line is logged, once
+         * {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRestored} are called, and one line is logged, once
          * per incident. Both first connections are waited for, together no longer than the connect timeout.
          *
          * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures, the rarely used ones going first. Time:

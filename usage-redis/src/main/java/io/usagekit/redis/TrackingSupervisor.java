@@ -135,7 +135,7 @@ final class TrackingSupervisor {
         }
         UsageListener host = listener;
         if (untold.getAndSet(null) == null && host != null) {
-            tell(host::trackingRegained);
+            tell(host::trackingRestored);
         }
     }
 

@@ -67,7 +67,7 @@ final class FleetMember {
                 .cache(redis.build())
                 .listener(new UsageListener() {
                     @Override
-                    public void followed(UsageKey key) {
+                    public void remoteLoadAwaited(UsageKey key) {
                         next(followers(counter));
                     }
                 })

@@ -77,7 +77,7 @@ abstract class NearCacheFixture extends RedisOutageFixture {
             }
 
             @Override
-            public void trackingRegained() {
+            public void trackingRestored() {
                 told.add("regained");
             }
         });

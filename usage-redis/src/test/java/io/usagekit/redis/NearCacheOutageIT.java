@@ -348,7 +348,7 @@ class NearCacheOutageIT extends NearCacheFixture {
                 }
 
                 @Override
-                public void trackingRegained() {
+                public void trackingRestored() {
                     told.add("regained");
                     throw new LinkageError("a listener's own trouble");
                 }

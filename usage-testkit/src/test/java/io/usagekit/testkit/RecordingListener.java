@@ -87,8 +87,8 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
-    public void followed(UsageKey key) {
-        add("followed", key, "");
+    public void remoteLoadAwaited(UsageKey key) {
+        add("remoteLoadAwaited", key, "");
     }
 
     @Override
@@ -127,8 +127,8 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
-    public void fencedOff(UsageKey key) {
-        add("fencedOff", key, "");
+    public void publicationRejected(UsageKey key) {
+        add("publicationRejected", key, "");
     }
 
     @Override
@@ -157,7 +157,7 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
-    public void trackingRegained() {
-        add("trackingRegained", NO_KEY, "");
+    public void trackingRestored() {
+        add("trackingRestored", NO_KEY, "");
     }
 }

@@ -133,7 +133,7 @@ class UsageServiceInvalidateTest {
         assertFigure(Scene.resultOf(leader));
         assertFigure(Scene.resultOf(joined));
         assertNewFigure(Scene.resultOf(next));
-        assertThat(scene.events.count("fencedOff")).isEqualTo(1);
+        assertThat(scene.events.count("publicationRejected")).isEqualTo(1);
         assertNewFigure(service.get(ORG, MARCH));
         assertThat(scene.database.computations()).isEqualTo(2);
     }

@@ -126,7 +126,7 @@ final class FleetFlight extends Flight {
         }
         if (followed.isEmpty()) {
             followed = OptionalLong.of(held.fence());
-            load().followed();
+            load().remoteLoadAwaited();
         }
         Duration poll = jittered(pollInterval);
         Duration untilItEnds = held.remaining().plus(SHORTEST);
@@ -191,7 +191,7 @@ final class FleetFlight extends Flight {
                     (publication, failure) -> published(figure, publication, failure));
         } else {
             var unused = giveLeaseBack();
-            load().fencedOff();
+            load().publicationRejected();
             land(computed(figure));
         }
     }
@@ -213,7 +213,7 @@ final class FleetFlight extends Flight {
         }
         stopLeading();
         if (publication instanceof Publication.Outrun outrun) {
-            load().fencedOff();
+            load().publicationRejected();
             notKeptYet();
             followed = OptionalLong.of(outrun.fence());
             if (!hasLanded()) {
@@ -224,12 +224,12 @@ final class FleetFlight extends Flight {
         }
         kept();
         if (publication instanceof Publication.Superseded superseded) {
-            load().fencedOff();
+            load().publicationRejected();
             land(Landing.with(superseded.newer(), Origin.FOLLOWED));
             return;
         }
         if (publication instanceof Publication.Forgotten) {
-            load().fencedOff();
+            load().publicationRejected();
         } else if (publication == null) {
             load().notKept(figure, noFigure(error));
         }

@@ -41,7 +41,7 @@ final class LocalFlight extends Flight {
                 land(computed(figure));
             });
         } else {
-            load().fencedOff();
+            load().publicationRejected();
             land(computed(figure));
         }
     }

@@ -114,7 +114,7 @@ class FlightsTest {
         StepwiseLoad next = computing();
         CompletableFuture<Landing> nextCaller = run(next);
         load.computed.complete(figure(1));
-        assertThat(load.steps).doesNotContain("keep", "fencedOff");
+        assertThat(load.steps).doesNotContain("keep", "publicationRejected");
         assertThat(nextCaller).as("the flight after it").isNotDone();
         next.computed.complete(figure(2));
         next.kept.complete(null);
@@ -140,7 +140,7 @@ class FlightsTest {
 
         load.computed.complete(figure(1));
         assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
-        assertThat(load.steps).doesNotContain("keep").endsWith("fencedOff", "landed");
+        assertThat(load.steps).doesNotContain("keep").endsWith("publicationRejected", "landed");
     }
 
     @Test
@@ -214,7 +214,7 @@ class FlightsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tookOff", "timeout", "compute", "fencedOff"})
+    @ValueSource(strings = {"tookOff", "timeout", "compute", "publicationRejected"})
     void whatAStepThrowsIsTheOutcomeAndTheKeyIsFree(String step) {
         StepwiseLoad load = computing(step);
         CompletableFuture<Landing> caller = run(load);

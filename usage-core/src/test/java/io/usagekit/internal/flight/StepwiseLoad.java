@@ -109,8 +109,8 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void fencedOff() {
-        step("fencedOff");
+    public void publicationRejected() {
+        step("publicationRejected");
     }
 
     @Override

@@ -199,7 +199,7 @@ final class CacheUpCases {
         scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
         scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(next));
         scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.awaitEvent("fencedOff");
+        scene.awaitEvent("publicationRejected");
         scene.assertComputations(2);
     }
 

@@ -39,7 +39,7 @@ final class FleetCases {
         CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("followed");
+        scene.awaitEvent("remoteLoadAwaited");
         assertFalse(waiting.toCompletableFuture().isDone(), "it waits for the other's figure");
         scene.calculator().release();
         scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
@@ -55,7 +55,7 @@ final class FleetCases {
         CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("followed");
+        scene.awaitEvent("remoteLoadAwaited");
         scene.calculator().release();
         assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(computing));
         Throwable shared = ServiceFixture.failureOf(waiting);
@@ -93,7 +93,7 @@ final class FleetCases {
         scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.calculator().release();
         scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(late));
-        scene.awaitEvent("fencedOff");
+        scene.awaitEvent("publicationRejected");
         scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         scene.assertComputations(2);
     }
@@ -105,7 +105,7 @@ final class FleetCases {
         CompletionStage<UsageResult> cut = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
         scene.calculator().awaitBegun(1);
         CompletionStage<UsageResult> waiting = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("followed");
+        scene.awaitEvent("remoteLoadAwaited");
         scene.calculator().passOthers();
         service.close();
         assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(cut));
