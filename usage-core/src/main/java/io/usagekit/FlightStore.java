@@ -5,82 +5,82 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 
 /**
- * What processes need to share for {@linkplain SingleFlight#fleetWide single-flight across
- * the fleet}: for each key the
- * figure that is kept, a lease on computing it, and fencing tokens. Each method is one atomic step; the algorithm over them
- * is the core's.
+ * Storage that processes share for {@linkplain SingleFlight#fleetWide fleet-wide single-flight}: for each key the stored figure,
+ * a lease on computing it, and fencing tokens. Each method is one atomic step; the algorithm over these steps is part of this
+ * library's core.
  *
  * <p>A <em>fence</em> is a number issued with every lease on a key, greater than all issued for that key before. A figure is
- * stored only under the fence issued last, so that a leader which has lost its lease without noticing (it was paused, or cut
- * off) can't overwrite a newer figure. The protocol is that of Martin Kleppmann's <a
+ * stored only under the fence issued last, so that a leader that has lost its lease without noticing (it was paused, or its
+ * connection was cut) can't overwrite a newer figure. The protocol is that of Martin Kleppmann's <a
  * href="https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html">How to do distributed locking</a>.
  *
  * <p>Implementations are safe for use by many threads at once, never block the caller, and complete every stage within a
  * bound that they document: with an answer, or exceptionally with a {@link UsageCacheException}. Stages and wake-ups may
- * come on any thread; what the core does there is short and doesn't block.
+ * complete on any thread; what the core does there is short and doesn't block.
  *
  * @since 0.1
  */
 public interface FlightStore extends AutoCloseable {
 
     /**
-     * On which terms a figure is read or else its lease acquired.
+     * Terms on which a figure is read or else the lease on computing it is acquired.
      *
-     * @param token names the one who asks; unique to one flight of one process
-     * @param lease how long a lease that is granted lasts unless renewed
-     * @param acceptableAge a kept figure younger than this is found; zero: none is
-     * @param followed the fence of a flight that the one who asks has been waiting for: a figure stored under that fence or a
-     *     later one is found, whatever its age
+     * @param token identifies the requesting load; unique to one load of one process
+     * @param lease how long an acquired lease lasts unless it is renewed
+     * @param acceptableAge a stored figure younger than this is returned; zero: none is
+     * @param awaitedFence the fence of a load that the requesting one has been waiting for: a figure stored under that fence or
+     *     a later one is returned, whatever its age
      */
-    record Terms(String token, Duration lease, Duration acceptableAge, OptionalLong followed) {}
+    record LeaseRequest(String token, Duration lease, Duration acceptableAge, OptionalLong awaitedFence) {}
 
-    /** What {@link #claim} came to. */
-    sealed interface Claim {
+    /** Result of {@link #acquire}. */
+    sealed interface Acquisition {
 
-        /** There is a figure that meets the terms; it carries the key's own period label. */
-        record Found(AgedUsage figure) implements Claim {}
+        /** A stored figure meets the terms; it carries the key's own period label. */
+        record Found(AgedUsage figure) implements Acquisition {}
 
-        /** The lease is granted, under this fence: compute. */
-        record Granted(long fence) implements Claim {}
+        /** The lease is acquired, under this fence: compute. */
+        record Acquired(long fence) implements Acquisition {}
 
-        /** Another has the lease, under this fence, for this long unless renewed. */
-        record Held(long fence, Duration remaining) implements Claim {}
+        /** Another load holds the lease, under this fence, for this long unless it renews it. */
+        record Held(long fence, Duration remaining) implements Acquisition {}
 
-        /** The flight of this fence failed for this reason, and nobody may compute for this long. */
-        record Failed(long fence, String reason, Duration remaining) implements Claim {}
+        /** The load of this fence failed for this reason, and no process may compute for this long. */
+        record Failed(long fence, String reason, Duration remaining) implements Acquisition {}
     }
 
-    /** What {@link #publish} came to. */
+    /** Result of {@link #publish}. */
     sealed interface Publication {
 
-        /** The figure is stored, the lease given back, and those who wait have been woken. */
+        /** The figure is stored, the lease is released, and waiting processes have been woken. */
         record Stored() implements Publication {}
 
-        /** Not stored: a newer figure is, namely this one; it carries the key's own period label. */
+        /** Rejected: a newer figure is stored, namely this one; it carries the key's own period label. */
         record Superseded(AgedUsage newer) implements Publication {}
 
-        /** Not stored: another flight, of this fence, was granted the lease since and hasn't stored a figure yet. */
-        record Outrun(long fence) implements Publication {}
+        /** Rejected: another load, of this fence, has acquired the lease since and hasn't stored a figure yet. */
+        record LeaseLost(long fence) implements Publication {}
 
-        /** Not stored: the key was invalidated while the figure was computed, or the store has forgotten this fence. */
-        record Forgotten() implements Publication {}
+        /** Rejected: the key was invalidated while the figure was computed, or the store has no record of this fence. */
+        record Invalidated() implements Publication {}
     }
 
     /**
-     * Reads the figure or acquires the lease, in one step: {@link Claim.Found} if a kept figure meets the terms; else
-     * {@link Claim.Failed} or {@link Claim.Held} if there is such a mark or lease; else {@link Claim.Granted}.
+     * Reads the figure or acquires the lease, in one step: {@link Acquisition.Found} if a stored figure meets the terms; else
+     * {@link Acquisition.Failed} or {@link Acquisition.Held} if there is a failure or a lease; else
+     * {@link Acquisition.Acquired}.
      */
-    CompletionStage<Claim> claim(UsageKey key, Terms terms);
+    CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request);
 
     /**
-     * Makes the lease last this long from now on, if it is still this token's.
+     * Extends the lease to this long from now on, if this token still holds it.
      *
-     * @return whether it was
+     * @return whether it did
      */
     CompletionStage<Boolean> renew(UsageKey key, String token, Duration lease);
 
     /**
-     * Stores a figure and gives the lease back, if this fence is the one issued last (also where the lease has run out
+     * Stores a figure and releases the lease, if this fence is the one issued last (also where the lease has expired
      * meanwhile). Wakes those who wait, in every process.
      *
      * @param timeToLive how long to keep the figure from now on, at least 1 ms
@@ -88,39 +88,39 @@ public interface FlightStore extends AutoCloseable {
      */
     CompletionStage<Publication> publish(UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive);
 
-    /** Gives the lease back without a figure, if it is still this token's, and wakes those who wait. */
+    /** Releases the lease without a figure, if this token still holds it, and wakes those who wait. */
     CompletionStage<Void> release(UsageKey key, String token);
 
     /**
-     * Gives the lease back, if it is still this token's, and marks its flight as failed for a while, and wakes those who wait.
+     * Releases the lease, if this token still holds it, records its load as failed for a while, and wakes those who wait.
      *
-     * @param reason for the messages of others; at most 200 characters of it are kept
-     * @param backOff how long nobody may compute, at least 1 ms
+     * @param reason for the messages of other processes; at most 200 characters of it are kept
+     * @param backOff how long no process may compute, at least 1 ms
      */
     CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff);
 
     /**
-     * Forgets the figure, the lease and a failure of this key together, so that what is being computed is not stored, and
+     * Removes the figure, the lease and a failure of this key together, so that a load in flight can't store its figure, and
      * wakes those who wait.
      *
-     * @return completes when no reader will find the figure, nor any computation that began before be stored; exceptionally
-     *     if that can't be said
+     * @return completes when no reader finds the figure any more and no computation that began before can be stored;
+     *     exceptionally if that can't be guaranteed
      */
     CompletionStage<Void> invalidate(UsageKey key);
 
-    /** {@link #invalidate(UsageKey)} for every period of this organisation. */
+    /** Does as {@link #invalidate(UsageKey)} for every period of this organisation. */
     CompletionStage<Void> invalidate(String organisationId);
 
     /**
-     * Has this run whenever the key's lease is given back, its figure stored or it is invalidated, by whichever process,
-     * until the registration is closed. Wake-ups may be lost: who waits also polls.
+     * Runs an action whenever the key's lease is released, its figure stored or the key invalidated, by any process, until the
+     * registration is closed. Wake-ups may be lost: a waiting load also polls.
      */
     Registration onWakeUp(UsageKey key, Runnable action);
 
-    /** Stops wake-ups. */
+    /** Registration of a wake-up action. */
     @FunctionalInterface
     interface Registration extends AutoCloseable {
-        /** Idempotent; a wake-up that is under way may still come. */
+        /** Stops further wake-ups. Idempotent; a wake-up that is under way may still arrive. */
         @Override
         void close();
     }

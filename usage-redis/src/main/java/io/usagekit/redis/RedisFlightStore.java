@@ -22,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class RedisFlightStore implements FlightStore {
 
-    private static final Script CLAIM = Script.resource("state.lua", "acquire.lua");
+    private static final Script ACQUIRE = Script.resource("state.lua", "acquire.lua");
     private static final Script PUBLISH = Script.resource("state.lua", "publish.lua");
     private static final Script RENEW = Script.resource("state.lua", "renew.lua");
     private static final Script RELEASE = Script.resource("state.lua", "release.lua");
@@ -96,40 +96,41 @@ final class RedisFlightStore implements FlightStore {
     }
 
     @Override
-    public CompletionStage<Claim> claim(UsageKey key, Terms terms) {
-        checkAtLeastMillisecond("lease", terms.lease());
+    public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
+        checkAtLeastMillisecond("lease", request.lease());
         return ask(
                         Purpose.LEASE,
-                        CLAIM,
+                        ACQUIRE,
                         key,
-                        terms.token(),
-                        millis(terms.lease()),
-                        millis(terms.acceptableAge()),
-                        terms.followed().isPresent()
-                                ? Long.toString(terms.followed().getAsLong())
+                        request.token(),
+                        millis(request.lease()),
+                        millis(request.acceptableAge()),
+                        request.awaitedFence().isPresent()
+                                ? Long.toString(request.awaitedFence().getAsLong())
                                 : "",
-                        Long.toString(memoryMillis(terms.lease())))
+                        Long.toString(memoryMillis(request.lease())))
                 .thenCompose(answer -> switch (answer.kind()) {
-                    case "found" -> CompletableFuture.completedFuture(new Claim.Found(answer.readable()));
+                    case "found" -> CompletableFuture.completedFuture(new Acquisition.Found(answer.readable()));
                     case "failed" ->
                         CompletableFuture.completedFuture(
-                                new Claim.Failed(answer.number(1), answer.text(3), answer.millis(2)));
+                                new Acquisition.Failed(answer.number(1), answer.text(3), answer.millis(2)));
                     case "held" -> {
                         wakeUps.connect();
-                        yield CompletableFuture.completedFuture(new Claim.Held(answer.number(1), answer.millis(2)));
+                        yield CompletableFuture.completedFuture(
+                                new Acquisition.Held(answer.number(1), answer.millis(2)));
                     }
-                    default -> granted(key, terms, answer.number(1));
+                    default -> granted(key, request, answer.number(1));
                 });
     }
 
     /** Whoever invalidates the whole organisation from now on knows of this flight. */
-    private CompletionStage<Claim> granted(UsageKey key, Terms terms, long fence) {
+    private CompletionStage<Acquisition> granted(UsageKey key, LeaseRequest request, long fence) {
         clockOffset = TimeUnit.MICROSECONDS.toNanos(fence) - System.nanoTime();
-        return noteFlight(key, terms.lease())
-                .<Claim>thenApply(noted -> new Claim.Granted(fence))
+        return noteFlight(key, request.lease())
+                .<Acquisition>thenApply(noted -> new Acquisition.Acquired(fence))
                 .whenComplete((granted, error) -> {
                     if (error != null) {
-                        var unused = release(key, terms.token());
+                        var unused = release(key, request.token());
                     }
                 });
     }
@@ -181,8 +182,8 @@ final class RedisFlightStore implements FlightStore {
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());
-                    case "outrun" -> new Publication.Outrun(answer.number(1));
-                    default -> new Publication.Forgotten();
+                    case "outrun" -> new Publication.LeaseLost(answer.number(1));
+                    default -> new Publication.Invalidated();
                 });
     }
 

@@ -16,9 +16,9 @@ import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -344,7 +344,8 @@ class RedisEntryIT {
                     UsageCache of = Redis.patient(own);
                     FlightStore flights = Redis.patientStore(own)) {
                 failure(of.put(KEY, FIGURE, TIME_TO_LIVE));
-                failure(flights.claim(KEY, new Terms("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty())));
+                failure(flights.acquire(
+                        KEY, new LeaseRequest("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty())));
                 failure(flights.publish(KEY, "token", 1, FIGURE, TIME_TO_LIVE));
                 failure(flights.invalidate(KEY.organisationId()));
                 assertThat(log.lines("WARN"))
@@ -403,22 +404,22 @@ class RedisEntryIT {
 
     /** Everything that caches and flights do. */
     private static List<CompletionStage<?>> tour(RedisURI uri) {
-        Terms terms = new Terms("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty());
+        LeaseRequest request = new LeaseRequest("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty());
         RedisClient own = RedisClient.create(uri);
         List<CompletionStage<?>> calls = new ArrayList<>();
         try (UsageCache of = Redis.patient(own);
                 FlightStore flights = Redis.patientStore(own)) {
             calls.add(of.get(KEY));
             calls.add(of.put(KEY, FIGURE, TIME_TO_LIVE));
-            CompletionStage<Claim> claim = flights.claim(KEY, terms);
-            calls.add(claim);
+            CompletionStage<Acquisition> acquisition = flights.acquire(KEY, request);
+            calls.add(acquisition);
             calls.add(flights.renew(KEY, "token", TIME_TO_LIVE));
-            long fence =
-                    await(claim.handle((one, error) -> one instanceof Claim.Granted granted ? granted.fence() : 1L));
+            long fence = await(acquisition.handle(
+                    (one, error) -> one instanceof Acquisition.Acquired granted ? granted.fence() : 1L));
             calls.add(flights.publish(KEY, "token", fence, FIGURE, TIME_TO_LIVE));
-            calls.add(flights.claim(KEY, terms));
+            calls.add(flights.acquire(KEY, request));
             calls.add(flights.release(KEY, "token"));
-            calls.add(flights.claim(KEY, terms));
+            calls.add(flights.acquire(KEY, request));
             calls.add(flights.fail(KEY, "token", "reason", TIME_TO_LIVE));
             calls.add(flights.invalidate(KEY));
             calls.add(of.invalidate(KEY.organisationId()));

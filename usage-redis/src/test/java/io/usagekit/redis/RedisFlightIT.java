@@ -9,10 +9,10 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
-import io.usagekit.FlightStore.Publication;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
+import io.usagekit.FlightStore.Publication;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -197,13 +197,13 @@ class RedisFlightIT {
     void afterAFlushNoOldFenceIsAccepted() {
         long old = granted("old");
         Redis.with(client, RedisCommands::flushall);
-        assertThat(publish("old", old, 1)).isEqualTo(new Publication.Forgotten());
+        assertThat(publish("old", old, 1)).isEqualTo(new Publication.Invalidated());
         assertThat(await(store.renew(KEY, "old", LEASE))).isFalse();
 
         long next = granted("next");
 
         assertThat(next).isGreaterThan(old);
-        assertThat(publish("old", old, 1)).isEqualTo(new Publication.Outrun(next));
+        assertThat(publish("old", old, 1)).isEqualTo(new Publication.LeaseLost(next));
         assertThat(publish("next", next, 2)).isEqualTo(new Publication.Stored());
         assertThat(publish("old", old, 1)).isInstanceOf(Publication.Superseded.class);
     }
@@ -212,7 +212,7 @@ class RedisFlightIT {
     void whoseFencesAreLostGivesTheLeaseBackWithThePublicationThatIsRejected() {
         long fence = granted("token");
         Redis.with(client, redis -> redis.del(FENCES));
-        assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Forgotten());
+        assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Invalidated());
         assertThat(granted("next")).isGreaterThan(fence);
     }
 
@@ -244,9 +244,9 @@ class RedisFlightIT {
         assertThat(publish("token", first, 1)).isEqualTo(new Publication.Stored());
         long second = granted("token");
         publish("token", first, 1);
-        assertThat(claim("other", Duration.ZERO))
+        assertThat(acquire("other", Duration.ZERO))
                 .isInstanceOfSatisfying(
-                        Claim.Held.class, held -> assertThat(held.fence()).isEqualTo(second));
+                        Acquisition.Held.class, held -> assertThat(held.fence()).isEqualTo(second));
     }
 
     @Test
@@ -263,9 +263,9 @@ class RedisFlightIT {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(ENTRY, intruder);
             long fence = granted("token");
-            assertThat(publish("token", fence - 1, 1)).isEqualTo(new Publication.Outrun(fence));
+            assertThat(publish("token", fence - 1, 1)).isEqualTo(new Publication.LeaseLost(fence));
             assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
-            assertThat(claim("other", ANY_AGE)).isInstanceOf(Claim.Found.class);
+            assertThat(acquire("other", ANY_AGE)).isInstanceOf(Acquisition.Found.class);
         }
     }
 
@@ -288,7 +288,7 @@ class RedisFlightIT {
     void whatIsForeignAtTheFencesIsOverwritten() {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(FENCES, intruder);
-            assertThat(publish("token", 7, 1)).isEqualTo(new Publication.Forgotten());
+            assertThat(publish("token", 7, 1)).isEqualTo(new Publication.Invalidated());
             await(store.invalidate(KEY));
             long fence = granted("token");
             await(store.renew(KEY, "token", LEASE));
@@ -341,7 +341,7 @@ class RedisFlightIT {
         Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
         AgedUsage old = new AgedUsage(figure(KEY, 1), Duration.ofHours(1));
         assertThat(await(store.publish(KEY, "zombie", fence - 1, old, TIME_TO_LIVE)))
-                .isEqualTo(new Publication.Outrun(fence));
+                .isEqualTo(new Publication.LeaseLost(fence));
         assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
     }
 
@@ -362,12 +362,12 @@ class RedisFlightIT {
         String odd = "held 7 \n\r\0 'é😀' %d $1 {x}";
         long fence = granted(odd);
         assertThat(granted(odd)).isEqualTo(fence);
-        assertThat(claim("other", Duration.ZERO)).isInstanceOf(Claim.Held.class);
+        assertThat(acquire("other", Duration.ZERO)).isInstanceOf(Acquisition.Held.class);
         assertThat(await(store.renew(KEY, odd, LEASE))).isTrue();
         await(store.fail(KEY, odd, odd, LEASE));
-        assertThat(claim("other", Duration.ZERO))
+        assertThat(acquire("other", Duration.ZERO))
                 .isInstanceOfSatisfying(
-                        Claim.Failed.class,
+                        Acquisition.Failed.class,
                         failed -> assertThat(failed.reason()).isEqualTo(odd));
     }
 
@@ -375,9 +375,9 @@ class RedisFlightIT {
     void aLongReasonIsNotCutInTheMiddleOfACharacter() {
         granted("token");
         await(store.fail(KEY, "token", "x" + "😀".repeat(150), LEASE));
-        assertThat(claim("other", Duration.ZERO))
+        assertThat(acquire("other", Duration.ZERO))
                 .isInstanceOfSatisfying(
-                        Claim.Failed.class,
+                        Acquisition.Failed.class,
                         failed -> assertThat(failed.reason()).isEqualTo("x" + "😀".repeat(99)));
     }
 
@@ -394,8 +394,8 @@ class RedisFlightIT {
         }
     }
 
-    private Claim claim(String token, Duration acceptableAge) {
-        return await(store.claim(KEY, new Terms(token, LEASE, acceptableAge, OptionalLong.empty())));
+    private Acquisition acquire(String token, Duration acceptableAge) {
+        return await(store.acquire(KEY, new LeaseRequest(token, LEASE, acceptableAge, OptionalLong.empty())));
     }
 
     private long granted(String token) {
@@ -403,9 +403,9 @@ class RedisFlightIT {
     }
 
     private long granted(String token, Duration acceptableAge) {
-        Claim claim = claim(token, acceptableAge);
-        assertThat(claim).isInstanceOf(Claim.Granted.class);
-        return ((Claim.Granted) claim).fence();
+        Acquisition acquisition = acquire(token, acceptableAge);
+        assertThat(acquisition).isInstanceOf(Acquisition.Acquired.class);
+        return ((Acquisition.Acquired) acquisition).fence();
     }
 
     private Publication publish(String token, long fence, long volume) {

@@ -11,11 +11,11 @@ import io.lettuce.core.KillArgs;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore.Registration;
-import io.usagekit.FlightStore.Terms;
-import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 class RedisFlightOutageIT extends RedisOutageFixture {
 
     private static final Duration LEASE = Duration.ofSeconds(30);
-    private static final Terms TERMS = terms("token");
+    private static final LeaseRequest REQUEST = request("token");
 
     // Calls
 
@@ -45,10 +45,10 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             server.restart();
 
             eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
-            assertThat(publish(store, "token", old)).isEqualTo(new Publication.Forgotten());
+            assertThat(publish(store, "token", old)).isEqualTo(new Publication.Invalidated());
             long next = granted(store, "next");
             assertThat(next).isGreaterThan(old);
-            assertThat(publish(store, "token", old)).isEqualTo(new Publication.Outrun(next));
+            assertThat(publish(store, "token", old)).isEqualTo(new Publication.LeaseLost(next));
             assertThat(publish(store, "next", next)).isEqualTo(new Publication.Stored());
         }
         assertOneIncident();
@@ -77,9 +77,9 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             everyCall(store).forEach(Redis::failure);
             try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
                 server.restart();
-                eventually("it answers", () -> succeeds(store.claim(key(1), TERMS)));
+                eventually("it answers", () -> succeeds(store.acquire(key(1), REQUEST)));
                 eventually("wake-ups are heard", () -> {
-                    await(store.claim(key(1), terms("another")));
+                    await(store.acquire(key(1), request("another")));
                     return subscribers() == 1;
                 });
                 eventually("who registered meanwhile is woken", () -> woken.get() > 0);
@@ -99,7 +99,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
                             .flightStore()))
                     .isBetween(connectTimeout, connectTimeout.plus(SLACK));
             hang.end();
-            eventually("it answers", () -> succeeds(store[0].claim(key(1), TERMS)));
+            eventually("it answers", () -> succeeds(store[0].acquire(key(1), REQUEST)));
             store[0].close();
             eventually("its connections are closed", () -> connections() == 0);
         }
@@ -137,10 +137,10 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             long fence = granted(store, "token");
             Redis.with(client, begin);
             for (int times = 0; times < 5; times++) {
-                assertThat(failure(store.claim(key(3), TERMS))).hasMessageContaining(reason);
-                assertThat(await(store.claim(key(2), found())))
+                assertThat(failure(store.acquire(key(3), REQUEST))).hasMessageContaining(reason);
+                assertThat(await(store.acquire(key(2), found())))
                         .as("what is there is found")
-                        .isInstanceOf(Claim.Found.class);
+                        .isInstanceOf(Acquisition.Found.class);
                 assertThat(failure(store.publish(key(1), "token", fence, figure(), TIME_TO_LIVE)))
                         .hasMessageContaining(reason);
             }
@@ -155,8 +155,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
         }
     }
 
-    private static Terms found() {
-        return new Terms("token", LEASE, TIME_TO_LIVE, OptionalLong.empty());
+    private static LeaseRequest found() {
+        return new LeaseRequest("token", LEASE, TIME_TO_LIVE, OptionalLong.empty());
     }
 
     @Test
@@ -181,7 +181,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             long fence = granted(store, "token");
             Redis.with(client, redis -> redis.clientPause(1_000));
             assertThat(await(store.publish(key(1), "token", fence, figure(), Duration.ofMillis(500))))
-                    .isEqualTo(new Publication.Forgotten());
+                    .isEqualTo(new Publication.Invalidated());
             assertThat(await(cache.get(key(1)))).isEmpty();
         }
     }
@@ -286,7 +286,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
 
     private static List<CompletionStage<?>> everyCall(FlightStore store) {
         return List.of(
-                store.claim(key(1), TERMS),
+                store.acquire(key(1), REQUEST),
                 store.renew(key(1), "token", LEASE),
                 store.publish(key(1), "token", 1, figure(), TIME_TO_LIVE),
                 store.release(key(1), "token"),
@@ -295,14 +295,14 @@ class RedisFlightOutageIT extends RedisOutageFixture {
                 store.invalidate("org-1"));
     }
 
-    private static Terms terms(String token) {
-        return new Terms(token, LEASE, Duration.ZERO, OptionalLong.empty());
+    private static LeaseRequest request(String token) {
+        return new LeaseRequest(token, LEASE, Duration.ZERO, OptionalLong.empty());
     }
 
     private static long granted(FlightStore store, String token) {
-        Claim claim = await(store.claim(key(1), terms(token)));
-        assertThat(claim).isInstanceOf(Claim.Granted.class);
-        return ((Claim.Granted) claim).fence();
+        Acquisition acquisition = await(store.acquire(key(1), request(token)));
+        assertThat(acquisition).isInstanceOf(Acquisition.Acquired.class);
+        return ((Acquisition.Acquired) acquisition).fence();
     }
 
     private static Publication publish(FlightStore store, String token, long fence) {

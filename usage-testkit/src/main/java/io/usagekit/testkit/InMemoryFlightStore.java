@@ -47,9 +47,9 @@ public final class InMemoryFlightStore implements FlightStore {
     }
 
     @Override
-    public CompletionStage<Claim> claim(UsageKey key, Terms terms) {
-        checkAtLeastMillisecond("lease", terms.lease());
-        return answer(() -> shelf.claim(key, terms));
+    public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
+        checkAtLeastMillisecond("lease", request.lease());
+        return answer(() -> shelf.acquire(key, request));
     }
 
     @Override

@@ -1,10 +1,10 @@
 package io.usagekit.testkit;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore.Registration;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import java.time.Duration;
@@ -81,29 +81,29 @@ final class InMemoryStore {
         figures.put(key, new Kept(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
     }
 
-    synchronized Claim claim(UsageKey key, Terms terms) {
+    synchronized Acquisition acquire(UsageKey key, LeaseRequest request) {
         Fences known = fences.getOrDefault(key, Fences.NONE);
-        Optional<AgedUsage> figure = get(key).filter(kept -> meets(terms, kept, known));
+        Optional<AgedUsage> figure = get(key).filter(kept -> meets(request, kept, known));
         if (figure.isPresent()) {
-            return new Claim.Found(figure.orElseThrow());
+            return new Acquisition.Found(figure.orElseThrow());
         }
         long now = ticker.getAsLong();
         Lock lock = lock(key);
         if (lock instanceof Failed failed) {
-            return new Claim.Failed(failed.fence(), failed.reason(), Duration.ofNanos(failed.expiresAt() - now));
+            return new Acquisition.Failed(failed.fence(), failed.reason(), Duration.ofNanos(failed.expiresAt() - now));
         }
-        if (lock instanceof Held held && !held.token().equals(terms.token())) {
-            return new Claim.Held(held.fence(), Duration.ofNanos(held.expiresAt() - now));
+        if (lock instanceof Held held && !held.token().equals(request.token())) {
+            return new Acquisition.Held(held.fence(), Duration.ofNanos(held.expiresAt() - now));
         }
         long fence = lock != null ? lock.fence() : known.issued() + 1;
         fences.put(key, new Fences(fence, known.published(), known.invalidated()));
-        locks.put(key, new Held(fence, terms.token(), now + terms.lease().toNanos()));
-        return new Claim.Granted(fence);
+        locks.put(key, new Held(fence, request.token(), now + request.lease().toNanos()));
+        return new Acquisition.Acquired(fence);
     }
 
-    private static boolean meets(Terms terms, AgedUsage figure, Fences known) {
-        OptionalLong followed = terms.followed();
-        return figure.age().compareTo(terms.acceptableAge()) < 0
+    private static boolean meets(LeaseRequest request, AgedUsage figure, Fences known) {
+        OptionalLong followed = request.awaitedFence();
+        return figure.age().compareTo(request.acceptableAge()) < 0
                 || (followed.isPresent() && known.published() >= followed.getAsLong());
     }
 
@@ -138,8 +138,8 @@ final class InMemoryStore {
             return new Publication.Superseded(newer.orElseThrow());
         }
         return known.issued() == 0 || known.invalidated() >= fence
-                ? new Publication.Forgotten()
-                : new Publication.Outrun(known.issued());
+                ? new Publication.Invalidated()
+                : new Publication.LeaseLost(known.issued());
     }
 
     void release(UsageKey key, String token) {

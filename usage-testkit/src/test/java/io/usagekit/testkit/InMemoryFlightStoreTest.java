@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
-import io.usagekit.FlightStore.Claim;
-import io.usagekit.FlightStore.Terms;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 
 class InMemoryFlightStoreTest extends FlightStoreContract {
 
-    private static final Terms TERMS =
-            new Terms("token", Duration.ofSeconds(30), Duration.ofDays(1), OptionalLong.empty());
+    private static final LeaseRequest REQUEST =
+            new LeaseRequest("token", Duration.ofSeconds(30), Duration.ofDays(1), OptionalLong.empty());
 
     private final ManualClock clock = ManualClock.at(Scene.START);
     private final InMemoryUsageCache cache = InMemoryUsageCache.create(clock);
@@ -50,21 +50,21 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
         InMemoryFlightStore store = InMemoryFlightStore.create(clock);
         AgedUsage figure = new AgedUsage(
                 new OrganisationUsage(Scene.KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, Scene.START), Duration.ZERO);
-        Claim granted = Scene.resultOf(store.claim(Scene.KEY, TERMS));
+        Acquisition granted = Scene.resultOf(store.acquire(Scene.KEY, REQUEST));
         store.goDown();
 
         List<CompletionStage<?>> calls = List.of(
-                store.claim(Scene.KEY, TERMS),
-                store.renew(Scene.KEY, "token", TERMS.lease()),
-                store.publish(Scene.KEY, "token", 1, figure, TERMS.lease()),
+                store.acquire(Scene.KEY, REQUEST),
+                store.renew(Scene.KEY, "token", REQUEST.lease()),
+                store.publish(Scene.KEY, "token", 1, figure, REQUEST.lease()),
                 store.release(Scene.KEY, "token"),
-                store.fail(Scene.KEY, "token", "reason", TERMS.lease()),
+                store.fail(Scene.KEY, "token", "reason", REQUEST.lease()),
                 store.invalidate(Scene.KEY),
                 store.invalidate(Scene.ORG));
 
         assertThat(calls).allSatisfy(call -> assertThat(Scene.failureOf(call)).isInstanceOf(UsageCacheException.class));
         store.comeBack();
-        assertThat(Scene.resultOf(store.claim(Scene.KEY, TERMS)))
+        assertThat(Scene.resultOf(store.acquire(Scene.KEY, REQUEST)))
                 .as("its lease is still there")
                 .isEqualTo(granted);
     }
@@ -72,9 +72,10 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     @Test
     void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
         InMemoryFlightStore store = InMemoryFlightStore.create();
-        Scene.resultOf(store.claim(Scene.KEY, TERMS));
-        Terms others = new Terms("other", TERMS.lease(), TERMS.acceptableAge(), TERMS.followed());
+        Scene.resultOf(store.acquire(Scene.KEY, REQUEST));
+        LeaseRequest others =
+                new LeaseRequest("other", REQUEST.lease(), REQUEST.acceptableAge(), REQUEST.awaitedFence());
         clock.advance(Duration.ofDays(1));
-        assertThat(Scene.resultOf(store.claim(Scene.KEY, others))).isInstanceOf(Claim.Held.class);
+        assertThat(Scene.resultOf(store.acquire(Scene.KEY, others))).isInstanceOf(Acquisition.Held.class);
     }
 }

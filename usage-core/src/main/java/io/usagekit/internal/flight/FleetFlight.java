@@ -1,9 +1,9 @@
 package io.usagekit.internal.flight;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
-import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.Publication;
 import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight.Origin;
 import io.usagekit.SingleFlight.Patience;
@@ -19,17 +19,18 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A flight among those of other processes.
+ * An in-flight load that is coordinated with other processes over a {@link FlightStore}.
  *
- * <p>It registers for wake-ups and only then claims, so that none is lost in between. A claim finds the figure, or is granted
- * the lease, or learns who has it; then it waits for a wake-up, the end of that lease or the next poll, whichever comes first,
- * and claims again. The leader renews its lease at every third of it and publishes under its fence. A publication that is
- * rejected gives the newer figure that is stored, or makes this flight a follower of the one that outran it.
+ * <p>It registers for wake-ups first and tries to acquire the lease after that, so that no wake-up is lost in between. An
+ * acquisition finds the figure, acquires the lease, or returns the lease of another process; in that case this load waits for
+ * a wake-up, the end of that lease or the next poll, whichever comes first, and tries to acquire again. The leader renews its
+ * lease at every third of its length and publishes under its fence. A publication that is rejected returns the newer figure
+ * that is stored, or makes this load a follower of the one that holds the lease now.
  */
 final class FleetFlight extends Flight {
 
-    /** So many claims in a row that fail mean that the store is gone, for one that has been waiting. */
-    private static final int FAILED_CLAIMS = 3;
+    /** After this many failed acquisitions in a row a waiting load takes the store for unreachable. */
+    private static final int FAILED_ACQUIRES = 3;
 
     private static final int LEASES_PER_RENEWAL = 3;
     private static final Duration SHORTEST = Duration.ofMillis(1);
@@ -38,14 +39,14 @@ final class FleetFlight extends Flight {
     private final Duration lease;
     private final Duration pollInterval;
     private final String token = UUID.randomUUID().toString();
-    /** Reasons to claim that haven't been dealt with; whoever makes it positive claims, so that claims never overlap. */
+    /** Pending reasons to try to acquire; the thread that makes it positive acquires, so that acquisitions never overlap. */
     private final AtomicInteger pokes = new AtomicInteger();
 
-    private final AtomicInteger failedClaims = new AtomicInteger();
+    private final AtomicInteger failedAcquires = new AtomicInteger();
 
     private volatile OptionalLong followed = OptionalLong.empty();
     private volatile boolean leads;
-    /** A claim has failed, so that the lease may have been granted without our knowing. */
+    /** An acquisition has failed, so that this token may hold the lease without an answer that says so. */
     private volatile boolean mayHaveLease;
 
     private volatile FlightStore.@Nullable Registration wakeUps;
@@ -68,58 +69,58 @@ final class FleetFlight extends Flight {
         if (leads) {
             renew(); // somebody gave a lease back or invalidated: is ours still ours?
         } else if (pokes.getAndIncrement() == 0) {
-            claim();
+            acquire();
         }
     }
 
-    private void claim() {
+    private void acquire() {
         cancelTimer();
         int seen = pokes.get();
-        FlightStore.Terms terms = new FlightStore.Terms(token, lease, load().acceptableAge(), followed);
-        step(() -> store.claim(key(), terms), (claim, error) -> claimed(claim, error, seen));
+        FlightStore.LeaseRequest request = new FlightStore.LeaseRequest(token, lease, load().acceptableAge(), followed);
+        step(() -> store.acquire(key(), request), (acquisition, error) -> acquired(acquisition, error, seen));
     }
 
-    private void claimed(@Nullable Claim claim, @Nullable Throwable error, int seen) {
-        if (claim instanceof Claim.Granted) {
+    private void acquired(@Nullable Acquisition acquisition, @Nullable Throwable error, int seen) {
+        if (acquisition instanceof Acquisition.Acquired) {
             leads = true;
         }
         if (hasLanded()) {
             var unused = giveLeaseBack();
             return;
         }
-        if (claim == null) {
-            claimFailed(noFigure(error), seen);
+        if (acquisition == null) {
+            acquireFailed(noFigure(error), seen);
             return;
         }
-        failedClaims.set(0);
-        if (claim instanceof Claim.Granted granted) {
-            lead(granted.fence());
-        } else if (claim instanceof Claim.Found found) {
+        failedAcquires.set(0);
+        if (acquisition instanceof Acquisition.Acquired lease) {
+            lead(lease.fence());
+        } else if (acquisition instanceof Acquisition.Found found) {
             land(Landing.with(found.figure(), followed.isPresent() ? Origin.FOLLOWED : Origin.FOUND));
-        } else if (claim instanceof Claim.Failed failed) {
+        } else if (acquisition instanceof Acquisition.Failed failed) {
             fail(failedElsewhere(failed));
-        } else if (claim instanceof Claim.Held held) {
+        } else if (acquisition instanceof Acquisition.Held held) {
             follow(held, seen);
         }
     }
 
-    private void claimFailed(Throwable error, int seen) {
+    private void acquireFailed(Throwable error, int seen) {
         mayHaveLease = true;
-        if (failedClaims.incrementAndGet() < FAILED_CLAIMS && followed.isPresent()) {
+        if (failedAcquires.incrementAndGet() < FAILED_ACQUIRES && followed.isPresent()) {
             await(jittered(pollInterval), seen);
         } else {
             step(() -> load().computeAlone(error), this::computedAlone);
         }
     }
 
-    private UsageCalculationException failedElsewhere(Claim.Failed failed) {
+    private UsageCalculationException failedElsewhere(Acquisition.Failed failed) {
         return new UsageCalculationException(
                 "the usage of " + key() + " couldn't be computed by another process: " + failed.reason()
                         + "; nobody tries again for " + failed.remaining(),
                 null);
     }
 
-    private void follow(Claim.Held held, int seen) {
+    private void follow(Acquisition.Held held, int seen) {
         if (load().patience() == Patience.LEAVES) {
             land(Landing.left());
             return;
@@ -133,13 +134,13 @@ final class FleetFlight extends Flight {
         await(poll.compareTo(untilItEnds) < 0 ? poll : untilItEnds, seen);
     }
 
-    /** Until the next poke; at once, if one has come since the claim was made. */
+    /** Waits for the next wake-up; not at all, if one has arrived since the acquisition was started. */
     private void await(Duration atMost, int seen) {
         timer = delays().after(atMost, this::poke);
         if (hasLanded()) {
             cancelTimer();
         } else if (pokes.addAndGet(-seen) != 0) {
-            claim();
+            acquire();
         }
     }
 
@@ -212,13 +213,13 @@ final class FleetFlight extends Flight {
             var unused = giveLeaseBack(); // should the store be back by now
         }
         stopLeading();
-        if (publication instanceof Publication.Outrun outrun) {
+        if (publication instanceof Publication.LeaseLost lost) {
             load().publicationRejected();
             notKeptYet();
-            followed = OptionalLong.of(outrun.fence());
+            followed = OptionalLong.of(lost.fence());
             if (!hasLanded()) {
                 pokes.set(1);
-                claim();
+                acquire();
             }
             return;
         }
@@ -228,7 +229,7 @@ final class FleetFlight extends Flight {
             land(Landing.with(superseded.newer(), Origin.FOLLOWED));
             return;
         }
-        if (publication instanceof Publication.Forgotten) {
+        if (publication instanceof Publication.Invalidated) {
             load().publicationRejected();
         } else if (publication == null) {
             load().notKept(figure, noFigure(error));

@@ -5,8 +5,8 @@ import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight.Landing;
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlight.Landing;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import java.time.Duration;
@@ -59,36 +59,38 @@ final class FlightModel {
         return fences.isEmpty() ? 1 : fences.get(fences.size() - 1 - random.nextInt(Math.min(3, fences.size())));
     }
 
-    void checkClaim(Terms terms, Claim actual) {
+    void checkAcquisition(LeaseRequest request, Acquisition actual) {
         Optional<Stored> acceptable =
-                stored.filter(one -> now.minus(one.bornAt()).compareTo(terms.acceptableAge()) < 0
-                        || (terms.followed().isPresent()
-                                && one.fence() >= terms.followed().getAsLong()));
+                stored.filter(one -> now.minus(one.bornAt()).compareTo(request.acceptableAge()) < 0
+                        || (request.awaitedFence().isPresent()
+                                && one.fence() >= request.awaitedFence().getAsLong()));
         if (acceptable.isPresent()) {
             assertEquals(
                     acceptable.orElseThrow().usage(),
-                    assertInstanceOf(Claim.Found.class, actual).figure().usage());
+                    assertInstanceOf(Acquisition.Found.class, actual).figure().usage());
         } else if (failure.isPresent()) {
-            Claim.Failed failed = assertInstanceOf(Claim.Failed.class, actual);
+            Acquisition.Failed failed = assertInstanceOf(Acquisition.Failed.class, actual);
             assertEquals(failure.orElseThrow().reason(), failed.reason());
             assertEquals(failure.orElseThrow().fence(), failed.fence());
-        } else if (lease.isPresent() && !lease.orElseThrow().token().equals(terms.token())) {
+        } else if (lease.isPresent() && !lease.orElseThrow().token().equals(request.token())) {
             assertEquals(
                     lease.orElseThrow().fence(),
-                    assertInstanceOf(Claim.Held.class, actual).fence());
+                    assertInstanceOf(Acquisition.Held.class, actual).fence());
         } else {
-            checkGranted(terms, assertInstanceOf(Claim.Granted.class, actual).fence());
+            checkAcquired(
+                    request,
+                    assertInstanceOf(Acquisition.Acquired.class, actual).fence());
         }
     }
 
-    private void checkGranted(Terms terms, long fence) {
+    private void checkAcquired(LeaseRequest request, long fence) {
         if (lease.isPresent()) {
             assertEquals(lease.orElseThrow().fence(), fence, "the same one's lease");
         } else {
             assertTrue(fences.stream().allMatch(before -> before < fence), () -> fence + " is greater than " + fences);
             fences.add(fence);
         }
-        lease = Optional.of(new Lease(terms.token(), fence, now.plus(terms.lease())));
+        lease = Optional.of(new Lease(request.token(), fence, now.plus(request.lease())));
     }
 
     void checkPublication(String token, long fence, AgedUsage figure, Duration timeToLive, Publication actual) {
@@ -108,9 +110,9 @@ final class FlightModel {
                             .newer()
                             .usage());
         } else if (turn < invalidated) {
-            assertEquals(new Publication.Forgotten(), actual);
+            assertEquals(new Publication.Invalidated(), actual);
         } else {
-            assertEquals(new Publication.Outrun(fences.get(fences.size() - 1)), actual);
+            assertEquals(new Publication.LeaseLost(fences.get(fences.size() - 1)), actual);
         }
     }
 

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Registration;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
@@ -64,7 +64,7 @@ public abstract class FlightStoreContract extends FlightStoreInvalidationTests {
         try (Registration waits = there.onWakeUp(KEY, woken::release);
                 Registration controls = there.onWakeUp(other, control::release)) {
             long fence = granted(here, "a");
-            claim(here, "b");
+            acquire(here, "b");
             await(here.renew(KEY, "a", LEASE));
             await(here.release(KEY, "b"));
             await(here.fail(KEY, "b", "no database", BACK_OFF));
@@ -122,8 +122,8 @@ public abstract class FlightStoreContract extends FlightStoreInvalidationTests {
     final void whatIsWokenMayAskTheStore() {
         Semaphore woken = new Semaphore(0);
         try (Registration waits = there.onWakeUp(KEY, () -> {
-            var unused =
-                    there.claim(KEY, terms("b", ANY_AGE, OptionalLong.empty())).thenAccept(claim -> woken.release());
+            var unused = there.acquire(KEY, request("b", ANY_AGE, OptionalLong.empty()))
+                    .thenAccept(acquisition -> woken.release());
         })) {
             assertStored(publish(here, "a", granted(here, "a"), figure(1)));
             assertWoken("and answered", woken);
@@ -167,17 +167,17 @@ public abstract class FlightStoreContract extends FlightStoreInvalidationTests {
         String token = "token-" + random.nextInt(3);
         switch (random.nextInt(12)) {
             case 0, 1, 2, 3 -> {
-                Terms terms = new Terms(
+                LeaseRequest request = new LeaseRequest(
                         token,
                         Duration.ofSeconds(30),
                         Duration.ofSeconds(random.nextInt(4) * 20L + 10).minusSeconds(random.nextBoolean() ? 0 : 10),
                         random.nextInt(3) == 0 ? OptionalLong.of(model.someFence(random)) : OptionalLong.empty());
-                history.add(key.period() + " claim " + terms);
+                history.add(key.period() + " acquire " + request);
                 // Ages are multiples of 20 s and some, acceptable ones lie 10 s beside: zero is none.
-                Terms apart = terms.acceptableAge().toSeconds() % 20 == 10
-                        ? terms
-                        : new Terms(token, terms.lease(), Duration.ZERO, terms.followed());
-                model.checkClaim(apart, await(store.claim(key, apart)));
+                LeaseRequest apart = request.acceptableAge().toSeconds() % 20 == 10
+                        ? request
+                        : new LeaseRequest(token, request.lease(), Duration.ZERO, request.awaitedFence());
+                model.checkAcquisition(apart, await(store.acquire(key, apart)));
             }
             case 4, 5, 6 -> {
                 long fence = model.someFence(random);

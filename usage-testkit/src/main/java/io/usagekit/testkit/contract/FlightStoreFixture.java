@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -71,24 +71,24 @@ abstract class FlightStoreFixture {
 
     // What the tests are written in
 
-    static Terms terms(String token, Duration acceptableAge, OptionalLong followed) {
-        return new Terms(token, LEASE, acceptableAge, followed);
+    static LeaseRequest request(String token, Duration acceptableAge, OptionalLong followed) {
+        return new LeaseRequest(token, LEASE, acceptableAge, followed);
     }
 
-    static Claim claim(FlightStore store, String token) {
-        return claim(store, KEY, token);
+    static Acquisition acquire(FlightStore store, String token) {
+        return acquire(store, KEY, token);
     }
 
-    static Claim claim(FlightStore store, UsageKey key, String token) {
-        return await(store.claim(key, terms(token, Duration.ZERO, OptionalLong.empty())));
+    static Acquisition acquire(FlightStore store, UsageKey key, String token) {
+        return await(store.acquire(key, request(token, Duration.ZERO, OptionalLong.empty())));
     }
 
-    static Claim claim(FlightStore store, String token, Duration acceptableAge) {
-        return await(store.claim(KEY, terms(token, acceptableAge, OptionalLong.empty())));
+    static Acquisition acquire(FlightStore store, String token, Duration acceptableAge) {
+        return await(store.acquire(KEY, request(token, acceptableAge, OptionalLong.empty())));
     }
 
-    static Claim claimFollowing(FlightStore store, String token, long fence) {
-        return await(store.claim(KEY, terms(token, Duration.ZERO, OptionalLong.of(fence))));
+    static Acquisition acquireFollowing(FlightStore store, String token, long fence) {
+        return await(store.acquire(KEY, request(token, Duration.ZERO, OptionalLong.of(fence))));
     }
 
     static long granted(FlightStore store, String token) {
@@ -96,7 +96,8 @@ abstract class FlightStoreFixture {
     }
 
     static long grantedOf(FlightStore store, UsageKey key, String token) {
-        return assertInstanceOf(Claim.Granted.class, claim(store, key, token)).fence();
+        return assertInstanceOf(Acquisition.Acquired.class, acquire(store, key, token))
+                .fence();
     }
 
     static Publication publish(FlightStore store, String token, long fence, AgedUsage figure) {
@@ -115,10 +116,10 @@ abstract class FlightStoreFixture {
                         .usage());
     }
 
-    static void assertFound(long volume, Claim claim) {
+    static void assertFound(long volume, Acquisition acquisition) {
         assertEquals(
                 usage(KEY, volume),
-                assertInstanceOf(Claim.Found.class, claim).figure().usage());
+                assertInstanceOf(Acquisition.Found.class, acquisition).figure().usage());
     }
 
     final void assertKept(long volume) {

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
@@ -51,12 +51,12 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
             await(invalidation.run());
 
             assertFalse(await(here.renew(KEY, "a", LEASE)), invalidation.name());
-            assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)), invalidation.name());
+            assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)), invalidation.name());
             assertEquals(Optional.empty(), await(cache.get(KEY)), invalidation.name());
 
             long next = granted(there, "b");
             assertEquals(
-                    new Publication.Forgotten(),
+                    new Publication.Invalidated(),
                     publish(here, "a", fence, figure(1)),
                     () -> "beside the next flight, after " + invalidation.name());
             assertStored(publish(there, "b", next, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(10))));
@@ -70,7 +70,7 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
         long fence = granted(here, "a");
         elapse(LEASE);
         await(there.invalidate(KEY));
-        assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)));
+        assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)));
     }
 
     @Test
@@ -85,8 +85,8 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
     @Test
     final void invalidatingAKeyLeavesOthersAlone() {
         UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
-        long fence =
-                assertInstanceOf(Claim.Granted.class, claim(here, april, "a")).fence();
+        long fence = assertInstanceOf(Acquisition.Acquired.class, acquire(here, april, "a"))
+                .fence();
         await(there.invalidate(KEY));
         assertStored(
                 await(here.publish(april, "a", fence, new AgedUsage(usage(april, 1), Duration.ZERO), TIME_TO_LIVE)));
@@ -112,7 +112,7 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
                 UsageKey key = keys.get(i);
                 assertEquals(Optional.empty(), await(cache.get(key)), key::toString);
                 assertEquals(
-                        new Publication.Forgotten(),
+                        new Publication.Invalidated(),
                         await(here.publish(key, "a", fences.get(i), aged(key, 1), TIME_TO_LIVE)),
                         key::toString);
             }
@@ -127,7 +127,7 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
             assertTrue(await(here.renew(KEY, "a", LEASE)), "renewed in time");
         }
         await(there.invalidate("org-123"));
-        assertEquals(new Publication.Forgotten(), publish(here, "a", fence, figure(1)));
+        assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)));
 
         await(here.publish(KEY, "b", granted(here, "b"), figure(2), Duration.ofDays(1)));
         elapse(Duration.ofHours(23));
@@ -149,7 +149,9 @@ abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests 
             left.remove(id);
             UsageKey key = new UsageKey(id, MARCH);
             assertEquals(
-                    new Publication.Forgotten(), await(here.publish(key, "a", fence, aged(key, 1), TIME_TO_LIVE)), id);
+                    new Publication.Invalidated(),
+                    await(here.publish(key, "a", fence, aged(key, 1), TIME_TO_LIVE)),
+                    id);
             for (String other : ids) {
                 assertEquals(
                         left.contains(other),

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
@@ -24,7 +24,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a {@link FlightStore} promises of claims, fences and the ends of a lease.
+ * What a {@link FlightStore} promises of acquisitions, fences and the ends of a lease.
  */
 abstract class FlightStoreLeaseTests extends FlightStoreFixture {
 
@@ -34,11 +34,11 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
     final void theFirstWhoAsksIsGrantedTheLeaseAndTheOthersAreToldOfIt() {
         long fence = granted(here, "a");
 
-        Claim.Held held = assertInstanceOf(Claim.Held.class, claim(there, "b"));
+        Acquisition.Held held = assertInstanceOf(Acquisition.Held.class, acquire(there, "b"));
 
         assertEquals(fence, held.fence());
         assertAbout(LEASE, held.remaining());
-        assertInstanceOf(Claim.Held.class, claim(here, "c"), "whoever asks");
+        assertInstanceOf(Acquisition.Held.class, acquire(here, "c"), "whoever asks");
     }
 
     @Test
@@ -46,10 +46,10 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         granted(here, "a");
         UsagePeriod almostMarch = UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000));
         for (UsageKey other : List.of(new UsageKey("org-124", MARCH), new UsageKey("org-123", almostMarch))) {
-            assertInstanceOf(Claim.Granted.class, claim(there, other, "b"), other::toString);
+            assertInstanceOf(Acquisition.Acquired.class, acquire(there, other, "b"), other::toString);
         }
         UsageKey sameWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
-        assertInstanceOf(Claim.Held.class, claim(there, sameWindow, "b"), "the window counts, not its label");
+        assertInstanceOf(Acquisition.Held.class, acquire(there, sameWindow, "b"), "the window counts, not its label");
     }
 
     @Test
@@ -61,7 +61,8 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
 
         elapse(Duration.ofSeconds(15));
         assertEquals(
-                fence, assertInstanceOf(Claim.Held.class, claim(there, "b")).fence());
+                fence,
+                assertInstanceOf(Acquisition.Held.class, acquire(there, "b")).fence());
         assertStored(publish(here, "a", fence, figure(1)));
     }
 
@@ -69,10 +70,10 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
     final void aLeaseRunsOutUnlessRenewed() {
         long first = granted(here, "a");
         elapse(Duration.ofSeconds(20));
-        assertInstanceOf(Claim.Held.class, claim(there, "b"));
+        assertInstanceOf(Acquisition.Held.class, acquire(there, "b"));
         assertTrue(await(here.renew(KEY, "a", LEASE)));
         elapse(Duration.ofSeconds(20));
-        assertInstanceOf(Claim.Held.class, claim(there, "b"), "renewed 20 s ago");
+        assertInstanceOf(Acquisition.Held.class, acquire(there, "b"), "renewed 20 s ago");
         elapse(Duration.ofSeconds(10));
 
         assertTrue(granted(there, "b") > first, "a later fence is greater");
@@ -91,31 +92,34 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ofSeconds(20)), TIME_TO_LIVE));
         elapse(Duration.ofSeconds(20));
 
-        Claim.Found found = assertInstanceOf(Claim.Found.class, claim(here, "a", Duration.ofSeconds(70)));
+        Acquisition.Found found = assertInstanceOf(Acquisition.Found.class, acquire(here, "a", Duration.ofSeconds(70)));
 
         assertEquals(usage(KEY, 7), found.figure().usage());
         assertAbout(Duration.ofSeconds(40), found.figure().age());
-        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ofSeconds(40)), "as old as that isn't younger");
-        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ZERO), "zero: none");
-        assertInstanceOf(Claim.Found.class, claim(there, "b", ANY_AGE), "whoever holds the lease");
         assertInstanceOf(
-                Claim.Found.class, claim(there, "b", Duration.ofSeconds(Long.MAX_VALUE)), "the longest age there is");
-        assertInstanceOf(Claim.Held.class, claim(there, "b", Duration.ZERO));
+                Acquisition.Acquired.class, acquire(here, "a", Duration.ofSeconds(40)), "as old as that isn't younger");
+        assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", Duration.ZERO), "zero: none");
+        assertInstanceOf(Acquisition.Found.class, acquire(there, "b", ANY_AGE), "whoever holds the lease");
+        assertInstanceOf(
+                Acquisition.Found.class,
+                acquire(there, "b", Duration.ofSeconds(Long.MAX_VALUE)),
+                "the longest age there is");
+        assertInstanceOf(Acquisition.Held.class, acquire(there, "b", Duration.ZERO));
     }
 
     @Test
     final void aFigureBornNowIsNotYoungerThanZeroButThanAMillisecondOrSo() {
         await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ZERO), TIME_TO_LIVE));
-        assertInstanceOf(Claim.Granted.class, claim(here, "a", Duration.ZERO));
-        assertInstanceOf(Claim.Found.class, claim(here, "a", Duration.ofSeconds(10)));
+        assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", Duration.ZERO));
+        assertInstanceOf(Acquisition.Found.class, acquire(here, "a", Duration.ofSeconds(10)));
     }
 
     @Test
     final void whatIsFoundCarriesTheLabelThatItWasAskedWith() {
         await(cache.put(KEY, figure(7), TIME_TO_LIVE));
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
-        Claim.Found found = assertInstanceOf(
-                Claim.Found.class, await(here.claim(asWindow, terms("a", ANY_AGE, OptionalLong.empty()))));
+        Acquisition.Found found = assertInstanceOf(
+                Acquisition.Found.class, await(here.acquire(asWindow, request("a", ANY_AGE, OptionalLong.empty()))));
         assertEquals(asWindow.period().label(), found.figure().usage().period().label());
     }
 
@@ -123,25 +127,26 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
     final void aFigureThatHasOutlivedItsTimeIsNotFound() {
         await(cache.put(KEY, figure(7), Duration.ofSeconds(20)));
         elapse(Duration.ofSeconds(20));
-        assertInstanceOf(Claim.Granted.class, claim(here, "a", ANY_AGE));
+        assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", ANY_AGE));
     }
 
     @Test
     final void whoFollowedAFlightFindsItsFigureOrALaterOneWhateverItsAge() {
         long first = granted(here, "a");
-        assertInstanceOf(Claim.Held.class, claimFollowing(there, "b", first), "nothing is stored yet");
+        assertInstanceOf(Acquisition.Held.class, acquireFollowing(there, "b", first), "nothing is stored yet");
         AgedUsage old = new AgedUsage(usage(KEY, 1), Duration.ofSeconds(50));
         assertStored(publish(here, "a", first, old));
 
-        assertFound(1, claimFollowing(there, "b", first));
+        assertFound(1, acquireFollowing(there, "b", first));
 
         long second = granted(here, "c");
-        assertInstanceOf(Claim.Held.class, claimFollowing(there, "b", second), "that of an earlier flight won't do");
-        assertFound(1, claimFollowing(there, "b", first));
+        assertInstanceOf(
+                Acquisition.Held.class, acquireFollowing(there, "b", second), "that of an earlier flight won't do");
+        assertFound(1, acquireFollowing(there, "b", first));
         assertStored(publish(here, "c", second, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(40))));
-        assertFound(2, claimFollowing(there, "b", first));
-        assertFound(2, claimFollowing(there, "b", second));
-        assertInstanceOf(Claim.Granted.class, claimFollowing(there, "b", second + 1));
+        assertFound(2, acquireFollowing(there, "b", first));
+        assertFound(2, acquireFollowing(there, "b", second));
+        assertInstanceOf(Acquisition.Acquired.class, acquireFollowing(there, "b", second + 1));
     }
 
     @Test
@@ -149,10 +154,10 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         long fence = granted(here, "a");
         assertStored(publish(here, "a", fence, figure(1)));
         await(there.invalidate(KEY));
-        assertInstanceOf(Claim.Granted.class, claimFollowing(there, "b", fence));
+        assertInstanceOf(Acquisition.Acquired.class, acquireFollowing(there, "b", fence));
         await(cache.put(KEY, figure(2), TIME_TO_LIVE));
         assertInstanceOf(
-                Claim.Held.class, claimFollowing(here, "c", fence), "what was put since is no flight's figure");
+                Acquisition.Held.class, acquireFollowing(here, "c", fence), "what was put since is no flight's figure");
     }
 
     @Test
@@ -168,38 +173,38 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         }
     }
 
-    private List<Claim> race(ExecutorService threads, UsageKey key) throws Exception {
+    private List<Acquisition> race(ExecutorService threads, UsageKey key) throws Exception {
         int racers = 16;
         CyclicBarrier start = new CyclicBarrier(racers);
-        List<Future<Claim>> claims = new ArrayList<>();
+        List<Future<Acquisition>> acquisitions = new ArrayList<>();
         for (int i = 0; i < racers; i++) {
             FlightStore store = i % 2 == 0 ? here : there;
             String token = "racer-" + i;
-            claims.add(threads.submit(() -> {
+            acquisitions.add(threads.submit(() -> {
                 start.await();
-                return claim(store, key, token);
+                return acquire(store, key, token);
             }));
         }
-        List<Claim> answers = new ArrayList<>();
-        for (Future<Claim> claim : claims) {
-            answers.add(claim.get(30, TimeUnit.SECONDS));
+        List<Acquisition> answers = new ArrayList<>();
+        for (Future<Acquisition> acquisition : acquisitions) {
+            answers.add(acquisition.get(30, TimeUnit.SECONDS));
         }
         return answers;
     }
 
-    private static void assertOneIsGranted(UsageKey key, List<Claim> claims) {
+    private static void assertOneIsGranted(UsageKey key, List<Acquisition> acquisitions) {
         Set<Long> fences = new HashSet<>();
         int granted = 0;
-        for (Claim claim : claims) {
-            if (claim instanceof Claim.Granted one) {
+        for (Acquisition acquisition : acquisitions) {
+            if (acquisition instanceof Acquisition.Acquired one) {
                 granted++;
                 fences.add(one.fence());
             } else {
-                fences.add(assertInstanceOf(Claim.Held.class, claim).fence());
+                fences.add(assertInstanceOf(Acquisition.Held.class, acquisition).fence());
             }
         }
-        assertEquals(1, granted, () -> "granted for " + key + ": " + claims);
-        assertEquals(1, fences.size(), () -> "fences for " + key + ": " + claims);
+        assertEquals(1, granted, () -> "granted for " + key + ": " + acquisitions);
+        assertEquals(1, fences.size(), () -> "fences for " + key + ": " + acquisitions);
     }
 
     // Fences
@@ -239,7 +244,7 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         await(there.release(KEY, "b"));
         await(there.fail(KEY, "b", "no database", BACK_OFF));
 
-        Claim.Held held = assertInstanceOf(Claim.Held.class, claim(there, "c"));
+        Acquisition.Held held = assertInstanceOf(Acquisition.Held.class, acquire(there, "c"));
 
         assertEquals(fence, held.fence());
         assertAbout(LEASE, held.remaining());
@@ -255,7 +260,8 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         await(here.release(KEY, "a"));
         await(here.fail(KEY, "a", "no database", BACK_OFF));
         assertEquals(
-                second, assertInstanceOf(Claim.Held.class, claim(here, "c")).fence());
+                second,
+                assertInstanceOf(Acquisition.Held.class, acquire(here, "c")).fence());
     }
 
     @Test
@@ -278,12 +284,12 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         long fence = granted(here, "a");
         await(here.fail(KEY, "a", "no database\n\"here\" é😀", BACK_OFF));
 
-        Claim.Failed failed = assertInstanceOf(Claim.Failed.class, claim(there, "b"));
+        Acquisition.Failed failed = assertInstanceOf(Acquisition.Failed.class, acquire(there, "b"));
 
         assertEquals(fence, failed.fence());
         assertEquals("no database\n\"here\" é😀", failed.reason());
         assertAbout(BACK_OFF, failed.remaining());
-        assertInstanceOf(Claim.Failed.class, claim(here, "a"), "also to the one that failed");
+        assertInstanceOf(Acquisition.Failed.class, acquire(here, "a"), "also to the one that failed");
         assertFalse(await(here.renew(KEY, "a", LEASE)), "its lease is gone");
         elapse(BACK_OFF);
         granted(there, "b");
@@ -294,8 +300,8 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         granted(here, "a");
         await(here.fail(KEY, "a", "no database", BACK_OFF));
         await(cache.put(KEY, figure(1), TIME_TO_LIVE));
-        assertFound(1, claim(there, "b", ANY_AGE));
-        assertInstanceOf(Claim.Failed.class, claim(there, "b"));
+        assertFound(1, acquire(there, "b", ANY_AGE));
+        assertInstanceOf(Acquisition.Failed.class, acquire(there, "b"));
     }
 
     @Test
@@ -305,13 +311,15 @@ abstract class FlightStoreLeaseTests extends FlightStoreFixture {
         await(here.fail(KEY, "a", reason, BACK_OFF));
         assertEquals(
                 reason.substring(0, 200),
-                assertInstanceOf(Claim.Failed.class, claim(there, "b")).reason());
+                assertInstanceOf(Acquisition.Failed.class, acquire(there, "b")).reason());
     }
 
     @Test
     final void anEmptyReasonIsAReasonToo() {
         granted(here, "a");
         await(here.fail(KEY, "a", "", BACK_OFF));
-        assertEquals("", assertInstanceOf(Claim.Failed.class, claim(there, "b")).reason());
+        assertEquals(
+                "",
+                assertInstanceOf(Acquisition.Failed.class, acquire(there, "b")).reason());
     }
 }

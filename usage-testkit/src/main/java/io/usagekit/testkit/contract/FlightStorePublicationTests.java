@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
-import io.usagekit.FlightStore.Claim;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
-import io.usagekit.FlightStore.Terms;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
@@ -60,11 +60,13 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
         elapse(LEASE);
         long second = granted(there, "b");
 
-        assertEquals(new Publication.Outrun(second), publish(here, "a", first, figure(1)));
+        assertEquals(new Publication.LeaseLost(second), publish(here, "a", first, figure(1)));
 
         assertEquals(Optional.empty(), await(cache.get(KEY)), "nothing is stored");
         assertEquals(
-                second, assertInstanceOf(Claim.Held.class, claim(here, "c")).fence(), "the other's lease stays");
+                second,
+                assertInstanceOf(Acquisition.Held.class, acquire(here, "c")).fence(),
+                "the other's lease stays");
         assertStored(publish(there, "b", second, figure(2)));
     }
 
@@ -74,8 +76,8 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
         elapse(LEASE);
         long second = granted(there, "b");
         await(there.fail(KEY, "b", "no database", BACK_OFF));
-        assertEquals(new Publication.Outrun(second), publish(here, "a", first, figure(1)));
-        assertInstanceOf(Claim.Failed.class, claim(here, "c"));
+        assertEquals(new Publication.LeaseLost(second), publish(here, "a", first, figure(1)));
+        assertInstanceOf(Acquisition.Failed.class, acquire(here, "c"));
     }
 
     @Test
@@ -84,7 +86,7 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
         long first = granted(here, "a");
         elapse(LEASE);
         long second = granted(there, "b");
-        assertEquals(new Publication.Outrun(second), publish(here, "a", first, figure(2)));
+        assertEquals(new Publication.LeaseLost(second), publish(here, "a", first, figure(2)));
         assertKept(1);
     }
 
@@ -101,7 +103,9 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
         long third = granted(there, "c");
         assertSuperseded(2, publish(here, "a", first, figure(1)));
         assertEquals(
-                third, assertInstanceOf(Claim.Held.class, claim(here, "d")).fence(), "a third flight isn't disturbed");
+                third,
+                assertInstanceOf(Acquisition.Held.class, acquire(here, "d")).fence(),
+                "a third flight isn't disturbed");
     }
 
     @Test
@@ -126,7 +130,7 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
         await(cache.put(KEY, new AgedUsage(usage(KEY, 3), Duration.ofSeconds(10)), TIME_TO_LIVE));
         assertSuperseded(3, publish(here, "a", first, new AgedUsage(usage(KEY, 1), Duration.ofSeconds(40))));
         assertEquals(
-                new Publication.Outrun(second),
+                new Publication.LeaseLost(second),
                 publish(here, "a", first, figure(1)),
                 "one that is older than what is published isn't newer");
         assertStored(publish(there, "b", second, figure(2)));
@@ -134,7 +138,7 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
 
     @Test
     final void aFenceThatWasNeverIssuedIsForgotten() {
-        assertEquals(new Publication.Forgotten(), publish(here, "a", 7, figure(1)));
+        assertEquals(new Publication.Invalidated(), publish(here, "a", 7, figure(1)));
         assertEquals(Optional.empty(), await(cache.get(KEY)));
     }
 
@@ -149,8 +153,8 @@ abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
     @Test
     final void timesBelowAMillisecondAreRejected() {
         for (Duration tooShort : List.of(Duration.ofMillis(-1), Duration.ZERO, Duration.ofNanos(999_999))) {
-            Terms terms = new Terms("a", tooShort, Duration.ZERO, OptionalLong.empty());
-            assertRejected("lease", tooShort, () -> here.claim(KEY, terms));
+            LeaseRequest request = new LeaseRequest("a", tooShort, Duration.ZERO, OptionalLong.empty());
+            assertRejected("lease", tooShort, () -> here.acquire(KEY, request));
             assertRejected("lease", tooShort, () -> here.renew(KEY, "a", tooShort));
             assertRejected("timeToLive", tooShort, () -> here.publish(KEY, "a", 1, figure(1), tooShort));
             assertRejected("backOff", tooShort, () -> here.fail(KEY, "a", "reason", tooShort));
