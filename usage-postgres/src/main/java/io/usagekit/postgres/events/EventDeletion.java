@@ -5,7 +5,7 @@ import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.internal.Transaction;
+import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -36,7 +36,7 @@ final class EventDeletion {
         return Batches.untilFewer(
                 MOST_EVENTS,
                 () -> transactions.run(
-                        Transaction.Mode.WRITE,
+                        Jdbc.Mode.WRITE,
                         FAILURE,
                         connection -> sql.call(connection, LedgerStatement.SOFT_DELETE_EVENTS, live)
                                 .text("project_id", projectId)
@@ -62,7 +62,7 @@ final class EventDeletion {
 
     private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Position> beyond) {
         Scan scan = new Scan(EventOrder.ASCENDING, beyond, MOST_EVENTS);
-        return transactions.run(Transaction.Mode.WRITE, FAILURE, connection -> {
+        return transactions.run(Jdbc.Mode.WRITE, FAILURE, connection -> {
             List<Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
                     .text("project_id", projectId)
                     .list(row -> new Position(row.instant("created_at"), row.text("id")));

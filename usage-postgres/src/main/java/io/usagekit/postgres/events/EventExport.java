@@ -11,7 +11,7 @@ import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.ExportWriter;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.internal.Transaction;
+import io.usagekit.postgres.internal.Jdbc;
 import java.io.OutputStream;
 import java.util.Optional;
 
@@ -46,7 +46,7 @@ final class EventExport {
                 .window(EventWindow.before(request.before()))
                 .build());
         try {
-            return transactions.run(Transaction.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
+            return transactions.run(Jdbc.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
                 Batch batch = new Batch(writer);
                 do {
                     Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);

@@ -7,8 +7,8 @@ import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.Headers;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlRow;
-import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -50,7 +50,7 @@ final class EventRecorder {
             return List.of();
         }
         Instant now = now();
-        return transactions.run(Transaction.Mode.WRITE, "the events can't be recorded", connection -> {
+        return transactions.run(Jdbc.Mode.WRITE, "the events can't be recorded", connection -> {
             lockKeys(connection, events);
             Map<String, Event> recorded = new HashMap<>();
             for (List<NewEvent> some : inBatches(events)) {
@@ -159,7 +159,7 @@ final class EventRecorder {
     }
 
     boolean replaceEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
-        return transactions.run(Transaction.Mode.WRITE, "the event's endpoints can't be replaced", connection -> {
+        return transactions.run(Jdbc.Mode.WRITE, "the event's endpoints can't be replaced", connection -> {
             Optional<String> event = sql.call(connection, LedgerStatement.LOCK_EVENT)
                     .text("project_id", projectId)
                     .text("id", eventId)
@@ -191,7 +191,7 @@ final class EventRecorder {
                         d.createdAt().orElse(now)))
                 .toList();
         if (!recorded.isEmpty()) {
-            transactions.run(Transaction.Mode.WRITE, "the deliveries can't be recorded", connection -> {
+            transactions.run(Jdbc.Mode.WRITE, "the deliveries can't be recorded", connection -> {
                 for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
                     insertDeliveries(
                             connection, recorded.subList(from, Math.min(from + MOST_DELIVERIES, recorded.size())));

@@ -1,7 +1,7 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
-import io.usagekit.postgres.internal.Transaction;
+import io.usagekit.postgres.internal.Jdbc;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
@@ -17,9 +17,9 @@ record LedgerTransactions(DataSource dataSource, Duration timeout) {
      *
      * @param what can't be done, for the error message, e.g. {@code the events can't be read}
      */
-    <T> T run(Transaction.Mode mode, String what, Transaction.Work<T> work) {
+    <T> T run(Jdbc.Mode mode, String what, Jdbc.Work<T> work) {
         try {
-            return Transaction.run(dataSource, mode, timeout, work);
+            return Jdbc.run(dataSource, mode, timeout, work);
         } catch (SQLException e) {
             throw explain(what, e);
         }

@@ -22,9 +22,9 @@ import io.usagekit.events.SourcedEvent;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
-import io.usagekit.postgres.internal.Transaction;
 import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -283,13 +283,11 @@ final class PostgresEventRepository implements EventRepository {
     /** In one snapshot. */
     private <T> Page<T> readPage(PageRead<T> page, Rows<T> rows) {
         return transactions.run(
-                Transaction.Mode.READ_ONLY_SNAPSHOT,
-                UNREADABLE,
-                connection -> page.read(scan -> rows.read(connection, scan)));
+                Jdbc.Mode.READ_ONLY_SNAPSHOT, UNREADABLE, connection -> page.read(scan -> rows.read(connection, scan)));
     }
 
-    private <T> T read(Transaction.Work<T> work) {
-        return transactions.run(Transaction.Mode.READ_ONLY, UNREADABLE, work);
+    private <T> T read(Jdbc.Work<T> work) {
+        return transactions.run(Jdbc.Mode.READ_ONLY, UNREADABLE, work);
     }
 
     private interface Change {
@@ -299,8 +297,6 @@ final class PostgresEventRepository implements EventRepository {
     /** One statement; whether it changed something. */
     private boolean update(String what, Change change) {
         return transactions.run(
-                Transaction.Mode.WRITE,
-                what,
-                connection -> change.on(connection).update() > 0);
+                Jdbc.Mode.WRITE, what, connection -> change.on(connection).update() > 0);
     }
 }

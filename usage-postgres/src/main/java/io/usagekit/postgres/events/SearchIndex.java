@@ -5,7 +5,7 @@ import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.internal.Transaction;
+import io.usagekit.postgres.internal.Jdbc;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -45,7 +45,7 @@ final class SearchIndex {
     private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Position> beyond) {
         Scan scan = new Scan(EventOrder.ASCENDING, beyond, MOST_EVENTS);
         return transactions.run(
-                Transaction.Mode.WRITE,
+                Jdbc.Mode.WRITE,
                 "the events can't be tokenised",
                 connection -> sql.call(connection, LedgerStatement.TOKENISE_EVENTS, filter, scan)
                         .text("project_id", projectId)
@@ -58,7 +58,7 @@ final class SearchIndex {
         return Batches.untilFewer(
                 MOST_TOKENS,
                 () -> transactions.run(
-                        Transaction.Mode.WRITE,
+                        Jdbc.Mode.WRITE,
                         "the tokens can't be deleted",
                         connection -> sql.call(connection, LedgerStatement.DELETE_TOKENS)
                                 .text("project_id", projectId)

@@ -46,9 +46,9 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         checkTimeout(timeout);
         Instant now = clock.instant();
         try {
-            CombinedQuery.Totals totals = Transaction.run(
+            CombinedQuery.Totals totals = Jdbc.run(
                     dataSource,
-                    Transaction.Mode.READ_ONLY,
+                    Jdbc.Mode.READ_ONLY,
                     timeout,
                     connection -> query(connection).execute(connection, key));
             return new OrganisationUsage(key, totals.received(), totals.sent(), now);

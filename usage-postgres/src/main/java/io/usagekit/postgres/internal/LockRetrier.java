@@ -64,7 +64,7 @@ public final class LockRetrier {
     private static final int LOCKS_AT_MOST = 4;
 
     /** Runs it until it gets its locks. */
-    public <T> T run(Transaction.Work<T> work) throws SQLException {
+    public <T> T run(Jdbc.Work<T> work) throws SQLException {
         long deadline = System.nanoTime() + pace.patience().toNanos();
         while (true) {
             try {
@@ -79,12 +79,12 @@ public final class LockRetrier {
     }
 
     /** Runs it once; it sees to it itself that it waits for no longer in all. */
-    public <T> T once(Transaction.Work<T> work) throws SQLException {
+    public <T> T once(Jdbc.Work<T> work) throws SQLException {
         return once(pace.lockTimeout(), work);
     }
 
-    private <T> T once(Duration lockTimeout, Transaction.Work<T> work) throws SQLException {
-        return measured(() -> Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, connection -> {
+    private <T> T once(Duration lockTimeout, Jdbc.Work<T> work) throws SQLException {
+        return measured(() -> Jdbc.run(dataSource, Jdbc.Mode.WRITE, TIMEOUT, connection -> {
             waitAtMost(connection, "lock_timeout", lockTimeout);
             return work.run(connection);
         }));

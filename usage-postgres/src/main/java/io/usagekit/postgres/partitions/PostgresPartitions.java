@@ -3,10 +3,10 @@ package io.usagekit.postgres.partitions;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
-import io.usagekit.postgres.internal.Transaction;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RetentionResult;
@@ -228,7 +228,7 @@ public final class PostgresPartitions {
 
     /** Whose snapshot still has the rows that were deleted would look for them in a partition that is gone. */
     private void awaitReaders(RewriteSql sql, LockRetrier locks) throws SQLException {
-        String transaction = Transaction.run(dataSource, Transaction.Mode.WRITE, TIMEOUT, CutOver::ownTransaction);
+        String transaction = Jdbc.run(dataSource, Jdbc.Mode.WRITE, TIMEOUT, CutOver::ownTransaction);
         TableRewrite.awaitSnapshots(dataSource, sql, locks, new PartitionProgress() {}, transaction);
     }
 
@@ -271,8 +271,8 @@ public final class PostgresPartitions {
         return state.flatMap(RewriteState::step);
     }
 
-    private <T> T read(Transaction.Work<T> work) throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, work);
+    private <T> T read(Jdbc.Work<T> work) throws SQLException {
+        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private RewriteSql sql(RewriteSql.Role role) {

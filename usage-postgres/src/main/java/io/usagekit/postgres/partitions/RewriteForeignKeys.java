@@ -1,8 +1,8 @@
 package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.internal.Transaction;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -214,15 +214,14 @@ final class RewriteForeignKeys {
 
     /** Looks at the rows, without keeping anybody from writing. */
     void validate(DataSource dataSource, LockRetrier locks, Duration timeout) throws SQLException {
-        for (ForeignKey foreignKey :
-                Transaction.run(dataSource, Transaction.Mode.READ_ONLY, timeout, this::toValidate)) {
-            List<String> leaves = Transaction.run(
+        for (ForeignKey foreignKey : Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, timeout, this::toValidate)) {
+            List<String> leaves = Jdbc.run(
                     dataSource,
-                    Transaction.Mode.READ_ONLY,
+                    Jdbc.Mode.READ_ONLY,
                     timeout,
                     connection -> PartitionCatalog.leaves(connection, sql, foreignKey.table()));
             for (String relation : leaves.isEmpty() ? List.of(foreignKey.table()) : leaves) {
-                Transaction.run(dataSource, Transaction.Mode.WRITE, timeout, connection -> {
+                Jdbc.run(dataSource, Jdbc.Mode.WRITE, timeout, connection -> {
                     RewriteSql.run(
                             connection,
                             "alter table " + relation + " validate constraint "

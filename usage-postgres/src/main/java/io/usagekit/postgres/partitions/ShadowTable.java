@@ -2,8 +2,8 @@ package io.usagekit.postgres.partitions;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -60,7 +60,7 @@ final class ShadowTable {
 
     /** Makes it, empty; from here on changes are noted. */
     void begin(Optional<PartitionInterval> target, Instant now) throws SQLException {
-        Optional<Instant> oldest = Transaction.run(dataSource, Transaction.Mode.READ_ONLY, LONG, this::oldest);
+        Optional<Instant> oldest = Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, LONG, this::oldest);
         List<Instant> begins = new ArrayList<>();
         if (target.isPresent()) {
             begins = begins(target.get(), oldest.orElse(now), now);

@@ -2,8 +2,8 @@ package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.internal.Transaction;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -110,8 +110,8 @@ final class TableRewrite {
         finish(read(connection -> RewriteState.read(connection, sql)).orElseThrow());
     }
 
-    private <T> T read(Transaction.Work<T> work) throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, work);
+    private <T> T read(Jdbc.Work<T> work) throws SQLException {
+        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private TableDefinition describe() throws SQLException {
@@ -126,11 +126,8 @@ final class TableRewrite {
         do {
             more = copyRows.run(
                     options.budget(),
-                    rows -> Transaction.run(
-                            dataSource,
-                            Transaction.Mode.WRITE_SNAPSHOT,
-                            TIMEOUT,
-                            connection -> copy(connection, rows)));
+                    rows -> Jdbc.run(
+                            dataSource, Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> copy(connection, rows)));
             options.probe().reached(RewriteOptions.Point.COPIED);
         } while (more > 0);
     }
@@ -223,7 +220,7 @@ final class TableRewrite {
     }
 
     private void runLong(String statement) throws SQLException {
-        Transaction.run(dataSource, Transaction.Mode.WRITE, LONG, connection -> {
+        Jdbc.run(dataSource, Jdbc.Mode.WRITE, LONG, connection -> {
             RewriteSql.run(connection, statement);
             return statement;
         });
@@ -252,10 +249,10 @@ final class TableRewrite {
     }
 
     private long catchUp(long rows) throws SQLException {
-        Transaction.Mode mode = options.guards().contains(RewriteOptions.Guard.ONE_SNAPSHOT)
-                ? Transaction.Mode.WRITE_SNAPSHOT
-                : Transaction.Mode.WRITE;
-        long done = Transaction.run(dataSource, mode, TIMEOUT, connection -> {
+        Jdbc.Mode mode = options.guards().contains(RewriteOptions.Guard.ONE_SNAPSHOT)
+                ? Jdbc.Mode.WRITE_SNAPSHOT
+                : Jdbc.Mode.WRITE;
+        long done = Jdbc.run(dataSource, mode, TIMEOUT, connection -> {
             step(connection, RewriteState.CATCHING_UP);
             return catchUp(connection, rows);
         });
@@ -287,7 +284,7 @@ final class TableRewrite {
 
     /** What was changed behind the triggers' back is found here. */
     private void compare() throws SQLException {
-        Transaction.run(dataSource, Transaction.Mode.WRITE_SNAPSHOT, LONG, connection -> {
+        Jdbc.run(dataSource, Jdbc.Mode.WRITE_SNAPSHOT, LONG, connection -> {
             step(connection, RewriteState.CATCHING_UP);
             changes += catchUp(connection, Long.MAX_VALUE);
             try (PreparedStatement statement =
@@ -312,8 +309,8 @@ final class TableRewrite {
      * @return the transaction that did it; empty if there were too many, and more wait
      */
     private Optional<String> drain(Duration left) throws SQLException {
-        Transaction.Mode mode = Transaction.Mode.WRITE_SNAPSHOT;
-        return Transaction.run(dataSource, mode, left, connection -> {
+        Jdbc.Mode mode = Jdbc.Mode.WRITE_SNAPSHOT;
+        return Jdbc.run(dataSource, mode, left, connection -> {
             step(connection, RewriteState.CATCHING_UP);
             long done = catchUp(connection, 2 * options.fewNotes());
             changes += done;
@@ -357,9 +354,9 @@ final class TableRewrite {
         long deadline = System.nanoTime() + locks.pace().patience().toNanos();
         Set<String> first = Set.of();
         for (boolean again = false; ; again = true) {
-            Map<String, String> now = Transaction.run(
+            Map<String, String> now = Jdbc.run(
                     dataSource,
-                    Transaction.Mode.READ_ONLY,
+                    Jdbc.Mode.READ_ONLY,
                     TIMEOUT,
                     connection -> CutOver.snapshots(connection, sql, transaction));
             if (again) {

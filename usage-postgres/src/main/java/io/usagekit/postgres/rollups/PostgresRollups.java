@@ -9,9 +9,9 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQueryCalculator;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
-import io.usagekit.postgres.internal.Transaction;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -167,7 +167,7 @@ public final class PostgresRollups {
     public Optional<RollupStatus> status() {
         Instant now = clock.instant();
         try {
-            return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
+            return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
                 Optional<RollupSql> sql = current(connection);
                 if (sql.isEmpty()) {
                     return Optional.<RollupStatus>empty();
@@ -238,7 +238,7 @@ public final class PostgresRollups {
             Consumer<RollupSeriesQuery.Sum> each) {
         CombinedQueryCalculator.checkTimeout(timeout);
         try {
-            Transaction.run(dataSource, Transaction.Mode.READ_ONLY, timeout, connection -> {
+            Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 RollupSql sql = current(connection).orElseThrow(this::nothingCurrent);
                 RollupSeriesQuery.over(sql, projects(), organisationId).execute(connection, edges, each);
                 return schema;
@@ -334,7 +334,7 @@ public final class PostgresRollups {
     }
 
     private RollupSql readCurrent() throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
+        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
                 .orElseThrow(this::nothingCurrent);
     }
 

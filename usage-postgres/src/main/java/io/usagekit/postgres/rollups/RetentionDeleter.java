@@ -3,8 +3,8 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlTemplate;
-import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -105,7 +105,7 @@ final class RetentionDeleter {
     }
 
     private List<String> projects(String resource) throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, connection -> {
+        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
             List<String> projects = new ArrayList<>();
             try (PreparedStatement statement = sql.statement(resource).prepare(connection, Map.of());
                     ResultSet row = statement.executeQuery()) {
@@ -122,7 +122,7 @@ final class RetentionDeleter {
         do {
             batch = batch(
                     deliveryRows,
-                    Transaction.Mode.WRITE_SNAPSHOT,
+                    Jdbc.Mode.WRITE_SNAPSHOT,
                     (connection, rows) -> deleteDeliveries(
                             connection, Map.of("project_id", project, "before", before, "rows", Long.toString(rows))));
             if (batch.deliveries() < batch.lookedAt()) {
@@ -152,7 +152,7 @@ final class RetentionDeleter {
             String passedOver = Long.toString(kept);
             batch = batch(
                     eventRows,
-                    Transaction.Mode.WRITE,
+                    Jdbc.Mode.WRITE,
                     (connection, rows) -> deleteEvents(
                             connection,
                             Map.of(
@@ -216,7 +216,7 @@ final class RetentionDeleter {
         Batch run(Connection connection, long rows) throws SQLException;
     }
 
-    private Batch batch(AdaptiveBatchSize size, Transaction.Mode mode, Work work) throws SQLException {
+    private Batch batch(AdaptiveBatchSize size, Jdbc.Mode mode, Work work) throws SQLException {
         Batch batch = size.run(
                 pace.budget(),
                 rows -> retried(mode, connection -> {
@@ -234,12 +234,12 @@ final class RetentionDeleter {
         return batch;
     }
 
-    private Batch retried(Transaction.Mode mode, Transaction.Work<Batch> work) throws SQLException {
+    private Batch retried(Jdbc.Mode mode, Jdbc.Work<Batch> work) throws SQLException {
         long deadline = System.nanoTime() + pace.patience().toNanos();
         int violations = 0;
         while (true) {
             try {
-                return Transaction.run(dataSource, mode, TIMEOUT, work);
+                return Jdbc.run(dataSource, mode, TIMEOUT, work);
             } catch (SQLException e) {
                 String state = String.valueOf(e.getSQLState());
                 violations += state.equals(FOREIGN_KEY_VIOLATION) ? 1 : 0;

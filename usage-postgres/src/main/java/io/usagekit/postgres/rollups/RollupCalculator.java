@@ -8,9 +8,9 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.CombinedQueryCalculator;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
-import io.usagekit.postgres.internal.Transaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -92,8 +92,7 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
         long began = System.nanoTime();
         try {
-            return Transaction.run(
-                    dataSource, Transaction.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
+            return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
         } catch (SQLException e) {
             if (!NOT_TO_BE_READ.contains(String.valueOf(e.getSQLState()))) {
                 throw e;
@@ -101,9 +100,9 @@ final class RollupCalculator implements UsageCalculator {
             queries = null;
             Duration left = timeout.minusNanos(System.nanoTime() - began);
             try {
-                return Transaction.run(
+                return Jdbc.run(
                         dataSource,
-                        Transaction.Mode.READ_ONLY,
+                        Jdbc.Mode.READ_ONLY,
                         left.compareTo(Duration.ofMillis(1)) < 0 ? Duration.ofMillis(1) : left,
                         connection -> {
                             TableShape shape = TableShape.read(connection, mapping);

@@ -3,7 +3,7 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.internal.Identifiers;
-import io.usagekit.postgres.internal.Transaction;
+import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -81,8 +81,8 @@ final class RollupVerifier {
         }
     }
 
-    private <T> T read(Transaction.Work<T> work) throws SQLException {
-        return Transaction.run(dataSource, Transaction.Mode.READ_ONLY, TIMEOUT, work);
+    private <T> T read(Jdbc.Work<T> work) throws SQLException {
+        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private List<String> projects(Connection connection) throws SQLException {

@@ -72,33 +72,31 @@ class TransactionIT {
 
     @Test
     void theTransactionCanNotWriteAndHasItsSettings() throws SQLException {
-        String seen = Transaction.run(
-                Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), TransactionIT::settings);
+        String seen = Jdbc.run(Database.pool(), Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), TransactionIT::settings);
         assertThat(seen).contains("read only: on", "plan: force_custom_plan", "jit: off");
         int millis = Integer.parseInt(seen.replaceAll(".*timeout: (\\d+)ms.*", "$1"));
         assertThat(millis).isBetween(1, 7_000);
-        assertThatThrownBy(() -> Transaction.run(
-                        Database.pool(), Transaction.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
-                            try (Statement statement = connection.createStatement()) {
-                                return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
-                            }
-                        }))
+        assertThatThrownBy(() -> Jdbc.run(Database.pool(), Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
+                    try (Statement statement = connection.createStatement()) {
+                        return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
+                    }
+                }))
                 .hasMessageContaining("read-only transaction");
     }
 
     @Test
     void aWritingTransactionSeesOneSnapshotWhereItsModeSaysSo() throws SQLException {
         String table = Identifiers.quote(schema) + ".projects";
-        for (Transaction.Mode mode : List.of(Transaction.Mode.WRITE, Transaction.Mode.WRITE_SNAPSHOT)) {
+        for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
             Database.execute("delete from " + table);
-            int seen = Transaction.run(Database.pool(), mode, Duration.ofSeconds(7), connection -> {
+            int seen = Jdbc.run(Database.pool(), mode, Duration.ofSeconds(7), connection -> {
                 try (Statement statement = connection.createStatement()) {
                     statement.execute("insert into " + table + " values ('own', 'org-123')");
                     Database.execute("insert into " + table + " values ('other', 'org-123')");
                     return statement.executeUpdate("update " + table + " set name = 'seen'");
                 }
             });
-            assertThat(seen).as("%s", mode).isEqualTo(mode == Transaction.Mode.WRITE ? 2 : 1);
+            assertThat(seen).as("%s", mode).isEqualTo(mode == Jdbc.Mode.WRITE ? 2 : 1);
         }
     }
 

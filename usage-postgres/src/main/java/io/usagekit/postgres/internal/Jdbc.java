@@ -11,7 +11,7 @@ import java.util.Map;
 import javax.sql.DataSource;
 
 /** One transaction on one connection, which is given back as it was. */
-public final class Transaction {
+public final class Jdbc {
 
     /** What it may do, and what it sees. */
     public enum Mode {
@@ -49,7 +49,7 @@ public final class Transaction {
     /** How much longer the socket may stay silent than the statement may run: the server gives up first, if it is there. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
-    private Transaction() {}
+    private Jdbc() {}
 
     /**
      * Runs it. A statement that is still running when the time is over is cancelled by the server.
