@@ -10,7 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** What works on the tables of a schema. */
-@Command(mixinStandardHelpOptions = true, versionProvider = UsageCommand.Version.class)
+@Command(mixinStandardHelpOptions = true, versionProvider = Version.class)
 abstract class DatabaseCommand implements Callable<Integer> {
 
     @Spec

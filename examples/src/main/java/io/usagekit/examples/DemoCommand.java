@@ -43,7 +43,7 @@ import picocli.CommandLine.Spec;
                     + "), which stays."
         },
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class)
+        versionProvider = Version.class)
 final class DemoCommand implements Callable<Integer> {
 
     /** In somebody's database. */
@@ -263,7 +263,7 @@ final class DemoCommand implements Callable<Integer> {
     private static void print(List<DemoAnswers> ofEach, PrintWriter out) {
         long queries = ofEach.stream().mapToLong(DemoAnswers::queries).sum();
         out.println();
-        out.println(UsageTables.fleet(ofEach));
+        out.println(DemoTables.fleet(ofEach));
         out.printf(
                 Locale.ROOT,
                 "%d processes x %d callers on one cold key: %d %s%n",

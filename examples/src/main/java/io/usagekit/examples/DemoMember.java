@@ -41,7 +41,7 @@ public final class DemoMember {
 
     /** Started by {@link DemoFleet}. No arguments. */
     public static void main(String... args) {
-        PrintWriter parent = UsageCommand.utf8(FileDescriptor.out);
+        PrintWriter parent = Terminal.utf8(FileDescriptor.out);
         try {
             run(DemoOrders.read(new DataInputStream(System.in)), parent);
         } catch (Throwable e) {
@@ -53,7 +53,7 @@ public final class DemoMember {
     private static void run(DemoOrders orders, PrintWriter parent) throws InterruptedException {
         CountDownLatch go = new CountDownLatch(1);
         new Thread(() -> obey(go), "usage-parent").start();
-        Resources resources = Resources.untilShutdown(UsageCommand.utf8(FileDescriptor.err));
+        Resources resources = Resources.untilShutdown(Terminal.utf8(FileDescriptor.err));
         Counts counts = new Counts(orders.key());
         UsageService usage = service(orders, counts, resources);
         // As if it had been up for a while: everything has been used once, for an organisation that there isn't.

@@ -39,7 +39,7 @@ import picocli.CommandLine.Option;
         name = "events",
         description = "The event ledger in a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class,
+        versionProvider = Version.class,
         subcommands = {
             EventsCommand.Install.class,
             EventsCommand.PageOf.class,

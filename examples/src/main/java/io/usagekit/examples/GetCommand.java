@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
         name = "get",
         description = "Prints what an organisation has used in a period.",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class)
+        versionProvider = Version.class)
 final class GetCommand implements Callable<Integer> {
 
     /** What the answer looks like. */

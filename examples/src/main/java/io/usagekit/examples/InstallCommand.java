@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
         description = "Creates the library's own tables in a schema (default: " + TableMapping.DEFAULT_SCHEMA
                 + "), where they are missing.",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class)
+        versionProvider = Version.class)
 final class InstallCommand implements Callable<Integer> {
 
     @Spec

@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
             "All in one transaction: unless told to skip them, a bad line leaves nothing loaded."
         },
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class)
+        versionProvider = Version.class)
 final class LoadCommand implements Callable<Integer> {
 
     private static final String STANDARD_INPUT = "-";

@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
         name = "partitions",
         description = "Partitions of the event tables of a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class,
+        versionProvider = Version.class,
         subcommands = {
             PartitionsCommand.Work.class,
             PartitionsCommand.Undo.class,

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         name = "rollups",
         description = "Exact roll-ups beside the tables of a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class,
+        versionProvider = Version.class,
         subcommands = {
             RollupsCommand.Install.class,
             RollupsCommand.Status.class,

@@ -1,9 +1,15 @@
 package io.usagekit.examples;
 
 import java.io.Console;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
-/** Whether somebody sits there. */
+/** Standard input and output: whether they are a terminal, and how text is written to them. */
 final class Terminal {
 
     private Terminal() {}
@@ -24,5 +30,11 @@ final class Terminal {
         } catch (ReflectiveOperationException e) {
             return false;
         }
+    }
+
+    /** A writer to a standard stream, in UTF-8 whatever the locale, that flushes each line. */
+    static PrintWriter utf8(FileDescriptor descriptor) {
+        OutputStream bytes = new FileOutputStream(descriptor);
+        return new PrintWriter(new OutputStreamWriter(bytes, StandardCharsets.UTF_8), true);
     }
 }

@@ -1,18 +1,12 @@
 package io.usagekit.examples;
 
 import java.io.FileDescriptor;
-import java.io.FileOutputStream;
-import java.io.OutputStream;
-import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.IVersionProvider;
 
 /**
  * The command line. Exit codes: 0; 2 for bad usage and 1 for a failure at run time, each with one line on standard error. What
@@ -22,7 +16,7 @@ import picocli.CommandLine.IVersionProvider;
         name = "usage",
         description = "How much has this organisation used in this period? Out of PostgreSQL, cached in Redis.",
         mixinStandardHelpOptions = true,
-        versionProvider = UsageCommand.Version.class,
+        versionProvider = Version.class,
         subcommands = {
             DemoCommand.class,
             LoadCommand.class,
@@ -44,8 +38,8 @@ public final class UsageCommand {
     }
 
     private static int run(String... args) {
-        PrintWriter out = utf8(FileDescriptor.out);
-        PrintWriter err = utf8(FileDescriptor.err);
+        PrintWriter out = Terminal.utf8(FileDescriptor.out);
+        PrintWriter err = Terminal.utf8(FileDescriptor.err);
         try {
             rejectUnreadable(args);
             return commandLine().setOut(out).setErr(err).execute(args);
@@ -81,20 +75,6 @@ public final class UsageCommand {
                 throw new IllegalArgumentException("the argument '" + arg + "' can't be read in this locale;"
                         + " set a UTF-8 one, e.g. LC_ALL=C.UTF-8");
             }
-        }
-    }
-
-    /** Flushes each line. */
-    static PrintWriter utf8(FileDescriptor descriptor) {
-        OutputStream bytes = new FileOutputStream(descriptor);
-        return new PrintWriter(new OutputStreamWriter(bytes, StandardCharsets.UTF_8), true);
-    }
-
-    static final class Version implements IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String version = UsageCommand.class.getPackage().getImplementationVersion();
-            return new String[] {"usage " + Objects.requireNonNullElse(version, "(not packaged)")};
         }
     }
 }

@@ -10,7 +10,6 @@ import io.usagekit.events.Event;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.IntStream;
 
 /** Figures for people to read. */
 final class UsageTables {
@@ -37,23 +36,6 @@ final class UsageTables {
                                         .with(figure -> grouped(figure.sent().volume())),
                                 number("bytes sent")
                                         .with(figure -> grouped(figure.sent().bytes()))))
-                .asString();
-    }
-
-    /** What the processes of a fleet say, in their order. */
-    static String fleet(List<DemoAnswers> ofEach) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        IntStream.range(0, ofEach.size()).boxed().toList(),
-                        List.of(
-                                number("process").with(index -> Integer.toString(index + 1)),
-                                number("callers")
-                                        .with(index -> grouped(ofEach.get(index).callers())),
-                                name("answered from")
-                                        .with(index -> ofEach.get(index).sources()),
-                                number("slowest caller, ms")
-                                        .with(index -> millis(ofEach.get(index).slowest()))))
                 .asString();
     }
 
@@ -115,16 +97,14 @@ final class UsageTables {
                 .asString();
     }
 
-    private static Column name(String header) {
+    /** A column of text. */
+    static Column name(String header) {
         return new Column().header(header).headerAlign(HorizontalAlign.LEFT).dataAlign(HorizontalAlign.LEFT);
     }
 
-    private static Column number(String header) {
+    /** A column of numbers. */
+    static Column number(String header) {
         return new Column().header(header).headerAlign(HorizontalAlign.RIGHT).dataAlign(HorizontalAlign.RIGHT);
-    }
-
-    private static String millis(Duration duration) {
-        return String.format(Locale.ROOT, "%,.1f", duration.toNanos() / 1e6);
     }
 
     /** With a comma between thousands. */

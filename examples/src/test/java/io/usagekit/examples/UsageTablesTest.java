@@ -10,7 +10,6 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class UsageTablesTest {
@@ -43,20 +42,5 @@ class UsageTablesTest {
     void aPendingAnswerHasNoFigures() {
         assertThat(UsageTables.answer(UsageResult.pending(KEY, NOW), true))
                 .endsWith("freshness     pending\nnot known yet");
-    }
-
-    @Test
-    void whereTheCallersOfAFleetGotTheirAnswersFrom() {
-        List<DemoAnswers> ofEach = List.of(
-                new DemoAnswers(16, 0, 0, 1, Duration.ofMillis(120)),
-                new DemoAnswers(0, 14, 2, 0, Duration.ofNanos(1_234_567_890)));
-
-        assertThat(UsageTables.fleet(ofEach)).isEqualToNormalizingNewlines("""
-                        +---------+---------+---------------------------------------+--------------------+
-                        | process | callers | answered from                         | slowest caller, ms |
-                        +---------+---------+---------------------------------------+--------------------+
-                        |       1 |      16 | 16 computed here                      |              120.0 |
-                        |       2 |      16 | 14 followed another, 2 found in Redis |            1,234.6 |
-                        +---------+---------+---------------------------------------+--------------------+""");
     }
 }
