@@ -1,4 +1,4 @@
-package io.usagekit.examples.soak;
+package io.usagekit.verification.soak;
 
 import io.usagekit.UsagePeriod;
 import java.time.Duration;

@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.system;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;

@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.architecture;
 
 import static com.tngtech.archunit.base.DescribedPredicate.alwaysTrue;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
@@ -35,6 +35,7 @@ class ArchitectureTest {
     private static final String REDIS = "io.usagekit.redis..";
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
+    private static final String CLI = "io.usagekit.cli..";
     private static final String EXAMPLES = "io.usagekit.examples..";
     private static final String NOT_EXPORTED = "io.usagekit..internal..";
 
@@ -57,8 +58,13 @@ class ArchitectureTest {
                         "io.usagekit.redis",
                         "io.usagekit.testkit",
                         "io.usagekit.servers",
-                        "io.usagekit.examples",
-                        "io.usagekit.examples.mains");
+                        "io.usagekit.cli",
+                        "io.usagekit.cli.support",
+                        "io.usagekit.cli.commands",
+                        "io.usagekit.cli.load",
+                        "io.usagekit.cli.demo",
+                        "io.usagekit.cli.http",
+                        "io.usagekit.examples");
     }
 
     @Test
@@ -66,7 +72,7 @@ class ArchitectureTest {
         classes()
                 .should()
                 .resideInAnyPackage(
-                        Stream.concat(Stream.of(CORE), Stream.of(POSTGRES, REDIS, TESTKIT, SERVERS, EXAMPLES))
+                        Stream.concat(Stream.of(CORE), Stream.of(POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES))
                                 .toArray(String[]::new))
                 .check(PROJECT);
 
@@ -121,21 +127,21 @@ class ArchitectureTest {
                 .resideInAPackage(POSTGRES)
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(REDIS, TESTKIT, SERVERS, EXAMPLES)
+                .resideInAnyPackage(REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
                 .check(PROJECT);
         noClasses()
                 .that()
                 .resideInAPackage(REDIS)
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(POSTGRES, TESTKIT, SERVERS, EXAMPLES, "java.sql..", "javax.sql..")
+                .resideInAnyPackage(POSTGRES, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
                 .check(PROJECT);
         noClasses()
                 .that()
                 .resideInAPackage(TESTKIT)
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(POSTGRES, REDIS, SERVERS, EXAMPLES)
+                .resideInAnyPackage(POSTGRES, REDIS, SERVERS, CLI, EXAMPLES)
                 .check(PROJECT);
     }
 
@@ -152,7 +158,7 @@ class ArchitectureTest {
 
     @Test
     void modulesArentIntertwined() {
-        slices().matching("io.usagekit.(postgres|redis|testkit|servers|examples)..")
+        slices().matching("io.usagekit.(postgres|redis|testkit|servers|cli|examples)..")
                 .should()
                 .beFreeOfCycles()
                 .check(PROJECT);
@@ -164,7 +170,7 @@ class ArchitectureTest {
                 .that()
                 .resideInAPackage("io.usagekit..")
                 .and(publicAllTheWay())
-                .and(notOf(NOT_EXPORTED, SERVERS, EXAMPLES))
+                .and(notOf(NOT_EXPORTED, SERVERS, CLI, EXAMPLES))
                 .should(nameNoDriversException())
                 .check(PROJECT);
     }

@@ -1,4 +1,4 @@
-package io.usagekit.examples.soak;
+package io.usagekit.verification.soak;
 
 import java.util.ArrayList;
 import java.util.List;

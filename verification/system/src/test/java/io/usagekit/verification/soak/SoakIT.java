@@ -1,4 +1,4 @@
-package io.usagekit.examples.soak;
+package io.usagekit.verification.soak;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

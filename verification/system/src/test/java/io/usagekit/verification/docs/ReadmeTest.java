@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 /** Java snippets of the README and of the pages in docs are regions of files that are compiled. */
 class ReadmeTest {
 
-    private static final Path ROOT = Path.of("..");
-    private static final Path MAINS = Path.of("src/main/java/io/usagekit/examples/mains");
+    private static final Path ROOT = Path.of("../..");
+    private static final Path EXAMPLES = ROOT.resolve("examples/src/main/java/io/usagekit/examples");
 
     private static List<Path> pages() throws IOException {
         try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
@@ -48,8 +48,9 @@ class ReadmeTest {
         for (Path page : pages()) {
             Quotes.in(Files.readString(page)).forEach(quote -> quoted.add(quote.path()));
         }
-        try (Stream<Path> files = Files.list(MAINS)) {
-            List<String> mains = files.map(file -> "examples/" + file.toString().replace('\\', '/'))
+        try (Stream<Path> files = Files.list(EXAMPLES)) {
+            List<String> mains = files.map(
+                            file -> ROOT.relativize(file).toString().replace('\\', '/'))
                     .filter(file -> !file.endsWith("package-info.java"))
                     .toList();
             assertThat(mains).isNotEmpty();

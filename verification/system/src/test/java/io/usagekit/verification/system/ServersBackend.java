@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.system;
 
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.SetArgs;

@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.docs;
 
 import java.io.IOException;
 import java.nio.file.Files;

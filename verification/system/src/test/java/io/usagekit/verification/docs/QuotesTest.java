@@ -1,4 +1,4 @@
-package io.usagekit.examples;
+package io.usagekit.verification.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

@@ -1,4 +1,4 @@
-package io.usagekit.examples.soak;
+package io.usagekit.verification.soak;
 
 import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;

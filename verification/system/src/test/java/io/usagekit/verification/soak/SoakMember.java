@@ -1,4 +1,4 @@
-package io.usagekit.examples.soak;
+package io.usagekit.verification.soak;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;

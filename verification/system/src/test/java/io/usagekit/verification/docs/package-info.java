@@ -1,0 +1,5 @@
+/** The documentation quotes compiled code. */
+@NullMarked
+package io.usagekit.verification.docs;
+
+import org.jspecify.annotations.NullMarked;
