@@ -1,4 +1,4 @@
-/** The command line {@code usage}: a demo with servers of its own, and the commands that load, ask and install. */
+/** One small program per feature, to read and to copy from. */
 @NullMarked
 package io.usagekit.examples;
 

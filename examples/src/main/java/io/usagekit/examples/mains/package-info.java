@@ -1,5 +1,0 @@
-/** One small program per feature, to read and to copy from. */
-@NullMarked
-package io.usagekit.examples.mains;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,281 @@
+package io.usagekit.cli.commands;
+
+import io.usagekit.cli.support.DatabaseCommand;
+import io.usagekit.cli.support.DatabaseOptions;
+import io.usagekit.cli.support.EventFilterOptions;
+import io.usagekit.cli.support.Progress;
+import io.usagekit.cli.support.UsageTables;
+import io.usagekit.cli.support.Version;
+import io.usagekit.events.Bounds;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportCompression;
+import io.usagekit.events.ExportFormat;
+import io.usagekit.events.ExportProgress;
+import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.events.PostgresLedger;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Finds and exports what the ledger holds. */
+@Command(
+        name = "events",
+        description = "The event ledger in a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        subcommands = {
+            EventsCommand.Install.class,
+            EventsCommand.PageOf.class,
+            EventsCommand.Count.class,
+            EventsCommand.Export.class
+        })
+public final class EventsCommand {
+
+    /** What they have in common. */
+    private abstract static class Subcommand extends DatabaseCommand {
+        final PostgresLedger ledger() {
+            return PostgresLedger.of(database().dataSource(), schema());
+        }
+    }
+
+    /** What is about the events of a project. */
+    private abstract static class OfProject extends Subcommand {
+        @Option(names = "--project", required = true, paramLabel = "ID", description = "Whose events.")
+        private String project = "";
+
+        final String project() {
+            return Bounds.id("--project", project);
+        }
+
+        final EventRepository repository() {
+            return ledger().repository();
+        }
+    }
+
+    /** Creates it. */
+    @Command(
+            name = "install",
+            description = "Creates the library's own tables and what the ledger adds to them, where it is missing;"
+                    + " blocks no writes for long.")
+    static final class Install extends Subcommand {
+        @Option(names = "--print", description = "Prints the DDL instead, for psql, Flyway or Liquibase.")
+        private boolean print;
+
+        @Override
+        public Integer call() {
+            PrintWriter out = out();
+            if (print) {
+                out.println(PostgresLedger.of(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"), schema())
+                        .ddl()
+                        .stripTrailing());
+            } else {
+                ledger().install();
+                out.println("The ledger is in schema " + schema() + ".");
+            }
+            return ExitCode.OK;
+        }
+    }
+
+    /** Prints one page. */
+    @Command(name = "page", description = "Prints a page of events, and the cursors of the pages next to it.")
+    static final class PageOf extends OfProject {
+        /** Which come first. */
+        enum Order {
+            ASC,
+            DESC;
+
+            @Override
+            public String toString() {
+                return name().toLowerCase(Locale.ROOT);
+            }
+        }
+
+        @Mixin
+        private EventFilterOptions filter = new EventFilterOptions();
+
+        @Option(
+                names = "--size",
+                paramLabel = "N",
+                description = "How many at most, 1 to " + PageRequest.MAX_SIZE + "; ${DEFAULT-VALUE} by default.")
+        private int size = 20;
+
+        @Option(
+                names = "--order",
+                paramLabel = "ORDER",
+                description = "By time: one of ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} by default.")
+        private Order order = Order.DESC;
+
+        @Option(names = "--cursor", paramLabel = "CURSOR", description = "Of a page that was printed with this one's.")
+        private @Nullable String cursor;
+
+        @Override
+        public Integer call() {
+            PageRequest first =
+                    PageRequest.first(size, order == Order.ASC ? EventOrder.ASCENDING : EventOrder.DESCENDING);
+            Page<Event> page = repository().page(project(), filter.filter(), cursor == null ? first : first.at(cursor));
+            PrintWriter out = out();
+            out.println(UsageTables.events(page.items()));
+            page.previous().ifPresent(before -> out.println("previous  " + before));
+            page.next().ifPresent(next -> out.println("next      " + next));
+            return ExitCode.OK;
+        }
+    }
+
+    /** Counts. */
+    @Command(name = "count", description = "Counts events.")
+    static final class Count extends OfProject {
+        @Mixin
+        private EventFilterOptions filter = new EventFilterOptions();
+
+        @Override
+        public Integer call() {
+            out().println(repository().count(project(), filter.filter()));
+            return ExitCode.OK;
+        }
+    }
+
+    /** Exports. */
+    @Command(
+            name = "export",
+            description = {
+                "Writes the live events of a project to standard output or a file, as they are at one moment.",
+                "When it fails, it says how to resume: the same command with --before and --resume. A file is cut to"
+                        + " where that goes on."
+            })
+    static final class Export extends OfProject {
+        /** What it looks like. */
+        enum Format {
+            JSON,
+            NDJSON;
+
+            @Override
+            public String toString() {
+                return name().toLowerCase(Locale.ROOT);
+            }
+        }
+
+        @Option(
+                names = "--format",
+                paramLabel = "FORMAT",
+                description = "One of ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} by default.")
+        private Format format = Format.JSON;
+
+        @Option(names = "--gzip", description = "Compresses it.")
+        private boolean gzip;
+
+        @Option(
+                names = "--before",
+                paramLabel = "INSTANT",
+                description = "Only events created before it (2026-03-17T09:30:00Z); now by default.")
+        private @Nullable String before;
+
+        @Option(names = "--resume", paramLabel = "CURSOR", description = "Goes on where an export has failed.")
+        private @Nullable String resume;
+
+        @Option(names = "--file", paramLabel = "FILE", description = "Where to; standard output by default.")
+        private @Nullable Path file;
+
+        @Override
+        public Integer call() throws IOException {
+            Instant until = before == null
+                    ? Instant.now().truncatedTo(ChronoUnit.MICROS)
+                    : EventFilterOptions.instant("--before", before);
+            if (resume != null && before == null) {
+                throw new IllegalArgumentException("--resume must come with the --before of the export that failed");
+            }
+            EventRepository repository = repository();
+            long toDo = resume == null
+                    ? repository.count(
+                            project(),
+                            EventFilter.builder()
+                                    .window(EventWindow.before(until))
+                                    .build())
+                    : -1; // of how many are left nobody has an index
+            ExportResult result;
+            try (Progress progress = Progress.of("Exporting", "events", toDo, err())) {
+                result = export(repository, until, new Steps(progress));
+            } catch (EventExportException e) {
+                e.progress()
+                        .cursor()
+                        .ifPresent(cursor -> err().println("resume with --before " + until + " --resume " + cursor
+                                + " after the first " + e.progress().octets() + " octets"));
+                throw e;
+            }
+            err().println(UsageTables.grouped(result.events()) + " events, " + UsageTables.grouped(result.octets())
+                    + " octets");
+            return ExitCode.OK;
+        }
+
+        private ExportResult export(EventRepository repository, Instant until, Steps steps) throws IOException {
+            ExportRequest.Builder request = ExportRequest.builder(project(), until)
+                    .format(format == Format.JSON ? ExportFormat.JSON : ExportFormat.NDJSON)
+                    .compression(gzip ? ExportCompression.GZIP : ExportCompression.NONE)
+                    .listener(steps::told);
+            if (resume != null) {
+                request.resume(resume);
+            }
+            return file == null
+                    ? toStandardOutput(repository, request.build())
+                    : toFile(repository, request.build(), file);
+        }
+
+        /** Not by System.out, which keeps to itself that nobody listens any more; and not closed: it is the process's. */
+        private static ExportResult toStandardOutput(EventRepository repository, ExportRequest request) {
+            return repository.export(request, new FileOutputStream(FileDescriptor.out));
+        }
+
+        private static ExportResult toFile(EventRepository repository, ExportRequest request, Path file)
+                throws IOException {
+            long already = request.cursor().isPresent() ? Files.size(file) : 0;
+            StandardOpenOption how =
+                    request.cursor().isPresent() ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING;
+            try (OutputStream sink =
+                    Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, how)) {
+                return repository.export(request, sink);
+            } catch (EventExportException e) {
+                try (FileChannel cut = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                    cut.truncate(already + e.progress().octets());
+                }
+                throw e;
+            }
+        }
+    }
+
+    /** Turns how far an export is into steps. */
+    private static final class Steps {
+        private final Progress progress;
+        private long done;
+
+        Steps(Progress progress) {
+            this.progress = progress;
+        }
+
+        void told(ExportProgress now) {
+            progress.step(now.events() - done);
+            done = now.events();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package io.usagekit.cli.commands;
+
+import io.usagekit.cli.support.DatabaseOptions;
+import io.usagekit.cli.support.Specs;
+import io.usagekit.cli.support.Version;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Creates the library's own tables, or prints how. */
+@Command(
+        name = "install",
+        description = "Creates the library's own tables in a schema (default: " + TableMapping.DEFAULT_SCHEMA
+                + "), where they are missing.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class)
+public final class InstallCommand implements Callable<Integer> {
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Option(names = "--print", description = "Prints the DDL instead, for psql, Flyway or Liquibase.")
+    private boolean print;
+
+    @Override
+    public Integer call() {
+        PrintWriter out = Specs.out(spec);
+        String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
+        if (print) {
+            out.println(PostgresUsage.ddl(schema).stripTrailing());
+        } else {
+            PostgresUsage.install(database.dataSource(), schema);
+            out.println("The tables are in schema " + schema + ".");
+        }
+        return ExitCode.OK;
+    }
+}

@@ -1,0 +1,216 @@
+package io.usagekit.cli.commands;
+
+import io.usagekit.cli.support.DatabaseCommand;
+import io.usagekit.cli.support.InstantConverter;
+import io.usagekit.cli.support.Progress;
+import io.usagekit.cli.support.UsageTables;
+import io.usagekit.cli.support.Version;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.partitions.CreateAheadResult;
+import io.usagekit.postgres.partitions.PartitionExpiryResult;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PartitionResult;
+import io.usagekit.postgres.partitions.PartitionStatus;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Option;
+
+/** Partitions the tables of events and deliveries, and makes them plain again. */
+@Command(
+        name = "partitions",
+        description = "Partitions of the event tables of a schema (default: " + TableMapping.DEFAULT_SCHEMA + ").",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        subcommands = {
+            PartitionsCommand.Work.class,
+            PartitionsCommand.Undo.class,
+            PartitionsCommand.Ahead.class,
+            PartitionsCommand.Expire.class,
+            PartitionsCommand.Status.class
+        })
+public final class PartitionsCommand {
+
+    /** What they have in common. */
+    private abstract static class Subcommand extends DatabaseCommand {
+        @Option(
+                names = "--ahead",
+                paramLabel = "N",
+                description = "How many partitions there are to be beyond that of now (default: 3).")
+        private int ahead = 3;
+
+        /** Partitions of the tables that the schema holds. */
+        final PostgresPartitions partitions() {
+            PGSimpleDataSource dataSource = database().dataSource();
+            return PostgresPartitions.builder(dataSource)
+                    .mapping(PostgresUsage.discover(dataSource, schema()))
+                    .ahead(ahead)
+                    .build();
+        }
+
+        final void print(PartitionResult run) {
+            out().println(UsageTables.grouped(run.copied()) + " rows copied, " + UsageTables.grouped(run.changes())
+                    + " changes caught up with, " + run.longestLock().toMillis() + " ms locked at most.");
+        }
+    }
+
+    /** Partitions them. */
+    @Command(
+            name = "run",
+            description = "Partitions both tables while others use them; goes on where it was ended half way.")
+    public static final class Work extends Subcommand {
+        @Option(names = "--by", paramLabel = "STEP", description = "day, week or month (default: month).")
+        private PartitionInterval step = PartitionInterval.MONTH;
+
+        @Override
+        public Integer call() {
+            PostgresPartitions partitions = partitions();
+            try (Copying copying = new Copying(err())) {
+                print(partitions.partition(step, copying));
+            }
+            return ExitCode.OK;
+        }
+    }
+
+    /** Makes them plain. */
+    @Command(name = "undo", description = "Makes both tables plain again; takes back what was ended half way.")
+    static final class Undo extends Subcommand {
+        @Override
+        public Integer call() {
+            PostgresPartitions partitions = partitions();
+            try (Copying copying = new Copying(err())) {
+                print(partitions.unpartition(copying));
+            }
+            return ExitCode.OK;
+        }
+    }
+
+    /** A bar of rows for each table. */
+    private static final class Copying implements PartitionProgress, AutoCloseable {
+        private final PrintWriter err;
+        private @Nullable Progress progress;
+
+        Copying(PrintWriter err) {
+            this.err = err;
+        }
+
+        @Override
+        public void began(String table, long rows, long copied) {
+            close();
+            progress = Progress.of("Copying " + table, "rows", rows, err);
+            progress.step(copied);
+        }
+
+        @Override
+        public void copied(long rows) {
+            if (progress != null) {
+                progress.step(rows);
+            }
+        }
+
+        @Override
+        public void swapped(String table, Duration locked) {
+            close();
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+                progress = null;
+            }
+        }
+    }
+
+    /** Creates coming partitions. */
+    @Command(name = "ahead", description = "Creates the partitions that are missing from now on.")
+    static final class Ahead extends Subcommand {
+        @Override
+        public Integer call() {
+            CreateAheadResult ahead = partitions().createAhead();
+            PrintWriter out = out();
+            out.println("created: " + named(ahead.created()));
+            if (ahead.occupied().isEmpty()) {
+                return ExitCode.OK;
+            }
+            out.println("occupied by rows in the default partition: " + named(ahead.occupied())
+                    + "; run makes the partitions anew");
+            return ExitCode.SOFTWARE;
+        }
+    }
+
+    private static String named(List<String> names) {
+        return names.isEmpty() ? "none" : String.join(", ", names);
+    }
+
+    /** Drops old partitions. */
+    @Command(
+            name = "expire",
+            description =
+                    "Deletes the rows that were created before an instant, keeps what they counted in the roll-ups, and drops"
+                            + " the partitions that are empty then.")
+    static final class Expire extends Subcommand {
+        @Option(
+                names = "--before",
+                required = true,
+                paramLabel = "INSTANT",
+                converter = InstantConverter.class,
+                description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
+        private Instant before = Instant.MIN;
+
+        @Override
+        public Integer call() {
+            PostgresPartitions partitions = partitions();
+            PartitionExpiryResult expiry;
+            try (DeletionProgress progress = new DeletionProgress(err())) {
+                expiry = partitions.dropExpired(before, progress);
+            }
+            PrintWriter out = out();
+            out.println(UsageTables.grouped(expiry.retention().events()) + " events and "
+                    + UsageTables.grouped(expiry.retention().deliveries())
+                    + " deliveries are gone, and their sums are kept");
+            out.println("dropped: " + named(expiry.dropped()));
+            out.println("kept, since they have rows: " + named(expiry.kept()));
+            return ExitCode.OK;
+        }
+    }
+
+    /** Says how they are. */
+    @Command(name = "status", description = "Says how the tables are partitioned, and how far a rebuild is.")
+    static final class Status extends Subcommand {
+        @Override
+        public Integer call() {
+            PartitionStatus status = partitions().status();
+            print("events", status.events());
+            print("deliveries", status.deliveries());
+            return ExitCode.OK;
+        }
+
+        private void print(String name, PartitionStatus.Table table) {
+            PrintWriter out = out();
+            out.println(name + ": "
+                    + table.step().map(step -> "partitioned by " + step).orElse("plain"));
+            for (PartitionStatus.Partition partition : table.partitions()) {
+                out.println("  " + partition.name() + " "
+                        + partition
+                                .lower()
+                                .map(lower -> lower + " to " + partition.upper().orElseThrow())
+                                .orElse("(all others)")
+                        + ", " + (partition.rows() < 0 ? "?" : "~" + UsageTables.grouped(partition.rows())) + " rows");
+            }
+            table.rebuild()
+                    .ifPresent(rebuild -> out.println("  being rebuilt, "
+                            + rebuild.target().map(step -> "by " + step).orElse("plain") + ": " + rebuild.phase() + ", "
+                            + UsageTables.grouped(rebuild.copied())
+                            + " of ~" + UsageTables.grouped(rebuild.rows()) + " rows copied"));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package io.usagekit.cli.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.cli.Run;
+import io.usagekit.cli.TestServers;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(TestServers.class)
+class InstallIT {
+
+    private static final String TABLES = "select string_agg(table_name, ',' order by table_name)"
+            + " from information_schema.tables where table_schema = ";
+
+    @Test
+    void createsTheTablesAndDoesSoTwice() {
+        String schema = TestServers.without("Install Here");
+
+        for (int i = 0; i < 2; i++) {
+            Run run = Run.of("install", "--jdbc-url", TestServers.jdbcUrl(), "--schema", schema)
+                    .succeeded();
+            assertThat(run.out().strip()).isEqualTo("The tables are in schema Install Here.");
+        }
+
+        assertThat(TestServers.query(TABLES + "'Install Here'")).contains("event_deliveries,events,projects");
+    }
+
+    @Test
+    void whatItPrintsDoesTheSame() {
+        TestServers.without("installed");
+        TestServers.without("printed");
+        Run.of("install", "--jdbc-url", TestServers.jdbcUrl(), "--schema", "installed")
+                .succeeded();
+
+        String ddl =
+                Run.of("install", "--print", "--schema", "printed").succeeded().out();
+        TestServers.execute(ddl);
+        TestServers.execute(ddl);
+
+        String columns = "select table_name, column_name, data_type, is_nullable, column_default, is_generated from"
+                + " information_schema.columns where table_schema = 'SCHEMA' order by table_name, ordinal_position";
+        String indexes = "select tablename, replace(indexdef, schemaname || '.', '') from pg_indexes"
+                + " where schemaname = 'SCHEMA' order by 1, 2";
+        assertThat(TestServers.query(columns.replace("SCHEMA", "printed")))
+                .isNotEmpty()
+                .isEqualTo(TestServers.query(columns.replace("SCHEMA", "installed")));
+        assertThat(TestServers.query(indexes.replace("SCHEMA", "printed")))
+                .isNotEmpty()
+                .isEqualTo(TestServers.query(indexes.replace("SCHEMA", "installed")));
+    }
+}

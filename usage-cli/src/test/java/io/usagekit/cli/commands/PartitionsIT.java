@@ -1,0 +1,87 @@
+package io.usagekit.cli.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.cli.Run;
+import io.usagekit.cli.TestServers;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(TestServers.class)
+class PartitionsIT {
+
+    private static final String SCHEMA = "parted";
+
+    @BeforeEach
+    void create() {
+        drop();
+        TestServers.gatewayTables(SCHEMA);
+        TestServers.execute(
+                "insert into parted.projects values ('p', 'org-123', null);"
+                        + "insert into parted.events select 'e' || n, 'p', 'seven b', '', timestamptz '2026-03-17Z' + n * interval '1"
+                        + " hour', null from generate_series(1, 100) n;"
+                        + "insert into parted.event_deliveries select id, project_id, id, 'Success', created_at from parted.events");
+    }
+
+    @AfterEach
+    void drop() {
+        TestServers.without(SCHEMA + "_rollups");
+        TestServers.without(SCHEMA + "_partitions");
+        TestServers.without(SCHEMA);
+    }
+
+    private static Run run(String command, String... arguments) {
+        return Run.of(Stream.of(
+                        List.of(command.split(" ")),
+                        List.of(arguments),
+                        List.of("--jdbc-url", TestServers.jdbcUrl(), "--schema", SCHEMA))
+                .flatMap(List::stream)
+                .toArray(String[]::new));
+    }
+
+    private static String figure() {
+        return run("get", "--organisation", "org-123", "--period", "2026-03", "--rollups")
+                .succeeded()
+                .out()
+                .replaceAll("\"created_at\":\"[^\"]*\"", "");
+    }
+
+    @Test
+    void tablesArePartitionedTheirOldRowsDroppedAndMadePlain() {
+        run("rollups install").succeeded();
+        run("rollups run --once").succeeded();
+        String before = figure();
+        assertThat(run("partitions status").succeeded().out()).contains("events: plain", "deliveries: plain");
+        assertThat(run("partitions run", "--by", "month").succeeded().out()).contains("200 rows copied, ");
+        assertThat(run("partitions status").succeeded().out())
+                .contains("events: partitioned by MONTH")
+                .contains("  event_deliveries_p202603 2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z, ");
+        assertThat(figure()).isEqualTo(before);
+        assertThat(run("partitions ahead", "--ahead", "4").succeeded().out()).contains("created: events_p");
+        assertThat(run("partitions expire", "--before", "2026-04-01T00:00:00Z")
+                        .succeeded()
+                        .out())
+                .contains("100 events and 100 deliveries are gone, and their sums are kept")
+                .contains("dropped: event_deliveries_p202603, events_p202603");
+        assertThat(figure()).isEqualTo(before);
+        assertThat(run("partitions undo").succeeded().out()).contains("0 rows copied, ");
+        assertThat(figure()).isEqualTo(before);
+    }
+
+    @Test
+    void areAskedForUnderEventsAsWell() {
+        run("rollups install").succeeded();
+        assertThat(run("events partition", "--by", "week").succeeded().out()).contains("200 rows copied, ");
+        String before = figure();
+        assertThat(run("events retain", "--before", "2026-03-19T00:00:00Z")
+                        .succeeded()
+                        .out())
+                .startsWith("47 events and 47 deliveries from before 2026-03-19T00:00:00Z are gone");
+        assertThat(figure()).isEqualTo(before).contains("\"volume\":100");
+        run("partitions expire", "--before", "yesterday").failed(2).saying("'yesterday' is no instant such as");
+    }
+}
