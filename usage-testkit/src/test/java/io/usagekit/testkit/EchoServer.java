@@ -77,7 +77,7 @@ final class EchoServer implements AutoCloseable {
         try {
             listener.close();
             // Until then the system may let somebody in.
-            Scene.await(closed);
+            Callers.await(closed);
             for (Talk talk : talks) {
                 talk.socket.close();
             }
@@ -105,7 +105,7 @@ final class EchoServer implements AutoCloseable {
 
         /** Returns when the connection has ended, in whichever way. */
         void awaitEnd() {
-            Scene.await(over);
+            Callers.await(over);
         }
 
         /** Ends it as a process that crashes may. */

@@ -22,7 +22,7 @@ abstract class FaultyProxyFixture {
     /** How long nothing must come through. */
     static final int QUIET_MILLIS = 100;
 
-    final Scene scene = new Scene();
+    final Callers callers = new Callers();
     EchoServer server;
     FaultyProxy link;
 
@@ -36,7 +36,7 @@ abstract class FaultyProxyFixture {
     void close() {
         link.close();
         server.close();
-        scene.close();
+        callers.close();
     }
 
     enum End {

@@ -36,7 +36,7 @@ class FaultyProxyRandomTest extends FaultyProxyFixture {
         List<Future<Object>> running = new ArrayList<>();
         for (int i = 0; i < clients; i++) {
             byte[] sent = message(i, random);
-            running.add(scene.call(() -> {
+            running.add(callers.call(() -> {
                 while (!enough.get()) {
                     ends.add(talk(sent));
                 }
@@ -52,7 +52,7 @@ class FaultyProxyRandomTest extends FaultyProxyFixture {
         }
         enough.set(true);
         link.pass();
-        running.forEach(Scene::done);
+        running.forEach(Callers::done);
         for (int i = 0; i < clients; i++) {
             assertThat(talk(message(i, random))).as("seed %s", seed).isEqualTo(End.ORDERLY);
         }

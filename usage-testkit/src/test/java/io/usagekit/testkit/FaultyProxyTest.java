@@ -35,13 +35,13 @@ class FaultyProxyTest extends FaultyProxyFixture {
         byte[] sent = new byte[1_048_576];
         new Random(1).nextBytes(sent);
         try (Socket client = connect()) {
-            Future<Object> sender = scene.call(() -> {
+            Future<Object> sender = callers.call(() -> {
                 client.getOutputStream().write(sent);
                 client.shutdownOutput();
                 return "sent";
             });
             assertThat(client.getInputStream().readAllBytes()).isEqualTo(sent);
-            Scene.done(sender);
+            Callers.done(sender);
         }
         assertThat(server.talks().get(0).received()).isEqualTo(sent);
     }
@@ -333,7 +333,7 @@ class FaultyProxyTest extends FaultyProxyFixture {
     void closeAndSwitchesAtTheSameTimeAllReturn() {
         for (int round = 0; round < 50; round++) {
             FaultyProxy closing = FaultyProxy.to("127.0.0.1", server.port());
-            List<Future<Object>> switches = scene.callManyTimes(4, () -> {
+            List<Future<Object>> switches = callers.callManyTimes(4, () -> {
                 try {
                     for (int i = 0; i < 20; i++) {
                         closing.cutOnce();
@@ -344,7 +344,7 @@ class FaultyProxyTest extends FaultyProxyFixture {
                 return "returned";
             });
             closing.close();
-            switches.forEach(Scene::done);
+            switches.forEach(Callers::done);
         }
     }
 }

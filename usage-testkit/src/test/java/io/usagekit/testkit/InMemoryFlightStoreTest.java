@@ -9,9 +9,13 @@ import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.YearMonth;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
@@ -22,7 +26,11 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     private static final LeaseRequest REQUEST =
             new LeaseRequest("token", Duration.ofSeconds(30), Duration.ofDays(1), OptionalLong.empty());
 
-    private final ManualClock clock = ManualClock.at(Scene.START);
+    private static final Instant START = Instant.parse("2026-03-17T01:28:00.123456Z");
+    private static final String ORG = "org-123";
+    private static final UsageKey KEY = new UsageKey(ORG, UsagePeriod.month(YearMonth.of(2026, 3)));
+
+    private final ManualClock clock = ManualClock.at(START);
     private final InMemoryUsageCache cache = InMemoryUsageCache.create(clock);
 
     @Override
@@ -48,23 +56,24 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     @Test
     void whileDownEveryCallFailsAndAfterwardsWhatWasKeptIsStillThere() {
         InMemoryFlightStore store = InMemoryFlightStore.create(clock);
-        AgedUsage figure = new AgedUsage(
-                new OrganisationUsage(Scene.KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, Scene.START), Duration.ZERO);
-        Acquisition granted = Scene.resultOf(store.acquire(Scene.KEY, REQUEST));
+        AgedUsage figure =
+                new AgedUsage(new OrganisationUsage(KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, START), Duration.ZERO);
+        Acquisition granted = Callers.resultOf(store.acquire(KEY, REQUEST));
         store.goDown();
 
         List<CompletionStage<?>> calls = List.of(
-                store.acquire(Scene.KEY, REQUEST),
-                store.renew(Scene.KEY, "token", REQUEST.lease()),
-                store.publish(Scene.KEY, "token", 1, figure, REQUEST.lease()),
-                store.release(Scene.KEY, "token"),
-                store.fail(Scene.KEY, "token", "reason", REQUEST.lease()),
-                store.invalidate(Scene.KEY),
-                store.invalidate(Scene.ORG));
+                store.acquire(KEY, REQUEST),
+                store.renew(KEY, "token", REQUEST.lease()),
+                store.publish(KEY, "token", 1, figure, REQUEST.lease()),
+                store.release(KEY, "token"),
+                store.fail(KEY, "token", "reason", REQUEST.lease()),
+                store.invalidate(KEY),
+                store.invalidate(ORG));
 
-        assertThat(calls).allSatisfy(call -> assertThat(Scene.failureOf(call)).isInstanceOf(UsageCacheException.class));
+        assertThat(calls)
+                .allSatisfy(call -> assertThat(Callers.failureOf(call)).isInstanceOf(UsageCacheException.class));
         store.comeBack();
-        assertThat(Scene.resultOf(store.acquire(Scene.KEY, REQUEST)))
+        assertThat(Callers.resultOf(store.acquire(KEY, REQUEST)))
                 .as("its lease is still there")
                 .isEqualTo(granted);
     }
@@ -72,10 +81,10 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     @Test
     void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
         InMemoryFlightStore store = InMemoryFlightStore.create();
-        Scene.resultOf(store.acquire(Scene.KEY, REQUEST));
+        Callers.resultOf(store.acquire(KEY, REQUEST));
         LeaseRequest others =
                 new LeaseRequest("other", REQUEST.lease(), REQUEST.acceptableAge(), REQUEST.awaitedFence());
         clock.advance(Duration.ofDays(1));
-        assertThat(Scene.resultOf(store.acquire(Scene.KEY, others))).isInstanceOf(Acquisition.Held.class);
+        assertThat(Callers.resultOf(store.acquire(KEY, others))).isInstanceOf(Acquisition.Held.class);
     }
 }

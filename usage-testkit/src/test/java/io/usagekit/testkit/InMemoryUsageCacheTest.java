@@ -2,13 +2,21 @@ package io.usagekit.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
 import io.usagekit.testkit.contract.UsageCacheContract;
 import java.time.Duration;
+import java.time.YearMonth;
 import org.junit.jupiter.api.Test;
 
 class InMemoryUsageCacheTest extends UsageCacheContract {
+
+    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
 
     private final ManualClock clock = ManualClock.at("2026-03-17T01:28:00Z");
 
@@ -24,28 +32,33 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
 
     @Test
     void whileDownEveryCallFailsAndAfterwardsWhatWasKeptIsStillThere() {
-        try (Scene scene = new Scene()) {
-            scene.keep(Duration.ZERO);
-            scene.cache.goDown();
+        InMemoryUsageCache cache = InMemoryUsageCache.create(clock);
+        Callers.resultOf(cache.put(KEY, entry(Duration.ZERO), Duration.ofHours(1)));
+        cache.goDown();
 
-            assertThat(Scene.failureOf(scene.cache.get(Scene.KEY))).isInstanceOf(UsageCacheException.class);
+        assertThat(Callers.failureOf(cache.get(KEY))).isInstanceOf(UsageCacheException.class);
 
-            scene.cache.comeBack();
-            assertThat(Scene.resultOf(scene.cache.get(Scene.KEY))).isPresent();
-            assertThat(scene.cache.reads()).as("failed reads count too").isEqualTo(2);
-            assertThat(scene.cache.writes()).isEqualTo(1);
-        }
+        cache.comeBack();
+        assertThat(Callers.resultOf(cache.get(KEY))).isPresent();
+        assertThat(cache.reads()).as("failed reads count too").isEqualTo(2);
+        assertThat(cache.writes()).isEqualTo(1);
     }
 
     @Test
     void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
-        try (Scene scene = new Scene()) {
-            scene.keep(Duration.ofSeconds(5));
-            InMemoryUsageCache real = InMemoryUsageCache.create();
-            Scene.resultOf(real.put(
-                    Scene.KEY, Scene.resultOf(scene.cache.get(Scene.KEY)).orElseThrow(), Duration.ofHours(1)));
-            assertThat(Scene.resultOf(real.get(Scene.KEY)).orElseThrow().age())
-                    .isBetween(Duration.ofSeconds(5), Duration.ofMinutes(5));
-        }
+        InMemoryUsageCache real = InMemoryUsageCache.create();
+        Callers.resultOf(real.put(KEY, entry(Duration.ofSeconds(5)), Duration.ofHours(1)));
+        assertThat(Callers.resultOf(real.get(KEY)).orElseThrow().age())
+                .isBetween(Duration.ofSeconds(5), Duration.ofMinutes(5));
+    }
+
+    /** A figure of this age. */
+    private AgedUsage entry(Duration age) {
+        OrganisationUsage usage = new OrganisationUsage(
+                KEY,
+                new UsageMetrics(1, 1_024),
+                new UsageMetrics(1, 512),
+                clock.instant().minus(age));
+        return new AgedUsage(usage, age);
     }
 }

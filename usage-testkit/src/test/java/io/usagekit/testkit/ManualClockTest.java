@@ -44,14 +44,14 @@ class ManualClockTest {
 
     @Test
     void noAdvanceIsLostAmongThreads() {
-        try (Scene scene = new Scene()) {
-            List<Future<Object>> threads = scene.callManyTimes(8, () -> {
+        try (Callers callers = new Callers()) {
+            List<Future<Object>> threads = callers.callManyTimes(8, () -> {
                 for (int i = 0; i < 1_000; i++) {
                     clock.advance(Duration.ofNanos(1));
                 }
                 return "done";
             });
-            threads.forEach(Scene::done);
+            threads.forEach(Callers::done);
             assertThat(clock.ticker().getAsLong()).isEqualTo(8_000);
         }
     }

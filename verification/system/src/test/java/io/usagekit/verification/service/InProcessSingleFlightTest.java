@@ -1,0 +1,13 @@
+package io.usagekit.verification.service;
+
+import io.usagekit.SingleFlight;
+import io.usagekit.testkit.contract.SingleFlightContract;
+
+/** The contract, within one process. */
+class InProcessSingleFlightTest extends SingleFlightContract {
+
+    @Override
+    protected SingleFlight openSingleFlight() {
+        return SingleFlight.inProcess();
+    }
+}

@@ -1,0 +1,365 @@
+package io.usagekit.verification.service;
+
+import static io.usagekit.verification.service.Scene.KEY;
+import static io.usagekit.verification.service.Scene.MARCH;
+import static io.usagekit.verification.service.Scene.ORG;
+import static io.usagekit.verification.service.Scene.START;
+import static io.usagekit.verification.service.Scene.assertFigure;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.Freshness;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCacheException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import java.time.Duration;
+import java.time.YearMonth;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What is kept, for how long, and what is answered while the cache is away. */
+class UsageServiceCachingTest {
+
+    private static final Duration TTL = Duration.ofMinutes(10);
+    private static final Duration NANO = Duration.ofNanos(1);
+
+    private final Scene scene = new Scene();
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    @Test
+    void aMissComputesTheFigureAndKeepsIt() {
+        UsageResult result = scene.open().get(ORG, MARCH);
+
+        assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
+        assertFigure(result);
+        assertThat(result.key()).isEqualTo(KEY);
+        assertThat(result.age()).contains(Duration.ZERO);
+        assertThat(result.createdAt()).isEqualTo(START);
+        assertThat(Scene.resultOf(scene.cache.get(KEY)).map(AgedUsage::usage)).isEqualTo(result.usage());
+    }
+
+    @Test
+    void aHitDoesNotComputeAndTellsTheFiguresAge() {
+        UsageService service = scene.open();
+        service.get(ORG, MARCH);
+        scene.clock.advance(Duration.ofSeconds(59));
+
+        UsageResult result = service.get(ORG, MARCH);
+
+        assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
+        assertFigure(result);
+        assertThat(result.age()).contains(Duration.ofSeconds(59));
+        assertThat(result.createdAt())
+                .as("when it was computed, not when it was read")
+                .isEqualTo(START);
+        assertThat(scene.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void aFigureThatHasReachedItsHardLimitIsComputedAgain() {
+        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        service.get(ORG, MARCH);
+        scene.clock.advance(TTL.minus(NANO).minus(NANO));
+        assertThat(service.get(ORG, MARCH).createdAt())
+                .as("2 ns before the limit")
+                .isEqualTo(START);
+        assertThat(scene.calculator.calls()).isEqualTo(1);
+
+        scene.clock.advance(NANO.plus(NANO));
+
+        assertThat(service.get(ORG, MARCH).createdAt()).as("at the limit").isEqualTo(START.plus(TTL));
+        assertThat(scene.calculator.calls()).isEqualTo(2);
+    }
+
+    @Test
+    void anEntryAsOldAsThisServicesOwnLimitIsAMissHoweverLongTheCacheKeepsIt() {
+        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        scene.keep(TTL);
+
+        UsageResult result = service.get(ORG, MARCH);
+
+        assertThat(scene.events.names()).containsExactly("miss", "computed");
+        assertThat(result.age()).contains(Duration.ZERO);
+    }
+
+    @Test
+    void anEntryALittleYoungerThanThatIsAHit() {
+        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        scene.keep(TTL.minus(NANO).minus(NANO));
+
+        service.get(ORG, MARCH);
+
+        assertThat(scene.events.names()).containsExactly("hit");
+    }
+
+    @Test
+    void theAgeOfAFigureBeginsWithItsComputationAndCountsAgainstItsTime() {
+        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+                    OrganisationUsage usage = scene.database.calculate(key, timeout);
+                    scene.clock.advance(Duration.ofMinutes(4));
+                    return usage;
+                })
+                .cache(scene.cache)
+                .staleIfError(Duration.ZERO)
+                .ticker(scene.clock.ticker()));
+
+        UsageResult computed = service.get(ORG, MARCH);
+
+        assertThat(computed.freshness()).as("computed just now").isEqualTo(Freshness.FRESH);
+        assertThat(computed.age()).contains(Duration.ofMinutes(4));
+        scene.clock.advance(Duration.ofMinutes(6).minus(NANO));
+        assertThat(Scene.resultOf(scene.cache.get(KEY)))
+                .as("before 10 minutes are over")
+                .isPresent();
+        scene.clock.advance(NANO);
+        assertThat(Scene.resultOf(scene.cache.get(KEY)))
+                .as("10 minutes after it was begun")
+                .isEmpty();
+    }
+
+    @Test
+    void aFigureWhoseTimeIsOverWhenItComesIsAnsweredButNotKept() {
+        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+                    OrganisationUsage usage = scene.database.calculate(key, timeout);
+                    scene.clock.advance(TTL);
+                    return usage;
+                })
+                .cache(scene.cache)
+                .staleIfError(Duration.ZERO)
+                .ticker(scene.clock.ticker()));
+
+        assertFigure(service.get(ORG, MARCH));
+
+        assertThat(scene.cache.writes()).isZero();
+    }
+
+    @Test
+    void organisationsAndPeriodsAreKeptApart() {
+        UsageService service = scene.open();
+        assertFigure(service.get(ORG, MARCH));
+
+        UsageResult other = service.get("org-nobody", MARCH);
+        UsageResult april = service.get(ORG, UsagePeriod.month(YearMonth.of(2026, 4)));
+
+        assertThat(other.usage().map(OrganisationUsage::received))
+                .as("an unknown organisation has used nothing, and that is known")
+                .contains(UsageMetrics.ZERO);
+        assertThat(april.usage().map(OrganisationUsage::received)).contains(UsageMetrics.ZERO);
+        assertThat(scene.calculator.calls()).isEqualTo(3);
+    }
+
+    @Test
+    void periodsOverOneWindowShareAFigureAndKeepTheirLabels() {
+        UsageService service = scene.open();
+        UsagePeriod window = UsagePeriod.between(MARCH.start(), MARCH.end());
+        service.get(ORG, MARCH);
+
+        UsageResult result = service.get(ORG, window);
+
+        assertFigure(result);
+        assertThat(result.key().period().label()).isEqualTo(window.label());
+        assertThat(scene.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void withoutACacheEachCallComputes() {
+        UsageService service = scene.open(scene.withoutCache());
+
+        assertFigure(service.get(ORG, MARCH));
+        assertFigure(service.get(ORG, MARCH));
+
+        assertThat(scene.calculator.calls()).isEqualTo(2);
+        assertThat(scene.events.names()).containsExactly("miss", "computed", "miss", "computed");
+    }
+
+    @Test
+    void whileTheCacheIsDownAnswersAreRightAndTheListenerIsTold() throws InterruptedException {
+        UsageService service = scene.open();
+        scene.cache.goDown();
+
+        assertFigure(service.get(ORG, MARCH));
+        assertFigure(service.get(ORG, MARCH));
+
+        scene.events.await("cacheWriteFailed", 2);
+        assertThat(scene.events.names())
+                .containsExactlyInAnyOrder(
+                        "cacheReadFailed",
+                        "computed",
+                        "cacheWriteFailed",
+                        "cacheReadFailed",
+                        "computed",
+                        "cacheWriteFailed");
+        assertThat(scene.events.details("cacheReadFailed")).hasOnlyElementsOfType(UsageCacheException.class);
+        assertThat(scene.events.details("cacheWriteFailed")).hasOnlyElementsOfType(UsageCacheException.class);
+    }
+
+    @Test
+    void whenTheCacheComesBackItIsUsedAgain() {
+        UsageService service = scene.open();
+        scene.cache.goDown();
+        service.get(ORG, MARCH);
+        scene.cache.comeBack();
+        scene.events.clear();
+
+        service.get(ORG, MARCH);
+        service.get(ORG, MARCH);
+
+        assertThat(scene.events.names()).containsExactly("miss", "computed", "hit");
+    }
+
+    @Test
+    void whatWasKeptBeforeAnOutageIsServedAfterIt() {
+        UsageService service = scene.open();
+        service.get(ORG, MARCH);
+        scene.cache.goDown();
+        service.get(ORG, MARCH);
+        scene.cache.comeBack();
+        scene.clock.advance(Duration.ofSeconds(7));
+
+        assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(7));
+    }
+
+    @Test
+    void aCacheThatThrowsInsteadOfFailingItsStagesIsLeftOutToo() throws InterruptedException {
+        IllegalStateException broken = new IllegalStateException("broken");
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                throw broken;
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                throw broken;
+            }
+        }));
+
+        assertFigure(service.get(ORG, MARCH));
+
+        scene.events.await("cacheWriteFailed", 1);
+        assertThat(scene.events.details("cacheReadFailed")).containsExactly(broken);
+        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(broken);
+    }
+
+    @Test
+    @SuppressWarnings("NullAway") // a cache that breaks its promise
+    void aCacheThatAnswersNothingAtAllIsLeftOutToo() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                return CompletableFuture.completedFuture(null);
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                return CompletableFuture.completedFuture(null);
+            }
+        }));
+
+        assertFigure(service.get(ORG, MARCH));
+        assertThat(scene.events.names()).containsExactly("cacheReadFailed", "computed");
+    }
+
+    @Test
+    void whileTheCacheIsDownEachCallTriesItOnceAndNobodyWaitsForItsWrite() {
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                scene.cache.goDown();
+                return scene.cache.get(key);
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                return new CompletableFuture<>();
+            }
+        }));
+
+        assertFigure(Scene.done(scene.call(() -> service.get(ORG, MARCH))));
+
+        assertThat(scene.cache.reads()).isEqualTo(1);
+    }
+
+    @Test
+    void aFlightLandsOnlyOnceItsFigureIsKeptSoThatWhoAsksNextFindsIt() throws InterruptedException {
+        CountDownLatch writing = new CountDownLatch(1);
+        CompletableFuture<Void> written = new CompletableFuture<>();
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                return scene.cache.get(key);
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                writing.countDown();
+                return written.thenCompose(go -> scene.cache.put(key, entry, timeToLive));
+            }
+        }));
+        Future<UsageResult> first = scene.call(() -> service.get(ORG, MARCH));
+        Scene.await(writing);
+        Future<UsageResult> second = scene.call(() -> service.get(ORG, MARCH));
+        scene.events.await("coalesced", 1);
+
+        written.complete(null);
+
+        assertFigure(Scene.done(first));
+        assertFigure(Scene.done(second));
+        assertThat(scene.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void aFailureOfTheCacheIsToldWithoutTheWrappersOfFutures() throws InterruptedException {
+        UsageCacheException down = new UsageCacheException("down", null);
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                return CompletableFuture.<Optional<AgedUsage>>failedFuture(down).thenApply(found -> found);
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                return CompletableFuture.<Void>failedFuture(down).thenRun(() -> {});
+            }
+        }));
+
+        assertFigure(service.get(ORG, MARCH));
+
+        scene.events.await("cacheWriteFailed", 1);
+        assertThat(scene.events.details("cacheReadFailed")).containsExactly(down);
+        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(down);
+    }
+
+    @Test
+    void aCacheThatCannotBeWrittenCostsNoAnswer() {
+        UsageCacheException full = new UsageCacheException("full", null);
+        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+            @Override
+            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                return scene.cache.get(key);
+            }
+
+            @Override
+            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                return CompletableFuture.failedFuture(full);
+            }
+        }));
+
+        assertFigure(service.get(ORG, MARCH));
+        assertThat(scene.events.names()).containsExactly("miss", "computed", "cacheWriteFailed");
+        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(full);
+    }
+}

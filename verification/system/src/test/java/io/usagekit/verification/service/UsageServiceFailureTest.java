@@ -1,0 +1,293 @@
+package io.usagekit.verification.service;
+
+import static io.usagekit.verification.service.Scene.KEY;
+import static io.usagekit.verification.service.Scene.MARCH;
+import static io.usagekit.verification.service.Scene.ORG;
+import static io.usagekit.verification.service.Scene.assertFigure;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.usagekit.Freshness;
+import io.usagekit.MissPolicy;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageInterruptedException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageOverloadedException;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What goes wrong with a computation, with its thread, or with the caller. */
+class UsageServiceFailureTest {
+
+    private static final Duration SHORT = Duration.ofMillis(200);
+
+    private final Scene scene = new Scene();
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    @Test
+    void whoeverInterruptsTheComputationsThreadInterruptsNoCaller() {
+        UsageInterruptedException interrupted = new UsageInterruptedException("interrupted while it computed", null);
+        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+            Thread.currentThread().interrupt();
+            throw interrupted;
+        }));
+
+        assertThatExceptionOfType(UsageCalculationException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withCause(interrupted);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+    }
+
+    @Test
+    void theCalculatorsOwnTypedErrorReachesTheCallerAsItIs() {
+        UsageCalculationException failure = new UsageCalculationException("no database", null);
+        assertThat(failureOf((key, timeout) -> {
+                    throw failure;
+                }))
+                .isSameAs(failure);
+    }
+
+    @Test
+    void anyOtherExceptionIsTheCauseOfATypedOne() {
+        IllegalStateException broken = new IllegalStateException("broken");
+        assertThat(failureOf((key, timeout) -> {
+                    throw broken;
+                }))
+                .hasMessageContainingAll("\"org-123\" in 2026-03", "broken")
+                .hasCause(broken);
+    }
+
+    @Test
+    void anErrorIsTheCauseOfATypedExceptionToo() {
+        StackOverflowError deep = new StackOverflowError("deep");
+        assertThat(failureOf((key, timeout) -> {
+                    throw deep;
+                }))
+                .hasMessageContaining("\"org-123\" in 2026-03")
+                .hasCause(deep);
+    }
+
+    @Test
+    @SuppressWarnings("NullAway") // a calculator that breaks its promise
+    void aCalculatorThatReturnsNothingFails() {
+        assertThat(failureOf((key, timeout) -> null)).hasCauseInstanceOf(NullPointerException.class);
+    }
+
+    @Test
+    void aCalculatorThatReturnsAnotherKeysFigureFailsAndTheFigureIsNotKept() {
+        UsageKey other = new UsageKey("org-666", MARCH);
+        assertThat(failureOf((key, timeout) -> scene.database.calculate(other, timeout)))
+                .hasMessage("the calculator was asked for \"org-123\" in 2026-03 but returned \"org-666\" in 2026-03");
+        assertThat(scene.cache.writes()).isZero();
+    }
+
+    @Test
+    void aComputationThatTakesTooLongIsATypedErrorAndItsLateFigureIsNotKept() throws InterruptedException {
+        ExecutorService executor = Executors.newCachedThreadPool();
+        UsageService service = scene.open(scene.builder().executor(executor).computationTimeout(SHORT));
+        scene.calculator.hold();
+
+        assertThatExceptionOfType(UsageCalculationException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withMessage("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.2S")
+                .withCauseInstanceOf(TimeoutException.class);
+
+        scene.calculator.release();
+        executor.shutdown();
+        assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(scene.events.names()).as("it did come").containsExactly("miss", "computed");
+        assertThat(scene.cache.writes()).as("figures kept").isZero();
+    }
+
+    @Test
+    void afterATimeoutTheNextCallStartsAComputationOfItsOwn() throws InterruptedException {
+        UsageService service = scene.open(scene.builder().computationTimeout(SHORT));
+        scene.calculator.hold();
+        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
+        scene.calculator.awaitBegun(1);
+        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
+        scene.calculator.awaitBegun(1);
+        assertThat(scene.events.count("coalesced")).isZero();
+    }
+
+    @Test
+    void theCalculatorIsToldHowLongItMayTake() {
+        scene.open(scene.builder().computationTimeout(Duration.ofSeconds(7))).get(ORG, MARCH);
+        assertThat(scene.calculator.timeouts()).containsExactly(Duration.ofSeconds(7));
+    }
+
+    @Test
+    void theWaitForAThreadCountsAgainstTheTimeTheCalculatorHas() {
+        UsageService service = scene.open(
+                scene.builder().computationTimeout(Duration.ofSeconds(7)).executor(task -> {
+                    scene.clock.advance(Duration.ofSeconds(2));
+                    task.run();
+                }));
+        service.get(ORG, MARCH);
+        assertThat(scene.calculator.timeouts()).containsExactly(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void aComputationWhoseTimeIsOverBeforeItHasAThreadIsNotBegun() {
+        Queue<Runnable> waiting = new ArrayDeque<>();
+        UsageService service = scene.open(scene.builder().executor(waiting::add).computationTimeout(SHORT));
+        assertThatExceptionOfType(UsageOverloadedException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withMessageContaining("wasn't computed within " + SHORT + ": the executor had no thread for it");
+
+        waiting.forEach(Runnable::run);
+
+        assertThat(scene.calculator.calls()).isZero();
+    }
+
+    @Test
+    void aMissThatTheExecutorRejectsIsHandedOverUntilItIsTaken() {
+        AtomicInteger rejections = new AtomicInteger();
+        UsageService service = scene.open(scene.builder().executor(task -> {
+            if (rejections.incrementAndGet() <= 3) {
+                throw new RejectedExecutionException("full");
+            }
+            scene.execute(task);
+        }));
+
+        assertFigure(service.get(ORG, MARCH));
+
+        assertThat(rejections).hasValue(4);
+        assertThat(scene.events.names()).containsExactly("miss", "computed");
+    }
+
+    @Test
+    void aMissThatTheExecutorNeverTakesIsOverloadWhenItsTimeIsOver() {
+        RejectedExecutionException rejected = new RejectedExecutionException("full");
+        UsageService service = scene.open(
+                scene.builder().computationTimeout(Duration.ofMillis(100)).executor(task -> {
+                    throw rejected;
+                }));
+
+        assertThatExceptionOfType(UsageOverloadedException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .withMessageContaining("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.1S")
+                .withCause(rejected);
+    }
+
+    @Test
+    void whoDoesntWaitForAnExecutorThatTakesNothingIsToldThatItIsPending() {
+        for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(SHORT))) {
+            UsageService service = scene.open(scene.builder()
+                    .computationTimeout(Duration.ofMillis(200))
+                    .missPolicy(policy)
+                    .executor(task -> {
+                        throw new RejectedExecutionException("full");
+                    }));
+            assertThat(service.get(ORG, MARCH).freshness())
+                    .as("under %s", policy)
+                    .isEqualTo(Freshness.PENDING);
+        }
+    }
+
+    @Test
+    void theServicesOwnPoolRunsFourComputationsKeepsAThousandWaitingAndRejectsTheRest() throws InterruptedException {
+        UsageService service = scene.open();
+        scene.calculator.hold();
+        List<CompletionStage<UsageResult>> accepted = new ArrayList<>();
+        for (int i = 0; i < 4 + 1_000; i++) {
+            accepted.add(service.getAsync("org-" + i, MARCH));
+        }
+        scene.calculator.awaitBegun(4);
+
+        assertThat(Scene.failureOf(service.getAsync("one-too-many", MARCH)))
+                .isInstanceOf(UsageOverloadedException.class);
+
+        scene.calculator.release();
+        accepted.forEach(Scene::resultOf);
+        assertThat(scene.calculator.mostAtOnce()).isEqualTo(4);
+        assertThat(scene.calculator.calls()).isEqualTo(1_004);
+    }
+
+    @Test
+    void theServicesOwnThreadsAreNamedDaemons() {
+        scene.open().get(ORG, MARCH);
+        Thread thread = scene.calculator.threads().get(0);
+        assertThat(thread.getName()).startsWith("usagekit-computation-");
+        assertThat(thread.isDaemon()).isTrue();
+    }
+
+    @Test
+    void aCallerInterruptedWhileItWaitsIsToldAndStaysInterruptedAndTheComputationGoesOn() throws InterruptedException {
+        UsageService service = scene.open();
+        scene.calculator.hold();
+        List<Thread> waiting = new ArrayList<>();
+        AtomicBoolean marked = new AtomicBoolean();
+        Future<UsageResult> caller = scene.call(() -> {
+            synchronized (waiting) {
+                waiting.add(Thread.currentThread());
+            }
+            try {
+                return service.get(ORG, MARCH);
+            } finally {
+                marked.set(Thread.interrupted());
+            }
+        });
+        scene.calculator.awaitBegun(1);
+        Future<UsageResult> bystander = scene.call(() -> service.get(ORG, MARCH));
+        scene.events.await("coalesced", 1);
+
+        synchronized (waiting) {
+            waiting.get(0).interrupt();
+        }
+
+        assertThat(Scene.failure(caller)).isInstanceOf(UsageInterruptedException.class);
+        assertThat(marked).as("interrupt status").isTrue();
+        scene.calculator.release();
+        assertFigure(Scene.done(bystander));
+        assertThat(Scene.resultOf(scene.cache.get(KEY))).isPresent();
+    }
+
+    @Test
+    void impossibleOrganisationsAreRejectedBeforeAnythingIsRead() {
+        UsageService service = scene.open();
+        for (String id : List.of("", " \t", "x".repeat(256), "x".repeat(10_000), "a\u0000b", "a\ud83d")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> service.get(id, MARCH))
+                    .withMessageStartingWith("organisationId must ");
+            assertThatIllegalArgumentException()
+                    .as("thrown by the call itself, not by its stage")
+                    .isThrownBy(() -> service.getAsync(id, MARCH))
+                    .withMessageStartingWith("organisationId must ");
+        }
+        assertThat(scene.cache.reads()).isZero();
+        assertThat(scene.calculator.calls()).isZero();
+        assertThat(scene.events.names()).isEmpty();
+    }
+
+    private UsageCalculationException failureOf(UsageCalculator calculator) {
+        UsageService service =
+                scene.open(UsageService.builder(calculator).cache(scene.cache).listener(scene.events));
+        Throwable failure = Scene.failure(scene.call(() -> service.get(ORG, MARCH)));
+        assertThat(scene.events.details("computationFailed")).containsExactly(failure);
+        assertThat(failure).isInstanceOf(UsageCalculationException.class);
+        return (UsageCalculationException) failure;
+    }
+}

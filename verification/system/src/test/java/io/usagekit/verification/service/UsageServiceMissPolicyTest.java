@@ -1,0 +1,149 @@
+package io.usagekit.verification.service;
+
+import static io.usagekit.verification.service.Scene.KEY;
+import static io.usagekit.verification.service.Scene.MARCH;
+import static io.usagekit.verification.service.Scene.ORG;
+import static io.usagekit.verification.service.Scene.START;
+import static io.usagekit.verification.service.Scene.assertFigure;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.Freshness;
+import io.usagekit.MissPolicy;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** How long a caller waits for a figure that isn't cached; the computation goes on in any case. */
+class UsageServiceMissPolicyTest {
+
+    private static final MissPolicy BRIEFLY = MissPolicy.awaitUpTo(Duration.ofMillis(50));
+    private static final MissPolicy LONG = MissPolicy.awaitUpTo(Duration.ofHours(1));
+
+    private final Scene scene = new Scene();
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    @Test
+    void awaitWaitsForTheFigure() throws InterruptedException {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.await()));
+        scene.calculator.hold();
+        Future<UsageResult> caller = scene.call(() -> service.get(ORG, MARCH));
+        scene.calculator.awaitBegun(1);
+        assertThat(caller).isNotDone();
+
+        scene.calculator.release();
+
+        assertFigure(Scene.done(caller));
+    }
+
+    @Test
+    void pendingAnswersWhileTheComputationIsHeld() throws InterruptedException {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
+        scene.calculator.hold();
+
+        assertPending(service.get(ORG, MARCH));
+
+        scene.calculator.awaitBegun(1);
+    }
+
+    @Test
+    void awaitUpToAnswersPendingOnceItsTimeIsOver() throws InterruptedException {
+        UsageService service = scene.open(scene.builder().missPolicy(BRIEFLY));
+        scene.calculator.hold();
+
+        assertPending(service.get(ORG, MARCH));
+
+        scene.calculator.awaitBegun(1);
+    }
+
+    @Test
+    void awaitUpToAnswersTheFigureIfItComesInTime() {
+        UsageService service = scene.open(scene.builder().missPolicy(LONG));
+
+        UsageResult result = service.get(ORG, MARCH);
+
+        assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
+        assertFigure(result);
+    }
+
+    @Test
+    void afterAPendingAnswerTheComputationGoesOnAndItsFigureIsKept() {
+        for (MissPolicy policy : List.of(MissPolicy.pending(), BRIEFLY)) {
+            try (Scene fresh = new Scene()) {
+                UsageService service = fresh.open(fresh.builder().missPolicy(policy));
+                fresh.calculator.hold();
+                assertPending(service.get(ORG, MARCH));
+                fresh.calculator.release();
+                fresh.flights.awaitLanded();
+
+                UsageResult result = service.get(ORG, MARCH);
+
+                assertThat(result.freshness()).as("under %s", policy).isEqualTo(Freshness.FRESH);
+                assertFigure(result);
+                assertThat(fresh.calculator.calls()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void thoseWhoAskAgainMeanwhileAllJoinTheOneComputation() {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
+        scene.calculator.hold();
+
+        for (int i = 0; i < 20; i++) {
+            assertPending(service.get(ORG, MARCH));
+        }
+
+        assertThat(scene.events.count("coalesced")).isEqualTo(19);
+    }
+
+    @Test
+    void aComputationThatFailsAfterAPendingAnswerIsBegunAgainByTheNextCall() {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
+        scene.calculator.hold();
+        scene.database.goDown();
+        assertPending(service.get(ORG, MARCH));
+        scene.calculator.release();
+        scene.flights.awaitLanded();
+        scene.database.comeBack();
+        service.get(ORG, MARCH);
+        scene.flights.awaitLanded();
+
+        assertFigure(service.get(ORG, MARCH));
+        assertThat(scene.calculator.calls()).isEqualTo(2);
+    }
+
+    @Test
+    void aPolicyForMissesLeavesHitsAlone() {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
+        scene.keep(Duration.ofSeconds(5));
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+
+        scene.clock.advance(Duration.ofMinutes(2));
+
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+    }
+
+    @Test
+    void aPendingAnswerTellsWhenItWasGiven() {
+        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
+        scene.calculator.hold();
+        scene.clock.advance(Duration.ofSeconds(90));
+
+        assertThat(service.get(ORG, MARCH).createdAt()).isEqualTo(START.plusSeconds(90));
+    }
+
+    private static void assertPending(UsageResult result) {
+        assertThat(result.freshness()).isEqualTo(Freshness.PENDING);
+        assertThat(result.key()).isEqualTo(KEY);
+        assertThat(result.usage()).as("no figure, and so no zeros").isEmpty();
+        assertThat(result.age()).isEmpty();
+    }
+}

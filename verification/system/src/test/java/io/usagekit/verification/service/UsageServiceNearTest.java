@@ -1,0 +1,147 @@
+package io.usagekit.verification.service;
+
+import static io.usagekit.verification.service.Scene.KEY;
+import static io.usagekit.verification.service.Scene.MARCH;
+import static io.usagekit.verification.service.Scene.ORG;
+import static io.usagekit.verification.service.Scene.START;
+import static io.usagekit.verification.service.Scene.assertFigure;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.Freshness;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.Tier;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A cache with a copy in this process's memory. */
+class UsageServiceNearTest {
+
+    private final Scene scene = new Scene();
+    private final TwoTierCache cache = new TwoTierCache(scene.clock, scene.cache);
+    private final List<Tier> tiers = new CopyOnWriteArrayList<>();
+    private final UsageService service = scene.open(scene.builder().cache(cache));
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    @Test
+    void aNearHitReadsNothingElse() {
+        remember(Duration.ofSeconds(7));
+        UsageResult result = service.get(ORG, MARCH);
+        assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
+        assertThat(result.age()).contains(Duration.ofSeconds(7));
+        assertFigure(result);
+        assertThat(scene.cache.reads()).isZero();
+    }
+
+    @Test
+    void withoutWaitingItIsThereAtOnce() {
+        remember(Duration.ofSeconds(7));
+        CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
+        assertThat(stage.toCompletableFuture()).isCompleted();
+        assertFigure(Scene.resultOf(stage));
+        assertThat(scene.cache.reads()).isZero();
+    }
+
+    @Test
+    void theListenerIsToldTheTier() {
+        UsageService told = scene.open(scene.builder().cache(cache).listener(new UsageListener() {
+            @Override
+            public void hit(UsageKey key, Tier tier, Duration age) {
+                tiers.add(tier);
+            }
+        }));
+        scene.keep(Duration.ZERO);
+        told.get(ORG, MARCH);
+        remember(Duration.ZERO);
+        told.get(ORG, MARCH);
+        Scene.resultOf(told.getAsync(ORG, MARCH));
+        assertThat(tiers).containsExactly(Tier.SHARED, Tier.NEAR, Tier.NEAR);
+    }
+
+    @Test
+    void pastItsSoftLimitItIsStaleAndRefreshedOnce() throws InterruptedException {
+        remember(Duration.ofMinutes(2));
+        scene.calculator.hold();
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        scene.calculator.awaitBegun(1);
+        scene.database.received(ORG, START, 10);
+        scene.calculator.release();
+        scene.flights.awaitLanded();
+        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(Scene.resultOf(scene.cache.get(KEY)).map(AgedUsage::usage).map(OrganisationUsage::received))
+                .contains(new UsageMetrics(2, 1_034));
+    }
+
+    @Test
+    void aRefreshThatFindsAYoungerOneInTheSharedCacheComputesNothing() {
+        remember(Duration.ofMinutes(2));
+        scene.keep(Duration.ofSeconds(5));
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        scene.flights.awaitLanded();
+        assertThat(scene.calculator.calls()).isZero();
+    }
+
+    @Test
+    void pastItsHardLimitTheSharedCacheIsAsked() {
+        remember(Duration.ofMinutes(10));
+        scene.keep(Duration.ofSeconds(5));
+        UsageResult result = service.get(ORG, MARCH);
+        assertThat(result.age()).contains(Duration.ofSeconds(5));
+        assertThat(scene.calculator.calls()).isZero();
+        assertThat(Scene.resultOf(service.getAsync(ORG, MARCH)).age()).contains(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void whatIsntKnownToBeCurrentIsntServed() {
+        remember(Duration.ZERO);
+        scene.keep(Duration.ofSeconds(5));
+        cache.loseTrack();
+        assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void anInvalidationReachesIt() {
+        remember(Duration.ZERO);
+        scene.database.received(ORG, START, 10);
+        service.invalidate(ORG, MARCH);
+        assertThat(service.get(ORG, MARCH).usage().map(OrganisationUsage::received))
+                .contains(new UsageMetrics(2, 1_034));
+    }
+
+    @Test
+    void aMemoryThatThrowsIsLeftOut() {
+        remember(Duration.ZERO);
+        cache.breakMemory();
+        scene.keep(Duration.ofSeconds(5));
+        assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(5));
+    }
+
+    private void remember(Duration age) {
+        rememberIn(cache, scene, MARCH, age);
+    }
+
+    static void rememberIn(TwoTierCache cache, Scene scene, UsagePeriod period, Duration age) {
+        UsageKey key = new UsageKey(ORG, period);
+        OrganisationUsage usage = new OrganisationUsage(
+                key,
+                new UsageMetrics(1, 1_024),
+                new UsageMetrics(1, 512),
+                scene.clock.instant().minus(age));
+        Scene.resultOf(cache.memory.put(key, new AgedUsage(usage, age), Duration.ofHours(2)));
+    }
+}
