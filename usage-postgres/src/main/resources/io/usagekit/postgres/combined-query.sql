@@ -1,3 +1,4 @@
+-- name: combined-query
 -- The combined query: what an organisation received and sent in a window, in one snapshot.
 --
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
@@ -17,7 +18,7 @@ with project as materialized (
 ),
 
 window_event as materialized (
-    {window_event}
+    {window-event}
 ),
 
 delivery as materialized (
@@ -42,7 +43,7 @@ sent_in_window as (
     where in_window
 ),
 
--- An event that is gone for good has no size any more; its delivery counts all the same.
+-- An event that was deleted for good has no size any more; its delivery counts all the same.
 sent_elsewhere as (
     select
         count(*) as volume,
@@ -60,3 +61,26 @@ select
     (coalesce(sent_in_window.bytes, 0) + coalesce(sent_elsewhere.bytes, 0))::bigint as sent_bytes,
     received.unmeasured + sent_in_window.unmeasured + sent_elsewhere.unmeasured as unmeasured
 from received, sent_in_window, sent_elsewhere
+
+-- fragment: window-event
+-- The window's events, in columns id, octets and live, whether the event isn't deleted.
+--
+-- Parameters: :start and :end, the window [start, end).
+    select e.{event.id} as id, {event.octets} as octets, {event.live} as live
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= :start and e.{event.created_at} < :end
+
+-- fragment: window-event-partly-stored
+-- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
+--
+-- Parameters: :start and :end, the window [start, end).
+    select e.{event.id} as id, e.{event.stored_bytes}::bigint as octets, {event.live} as live
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= :start and e.{event.created_at} < :end and e.{event.stored_bytes} is not null
+    union all
+    select e.{event.id}, {event.measured}, {event.live}
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= :start and e.{event.created_at} < :end and e.{event.stored_bytes} is null

@@ -1,6 +1,6 @@
 package io.usagekit.postgres.events;
 
-import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
 
 /** Work that is done bit by bit. */
 final class Batches {
@@ -8,11 +8,11 @@ final class Batches {
     private Batches() {}
 
     /** Does the next batch until one has fewer rows than it might have; how many they were in all. */
-    static long untilFewer(int most, IntSupplier batch) {
+    static long untilFewer(long most, LongSupplier batch) {
         long all = 0;
-        int last = most;
+        long last = most;
         while (last == most) {
-            last = batch.getAsInt();
+            last = batch.getAsLong();
             all += last;
         }
         return all;

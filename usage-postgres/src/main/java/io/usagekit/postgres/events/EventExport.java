@@ -52,7 +52,7 @@ final class EventExport {
                     Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);
                     sql.call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
                             .text("project_id", request.projectId())
-                            .each(batch.fetched(), row -> batch.add(EventRows.event(row)));
+                            .forEachSizing(batch.fetched(), row -> batch.add(EventRows.event(row)));
                 } while (batch.isFull());
                 return writer.end();
             });

@@ -4,6 +4,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlSignature;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
 import java.sql.Connection;
@@ -90,7 +91,7 @@ final class LedgerSql {
 
     private SqlCall call(
             Connection connection, LedgerStatement statement, String text, Map<String, SqlType> parameters) {
-        return new SqlCall(connection, template(text), parameters, statement.columns());
+        return SqlCall.of(connection, template(text), new SqlSignature(parameters, statement.columns()));
     }
 
     /** With the tables' names put in. */

@@ -8,8 +8,6 @@ import java.time.Duration;
  */
 public final class AdaptiveBatchSize {
 
-    private static final String QUERY_CANCELED = "57014";
-
     private final long least;
     private final long most;
     private long current;
@@ -35,7 +33,7 @@ public final class AdaptiveBatchSize {
                 took(Duration.ofNanos(System.nanoTime() - began), budget);
                 return result;
             } catch (SQLException e) {
-                if (!QUERY_CANCELED.equals(e.getSQLState()) || !halve()) {
+                if (!SqlErrors.isCancelled(e) || !halve()) {
                     throw e;
                 }
             }

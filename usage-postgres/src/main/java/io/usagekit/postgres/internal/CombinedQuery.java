@@ -6,7 +6,6 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Map;
 
@@ -15,6 +14,8 @@ public final class CombinedQuery {
 
     /** What it returns. */
     public record Totals(UsageMetrics received, UsageMetrics sent) {}
+
+    private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
 
     private final SqlTemplate statement;
     private final String sizes;
@@ -26,10 +27,14 @@ public final class CombinedQuery {
         this.retains = retains;
     }
 
+    /** The combined query over mapped tables. */
     public static CombinedQuery over(TableMapping mapping, TableShape shape, ProjectScope projects) {
-        Map<String, String> pieces = MappedNames.of(mapping, shape);
-        pieces.put("project.counts", MappedNames.counts(mapping, projects));
-        return new CombinedQuery(SqlTemplate.of(text(mapping, shape), pieces), sizes(mapping), false);
+        Map<String, String> names = MappedNames.of(mapping, shape);
+        names.put("project.counts", MappedNames.counts(mapping, projects));
+        return new CombinedQuery(
+                SqlStatements.of(FILES, names).template("combined-query", fragments(mapping, shape)),
+                sizes(mapping),
+                false);
     }
 
     /**
@@ -42,12 +47,15 @@ public final class CombinedQuery {
         return new CombinedQuery(statement, sizes(mapping), true);
     }
 
-    /** The statement before its pieces are put in. */
+    /** The statement's text, as a fragment of another statement: names are still to be put in. */
     public static String text(TableMapping mapping, TableShape shape) {
-        String windowEvent = SqlTemplate.resource(
-                MappedNames.isPartlyStored(mapping, shape) ? "window-event-partly-stored.sql" : "window-event.sql");
-        return SqlTemplate.resource("combined-query.sql")
-                .replace("{window_event}", SqlTemplate.withoutComments(windowEvent));
+        return SqlStatements.of(FILES, Map.of()).text("combined-query", fragments(mapping, shape));
+    }
+
+    private static Map<String, String> fragments(TableMapping mapping, TableShape shape) {
+        return MappedNames.isPartlyStored(mapping, shape)
+                ? Map.of("window-event", "{window-event-partly-stored}")
+                : Map.of();
     }
 
     /** What the sizes are kept in. */
@@ -60,17 +68,17 @@ public final class CombinedQuery {
         return statement.sql();
     }
 
+    /** Computes the figure of a key. */
     public Totals execute(Connection connection, UsageKey key) throws SQLException {
-        try (PreparedStatement prepared = prepare(connection, key, "");
-                ResultSet row = prepared.executeQuery()) {
-            if (!row.next()) {
-                throw new UsageCalculationException("the combined query returned no row for " + key, null);
-            }
-            if (retains) {
-                checkUncut(row, String.valueOf(key));
-            }
-            return totals(row, key, sizes);
-        }
+        return call(connection, key)
+                .first(row -> {
+                    if (retains) {
+                        checkUncut(row, String.valueOf(key));
+                    }
+                    return totals(row, key, sizes);
+                })
+                .orElseThrow(
+                        () -> new UsageCalculationException("the combined query returned no row for " + key, null));
     }
 
     /**
@@ -79,8 +87,8 @@ public final class CombinedQuery {
      * @param whose whose rows they are, for the error message
      * @throws UsageCalculationException if one does
      */
-    public static void checkUncut(ResultSet row, String whose) throws SQLException {
-        if (row.getBoolean("cut")) {
+    public static void checkUncut(SqlRow row, String whose) throws SQLException {
+        if (row.flag("cut")) {
             throw new UsageCalculationException(
                     "the usage of " + whose
                             + " can't be told any more: the window begins or ends within a quarter of an"
@@ -97,8 +105,8 @@ public final class CombinedQuery {
      * @param sizes what the sizes are kept in, for the error message
      * @throws UsageCalculationException if one is neither stored nor measurable
      */
-    public static void checkMeasured(ResultSet row, String whose, String sizes) throws SQLException {
-        long unmeasured = row.getLong("unmeasured");
+    public static void checkMeasured(SqlRow row, String whose, String sizes) throws SQLException {
+        long unmeasured = row.number("unmeasured");
         if (unmeasured > 0) {
             throw new UsageCalculationException(
                     unmeasured + " rows of " + whose + " have no size: their \"" + sizes
@@ -113,21 +121,22 @@ public final class CombinedQuery {
      * @param sizes what the sizes are kept in, for the error message
      * @throws UsageCalculationException if a size is neither stored nor measurable
      */
-    public static Totals totals(ResultSet row, UsageKey key, String sizes) throws SQLException {
+    public static Totals totals(SqlRow row, UsageKey key, String sizes) throws SQLException {
         checkMeasured(row, String.valueOf(key), sizes);
         return new Totals(
-                new UsageMetrics(row.getLong("received_volume"), row.getLong("received_bytes")),
-                new UsageMetrics(row.getLong("sent_volume"), row.getLong("sent_bytes")));
+                new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
+                new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")));
     }
 
-    /** Bound to a key, with something in front of it: nothing, or what asks for its plan. */
+    /** Returns the statement bound to a key, with something before it: nothing, or e.g. {@code explain }. */
     public PreparedStatement prepare(Connection connection, UsageKey key, String prefix) throws SQLException {
-        return statement.prepare(
-                connection,
-                prefix,
-                Map.of(
-                        "organisation_id", key.organisationId(),
-                        "start", key.period().start(),
-                        "end", key.period().end()));
+        return call(connection, key).prepare(prefix);
+    }
+
+    private SqlCall call(Connection connection, UsageKey key) {
+        return SqlCall.of(connection, statement)
+                .text("organisation_id", key.organisationId())
+                .instant("start", key.period().start())
+                .instant("end", key.period().end());
     }
 }

@@ -17,7 +17,7 @@ public final class Discovery {
         TableMapping gateway = TableMapping.gateway(schema);
         TableMapping own = TableMapping.usagekit(schema);
         try {
-            return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
+            return new Jdbc(dataSource).transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
                 TableShape shape = TableShape.read(connection, gateway);
                 return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
             });

@@ -24,6 +24,8 @@ public record Index(String table, String definition) {
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
 
+    private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
+
     /**
      * The index's name on a table or one of its partitions. It carries a digest of the definition, so that another definition
      * makes another index rather than finding this one.
@@ -64,17 +66,16 @@ public record Index(String table, String definition) {
      * @param only {@link #ONLY} or nothing
      */
     public String create(String schema, String relation, String how, String only) {
-        return SqlTemplate.fill(
-                        SqlTemplate.resource("index.sql"),
-                        Map.of(
-                                "concurrently",
-                                how,
-                                "index",
-                                Identifiers.quote(nameOn(relation)),
-                                "table",
-                                only + Identifiers.qualified(schema, relation),
-                                "definition",
-                                definition))
-                .strip();
+        return STATEMENTS.script(
+                "create-index",
+                Map.of(
+                        "concurrently",
+                        how,
+                        "index",
+                        Identifiers.quote(nameOn(relation)),
+                        "table",
+                        only + Identifiers.qualified(schema, relation),
+                        "definition",
+                        definition));
     }
 }

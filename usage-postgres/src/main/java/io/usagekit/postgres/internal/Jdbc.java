@@ -1,19 +1,23 @@
 package io.usagekit.postgres.internal;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 import javax.sql.DataSource;
 
-/** One transaction on one connection, which is given back as it was. */
-public final class Jdbc {
+/**
+ * Runs transactions and sessions on a host's connections, each of which is given back as it was: the one place that sets
+ * auto-commit, isolation and timeouts.
+ */
+public record Jdbc(DataSource dataSource) {
 
-    /** What it may do, and what it sees. */
+    /** What a transaction may do, and what it sees. */
     public enum Mode {
         /** Reads; each statement sees what is committed when it begins. */
         READ_ONLY(true, false),
@@ -36,27 +40,38 @@ public final class Jdbc {
         }
     }
 
-    /** What runs in it. */
+    /** What runs in a transaction or session. */
     @FunctionalInterface
     public interface Work<T> {
-        /** Runs on the transaction's connection; what it throws rolls back. */
+        /** Runs on the connection; what it throws rolls a transaction back. */
         T run(Connection connection) throws SQLException;
     }
 
-    private static final SqlTemplate SETTINGS =
-            SqlTemplate.of(SqlTemplate.resource("transaction-settings.sql"), Map.of());
+    /** One of several attempts. */
+    @FunctionalInterface
+    public interface Attempt<T> {
+        /** Runs once. */
+        T run() throws SQLException;
+    }
 
-    /** How much longer the socket may stay silent than the statement may run: the server gives up first, if it is there. */
+    /** How much longer the socket may stay silent than a statement may run: a server that is reachable gives up first. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
-    private Jdbc() {}
+    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+    private static final SqlTemplate SETTINGS = SESSION.template("transaction-settings");
+    private static final SqlTemplate LIMIT = SESSION.template("limit");
+
+    /** Runs a transaction, as {@link #transaction}. */
+    public static <T> T run(DataSource dataSource, Mode mode, Duration timeout, Work<T> work) throws SQLException {
+        return new Jdbc(dataSource).transaction(mode, timeout, work);
+    }
 
     /**
-     * Runs it. A statement that is still running when the time is over is cancelled by the server.
+     * Runs a transaction. The server cancels a statement that is still running when the time is over.
      *
      * @param timeout for all of it, the wait for a connection included; at least 1 ms
      */
-    public static <T> T run(DataSource dataSource, Mode mode, Duration timeout, Work<T> work) throws SQLException {
+    public <T> T transaction(Mode mode, Duration timeout, Work<T> work) throws SQLException {
         long began = System.nanoTime();
         try (Connection connection = dataSource.getConnection()) {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
@@ -64,40 +79,168 @@ public final class Jdbc {
                 throw new SQLTimeoutException("no connection within " + timeout);
             }
             Before before = Before.of(connection);
-            T result;
-            try {
-                limitSilence(connection, before, left.plus(GRACE));
+            return restoring(connection, before::restore, () -> {
+                limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
                 connection.setReadOnly(mode.readOnly);
                 connection.setAutoCommit(false);
-                result = runInside(connection, mode, left, work);
+                if (mode.oneSnapshot) {
+                    execute(connection, "set transaction isolation level repeatable read");
+                }
+                SqlCall.of(connection, SETTINGS)
+                        .text("statement_timeout", Long.toString(left.toMillis()))
+                        .execute();
+                T result = work.run(connection);
                 connection.commit();
-            } catch (Throwable e) {
-                undo(connection, before, e);
-                throw e;
-            }
-            before.restore(connection);
-            return result;
+                return result;
+            });
         }
     }
 
-    private static <T> T runInside(Connection connection, Mode mode, Duration timeout, Work<T> work)
+    /** Runs a transaction that changes the schema: with the session's own settings, and for as long as it takes. */
+    public <T> T schemaChange(Work<T> work) throws SQLException {
+        try (Connection connection = dataSource.getConnection()) {
+            boolean autoCommit = connection.getAutoCommit();
+            return restoring(connection, restored -> restored.setAutoCommit(autoCommit), () -> {
+                connection.setAutoCommit(false);
+                T result = work.run(connection);
+                connection.commit();
+                return result;
+            });
+        }
+    }
+
+    /** Runs on a connection in auto-commit mode, for as long as it takes. */
+    public <T> T session(Work<T> work) throws SQLException {
+        try (Connection connection = dataSource.getConnection()) {
+            boolean autoCommit = connection.getAutoCommit();
+            return restoring(connection, restored -> restored.setAutoCommit(autoCommit), () -> {
+                connection.setAutoCommit(true);
+                return work.run(connection);
+            });
+        }
+    }
+
+    /**
+     * Runs {@linkplain #step steps} on a connection in auto-commit mode. The isolation that they set is set back.
+     *
+     * @param timeout for each of their statements
+     */
+    public <T> T stepSession(Duration timeout, Work<T> work) throws SQLException {
+        try (Connection connection = dataSource.getConnection()) {
+            boolean autoCommit = connection.getAutoCommit();
+            int isolation = connection.getTransactionIsolation();
+            int networkTimeout = connection.getNetworkTimeout();
+            Restorer before = restored -> {
+                restored.setAutoCommit(true);
+                restored.setTransactionIsolation(isolation);
+                restored.setNetworkTimeout(Runnable::run, networkTimeout);
+                restored.setAutoCommit(autoCommit);
+            };
+            return restoring(connection, before, () -> {
+                connection.setAutoCommit(true);
+                connection.setNetworkTimeout(
+                        Runnable::run, Math.toIntExact(timeout.plus(GRACE).toMillis()));
+                return work.run(connection);
+            });
+        }
+    }
+
+    /** Sets the isolation of the steps of a {@link #stepSession}. */
+    public static void isolateSteps(Connection connection, Mode mode) throws SQLException {
+        connection.setTransactionIsolation(
+                mode.oneSnapshot ? Connection.TRANSACTION_REPEATABLE_READ : Connection.TRANSACTION_READ_COMMITTED);
+    }
+
+    /**
+     * Runs one transaction on a connection in auto-commit mode. It is committed if there is a result, and rolled back if there is
+     * none. None of its settings takes a snapshot: the first statement of the work does.
+     *
+     * @param timeout for each statement
+     */
+    public static <T> Optional<T> step(Connection connection, Duration timeout, Work<Optional<T>> work)
             throws SQLException {
-        if (mode.oneSnapshot) {
-            try (Statement statement = connection.createStatement()) {
-                statement.execute("set transaction isolation level repeatable read");
+        connection.setAutoCommit(false);
+        Optional<T> result;
+        try {
+            execute(connection, "set local statement_timeout = " + timeout.toMillis());
+            execute(connection, "set local plan_cache_mode = force_custom_plan");
+            execute(connection, "set local jit = off");
+            result = work.run(connection);
+            if (result.isPresent()) {
+                connection.commit();
+            } else {
+                connection.rollback();
             }
+        } catch (Throwable e) {
+            undo(connection, restored -> restored.setAutoCommit(true), e);
+            throw e;
         }
-        try (PreparedStatement settings =
-                SETTINGS.prepare(connection, Map.of("statement_timeout", Long.toString(timeout.toMillis())))) {
-            settings.execute();
-        }
-        return work.run(connection);
+        connection.setAutoCommit(true);
+        return result;
     }
 
-    private static void undo(Connection connection, Before before, Throwable reason) {
+    /**
+     * Runs it again while it fails with such an error, at most so many times in all.
+     *
+     * @throws SQLException the last attempt's
+     */
+    public static <T> T retry(int attempts, Predicate<SQLException> isTransient, Attempt<T> attempt)
+            throws SQLException {
+        for (int number = 1; ; number++) {
+            try {
+                return attempt.run();
+            } catch (SQLException e) {
+                if (number == attempts || !isTransient.test(e)) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** Runs statements without parameters. */
+    public static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    /**
+     * Limits something for the rest of the transaction. In a transaction of one snapshot it takes that, if nothing has yet.
+     *
+     * @param setting the timeout of PostgreSQL, e.g. {@code lock_timeout}
+     */
+    public static void limit(Connection connection, String setting, Duration limit) throws SQLException {
+        SqlCall.of(connection, LIMIT)
+                .text("setting", setting)
+                .text("value", Long.toString(limit.toMillis()))
+                .execute();
+    }
+
+    @FunctionalInterface
+    private interface Restorer {
+        void restore(Connection connection) throws SQLException;
+    }
+
+    private static <T> T restoring(Connection connection, Restorer before, Attempt<T> work) throws SQLException {
+        T result;
+        try {
+            result = work.run();
+        } catch (Throwable e) {
+            undo(connection, before, e);
+            throw e;
+        }
+        if (!connection.isClosed()) {
+            before.restore(connection);
+        }
+        return result;
+    }
+
+    private static void undo(Connection connection, Restorer before, Throwable reason) {
         try {
             if (!connection.isClosed()) {
-                connection.rollback();
+                if (!connection.getAutoCommit()) {
+                    connection.rollback();
+                }
                 before.restore(connection);
             }
         } catch (SQLException e) {
@@ -105,10 +248,10 @@ public final class Jdbc {
         }
     }
 
-    /** A peer that is gone without a word would otherwise hold the thread for as long as TCP tries. */
-    private static void limitSilence(Connection connection, Before before, Duration limit) throws SQLException {
+    /** Limits the wait for a peer that has vanished, which otherwise lasts for as long as TCP retries. */
+    private static void limitSilence(Connection connection, int networkTimeout, Duration limit) throws SQLException {
         int millis = Math.toIntExact(limit.toMillis());
-        if (before.networkTimeout() == 0 || before.networkTimeout() > millis) {
+        if (networkTimeout == 0 || networkTimeout > millis) {
             connection.setNetworkTimeout(Runnable::run, millis);
         }
     }

@@ -1,13 +1,10 @@
 package io.usagekit.postgres.internal;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Savepoint;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
@@ -36,9 +33,6 @@ public final class LockRetrier {
 
     /** Of PostgreSQL. */
     private static final int FIRST_TO_OVERTAKE_WITHOUT_WAIT = 17;
-
-    /** lock_not_available, deadlock_detected, query_canceled (the wait for several locks at once). */
-    private static final Set<String> AGAIN = Set.of("55P03", "40P01", "57014");
 
     private final DataSource dataSource;
     private final Pace pace;
@@ -85,7 +79,7 @@ public final class LockRetrier {
 
     private <T> T once(Duration lockTimeout, Jdbc.Work<T> work) throws SQLException {
         return measured(() -> Jdbc.run(dataSource, Jdbc.Mode.WRITE, TIMEOUT, connection -> {
-            waitAtMost(connection, "lock_timeout", lockTimeout);
+            Jdbc.limit(connection, "lock_timeout", lockTimeout);
             return work.run(connection);
         }));
     }
@@ -93,11 +87,11 @@ public final class LockRetrier {
     /** Locks tables, all of them within a time; the transaction goes on with its own timeout. */
     public static void lock(Connection connection, String tables, String mode, Duration left) throws SQLException {
         if (left.toMillis() < 1) {
-            throw new SQLException("no time is left to lock " + tables, "55P03");
+            throw SqlErrors.lockNotAvailable("no time is left to lock " + tables);
         }
-        waitAtMost(connection, "statement_timeout", left);
-        execute(connection, "lock table " + tables + " in " + mode + " mode");
-        waitAtMost(connection, "statement_timeout", TIMEOUT);
+        Jdbc.limit(connection, "statement_timeout", left);
+        Jdbc.execute(connection, "lock table " + tables + " in " + mode + " mode");
+        Jdbc.limit(connection, "statement_timeout", TIMEOUT);
     }
 
     /**
@@ -111,10 +105,10 @@ public final class LockRetrier {
         Savepoint before = connection.setSavepoint();
         String nowait =
                 connection.getMetaData().getDatabaseMajorVersion() >= FIRST_TO_OVERTAKE_WITHOUT_WAIT ? " nowait" : "";
-        waitAtMost(connection, "lock_timeout", SHORTEST);
+        Jdbc.limit(connection, "lock_timeout", SHORTEST);
         try {
             for (Map.Entry<String, String> lock : modes.entrySet()) {
-                execute(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
+                Jdbc.execute(connection, "lock table " + lock.getKey() + " in " + lock.getValue() + " mode" + nowait);
             }
         } catch (SQLException e) {
             if (!isBusy(e)) {
@@ -123,27 +117,14 @@ public final class LockRetrier {
             connection.rollback(before);
             return false;
         }
-        waitAtMost(connection, "lock_timeout", pace.lockTimeout());
+        Jdbc.limit(connection, "lock_timeout", pace.lockTimeout());
         connection.releaseSavepoint(before);
         return true;
     }
 
-    private static void waitAtMost(Connection connection, String setting, Duration duration) throws SQLException {
-        try (PreparedStatement statement = SqlTemplate.of("select set_config(:setting, :millis, true)", Map.of())
-                .prepare(connection, Map.of("setting", setting, "millis", Long.toString(duration.toMillis())))) {
-            statement.execute();
-        }
-    }
-
-    private static void execute(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
     /** Whether others held their locks, so that it may be tried again. */
     public static boolean isBusy(SQLException e) {
-        return AGAIN.contains(String.valueOf(e.getSQLState()));
+        return SqlErrors.isLockConflict(e) || SqlErrors.isCancelled(e);
     }
 
     public void pause() {

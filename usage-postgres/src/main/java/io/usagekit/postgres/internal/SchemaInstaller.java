@@ -4,66 +4,63 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.List;
+import java.util.Map;
 import javax.sql.DataSource;
 
 /** Creates the tables and indexes that aren't there. */
 public final class SchemaInstaller {
 
-    private final DataSource dataSource;
+    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+
+    private final Jdbc jdbc;
 
     public SchemaInstaller(DataSource dataSource) {
-        this.dataSource = dataSource;
+        this.jdbc = new Jdbc(dataSource);
     }
 
+    /** Creates the library's own tables and their indexes, all of them or none. */
     public void createTables(TableMapping mapping) {
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            connection.setAutoCommit(false);
-            try {
-                // "if not exists" doesn't keep two sessions from creating the same thing at once.
-                run(connection, "select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
-                // A session that has waited may still believe what its catalog cache held before: that the schema isn't
-                // there.
-                // Opening a relation makes it take note of what has been committed meanwhile.
-                run(connection, "select 1 from pg_catalog.pg_namespace where false");
-                run(connection, IndexDdl.tables(mapping));
-                connection.commit();
-            } catch (SQLException e) {
-                connection.rollback();
-                throw e;
-            } finally {
-                connection.setAutoCommit(autoCommit);
-            }
+        try {
+            jdbc.schemaChange(connection -> {
+                lockTables(connection);
+                Jdbc.execute(connection, IndexDdl.tables(mapping));
+                return mapping;
+            });
         } catch (SQLException e) {
             throw new UsageCalculationException("the tables can't be created: " + e.getMessage(), e);
         }
     }
 
-    /** Those of the combined query. */
+    /** Keeps other sessions from creating the library's tables until the transaction ends. */
+    public static void lockTables(Connection connection) throws SQLException {
+        SqlCall.of(connection, SESSION.template("lock-tables")).execute();
+        refreshCatalog(connection);
+    }
+
+    /**
+     * Makes the session see what others created while it waited for a lock. Its catalog cache may still hold that a schema is
+     * missing; to open a relation makes it process the invalidations that have been committed meanwhile.
+     */
+    public static void refreshCatalog(Connection connection) throws SQLException {
+        Jdbc.execute(connection, "select 1 from pg_catalog.pg_namespace where false");
+    }
+
+    /** Creates the indexes of the combined query. */
     public void createIndexes(TableMapping mapping) {
         createIndexes(mapping, IndexDdl.indexes(mapping));
     }
 
+    /** Creates indexes on the mapped tables, which are checked first. */
     public void createIndexes(TableMapping mapping, List<Index> indexes) {
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            connection.setAutoCommit(true);
-            try {
+        try {
+            jdbc.session(connection -> {
                 TableShape.read(connection, mapping);
                 IndexBuilder.build(connection, mapping.schema(), indexes);
-            } finally {
-                connection.setAutoCommit(autoCommit);
-            }
+                return mapping;
+            });
         } catch (SQLException e) {
             throw new UsageCalculationException("the indexes can't be created: " + e.getMessage(), e);
-        }
-    }
-
-    private static void run(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
         }
     }
 }

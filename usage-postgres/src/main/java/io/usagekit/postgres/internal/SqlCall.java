@@ -1,66 +1,94 @@
 package io.usagekit.postgres.internal;
 
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Types;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/** One execution of a statement: values are bound under the names and types that it declares, then it runs. */
+/** One execution of a statement: values are bound by name, then it runs. Not thread-safe. */
 public final class SqlCall {
 
-    /** Makes something of a row. */
+    /** Makes a value of a row. */
     @FunctionalInterface
     public interface Reader<T> {
         /** Reads the row that the result stands on. */
         T read(SqlRow row) throws SQLException;
     }
 
-    private final Connection connection;
-    private final SqlTemplate template;
-    private final Map<String, SqlType> parameters;
-    private final Map<String, SqlType> columns;
-    private final Map<String, Object> values = new HashMap<>();
-
-    public SqlCall(
-            Connection connection,
-            SqlTemplate template,
-            Map<String, SqlType> parameters,
-            Map<String, SqlType> columns) {
-        this.connection = connection;
-        this.template = template;
-        this.parameters = parameters;
-        this.columns = columns;
+    /** Receives rows one by one. */
+    @FunctionalInterface
+    public interface Handler {
+        /** Handles the row that the result stands on. */
+        void handle(SqlRow row) throws SQLException;
     }
 
+    /** Receives rows one by one, and sets how many are fetched at a time. */
+    @FunctionalInterface
+    public interface SizingHandler {
+        /** Handles the row that the result stands on; returns how many rows to fetch at a time from then on. */
+        int handle(SqlRow row) throws SQLException;
+    }
+
+    private record ArrayValue(SqlType type, Object[] elements) {}
+
+    private final Connection connection;
+    private final SqlTemplate template;
+    private final Optional<SqlSignature> signature;
+    private final Map<String, Object> values = new HashMap<>();
+
+    private SqlCall(Connection connection, SqlTemplate template, Optional<SqlSignature> signature) {
+        this.connection = connection;
+        this.template = template;
+        this.signature = signature;
+    }
+
+    /** A call of a statement. */
+    public static SqlCall of(Connection connection, SqlTemplate template) {
+        return new SqlCall(connection, template, Optional.empty());
+    }
+
+    /** A call of a statement that binds and reads only what its signature declares. */
+    public static SqlCall of(Connection connection, SqlTemplate template, SqlSignature signature) {
+        return new SqlCall(connection, template, Optional.of(signature));
+    }
+
+    /** Binds a text without a type of its own: it takes that of the column it is compared with. */
     public SqlCall text(String name, String value) {
         return bind(name, SqlType.TEXT, value);
     }
 
     public SqlCall texts(String name, Collection<String> value) {
-        return bind(name, SqlType.TEXTS, value.toArray(String[]::new));
+        return bind(name, SqlType.TEXTS, new ArrayValue(SqlType.TEXTS, value.toArray(String[]::new)));
     }
 
     public SqlCall manyBytes(String name, Collection<byte[]> value) {
-        return bind(name, SqlType.MANY_BYTES, value.toArray(byte[][]::new));
+        return bind(name, SqlType.MANY_BYTES, new ArrayValue(SqlType.MANY_BYTES, value.toArray(byte[][]::new)));
     }
 
+    /** Binds a {@code timestamptz}. */
     public SqlCall instant(String name, Instant value) {
         return bind(name, SqlType.INSTANT, value);
     }
 
     public SqlCall instants(String name, Collection<Instant> value) {
         return bind(
-                name, SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new));
+                name,
+                SqlType.INSTANTS,
+                new ArrayValue(
+                        SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new)));
     }
 
+    /** Binds a {@code bigint}. */
     public SqlCall number(String name, long value) {
         return bind(name, SqlType.NUMBER, value);
     }
@@ -70,72 +98,136 @@ public final class SqlCall {
     }
 
     private SqlCall bind(String name, SqlType type, Object value) {
-        if (parameters.get(name) != type) {
+        signature.ifPresent(declared -> declared.checkParameter(name, type));
+        if (!template.parameters().contains(name)) {
             throw new IllegalArgumentException(
-                    ":" + name + " is bound as " + type + ", but declared as " + parameters.get(name));
+                    ":" + name + " is no parameter of the statement, which takes " + template.parameters());
         }
         values.put(name, value);
         return this;
     }
 
-    /** All rows. */
+    /** Binds texts by name; those that the statement doesn't take are left out. */
+    public SqlCall texts(Map<String, String> all) {
+        all.forEach((name, value) -> {
+            if (template.parameters().contains(name)) {
+                text(name, value);
+            }
+        });
+        return this;
+    }
+
+    /** Returns all rows. */
     public <T> List<T> list(Reader<T> reader) throws SQLException {
+        List<T> rows = new ArrayList<>();
+        forEach(row -> rows.add(reader.read(row)));
+        return rows;
+    }
+
+    /** Returns the first row, if there is one. */
+    public <T> Optional<T> first(Reader<T> reader) throws SQLException {
         try (PreparedStatement statement = prepare("");
                 ResultSet result = statement.executeQuery()) {
-            SqlRow row = new SqlRow(result, columns);
-            List<T> rows = new ArrayList<>();
-            while (result.next()) {
-                rows.add(reader.read(row));
-            }
-            return rows;
+            return result.next() ? Optional.of(reader.read(new SqlRow(result, signature))) : Optional.empty();
         }
     }
 
-    /** The first row, if there is one. */
-    public <T> Optional<T> first(Reader<T> reader) throws SQLException {
-        return list(reader).stream().findFirst();
+    /**
+     * Returns the row of a statement that always has one.
+     *
+     * @throws SQLException also if it has none
+     */
+    public <T> T one(Reader<T> reader) throws SQLException {
+        return first(reader).orElseThrow(() -> new SQLException("the statement returned no row: " + template.sql()));
     }
 
-    /** Does something with a row, and says how many rows to fetch at a time from then on. */
-    @FunctionalInterface
-    public interface Step {
-        /** Takes the row that the result stands on. */
-        int take(SqlRow row) throws SQLException;
+    /** Returns the column {@code answer} of the first row, or false if there is no row. */
+    public boolean answer() throws SQLException {
+        return first(row -> row.flag("answer")).orElse(false);
     }
 
-    /** All rows, one by one, while a few are fetched at a time; inside a transaction. */
-    public void each(int fetchSize, Step step) throws SQLException {
+    /** Handles all rows. */
+    public void forEach(Handler handler) throws SQLException {
+        forEach(0, handler);
+    }
+
+    /**
+     * Handles all rows while a few are fetched at a time; inside a transaction.
+     *
+     * @param fetchSize how many; 0 for all
+     */
+    public void forEach(int fetchSize, Handler handler) throws SQLException {
+        forEachSizing(fetchSize, row -> {
+            handler.handle(row);
+            return fetchSize;
+        });
+    }
+
+    /** Handles all rows while a few are fetched at a time, the first time this many; inside a transaction. */
+    public void forEachSizing(int firstFetchSize, SizingHandler handler) throws SQLException {
         try (PreparedStatement statement = prepare("")) {
-            statement.setFetchSize(fetchSize);
+            if (firstFetchSize > 0) {
+                statement.setFetchSize(firstFetchSize);
+            }
             try (ResultSet result = statement.executeQuery()) {
-                SqlRow row = new SqlRow(result, columns);
+                SqlRow row = new SqlRow(result, signature);
+                int fetchSize = firstFetchSize;
                 while (result.next()) {
-                    result.setFetchSize(step.take(row));
+                    int next = handler.handle(row);
+                    if (next != fetchSize) {
+                        result.setFetchSize(next);
+                        fetchSize = next;
+                    }
                 }
             }
         }
     }
 
-    /** How many rows were changed. */
-    public int update() throws SQLException {
+    /** Runs a statement that changes rows; returns how many. */
+    public long update() throws SQLException {
         try (PreparedStatement statement = prepare("")) {
-            return statement.executeUpdate();
+            return statement.executeLargeUpdate();
         }
     }
 
-    /** Bound, with something in front of it: nothing, or what asks for its plan. */
+    /** Runs a statement of any kind; what it returns is left. */
+    public void execute() throws SQLException {
+        try (PreparedStatement statement = prepare("")) {
+            statement.execute();
+        }
+    }
+
+    /**
+     * Returns the statement with its values bound; the caller closes it.
+     *
+     * @param prefix stands before it: nothing, or e.g. {@code explain }
+     * @throws IllegalArgumentException if a value is missing
+     */
     public PreparedStatement prepare(String prefix) throws SQLException {
-        Map<String, Object> bound = new HashMap<>(values);
-        for (Map.Entry<String, SqlType> parameter : parameters.entrySet()) {
-            if (values.get(parameter.getKey()) instanceof Object[] elements) {
-                bound.put(parameter.getKey(), array(elements, parameter.getValue()));
+        PreparedStatement statement = connection.prepareStatement(prefix + template.sql());
+        try {
+            List<String> parameters = template.parameters();
+            for (int i = 0; i < parameters.size(); i++) {
+                set(statement, i + 1, parameters.get(i), values.get(parameters.get(i)));
             }
+            return statement;
+        } catch (SQLException | RuntimeException e) {
+            statement.close();
+            throw e;
         }
-        return template.prepare(connection, prefix, bound);
     }
 
-    private Array array(Object[] elements, SqlType type) throws SQLException {
-        // The driver's names of array types begin with an underscore.
-        return connection.createArrayOf(type.driverName().substring(1), elements);
+    private void set(PreparedStatement statement, int index, String name, @Nullable Object value) throws SQLException {
+        if (value == null) {
+            throw new IllegalArgumentException("no value is given for :" + name);
+        } else if (value instanceof Instant instant) {
+            statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
+        } else if (value instanceof String text) {
+            statement.setObject(index, text, Types.OTHER);
+        } else if (value instanceof ArrayValue array) {
+            statement.setArray(index, connection.createArrayOf(array.type().elementName(), array.elements()));
+        } else {
+            statement.setObject(index, value);
+        }
     }
 }

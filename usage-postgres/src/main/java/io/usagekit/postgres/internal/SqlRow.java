@@ -6,35 +6,44 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
-/** The row that a result stands on, read under the names and types that its statement declares. */
-public record SqlRow(ResultSet result, Map<String, SqlType> columns) {
+/** The row that a result stands on. Where the statement has a signature, only what it declares can be read. */
+public final class SqlRow {
+
+    private final ResultSet result;
+    private final Optional<SqlSignature> signature;
+
+    SqlRow(ResultSet result, Optional<SqlSignature> signature) {
+        this.result = result;
+        this.signature = signature;
+    }
 
     public String text(String name) throws SQLException {
         return optionalText(name).orElseThrow(() -> isNull(name));
     }
 
     public Optional<String> optionalText(String name) throws SQLException {
-        return Optional.ofNullable(result.getString(declared(name, SqlType.TEXT)));
+        return Optional.ofNullable(result.getString(checked(name, SqlType.TEXT)));
     }
 
     public List<String> texts(String name) throws SQLException {
-        Array array = result.getArray(declared(name, SqlType.TEXTS));
+        Array array = result.getArray(checked(name, SqlType.TEXTS));
         return List.of((String[]) array.getArray());
     }
 
     public byte[] bytes(String name) throws SQLException {
-        return result.getBytes(declared(name, SqlType.BYTES));
+        return result.getBytes(checked(name, SqlType.BYTES));
     }
 
+    /** A whole number; 0 for null. */
     public long number(String name) throws SQLException {
-        return result.getLong(declared(name, SqlType.NUMBER));
+        return result.getLong(checked(name, SqlType.NUMBER));
     }
 
+    /** A boolean; false for null. */
     public boolean flag(String name) throws SQLException {
-        return result.getBoolean(declared(name, SqlType.FLAG));
+        return result.getBoolean(checked(name, SqlType.FLAG));
     }
 
     public Instant instant(String name) throws SQLException {
@@ -42,14 +51,12 @@ public record SqlRow(ResultSet result, Map<String, SqlType> columns) {
     }
 
     public Optional<Instant> optionalInstant(String name) throws SQLException {
-        return Optional.ofNullable(result.getObject(declared(name, SqlType.INSTANT), OffsetDateTime.class))
+        return Optional.ofNullable(result.getObject(checked(name, SqlType.INSTANT), OffsetDateTime.class))
                 .map(OffsetDateTime::toInstant);
     }
 
-    private String declared(String name, SqlType type) {
-        if (columns.get(name) != type) {
-            throw new IllegalArgumentException(name + " is read as " + type + ", but declared as " + columns.get(name));
-        }
+    private String checked(String name, SqlType type) {
+        signature.ifPresent(declared -> declared.checkColumn(name, type));
         return name;
     }
 

@@ -4,19 +4,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Types;
 import java.time.Instant;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A statement out of a resource file, where <code>{name}</code> stands for a piece of SQL (a mapped table, a column) and
@@ -27,7 +23,7 @@ public final class SqlTemplate {
     private static final String ROOT = "/io/usagekit/postgres/";
     private static final Pattern COMMENT = Pattern.compile("[ \\t]*--.*$", Pattern.MULTILINE);
     private static final Pattern BLANK_LINES = Pattern.compile("\\n\\s*\\n");
-    private static final Pattern PIECE = Pattern.compile("\\{([a-z_.]+)}");
+    private static final Pattern PIECE = Pattern.compile("\\{([a-z_.-]+)}");
     private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
 
     private final String sql;
@@ -96,43 +92,22 @@ public final class SqlTemplate {
         return parameters;
     }
 
-    /**
-     * The statement with its values bound: an {@link Instant} as {@code timestamptz}, a string without a type of its own, so
-     * that it takes that of the column it is compared with.
-     *
-     * @param values strings, instants, numbers, booleans, arrays of the connection
-     * @throws IllegalArgumentException if a value is missing
-     */
+    /** The statement with its values bound: strings and instants. */
     public PreparedStatement prepare(Connection connection, Map<String, ?> values) throws SQLException {
         return prepare(connection, "", values);
     }
 
     /** The same with something in front of it, e.g. {@code explain}. */
     public PreparedStatement prepare(Connection connection, String prefix, Map<String, ?> values) throws SQLException {
-        PreparedStatement statement = connection.prepareStatement(prefix + sql);
-        try {
-            for (int i = 0; i < parameters.size(); i++) {
-                bind(statement, i + 1, parameters.get(i), values.get(parameters.get(i)));
+        SqlCall call = SqlCall.of(connection, this);
+        for (String name : parameters) {
+            Object value = values.get(name);
+            if (value instanceof Instant instant) {
+                call.instant(name, instant);
+            } else if (value instanceof String text) {
+                call.text(name, text);
             }
-            return statement;
-        } catch (SQLException | RuntimeException e) {
-            statement.close();
-            throw e;
         }
-    }
-
-    private static void bind(PreparedStatement statement, int index, String name, @Nullable Object value)
-            throws SQLException {
-        if (value instanceof Instant instant) {
-            statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
-        } else if (value instanceof String text) {
-            statement.setObject(index, text, Types.OTHER);
-        } else if (value instanceof Long || value instanceof Integer || value instanceof Boolean) {
-            statement.setObject(index, value);
-        } else if (value instanceof Array array) {
-            statement.setArray(index, array);
-        } else {
-            throw new IllegalArgumentException("no value that can be bound is given for :" + name + ", but " + value);
-        }
+        return call.prepare(prefix);
     }
 }

@@ -20,4 +20,9 @@ public enum SqlType {
     public String driverName() {
         return driverName;
     }
+
+    /** The name of an array's elements: the driver's names of array types begin with an underscore. */
+    String elementName() {
+        return driverName.substring(1);
+    }
 }

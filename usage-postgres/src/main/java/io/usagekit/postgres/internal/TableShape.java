@@ -3,8 +3,6 @@ package io.usagekit.postgres.internal;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -20,8 +18,7 @@ public record TableShape(Map<String, Column> events) {
     /** A column's type, as PostgreSQL writes it, and whether it may be null. */
     record Column(String type, boolean nullable) {}
 
-    private static final String COLUMNS = SqlTemplate.resource("columns.sql");
-    private static final String SCHEMA = SqlTemplate.resource("schema.sql");
+    private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
     private static final String INSTANT = "timestamp with time zone";
     private static final Set<String> TEXT_OR_BYTES = Set.of("text", "character varying", "character", "bytea");
@@ -77,13 +74,9 @@ public record TableShape(Map<String, Column> events) {
             throws SQLException {
         String qualified = Identifiers.qualified(mapping.schema(), table);
         Map<String, Column> columns = new LinkedHashMap<>();
-        try (PreparedStatement statement =
-                        SqlTemplate.of(COLUMNS, Map.of()).prepare(connection, Map.of("table", qualified));
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                columns.put(row.getString("name"), new Column(row.getString("type"), row.getBoolean("nullable")));
-            }
-        }
+        SqlCall.of(connection, STATEMENTS.template("columns"))
+                .text("table", qualified)
+                .forEach(row -> columns.put(row.text("name"), new Column(row.text("type"), row.flag("nullable"))));
         if (columns.isEmpty()) {
             throw new UsageCalculationException(
                     schemaExists(connection, mapping)
@@ -95,11 +88,9 @@ public record TableShape(Map<String, Column> events) {
     }
 
     private static boolean schemaExists(Connection connection, TableMapping mapping) throws SQLException {
-        try (PreparedStatement statement = SqlTemplate.of(SCHEMA, Map.of())
-                        .prepare(connection, Map.of("schema", Identifiers.quote(mapping.schema())));
-                ResultSet row = statement.executeQuery()) {
-            return row.next() && row.getBoolean("answer");
-        }
+        return SqlCall.of(connection, STATEMENTS.template("schema-exists"))
+                .text("schema", Identifiers.quote(mapping.schema()))
+                .answer();
     }
 
     private static Column require(Map<String, Column> columns, String table, String argument, String name) {

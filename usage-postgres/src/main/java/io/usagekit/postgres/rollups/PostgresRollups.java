@@ -7,10 +7,10 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.postgres.internal.CombinedQueryCalculator;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -236,7 +236,7 @@ public final class PostgresRollups {
             List<Instant> edges,
             Duration timeout,
             Consumer<RollupSeriesQuery.Sum> each) {
-        CombinedQueryCalculator.checkTimeout(timeout);
+        SqlErrors.checkTimeout(timeout);
         try {
             Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 RollupSql sql = current(connection).orElseThrow(this::nothingCurrent);

@@ -6,10 +6,10 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
-import io.usagekit.postgres.internal.CombinedQueryCalculator;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -69,16 +69,16 @@ final class RollupCalculator implements UsageCalculator {
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-        CombinedQueryCalculator.checkTimeout(timeout);
+        SqlErrors.checkTimeout(timeout);
         Instant now = clock.instant();
         Outcome outcome;
         try {
             outcome = compute(key, timeout);
         } catch (SQLException e) {
-            if (CombinedQueryCalculator.meansChangedShape(e)) {
+            if (SqlErrors.meansChangedShape(e)) {
                 queries = null;
             }
-            throw CombinedQueryCalculator.explain(key, timeout, e);
+            throw SqlErrors.explain(key, timeout, e);
         }
         tell(key, outcome);
         return new OrganisationUsage(

@@ -4,14 +4,13 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.Map;
 import java.util.Optional;
 
 /** The figure from roll-ups, in one statement. Immutable. */
@@ -65,32 +64,29 @@ final class RollupFigureQuery {
      *     hour of which retention has deleted rows
      */
     Optional<Answer> execute(Connection connection, UsageKey key) throws SQLException {
-        try (PreparedStatement prepared = prepare(connection, key, "");
-                ResultSet row = prepared.executeQuery()) {
-            if (!row.next()) {
-                return Optional.empty();
-            }
+        return call(connection, key).first(row -> {
             CombinedQuery.checkUncut(row, String.valueOf(key));
             Optional<CombinedQuery.Totals> totals =
-                    row.getBoolean("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
-            return Optional.of(new Answer(totals, row.getLong("live_hours"), row.getLong("marked_hours")));
-        }
+                    row.flag("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
+            return new Answer(totals, row.number("live_hours"), row.number("marked_hours"));
+        });
     }
 
-    /** Bound to a key, with something in front of it: nothing, or what asks for its plan. */
+    /** Returns the statement bound to a key, with something before it: nothing, or e.g. {@code explain }. */
     PreparedStatement prepare(Connection connection, UsageKey key, String prefix) throws SQLException {
+        return call(connection, key).prepare(prefix);
+    }
+
+    private SqlCall call(Connection connection, UsageKey key) {
         Instant start = key.period().start();
         Instant end = key.period().end();
-        return statement.prepare(
-                connection,
-                prefix,
-                Map.of(
-                        "organisation_id", key.organisationId(),
-                        "start", start,
-                        "end", end,
-                        "first_hour", RollupSql.nextHour(start),
-                        "end_hour", end.truncatedTo(ChronoUnit.HOURS),
-                        "live_percent", Integer.toString(livePercent),
-                        "changed_events", Integer.toString(changedEvents)));
+        return SqlCall.of(connection, statement)
+                .text("organisation_id", key.organisationId())
+                .instant("start", start)
+                .instant("end", end)
+                .instant("first_hour", RollupSql.nextHour(start))
+                .instant("end_hour", end.truncatedTo(ChronoUnit.HOURS))
+                .text("live_percent", Integer.toString(livePercent))
+                .text("changed_events", Integer.toString(changedEvents));
     }
 }

@@ -4,19 +4,17 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 
 /** Sums from roll-ups by project and by slices of a window. Immutable. */
 final class RollupSeriesQuery {
@@ -54,53 +52,41 @@ final class RollupSeriesQuery {
      *     quarter of an hour of which retention has deleted rows
      */
     void execute(Connection connection, List<Instant> edges, Consumer<Sum> each) throws SQLException {
-        Map<String, Object> values = new HashMap<>(Map.of(
-                "lowers", array(edges.subList(0, edges.size() - 1)),
-                "uppers", array(edges.subList(1, edges.size())),
-                "first_hours",
-                        array(edges.subList(0, edges.size() - 1).stream()
-                                .map(RollupSql::nextHour)
-                                .toList()),
-                "end_hours",
-                        array(edges.subList(1, edges.size()).stream()
+        List<Instant> lowers = edges.subList(0, edges.size() - 1);
+        List<Instant> uppers = edges.subList(1, edges.size());
+        SqlCall call = SqlCall.of(connection, statement)
+                .instants("lowers", lowers)
+                .instants("uppers", uppers)
+                .instants(
+                        "first_hours", lowers.stream().map(RollupSql::nextHour).toList())
+                .instants(
+                        "end_hours",
+                        uppers.stream()
                                 .map(edge -> edge.truncatedTo(ChronoUnit.HOURS))
-                                .toList())));
-        organisationId.ifPresent(id -> values.put("organisation_id", id));
-        try (PreparedStatement prepared = statement.prepare(connection, values)) {
-            prepared.setFetchSize(ROWS_AT_A_TIME);
-            try (ResultSet row = prepared.executeQuery()) {
-                boolean any = false;
-                while (row.next()) {
-                    any = true;
-                    if (row.getString("project_id") != null) {
-                        each.accept(sum(row));
-                    }
-                }
-                if (!any) {
-                    throw new UsageCalculationException(
-                            "the roll-ups were made by another version or for another mapping; install them again",
-                            null);
-                }
+                                .toList());
+        organisationId.ifPresent(id -> call.text("organisation_id", id));
+        AtomicBoolean any = new AtomicBoolean();
+        call.forEach(ROWS_AT_A_TIME, row -> {
+            any.set(true);
+            if (row.optionalText("project_id").isPresent()) {
+                each.accept(sum(row));
             }
+        });
+        if (!any.get()) {
+            throw new UsageCalculationException(
+                    "the roll-ups were made by another version or for another mapping; install them again", null);
         }
     }
 
-    private Sum sum(ResultSet row) throws SQLException {
-        String whose = "the project " + row.getString("project_id");
+    private Sum sum(SqlRow row) throws SQLException {
+        String whose = "the project " + row.text("project_id");
         CombinedQuery.checkUncut(row, whose);
         CombinedQuery.checkMeasured(row, whose, sizes);
         return new Sum(
-                row.getString("organisation_id"),
-                row.getString("project_id"),
-                row.getInt("slice"),
-                new UsageMetrics(row.getLong("received_volume"), row.getLong("received_bytes")),
-                new UsageMetrics(row.getLong("sent_volume"), row.getLong("sent_bytes")));
-    }
-
-    /** As PostgreSQL writes an array. */
-    private static String array(List<Instant> instants) {
-        return instants.stream()
-                .map(instant -> '"' + instant.toString() + '"')
-                .collect(Collectors.joining(",", "{", "}"));
+                row.text("organisation_id"),
+                row.text("project_id"),
+                (int) row.number("slice"),
+                new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
+                new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")));
     }
 }

@@ -156,7 +156,7 @@ public final class RollupSql {
 
     /** The combined query with the sums of rows that retention has deleted. */
     public CombinedQuery combined(ProjectScope projects) {
-        String combined = SqlTemplate.withoutComments(CombinedQuery.text(mapping, shape));
+        String combined = CombinedQuery.text(mapping, shape);
         String text = SqlTemplate.resource("rollups-combined.sql").replace("{combined.query}", combined);
         return CombinedQuery.withRetained(counting(text, projects), mapping);
     }

@@ -12,6 +12,7 @@ import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlSignature;
 import io.usagekit.postgres.internal.SqlType;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
@@ -215,11 +216,10 @@ class LedgerPageIT {
         Map<String, SqlType> parameters = new LinkedHashMap<>(LedgerStatement.PAGE_EVENTS.parameters());
         parameters.putAll(conditions.parameters());
         parameters.putAll(LedgerScan.parameters(scan));
-        SqlCall call = new SqlCall(
+        SqlCall call = SqlCall.of(
                 connection,
                 LedgerSql.in(schema, LedgerSql.Projects.ALIVE).template(text),
-                parameters,
-                LedgerStatement.PAGE_EVENTS.columns());
+                new SqlSignature(parameters, LedgerStatement.PAGE_EVENTS.columns()));
         try {
             return LedgerScan.bindTo(conditions.bindTo(call), scan)
                     .text("project_id", RandomEvents.PROJECT)

@@ -1,0 +1,111 @@
+package io.usagekit.postgres.internal;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageKey;
+import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
+import java.time.Duration;
+import java.util.Set;
+
+/** What PostgreSQL's errors mean, by their SQLSTATE. */
+public final class SqlErrors {
+
+    private static final String FOREIGN_KEY_VIOLATION = "23503";
+    private static final String UNIQUE_VIOLATION = "23505";
+    private static final String INVALID_SCHEMA_NAME = "3F000";
+    private static final String SERIALIZATION_FAILURE = "40001";
+    private static final String DEADLOCK_DETECTED = "40P01";
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+    private static final String UNDEFINED_COLUMN = "42703";
+    private static final String DATATYPE_MISMATCH = "42804";
+    private static final String UNDEFINED_FUNCTION = "42883";
+    private static final String UNDEFINED_TABLE = "42P01";
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
+    private static final String QUERY_CANCELED = "57014";
+
+    private static final Set<String> CHANGED_SHAPE =
+            Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, DATATYPE_MISMATCH, UNDEFINED_FUNCTION);
+    private static final Set<String> UNREADABLE =
+            Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE);
+    private static final Set<String> LOCK_CONFLICT = Set.of(LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED);
+    private static final Set<String> WRITE_CONFLICT = Set.of(SERIALIZATION_FAILURE, DEADLOCK_DETECTED);
+
+    private static final Duration SHORTEST = Duration.ofMillis(1);
+    private static final Duration LONGEST = Duration.ofDays(1);
+
+    private SqlErrors() {}
+
+    private static boolean is(SQLException e, String state) {
+        return state.equals(e.getSQLState());
+    }
+
+    private static boolean isOneOf(SQLException e, Set<String> states) {
+        return e.getSQLState() != null && states.contains(e.getSQLState());
+    }
+
+    /** Whether the server cancelled a statement: its timeout passed, or somebody cancelled it. */
+    public static boolean isCancelled(SQLException e) {
+        return is(e, QUERY_CANCELED);
+    }
+
+    /** Whether the time was over: a statement was cancelled, or there was no connection in time. */
+    public static boolean isTimeout(SQLException e) {
+        return isCancelled(e) || e instanceof SQLTimeoutException;
+    }
+
+    /** Whether the tables have to be looked up again: one of them, a column or a type isn't what it was. */
+    public static boolean meansChangedShape(SQLException e) {
+        return isOneOf(e, CHANGED_SHAPE);
+    }
+
+    /** Whether this role can't read a table: it, its schema or a column is missing, or a privilege is. */
+    public static boolean isUnreadable(SQLException e) {
+        return isOneOf(e, UNREADABLE);
+    }
+
+    /** Whether others held a lock: for longer than the lock timeout, or in a deadlock. */
+    public static boolean isLockConflict(SQLException e) {
+        return isOneOf(e, LOCK_CONFLICT);
+    }
+
+    /** Whether another transaction changed the same rows: a serialization failure or a deadlock. */
+    public static boolean isWriteConflict(SQLException e) {
+        return isOneOf(e, WRITE_CONFLICT);
+    }
+
+    /** Whether a row refers to another one that is missing, or is referred to. */
+    public static boolean isForeignKeyViolation(SQLException e) {
+        return is(e, FOREIGN_KEY_VIOLATION);
+    }
+
+    /** Whether a unique value is taken. */
+    public static boolean isUniqueViolation(SQLException e) {
+        return is(e, UNIQUE_VIOLATION);
+    }
+
+    /** An error that is a {@linkplain #isLockConflict lock conflict}, found by this side. */
+    public static SQLException lockNotAvailable(String message) {
+        return new SQLException(message, LOCK_NOT_AVAILABLE);
+    }
+
+    /**
+     * Checks the bounds of a computation's timeout.
+     *
+     * @throws IllegalArgumentException if it is out of them
+     */
+    public static void checkTimeout(Duration timeout) {
+        if (timeout.compareTo(SHORTEST) < 0 || timeout.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(
+                    "timeout must be between " + SHORTEST + " and " + LONGEST + ", but was " + timeout);
+        }
+    }
+
+    /** The exception of a computation that an error ended. */
+    public static UsageCalculationException explain(UsageKey key, Duration timeout, SQLException e) {
+        return new UsageCalculationException(
+                isTimeout(e)
+                        ? "the usage of " + key + " wasn't computed within " + timeout
+                        : "the usage of " + key + " can't be computed: " + e.getMessage(),
+                e);
+    }
+}

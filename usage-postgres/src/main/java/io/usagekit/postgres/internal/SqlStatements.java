@@ -1,0 +1,130 @@
+package io.usagekit.postgres.internal;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The statements of a feature over one set of tables, each compiled once. Thread-safe.
+ *
+ * <p>In a statement, <code>{name}</code> stands for a fragment: one that the caller gives, or one of the same source; and otherwise
+ * for a table, column or constant, which is put in literally. Fragments may hold parameters and other fragments.
+ */
+public final class SqlStatements {
+
+    private static final Pattern REFERENCE = Pattern.compile("\\{([a-z_.-]+)}");
+
+    private record Key(String statement, Map<String, String> fragments) {}
+
+    private final SqlSource source;
+    private final Map<String, String> names;
+    private final Map<Key, SqlTemplate> compiled = new ConcurrentHashMap<>();
+
+    private SqlStatements(SqlSource source, Map<String, String> names) {
+        this.source = source;
+        this.names = Map.copyOf(names);
+    }
+
+    /**
+     * The statements of a source.
+     *
+     * @param names what stands for tables, columns and constants, as SQL writes them
+     */
+    public static SqlStatements of(SqlSource source, Map<String, String> names) {
+        return new SqlStatements(source, names);
+    }
+
+    /** The same statements with further names, or others. */
+    public SqlStatements with(Map<String, String> more) {
+        return new SqlStatements(source, merged(more));
+    }
+
+    private Map<String, String> merged(Map<String, String> more) {
+        Map<String, String> merged = new HashMap<>(names);
+        merged.putAll(more);
+        return merged;
+    }
+
+    /** Where the texts come from. */
+    public SqlSource source() {
+        return source;
+    }
+
+    /**
+     * What stands for a table, column or constant, as SQL writes it.
+     *
+     * @throws IllegalStateException if nothing is given under this name
+     */
+    public String name(String name) {
+        String value = names.get(name);
+        if (value == null) {
+            throw new IllegalStateException("nothing is given for {" + name + "} of " + source);
+        }
+        return value;
+    }
+
+    /** A statement. Compiled at its first use. */
+    public SqlTemplate template(String statement) {
+        return template(statement, Map.of());
+    }
+
+    /**
+     * A statement with these fragments. Compiled at its first use with them, and kept: for a caller with few different fragments.
+     *
+     * @param fragments texts by the names under which they stand in the statement
+     */
+    public SqlTemplate template(String statement, Map<String, String> fragments) {
+        return compiled.computeIfAbsent(
+                new Key(statement, Map.copyOf(fragments)), key -> compile(key.statement(), key.fragments()));
+    }
+
+    /** A statement with these fragments. Compiled at each call: for a caller with many different fragments. */
+    public SqlTemplate compile(String statement, Map<String, String> fragments) {
+        try {
+            return SqlTemplate.of(text(statement, fragments), names);
+        } catch (IllegalStateException e) {
+            throw new IllegalStateException(
+                    "the statement \"" + statement + "\" of " + source + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Statements without parameters, as one script; names are put in, comments are left out. */
+    public String script(String statement) {
+        return script(statement, Map.of());
+    }
+
+    /** The same with further names, or others. */
+    public String script(String statement, Map<String, String> more) {
+        return SqlTemplate.fill(text(statement, Map.of()), merged(more));
+    }
+
+    /** The text of a statement or fragment with its fragments put in, without comments; names are still to be put in. */
+    public String text(String name, Map<String, String> fragments) {
+        return expand(SqlTemplate.withoutComments(source.text(name)), fragments, Set.of(name));
+    }
+
+    private String expand(String text, Map<String, String> given, Set<String> within) {
+        return REFERENCE.matcher(text).replaceAll(found -> {
+            String name = found.group(1);
+            String fragment = given.get(name);
+            if (fragment == null && source.fragments().contains(name)) {
+                fragment = SqlTemplate.withoutComments(source.text(name));
+            }
+            return Matcher.quoteReplacement(
+                    fragment == null ? found.group() : expand(fragment, given, deeper(within, name)));
+        });
+    }
+
+    private static Set<String> deeper(Set<String> within, String name) {
+        if (within.contains(name)) {
+            throw new IllegalStateException("the fragment {" + name + "} stands within itself");
+        }
+        Set<String> deeper = new HashSet<>(within);
+        deeper.add(name);
+        return deeper;
+    }
+}

@@ -1,2 +1,0 @@
-create index {concurrently}if not exists {index}
-    on {table} {definition}

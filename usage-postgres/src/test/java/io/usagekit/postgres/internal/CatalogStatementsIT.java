@@ -1,0 +1,80 @@
+package io.usagekit.postgres.internal;
+
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.StatementsIT;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+/** The statements of the package itself: the combined query, the catalog, sessions. */
+class CatalogStatementsIT extends StatementsIT {
+
+    private static String schema;
+    private static SqlStatements statements;
+
+    @BeforeAll
+    static void install() throws SQLException {
+        schema = Database.newSchema("catalog");
+        PostgresUsage.install(Database.pool(), schema);
+        TableMapping mapping =
+                TableMapping.usagekit(schema).toBuilder().payload("raw", "data").build();
+        try (Connection connection = Database.pool().getConnection()) {
+            Map<String, String> names = MappedNames.of(mapping, TableShape.read(connection, mapping));
+            names.put("project.counts", MappedNames.counts(mapping, ProjectScope.ALIVE));
+            statements = SqlStatements.of(SqlFiles.of("combined-query.sql", "catalog.sql", "session.sql"), names);
+        }
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Override
+    protected String folder() {
+        return "";
+    }
+
+    @Override
+    protected Set<String> files() {
+        return Set.of("combined-query.sql", "catalog.sql", "session.sql");
+    }
+
+    @Override
+    protected Set<String> wholeScripts() {
+        return Set.of("V1__usagekit_tables.sql", "V2__usagekit_ledger.sql");
+    }
+
+    @Override
+    protected SqlStatements statements() {
+        return statements;
+    }
+
+    @Override
+    protected List<Map<String, String>> variants(String statement) {
+        return statement.equals("combined-query")
+                ? List.of(Map.of(), Map.of("window-event", "{window-event-partly-stored}"))
+                : List.of(Map.of());
+    }
+
+    @Override
+    protected Map<String, Map<String, String>> namedScripts() {
+        return Map.of(
+                "create-index",
+                Map.of(
+                        "concurrently",
+                        Index.BLOCKING,
+                        "index",
+                        Identifiers.quote("checked"),
+                        "table",
+                        Identifiers.qualified(schema, "events"),
+                        "definition",
+                        "(event_type)"));
+    }
+}
