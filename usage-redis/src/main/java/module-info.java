@@ -1,4 +1,4 @@
-/** The usage cache on Redis, over the host's Lettuce client. */
+/** Redis adapters over the host's Lettuce client: cache, near cache and fleet-wide single-flight. */
 @org.jspecify.annotations.NullMarked
 module io.usagekit.redis {
     requires transitive io.usagekit;

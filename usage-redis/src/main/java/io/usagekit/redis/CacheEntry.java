@@ -8,31 +8,31 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * What an entry held when it was read.
+ * Content of an entry in Redis when it was read.
  *
  * @param figure the figure and its age
- * @param left how many milliseconds the entry had to live
+ * @param remainingMillis the entry's remaining time to live, in milliseconds
  */
-record CacheEntry(AgedUsage figure, long left) {
+record CacheEntry(AgedUsage figure, long remainingMillis) {
 
     private static final Script READ = Script.resource("read.lua");
     private static final Script DISCARD = Script.resource("discard.lua");
 
-    /** Sends the read: {@code read.lua}'s answer, to be {@link #decode decoded}. */
+    /** Sends the read; the answer is that of {@code read.lua}, for {@link #decode}. */
     static CompletableFuture<List<Object>> send(RedisAsyncCommands<String, String> redis, String entry) {
         return READ.run(redis, entry);
     }
 
-    /** Deletes what can't be read, unless it has been replaced since. */
+    /** Deletes an unreadable entry, unless it has been replaced since it was read. */
     static CompletableFuture<List<Object>> discard(
             RedisAsyncCommands<String, String> redis, String entry, String text) {
         return DISCARD.run(redis, List.of(entry), text);
     }
 
-    /** Empty if nothing is there, or nothing that can be read. */
+    /** Decodes the answer of {@code read.lua}. Empty if the entry is missing or unreadable. */
     static Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
-        return answer.get(0) instanceof String text && answer.get(1) instanceof Long left
-                ? FigureCodec.read(key, text, left).map(figure -> new CacheEntry(figure, left))
+        return answer.get(0) instanceof String text && answer.get(1) instanceof Long remaining
+                ? FigureCodec.read(key, text, remaining).map(figure -> new CacheEntry(figure, remaining))
                 : Optional.empty();
     }
 }

@@ -10,20 +10,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What was read, whichever connection it was read on. Something that can't be read is told to the listener and deleted, unless it
- * has been replaced meanwhile; what is no string, or no text, is left for the next figure to replace.
+ * Decodes entries, whichever connection read them. The listener is notified of an unreadable entry, and the entry is deleted
+ * unless it has been replaced meanwhile. An entry that is not a string, or not text, is left for the next figure to replace.
  */
 final class CacheEntryReader {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
     private static final long NO_SUCH_KEY = -2;
 
-    private final GuardedConnection link;
+    private final GuardedConnection connection;
     private final RedisKeys keys;
     private volatile @Nullable UsageListener listener;
 
-    CacheEntryReader(GuardedConnection link, RedisKeys keys) {
-        this.link = link;
+    CacheEntryReader(GuardedConnection connection, RedisKeys keys) {
+        this.connection = connection;
         this.keys = keys;
     }
 
@@ -31,26 +31,26 @@ final class CacheEntryReader {
         listener = host;
     }
 
-    /** Empty if nothing is there, or nothing that can be read. */
+    /** Decodes the answer of {@code read.lua}. Empty if the entry is missing or unreadable. */
     Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
         Optional<CacheEntry> read = CacheEntry.decode(key, answer);
         if (read.isEmpty() && !answer.get(1).equals(NO_SUCH_KEY)) {
-            tell(key);
+            notifyUnreadable(key);
             if (answer.get(0) instanceof String text) {
-                // Nobody waits for it: to a reader it's a miss either way.
-                var unused = link.send(Purpose.FORGET, redis -> CacheEntry.discard(redis, keys.of(key), text));
+                // Not awaited: for the reader the entry is a miss either way.
+                var unused = connection.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), text));
             }
         }
         return read;
     }
 
-    private void tell(UsageKey key) {
+    private void notifyUnreadable(UsageKey key) {
         UsageListener host = listener;
         if (host != null) {
             try {
                 host.entryUnreadable(key);
             } catch (Throwable e) {
-                LOG.warn("a usage listener threw; the read goes on without it", e);
+                LOG.warn("the usage listener threw in entryUnreadable({}); the exception is ignored", key, e);
             }
         }
     }

@@ -9,42 +9,42 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
- * One attempt to connect with the client's own address: Lettuce can't be asked to without blocking, so it has a thread of its
- * own, for as long as it lasts.
+ * One attempt to connect to the client's own address. Lettuce has only a blocking call for that, so the attempt runs on a thread
+ * of its own, which ends with the attempt.
  */
 final class ConnectionAttempt {
 
     /**
-     * How long an attempt to connect may take. The client has limits of its own, shorter by default; but it forgets an attempt
-     * that is under way when it is shut down, and whoever waits for that waits for ever.
+     * Longest duration of an attempt. The client's own limits are shorter by default; but a client that is shut down drops an
+     * attempt in progress without completing it, and the thread would block for ever.
      */
-    static final Duration LONGEST = Duration.ofMinutes(2);
+    static final Duration MAX_DURATION = Duration.ofMinutes(2);
 
     private ConnectionAttempt() {}
 
     /**
-     * Starts it.
+     * Starts an attempt.
      *
      * @param connect blocks until there is a connection, or throws
-     * @param longest after which it is given up
-     * @param unwanted whether a connection that is there now is to be closed at once
-     * @param into takes the connection, or why there is none
+     * @param maxDuration after which the attempt is abandoned
+     * @param unwanted whether a connection that is made now is to be closed at once
+     * @param into completes with the connection, or with the reason why there is none
      */
     static <C extends StatefulConnection<String, String>> void start(
-            Supplier<C> connect, Duration longest, BooleanSupplier unwanted, CompletableFuture<C> into) {
+            Supplier<C> connect, Duration maxDuration, BooleanSupplier unwanted, CompletableFuture<C> into) {
         try {
             Thread thread = new Thread(() -> run(connect, unwanted, into), "usagekit-redis-connect");
             thread.setDaemon(true);
             thread.start();
-            limit(into, longest, thread);
-        } catch (Throwable e) { // no memory for another thread, now
+            limit(into, maxDuration, thread);
+        } catch (Throwable e) { // e.g. no memory for another thread
             into.completeExceptionally(e);
         }
     }
 
-    private static void limit(CompletableFuture<?> connecting, Duration longest, Thread thread) {
+    private static void limit(CompletableFuture<?> connecting, Duration maxDuration, Thread thread) {
         var unused = connecting
-                .orTimeout(longest.toNanos(), TimeUnit.NANOSECONDS)
+                .orTimeout(maxDuration.toNanos(), TimeUnit.NANOSECONDS)
                 .whenComplete((connection, error) -> {
                     if (error instanceof TimeoutException) {
                         thread.interrupt();

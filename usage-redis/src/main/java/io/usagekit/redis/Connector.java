@@ -9,9 +9,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Has one connection, or goes on trying to get one: in the background, at most once a second, and only while somebody asks.
+ * Holds one connection, or keeps trying to make it: in the background, at most once a second, and only while the connection is
+ * asked for.
  *
- * @param <C> what kind of connection
+ * @param <C> kind of connection
  */
 final class Connector<C extends StatefulConnection<String, String>> {
 
@@ -21,26 +22,29 @@ final class Connector<C extends StatefulConnection<String, String>> {
     private record Attempt<C>(long began, CompletableFuture<C> connection) {}
 
     private final Supplier<C> connect;
-    private final Duration longestAttempt;
+    private final Duration maxAttempt;
     private final AtomicReference<@Nullable Attempt<C>> attempt = new AtomicReference<>();
     private volatile boolean closed;
 
     /**
+     * Creates a connector without a connection.
+     *
      * @param connect blocks until there is a connection, or throws
+     * @param maxAttempt longest duration of an attempt
      */
-    Connector(Supplier<C> connect, Duration longestAttempt) {
+    Connector(Supplier<C> connect, Duration maxAttempt) {
         this.connect = connect;
-        this.longestAttempt = longestAttempt;
+        this.maxAttempt = maxAttempt;
     }
 
-    /** The connection, which may be broken; null if there is none yet. */
+    /** Returns the connection, which may be broken; null if there is none yet. */
     @Nullable
     C connection() {
         CompletableFuture<C> connecting = attempt();
         return connecting.isDone() && !connecting.isCompletedExceptionally() ? connecting.join() : null;
     }
 
-    /** The attempt that has succeeded or is under way, or else a new one. */
+    /** Returns the attempt that has succeeded or is in progress; otherwise starts a new one. */
     CompletableFuture<C> attempt() {
         Attempt<C> last = attempt.get();
         if (last != null && (closed || !isOver(last))) {
@@ -53,7 +57,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
         if (last != null) {
             var unused = close(last); // not joined: this may be the client's own thread
         }
-        ConnectionAttempt.start(connect, longestAttempt, () -> closed, next.connection());
+        ConnectionAttempt.start(connect, maxAttempt, () -> closed, next.connection());
         return next.connection();
     }
 
@@ -64,7 +68,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
         if (attempt.connection().isCompletedExceptionally()) {
             return true;
         }
-        // Lettuce reconnects by itself, unless the host has told it not to.
+        // Lettuce reconnects by itself, unless the host has switched that off.
         C connection = attempt.connection().join();
         return !connection.isOpen() && !connection.getOptions().isAutoReconnect();
     }
@@ -77,7 +81,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
         }
     }
 
-    /** An attempt that is under way closes its connection itself, once it has one. */
+    /** Closes the connection of an attempt. An attempt in progress closes its connection itself once it has one. */
     private CompletableFuture<Void> close(Attempt<C> attempt) {
         return attempt.connection().isDone() && !attempt.connection().isCompletedExceptionally()
                 ? attempt.connection().join().closeAsync()

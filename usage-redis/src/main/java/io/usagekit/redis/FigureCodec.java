@@ -13,11 +13,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The text of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}.
+ * Text format of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}.
  *
- * <p>{@code life} is the time in milliseconds from the computation to the expiry. What is left of it is Redis's to say (PTTL),
- * and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros, the
- * instant as {@link Instant#toString()} writes it, in UTC and whole microseconds.
+ * <p>{@code life} is the time in milliseconds from the computation to the expiry. Redis knows the remaining time to live
+ * (PTTL), and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros,
+ * the instant as {@link Instant#toString()} writes it, in UTC and whole microseconds.
  */
 final class FigureCodec {
 
@@ -27,39 +27,42 @@ final class FigureCodec {
     private FigureCodec() {}
 
     /**
-     * What to store for a figure that has this long to live from now on.
+     * Encodes a figure that is to live this long from now on.
      *
      * @throws ArithmeticException if that is more milliseconds than a long can hold
      */
     static String write(AgedUsage figure, Duration timeToLive) {
         OrganisationUsage usage = figure.usage();
-        // Up to a millisecond too old rather than too young.
+        // Rounded up: up to a millisecond too old rather than too young.
         long life = Math.addExact(figure.age().plusNanos(999_999).toMillis(), timeToLive.toMillis());
         return "v1 received=" + usage.received().volume() + "/"
                 + usage.received().bytes() + " sent=" + usage.sent().volume() + "/"
                 + usage.sent().bytes() + " computed=" + usage.createdAt() + " life=" + life;
     }
 
-    /** Why it can't be stored, where {@link #write} throws. */
+    /** Returns the exception of a figure that {@link #write} can't encode. */
     static UsageCacheException tooLong(AgedUsage figure, Duration timeToLive, ArithmeticException cause) {
         return new UsageCacheException(
-                "Redis can't keep a figure of age " + figure.age() + " for " + timeToLive + ": too long", cause);
+                "figure of " + figure.usage().key() + " not stored in Redis: its age (" + figure.age()
+                        + ") plus timeToLive (" + timeToLive + ") must be at most " + Long.MAX_VALUE
+                        + " ms; use a shorter ttl",
+                cause);
     }
 
     /**
-     * What was stored.
+     * Decodes a figure.
      *
-     * @param left milliseconds to live
-     * @return empty if the text isn't exactly what {@link #write} gives (of another version, say), or has no limit to its life
+     * @param remainingMillis the entry's remaining time to live, in milliseconds
+     * @return empty if the text isn't exactly what {@link #write} returns (e.g. of another version), or the entry has no expiry
      */
-    static Optional<AgedUsage> read(UsageKey key, String text, long left) {
+    static Optional<AgedUsage> read(UsageKey key, String text, long remainingMillis) {
         Matcher matcher = VERSION_1.matcher(text);
         if (!matcher.matches()) {
             return Optional.empty();
         }
         try {
-            long age = Long.parseLong(matcher.group(6)) - left;
-            if (left < 0 || age < 0) {
+            long age = Long.parseLong(matcher.group(6)) - remainingMillis;
+            if (remainingMillis < 0 || age < 0) {
                 return Optional.empty();
             }
             String computed = matcher.group(5);

@@ -23,20 +23,20 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection to Redis that may not be there, or not answer: commands get an answer within the timeout or fail, and fail at
- * once while there is no connection. Once one has timed out the others fail at once too, until a PING sent behind it has been
- * answered. So nothing piles up, and nothing is queued for later: a write that is carried out after an outage would replace a
- * newer figure by an older one, and make that look younger than it is.
+ * Connection to Redis that fails fast. A command is answered within the command timeout or fails; it fails at once while there is
+ * no connection. After a timeout every command fails at once until a PING sent behind the timed-out command has been answered. So
+ * commands don't pile up and none is queued for later: a write executed after an outage would replace a newer figure by an older
+ * one, and make that one look younger than it is.
  */
 final class GuardedConnection {
 
-    /** What a command is for. A Redis that is full, say, refuses to do some of it and not the rest. */
+    /** Purpose of a command. Redis may refuse some purposes and serve others, e.g. when its memory is full. */
     enum Purpose {
-        READ("give", "gives"),
-        KEEP("keep", "keeps"),
+        READ("return", "restates"),
+        STORE("store", "stores"),
         INDEX("index", "indexes"),
-        LEASE("lease", "leases"),
-        FORGET("forget", "forgets");
+        LEASE("lease computations of", "leases computations of"),
+        DELETE("delete", "deletes");
 
         private final String infinitive;
         private final String present;
@@ -46,17 +46,17 @@ final class GuardedConnection {
             this.present = present;
         }
 
-        private OutageLog incident() {
+        private OutageLog outageLog() {
             return new OutageLog(
                     "Redis refuses to " + infinitive + " usage figures", "Redis " + present + " usage figures again");
         }
     }
 
-    /** One PING on a connection that has let a command time out, and when it was sent. */
+    /** PING on a connection on which a command has timed out. */
     private record Probe(
             StatefulRedisConnection<String, String> connection, long sent, CompletableFuture<Void> answered) {
 
-        boolean isUnderWayOn(StatefulRedisConnection<String, String> other) {
+        boolean isPendingOn(StatefulRedisConnection<String, String> other) {
             return connection == other && !answered.isDone();
         }
 
@@ -65,36 +65,36 @@ final class GuardedConnection {
         }
     }
 
-    /** Which incidents lasted when a command was given. */
-    private record Turns(long silent, OutageLog refusal, long refused) {}
+    /** States of the outage logs when a command was sent. */
+    private record States(long unavailable, OutageLog refusal, long refused) {}
 
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
-    private final OutageLog silence =
-            new OutageLog("usage figures are served without Redis until it answers again", "Redis answers again");
+    private final OutageLog unavailability = new OutageLog(
+            "Redis is unavailable; usage figures are served without it until it answers", "Redis answers again");
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
-    GuardedConnection(RedisClient client, Duration commandTimeout, Duration longestAttempt) {
-        this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), longestAttempt);
+    GuardedConnection(RedisClient client, Duration commandTimeout, Duration maxAttempt) {
+        this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), maxAttempt);
         this.commandTimeout = commandTimeout;
         for (Purpose purpose : Purpose.values()) {
-            refusals.put(purpose, purpose.incident());
+            refusals.put(purpose, purpose.outageLog());
         }
     }
 
-    /** Makes the first attempt and waits for it, but no longer than this. */
+    /** Makes the first attempt to connect and waits for its end, but no longer than this. */
     void open(Duration wait) {
-        long turn = silence.turn();
+        long state = unavailability.state();
         try {
             connector.attempt().get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            silence.begins(turn, "no connection within " + wait);
+            unavailability.begin(state, "no connection within " + wait);
         } catch (ExecutionException e) {
-            silence.begins(turn, String.valueOf(e.getCause()));
+            unavailability.begin(state, String.valueOf(e.getCause()));
         }
     }
 
@@ -111,7 +111,7 @@ final class GuardedConnection {
     /**
      * Sends a command.
      *
-     * @param served whether this answer tells that Redis doesn't refuse what it is for: that it has written, for instance
+     * @param served whether an answer shows that Redis serves this purpose, e.g. because it has written
      * @return fails with {@link UsageCacheException}
      */
     <T> CompletionStage<T> send(
@@ -119,28 +119,28 @@ final class GuardedConnection {
             Predicate<T> served,
             Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
         OutageLog refusal = Objects.requireNonNull(refusals.get(purpose));
-        Turns turns = new Turns(silence.turn(), refusal, refusal.turn());
+        States states = new States(unavailability.state(), refusal, refusal.state());
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
-            return CompletableFuture.failedFuture(unreachable(turns, "Redis isn't connected", null));
+            return CompletableFuture.failedFuture(unavailable(states, "there is no connection to Redis", null));
         }
-        if (hangs(connection)) {
-            return CompletableFuture.failedFuture(unreachable(turns, "Redis doesn't answer", null));
+        if (isStalled(connection)) {
+            return CompletableFuture.failedFuture(unavailable(states, "Redis has stopped answering", null));
         }
         CompletableFuture<T> answer;
         try {
             answer = command.apply(connection.async());
         } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(failed(turns, connection, e));
+            return CompletableFuture.failedFuture(failed(states, connection, e));
         }
-        // A command that has timed out is done, and what is done isn't sent any more.
+        // The timeout completes the command's own future, and Lettuce doesn't send a completed command.
         return answer.orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS).handle((value, error) -> {
             if (error != null) {
-                throw failed(turns, connection, unwrap(error));
+                throw failed(states, connection, unwrap(error));
             }
-            silence.ends();
+            unavailability.end();
             if (served.test(value)) {
-                refusal.ends();
+                refusal.end();
             }
             return value;
         });
@@ -151,42 +151,42 @@ final class GuardedConnection {
     }
 
     private UsageCacheException failed(
-            Turns turns, StatefulRedisConnection<String, String> connection, Throwable error) {
+            States states, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
-            String message = "Redis refused: " + error.getMessage();
-            silence.ends();
-            turns.refusal().begins(turns.refused(), message);
+            String message = "Redis refused the command: " + error.getMessage();
+            unavailability.end();
+            states.refusal().begin(states.refused(), message);
             return new UsageCacheException(message, error);
         }
         if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
             probe(connection);
-            return unreachable(turns, "Redis didn't answer within " + commandTimeout, error);
+            return unavailable(states, "Redis didn't answer within commandTimeout (" + commandTimeout + ")", error);
         }
-        return unreachable(turns, "Redis failed: " + error, error);
+        return unavailable(states, "the command to Redis failed: " + error, error);
     }
 
-    private UsageCacheException unreachable(Turns turns, String message, @Nullable Throwable cause) {
+    private UsageCacheException unavailable(States states, String message, @Nullable Throwable cause) {
         if (!closed) {
-            silence.begins(turns.silent(), message);
+            unavailability.begin(states.unavailable(), message);
         }
         return new UsageCacheException(message, cause);
     }
 
-    private boolean hangs(StatefulRedisConnection<String, String> connection) {
+    private boolean isStalled(StatefulRedisConnection<String, String> connection) {
         Probe last = probe.get();
-        if (last == null || !last.isUnderWayOn(connection)) {
+        if (last == null || !last.isPendingOn(connection)) {
             return false;
         }
         if (!last.isRecent()) {
-            probe(connection); // should the other be lost, nobody would ever know
+            probe(connection); // in case the last PING was lost
         }
         return true;
     }
 
-    /** Answers come in the order of the commands: when this one's does, all before it have been dealt with. */
+    /** Sends a PING. Redis answers in the order of commands: once it is answered, all commands before it have been handled. */
     private void probe(StatefulRedisConnection<String, String> connection) {
         Probe last = probe.get();
-        if (!connection.isOpen() || (last != null && last.isUnderWayOn(connection) && last.isRecent())) {
+        if (!connection.isOpen() || (last != null && last.isPendingOn(connection) && last.isRecent())) {
             return;
         }
         Probe next = new Probe(connection, System.nanoTime(), new CompletableFuture<>());
@@ -197,17 +197,17 @@ final class GuardedConnection {
             connection.async().ping().whenComplete((pong, error) -> {
                 next.answered().complete(null);
                 if (error == null || error instanceof RedisCommandExecutionException) {
-                    silence.ends();
+                    unavailability.end();
                 }
             });
         } catch (RuntimeException e) {
-            next.answered().complete(null); // the next command will tell
+            next.answered().complete(null); // the next command shows whether Redis answers
         }
     }
 
     void close() {
         if (closed) {
-            return; // the client logs a warning of a connection that is closed again
+            return; // closing a connection twice makes the client log a warning
         }
         closed = true;
         connector.close();

@@ -6,52 +6,53 @@ import io.usagekit.UsageKey;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** A figure in this process's memory, which knows by itself how old it is and when its time is over. */
+/** Figure in this process's memory, with its own age and expiry by the local ticker. */
 final class NearEntry implements NearStore.Slot {
 
-    /** Far below the difference that two readings of a nano ticker can have. */
-    private static final Duration LONGEST = Duration.ofDays(36_500);
+    /** Far below the largest difference of two readings of a nano ticker. */
+    private static final Duration MAX_TIME_TO_LIVE = Duration.ofDays(36_500);
 
     private final OrganisationUsage usage;
     private final Duration age;
     private final long began;
     private final long expires;
-    private final @Nullable TrackingValidity proof;
+    private final @Nullable TrackingValidity validity;
 
-    private NearEntry(AgedUsage figure, long began, Duration left, @Nullable TrackingValidity proof) {
+    private NearEntry(AgedUsage figure, long began, Duration timeToLive, @Nullable TrackingValidity validity) {
         this.usage = figure.usage();
         this.age = figure.age();
         this.began = began;
-        this.expires = began + (left.compareTo(LONGEST) < 0 ? left : LONGEST).toNanos();
-        this.proof = proof;
+        this.expires = began + (timeToLive.compareTo(MAX_TIME_TO_LIVE) < 0 ? timeToLive : MAX_TIME_TO_LIVE).toNanos();
+        this.validity = validity;
     }
 
     /**
-     * A figure out of Redis.
+     * Returns a figure read from Redis.
      *
-     * @param sent when the read was sent, in nanoseconds of the ticker: the figure is at least as old as it was then
-     * @param proof under which changes of it are told; null if they aren't
+     * @param sent when the read was sent, in nanoseconds of the ticker; the age counts from then, so that no figure looks too young
+     * @param validity validity of the tracking connection that it was read on; null if it was read on another connection
      */
-    static NearEntry of(CacheEntry read, long sent, @Nullable TrackingValidity proof) {
-        return new NearEntry(read.figure(), sent, Duration.ofMillis(read.left()), proof);
+    static NearEntry of(CacheEntry read, long sent, @Nullable TrackingValidity validity) {
+        return new NearEntry(read.figure(), sent, Duration.ofMillis(read.remainingMillis()), validity);
     }
 
-    /** A figure that nobody tells the changes of. */
+    /** Returns a figure for which no invalidation messages arrive. */
     static NearEntry untracked(AgedUsage figure, long now, Duration timeToLive) {
         return new NearEntry(figure, now, timeToLive, null);
     }
 
-    boolean isUnder(TrackingValidity other) {
-        return proof == other;
+    /** Whether the figure was read on the tracking connection of this validity. */
+    boolean isTrackedBy(TrackingValidity other) {
+        return validity == other;
     }
 
     boolean isAlive(long now) {
         return now - expires < 0;
     }
 
-    /** As whoever asks calls it, with the age that it has now. */
+    /** Returns the figure with its present age and the period label of this key. */
     AgedUsage as(UsageKey key, long now) {
-        long kept = Math.max(0, now - began); // a clock read before the figure came
+        long kept = Math.max(0, now - began); // the clock may have been read before the figure arrived
         return new AgedUsage(labelled(key), age.plusNanos(kept));
     }
 

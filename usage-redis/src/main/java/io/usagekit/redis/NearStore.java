@@ -8,21 +8,22 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Figures in memory, and the loads that are to bring others. A load registers before its read is sent, and what it has read
- * is kept only if it is registered still: whatever removes a key removes the load with it, so that a figure that was read
- * before a change and comes after the news of it isn't kept. Nothing is locked; each step is one of the map's own.
+ * Figures in this process's memory, and the loads in flight that will replace them. A load registers before its read is sent,
+ * and its figure is stored only if the load is still registered. Whatever removes a key removes its load as well, so a figure
+ * that was read before a change and arrives after its invalidation message is dropped. There is no lock: each step is one
+ * atomic operation of the map.
  */
 class NearStore {
 
-    /** What is at a key. Compared by identity. */
+    /** Value at a key. Compared by identity. */
     sealed interface Slot permits NearEntry, Pending {}
 
-    /** A load under way: the token without which nothing is kept. */
+    /** Load in flight, which is also the token required for storing its figure. */
     static final class Pending implements Slot {
         private final UsageKey key;
         private final CompletableFuture<Optional<NearEntry>> answer = new CompletableFuture<>();
-        /** What was there: the fallback copy, should the load fail. Written before the token is in the map. */
-        private @Nullable NearEntry before;
+        /** Entry that the load replaces: the fallback copy if the load fails. Written before the load is in the map. */
+        private @Nullable NearEntry previous;
 
         Pending(UsageKey key) {
             this.key = key;
@@ -32,7 +33,7 @@ class NearStore {
             return key;
         }
 
-        /** What the load brings, for everyone who waits for it. */
+        /** Result of the load, for all callers that wait for it. */
         CompletableFuture<Optional<NearEntry>> answer() {
             return answer;
         }
@@ -44,57 +45,58 @@ class NearStore {
         this.slots = slots;
     }
 
-    /** The figure at this key, if no load is about to replace it. */
+    /** Returns the entry at this key, unless a load is replacing it. */
     @Nullable
-    NearEntry figure(UsageKey key) {
-        return slots.get(key) instanceof NearEntry figure ? figure : null;
+    NearEntry entry(UsageKey key) {
+        return slots.get(key) instanceof NearEntry entry ? entry : null;
     }
 
-    /** The figure at this key, also if a load is about to replace it. */
+    /** Returns the entry at this key, also while a load is replacing it. */
     @Nullable
     NearEntry fallback(UsageKey key) {
-        return figureOf(slots.get(key));
+        return entryOf(slots.get(key));
     }
 
-    /** Registers a load. Returns it, or the one that is registered already and brings the same. */
+    /** Registers a load. Returns this load, or the one that is already registered for the same key. */
     Pending register(Pending load) {
         while (true) {
-            Slot there = slots.get(load.key);
-            if (there instanceof Pending other) {
+            Slot current = slots.get(load.key);
+            if (current instanceof Pending other) {
                 return other;
             }
-            load.before = figureOf(there);
-            boolean registered =
-                    there == null ? slots.putIfAbsent(load.key, load) == null : slots.replace(load.key, there, load);
+            load.previous = entryOf(current);
+            boolean registered = current == null
+                    ? slots.putIfAbsent(load.key, load) == null
+                    : slots.replace(load.key, current, load);
             if (registered) {
                 return load;
             }
         }
     }
 
-    /** Keeps what a load has read, unless the key was removed since the load registered. */
-    void put(Pending load, NearEntry figure) {
-        slots.replace(load.key, load, figure);
+    /** Stores the figure of a load, unless the key was removed since the load registered. */
+    void complete(Pending load, NearEntry entry) {
+        slots.replace(load.key, load, entry);
     }
 
-    /** A load has read that there is nothing. */
-    void putNothing(Pending load) {
+    /** Removes a load that found no figure. */
+    void completeEmpty(Pending load) {
         slots.remove(load.key, load);
     }
 
-    /** A load has failed: what was there before is there again, unless the key was removed since. */
-    void withdraw(Pending load) {
-        NearEntry before = load.before;
-        if (before == null) {
+    /** Replaces a failed load by the entry before it, unless the key was removed since the load registered. */
+    void fail(Pending load) {
+        NearEntry previous = load.previous;
+        if (previous == null) {
             slots.remove(load.key, load);
         } else {
-            slots.replace(load.key, load, before);
+            slots.replace(load.key, load, previous);
         }
     }
 
-    /** Keeps a figure, whatever is there; a load that is under way isn't kept. */
-    void keep(UsageKey key, NearEntry figure) {
-        slots.put(key, figure);
+    /** Stores an entry unconditionally; the figure of a load in flight is then dropped. */
+    void put(UsageKey key, NearEntry entry) {
+        slots.put(key, entry);
     }
 
     void remove(UsageKey key) {
@@ -109,7 +111,7 @@ class NearStore {
         slots.clear();
     }
 
-    private static @Nullable NearEntry figureOf(@Nullable Slot slot) {
-        return slot instanceof Pending load ? load.before : (NearEntry) slot;
+    private static @Nullable NearEntry entryOf(@Nullable Slot slot) {
+        return slot instanceof Pending load ? load.previous : (NearEntry) slot;
     }
 }

@@ -12,50 +12,50 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Figures in this process's memory, in front of those in Redis, which tells their changes. */
+/** Cache in this process's memory in front of the one in Redis, kept current by Redis's invalidation messages. */
 final class NearUsageCache implements UsageCache {
 
     private final RedisUsageCache shared;
-    private final TrackingSupervisor link;
-    private final NearStore entries;
+    private final TrackingSupervisor supervisor;
+    private final NearStore store;
     private final Duration commandTimeout;
     private final LongSupplier ticker;
 
-    NearUsageCache(RedisUsageCache shared, TrackingSupervisor link, TrackingConnection.Settings settings) {
+    NearUsageCache(RedisUsageCache shared, TrackingSupervisor supervisor, NearCacheContext context) {
         this.shared = shared;
-        this.link = link;
-        this.entries = settings.entries();
-        this.commandTimeout = settings.commandTimeout();
-        this.ticker = settings.ticker();
+        this.supervisor = supervisor;
+        this.store = context.store();
+        this.commandTimeout = context.settings().commandTimeout();
+        this.ticker = context.ticker();
     }
 
     @Override
     public Optional<AgedUsage> near(UsageKey key) {
-        TrackingConnection tracking = link.current();
+        TrackingConnection tracking = supervisor.current();
         if (tracking == null) {
             return Optional.empty();
         }
-        // First the proof, then the figure: a thread that is held up in between finds a newer figure, or none.
+        // The validity is checked before the entry is read: a thread delayed in between finds a newer entry, or none.
         long now = ticker.getAsLong();
-        if (!tracking.proof().holds(now)) {
+        if (!tracking.validity().isValid(now)) {
             return Optional.empty();
         }
-        NearEntry figure = entries.figure(key);
-        return figure != null && figure.isUnder(tracking.proof()) && figure.isAlive(now)
+        NearEntry figure = store.entry(key);
+        return figure != null && figure.isTrackedBy(tracking.validity()) && figure.isAlive(now)
                 ? Optional.of(figure.as(key, now))
                 : Optional.empty();
     }
 
     @Override
     public Optional<AgedUsage> fallback(UsageKey key) {
-        NearEntry figure = entries.fallback(key);
+        NearEntry figure = store.fallback(key);
         long now = ticker.getAsLong();
         return figure != null && figure.isAlive(now) ? Optional.of(figure.as(key, now)) : Optional.empty();
     }
 
     @Override
     public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        entries.keep(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
+        store.put(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
     }
 
     @Override
@@ -68,24 +68,25 @@ final class NearUsageCache implements UsageCache {
 
     private CompletableFuture<Optional<NearEntry>> load(UsageKey key) {
         NearStore.Pending load = new NearStore.Pending(key);
-        NearStore.Pending registered = entries.register(load);
+        NearStore.Pending registered = store.register(load);
         if (registered == load) {
-            var unused = read(key).thenAccept(found -> settle(load, found)).exceptionally(error -> fail(load, error));
+            var unused = read(key).thenAccept(found -> complete(load, found)).exceptionally(error -> fail(load, error));
         }
         return registered.answer();
     }
 
     private CompletionStage<Optional<NearEntry>> read(UsageKey key) {
         long sent = ticker.getAsLong();
-        TrackingConnection tracking = link.current();
+        TrackingConnection tracking = supervisor.current();
         if (tracking == null) {
             return readUntracked(key, sent);
         }
         return tracking.read(key)
-                .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.proof())))
+                .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.validity())))
                 .exceptionallyCompose(error -> TrackingConnection.isTimeout(TrackingConnection.unwrap(error))
                         ? CompletableFuture.failedFuture(new UsageCacheException(
-                                "Redis didn't answer within " + commandTimeout, TrackingConnection.unwrap(error)))
+                                "Redis didn't answer a read within commandTimeout (" + commandTimeout + ")",
+                                TrackingConnection.unwrap(error)))
                         : readUntracked(key, sent));
     }
 
@@ -93,13 +94,13 @@ final class NearUsageCache implements UsageCache {
         return shared.read(key).thenApply(found -> found.map(read -> NearEntry.of(read, sent, null)));
     }
 
-    private void settle(NearStore.Pending load, Optional<NearEntry> found) {
-        found.ifPresentOrElse(figure -> entries.put(load, figure), () -> entries.putNothing(load));
+    private void complete(NearStore.Pending load, Optional<NearEntry> found) {
+        found.ifPresentOrElse(figure -> store.complete(load, figure), () -> store.completeEmpty(load));
         load.answer().complete(found);
     }
 
     private @Nullable Void fail(NearStore.Pending load, Throwable error) {
-        entries.withdraw(load);
+        store.fail(load);
         load.answer().completeExceptionally(TrackingConnection.unwrap(error));
         return null;
     }
@@ -108,41 +109,41 @@ final class NearUsageCache implements UsageCache {
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
         return shared.put(key, entry, timeToLive).whenComplete((done, error) -> {
             if (error == null) {
-                entries.remove(key); // and the load with it that may have read what was there before
+                store.remove(key); // and with it a load that may have read the former figure
             } else {
                 putFallback(key, entry, timeToLive);
             }
         });
     }
 
-    /** Before, since nobody here is to be given it from now on; and after, since a load may have read it meanwhile. */
+    /** Removes the entry before the call, so that no caller of this process gets it any more, and after it, since a load may have read it meanwhile. */
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        entries.remove(key);
-        return shared.invalidate(key).whenComplete((done, error) -> entries.remove(key));
+        store.remove(key);
+        return shared.invalidate(key).whenComplete((done, error) -> store.remove(key));
     }
 
-    /** As {@link #invalidate(UsageKey)}. */
+    /** Removes the entries before and after the call, as {@link #invalidate(UsageKey)} does. */
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        forget(organisationId);
-        return shared.invalidate(organisationId).whenComplete((done, error) -> forget(organisationId));
+        removeAll(organisationId);
+        return shared.invalidate(organisationId).whenComplete((done, error) -> removeAll(organisationId));
     }
 
-    private void forget(String organisationId) {
-        entries.removeIf(key -> key.organisationId().equals(organisationId));
+    private void removeAll(String organisationId) {
+        store.removeIf(key -> key.organisationId().equals(organisationId));
     }
 
     @Override
     public void observe(UsageListener listener) {
         shared.observe(listener);
-        link.observe(listener);
+        supervisor.observe(listener);
     }
 
     @Override
     public void close() {
-        link.close();
-        entries.clear();
+        supervisor.close();
+        store.clear();
         shared.close();
     }
 }

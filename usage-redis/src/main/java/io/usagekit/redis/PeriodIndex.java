@@ -7,9 +7,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * What caches and flights do alike: note an organisation's periods, and forget entries. An entry is noted before it is stored,
- * and before it begins to be computed, and what is noted lapses with time only: whoever forgets an organisation's entries finds
- * each of them, and each that is being computed.
+ * Index of each organisation's periods, and the invalidation of entries through it; shared by cache and flight store. A period is
+ * added before its entry is stored and before its computation starts, and is removed by expiry only, so the invalidation of an
+ * organisation finds every stored entry and every load in flight.
  */
 final class PeriodIndex {
 
@@ -17,33 +17,36 @@ final class PeriodIndex {
     private static final Script PERIODS = Script.resource("periods.lua");
     private static final Script INVALIDATE = Script.resource("state.lua", "invalidate.lua");
 
-    /** How many entries are forgotten at once: well within any command timeout. */
+    /** Number of entries invalidated at once: well within any command timeout. */
     private static final int BATCH = 100;
 
-    private final GuardedConnection link;
+    private final GuardedConnection connection;
     private final RedisKeys keys;
 
-    PeriodIndex(GuardedConnection link, RedisKeys keys) {
-        this.link = link;
+    PeriodIndex(GuardedConnection connection, RedisKeys keys) {
+        this.connection = connection;
         this.keys = keys;
     }
 
-    /** Notes an entry that may live this long from now on. */
-    CompletionStage<Void> note(UsageKey key, long millis) {
+    /** Adds the period of an entry that may live this long from now on. */
+    CompletionStage<Void> add(UsageKey key, long millis) {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
-        return link.send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis)))
+        return connection
+                .send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis)))
                 .thenAccept(done -> {});
     }
 
+    /** Invalidates one entry. */
     CompletionStage<Void> invalidate(UsageKey key) {
         return invalidateEntry(keys.of(key));
     }
 
-    /** Takes one command timeout, and one more for each hundred periods, at the most. */
+    /** Invalidates all entries of an organisation; takes at most one command timeout, and one more per hundred periods. */
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
-        return link.send(Purpose.FORGET, periods -> false, redis -> PERIODS.run(redis, index))
+        return connection
+                .send(Purpose.DELETE, periods -> false, redis -> PERIODS.run(redis, index))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
                         .toList()));
@@ -54,15 +57,16 @@ final class PeriodIndex {
             return CompletableFuture.completedFuture(null);
         }
         int batch = Math.min(BATCH, entries.size());
-        CompletableFuture<?>[] forgotten = entries.subList(0, batch).stream()
+        CompletableFuture<?>[] deleted = entries.subList(0, batch).stream()
                 .map(entry -> invalidateEntry(entry).toCompletableFuture())
                 .toArray(CompletableFuture<?>[]::new);
-        return CompletableFuture.allOf(forgotten)
+        return CompletableFuture.allOf(deleted)
                 .thenCompose(done -> invalidateEntries(entries.subList(batch, entries.size())));
     }
 
     private CompletionStage<Void> invalidateEntry(String entry) {
-        return link.send(Purpose.FORGET, redis -> INVALIDATE.run(redis, keys.all(entry), keys.wakeUps()))
+        return connection
+                .send(Purpose.DELETE, redis -> INVALIDATE.run(redis, keys.all(entry), keys.wakeUps()))
                 .thenAccept(done -> {});
     }
 }

@@ -151,7 +151,7 @@ final class RedisFlightStore implements FlightStore {
 
     /** For longer than its fence is remembered. */
     private CompletionStage<Void> noteFlight(UsageKey key, Duration lease) {
-        return entries.note(key, saturatedMultiply(memoryMillis(lease), 2));
+        return entries.add(key, saturatedMultiply(memoryMillis(lease), 2));
     }
 
     @Override
@@ -167,9 +167,9 @@ final class RedisFlightStore implements FlightStore {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
         long now = clockOffset == 0 ? 0 : TimeUnit.NANOSECONDS.toMicros(System.nanoTime() + clockOffset);
-        return entries.note(key, life)
+        return entries.add(key, life)
                 .thenCompose(noted -> ask(
-                        Purpose.KEEP,
+                        Purpose.STORE,
                         PUBLISH,
                         key,
                         token,
@@ -240,7 +240,7 @@ final class RedisFlightStore implements FlightStore {
     private CompletionStage<Answer> ask(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? link.send(Purpose.FORGET, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
+                        ? link.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }

@@ -9,42 +9,42 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What things are called in Redis: entries {@code prefix:organisation:period}, and what belongs to them. Braces are literal: they
- * say which hash slot a key belongs to, and tell the other keys from entries.
+ * Names of keys and channels in Redis: entries {@code prefix:organisation:period}, and the keys that belong to them. Braces are
+ * literal: they choose a key's hash slot and distinguish the other keys from entries.
  */
 record RedisKeys(String prefix) {
 
-    /** Encoded, neither part can hold a colon or a brace: keys can't collide, nor choose their hash slot. */
+    /** Returns the entry of a figure. Both parts are encoded and hold no colon or brace, so keys neither collide nor choose a slot. */
     String of(UsageKey key) {
         return of(key.organisationId(), key.period().canonicalLabel());
     }
 
-    /** The entry of a period by its canonical label. */
+    /** Returns the entry of a period, given by its canonical label. */
     String of(String organisationId, String period) {
         return prefix + ":" + encode(organisationId) + ":" + period;
     }
 
-    /** Who computes this entry. It shares the entry's hash slot. */
+    /** Returns the lock of an entry, in the entry's hash slot. */
     String lock(String entry) {
         return prefix + ":lock:{" + entry + "}";
     }
 
-    /** The fences issued for this entry. They share the entry's hash slot. */
+    /** Returns the fences issued for an entry, in the entry's hash slot. */
     String fences(String entry) {
         return prefix + ":fence:{" + entry + "}";
     }
 
-    /** The entry, its lock and its fences. */
+    /** Returns the entry, its lock and its fences. */
     List<String> all(String entry) {
         return List.of(entry, lock(entry), fences(entry));
     }
 
-    /** The periods that this organisation has entries of. */
+    /** Returns the index of the periods that an organisation has entries of. */
     String index(String organisationId) {
         return prefix + ":index:{" + encode(organisationId) + "}";
     }
 
-    /** The channel on which entries are named that somebody may wait for. */
+    /** Returns the channel of wake-ups; each message is an entry. */
     String wakeUps() {
         return prefix + ":wakeups";
     }
@@ -53,7 +53,7 @@ record RedisKeys(String prefix) {
         return URLEncoder.encode(organisationId, StandardCharsets.UTF_8);
     }
 
-    /** Whose entry this is: {@link #of} read backwards. Empty if it is nobody's, whatever else it may mean. */
+    /** Parses an entry: the inverse of {@link #of}. Empty if the text is not exactly what {@code of} returns for some key. */
     Optional<UsageKey> parse(String entry) {
         int organisation = prefix.length() + 1;
         int period = entry.lastIndexOf(':') + 1;

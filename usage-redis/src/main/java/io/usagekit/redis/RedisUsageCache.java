@@ -11,19 +11,19 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
-/** Figures as strings with a time to live. */
+/** Cache in Redis: figures are strings with a time to live. */
 final class RedisUsageCache implements UsageCache {
 
-    private final GuardedConnection link;
+    private final GuardedConnection connection;
     private final RedisKeys keys;
-    private final PeriodIndex entries;
-    private final CacheEntryReader reads;
+    private final PeriodIndex index;
+    private final CacheEntryReader reader;
 
-    RedisUsageCache(GuardedConnection link, RedisKeys keys) {
-        this.link = link;
+    RedisUsageCache(GuardedConnection connection, RedisKeys keys) {
+        this.connection = connection;
         this.keys = keys;
-        this.entries = new PeriodIndex(link, keys);
-        this.reads = new CacheEntryReader(link, keys);
+        this.index = new PeriodIndex(connection, keys);
+        this.reader = new CacheEntryReader(connection, keys);
     }
 
     @Override
@@ -31,14 +31,16 @@ final class RedisUsageCache implements UsageCache {
         return read(key).thenApply(found -> found.map(CacheEntry::figure));
     }
 
+    /** Reads an entry with its remaining time to live. */
     CompletionStage<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return link.send(Purpose.READ, redis -> CacheEntry.send(redis, entry))
-                .thenApply(answer -> reads.decode(key, answer));
+        return connection
+                .send(Purpose.READ, redis -> CacheEntry.send(redis, entry))
+                .thenApply(answer -> reader.decode(key, answer));
     }
 
-    CacheEntryReader reads() {
-        return reads;
+    CacheEntryReader reader() {
+        return reader;
     }
 
     @Override
@@ -52,31 +54,31 @@ final class RedisUsageCache implements UsageCache {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(entry, timeToLive, e));
         }
-        // Not stored unless noted: invalidating the organisation would miss it.
-        return entries.note(key, timeToLive.toMillis())
-                .thenCompose(noted -> link.send(
-                        Purpose.KEEP,
+        // Stored only once it is in the index: the invalidation of the organisation would miss it otherwise.
+        return index.add(key, timeToLive.toMillis())
+                .thenCompose(added -> connection.send(
+                        Purpose.STORE,
                         redis -> redis.set(keys.of(key), value, limit).toCompletableFuture()))
                 .thenAccept(ok -> {});
     }
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return entries.invalidate(key);
+        return index.invalidate(key);
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return entries.invalidate(organisationId);
+        return index.invalidate(organisationId);
     }
 
     @Override
     public void observe(UsageListener listener) {
-        reads.observe(listener);
+        reader.observe(listener);
     }
 
     @Override
     public void close() {
-        link.close();
+        connection.close();
     }
 }

@@ -15,7 +15,7 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
-/** A Lua script out of resource files, sent by its digest, and whole where the server doesn't know it (yet, or any more). */
+/** Lua script from resource files. It is sent by its digest, and in full if the server doesn't have it. */
 final class Script {
 
     private final String source;
@@ -24,7 +24,7 @@ final class Script {
         this.source = source;
     }
 
-    /** What stands in these files, one after the other. */
+    /** Returns the script made of these resource files, concatenated in this order. */
     static Script resource(String... names) {
         return new Script(Arrays.stream(names).map(Script::read).collect(Collectors.joining("\n")));
     }
@@ -32,7 +32,8 @@ final class Script {
     private static String read(String name) {
         try (InputStream in = Script.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new IllegalStateException("the resource " + name + " is missing");
+                throw new IllegalStateException("the resource io/usagekit/redis/" + name
+                        + " is missing from the class path: usage-redis is packaged incompletely");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
@@ -40,12 +41,16 @@ final class Script {
         }
     }
 
-    /** Runs it with this key and no argument. */
+    /** Runs the script with one key and no argument. */
     CompletableFuture<List<Object>> run(RedisAsyncCommands<String, String> redis, String key) {
         return run(redis, List.of(key));
     }
 
-    /** Runs it; its answer is a list. Once that is done, with a timeout for instance, nothing is sent any more. */
+    /**
+     * Runs the script.
+     *
+     * @return the script's answer, a list; once the future is done, e.g. by a timeout, nothing more is sent
+     */
     CompletableFuture<List<Object>> run(
             RedisAsyncCommands<String, String> redis, List<String> keys, String... arguments) {
         String[] names = keys.toArray(String[]::new);
@@ -54,13 +59,13 @@ final class Script {
             if (!(error instanceof RedisNoScriptException)) {
                 answer.completeExceptionally(error);
             } else if (!answer.isDone()) {
-                sendWhole(redis, names, arguments, answer);
+                sendInFull(redis, names, arguments, answer);
             }
         });
         return answer;
     }
 
-    private void sendWhole(
+    private void sendInFull(
             RedisAsyncCommands<String, String> redis,
             String[] keys,
             String[] arguments,

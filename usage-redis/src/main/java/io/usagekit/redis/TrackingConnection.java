@@ -18,58 +18,52 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection on which Redis tells the changes of what was read on it
- * (<a href="https://redis.io/docs/latest/develop/reference/client-side-caching/">client-side caching</a>, default mode), for as
- * long as that connection lasts: it never reconnects, since what was read on another connection isn't told on this one.
+ * Connection on which Redis sends an invalidation message for each change of an entry that was read on it
+ * (<a href="https://redis.io/docs/latest/develop/reference/client-side-caching/">client-side caching</a>, default mode). It never
+ * reconnects, since Redis sends no messages on a new connection for entries that were read on the old one.
  *
- * <p>Redis tells a change before it answers a command that comes after it. So whenever a command on this connection is
- * answered, the changes made before that command was sent have been dealt with; a PING each heartbeat sees to it that there
- * is such a command.
+ * <p>Redis sends the message of a change before it answers any later command. So once a command on this connection is answered,
+ * the messages of all changes made before that command was sent have been handled. A PING each heartbeat makes sure that there is
+ * such a command.
  */
 final class TrackingConnection {
 
-    /** What all of them have in common. */
-    record Settings(
-            RedisKeys keys,
-            CacheEntryReader reads,
-            NearStore entries,
-            Duration commandTimeout,
-            Duration heartbeat,
-            LongSupplier ticker) {}
-
     private final StatefulRedisConnection<String, String> connection;
-    private final Settings settings;
-    private final TrackingValidity proof;
+    private final NearCacheContext context;
+    private final RedisKeys keys;
+    private final Duration commandTimeout;
+    private final TrackingValidity validity;
     private final CompletableFuture<String> ended = new CompletableFuture<>();
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private volatile @Nullable CompletableFuture<Void> nextBeat;
 
-    private TrackingConnection(StatefulRedisConnection<String, String> connection, Settings settings) {
+    private TrackingConnection(StatefulRedisConnection<String, String> connection, NearCacheContext context) {
         this.connection = connection;
-        this.settings = settings;
-        this.proof = new TrackingValidity(
-                settings.heartbeat().plus(settings.commandTimeout()),
-                settings.ticker().getAsLong());
+        this.context = context;
+        this.keys = context.settings().keys();
+        this.commandTimeout = context.settings().commandTimeout();
+        this.validity = new TrackingValidity(
+                context.settings().heartbeat().plus(commandTimeout),
+                context.ticker().getAsLong());
     }
 
     /**
-     * Has Redis tell changes on a new connection.
+     * Switches tracking on for a new connection.
      *
-     * @return completes once Redis has acknowledged it; if that fails the connection is closed
+     * @return completes once Redis has acknowledged tracking; if that fails the connection is closed
      */
     static CompletableFuture<TrackingConnection> begin(
-            StatefulRedisConnection<String, String> connection, Settings settings) {
-        TrackingConnection tracking = new TrackingConnection(connection, settings);
+            StatefulRedisConnection<String, String> connection, NearCacheContext context) {
+        TrackingConnection tracking = new TrackingConnection(connection, context);
         return tracking.acknowledged().handle((ok, error) -> {
             if (error != null) {
                 tracking.end(reason("CLIENT TRACKING", unwrap(error)));
             }
-            if (tracking.proof.isOver()) {
+            if (tracking.validity.hasEnded()) {
                 throw new CompletionException(new IllegalStateException(tracking.ended.join()));
             }
             tracking.beat();
@@ -80,13 +74,14 @@ final class TrackingConnection {
     private CompletableFuture<String> acknowledged() {
         if (connection instanceof StatefulRedisConnectionImpl<String, String> known
                 && known.getConnectionState().getNegotiatedProtocolVersion() == ProtocolVersion.RESP2) {
-            // Redis would say OK, and tell nothing.
-            return CompletableFuture.failedFuture(
-                    new IllegalStateException("it takes RESP3, and this client and server have agreed on RESP2"));
+            // Redis would answer OK and send no invalidation messages.
+            return CompletableFuture.failedFuture(new IllegalStateException(
+                    "client tracking needs RESP3, but client and server have negotiated RESP2; set ClientOptions.protocolVersion"
+                            + " to RESP3"));
         }
-        connection.addListener(this::told);
-        // onRedisConnected proves no reconnect: the client may give a connection away before it tells of the first
-        // time.
+        connection.addListener(this::handle);
+        // onRedisConnected doesn't indicate a reconnect: the client may return a connection before it reports the first
+        // one.
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> handler) {
@@ -101,80 +96,76 @@ final class TrackingConnection {
                         .toCompletableFuture());
     }
 
-    /** Under which what is read here is current. */
-    TrackingValidity proof() {
-        return proof;
+    /** Period in which entries read on this connection are known to be current. */
+    TrackingValidity validity() {
+        return validity;
     }
 
-    /** Completes once this is over, with the reason. */
+    /** Completes with the reason once tracking has ended. */
     CompletableFuture<String> ended() {
         return ended;
     }
 
     /**
-     * Reads an entry, whose changes will be told from then on.
+     * Reads an entry; from then on Redis sends an invalidation message when it changes.
      *
-     * @return fails with {@link TimeoutException} if there is no answer in time, which is the end of this as well
+     * @return fails with {@link TimeoutException} if there is no answer in time, which also ends tracking
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
-        return answered(
-                        "a read",
-                        () -> CacheEntry.send(
-                                connection.async(), settings.keys().of(key)))
-                .thenApply(answer -> settings.reads().decode(key, answer));
+        return answered("a read", () -> CacheEntry.send(connection.async(), keys.of(key)))
+                .thenApply(answer -> context.reader().decode(key, answer));
     }
 
     private void beat() {
-        if (proof.isOver()) {
+        if (validity.hasEnded()) {
             return;
         }
         var unused = answered("PING", () -> connection.async().ping().toCompletableFuture());
         CompletableFuture<Void> next = new CompletableFuture<Void>()
-                .completeOnTimeout(null, settings.heartbeat().toNanos(), TimeUnit.NANOSECONDS);
+                .completeOnTimeout(null, context.settings().heartbeat().toNanos(), TimeUnit.NANOSECONDS);
         nextBeat = next;
         var unusedToo = next.thenRun(this::beat);
-        if (proof.isOver()) {
+        if (validity.hasEnded()) {
             next.complete(null);
         }
     }
 
     private <T> CompletableFuture<T> answered(String what, Supplier<CompletableFuture<T>> command) {
-        long sent = settings.ticker().getAsLong();
+        long sent = context.ticker().getAsLong();
         CompletableFuture<T> answer;
         try {
-            answer = command.get().orTimeout(settings.commandTimeout().toNanos(), TimeUnit.NANOSECONDS);
+            answer = command.get().orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS);
         } catch (RuntimeException e) {
             answer = CompletableFuture.failedFuture(e);
         }
         return answer.whenComplete((value, error) -> {
             if (error == null || unwrap(error) instanceof RedisCommandExecutionException) {
-                proof.renew(sent);
+                validity.renew(sent);
             } else {
                 end(reason(what, unwrap(error)));
             }
         });
     }
 
-    private void told(PushMessage message) {
+    private void handle(PushMessage message) {
         if (!message.getType().equals("invalidate")) {
             return;
         }
         try {
             List<Object> content = message.getContent(StringCodec.UTF8::decodeKey);
             if (content.get(1) instanceof List<?> changed) {
-                changed.forEach(
-                        entry -> settings.keys().parse(String.valueOf(entry)).ifPresent(settings.entries()::remove));
+                changed.forEach(entry -> keys.parse(String.valueOf(entry)).ifPresent(context.store()::remove));
             } else {
-                settings.entries().clear(); // FLUSHALL, FLUSHDB
+                context.store().clear(); // FLUSHALL, FLUSHDB
             }
         } catch (Throwable e) {
-            end("a change couldn't be read: " + e);
+            end("an invalidation message couldn't be decoded: " + e);
         }
     }
 
-    /** For good. Idempotent. */
+    /** Ends tracking for good and closes the connection. Idempotent. */
     void end(String reason) {
-        proof.end();
+        validity.end();
         if (!ended.complete(reason)) {
             return;
         }
@@ -182,11 +173,11 @@ final class TrackingConnection {
         if (beat != null) {
             beat.complete(null); // and its timer with it
         }
-        // At once: the client would connect it again. And once: the client logs a warning of each further time.
+        // Closed at once, or the client would reconnect; and only once, or the client would log a warning.
         var unused = connection.closeAsync().whenComplete((done, error) -> closed.complete(null));
     }
 
-    /** Ends it, and completes when the connection is closed. */
+    /** Ends tracking; completes when the connection is closed. */
     CompletableFuture<Void> close() {
         end("closed");
         return closed;

@@ -1,6 +1,5 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.StringCodec;
 import io.usagekit.UsageListener;
@@ -14,61 +13,59 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The tracking that is current, if there is one; when it ends another is begun, at most one a second. */
+/** Keeps one tracking connection: when it ends, another one is opened, at most one a second. */
 final class TrackingSupervisor {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
-    /** From the beginning of an attempt to that of the next. */
+    /** Shortest time from the start of an attempt to that of the next. */
     static final Duration RETRY = Duration.ofSeconds(1);
 
-    private final RedisClient client;
+    private final NearCacheContext context;
     private final Duration retry;
-    private final TrackingConnection.Settings settings;
     private final OutageLog loss = new OutageLog(
-            "the near cache isn't told of changes and serves fallback copies only",
-            "the near cache is told of changes again");
-    /** Why tracking was lost, until the listener knows. */
-    private final AtomicReference<@Nullable String> untold = new AtomicReference<>();
+            "the near cache receives no invalidation messages and serves fallback copies only, until it can track again",
+            "the near cache receives invalidation messages again");
+    /** Reason of a loss of which the listener has not been notified yet. */
+    private final AtomicReference<@Nullable String> unreported = new AtomicReference<>();
 
     private volatile @Nullable UsageListener listener;
     private volatile @Nullable TrackingConnection current;
     private volatile @Nullable CompletableFuture<Void> nextAttempt;
-    private volatile CompletableFuture<Void> underWay = CompletableFuture.completedFuture(null);
+    private volatile CompletableFuture<Void> inProgress = CompletableFuture.completedFuture(null);
     private volatile boolean closed;
 
-    TrackingSupervisor(RedisClient client, Duration retry, TrackingConnection.Settings settings) {
-        this.client = client;
+    TrackingSupervisor(NearCacheContext context, Duration retry) {
+        this.context = context;
         this.retry = retry;
-        this.settings = settings;
     }
 
-    /** Makes the first attempt and waits for it, but no longer than this. */
+    /** Makes the first attempt and waits for its end, but no longer than this. */
     void open(Duration wait) {
         try {
             attempt().get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            loses("no connection in time");
+            lose("no connection within connectTimeout");
             if (current() != null) {
-                regains(); // it came just then
+                regain(); // the connection was made just then
             }
         } catch (ExecutionException e) {
-            throw new IllegalStateException(e); // an attempt that fails is over, too
+            throw new IllegalStateException(e); // can't happen: a failed attempt completes normally
         }
     }
 
-    /** The tracking under which figures are current, unless there is none now. */
+    /** Returns the valid tracking connection; null if there is none at present. */
     @Nullable
     TrackingConnection current() {
         TrackingConnection latest = current;
-        return latest == null || latest.proof().isOver() ? null : latest;
+        return latest == null || latest.validity().hasEnded() ? null : latest;
     }
 
     void observe(UsageListener host) {
         listener = host;
-        tellLoss();
+        notifyLoss();
     }
 
     private CompletableFuture<Void> attempt() {
@@ -78,40 +75,43 @@ final class TrackingSupervisor {
         long began = System.nanoTime();
         CompletableFuture<StatefulRedisConnection<String, String>> connecting = new CompletableFuture<>();
         CompletableFuture<Void> over = connecting
-                .thenCompose(connection -> TrackingConnection.begin(connection, settings))
+                .thenCompose(connection -> TrackingConnection.begin(connection, context))
                 .handle((tracking, error) -> {
                     if (error == null) {
-                        becomesCurrent(tracking, began);
+                        install(tracking, began);
                     } else {
-                        ends(String.valueOf(TrackingConnection.unwrap(error).getMessage()), began);
+                        end(String.valueOf(TrackingConnection.unwrap(error).getMessage()), began);
                     }
                     return null;
                 });
-        underWay = over;
+        inProgress = over;
         if (closed) {
             connecting.cancel(false);
         } else {
             ConnectionAttempt.start(
-                    () -> client.connect(StringCodec.UTF8), ConnectionAttempt.LONGEST, () -> false, connecting);
+                    () -> context.settings().client().connect(StringCodec.UTF8),
+                    ConnectionAttempt.MAX_DURATION,
+                    () -> false,
+                    connecting);
         }
         return over;
     }
 
-    private void becomesCurrent(TrackingConnection tracking, long began) {
+    private void install(TrackingConnection tracking, long began) {
         current = tracking;
-        settings.entries().clear(); // nobody tells changes of what came before: not even as fallback copies
-        regains();
-        var unused = tracking.ended().thenAccept(reason -> ends(reason, began));
+        context.store().clear(); // changes since the last connection are unknown: not even fallback copies stay
+        regain();
+        var unused = tracking.ended().thenAccept(reason -> end(reason, began));
         if (closed) {
             tracking.end("closed");
         }
     }
 
-    private void ends(String reason, long began) {
+    private void end(String reason, long began) {
         if (closed) {
             return;
         }
-        loses(reason);
+        lose(reason);
         long wait = Math.max(0, retry.toNanos() - (System.nanoTime() - began));
         CompletableFuture<Void> next =
                 new CompletableFuture<Void>().completeOnTimeout(null, wait, TimeUnit.NANOSECONDS);
@@ -122,43 +122,43 @@ final class TrackingSupervisor {
         }
     }
 
-    private void loses(String reason) {
-        if (loss.begins(loss.turn(), reason)) {
-            untold.set(reason);
-            tellLoss();
+    private void lose(String reason) {
+        if (loss.begin(loss.state(), reason)) {
+            unreported.set(reason);
+            notifyLoss();
         }
     }
 
-    private void regains() {
-        if (!loss.ends()) {
+    private void regain() {
+        if (!loss.end()) {
             return;
         }
         UsageListener host = listener;
-        if (untold.getAndSet(null) == null && host != null) {
-            tell(host::trackingRestored);
+        if (unreported.getAndSet(null) == null && host != null) {
+            notify(host::trackingRestored);
         }
     }
 
-    private void tellLoss() {
+    private void notifyLoss() {
         UsageListener host = listener;
         if (host == null) {
             return;
         }
-        String reason = untold.getAndSet(null);
+        String reason = unreported.getAndSet(null);
         if (reason != null) {
-            tell(() -> host.trackingLost(reason));
+            notify(() -> host.trackingLost(reason));
         }
     }
 
-    private static void tell(Runnable event) {
+    private static void notify(Runnable event) {
         try {
             event.run();
         } catch (Throwable e) {
-            LOG.warn("a usage listener threw; the near cache goes on without it", e);
+            LOG.warn("the usage listener threw in trackingLost or trackingRestored; the exception is ignored", e);
         }
     }
 
-    /** Waits for an attempt that is under way, but no longer than a command may take; it closes its connection itself. */
+    /** Closes the connection; waits for an attempt in progress, but no longer than the command timeout. */
     void close() {
         closed = true;
         CompletableFuture<Void> next = nextAttempt;
@@ -166,12 +166,13 @@ final class TrackingSupervisor {
             next.complete(null); // and its timer with it
         }
         try {
-            // The host may shut its client down next, which would forget the attempt: its thread would wait for long.
-            underWay.get(settings.commandTimeout().toNanos(), TimeUnit.NANOSECONDS);
+            // If the host shuts its client down next, the client drops the attempt and its thread would block for
+            // minutes.
+            inProgress.get(context.settings().commandTimeout().toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException | ExecutionException e) {
-            // It ends by itself.
+            // The attempt closes its connection itself.
         }
         TrackingConnection latest = current;
         if (latest != null) {

@@ -3,41 +3,44 @@ package io.usagekit.redis;
 import java.time.Duration;
 
 /**
- * Up to when this process is known to have been told of every change: whatever was changed before the latest command that has
- * been answered was sent. It lapses by itself, so that nothing that stalls can make an old figure look current; and once it
- * is over it is over for good.
+ * Period in which this process is known to have received every invalidation message. It is extended by each answered command:
+ * the messages of all changes made before that command was sent have then been handled. It expires by itself, so that no
+ * stalled thread or connection makes an old figure look current. Once ended it never becomes valid again.
  */
 final class TrackingValidity {
 
     private final long nanos;
     private volatile long latest;
-    private volatile boolean over;
+    private volatile boolean ended;
 
     /**
-     * @param validFor how long after the latest command was sent
-     * @param first when the first command that was answered was sent, in nanoseconds of the ticker
+     * Begins the period.
+     *
+     * @param validFor how long the period lasts after the latest answered command was sent
+     * @param first when the first answered command was sent, in nanoseconds of the ticker
      */
     TrackingValidity(Duration validFor, long first) {
         this.nanos = validFor.toNanos();
         this.latest = first;
     }
 
-    boolean holds(long now) {
-        return !over && now - latest <= nanos;
+    boolean isValid(long now) {
+        return !ended && now - latest <= nanos;
     }
 
-    /** A command sent then has been answered, and the changes told before that answer have been dealt with. */
+    /** Extends the period: a command sent then has been answered, and the messages before that answer have been handled. */
     void renew(long sent) {
         if (sent - latest > 0) {
-            latest = sent; // should two do so at once, the earlier may stay: it lapses a little sooner
+            latest = sent; // of two concurrent calls the earlier may win: the period then expires a little sooner
         }
     }
 
-    boolean isOver() {
-        return over;
+    boolean hasEnded() {
+        return ended;
     }
 
+    /** Ends the period for good. */
     void end() {
-        over = true;
+        ended = true;
     }
 }

@@ -18,14 +18,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hears which entries changed, on a connection of its own, and runs what was registered for them. What was said while there was
- * no connection is lost; so whenever there is one again, everything that is registered is run once.
+ * Subscription to the channel of wake-ups, on a connection of its own: runs the actions registered for an entry when it changes.
+ * Messages sent while there is no connection are lost, so after each reconnect every registered action runs once.
  */
 final class WakeUpSubscription {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
-    /** A registered action; two of the same action are two. */
+    /** Registered action, compared by identity: the same action may be registered twice. */
     private static final class Waiter {
         private final Runnable action;
 
@@ -37,7 +37,7 @@ final class WakeUpSubscription {
             try {
                 action.run();
             } catch (RuntimeException e) {
-                LOG.error("what was to be woken has failed", e);
+                LOG.error("a wake-up action threw; the load that waits polls instead", e);
             }
         }
     }
@@ -45,7 +45,8 @@ final class WakeUpSubscription {
     private final ConcurrentHashMap<String, List<Waiter>> waiters = new ConcurrentHashMap<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private final OutageLog refusal = new OutageLog(
-            "Redis refuses to tell when usage figures arrive", "Redis tells when usage figures arrive again");
+            "Redis refuses the subscription to wake-ups; loads that wait for other processes poll instead",
+            "Redis accepts the subscription to wake-ups again");
     private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
     private final String channel;
 
@@ -57,36 +58,36 @@ final class WakeUpSubscription {
 
         @Override
         public void subscribed(String channel, long count) {
-            refusal.ends();
-            waiters.values().forEach(those -> those.forEach(Waiter::wake));
+            refusal.end();
+            waiters.values().forEach(all -> all.forEach(Waiter::wake));
             ready.complete(null);
         }
     };
 
-    WakeUpSubscription(RedisClient client, String channel, Duration longestAttempt) {
+    WakeUpSubscription(RedisClient client, String channel, Duration maxAttempt) {
         this.channel = channel;
-        this.connector = new Connector<>(() -> subscribe(client), longestAttempt);
+        this.connector = new Connector<>(() -> subscribe(client), maxAttempt);
     }
 
     private StatefulRedisPubSubConnection<String, String> subscribe(RedisClient client) {
         StatefulRedisPubSubConnection<String, String> connection = client.connectPubSub(StringCodec.UTF8);
         connection.addListener(listener);
-        long turn = refusal.turn();
+        long state = refusal.state();
         connection.async().subscribe(channel).whenComplete((done, error) -> {
             if (error instanceof RedisCommandExecutionException) {
-                refusal.begins(turn, String.valueOf(error.getMessage()));
+                refusal.begin(state, String.valueOf(error.getMessage()));
                 ready.complete(null);
             }
         });
         return connection;
     }
 
-    /** Begins to connect, unless it is connected or about to be. Outages are the other connection's to log. */
+    /** Starts to connect, unless connected or connecting. Outages are logged by the other connection. */
     void connect() {
         var unused = connector.attempt();
     }
 
-    /** Waits until it hears what is said or knows that it can't, but no longer than this. */
+    /** Waits until the subscription is confirmed or has failed, but no longer than this. */
     void await(Duration wait) {
         var unused = connector.attempt().whenComplete((connection, error) -> {
             if (error != null) {
@@ -98,10 +99,11 @@ final class WakeUpSubscription {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException | ExecutionException e) {
-            // Who waits also polls.
+            // Loads that wait poll as well.
         }
     }
 
+    /** Registers an action to run whenever the entry changes. */
     Registration register(String entry, Runnable action) {
         connect();
         Waiter waiter = new Waiter(action);
@@ -109,13 +111,13 @@ final class WakeUpSubscription {
                 entry,
                 List.of(waiter),
                 (some, one) -> Stream.concat(some.stream(), one.stream()).toList());
-        return () -> waiters.computeIfPresent(entry, (key, those) -> {
-            List<Waiter> others = those.stream().filter(one -> one != waiter).toList();
+        return () -> waiters.computeIfPresent(entry, (key, all) -> {
+            List<Waiter> others = all.stream().filter(one -> one != waiter).toList();
             return others.isEmpty() ? null : others;
         });
     }
 
-    /** How many entries something is registered for. */
+    /** Returns the number of entries with registered actions. */
     int size() {
         return waiters.size();
     }

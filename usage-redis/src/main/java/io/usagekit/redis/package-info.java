@@ -1,6 +1,7 @@
 /**
- * The usage cache on Redis 6 or newer: begin with {@link io.usagekit.redis.RedisUsage}. The scripts stand in resource files
- * beside the classes.
+ * Adapters for Redis 6 or newer over the host's Lettuce client: cache, near cache and fleet-wide single-flight. The entry class is
+ * {@link io.usagekit.redis.RedisUsage}. The Lua scripts are resources of this package; {@code state.lua} describes the stored
+ * values.
  */
 @NullMarked
 package io.usagekit.redis;

@@ -69,7 +69,8 @@ abstract class NearCacheFixture extends RedisOutageFixture {
                 .connectTimeout(Duration.ofSeconds(20))
                 .commandTimeout(COMMAND_TIMEOUT)
                 .heartbeat(heartbeat)
-                .buildNearCache(entries, () -> System.nanoTime() + elapsed.get(), retry);
+                .settings()
+                .openNearCache(entries, () -> System.nanoTime() + elapsed.get(), retry);
         cache.observe(new UsageListener() {
             @Override
             public void trackingLost(String reason) {
@@ -144,7 +145,7 @@ abstract class NearCacheFixture extends RedisOutageFixture {
 
     List<String> nearLines(String level) {
         return log.lines(level).stream()
-                .filter(line -> line.contains("the near cache is"))
+                .filter(line -> line.contains("the near cache receives"))
                 .toList();
     }
 }

@@ -37,7 +37,8 @@ class NearCacheIT extends UsageCacheContract {
         return RedisUsage.builder(client)
                 .commandTimeout(Duration.ofSeconds(5))
                 .connectTimeout(Duration.ofSeconds(20))
-                .buildNearCache(
+                .settings()
+                .openNearCache(
                         new NearStore(Caffeine.newBuilder()
                                 .executor(Runnable::run)
                                 .<UsageKey, NearStore.Slot>build()

@@ -92,8 +92,8 @@ class NearCacheOutageIT extends NearCacheFixture {
         List<Runnable> late = new ArrayList<>();
         NearStore entries = new NearStore(new ConcurrentHashMap<>()) {
             @Override
-            void put(Pending load, NearEntry figure) {
-                late.add(() -> keep(load.key(), figure)); // as if it had registered only just now
+            void complete(Pending load, NearEntry figure) {
+                late.add(() -> put(load.key(), figure)); // as if it had registered only just now
             }
         };
         try (UsageCache cache = openNear(client, entries, HEARTBEAT, Duration.ofMillis(10))) {

@@ -51,19 +51,19 @@ class NearCacheRaceIT extends NearCacheFixture {
         }
 
         @Override
-        final void put(Pending load, NearEntry figure) {
+        final void complete(Pending load, NearEntry figure) {
             CountDownLatch latch = read;
             if (latch == null || !load.key().equals(key)) {
-                keepAsRead(load, figure);
+                completeAsRead(load, figure);
                 return;
             }
-            held = () -> keepAsRead(load, figure);
+            held = () -> completeAsRead(load, figure);
             read = null;
             latch.countDown();
         }
 
-        void keepAsRead(Pending load, NearEntry figure) {
-            super.put(load, figure);
+        void completeAsRead(Pending load, NearEntry figure) {
+            super.complete(load, figure);
         }
     }
 
@@ -74,8 +74,8 @@ class NearCacheRaceIT extends NearCacheFixture {
         }
 
         @Override
-        void keepAsRead(Pending load, NearEntry figure) {
-            keep(load.key(), figure);
+        void completeAsRead(Pending load, NearEntry figure) {
+            put(load.key(), figure);
         }
     }
 

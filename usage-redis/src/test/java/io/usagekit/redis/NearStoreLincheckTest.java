@@ -23,64 +23,63 @@ import org.jetbrains.lincheck.datastructures.verifier.EpsilonVerifier;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every order of a load's steps and a change's: once all of them are done, what is kept is what was written last. How they
- * answer meanwhile isn't compared with anything (there is no order in which a cache that is told later is right); that
- * nothing stale stays is.
+ * Explores the orders of a load's steps and a change's steps: when all have ended, the stored entry is the one written last.
+ * Intermediate answers aren't verified, since a cache that is notified later isn't linearizable.
  */
 class NearStoreLincheckTest {
 
-    /** One key: what Redis has for it, and what is kept of that. */
+    /** One key: its version in Redis and its entry in the near store. */
     public abstract static class Model {
         private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
 
         private final AtomicLong redis = new AtomicLong();
-        private final NearStore entries;
+        private final NearStore store;
 
-        Model(NearStore entries) {
-            this.entries = entries;
+        Model(NearStore store) {
+            this.store = store;
         }
 
         @Operation
         public void load() {
             NearStore.Pending load = new NearStore.Pending(KEY);
-            if (entries.register(load) == load) {
-                entries.put(load, figure(redis.get()));
+            if (store.register(load) == load) {
+                store.complete(load, figure(redis.get()));
             }
         }
 
         @Operation
-        public void loadThatFails() {
+        public void failLoad() {
             NearStore.Pending load = new NearStore.Pending(KEY);
-            if (entries.register(load) == load) {
-                entries.withdraw(load);
+            if (store.register(load) == load) {
+                store.fail(load);
             }
         }
 
         @Operation
-        public void writeAndTell() {
+        public void writeAndInvalidate() {
             redis.incrementAndGet();
-            entries.remove(KEY);
+            store.remove(KEY);
         }
 
         @Operation
-        public void flushAndTell() {
+        public void flushAndInvalidate() {
             redis.incrementAndGet();
-            entries.clear();
+            store.clear();
         }
 
         @Operation
-        public void writeForTheOrganisationAndTell() {
+        public void writeAndInvalidateOrganisation() {
             redis.incrementAndGet();
-            entries.removeIf(KEY::equals);
+            store.removeIf(KEY::equals);
         }
 
         @Validate
-        public void nothingStaleStays() {
-            NearEntry kept = entries.fallback(KEY);
-            if (kept != null) {
-                long version = kept.as(KEY, 0).usage().received().volume();
+        public void noStaleEntryStays() {
+            NearEntry stored = store.fallback(KEY);
+            if (stored != null) {
+                long version = stored.as(KEY, 0).usage().received().volume();
                 if (version != redis.get()) {
-                    throw new IllegalStateException("version " + version + " is kept, but Redis has " + redis.get());
+                    throw new IllegalStateException("version " + version + " is stored, but Redis has " + redis.get());
                 }
             }
         }
@@ -92,28 +91,28 @@ class NearStoreLincheckTest {
         }
     }
 
-    /** On the JDK's map. */
-    public static class OnAMap extends Model {
-        public OnAMap() {
+    /** Store on the JDK's map. */
+    public static class OnJdkMap extends Model {
+        public OnJdkMap() {
             super(new NearStore(new ConcurrentHashMap<>()));
         }
     }
 
-    /** On the map that it is used with. */
+    /** Store on Caffeine, as in production. */
     public static class OnCaffeine extends Model {
         public OnCaffeine() {
             super(new NearStore(caffeine()));
         }
     }
 
-    /** Minds no token. */
-    public static class NaiveOnAMap extends Model {
-        public NaiveOnAMap() {
+    /** Negative control on the JDK's map: stores figures without checking the token. */
+    public static class NaiveOnJdkMap extends Model {
+        public NaiveOnJdkMap() {
             super(new Naive(new ConcurrentHashMap<>()));
         }
     }
 
-    /** Minds no token, either. */
+    /** Negative control on Caffeine. */
     public static class NaiveOnCaffeine extends Model {
         public NaiveOnCaffeine() {
             super(new Naive(caffeine()));
@@ -126,8 +125,8 @@ class NearStoreLincheckTest {
         }
 
         @Override
-        void put(Pending load, NearEntry figure) {
-            keep(load.key(), figure);
+        void complete(Pending load, NearEntry figure) {
+            put(load.key(), figure);
         }
     }
 
@@ -140,27 +139,27 @@ class NearStoreLincheckTest {
     }
 
     @Test
-    void inNoOrderOfStepsDoesAStaleFigureStay() {
-        modelChecking().check(OnAMap.class);
+    void leavesNoStaleEntryInAnyOrderOfSteps() {
+        modelChecking().check(OnJdkMap.class);
     }
 
     @Test
-    void norUnderStressOnTheMapItIsUsedWith() {
+    void leavesNoStaleEntryUnderStressOnCaffeine() {
         stress().check(OnCaffeine.class);
     }
 
     @Test
-    void withoutTheTokenAnOrderIsFoundInWhichItDoes() {
-        assertThatThrownBy(() -> modelChecking().check(NaiveOnAMap.class))
+    void modelCheckingFindsStaleEntryWithoutToken() {
+        assertThatThrownBy(() -> modelChecking().check(NaiveOnJdkMap.class))
                 .isInstanceOf(LincheckAssertionError.class)
-                .hasMessageContaining("is kept, but Redis has");
+                .hasMessageContaining("is stored, but Redis has");
     }
 
     @Test
-    void withoutTheTokenStressFindsItToo() {
+    void stressFindsStaleEntryWithoutToken() {
         assertThatThrownBy(() -> stress().check(NaiveOnCaffeine.class))
                 .isInstanceOf(LincheckAssertionError.class)
-                .hasMessageContaining("is kept, but Redis has");
+                .hasMessageContaining("is stored, but Redis has");
     }
 
     private static ModelCheckingOptions modelChecking() {
@@ -170,7 +169,7 @@ class NearStoreLincheckTest {
                 .threads(2)
                 .actorsBefore(1)
                 .actorsPerThread(2)
-                .actorsAfter(0) // they would only cover up what was left
+                .actorsAfter(0) // later loads would replace a stale entry
                 .minimizeFailedScenario(false)
                 .verifier(EpsilonVerifier.class);
     }
@@ -182,7 +181,7 @@ class NearStoreLincheckTest {
                 .threads(2)
                 .actorsBefore(1)
                 .actorsPerThread(2)
-                .actorsAfter(0) // they would only cover up what was left
+                .actorsAfter(0) // later loads would replace a stale entry
                 .minimizeFailedScenario(false)
                 .verifier(EpsilonVerifier.class);
     }

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class OutageLogTest {
 
     private final CapturedLog log = new CapturedLog();
-    private final OutageLog incident = new OutageLog("it went wrong", "it is well again");
+    private final OutageLog outage = new OutageLog("Redis is away", "Redis is back");
 
     @AfterEach
     void close() {
@@ -16,31 +16,31 @@ class OutageLogTest {
     }
 
     @Test
-    void itIsLoggedOnceWhenItBeginsAndOnceWhenItEnds() {
+    void logsOncePerBeginningAndEnd() {
         for (int times = 0; times < 2; times++) {
-            incident.ends();
-            incident.begins(incident.turn(), "the first reason");
-            incident.begins(incident.turn(), "another reason");
-            incident.ends();
-            incident.ends();
+            outage.end();
+            outage.begin(outage.state(), "the first reason");
+            outage.begin(outage.state(), "another reason");
+            outage.end();
+            outage.end();
         }
         assertThat(log.lines("WARN"))
                 .hasSize(2)
-                .allSatisfy(line -> assertThat(line).endsWith("it went wrong: the first reason"));
+                .allSatisfy(line -> assertThat(line).endsWith("Redis is away: the first reason"));
         assertThat(log.lines("INFO"))
                 .hasSize(2)
-                .allSatisfy(line -> assertThat(line).endsWith("it is well again"));
+                .allSatisfy(line -> assertThat(line).endsWith("Redis is back"));
     }
 
     @Test
-    void aCallThatWasMadeBeforeTheEndDoesNotBeginItAgain() {
-        long before = incident.turn();
-        incident.begins(before, "reason");
-        long during = incident.turn();
-        incident.ends();
+    void beginsNoOutageByCallMadeBeforeTheLastEnd() {
+        long before = outage.state();
+        outage.begin(before, "reason");
+        long during = outage.state();
+        outage.end();
 
-        incident.begins(before, "made before it began, failed after it was over");
-        incident.begins(during, "made while it lasted, failed after it was over");
+        outage.begin(before, "called before the outage, failed after it");
+        outage.begin(during, "called during the outage, failed after it");
 
         assertThat(log.lines("WARN")).hasSize(1);
         assertThat(log.lines("INFO")).hasSize(1);

@@ -79,7 +79,7 @@ final class Redis {
 
     /** A store with as much patience. */
     static FlightStore patientStore(RedisClient client) {
-        return patience(client).flightStore();
+        return patience(client).settings().openFlightStore();
     }
 
     private static RedisUsage.Builder patience(RedisClient client) {

@@ -96,7 +96,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             FlightStore[] store = new FlightStore[1];
             assertThat(took(() -> store[0] = RedisUsage.builder(client)
                             .connectTimeout(connectTimeout)
-                            .flightStore()))
+                            .settings()
+                            .openFlightStore()))
                     .isBetween(connectTimeout, connectTimeout.plus(SLACK));
             hang.end();
             eventually("it answers", () -> succeeds(store[0].acquire(key(1), REQUEST)));
@@ -163,8 +164,10 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     void aPublicationThatIsDelayedTellsItsTrueAge() {
         Duration pause = Duration.ofSeconds(1);
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
-                FlightStore store =
-                        builder().commandTimeout(Duration.ofSeconds(20)).flightStore()) {
+                FlightStore store = builder()
+                        .commandTimeout(Duration.ofSeconds(20))
+                        .settings()
+                        .openFlightStore()) {
             long fence = granted(store, "token");
             Redis.with(client, redis -> redis.clientPause(pause.toMillis()));
             assertThat(publish(store, "token", fence)).isEqualTo(new Publication.Stored());
@@ -176,8 +179,10 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     @Test
     void aPublicationThatIsDelayedForLongerThanItsLifeIsntStored() {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
-                FlightStore store =
-                        builder().commandTimeout(Duration.ofSeconds(20)).flightStore()) {
+                FlightStore store = builder()
+                        .commandTimeout(Duration.ofSeconds(20))
+                        .settings()
+                        .openFlightStore()) {
             long fence = granted(store, "token");
             Redis.with(client, redis -> redis.clientPause(1_000));
             assertThat(await(store.publish(key(1), "token", fence, figure(), Duration.ofMillis(500))))
@@ -192,7 +197,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     void afterItsLinkWasKilledAStoreRunsWhatIsRegisteredAndHearsAgain() {
         RedisClient others = RedisClient.create(server.url());
         try (FlightStore store = openStore();
-                FlightStore other = RedisUsage.builder(others).flightStore()) {
+                FlightStore other = RedisUsage.builder(others).settings().openFlightStore()) {
             AtomicInteger woken = new AtomicInteger();
             try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
                 for (int times = 0; times < 3; times++) {
@@ -234,7 +239,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
 
     @Test
     void unregisteringLeavesNothingBehind() {
-        WakeUpSubscription wakeUps = new WakeUpSubscription(client, "usage:wakeups", ConnectionAttempt.LONGEST);
+        WakeUpSubscription wakeUps = new WakeUpSubscription(client, "usage:wakeups", ConnectionAttempt.MAX_DURATION);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {
@@ -281,7 +286,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     private FlightStore openStore() {
-        return builder().commandTimeout(COMMAND_TIMEOUT).flightStore();
+        return builder().commandTimeout(COMMAND_TIMEOUT).settings().openFlightStore();
     }
 
     private static List<CompletionStage<?>> everyCall(FlightStore store) {

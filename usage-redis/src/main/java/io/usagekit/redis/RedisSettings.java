@@ -1,0 +1,105 @@
+package io.usagekit.redis;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.lettuce.core.RedisClient;
+import io.usagekit.FlightStore;
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageKey;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+
+/** Configuration of {@link RedisUsage}'s products, which it validates and opens. Its components are the builder's knobs. */
+record RedisSettings(
+        RedisClient client,
+        String keyPrefix,
+        Duration commandTimeout,
+        Duration connectTimeout,
+        Duration lease,
+        Duration pollInterval,
+        long nearMaximumSize,
+        Duration heartbeat) {
+
+    private static final Duration MIN_TIME = Duration.ofMillis(1);
+    private static final Duration MAX_TIME = Duration.ofMinutes(1);
+    private static final Duration MIN_LEASE = Duration.ofMillis(100);
+    private static final int MAX_PREFIX_LENGTH = 64;
+    private static final long MAX_NEAR_SIZE = 10_000_000;
+
+    /** Validates the knobs that all products have in common. */
+    RedisSettings {
+        if (!keyPrefix.matches("[A-Za-z0-9._:-]{1," + MAX_PREFIX_LENGTH + "}")) {
+            throw new IllegalArgumentException("keyPrefix must be 1 to " + MAX_PREFIX_LENGTH
+                    + " of A-Z a-z 0-9 . _ : -, but was \"" + keyPrefix + "\"");
+        }
+        check("commandTimeout", commandTimeout, MIN_TIME, MAX_TIME);
+        check("connectTimeout", connectTimeout, MIN_TIME, MAX_TIME);
+    }
+
+    private static void check(String knob, Duration value, Duration min, Duration max) {
+        if (value.compareTo(min) < 0 || value.compareTo(max) > 0) {
+            throw new IllegalArgumentException(knob + " must be between " + min + " and " + max + ", but was " + value);
+        }
+    }
+
+    RedisKeys keys() {
+        return new RedisKeys(keyPrefix);
+    }
+
+    RedisUsageCache openCache() {
+        GuardedConnection connection = guardedConnection();
+        connection.open(connectTimeout);
+        return new RedisUsageCache(connection, keys());
+    }
+
+    NearUsageCache openNearCache() {
+        if (nearMaximumSize < 1 || nearMaximumSize > MAX_NEAR_SIZE) {
+            throw new IllegalArgumentException(
+                    "nearMaximumSize must be between 1 and " + MAX_NEAR_SIZE + ", but was " + nearMaximumSize);
+        }
+        Cache<UsageKey, NearStore.Slot> memory = Caffeine.newBuilder()
+                .maximumSize(nearMaximumSize)
+                .executor(Runnable::run) // evicts on the calling thread instead of the common pool
+                .build();
+        return openNearCache(new NearStore(memory.asMap()), System::nanoTime, TrackingSupervisor.RETRY);
+    }
+
+    /**
+     * Opens a near cache over a given memory.
+     *
+     * @param retry shortest time from one attempt to connect for tracking to the next
+     */
+    NearUsageCache openNearCache(NearStore store, LongSupplier ticker, Duration retry) {
+        check("heartbeat", heartbeat, MIN_TIME, MAX_TIME);
+        long began = System.nanoTime();
+        RedisUsageCache shared = openCache();
+        NearCacheContext context = new NearCacheContext(this, shared.reader(), store, ticker);
+        TrackingSupervisor supervisor = new TrackingSupervisor(context, retry);
+        supervisor.open(connectTimeout.minusNanos(System.nanoTime() - began));
+        return new NearUsageCache(shared, supervisor, context);
+    }
+
+    SingleFlight openSingleFlight() {
+        check("lease", lease, MIN_LEASE, MAX_TIME);
+        if (pollInterval.compareTo(MIN_TIME) < 0 || pollInterval.compareTo(lease) > 0) {
+            throw new IllegalArgumentException(
+                    "pollInterval must be between " + MIN_TIME + " and lease (" + lease + "), but was " + pollInterval);
+        }
+        return SingleFlight.fleetWide(openFlightStore(), lease, pollInterval);
+    }
+
+    /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */
+    FlightStore openFlightStore() {
+        GuardedConnection connection = guardedConnection();
+        WakeUpSubscription wakeUps = new WakeUpSubscription(client, keys().wakeUps(), ConnectionAttempt.MAX_DURATION);
+        long began = System.nanoTime();
+        wakeUps.connect();
+        connection.open(connectTimeout);
+        wakeUps.await(connectTimeout.minusNanos(System.nanoTime() - began));
+        return new RedisFlightStore(connection, wakeUps, keys());
+    }
+
+    private GuardedConnection guardedConnection() {
+        return new GuardedConnection(client, commandTimeout, ConnectionAttempt.MAX_DURATION);
+    }
+}
