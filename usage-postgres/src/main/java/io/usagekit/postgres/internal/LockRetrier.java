@@ -132,7 +132,7 @@ public final class LockRetrier {
     }
 
     private interface Action<T> {
-        public T run() throws SQLException;
+        T run() throws SQLException;
     }
 
     private <T> T measured(Action<T> action) throws SQLException {
