@@ -1,7 +1,7 @@
 package io.usagekit.postgres;
 
-import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQueryCalculator;
 import io.usagekit.postgres.internal.Discovery;
 import io.usagekit.postgres.internal.IndexDdl;
@@ -44,7 +44,7 @@ public final class PostgresUsage {
      * Which of the shipped mappings fits the tables of a schema: {@link TableMapping#usagekit(String)} where sizes are stored
      * as the library's own tables do, {@link TableMapping#gateway(String)} otherwise.
      *
-     * @throws UsageCalculationException if the schema, its tables or their columns aren't those of either, or the database
+     * @throws UsageStorageException if the schema, its tables or their columns aren't those of either, or the database
      *     can't be reached
      */
     public static TableMapping discover(DataSource dataSource, String schema) {
@@ -55,7 +55,7 @@ public final class PostgresUsage {
      * Creates the library's own tables and their indexes in a schema, and the schema if it isn't there. Idempotent: what is
      * there stays. Runs in one transaction.
      *
-     * @throws UsageCalculationException if the database refuses; nothing has been created then
+     * @throws UsageStorageException if the database refuses; nothing has been created then
      */
     public static void install(DataSource dataSource, String schema) {
         new SchemaInstaller(dataSource).createTables(TableMapping.usagekit(schema));
@@ -72,7 +72,7 @@ public final class PostgresUsage {
      * build left invalid is built anew. May take as long as it takes to read the tables twice. Needs ownership of the tables
      * and, since it holds an advisory lock of its session, a connection that isn't shared between transactions.
      *
-     * @throws UsageCalculationException if the database refuses; indexes built before stay
+     * @throws UsageStorageException if the database refuses; indexes built before stay
      */
     public static void installIndexes(DataSource dataSource, TableMapping mapping) {
         new SchemaInstaller(dataSource).createIndexes(mapping);

@@ -3,7 +3,7 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.lang.reflect.Proxy;
@@ -244,7 +244,7 @@ class InstallIT {
     @Test
     void tablesThatAreNotThereAreNamed() {
         assertThatThrownBy(() -> PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema)))
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there is no schema " + s);
     }
 

@@ -8,6 +8,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
@@ -143,7 +144,7 @@ class MappingErrorsIT {
         assertThat(PostgresUsage.discover(Database.pool(), own).storedBytes()).contains("payload_bytes");
         Database.dropSchema(own);
         assertThatThrownBy(() -> PostgresUsage.discover(Database.pool(), own))
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there is no schema");
     }
 

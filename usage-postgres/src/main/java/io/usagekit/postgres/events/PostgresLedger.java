@@ -1,7 +1,7 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.events.Duplicates;
-import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.postgres.PostgresUsage;
@@ -55,13 +55,13 @@ public final class PostgresLedger {
      * then built one by one without blocking writes, however large the tables are; what a failed build left invalid is built
      * anew. Needs ownership of the tables and a connection that isn't shared between transactions.
      *
-     * @throws EventLedgerException if the database refuses; what was created before stays
+     * @throws UsageStorageException if the database refuses; what was created before stays
      */
     public void install() {
         try {
             installer().install();
         } catch (SQLException e) {
-            throw new EventLedgerException("the ledger can't be installed: " + e.getMessage(), e);
+            throw new UsageStorageException("the ledger can't be installed: " + e.getMessage(), e);
         }
     }
 

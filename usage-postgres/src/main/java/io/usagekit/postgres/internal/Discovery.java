@@ -1,6 +1,6 @@
 package io.usagekit.postgres.internal;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -18,11 +18,11 @@ public final class Discovery {
         TableMapping own = TableMapping.usagekit(schema);
         try {
             return new Jdbc(dataSource).transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
-                TableShape shape = TableShape.read(connection, gateway);
+                TableShape shape = TableShape.readForStorage(connection, gateway);
                 return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
             });
         } catch (SQLException e) {
-            throw new UsageCalculationException("the tables can't be looked up: " + e.getMessage(), e);
+            throw new UsageStorageException("the tables can't be looked up: " + e.getMessage(), e);
         }
     }
 }

@@ -1,6 +1,6 @@
 package io.usagekit.postgres.internal;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -28,7 +28,7 @@ public final class SchemaInstaller {
                 return mapping;
             });
         } catch (SQLException e) {
-            throw new UsageCalculationException("the tables can't be created: " + e.getMessage(), e);
+            throw new UsageStorageException("the tables can't be created: " + e.getMessage(), e);
         }
     }
 
@@ -55,12 +55,12 @@ public final class SchemaInstaller {
     public void createIndexes(TableMapping mapping, List<Index> indexes) {
         try {
             jdbc.session(connection -> {
-                TableShape.read(connection, mapping);
+                TableShape.readForStorage(connection, mapping);
                 IndexBuilder.build(connection, mapping.schema(), indexes);
                 return mapping;
             });
         } catch (SQLException e) {
-            throw new UsageCalculationException("the indexes can't be created: " + e.getMessage(), e);
+            throw new UsageStorageException("the indexes can't be created: " + e.getMessage(), e);
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.usagekit.postgres.internal;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -51,6 +52,19 @@ public record TableShape(Map<String, Column> events) {
         require(deliveries, mapping.deliveries(), "deliveryStatus", mapping.deliveryStatus());
         requireInstant(deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
         return new TableShape(events);
+    }
+
+    /**
+     * Looks the tables up and checks them for an operation that computes no figure.
+     *
+     * @throws UsageStorageException as {@link #read} throws a {@link UsageCalculationException}
+     */
+    public static TableShape readForStorage(Connection connection, TableMapping mapping) throws SQLException {
+        try {
+            return read(connection, mapping);
+        } catch (UsageCalculationException e) {
+            throw new UsageStorageException(String.valueOf(e.getMessage()), e);
+        }
     }
 
     /** Whether a payload column has to be turned into text to be measured. */
