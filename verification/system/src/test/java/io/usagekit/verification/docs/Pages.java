@@ -135,7 +135,7 @@ final class Pages {
     static List<String> brokenCommands(Path root, String page, Predicate<String> exists) {
         List<String> findings = new ArrayList<>();
         for (String modules : matches(MODULES, page)) {
-            for (String module : modules.split(",")) {
+            for (String module : modules.split(",", -1)) {
                 if (!Files.exists(root.resolve(module).resolve("pom.xml"))) {
                     findings.add("-pl " + module + ": there is no such module");
                 }
