@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
  *
  * @since 0.1
  */
-public abstract class FlightStoreContract extends FlightStoreInvalidationTests {
+public abstract class FlightStoreContract extends FlightStoreInvalidationCases {
 
     /** For subclasses. */
     protected FlightStoreContract() {}

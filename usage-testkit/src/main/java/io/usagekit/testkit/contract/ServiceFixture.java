@@ -62,7 +62,7 @@ final class ServiceFixture implements AutoCloseable {
     private static final UsageMetrics CHANGED = new UsageMetrics(3, 60);
 
     private final UsageServiceContract.Backend backend;
-    private final HeldComputations calculator;
+    private final BlockedComputations calculator;
     private final UsageCache writer;
     private final Map<UsageService, UsageCache> caches = new ConcurrentHashMap<>();
     private final Map<String, Integer> events = new ConcurrentHashMap<>();
@@ -71,7 +71,7 @@ final class ServiceFixture implements AutoCloseable {
 
     ServiceFixture(UsageServiceContract.Backend backend) {
         this.backend = backend;
-        this.calculator = new HeldComputations(backend.calculator());
+        this.calculator = new BlockedComputations(backend.calculator());
         this.writer = backend.openCache();
         backend.received(ORG, MARCH.start(), 10);
         backend.received(ORG, MARCH.start().plusSeconds(1), 20);
@@ -81,7 +81,7 @@ final class ServiceFixture implements AutoCloseable {
         return backend;
     }
 
-    HeldComputations calculator() {
+    BlockedComputations calculator() {
         return calculator;
     }
 

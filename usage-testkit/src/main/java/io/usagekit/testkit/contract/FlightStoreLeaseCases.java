@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /**
  * What a {@link FlightStore} promises of acquisitions, fences and the ends of a lease.
  */
-abstract class FlightStoreLeaseTests extends FlightStoreFixture {
+abstract class FlightStoreLeaseCases extends FlightStoreFixture {
 
     // Claims
 

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A calculator before another, whose computations a test can hold up and let fail. */
-final class HeldComputations implements UsageCalculator {
+final class BlockedComputations implements UsageCalculator {
 
     static final String MESSAGE = "no database, says the test";
 
@@ -31,7 +31,7 @@ final class HeldComputations implements UsageCalculator {
     private volatile Hold hold = Hold.NOT;
     private volatile boolean failing;
 
-    HeldComputations(UsageCalculator calculator) {
+    BlockedComputations(UsageCalculator calculator) {
         this.calculator = calculator;
     }
 

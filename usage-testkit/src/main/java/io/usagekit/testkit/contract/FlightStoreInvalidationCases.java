@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /**
  * What a {@link FlightStore} promises of invalidations.
  */
-abstract class FlightStoreInvalidationTests extends FlightStorePublicationTests {
+abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases {
 
     @Test
     final void invalidatingAKeyForgetsItsFigureItsLeaseAndItsFailure() {

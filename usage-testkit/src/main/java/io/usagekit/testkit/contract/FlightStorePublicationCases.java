@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 /**
  * What a {@link FlightStore} promises of publications.
  */
-abstract class FlightStorePublicationTests extends FlightStoreLeaseTests {
+abstract class FlightStorePublicationCases extends FlightStoreLeaseCases {
 
     @Test
     final void whatIsPublishedIsStoredAndTheLeaseGivenBack() {
