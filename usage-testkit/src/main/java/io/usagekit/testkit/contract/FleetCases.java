@@ -61,7 +61,8 @@ final class FleetCases {
         Throwable shared = ServiceFixture.failureOf(waiting);
         assertInstanceOf(UsageCalculationException.class, shared);
         assertTrue(
-                String.valueOf(shared.getMessage()).contains(BlockedComputations.MESSAGE), () -> "it says why: " + shared);
+                String.valueOf(shared.getMessage()).contains(BlockedComputations.MESSAGE),
+                () -> "it says why: " + shared);
         scene.assertComputations(1);
     }
 

@@ -17,8 +17,8 @@ import java.util.Optional;
 import java.util.Random;
 
 /**
- * What a store should answer for one key, told the obvious way: from the list of all that has happened. Which fences are issued is
- * the store's to say.
+ * Model of a flight store for one key: derives the expected answers from the list of all events so far. The fences are those that
+ * the store issues.
  */
 final class FlightModel {
 
@@ -29,9 +29,9 @@ final class FlightModel {
     private record Failure(String reason, long fence, Duration expiresAt) {}
 
     private final UsageKey key;
-    /** In the order in which they were issued. */
+    /** All fences, in the order in which they were issued. */
     private final List<Long> fences = new ArrayList<>();
-    /** How many of the fences were issued before the last invalidation. */
+    /** Number of fences issued before the last invalidation. */
     private int invalidated;
 
     private Duration now = Duration.ofDays(1);
@@ -54,7 +54,7 @@ final class FlightModel {
         failure = failure.filter(one -> one.expiresAt().compareTo(now) > 0);
     }
 
-    /** One of the last that were issued, or one that never was. */
+    /** Returns one of the last three fences, or 1 if none was issued. */
     long someFence(Random random) {
         return fences.isEmpty() ? 1 : fences.get(fences.size() - 1 - random.nextInt(Math.min(3, fences.size())));
     }
@@ -85,7 +85,7 @@ final class FlightModel {
 
     private void checkAcquired(LeaseRequest request, long fence) {
         if (lease.isPresent()) {
-            assertEquals(lease.orElseThrow().fence(), fence, "the same one's lease");
+            assertEquals(lease.orElseThrow().fence(), fence, "fence of the same token");
         } else {
             assertTrue(fences.stream().allMatch(before -> before < fence), () -> fence + " is greater than " + fences);
             fences.add(fence);

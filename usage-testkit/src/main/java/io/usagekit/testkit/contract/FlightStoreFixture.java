@@ -17,19 +17,18 @@ import io.usagekit.UsagePeriod;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/**
- * Two stores and a cache over the same data, as two processes have, and what the contract's parts are written in. A part extends the
- * one before it, so that a subclass of the contract runs them all.
- */
+/** Fixture of one topic of the contract: two stores and a cache over the same data, as two processes have them. */
 abstract class FlightStoreFixture {
 
     static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
@@ -43,23 +42,17 @@ abstract class FlightStoreFixture {
     FlightStore there;
     UsageCache cache;
 
-    /** A store with nothing in it, opened for one test; closed after it. */
-    protected abstract FlightStore openStore();
+    private final FlightStoreContract contract;
 
-    /** Another on the same data, as another process has it; opened after the first, closed before it. */
-    protected abstract FlightStore openSecondStore();
-
-    /** A cache on the same data; opened after the first store, closed before it. */
-    protected abstract UsageCache openCache();
-
-    /** Lets this much time pass for all of them: on their own clock, or by asking the server to. */
-    protected abstract void elapse(Duration duration);
+    FlightStoreFixture(FlightStoreContract contract) {
+        this.contract = contract;
+    }
 
     @BeforeEach
     final void open() {
-        here = openStore();
-        there = openSecondStore();
-        cache = openCache();
+        here = contract.openStore();
+        there = contract.openSecondStore();
+        cache = contract.openCache();
     }
 
     @AfterEach
@@ -69,10 +62,28 @@ abstract class FlightStoreFixture {
         here.close();
     }
 
-    // What the tests are written in
+    final void elapse(Duration duration) {
+        contract.elapse(duration);
+    }
 
-    static LeaseRequest request(String token, Duration acceptableAge, OptionalLong followed) {
-        return new LeaseRequest(token, LEASE, acceptableAge, followed);
+    /** One way to invalidate a key. */
+    record Invalidation(String name, Supplier<CompletionStage<Void>> call) {
+        CompletionStage<Void> run() {
+            return call.get();
+        }
+    }
+
+    /** All ways to invalidate a key. */
+    final List<Invalidation> invalidations(UsageKey key) {
+        return List.of(
+                new Invalidation("store, key", () -> there.invalidate(key)),
+                new Invalidation("store, organisation", () -> there.invalidate(key.organisationId())),
+                new Invalidation("cache, key", () -> cache.invalidate(key)),
+                new Invalidation("cache, organisation", () -> cache.invalidate(key.organisationId())));
+    }
+
+    static LeaseRequest request(String token, Duration acceptableAge, OptionalLong awaitedFence) {
+        return new LeaseRequest(token, LEASE, acceptableAge, awaitedFence);
     }
 
     static Acquisition acquire(FlightStore store, String token) {
@@ -87,15 +98,16 @@ abstract class FlightStoreFixture {
         return await(store.acquire(KEY, request(token, acceptableAge, OptionalLong.empty())));
     }
 
-    static Acquisition acquireFollowing(FlightStore store, String token, long fence) {
+    static Acquisition acquireAwaiting(FlightStore store, String token, long fence) {
         return await(store.acquire(KEY, request(token, Duration.ZERO, OptionalLong.of(fence))));
     }
 
-    static long granted(FlightStore store, String token) {
-        return grantedOf(store, KEY, token);
+    /** Acquires the lease; returns its fence. */
+    static long acquired(FlightStore store, String token) {
+        return acquiredOf(store, KEY, token);
     }
 
-    static long grantedOf(FlightStore store, UsageKey key, String token) {
+    static long acquiredOf(FlightStore store, UsageKey key, String token) {
         return assertInstanceOf(Acquisition.Acquired.class, acquire(store, key, token))
                 .fence();
     }
@@ -122,7 +134,7 @@ abstract class FlightStoreFixture {
                 assertInstanceOf(Acquisition.Found.class, acquisition).figure().usage());
     }
 
-    final void assertKept(long volume) {
+    final void assertStoredFigure(long volume) {
         assertEquals(usage(KEY, volume), await(cache.get(KEY)).orElseThrow().usage());
     }
 
@@ -136,7 +148,7 @@ abstract class FlightStoreFixture {
         }
     }
 
-    /** A figure that is just being computed. */
+    /** A figure computed just now. */
     static AgedUsage figure(long volume) {
         return aged(KEY, volume);
     }
@@ -153,14 +165,14 @@ abstract class FlightStoreFixture {
                 Instant.parse("2026-03-17T01:28:00.123456Z"));
     }
 
-    /** The time that the test itself took makes ages more, and what is left less. */
+    /** Asserts a duration approximately: the test's own time increases ages and reduces remaining times. */
     static void assertAbout(Duration expected, Duration actual) {
         Duration off = actual.minus(expected).abs();
         assertTrue(off.compareTo(Duration.ofSeconds(9)) < 0, () -> "about " + expected + ", but was " + actual);
     }
 
     static void assertMentions(String word, Exception error) {
-        assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
+        assertTrue(error.toString().contains(word), () -> "the message contains " + word + ", but was: " + error);
     }
 
     static <T> T await(CompletionStage<T> stage) {

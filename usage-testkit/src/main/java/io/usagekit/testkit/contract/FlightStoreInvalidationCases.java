@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.UsageKey;
@@ -19,46 +18,46 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletionStage;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
-/**
- * What a {@link FlightStore} promises of invalidations.
- */
-abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases {
+/** Cases of invalidating keys and organisations. */
+abstract class FlightStoreInvalidationCases extends FlightStoreFixture {
+
+    FlightStoreInvalidationCases(FlightStoreContract contract) {
+        super(contract);
+    }
 
     @Test
-    final void invalidatingAKeyForgetsItsFigureItsLeaseAndItsFailure() {
+    final void removesFigureLeaseAndFailureOfKey() {
         for (Invalidation invalidation : invalidations(KEY)) {
-            long fence = granted(here, "a");
+            long fence = acquired(here, "a");
             assertStored(publish(here, "a", fence, figure(1)));
-            granted(here, "b");
+            acquired(here, "b");
             await(invalidation.run());
             assertEquals(Optional.empty(), await(cache.get(KEY)), invalidation.name());
-            granted(there, "c");
+            acquired(there, "c");
             await(there.fail(KEY, "c", "no database", BACK_OFF));
             await(invalidation.run());
-            granted(there, "d");
+            acquired(there, "d");
             await(there.release(KEY, "d"));
         }
     }
 
     @Test
-    final void invalidatingBeatsAFlightUnderWay() {
+    final void rejectsPublicationOfLoadInvalidatedInFlight() {
         for (Invalidation invalidation : invalidations(KEY)) {
-            long fence = granted(here, "a");
+            long fence = acquired(here, "a");
             await(invalidation.run());
 
             assertFalse(await(here.renew(KEY, "a", LEASE)), invalidation.name());
             assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)), invalidation.name());
             assertEquals(Optional.empty(), await(cache.get(KEY)), invalidation.name());
 
-            long next = granted(there, "b");
+            long next = acquired(there, "b");
             assertEquals(
                     new Publication.Invalidated(),
                     publish(here, "a", fence, figure(1)),
-                    () -> "beside the next flight, after " + invalidation.name());
+                    () -> "while another load holds the lease, after " + invalidation.name());
             assertStored(publish(there, "b", next, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(10))));
             assertSuperseded(2, publish(here, "a", fence, figure(1)));
             await(here.invalidate(KEY));
@@ -66,24 +65,24 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
     }
 
     @Test
-    final void invalidatingBeatsAFlightWhoseLeaseHadRunOut() {
-        long fence = granted(here, "a");
+    final void rejectsPublicationWhenInvalidatedAfterLeaseExpired() {
+        long fence = acquired(here, "a");
         elapse(LEASE);
         await(there.invalidate(KEY));
         assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)));
     }
 
     @Test
-    final void invalidatingWhatIsNotThereIsHarmless() {
+    final void allowsInvalidatingMissingKey() {
         for (Invalidation invalidation : invalidations(KEY)) {
             await(invalidation.run());
             await(invalidation.run());
         }
-        granted(here, "a");
+        acquired(here, "a");
     }
 
     @Test
-    final void invalidatingAKeyLeavesOthersAlone() {
+    final void keepsOtherKeys() {
         UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
         long fence = assertInstanceOf(Acquisition.Acquired.class, acquire(here, april, "a"))
                 .fence();
@@ -93,7 +92,7 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
     }
 
     @Test
-    final void invalidatingAnOrganisationBeatsAllItsFlightsAndForgetsAllItsFigures() {
+    final void removesFiguresAndRejectsPublicationsOfOrganisation() {
         List<UsageKey> keys = new ArrayList<>();
         for (int day = 1; day <= 28; day++) {
             keys.add(new UsageKey("org-123", UsagePeriod.day(LocalDate.of(2026, 3, day))));
@@ -101,9 +100,9 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
         for (int times = 0; times < 2; times++) {
             List<Long> fences = new ArrayList<>();
             for (UsageKey key : keys) {
-                long published = grantedOf(here, key, "p");
+                long published = acquiredOf(here, key, "p");
                 assertStored(await(here.publish(key, "p", published, aged(key, 1), TIME_TO_LIVE)));
-                fences.add(grantedOf(here, key, "a"));
+                fences.add(acquiredOf(here, key, "a"));
             }
 
             await(there.invalidate("org-123"));
@@ -120,8 +119,8 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
     }
 
     @Test
-    final void anOrganisationIsInvalidatedHoweverLongAFlightLastsOrItsFigureLives() {
-        long fence = granted(here, "a");
+    final void invalidatesOrganisationWithLongLoadsAndLongLivedFigures() {
+        long fence = acquired(here, "a");
         for (int times = 0; times < 50; times++) {
             elapse(Duration.ofSeconds(20));
             assertTrue(await(here.renew(KEY, "a", LEASE)), "renewed in time");
@@ -129,22 +128,22 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
         await(there.invalidate("org-123"));
         assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)));
 
-        await(here.publish(KEY, "b", granted(here, "b"), figure(2), Duration.ofDays(1)));
+        await(here.publish(KEY, "b", acquired(here, "b"), figure(2), Duration.ofDays(1)));
         elapse(Duration.ofHours(23));
         await(there.invalidate("org-123"));
         assertEquals(Optional.empty(), await(cache.get(KEY)));
     }
 
     @Test
-    final void invalidatingAnOrganisationLeavesOthersAlone() {
+    final void keepsOtherOrganisations() {
         List<String> ids = UsageCacheContract.oddIds();
         for (String id : ids) {
             UsageKey key = new UsageKey(id, MARCH);
-            assertStored(await(here.publish(key, "p", grantedOf(here, key, "p"), aged(key, 1), TIME_TO_LIVE)));
+            assertStored(await(here.publish(key, "p", acquiredOf(here, key, "p"), aged(key, 1), TIME_TO_LIVE)));
         }
         Set<String> left = new HashSet<>(ids);
         for (String id : ids) {
-            long fence = grantedOf(here, new UsageKey(id, MARCH), "a");
+            long fence = acquiredOf(here, new UsageKey(id, MARCH), "a");
             await(there.invalidate(id));
             left.remove(id);
             UsageKey key = new UsageKey(id, MARCH);
@@ -159,20 +158,5 @@ abstract class FlightStoreInvalidationCases extends FlightStorePublicationCases 
                         () -> "after " + id + " the figure of " + other);
             }
         }
-    }
-
-    /** One way to invalidate a key. */
-    record Invalidation(String name, Supplier<CompletionStage<Void>> call) {
-        CompletionStage<Void> run() {
-            return call.get();
-        }
-    }
-
-    final List<Invalidation> invalidations(UsageKey key) {
-        return List.of(
-                new Invalidation("store, key", () -> there.invalidate(key)),
-                new Invalidation("store, organisation", () -> there.invalidate(key.organisationId())),
-                new Invalidation("cache, key", () -> cache.invalidate(key)),
-                new Invalidation("cache, organisation", () -> cache.invalidate(key.organisationId())));
     }
 }

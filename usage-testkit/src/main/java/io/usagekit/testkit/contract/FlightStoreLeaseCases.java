@@ -23,41 +23,41 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/**
- * What a {@link FlightStore} promises of acquisitions, fences and the ends of a lease.
- */
+/** Cases of acquiring, renewing, releasing and failing leases, and of fences. */
 abstract class FlightStoreLeaseCases extends FlightStoreFixture {
 
-    // Claims
+    FlightStoreLeaseCases(FlightStoreContract contract) {
+        super(contract);
+    }
 
     @Test
-    final void theFirstWhoAsksIsGrantedTheLeaseAndTheOthersAreToldOfIt() {
-        long fence = granted(here, "a");
+    final void givesLeaseToFirstCallerAndReportsItToOthers() {
+        long fence = acquired(here, "a");
 
         Acquisition.Held held = assertInstanceOf(Acquisition.Held.class, acquire(there, "b"));
 
         assertEquals(fence, held.fence());
         assertAbout(LEASE, held.remaining());
-        assertInstanceOf(Acquisition.Held.class, acquire(here, "c"), "whoever asks");
+        assertInstanceOf(Acquisition.Held.class, acquire(here, "c"), "any other token");
     }
 
     @Test
-    final void keysDoNotShareLeases() {
-        granted(here, "a");
+    final void keepsLeasesPerKey() {
+        acquired(here, "a");
         UsagePeriod almostMarch = UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000));
         for (UsageKey other : List.of(new UsageKey("org-124", MARCH), new UsageKey("org-123", almostMarch))) {
             assertInstanceOf(Acquisition.Acquired.class, acquire(there, other, "b"), other::toString);
         }
         UsageKey sameWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
-        assertInstanceOf(Acquisition.Held.class, acquire(there, sameWindow, "b"), "the window counts, not its label");
+        assertInstanceOf(Acquisition.Held.class, acquire(there, sameWindow, "b"), "same window, other label");
     }
 
     @Test
-    final void whoAsksAgainWithTheSameTokenHasTheSameLeaseForItsWholeLength() {
-        long fence = granted(here, "a");
+    final void extendsLeaseWhenSameTokenAcquiresAgain() {
+        long fence = acquired(here, "a");
         elapse(Duration.ofSeconds(20));
 
-        assertEquals(fence, granted(here, "a"));
+        assertEquals(fence, acquired(here, "a"));
 
         elapse(Duration.ofSeconds(15));
         assertEquals(
@@ -67,8 +67,8 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void aLeaseRunsOutUnlessRenewed() {
-        long first = granted(here, "a");
+    final void expiresLeaseUnlessRenewed() {
+        long first = acquired(here, "a");
         elapse(Duration.ofSeconds(20));
         assertInstanceOf(Acquisition.Held.class, acquire(there, "b"));
         assertTrue(await(here.renew(KEY, "a", LEASE)));
@@ -76,19 +76,19 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         assertInstanceOf(Acquisition.Held.class, acquire(there, "b"), "renewed 20 s ago");
         elapse(Duration.ofSeconds(10));
 
-        assertTrue(granted(there, "b") > first, "a later fence is greater");
+        assertTrue(acquired(there, "b") > first, "a later fence is greater");
     }
 
     @Test
-    final void aRenewedLeaseMayAlsoBeShortened() {
-        granted(here, "a");
+    final void shortensLeaseWhenRenewedForLess() {
+        acquired(here, "a");
         assertTrue(await(here.renew(KEY, "a", Duration.ofSeconds(10))));
         elapse(Duration.ofSeconds(10));
-        granted(there, "b");
+        acquired(there, "b");
     }
 
     @Test
-    final void aFigureIsFoundIfItIsYoungerThanAcceptable() {
+    final void findsFigureYoungerThanAcceptableAge() {
         await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ofSeconds(20)), TIME_TO_LIVE));
         elapse(Duration.ofSeconds(20));
 
@@ -97,9 +97,9 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         assertEquals(usage(KEY, 7), found.figure().usage());
         assertAbout(Duration.ofSeconds(40), found.figure().age());
         assertInstanceOf(
-                Acquisition.Acquired.class, acquire(here, "a", Duration.ofSeconds(40)), "as old as that isn't younger");
-        assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", Duration.ZERO), "zero: none");
-        assertInstanceOf(Acquisition.Found.class, acquire(there, "b", ANY_AGE), "whoever holds the lease");
+                Acquisition.Acquired.class, acquire(here, "a", Duration.ofSeconds(40)), "exactly the acceptable age");
+        assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", Duration.ZERO), "acceptable age zero");
+        assertInstanceOf(Acquisition.Found.class, acquire(there, "b", ANY_AGE), "while another token holds the lease");
         assertInstanceOf(
                 Acquisition.Found.class,
                 acquire(there, "b", Duration.ofSeconds(Long.MAX_VALUE)),
@@ -108,14 +108,14 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void aFigureBornNowIsNotYoungerThanZeroButThanAMillisecondOrSo() {
+    final void findsFreshFigureUnlessAcceptableAgeIsZero() {
         await(cache.put(KEY, new AgedUsage(usage(KEY, 7), Duration.ZERO), TIME_TO_LIVE));
         assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", Duration.ZERO));
         assertInstanceOf(Acquisition.Found.class, acquire(here, "a", Duration.ofSeconds(10)));
     }
 
     @Test
-    final void whatIsFoundCarriesTheLabelThatItWasAskedWith() {
+    final void labelsFoundFigureAsRequested() {
         await(cache.put(KEY, figure(7), TIME_TO_LIVE));
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         Acquisition.Found found = assertInstanceOf(
@@ -124,49 +124,49 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void aFigureThatHasOutlivedItsTimeIsNotFound() {
+    final void findsNoExpiredFigure() {
         await(cache.put(KEY, figure(7), Duration.ofSeconds(20)));
         elapse(Duration.ofSeconds(20));
         assertInstanceOf(Acquisition.Acquired.class, acquire(here, "a", ANY_AGE));
     }
 
     @Test
-    final void whoFollowedAFlightFindsItsFigureOrALaterOneWhateverItsAge() {
-        long first = granted(here, "a");
-        assertInstanceOf(Acquisition.Held.class, acquireFollowing(there, "b", first), "nothing is stored yet");
+    final void findsFigureOfAwaitedFenceOrLaterAtAnyAge() {
+        long first = acquired(here, "a");
+        assertInstanceOf(Acquisition.Held.class, acquireAwaiting(there, "b", first), "nothing is stored yet");
         AgedUsage old = new AgedUsage(usage(KEY, 1), Duration.ofSeconds(50));
         assertStored(publish(here, "a", first, old));
 
-        assertFound(1, acquireFollowing(there, "b", first));
+        assertFound(1, acquireAwaiting(there, "b", first));
 
-        long second = granted(here, "c");
+        long second = acquired(here, "c");
         assertInstanceOf(
-                Acquisition.Held.class, acquireFollowing(there, "b", second), "that of an earlier flight won't do");
-        assertFound(1, acquireFollowing(there, "b", first));
+                Acquisition.Held.class, acquireAwaiting(there, "b", second), "only an earlier figure is stored");
+        assertFound(1, acquireAwaiting(there, "b", first));
         assertStored(publish(here, "c", second, new AgedUsage(usage(KEY, 2), Duration.ofSeconds(40))));
-        assertFound(2, acquireFollowing(there, "b", first));
-        assertFound(2, acquireFollowing(there, "b", second));
-        assertInstanceOf(Acquisition.Acquired.class, acquireFollowing(there, "b", second + 1));
+        assertFound(2, acquireAwaiting(there, "b", first));
+        assertFound(2, acquireAwaiting(there, "b", second));
+        assertInstanceOf(Acquisition.Acquired.class, acquireAwaiting(there, "b", second + 1));
     }
 
     @Test
-    final void whatWasFollowedIsNotFoundOnceItIsInvalidated() {
-        long fence = granted(here, "a");
+    final void findsNoFigureOfAwaitedFenceOnceInvalidated() {
+        long fence = acquired(here, "a");
         assertStored(publish(here, "a", fence, figure(1)));
         await(there.invalidate(KEY));
-        assertInstanceOf(Acquisition.Acquired.class, acquireFollowing(there, "b", fence));
+        assertInstanceOf(Acquisition.Acquired.class, acquireAwaiting(there, "b", fence));
         await(cache.put(KEY, figure(2), TIME_TO_LIVE));
         assertInstanceOf(
-                Acquisition.Held.class, acquireFollowing(here, "c", fence), "what was put since is no flight's figure");
+                Acquisition.Held.class, acquireAwaiting(here, "c", fence), "a figure put by the cache has no fence");
     }
 
     @Test
-    final void manyThreadsOfTwoProcessesRaceAndExactlyOneIsGranted() throws Exception {
+    final void givesLeaseToExactlyOneOfConcurrentCallers() throws Exception {
         ExecutorService threads = Executors.newCachedThreadPool();
         try {
             for (int round = 0; round < 20; round++) {
                 UsageKey key = new UsageKey("org-" + round, MARCH);
-                assertOneIsGranted(key, race(threads, key));
+                assertOneAcquired(key, race(threads, key));
             }
         } finally {
             threads.shutdownNow();
@@ -192,33 +192,33 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         return answers;
     }
 
-    private static void assertOneIsGranted(UsageKey key, List<Acquisition> acquisitions) {
+    private static void assertOneAcquired(UsageKey key, List<Acquisition> acquisitions) {
         Set<Long> fences = new HashSet<>();
-        int granted = 0;
+        int acquired = 0;
         for (Acquisition acquisition : acquisitions) {
             if (acquisition instanceof Acquisition.Acquired one) {
-                granted++;
+                acquired++;
                 fences.add(one.fence());
             } else {
                 fences.add(assertInstanceOf(Acquisition.Held.class, acquisition).fence());
             }
         }
-        assertEquals(1, granted, () -> "granted for " + key + ": " + acquisitions);
+        assertEquals(1, acquired, () -> "leases given for " + key + ": " + acquisitions);
         assertEquals(1, fences.size(), () -> "fences for " + key + ": " + acquisitions);
     }
 
     // Fences
 
     @Test
-    final void fencesGrowWhateverEndsALease() {
-        long last = granted(here, "published");
+    final void issuesGrowingFencesHoweverLeasesEnd() {
+        long last = acquired(here, "published");
         assertStored(publish(here, "published", last, figure(1)));
         last = assertGreater(last, "released");
         await(here.release(KEY, "released"));
         last = assertGreater(last, "failed");
         await(here.fail(KEY, "failed", "no database", BACK_OFF));
         elapse(BACK_OFF);
-        last = assertGreater(last, "run out");
+        last = assertGreater(last, "expired");
         elapse(LEASE);
         last = assertGreater(last, "invalidated");
         await(here.invalidate(KEY));
@@ -226,11 +226,11 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         await(here.invalidate(KEY.organisationId()));
         last = assertGreater(last, "invalidated in the cache");
         await(cache.invalidate(KEY));
-        assertGreater(last, "the last one");
+        assertGreater(last, "last");
     }
 
     private long assertGreater(long last, String token) {
-        long fence = granted(there, token);
+        long fence = acquired(there, token);
         assertTrue(fence > last, () -> "the fence of " + token + " is greater than " + last + ", but was " + fence);
         return fence;
     }
@@ -238,8 +238,8 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     // Ends of a lease
 
     @Test
-    final void onlyTheOwnerRenewsReleasesAndFails() {
-        long fence = granted(here, "a");
+    final void allowsOnlyHolderToRenewReleaseAndFail() {
+        long fence = acquired(here, "a");
         assertFalse(await(there.renew(KEY, "b", Duration.ofHours(1))));
         await(there.release(KEY, "b"));
         await(there.fail(KEY, "b", "no database", BACK_OFF));
@@ -251,12 +251,12 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void whoHasLostTheLeaseIsItsOwnerNoMore() {
-        granted(here, "a");
+    final void ignoresFormerHolderOnceLeaseIsLost() {
+        acquired(here, "a");
         elapse(LEASE);
-        assertFalse(await(here.renew(KEY, "a", LEASE)), "run out");
-        long second = granted(there, "b");
-        assertFalse(await(here.renew(KEY, "a", LEASE)), "another's");
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "expired");
+        long second = acquired(there, "b");
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "held by another token");
         await(here.release(KEY, "a"));
         await(here.fail(KEY, "a", "no database", BACK_OFF));
         assertEquals(
@@ -265,23 +265,23 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void withoutALeaseThereIsNothingToEnd() {
+    final void ignoresRenewReleaseAndFailWithoutLease() {
         assertFalse(await(here.renew(KEY, "a", LEASE)));
         await(here.release(KEY, "a"));
         await(here.fail(KEY, "a", "no database", BACK_OFF));
-        granted(there, "b");
+        acquired(there, "b");
     }
 
     @Test
-    final void aReleasedLeaseIsFree() {
-        granted(here, "a");
+    final void freesReleasedLease() {
+        acquired(here, "a");
         await(here.release(KEY, "a"));
-        granted(there, "b");
+        acquired(there, "b");
     }
 
     @Test
-    final void aFailureIsToldToAllUntilItsBackOffIsOver() {
-        long fence = granted(here, "a");
+    final void reportsFailureToAllUntilBackOffEnds() {
+        long fence = acquired(here, "a");
         await(here.fail(KEY, "a", "no database\n\"here\" é😀", BACK_OFF));
 
         Acquisition.Failed failed = assertInstanceOf(Acquisition.Failed.class, acquire(there, "b"));
@@ -289,15 +289,15 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         assertEquals(fence, failed.fence());
         assertEquals("no database\n\"here\" é😀", failed.reason());
         assertAbout(BACK_OFF, failed.remaining());
-        assertInstanceOf(Acquisition.Failed.class, acquire(here, "a"), "also to the one that failed");
-        assertFalse(await(here.renew(KEY, "a", LEASE)), "its lease is gone");
+        assertInstanceOf(Acquisition.Failed.class, acquire(here, "a"), "reported to the failed token as well");
+        assertFalse(await(here.renew(KEY, "a", LEASE)), "its lease is released");
         elapse(BACK_OFF);
-        granted(there, "b");
+        acquired(there, "b");
     }
 
     @Test
-    final void aFigureThatMeetsTheTermsIsFoundInSpiteOfAFailure() {
-        granted(here, "a");
+    final void findsAcceptableFigureDuringBackOff() {
+        acquired(here, "a");
         await(here.fail(KEY, "a", "no database", BACK_OFF));
         await(cache.put(KEY, figure(1), TIME_TO_LIVE));
         assertFound(1, acquire(there, "b", ANY_AGE));
@@ -305,8 +305,8 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void ofALongReasonTheBeginningIsKept() {
-        granted(here, "a");
+    final void keepsFirst200CharactersOfReason() {
+        acquired(here, "a");
         String reason = "why ".repeat(100);
         await(here.fail(KEY, "a", reason, BACK_OFF));
         assertEquals(
@@ -315,8 +315,8 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
     }
 
     @Test
-    final void anEmptyReasonIsAReasonToo() {
-        granted(here, "a");
+    final void keepsEmptyReason() {
+        acquired(here, "a");
         await(here.fail(KEY, "a", "", BACK_OFF));
         assertEquals(
                 "",
