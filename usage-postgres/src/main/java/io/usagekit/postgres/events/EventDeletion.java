@@ -41,7 +41,7 @@ final class EventDeletion {
                         connection -> sql.call(connection, LedgerStatement.SOFT_DELETE_EVENTS, live)
                                 .text("project_id", projectId)
                                 .instant("now", now)
-                                .number("most", MOST_EVENTS)
+                                .number("limit", MOST_EVENTS)
                                 .update()));
     }
 

@@ -15,11 +15,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The conditions of a filter: only those that are set stand in the statement, so that each is free to have its index used. */
+/**
+ * The conditions of a filter in a statement, and the values that they bind. Only conditions that are set stand in the statement, so that
+ * each may use its own index.
+ */
 final class LedgerFilter {
 
-    /** A condition, one resource file each. */
-    enum Part {
+    /** A condition: the fragment of {@code events/filter.sql} with its name. */
+    enum Condition {
         LIVE,
         FROM,
         BEFORE,
@@ -33,85 +36,97 @@ final class LedgerFilter {
         STATUS,
         TEXT;
 
-        private final String text = LedgerSql.part(resource());
-
-        /** What it says, without comments. */
-        String text() {
-            return text;
-        }
-
-        /** What it binds, if it binds anything: its own name. */
+        /** The name of what it binds, if it binds anything. */
         String parameter() {
             return name().toLowerCase(Locale.ROOT);
         }
 
-        String resource() {
-            return "events/filter-" + parameter().replace('_', '-') + ".sql";
+        /** The name of its fragment. */
+        String fragment() {
+            return "filter-" + parameter().replace('_', '-');
         }
     }
 
-    /** No condition: for statements that take none. */
+    private static final String FILTER = "filter";
+
+    /** No conditions: for statements that take none. */
     static final LedgerFilter NONE = new LedgerFilter();
 
-    private final List<Part> parts = new ArrayList<>();
+    private final List<Condition> set = new ArrayList<>();
     private final Map<String, Object> values = new LinkedHashMap<>();
 
     private LedgerFilter() {}
 
-    /** Of what has a time of its creation, but is no event. */
+    /** The conditions of a window, for rows of any kind that have a time of creation. */
     static LedgerFilter of(EventWindow window) {
         LedgerFilter conditions = new LedgerFilter();
-        window.from().ifPresent(from -> conditions.add(Part.FROM, from));
-        window.before().ifPresent(before -> conditions.add(Part.BEFORE, before));
+        window.from().ifPresent(from -> conditions.add(Condition.FROM, from));
+        window.before().ifPresent(before -> conditions.add(Condition.BEFORE, before));
         return conditions;
     }
 
+    /** The conditions of a filter of events. */
     static LedgerFilter of(EventFilter filter) {
         LedgerFilter conditions = of(filter.window());
         if (filter.state() == EventFilter.State.LIVE) {
-            conditions.parts.add(Part.LIVE);
+            conditions.set.add(Condition.LIVE);
         }
-        filter.endpointIds().ifPresent(ids -> conditions.add(Part.ENDPOINT_IDS, ids));
-        filter.ownerId().ifPresent(id -> conditions.add(Part.OWNER_ID, id));
+        filter.endpointIds().ifPresent(ids -> conditions.add(Condition.ENDPOINT_IDS, ids));
+        filter.ownerId().ifPresent(id -> conditions.add(Condition.OWNER_ID, id));
         filter.sourceIds().ifPresent(conditions::addSources);
-        filter.idempotencyKey().ifPresent(key -> conditions.add(Part.IDEMPOTENCY_KEY, key));
-        filter.brokerMessageId().ifPresent(id -> conditions.add(Part.BROKER_MESSAGE_ID, id));
-        filter.type().ifPresent(type -> conditions.add(Part.EVENT_TYPE, type));
-        filter.status().ifPresent(status -> conditions.add(Part.STATUS, status));
-        filter.text().ifPresent(text -> conditions.add(Part.TEXT, text));
+        filter.idempotencyKey().ifPresent(key -> conditions.add(Condition.IDEMPOTENCY_KEY, key));
+        filter.brokerMessageId().ifPresent(id -> conditions.add(Condition.BROKER_MESSAGE_ID, id));
+        filter.type().ifPresent(type -> conditions.add(Condition.EVENT_TYPE, type));
+        filter.status().ifPresent(status -> conditions.add(Condition.STATUS, status));
+        filter.text().ifPresent(text -> conditions.add(Condition.TEXT, text));
         return conditions;
     }
 
     private void addSources(Set<String> ids) {
         if (ids.size() == 1) {
-            add(Part.SOURCE_ID, ids.iterator().next());
+            add(Condition.SOURCE_ID, ids.iterator().next());
         } else {
-            add(Part.SOURCE_IDS, ids);
+            add(Condition.SOURCE_IDS, ids);
         }
     }
 
-    private void add(Part part, Object value) {
-        parts.add(part);
-        values.put(part.parameter(), value);
+    private void add(Condition condition, Object value) {
+        set.add(condition);
+        values.put(condition.parameter(), value);
     }
 
-    /** The same rows behind a scan's place. */
-    LedgerFilter behind(Scan scan) {
+    /** The same conditions with a window that is narrowed to what is left of it after a scan's page boundary. */
+    LedgerFilter narrowedTo(Scan scan) {
         LedgerFilter narrowed = new LedgerFilter();
-        narrowed.parts.addAll(parts);
+        narrowed.set.addAll(set);
         narrowed.values.putAll(values);
-        narrowed.values.computeIfPresent(Part.FROM.parameter(), (name, from) -> LedgerScan.from((Instant) from, scan));
         narrowed.values.computeIfPresent(
-                Part.BEFORE.parameter(), (name, before) -> LedgerScan.before((Instant) before, scan));
+                Condition.FROM.parameter(), (name, from) -> LedgerScan.from((Instant) from, scan));
+        narrowed.values.computeIfPresent(
+                Condition.BEFORE.parameter(), (name, before) -> LedgerScan.before((Instant) before, scan));
         return narrowed;
     }
 
-    /** What stands in the statement. */
-    String sql() {
-        return parts.stream().map(Part::text).collect(Collectors.joining("\n    "));
+    /**
+     * The fragments that stand for the filter in a statement.
+     *
+     * @throws IllegalArgumentException if there are conditions, and the statement takes none
+     */
+    Map<String, String> fragments(LedgerStatement statement) {
+        if (statement.takesFilter()) {
+            return Map.of(
+                    FILTER,
+                    set.stream()
+                            .map(condition -> "{" + condition.fragment() + "}")
+                            .collect(Collectors.joining("\n    ")));
+        }
+        if (this != NONE) {
+            throw new IllegalArgumentException(statement + " takes no filter");
+        }
+        return Map.of();
     }
 
-    /** What is bound, by name. */
+    /** The names and types of what {@link #bindTo} binds. */
     Map<String, SqlType> parameters() {
         Map<String, SqlType> types = new LinkedHashMap<>();
         values.forEach((name, value) -> types.put(name, typeOf(value)));

@@ -1,20 +1,21 @@
 package io.usagekit.postgres.events;
 
-import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.IndexBuilder;
+import io.usagekit.postgres.internal.IndexDdl;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlTemplate;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.List;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 
-/** Creates what the ledger needs besides the library's own tables. */
+/** Creates the library's own tables and what the ledger adds to them. */
 final class LedgerInstaller {
 
-    /** The order of pages, of all events and of those with one value of what is filtered by; and of what was sent. */
+    /** Pages of events in order, all of them or those with one value of a filtered column; and pages of sent deliveries. */
     private static final List<Index> INDEXES = List.of(
             events("(project_id, created_at, id collate \"C\")"),
             events("(project_id, event_type, created_at, id collate \"C\")"),
@@ -37,32 +38,19 @@ final class LedgerInstaller {
         return new Index("events", definition);
     }
 
-    /** Tables first, all of them or none; then the indexes, one by one and without blocking writes. */
+    /** Creates the tables, all of them or none; then the indexes, one by one and without blocking writes. */
     void install() throws SQLException {
-        PostgresUsage.install(dataSource, schema);
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            try {
-                connection.setAutoCommit(false);
-                createTables(connection);
-                connection.setAutoCommit(true);
-                IndexBuilder.build(connection, schema, INDEXES);
-            } finally {
-                connection.setAutoCommit(autoCommit);
-            }
-        }
-    }
-
-    private void createTables(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            // "if not exists" doesn't keep two sessions from creating the same thing at once.
-            statement.execute("select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
-            statement.execute(tables());
-            connection.commit();
-        } catch (SQLException e) {
-            connection.rollback();
-            throw e;
-        }
+        new SchemaInstaller(dataSource).createTables(TableMapping.usagekit(schema));
+        Jdbc jdbc = new Jdbc(dataSource);
+        jdbc.schemaChange(connection -> {
+            SchemaInstaller.lockTables(connection);
+            Jdbc.execute(connection, tables());
+            return schema;
+        });
+        jdbc.session(connection -> {
+            IndexBuilder.build(connection, schema, INDEXES);
+            return schema;
+        });
     }
 
     private String tables() {
@@ -70,7 +58,7 @@ final class LedgerInstaller {
     }
 
     String ddl() {
-        return PostgresUsage.ddl(schema) + "\n" + tables() + "\n"
+        return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n" + tables() + "\n"
                 + INDEXES.stream()
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));

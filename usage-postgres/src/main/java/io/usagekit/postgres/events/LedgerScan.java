@@ -7,33 +7,39 @@ import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlType;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.HashMap;
 import java.util.Map;
 
-/** How a scan stands in a statement. */
+/** The part of a statement that a scan is: its direction, its keyset condition and its limit. */
 final class LedgerScan {
 
-    static final String BEYOND = "{beyond}";
-
-    private static final String BEYOND_SQL = LedgerSql.part("events/beyond.sql");
+    /** The fragment of {@code events/filter.sql}; a scan from the first row on has no such condition. */
+    private static final String KEYSET_CONDITION = "keyset-condition";
 
     private LedgerScan() {}
 
-    /** The statement with the scan's order and place. */
-    static String fill(String text, Scan scan) {
+    /** The fragments that stand for the scan's direction and page boundary. */
+    static Map<String, String> fragments(Scan scan) {
         boolean ascending = scan.order() == EventOrder.ASCENDING;
-        return text.replace(BEYOND, scan.beyond().isPresent() ? BEYOND_SQL : "")
-                .replace("{behind}", ascending ? ">" : "<")
-                .replace("{order}", ascending ? "asc" : "desc");
+        Map<String, String> fragments = new HashMap<>();
+        fragments.put("direction", ascending ? "asc" : "desc");
+        fragments.put("comparison", ascending ? ">" : "<");
+        if (scan.beyond().isEmpty()) {
+            fragments.put(KEYSET_CONDITION, "");
+        }
+        return fragments;
     }
 
-    /** What is bound, by name. */
+    /** The names and types of what {@link #bindTo} binds besides the limit. */
     static Map<String, SqlType> parameters(Scan scan) {
-        return scan.beyond().isPresent() ? Map.of("beyond_at", SqlType.INSTANT, "beyond_id", SqlType.TEXT) : Map.of();
+        return scan.beyond().isPresent()
+                ? Map.of("boundary_at", SqlType.INSTANT, "boundary_id", SqlType.TEXT)
+                : Map.of();
     }
 
     /**
-     * Where a window begins behind the scan's place. PostgreSQL enters an index at one of the conditions on its first column, and
-     * not always at the tightest: both are to be as tight.
+     * Where a window begins, or the page boundary where that is later. PostgreSQL enters an index at one of the conditions on its
+     * first column, and not always at the tightest one: so both are equally tight.
      */
     static Instant from(Instant from, Scan scan) {
         return scan.beyond()
@@ -42,7 +48,7 @@ final class LedgerScan {
                 .orElse(from);
     }
 
-    /** Where a window ends before the scan's place, of which it has the microsecond. */
+    /** Where a window ends, or the page boundary where that is earlier, including its microsecond. */
     static Instant before(Instant before, Scan scan) {
         return scan.beyond()
                 .map(place -> place.createdAt().plus(1, ChronoUnit.MICROS))
@@ -52,7 +58,8 @@ final class LedgerScan {
 
     static SqlCall bindTo(SqlCall call, Scan scan) {
         scan.beyond()
-                .ifPresent(place -> call.instant("beyond_at", place.createdAt()).text("beyond_id", place.id()));
-        return call.number("most", scan.limit());
+                .ifPresent(
+                        place -> call.instant("boundary_at", place.createdAt()).text("boundary_id", place.id()));
+        return call.number("limit", scan.limit());
     }
 }

@@ -17,8 +17,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The ledger's statements, one resource file each, with what the Java side binds and reads. A {@link SqlCall} and a
- * {@link SqlRow} refuse anything else, and the build compares it with what PostgreSQL makes of the file.
+ * The ledger's statements, which stand in the files of {@link LedgerSql#FILES} under the same names, with the parameters that are
+ * bound and the columns that are read. A {@link SqlCall} and a {@link SqlRow} reject anything else, and the build compares these
+ * declarations with PostgreSQL's description of the statement.
  */
 @SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes
 enum LedgerStatement {
@@ -71,21 +72,21 @@ enum LedgerStatement {
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
-    PAGE_EVENTS(names().with("project_id", TEXT).with("most", NUMBER), event()),
-    PAGE_RECEIVED(figure().with("most", NUMBER), event()),
-    PAGE_SENT(figure().with("most", NUMBER), delivery().with("bytes", NUMBER)),
+    PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), event()),
+    PAGE_RECEIVED(figure().with("limit", NUMBER), event()),
+    PAGE_SENT(figure().with("limit", NUMBER), delivery().with("bytes", NUMBER)),
     TOKENISE_EVENTS(
-            names().with("project_id", TEXT).with("most", NUMBER),
+            names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("written", NUMBER).with("last_created_at", INSTANT).with("last_id", TEXT)),
     DELETE_TOKENS(
             names().with("project_id", TEXT)
                     .with("from", INSTANT)
                     .with("before", INSTANT)
-                    .with("most", NUMBER),
+                    .with("limit", NUMBER),
             names()),
-    SOFT_DELETE_EVENTS(names().with("project_id", TEXT).with("now", INSTANT).with("most", NUMBER), names()),
+    SOFT_DELETE_EVENTS(names().with("project_id", TEXT).with("now", INSTANT).with("limit", NUMBER), names()),
     LOCK_UNDELIVERED_EVENTS(
-            names().with("project_id", TEXT).with("most", NUMBER),
+            names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
     DELETE_UNDELIVERED_EVENTS(names().with("ids", TEXTS), names().with("events", NUMBER));
 
@@ -101,12 +102,10 @@ enum LedgerStatement {
 
     private final Names parameters;
     private final Names columns;
-    private final String text;
 
     LedgerStatement(Names parameters, Names columns) {
         this.parameters = parameters;
         this.columns = columns;
-        this.text = LedgerSql.part(resource());
     }
 
     private static Names names() {
@@ -143,24 +142,23 @@ enum LedgerStatement {
                 .with("created_at", INSTANT);
     }
 
-    /** The name of its resource. */
-    String resource() {
-        return "events/" + name().toLowerCase(Locale.ROOT).replace('_', '-') + ".sql";
+    /** Its name in the resource files. */
+    String sqlName() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    /** What it says, without comments; parts of it, and the tables' names, are still to be put in. */
-    String text() {
-        return text;
-    }
-
-    /** Whether a filter is one of them. */
+    /** Whether a filter's conditions stand in it. */
     boolean takesFilter() {
-        return text.contains(LedgerSql.FILTER);
+        return holds("{filter}");
     }
 
-    /** Whether it comes in pages. */
+    /** Whether it reads a page. */
     boolean takesScan() {
-        return text.contains(LedgerScan.BEYOND);
+        return holds("{keyset-condition}");
+    }
+
+    private boolean holds(String reference) {
+        return LedgerSql.FILES.text(sqlName()).contains(reference);
     }
 
     /** What is bound, besides what a filter binds. */

@@ -2,34 +2,28 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.SQLException;
-import java.sql.SQLTimeoutException;
 import java.time.Duration;
-import javax.sql.DataSource;
 
-/** Runs the ledger's transactions; no driver's exception gets out of them. */
-record LedgerTransactions(DataSource dataSource, Duration timeout) {
-
-    private static final String QUERY_CANCELED = "57014";
+/** Runs the ledger's transactions, each with the ledger's timeout; a driver's exception becomes an {@link EventLedgerException}. */
+record LedgerTransactions(Jdbc jdbc, Duration timeout) {
 
     /**
-     * Runs one.
+     * Runs a transaction.
      *
-     * @param what can't be done, for the error message, e.g. {@code the events can't be read}
+     * @param failure the beginning of the error message, e.g. {@code the events can't be read}
      */
-    <T> T run(Jdbc.Mode mode, String what, Jdbc.Work<T> work) {
+    <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         try {
-            return Jdbc.run(dataSource, mode, timeout, work);
+            return jdbc.transaction(mode, timeout, work);
         } catch (SQLException e) {
-            throw explain(what, e);
+            throw explain(failure, e);
         }
     }
 
-    EventLedgerException explain(String what, SQLException e) {
+    EventLedgerException explain(String failure, SQLException e) {
         return new EventLedgerException(
-                QUERY_CANCELED.equals(e.getSQLState()) || e instanceof SQLTimeoutException
-                        ? what + " within " + timeout
-                        : what + ": " + e.getMessage(),
-                e);
+                SqlErrors.isTimeout(e) ? failure + " within " + timeout : failure + ": " + e.getMessage(), e);
     }
 }

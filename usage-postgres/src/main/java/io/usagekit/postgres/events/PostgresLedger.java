@@ -6,6 +6,9 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -23,11 +26,21 @@ import javax.sql.DataSource;
  */
 public final class PostgresLedger {
 
-    private final Builder settings;
+    private final Settings settings;
 
-    private PostgresLedger(Builder settings) {
+    private PostgresLedger(Settings settings) {
         this.settings = settings;
     }
+
+    /** What the builder describes. */
+    private record Settings(
+            DataSource dataSource,
+            String schema,
+            Duplicates duplicates,
+            ProjectScope projects,
+            Duration timeout,
+            InstantSource clock,
+            EventPager pager) {}
 
     /** A ledger in the schema {@value TableMapping#DEFAULT_SCHEMA}. */
     public static PostgresLedger of(DataSource dataSource) {
@@ -39,21 +52,21 @@ public final class PostgresLedger {
         return builder(dataSource).schema(schema).build();
     }
 
-    /** Begins to build a ledger. */
+    /** Returns a builder of a ledger. */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
     }
 
     /** The schema of its tables. */
     public String schema() {
-        return settings.schema;
+        return settings.schema();
     }
 
     /**
      * Creates the library's own tables where they are missing, and what the ledger adds to them. Idempotent. The tables are
-     * extended in one transaction, by locks that are held for an instant: no column that is added rewrites a table. Indexes are
-     * then built one by one without blocking writes, however large the tables are; what a failed build left invalid is built
-     * anew. Needs ownership of the tables and a connection that isn't shared between transactions.
+     * extended in one transaction, under locks that are held for an instant: no column that is added rewrites a table. Indexes are
+     * then built one by one without blocking writes, however large the tables are; an index that a failed build left invalid is
+     * built again. Needs ownership of the tables and a connection that isn't shared between transactions.
      *
      * @throws UsageStorageException if the database refuses; what was created before stays
      */
@@ -71,46 +84,35 @@ public final class PostgresLedger {
     }
 
     private LedgerInstaller installer() {
-        return new LedgerInstaller(settings.dataSource, settings.schema);
+        return new LedgerInstaller(settings.dataSource(), settings.schema());
     }
 
-    /** The ledger's content. Connects to nothing yet; safe for use by many threads at once. */
+    /** Returns the repository of the ledger's events. Connects to nothing yet; safe for use by many threads at once. */
     public EventRepository repository() {
-        LedgerTransactions transactions = new LedgerTransactions(settings.dataSource, settings.timeout);
-        LedgerSql sql = LedgerSql.in(
-                settings.schema, settings.countDeletedProjects ? LedgerSql.Projects.ALL : LedgerSql.Projects.ALIVE);
-        return new PostgresEventRepository(transactions, sql, settings.pager, settings.duplicates, settings.clock);
+        return new PostgresEventRepository(
+                new LedgerTransactions(new Jdbc(settings.dataSource()), settings.timeout()),
+                LedgerSql.in(settings.schema(), settings.projects()),
+                settings.pager(),
+                settings.duplicates(),
+                settings.clock());
     }
 
     /**
-     * Describes a ledger. Not thread-safe.
+     * Builds a ledger. Not thread-safe.
      *
      * @since 0.1
      */
     public static final class Builder {
-        private static final Duration SHORTEST = Duration.ofMillis(1);
-        private static final Duration LONGEST = Duration.ofDays(1);
-
         private final DataSource dataSource;
         private String schema = TableMapping.DEFAULT_SCHEMA;
         private Duplicates duplicates = Duplicates.BILLED;
-        private boolean countDeletedProjects;
+        private ProjectScope projects = ProjectScope.ALIVE;
         private Duration timeout = Duration.ofSeconds(30);
         private InstantSource clock = InstantSource.system();
         private EventPager pager = EventPager.create();
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
-        }
-
-        private Builder(Builder other) {
-            dataSource = other.dataSource;
-            schema = other.schema;
-            duplicates = other.duplicates;
-            countDeletedProjects = other.countDeletedProjects;
-            timeout = other.timeout;
-            clock = other.clock;
-            pager = other.pager;
         }
 
         /** The schema of the tables; {@value TableMapping#DEFAULT_SCHEMA} by default. */
@@ -130,7 +132,7 @@ public final class PostgresLedger {
          * {@link PostgresUsage.Builder#countDeletedProjects}.
          */
         public Builder countDeletedProjects(boolean count) {
-            this.countDeletedProjects = count;
+            this.projects = count ? ProjectScope.ALL : ProjectScope.ALIVE;
             return this;
         }
 
@@ -140,15 +142,15 @@ public final class PostgresLedger {
             return this;
         }
 
-        /** Tells when events and deliveries are recorded; the system's clock by default. */
+        /** The time at which events and deliveries are recorded; the system's clock by default. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
             return this;
         }
 
         /**
-         * Under what cursors are coded, so that who doesn't know it can't make one; a key that stands in the library by
-         * default. A cursor gives access to nothing: this is for hosts that want to see nobody try.
+         * The secret that signs cursors, so that only this host's processes can make one; by default a key that is part of the
+         * library. A cursor grants access to nothing: this is for hosts that want to reject forged ones.
          *
          * @param secret the same in all processes that share cursors; at least one octet
          */
@@ -165,11 +167,8 @@ public final class PostgresLedger {
          */
         public PostgresLedger build() {
             TableMapping.usagekit(schema); // checks its name
-            if (timeout.compareTo(SHORTEST) < 0 || timeout.compareTo(LONGEST) > 0) {
-                throw new IllegalArgumentException(
-                        "timeout must be between " + SHORTEST + " and " + LONGEST + ", but was " + timeout);
-            }
-            return new PostgresLedger(new Builder(this));
+            SqlErrors.checkTimeout(timeout);
+            return new PostgresLedger(new Settings(dataSource, schema, duplicates, projects, timeout, clock, pager));
         }
     }
 }

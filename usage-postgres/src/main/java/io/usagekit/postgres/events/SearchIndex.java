@@ -64,7 +64,7 @@ final class SearchIndex {
                                 .text("project_id", projectId)
                                 .instant("from", window.from().orElse(FIRST))
                                 .instant("before", window.before().orElse(AFTER_LAST))
-                                .number("most", MOST_TOKENS)
+                                .number("limit", MOST_TOKENS)
                                 .update()));
     }
 }

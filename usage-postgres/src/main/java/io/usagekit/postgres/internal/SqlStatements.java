@@ -18,6 +18,9 @@ public final class SqlStatements {
 
     private static final Pattern REFERENCE = Pattern.compile("\\{([a-z_.-]+)}");
 
+    /** The conditions of a filter combine in thousands of ways; a host uses few of them. */
+    private static final int MOST_KEPT = 1_000;
+
     private record Key(String statement, Map<String, String> fragments) {}
 
     private final SqlSource source;
@@ -73,22 +76,28 @@ public final class SqlStatements {
     }
 
     /**
-     * A statement with these fragments. Compiled at its first use with them, and kept: for a caller with few different fragments.
+     * A statement with these fragments. Compiled at its first use with them.
      *
      * @param fragments texts by the names under which they stand in the statement
      */
     public SqlTemplate template(String statement, Map<String, String> fragments) {
-        return compiled.computeIfAbsent(
-                new Key(statement, Map.copyOf(fragments)), key -> compile(key.statement(), key.fragments()));
+        Key key = new Key(statement, Map.copyOf(fragments));
+        SqlTemplate known = compiled.get(key);
+        if (known == null) {
+            known = compile(key);
+            if (compiled.size() < MOST_KEPT) {
+                compiled.put(key, known);
+            }
+        }
+        return known;
     }
 
-    /** A statement with these fragments. Compiled at each call: for a caller with many different fragments. */
-    public SqlTemplate compile(String statement, Map<String, String> fragments) {
+    private SqlTemplate compile(Key key) {
         try {
-            return SqlTemplate.of(text(statement, fragments), names);
+            return SqlTemplate.of(text(key.statement(), key.fragments()), names);
         } catch (IllegalStateException e) {
             throw new IllegalStateException(
-                    "the statement \"" + statement + "\" of " + source + ": " + e.getMessage(), e);
+                    "the statement \"" + key.statement() + "\" of " + source + ": " + e.getMessage(), e);
         }
     }
 

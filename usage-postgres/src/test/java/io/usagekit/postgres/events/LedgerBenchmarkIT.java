@@ -17,6 +17,7 @@ import io.usagekit.events.ExportRequest;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.testing.Database;
 import java.io.File;
@@ -193,7 +194,7 @@ class LedgerBenchmarkIT {
                     "a filter's window",
                     scan -> call(connection, LedgerFilter.of(window), scan),
                     "a figure's period",
-                    scan -> LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+                    scan -> LedgerSql.in(schema, ProjectScope.ALIVE)
                             .figure(connection, LedgerStatement.PAGE_RECEIVED, quarter, scan));
             List<String> wrong = new ArrayList<>();
             for (Map.Entry<String, Read> read : reads.entrySet()) {
@@ -231,7 +232,7 @@ class LedgerBenchmarkIT {
     }
 
     private static SqlCall call(Connection connection, LedgerFilter filter, Scan scan) {
-        return LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+        return LedgerSql.in(schema, ProjectScope.ALIVE)
                 .call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
                 .text("project_id", PROJECT);
     }

@@ -19,6 +19,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -94,7 +95,7 @@ class LedgerDeletionIT {
             recording.setAutoCommit(false);
             deliver(recording, "e");
             Future<List<String>> deletion = thread.submit(() -> {
-                LedgerSql sql = LedgerSql.in(schema, LedgerSql.Projects.ALIVE);
+                LedgerSql sql = LedgerSql.in(schema, ProjectScope.ALIVE);
                 Scan scan = new Scan(EventOrder.ASCENDING, Optional.empty(), 10);
                 deleting.setAutoCommit(false);
                 List<String> locked = sql.call(
@@ -118,7 +119,7 @@ class LedgerDeletionIT {
     }
 
     private void deliver(Connection connection, String eventId) throws SQLException {
-        LedgerSql.in(schema, LedgerSql.Projects.ALIVE)
+        LedgerSql.in(schema, ProjectScope.ALIVE)
                 .call(connection, LedgerStatement.INSERT_DELIVERIES)
                 .texts("ids", List.of("delivery of " + eventId))
                 .texts("project_ids", List.of("p"))

@@ -11,14 +11,17 @@ import io.usagekit.events.PageRequest;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlSignature;
+import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -170,8 +173,8 @@ class LedgerPageIT {
     @CsvSource(
             delimiter = '|',
             value = {
-                "created_at < :beyond_at and :beyond_id::text is not null | (created_at, id collate \"C\") < (:beyond_at, :beyond_id)",
-                "(created_at, id collate \"C\") <= (:beyond_at, :beyond_id) | (created_at, id collate \"C\") < (:beyond_at, :beyond_id)",
+                "created_at < :boundary_at and :boundary_id::text is not null | (created_at, id collate \"C\") < (:boundary_at, :boundary_id)",
+                "(created_at, id collate \"C\") <= (:boundary_at, :boundary_id) | (created_at, id collate \"C\") < (:boundary_at, :boundary_id)",
                 "(created_at, id collate \"unicode\") < | (created_at, id collate \"C\") <",
                 "order by e.created_at desc limit | order by e.created_at desc, e.id collate \"C\" desc limit",
                 "order by e.id collate \"C\" desc, e.created_at desc limit | order by e.created_at desc, e.id collate \"C\" desc limit",
@@ -207,7 +210,11 @@ class LedgerPageIT {
     }
 
     private static String text(EventFilter filter, Scan scan) {
-        return LedgerScan.fill(LedgerSql.text(LedgerStatement.PAGE_EVENTS, LedgerFilter.of(filter)), scan)
+        Map<String, String> fragments = new HashMap<>(LedgerFilter.of(filter).fragments(LedgerStatement.PAGE_EVENTS));
+        fragments.putAll(LedgerScan.fragments(scan));
+        return LedgerSql.in(schema, ProjectScope.ALIVE)
+                .statements()
+                .text(LedgerStatement.PAGE_EVENTS.sqlName(), fragments)
                 .replaceAll("\\s+", " ");
     }
 
@@ -218,7 +225,7 @@ class LedgerPageIT {
         parameters.putAll(LedgerScan.parameters(scan));
         SqlCall call = SqlCall.of(
                 connection,
-                LedgerSql.in(schema, LedgerSql.Projects.ALIVE).template(text),
+                SqlTemplate.of(text, LedgerSql.names(schema, ProjectScope.ALIVE)),
                 new SqlSignature(parameters, LedgerStatement.PAGE_EVENTS.columns()));
         try {
             return LedgerScan.bindTo(conditions.bindTo(call), scan)

@@ -99,6 +99,12 @@ public abstract class StatementsIT {
     protected final void check(String name) throws SQLException {
         SqlStatements statements = statements();
         String header = header(statements.source(), name);
+        Set<String> named = words(header);
+        for (String fragment : statements.source().fragments()) {
+            if (body(statements.source(), name).contains("{" + fragment + "}")) {
+                named.addAll(words(statements.source().text(fragment)));
+            }
+        }
         Set<String> taken = new LinkedHashSet<>();
         Map<String, String> names = namedScripts().get(name);
         if (names != null) {
@@ -109,7 +115,7 @@ public abstract class StatementsIT {
                 taken.addAll(template.parameters());
                 Set<String> returned = describe(template);
                 if (!header.contains(NOT_READ)) {
-                    assertThat(words(header))
+                    assertThat(named)
                             .as("the columns in the header of %s", name)
                             .containsAll(returned);
                 }

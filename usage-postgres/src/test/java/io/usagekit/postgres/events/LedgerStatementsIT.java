@@ -8,12 +8,12 @@ import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
 import io.usagekit.postgres.testing.Database;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.usagekit.postgres.testing.StatementsIT;
 import java.sql.Connection;
 import java.sql.ParameterMetaData;
 import java.sql.PreparedStatement;
@@ -22,6 +22,7 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,7 +31,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -42,12 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Every statement prepares on the tables as they are installed, and takes and returns what the Java side binds and reads: the
  * same names, the same types.
  */
-class LedgerSqlIT {
-
-    /** What is part of other statements. */
-    private static final Set<String> PARTS = Set.of("event-columns.sql", "beyond.sql");
-
-    private static final Path FILES = Path.of("src/main/resources/io/usagekit/postgres/events");
+class LedgerStatementsIT extends StatementsIT {
 
     /** There and back, from a place and from the first row on. */
     private static final List<Scan> SCANS = List.of(
@@ -68,19 +63,45 @@ class LedgerSqlIT {
         Database.dropSchema(schema);
     }
 
-    @Test
-    void everyResourceIsOneThatIsChecked() throws IOException {
-        Set<String> checked = new TreeSet<>(PARTS);
-        Arrays.stream(LedgerStatement.values()).forEach(s -> checked.add(nameOf(s.resource())));
-        Arrays.stream(LedgerFilter.Part.values()).forEach(p -> checked.add(nameOf(p.resource())));
-        try (Stream<Path> files = Files.list(FILES)) {
-            assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".sql")))
-                    .containsExactlyInAnyOrderElementsOf(checked);
-        }
+    @Override
+    protected String folder() {
+        return "events";
     }
 
-    private static String nameOf(String resource) {
-        return resource.substring(resource.lastIndexOf('/') + 1);
+    @Override
+    protected Set<String> files() {
+        return Set.of("filter.sql", "page.sql", "record.sql", "find.sql", "delete.sql", "search.sql");
+    }
+
+    @Override
+    protected Set<String> wholeScripts() {
+        return Set.of();
+    }
+
+    @Override
+    protected SqlStatements statements() {
+        return sql().statements();
+    }
+
+    @Override
+    protected List<Map<String, String>> variants(String statement) {
+        List<LedgerFilter> filters = filters();
+        Map<String, String> fragments = new HashMap<>(LedgerScan.fragments(SCANS.get(0)));
+        fragments.put("filter", "");
+        Map<String, String> filtered = new HashMap<>(fragments);
+        filtered.putAll(filters.get(filters.size() - 1).fragments(LedgerStatement.PAGE_EVENTS));
+        return List.of(fragments, filtered);
+    }
+
+    @Test
+    void declaresEveryStatementAndConditionOfTheFiles() {
+        assertThat(LedgerSql.FILES.statements())
+                .containsExactlyInAnyOrderElementsOf(Arrays.stream(LedgerStatement.values())
+                        .map(LedgerStatement::sqlName)
+                        .toList());
+        Set<String> fragments = new TreeSet<>(Set.of("event-columns", "keyset-condition"));
+        Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
+        assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }
 
     @ParameterizedTest
@@ -94,14 +115,16 @@ class LedgerSqlIT {
     }
 
     private static LedgerSql sql() {
-        return LedgerSql.in(schema, LedgerSql.Projects.ALIVE);
+        return LedgerSql.in(schema, ProjectScope.ALIVE);
     }
 
     private static String text(LedgerStatement statement, LedgerFilter filter, Scan scan) {
-        return LedgerScan.fill(LedgerSql.text(statement, filter), scan);
+        Map<String, String> fragments = new HashMap<>(filter.fragments(statement));
+        fragments.putAll(LedgerScan.fragments(scan));
+        return sql().statements().text(statement.sqlName(), fragments);
     }
 
-    /** Each part by itself, and all of them together. */
+    /** Each condition by itself, and all of them together. */
     private static List<LedgerFilter> filters() {
         List<EventFilter.Builder> filters = new ArrayList<>();
         filters.add(EventFilter.builder());
@@ -141,8 +164,8 @@ class LedgerSqlIT {
                 "FIND_EVENTS       | :ids::text[]          | :ids::int[]::text[]   | _int4",
                 "UPDATE_STATUS     | status = :status      | headers = :status     | jsonb",
                 "FIND_DELIVERY     | d.created_at          | d.created_at, d.endpoint_id as e | e=text",
-                "PAGE_EVENTS       | (:beyond_at, :beyond_id) | (:beyond_at, :beyond_at) | beyond_id",
-                "PAGE_EVENTS       | limit :most           | limit :limit          | limit",
+                "PAGE_EVENTS       | (:boundary_at, :boundary_id) | (:boundary_at, :boundary_at) | boundary_id",
+                "PAGE_EVENTS       | limit :limit          | limit :most           | most",
                 "COUNT_EVENTS      | e.event_type = :event_type | e.event_kind = :event_type | event_kind",
             })
     void aSlipIsCaught(LedgerStatement statement, String right, String slip, String told) {
@@ -157,7 +180,7 @@ class LedgerSqlIT {
 
     private static void check(LedgerStatement statement, LedgerFilter filter, Scan scan, String text)
             throws SQLException {
-        SqlTemplate template = sql().template(text);
+        SqlTemplate template = SqlTemplate.of(text, LedgerSql.names(schema, ProjectScope.ALIVE));
         Map<String, SqlType> bound = new LinkedHashMap<>(statement.parameters());
         bound.putAll(filter.parameters());
         if (statement.takesScan()) {

@@ -1,0 +1,53 @@
+-- Deletion of events, in batches.
+
+-- name: soft-delete-events
+-- Soft-deletes a batch of a project's live events.
+--
+-- Parameters: :project_id; :now, when they are deleted; :limit, how many at most; those of the filter.
+update {events}
+set deleted_at = :now
+where deleted_at is null
+    and id in (
+        select e.id
+        from {events} e
+        where e.project_id = :project_id
+            {filter}
+        order by e.created_at, e.id collate "C"
+        limit :limit
+    )
+
+-- name: lock-undelivered-events
+-- Locks a batch of a project's events that no delivery refers to, against deliveries that are being recorded. While the statement
+-- waits for one of these, its snapshot ages: delete-undelivered-events checks again whether there is a delivery.
+--
+-- Parameters: :project_id; :limit, how many at most; those of the filter and of the keyset condition.
+-- Returns, in the order of (created_at, id): id, created_at.
+select e.id, e.created_at
+from {events} e
+where e.project_id = :project_id
+    and not exists (select from {deliveries} d where d.event_id = e.id)
+    {filter}
+    {keyset-condition}
+order by e.created_at {direction}, e.id collate "C" {direction}
+limit :limit
+for update of e
+
+-- name: delete-undelivered-events
+-- Deletes events that are locked, with their rows of the search index, unless a delivery refers to them by now.
+--
+-- Parameters: :ids, text[].
+-- Returns one row: events, how many have been deleted.
+with deleted as (
+    delete from {events} e
+    where e.id = any (:ids::text[])
+        and not exists (select from {deliveries} d where d.event_id = e.id)
+    returning e.id
+),
+
+unindexed as (
+    delete from {events_search}
+    where event_id in (select id from deleted)
+)
+
+select count(*) as events
+from deleted

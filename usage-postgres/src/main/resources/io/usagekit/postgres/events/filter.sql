@@ -1,0 +1,109 @@
+-- Fragments of statements over the events e of a project: the conditions of a filter, the keyset condition of a page, and the
+-- columns of an event. Conditions stand in a statement only where the filter sets them, so that each may use its own index.
+
+-- fragment: filter-live
+-- Events that aren't deleted.
+    and e.deleted_at is null
+
+-- fragment: filter-from
+-- Events created at an instant or later.
+--
+-- Parameters: :from.
+    and e.created_at >= :from
+
+-- fragment: filter-before
+-- Events created before an instant.
+--
+-- Parameters: :before.
+    and e.created_at < :before
+
+-- fragment: filter-endpoint-ids
+-- Events to be delivered to at least one of these endpoints.
+--
+-- Parameters: :endpoint_ids, text[].
+    and exists (
+        select
+        from {events_endpoints} n
+        where n.event_id = e.id and n.endpoint_id = any (:endpoint_ids::text[])
+    )
+
+-- fragment: filter-owner-id
+-- Events to be delivered to an endpoint of this owner.
+--
+-- Parameters: :owner_id; :project_id, the statement's.
+    and exists (
+        select
+        from {events_endpoints} n
+        join {endpoints} p on p.id = n.endpoint_id
+        where n.event_id = e.id and p.project_id = :project_id and p.owner_id = :owner_id
+    )
+
+-- fragment: filter-source-id
+-- Events from one source. Apart from several sources, since only the events of one come in order from their index.
+--
+-- Parameters: :source_id; the empty text: events without a source.
+    and e.source_id = :source_id
+
+-- fragment: filter-source-ids
+-- Events from one of these sources.
+--
+-- Parameters: :source_ids, text[].
+    and e.source_id = any (:source_ids::text[])
+
+-- fragment: filter-idempotency-key
+-- Events with an idempotency key.
+--
+-- Parameters: :idempotency_key; the empty text: events without one.
+    and e.idempotency_key = :idempotency_key
+
+-- fragment: filter-broker-message-id
+-- Events with a broker's message id among their headers.
+--
+-- Parameters: :broker_message_id; the empty text: events without one.
+    and coalesce(e.headers ->> 'x-broker-message-id', '') = :broker_message_id
+
+-- fragment: filter-event-type
+-- Events of a type.
+--
+-- Parameters: :event_type; the empty text: events without a type.
+    and e.event_type = :event_type
+
+-- fragment: filter-status
+-- Events in a status.
+--
+-- Parameters: :status; the empty text: events without a status.
+    and e.status = :status
+
+-- fragment: filter-text
+-- Events that contain all the words of a text, by the search index. The text is split as tokenise-events splits payloads.
+--
+-- Parameters: :text; :project_id, the statement's.
+    and e.id in (
+        select s.event_id
+        from {events_search} s
+        where s.project_id = :project_id
+            and s.words @@ plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
+    )
+
+-- fragment: keyset-condition
+-- Keyset condition: rows after the cursor in scan direction, of which {comparison} is > or <.
+--
+-- Parameters: :boundary_at and :boundary_id, the place of the last row before.
+    and (created_at, id collate "C") {comparison} (:boundary_at, :boundary_id)
+
+-- fragment: event-columns
+-- The columns of an event e.
+    e.id,
+    e.project_id,
+    e.event_type,
+    e.raw,
+    e.data,
+    e.payload_bytes,
+    e.source_id,
+    e.idempotency_key,
+    e.is_duplicate,
+    e.status,
+    array(select h.key from jsonb_each_text(e.headers) h order by h.key) as header_names,
+    array(select coalesce(h.value, '') from jsonb_each_text(e.headers) h order by h.key) as header_values,
+    e.created_at,
+    e.deleted_at

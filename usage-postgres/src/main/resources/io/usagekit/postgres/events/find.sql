@@ -1,0 +1,77 @@
+-- Single events and deliveries, and what belongs to them.
+
+-- name: find-events
+-- Events of a project by id.
+--
+-- Parameters: :project_id; :ids, text[].
+-- Returns the columns of an event, in no particular order.
+select
+    {event-columns}
+from {events} e
+where e.id = any (:ids::text[]) and e.project_id = :project_id
+
+-- name: find-event-with-source
+-- An event of a project with its source, if that is saved.
+--
+-- Parameters: :project_id, :id.
+-- Returns the columns of an event, and those of the source or null: known_source_id, source_name, source_type.
+select
+    {event-columns},
+    s.id as known_source_id,
+    s.name as source_name,
+    s.type as source_type
+from {events} e
+left join {sources} s on s.id = e.source_id and s.project_id = e.project_id
+where e.id = :id and e.project_id = :project_id
+
+-- name: find-first-event
+-- The live event with an idempotency key that isn't a duplicate.
+--
+-- Parameters: :project_id; :idempotency_key, not empty.
+-- Returns at most one row: the columns of an event.
+select
+    {event-columns}
+from {events} e
+where e.project_id = :project_id
+    and e.idempotency_key = :idempotency_key
+    and e.idempotency_key <> ''
+    and not e.is_duplicate
+    and e.deleted_at is null
+order by e.created_at, e.id collate "C"
+limit 1
+
+-- name: is-recorded
+-- Whether there is a live event with an idempotency key that isn't a duplicate.
+--
+-- Parameters: :project_id; :idempotency_key, not empty.
+-- Returns one row: answer.
+select
+    exists (
+        select
+        from {events} e
+        where e.project_id = :project_id
+            and e.idempotency_key = :idempotency_key
+            and e.idempotency_key <> ''
+            and not e.is_duplicate
+            and e.deleted_at is null
+    ) as answer
+
+-- name: find-endpoint-ids
+-- The endpoints to which an event of a project is to be delivered.
+--
+-- Parameters: :project_id; :id, the event's.
+-- Returns in the order of code points: endpoint_id.
+select n.endpoint_id
+from {events_endpoints} n
+join {events} e on e.id = n.event_id
+where n.event_id = :id and e.project_id = :project_id
+order by n.endpoint_id collate "C"
+
+-- name: find-delivery
+-- A delivery of a project.
+--
+-- Parameters: :project_id, :id.
+-- Returns at most one row: id, project_id, event_id, endpoint_id, status, created_at.
+select d.id, d.project_id, d.event_id, d.endpoint_id, d.status, d.created_at
+from {deliveries} d
+where d.id = :id and d.project_id = :project_id

@@ -1,0 +1,54 @@
+-- The search index of events: a copy of their words, made and deleted by window.
+
+-- name: tokenise-events
+-- Adds a batch of a project's events to the search index, those that aren't in it yet. All ASCII characters that are neither letters
+-- nor digits separate words, so that PostgreSQL's parser has nothing to guess about (it takes octo-org/octo-repo for a file).
+-- 100,000 characters never have more words than a tsvector holds.
+--
+-- Parameters: :project_id; :limit, how many events at most; those of the filter and of the keyset condition.
+-- Returns a row, none if there are no events left: written, how many events were added; last_created_at and last_id, the place of
+-- the last event of the batch.
+with batch as materialized (
+    select e.id, e.project_id, e.created_at, e.event_type, e.raw
+    from {events} e
+    where e.project_id = :project_id
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+),
+
+written as (
+    insert into {events_search} (event_id, project_id, event_created_at, words)
+    select
+        b.id,
+        b.project_id,
+        b.created_at,
+        to_tsvector(
+            'simple', regexp_replace(b.event_type || ' ' || left(b.raw, 100000), '[ -/:-@[-`{-~]+', ' ', 'g')
+        )
+    from batch b
+    where not exists (select from {events_search} s where s.event_id = b.id)
+    on conflict do nothing
+    returning event_id
+)
+
+select
+    (select count(*) from written) as written,
+    b.created_at as last_created_at,
+    b.id as last_id
+from batch b
+order by b.created_at desc, b.id collate "C" desc
+limit 1
+
+-- name: delete-tokens
+-- Deletes a batch of a project's events from the search index.
+--
+-- Parameters: :project_id; :from and :before, the window [from, before); :limit, how many events at most.
+delete from {events_search}
+where event_id in (
+    select s.event_id
+    from {events_search} s
+    where s.project_id = :project_id and s.event_created_at >= :from and s.event_created_at < :before
+    limit :limit
+)
