@@ -8,6 +8,11 @@ public final class LincheckRuns {
 
     private LincheckRuns() {}
 
+    /** How many schedules a test explores: all of these in {@code -Pthorough}, otherwise a third. */
+    public static int schedules(int inAll) {
+        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 3;
+    }
+
     /** Each on a thread of its own; fails as the first that does. */
     public static void together(Runnable... tasks) {
         AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();

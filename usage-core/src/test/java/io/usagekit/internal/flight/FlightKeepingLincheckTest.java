@@ -1,6 +1,7 @@
 package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.LincheckRuns.check;
+import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.Test;
 /** What a flight may keep of what it computed, and that it ends once, however keeping, landing and invalidations race. */
 class FlightKeepingLincheckTest {
 
-    private static final int SCHEDULES = 120;
+    private static final int SCHEDULES = schedules(120);
 
     /** A flight that computes, and a cache that has its figure or hasn't. */
     private static final class World {

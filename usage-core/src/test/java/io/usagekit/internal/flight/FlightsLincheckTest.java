@@ -1,6 +1,7 @@
 package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.LincheckRuns.check;
+import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Test;
  */
 class FlightsLincheckTest {
 
-    private static final int SCHEDULES = 150;
+    private static final int SCHEDULES = schedules(150);
 
     /** Made beforehand, for the same reason. */
     private static final AgedUsage OLD = StepwiseLoad.figure(1);
