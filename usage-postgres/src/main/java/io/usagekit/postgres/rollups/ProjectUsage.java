@@ -3,7 +3,7 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageMetrics;
 
 /**
- * What one project used in a window.
+ * Usage of one project in a window.
  *
  * @param projectId the project, as text
  * @param received as in {@link io.usagekit.OrganisationUsage}

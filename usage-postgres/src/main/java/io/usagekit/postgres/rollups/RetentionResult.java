@@ -1,11 +1,11 @@
 package io.usagekit.postgres.rollups;
 
 /**
- * What {@link PostgresRollups#deleteBefore} did.
+ * Result of {@link PostgresRollups#deleteBefore}.
  *
- * @param deliveries deliveries that are gone
- * @param events events that are gone
- * @param keptEvents events that are old enough, and stay since they have deliveries that aren't
+ * @param deliveries number of deleted deliveries
+ * @param events number of deleted events
+ * @param keptEvents number of events that are old enough, but were kept because they have younger deliveries
  * @since 0.1
  */
 public record RetentionResult(long deliveries, long events, long keptEvents) {}

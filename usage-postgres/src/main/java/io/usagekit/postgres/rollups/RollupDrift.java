@@ -4,14 +4,14 @@ import io.usagekit.UsageMetrics;
 import java.time.Instant;
 
 /**
- * An hour whose sums aren't those of the raw rows: something has changed that no trigger was told of.
+ * An hour of a project whose rolled sums differ from the raw rows: rows changed without firing a trigger.
  *
  * @param projectId the project, as text
  * @param hour the hour's first instant
- * @param rolledReceived what roll-ups say was received
- * @param rolledSent what roll-ups say was sent
- * @param rawReceived what the raw rows say was received
- * @param rawSent what the raw rows say was sent
+ * @param rolledReceived received, by the roll-ups
+ * @param rolledSent sent, by the roll-ups
+ * @param rawReceived received, by the raw rows
+ * @param rawSent sent, by the raw rows
  * @since 0.1
  */
 public record RollupDrift(

@@ -1,15 +1,15 @@
 package io.usagekit.postgres.rollups;
 
 /**
- * Why a figure was computed from raw rows, by the combined query, although roll-ups were asked for.
+ * Why a calculator of roll-ups computed a figure from raw rows, by the combined query.
  *
  * @since 0.1
  */
 public enum RollupFallback {
-    /** There are no roll-ups, or this role may not read them. */
+    /** There are no roll-ups, or this role has no privilege to read them. */
     ABSENT,
-    /** They were made for another mapping, or by another version of the library. */
+    /** The roll-ups were installed for another mapping, or by another version of the library. */
     FOREIGN,
-    /** They cover too little of the window, or too much of it has changed: the combined query is faster. */
+    /** Too little of the window is rolled, or too much of it has changed: the combined query is faster. */
     NOT_COVERING
 }

@@ -3,24 +3,24 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageKey;
 
 /**
- * Told which way figures are computed. Every method does nothing unless overridden.
+ * Is notified of how each figure was computed. Every method does nothing unless overridden.
  *
- * <p>Called on the computing thread, many at once: implementations are thread-safe and quick. One that throws harms nobody: the
- * exception is logged and dropped.
+ * <p>Called on computing threads, concurrently: implementations must be thread-safe and quick. A {@link RuntimeException} that one
+ * throws is logged and has no effect on the figure.
  *
  * @since 0.1
  */
 public interface RollupListener {
 
     /**
-     * A figure came from roll-ups.
+     * A figure was computed from roll-ups.
      *
-     * @param liveHours hours that were read from raw rows beside them, of all the organisation's projects together: the
-     *     window's edges, what isn't rolled yet, and those that are marked; at least 0, parts of an hour count as one
-     * @param markedHours how many of them had been rolled, but were marked since; at least 0
+     * @param liveHours hours that were read live, from raw rows, of all the organisation's projects together: the window's edges,
+     *     hours that aren't rolled yet, and marked hours; rounded up to whole hours, at least 0
+     * @param markedHours how many of them are rolled but marked dirty; at least 0
      */
     default void fromRollups(UsageKey key, long liveHours, long markedHours) {}
 
-    /** A figure came from raw rows alone. */
+    /** A figure was computed from raw rows alone. */
     default void fromRawRows(UsageKey key, RollupFallback why) {}
 }

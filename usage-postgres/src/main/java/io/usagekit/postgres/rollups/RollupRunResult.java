@@ -5,16 +5,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What one run of a {@link RollupWorker} did.
+ * Result of one run of a {@link RollupWorker}.
  *
- * @param leader whether this worker was the one to work; if not, another was at it, and all else is empty or 0
+ * @param leader whether this worker worked; if not, another one was working, and everything else is empty, 0 or false
  * @param coveredBefore hours before this instant are rolled now; empty if none are
- * @param waitedFor what kept the run from rolling newer hours, if something did: transactions that write to the tables and
- *     outlast {@link RollupWorker.Builder#waitForWriters}, by process or prepared transaction
- * @param changedEvents changed events whose deliveries' hours were marked
- * @param rerolledHours marked hours that were dealt with
- * @param backfillSteps pieces of history that were rolled
- * @param finished whether there is nothing left to do until something changes or another hour is over
+ * @param waitedFor the transactions that kept the run from rolling newer hours: they write to the tables and didn't end within
+ *     {@link RollupWorker.Builder#waitForWriters}; process ids or prepared transactions
+ * @param changedEvents number of rows of the change log whose deliveries' hours were marked
+ * @param rerolledHours number of marked hours that were re-rolled
+ * @param backfillSteps number of steps that rolled history
+ * @param finished whether there is no more work until rows change or another hour is over
  * @since 0.1
  */
 public record RollupRunResult(

@@ -5,19 +5,20 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * How far roll-ups are, in one snapshot of the database.
+ * State of roll-ups in one snapshot of the database.
  *
  * @param coveredBefore hours before this instant are rolled, of each project back to where it is back-filled; empty before the
- *     worker's first run, and after a table was truncated until its next
- * @param lag from {@code coveredBefore} to the time of asking; empty where that is. An hour and a bit is as good as it gets,
- *     since hours are rolled when they are over
- * @param steps how many steps the worker has taken since installation; grows while it is at work
- * @param markedHours hours of projects that changed after they were rolled and are read live until they are rolled anew; counted
+ *     worker's first run, and from a {@code TRUNCATE} of the tables until the worker's next run
+ * @param lag from {@code coveredBefore} to the time of the call; empty if that is. It is between {@code settle} and {@code settle}
+ *     plus an hour at best, since hours are rolled when they are over
+ * @param steps number of steps that workers have taken since installation
+ * @param markedHours hours of projects that changed after they were rolled, and are read live until they are re-rolled; counted
  *     up to 100,000
- * @param changedEvents events that changed or went, and whose deliveries haven't been looked up yet; counted up to 100,000
- * @param projects how many projects are rolled
- * @param projectsToBackfill how many of them have a history that isn't rolled yet
- * @param backfilledTo how far back the next of those is rolled; empty if there are none
+ * @param changedEvents rows of the change log: events that changed or were deleted, and whose deliveries haven't been looked up
+ *     yet; counted up to 100,000
+ * @param projects number of projects that are rolled
+ * @param projectsToBackfill number of projects whose history isn't rolled completely
+ * @param backfilledTo how far back the project that is back-filled next is rolled; empty if there are none
  * @since 0.1
  */
 public record RollupStatus(

@@ -12,17 +12,17 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * How long the points of a series are, by the calendar and clocks of a zone.
+ * Length of the points of a series, by the calendar and the clocks of a zone.
  *
  * @since 0.1
  */
 public enum UsageSeriesGranularity {
-    /** From one full hour to the next. In zones that aren't whole hours off UTC rolled hours don't fit, and rows are read live. */
+    /** From one full hour to the next. In zones whose offset from UTC isn't whole hours, rows are read live: roll-ups are of UTC hours. */
     HOUR {
         @Override
         Instant next(Instant instant, ZoneId zone) {
             LocalDateTime hour = LocalDateTime.ofInstant(instant, zone).truncatedTo(ChronoUnit.HOURS);
-            // Where clocks are put back, an hour may begin twice; where they are put forward, it may begin late.
+            // Where clocks are set back, an hour may begin twice; where they are set forward, it may begin late.
             return Stream.of(hour, hour.plusHours(1), hour.plusHours(2))
                     .map(local -> local.atZone(zone))
                     .flatMap(at -> Stream.of(at.withEarlierOffsetAtOverlap(), at.withLaterOffsetAtOverlap()))
@@ -49,10 +49,10 @@ public enum UsageSeriesGranularity {
         }
     };
 
-    /** The first edge after an instant. */
+    /** Returns the first edge after an instant. */
     abstract Instant next(Instant instant, ZoneId zone);
 
-    /** All edges of a window, its own ones included. */
+    /** Returns the edges of a window's points: its start and end, and those between them. */
     List<Instant> edges(Instant start, Instant end, ZoneId zone) {
         List<Instant> edges = new ArrayList<>();
         for (Instant edge = start; edge.isBefore(end); edge = next(edge, zone)) {

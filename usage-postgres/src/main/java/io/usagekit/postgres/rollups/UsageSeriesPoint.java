@@ -4,10 +4,10 @@ import io.usagekit.UsageMetrics;
 import java.time.Instant;
 
 /**
- * What was used in one hour, day or month of a series.
+ * Usage in one hour, day or month of a series.
  *
- * @param start its first instant, or that of the whole window if it begins in its midst
- * @param end the first instant after it, or after the whole window
+ * @param start first instant of the hour, day or month, or the start of the window if that is later
+ * @param end first instant after it, or the end of the window if that is earlier
  * @param received as in {@link io.usagekit.OrganisationUsage}
  * @param sent as in {@link io.usagekit.OrganisationUsage}
  * @since 0.1
