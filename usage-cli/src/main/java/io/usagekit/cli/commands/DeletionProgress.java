@@ -15,12 +15,12 @@ final class DeletionProgress implements RetentionProgress, AutoCloseable {
     }
 
     @Override
-    public void began(long parts) {
+    public void started(long parts) {
         progress = Progress.of("Deleting", "parts", parts, err);
     }
 
     @Override
-    public void partDone() {
+    public void partCompleted() {
         if (progress != null) {
             progress.step(1);
         }

@@ -210,7 +210,7 @@ public final class RollupsCommand {
         }
 
         @Override
-        public void began(long projects) {
+        public void started(long projects) {
             progress = Progress.of("Verifying", "projects", projects, err);
         }
 

@@ -1,19 +1,20 @@
 package io.usagekit.postgres.rollups;
 
 /**
- * Told how deletion by {@link PostgresRollups#deleteBefore} goes, on the thread that deletes. Every method does nothing unless
- * overridden; what one throws ends the deletion between two batches.
+ * Receives the progress of {@link PostgresRollups#deleteBefore}, on the thread that deletes. Every method does nothing unless
+ * overridden. An exception that one throws ends the deletion between two batches and is thrown by {@code deleteBefore}; what was
+ * deleted before stays deleted.
  *
  * @since 0.1
  */
 public interface RetentionProgress {
 
-    /** So many parts will be dealt with, one after the other: the deliveries of a project are one, its events another. */
-    default void began(long parts) {}
+    /** Deletion starts. It has this many parts: the deliveries of a project are one part, its events another. */
+    default void started(long parts) {}
 
-    /** A batch is deleted and committed. */
+    /** A batch of deletions is committed. */
     default void deleted(long deliveries, long events) {}
 
-    /** One part is done. */
-    default void partDone() {}
+    /** One part is complete. */
+    default void partCompleted() {}
 }

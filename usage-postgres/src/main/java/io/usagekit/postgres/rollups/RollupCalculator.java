@@ -6,7 +6,6 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
-import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -15,50 +14,36 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Optional;
-import java.util.Set;
-import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Computes figures from roll-ups, or by the combined query where they don't serve. */
+/** Computes figures from roll-ups, or by the combined query where these are absent or cover too little. */
 final class RollupCalculator implements UsageCalculator {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
 
-    /** undefined_table, undefined_column, invalid_schema_name, insufficient_privilege. */
-    private static final Set<String> NOT_TO_BE_READ = Set.of("42P01", "42703", "3F000", "42501");
+    private static final Duration SHORTEST = Duration.ofMillis(1);
 
-    private final DataSource dataSource;
+    private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
-    private final String schema;
     private final ProjectScope projects;
-    private final InstantSource clock;
-    private final RollupListener listener;
+    private final Jdbc jdbc;
 
-    /** Built at the first computation, when the tables are looked up; null before, and again when they have changed. */
+    /** Built by the first computation, which reads the tables' shape; null before, and after an error that says it has changed. */
     private volatile @Nullable Queries queries;
 
-    RollupCalculator(
-            DataSource dataSource,
-            TableMapping mapping,
-            String schema,
-            ProjectScope projects,
-            InstantSource clock,
-            RollupListener listener) {
-        this.dataSource = dataSource;
-        this.mapping = mapping;
-        this.schema = schema;
-        this.projects = projects;
-        this.clock = clock;
-        this.listener = listener;
+    RollupCalculator(PostgresRollups.Settings settings) {
+        this.settings = settings;
+        this.mapping = settings.mapping();
+        this.projects = settings.projects();
+        this.jdbc = new Jdbc(settings.dataSource());
     }
 
     private record Queries(RollupFigureQuery rolled, CombinedQuery combined) {}
 
-    /** A figure and why it came from raw rows; empty if it didn't. */
+    /** A figure, and why it was computed from raw rows; empty if it wasn't. */
     private record Outcome(
             CombinedQuery.Totals totals, Optional<RollupFallback> fallback, long liveHours, long markedHours) {
 
@@ -70,7 +55,7 @@ final class RollupCalculator implements UsageCalculator {
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         SqlErrors.checkTimeout(timeout);
-        Instant now = clock.instant();
+        Instant now = settings.clock().instant();
         Outcome outcome;
         try {
             outcome = compute(key, timeout);
@@ -80,33 +65,30 @@ final class RollupCalculator implements UsageCalculator {
             }
             throw SqlErrors.explain(key, timeout, e);
         }
-        tell(key, outcome);
+        notifyListener(key, outcome);
         return new OrganisationUsage(
                 key, outcome.totals().received(), outcome.totals().sent(), now);
     }
 
     /**
-     * An error ends its transaction, so that what can't be read is found out in one of its own: roll-ups that have been removed,
-     * or replaced by those of another version, since the last look.
+     * Computes from roll-ups first. An error ends its transaction, so the fallback runs in one of its own: the roll-ups have been
+     * removed, or replaced by those of another version, or this role can't read them.
      */
     private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
-        long began = System.nanoTime();
+        long start = System.nanoTime();
         try {
-            return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
         } catch (SQLException e) {
-            if (!NOT_TO_BE_READ.contains(String.valueOf(e.getSQLState()))) {
+            if (!SqlErrors.isUnreadable(e)) {
                 throw e;
             }
             queries = null;
-            Duration left = timeout.minusNanos(System.nanoTime() - began);
+            Duration left = timeout.minusNanos(System.nanoTime() - start);
             try {
-                return Jdbc.run(
-                        dataSource,
-                        Jdbc.Mode.READ_ONLY,
-                        left.compareTo(Duration.ofMillis(1)) < 0 ? Duration.ofMillis(1) : left,
-                        connection -> {
+                return jdbc.transaction(
+                        Jdbc.Mode.READ_ONLY, left.compareTo(SHORTEST) < 0 ? SHORTEST : left, connection -> {
                             TableShape shape = TableShape.read(connection, mapping);
-                            return fromRawRowsAlone(connection, CombinedQuery.over(mapping, shape, projects), key);
+                            return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
                         });
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
@@ -119,16 +101,16 @@ final class RollupCalculator implements UsageCalculator {
         Queries known = queries;
         if (known == null) {
             TableShape shape = TableShape.read(connection, mapping);
-            if (!RollupInstaller.isPresent(connection, schema)) {
-                return fromRawRowsAlone(connection, CombinedQuery.over(mapping, shape, projects), key);
+            if (!RollupCatalog.isPresent(connection, settings.schema())) {
+                return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
             }
-            RollupSql sql = RollupSql.over(mapping, shape, schema);
+            RollupSql sql = RollupSql.over(mapping, shape, settings.schema());
             known = new Queries(RollupFigureQuery.over(sql, projects), sql.combined(projects));
             queries = known;
         }
         Optional<RollupFigureQuery.Answer> answer = known.rolled().execute(connection, key);
         if (answer.isEmpty()) {
-            // Perhaps the tables have another shape than when they were looked up.
+            // The tables may have changed their shape since it was read.
             queries = null;
             return Outcome.raw(known.combined().execute(connection, key), RollupFallback.FOREIGN);
         }
@@ -143,31 +125,31 @@ final class RollupCalculator implements UsageCalculator {
     }
 
     /**
-     * Where what retention has deleted can't be read. Whether there is any is asked after the figure: what its snapshot lacks has
-     * been kept by then.
+     * Computes from raw rows, without retained sums. Whether there are retained sums is checked after the figure is read: those of
+     * rows that its snapshot lacks are committed by then.
      */
-    private Outcome fromRawRowsAlone(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
+    private Outcome fromRawRows(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
-        if (RollupInstaller.holdsRetained(connection, schema)) {
+        if (RollupCatalog.holdsRetained(connection, settings.schema())) {
             throw new UsageCalculationException(
                     "the usage of " + key + " can't be computed: the roll-ups in the schema "
-                            + Identifiers.quote(schema)
+                            + settings.quotedSchema()
                             + " hold sums of rows that were deleted by retention, and this role or this version of the"
-                            + " library can't read them",
+                            + " library can't read them; grant SELECT on the schema's tables, or call install() again",
                     null);
         }
         return Outcome.raw(totals, RollupFallback.ABSENT);
     }
 
-    private void tell(UsageKey key, Outcome outcome) {
+    private void notifyListener(UsageKey key, Outcome outcome) {
         try {
             if (outcome.fallback().isPresent()) {
-                listener.fromRawRows(key, outcome.fallback().get());
+                settings.listener().fromRawRows(key, outcome.fallback().get());
             } else {
-                listener.fromRollups(key, outcome.liveHours(), outcome.markedHours());
+                settings.listener().fromRollups(key, outcome.liveHours(), outcome.markedHours());
             }
         } catch (RuntimeException e) {
-            LOG.warn("a roll-up listener failed", e);
+            LOG.warn("the listener of the roll-ups in the schema {} threw an exception", settings.schema(), e);
         }
     }
 }

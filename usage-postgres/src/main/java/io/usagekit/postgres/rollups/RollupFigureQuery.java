@@ -7,27 +7,26 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
-/** The figure from roll-ups, in one statement. Immutable. */
+/** The statement that reads a figure from roll-ups. Immutable. */
 final class RollupFigureQuery {
 
-    /** How much of a window may be live, in percent, before the combined query is the faster way. */
+    /** Above this share of the window that is live, in percent, the combined query is faster. */
     static final int LIVE_PERCENT = 25;
 
-    /** How many notes of events that have changed are looked up for a figure; beyond that the combined query is the faster way. */
+    /** Above this number of rows in the change log the combined query is faster. */
     static final int CHANGED_EVENTS = 1_000;
 
     /**
-     * What came of it.
+     * Result of the statement.
      *
-     * @param totals the figure; empty if too much of the window would have been live
+     * @param totals the figure; empty if too much of the window is live
      * @param liveHours hours to be read live, of all projects together
-     * @param markedHours how many of them are rolled but marked
+     * @param markedHours how many of them are rolled but marked dirty
      */
     record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours) {}
 
@@ -45,23 +44,20 @@ final class RollupFigureQuery {
 
     static RollupFigureQuery over(RollupSql sql, ProjectScope projects) {
         return new RollupFigureQuery(
-                sql.statement("rollups-read.sql", projects),
-                CombinedQuery.sizes(sql.mapping()),
-                LIVE_PERCENT,
-                CHANGED_EVENTS);
+                sql.figure(projects), CombinedQuery.sizes(sql.mapping()), LIVE_PERCENT, CHANGED_EVENTS);
     }
 
-    /** The same, however much is live. */
+    /** Returns the same statement without limits: it has a figure however much is live. */
     RollupFigureQuery always() {
         return new RollupFigureQuery(statement, sizes, Integer.MAX_VALUE, Integer.MAX_VALUE);
     }
 
     /**
-     * Asks.
+     * Reads the figure of a key.
      *
-     * @return empty if the roll-ups were made for another mapping or by another version
-     * @throws UsageCalculationException if a size is neither stored nor measurable, or an edge of the window cuts a quarter of an
-     *     hour of which retention has deleted rows
+     * @return empty if the roll-ups were installed for another mapping or by another version
+     * @throws UsageCalculationException if a size is neither stored nor measurable, or an edge of the window falls into a quarter of
+     *     an hour of which retention has deleted rows
      */
     Optional<Answer> execute(Connection connection, UsageKey key) throws SQLException {
         return call(connection, key).first(row -> {
@@ -72,12 +68,8 @@ final class RollupFigureQuery {
         });
     }
 
-    /** Returns the statement bound to a key, with something before it: nothing, or e.g. {@code explain }. */
-    PreparedStatement prepare(Connection connection, UsageKey key, String prefix) throws SQLException {
-        return call(connection, key).prepare(prefix);
-    }
-
-    private SqlCall call(Connection connection, UsageKey key) {
+    /** Returns the statement bound to a key. */
+    SqlCall call(Connection connection, UsageKey key) {
         Instant start = key.period().start();
         Instant end = key.period().end();
         return SqlCall.of(connection, statement)
@@ -86,7 +78,7 @@ final class RollupFigureQuery {
                 .instant("end", end)
                 .instant("first_hour", RollupSql.nextHour(start))
                 .instant("end_hour", end.truncatedTo(ChronoUnit.HOURS))
-                .text("live_percent", Integer.toString(livePercent))
-                .text("changed_events", Integer.toString(changedEvents));
+                .number("live_percent", livePercent)
+                .number("changed_events", changedEvents);
     }
 }

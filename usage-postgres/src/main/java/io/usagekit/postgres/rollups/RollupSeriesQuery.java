@@ -16,13 +16,13 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
-/** Sums from roll-ups by project and by slices of a window. Immutable. */
+/** The statement that reads sums from roll-ups by project and by slices of a window. Immutable. */
 final class RollupSeriesQuery {
 
     /**
-     * One sum.
+     * Sums of a project in a slice.
      *
-     * @param slice from 1; 0 if there was nothing in any
+     * @param slice number of the slice, from 1; 0 if the project has no usage in any
      */
     record Sum(String organisationId, String projectId, int slice, UsageMetrics received, UsageMetrics sent) {}
 
@@ -38,18 +38,20 @@ final class RollupSeriesQuery {
         this.organisationId = organisationId;
     }
 
-    /** Of one organisation, or of all. */
+    /** Returns the statement for one organisation, or for all. */
     static RollupSeriesQuery over(RollupSql sql, ProjectScope projects, Optional<String> organisationId) {
         return new RollupSeriesQuery(
-                sql.slices(projects, organisationId.isPresent()), CombinedQuery.sizes(sql.mapping()), organisationId);
+                organisationId.isPresent() ? sql.seriesOfOrganisation(projects) : sql.seriesOfAll(projects),
+                CombinedQuery.sizes(sql.mapping()),
+                organisationId);
     }
 
     /**
-     * Asks, in a transaction, and hands the sums over as they come: by organisation, by project, by slice.
+     * Reads the sums in a transaction, and passes them on one by one: by organisation, by project, by slice.
      *
      * @param edges of the slices, at least two
-     * @throws UsageCalculationException if the roll-ups are other ones, a size is neither stored nor measurable, or an edge cuts a
-     *     quarter of an hour of which retention has deleted rows
+     * @throws UsageCalculationException if the roll-ups were installed for another mapping or by another version, a size is neither
+     *     stored nor measurable, or an edge falls into a quarter of an hour of which retention has deleted rows
      */
     void execute(Connection connection, List<Instant> edges, Consumer<Sum> each) throws SQLException {
         List<Instant> lowers = edges.subList(0, edges.size() - 1);
@@ -62,30 +64,33 @@ final class RollupSeriesQuery {
                 .instants(
                         "end_hours",
                         uppers.stream()
-                                .map(edge -> edge.truncatedTo(ChronoUnit.HOURS))
+                                .map(upper -> upper.truncatedTo(ChronoUnit.HOURS))
                                 .toList());
         organisationId.ifPresent(id -> call.text("organisation_id", id));
         AtomicBoolean any = new AtomicBoolean();
         call.forEach(ROWS_AT_A_TIME, row -> {
             any.set(true);
-            if (row.optionalText("project_id").isPresent()) {
-                each.accept(sum(row));
+            Optional<String> projectId = row.optionalText("project_id");
+            if (projectId.isPresent()) {
+                each.accept(sum(row, projectId.get()));
             }
         });
         if (!any.get()) {
             throw new UsageCalculationException(
-                    "the roll-ups were made by another version or for another mapping; install them again", null);
+                    "the roll-ups were installed for another mapping or by another version of the library;"
+                            + " call install() again",
+                    null);
         }
     }
 
-    private Sum sum(SqlRow row) throws SQLException {
-        String whose = "the project " + row.text("project_id");
-        CombinedQuery.checkUncut(row, whose);
-        CombinedQuery.checkMeasured(row, whose, sizes);
+    private Sum sum(SqlRow row, String projectId) throws SQLException {
+        String owner = "the project " + projectId;
+        CombinedQuery.checkUncut(row, owner);
+        CombinedQuery.checkMeasured(row, owner, sizes);
         return new Sum(
                 row.text("organisation_id"),
-                row.text("project_id"),
-                (int) row.number("slice"),
+                projectId,
+                Math.toIntExact(row.number("slice")),
                 new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
                 new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")));
     }

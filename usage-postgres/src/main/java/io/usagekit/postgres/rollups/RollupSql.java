@@ -5,65 +5,80 @@ import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.MappedNames;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlFiles;
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.CRC32;
 
-/** The statements of one set of roll-ups: those over one mapping, in one schema. Thread-safe. */
-public final class RollupSql {
+/** The SQL statements of roll-ups over one mapping, in one schema. Thread-safe. */
+final class RollupSql {
 
-    /** Of the tables and triggers; raised with each change to them. */
+    /** Version of the installed tables, functions and triggers; raised with each change to them. */
     static final int VERSION = 2;
+
+    /** The statements as shipped. */
+    static final SqlSource SOURCE = SqlFiles.of(
+            "rollups/read.sql",
+            "rollups/maintain.sql",
+            "rollups/retain.sql",
+            "rollups/catalog.sql",
+            "rollups/verify.sql");
+
+    /** Statements that name neither mapped tables nor the roll-ups' schema. */
+    private static final SqlStatements WITHOUT_NAMES = SqlStatements.of(SOURCE, Map.of());
+
+    /** Conditions of the organisations whose sums {@code series} reads. */
+    static final String ONE_ORGANISATION = "p.{project.organisation_id} = :organisation_id";
+
+    static final String ALL_ORGANISATIONS = "true";
 
     private final TableMapping mapping;
     private final TableShape shape;
     private final String schema;
-    private final Map<String, String> pieces;
-    private final Map<String, SqlTemplate> templates = new ConcurrentHashMap<>();
+    private final Map<String, String> names;
+    private final SqlStatements statements;
 
-    private RollupSql(TableMapping mapping, TableShape shape, String schema, Map<String, String> pieces) {
+    private RollupSql(TableMapping mapping, TableShape shape, String schema, SqlSource source) {
         this.mapping = mapping;
         this.shape = shape;
         this.schema = schema;
-        this.pieces = Map.copyOf(pieces);
+        Map<String, String> all = MappedNames.of(mapping, shape);
+        all.put("rollups", Identifiers.quote(schema));
+        all.put("version", Integer.toString(VERSION));
+        all.put("settings", Identifiers.literal(settings(mapping, shape)));
+        all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
+        this.names = Map.copyOf(all);
+        this.statements = SqlStatements.of(source, names);
     }
 
     /**
-     * Over these tables.
+     * Returns the shipped statements over these tables.
      *
-     * @param schema the roll-ups' own
+     * @param schema the roll-ups' schema
      */
     static RollupSql over(TableMapping mapping, TableShape shape, String schema) {
-        Map<String, String> pieces = MappedNames.of(mapping, shape);
-        pieces.put("rollups", Identifiers.quote(schema));
-        pieces.put("version", Integer.toString(VERSION));
-        pieces.put("settings", Identifiers.literal(settings(mapping, shape)));
-        pieces.put("changed.deliveries", piece("rollups-changed-deliveries.sql", pieces));
-        pieces.put("live.received", piece("rollups-live-received.sql", pieces));
-        pieces.put("live.sent", piece("rollups-live-sent.sql", pieces));
-        pieces.put("retained", piece("rollups-retained.sql", pieces));
-        pieces.put("retain", piece("rollups-retain.sql", pieces));
-        pieces.put("quarter", piece("rollups-quarter.sql", pieces));
-        pieces.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
-        return new RollupSql(mapping, shape, schema, pieces);
+        return over(mapping, shape, schema, SOURCE);
     }
 
-    /** Part of several statements. */
-    private static String piece(String resource, Map<String, String> pieces) {
-        return SqlTemplate.fill(SqlTemplate.withoutComments(SqlTemplate.resource(resource)), pieces);
+    /** Returns the statements of this source over these tables. */
+    static RollupSql over(TableMapping mapping, TableShape shape, String schema, SqlSource source) {
+        return new RollupSql(mapping, shape, schema, source);
     }
 
     /**
-     * What is rolled, in words: two mappings that differ in anything that a rolled sum depends on differ here. Which projects
-     * count isn't part of it; that is asked when a figure is read.
+     * Describes everything that rolled sums depend on: mappings with different sums have different settings. Which projects count
+     * isn't part of it; that is decided when a figure is read.
      */
     private static String settings(TableMapping mapping, TableShape shape) {
         return String.join(
@@ -85,35 +100,32 @@ public final class RollupSql {
                                 mapping.deliveredStatuses().stream().sorted().toList()));
     }
 
-    /** The first full hour from an instant on. */
+    private static String quoted(String... names) {
+        return String.join(", ", List.of(names).stream().map(Identifiers::quote).toList());
+    }
+
+    /** Returns the first full hour from an instant on. */
     static Instant nextHour(Instant instant) {
         Instant hour = instant.truncatedTo(ChronoUnit.HOURS);
         return hour.equals(instant) ? hour : hour.plus(1, ChronoUnit.HOURS);
     }
 
-    private static String quoted(String... names) {
-        return String.join(", ", List.of(names).stream().map(Identifiers::quote).toList());
-    }
-
-    public TableMapping mapping() {
+    TableMapping mapping() {
         return mapping;
     }
 
-    TableShape shape() {
-        return shape;
-    }
-
-    /** The roll-ups' own schema. */
+    /** Returns the name of the roll-ups' schema. */
     String schema() {
         return schema;
     }
 
+    /** Returns the settings that roll-ups of this mapping are installed with. */
     String settings() {
         return settings(mapping, shape);
     }
 
-    /** The host's tables, quoted, and the roll-ups' schema, as parameters. */
-    Map<String, String> names() {
+    /** Returns the host's tables and the roll-ups' schema, quoted, by the names of the parameters that they are bound to. */
+    Map<String, String> tables() {
         return Map.of(
                 "projects", Identifiers.qualified(mapping.schema(), mapping.projects()),
                 "events", Identifiers.qualified(mapping.schema(), mapping.events()),
@@ -121,64 +133,68 @@ public final class RollupSql {
                 "schema", Identifiers.quote(schema));
     }
 
-    /** A statement out of a resource file. */
-    SqlTemplate statement(String resource) {
-        return templates.computeIfAbsent(resource, name -> SqlTemplate.of(text(name), pieces));
+    /** Returns one of the host's tables, quoted: {@code projects}, {@code events} or {@code deliveries}. */
+    String table(String role) {
+        return String.valueOf(tables().get(role));
     }
 
-    /** With its old events, which have parameters, written out. */
-    private static String text(String resource) {
-        return SqlTemplate.resource(resource)
-                .replace("{old.events}", SqlTemplate.withoutComments(SqlTemplate.resource("rollups-old-events.sql")));
+    /** Returns a call of a statement; the host's tables and the roll-ups' schema are bound where it takes them. */
+    SqlCall call(Connection connection, String statement) {
+        return SqlCall.of(connection, statements.template(statement)).texts(tables());
     }
 
-    /** For tests: the same with other words in one statement. */
-    RollupSql mutated(String resource, String before, String after) {
-        String text = text(resource);
-        if (!text.contains(before)) {
-            throw new IllegalArgumentException(resource + " doesn't contain \"" + before + "\"");
-        }
-        RollupSql mutated = new RollupSql(mapping, shape, schema, pieces);
-        mutated.templates.put(resource, SqlTemplate.of(text.replace(before, after), pieces));
-        return mutated;
+    /** Returns a call of a statement that names neither mapped tables nor the roll-ups' schema. */
+    static SqlCall callWithoutNames(Connection connection, String statement) {
+        return SqlCall.of(connection, WITHOUT_NAMES.template(statement));
     }
 
-    /** A statement that also asks which projects count. */
-    SqlTemplate statement(String resource, ProjectScope projects) {
-        return counting(SqlTemplate.resource(resource), projects);
+    /** Returns a call of the statement that returns the common type of nulls of several types. */
+    static SqlCall commonType(Connection connection, String nulls) {
+        return SqlCall.of(connection, WITHOUT_NAMES.template("common-type", Map.of("nulls", nulls)));
     }
 
-    private SqlTemplate counting(String text, ProjectScope projects) {
-        Map<String, String> counting = new HashMap<>(pieces);
-        counting.put("project.counts", MappedNames.counts(mapping, projects));
-        return SqlTemplate.of(text, counting);
+    /** Returns the statement of a figure from roll-ups. */
+    SqlTemplate figure(ProjectScope projects) {
+        return counting(projects).template("figure");
     }
 
-    /** The combined query with the sums of rows that retention has deleted. */
-    public CombinedQuery combined(ProjectScope projects) {
-        String combined = CombinedQuery.text(mapping, shape);
-        String text = SqlTemplate.resource("rollups-combined.sql").replace("{combined.query}", combined);
-        return CombinedQuery.withRetained(counting(text, projects), mapping);
+    /** Returns the combined query with the sums of rows that retention has deleted. */
+    CombinedQuery combined(ProjectScope projects) {
+        SqlTemplate statement = counting(projects)
+                .template("combined-figure", Map.of("combined-query", CombinedQuery.text(mapping, shape)));
+        return CombinedQuery.withRetained(statement, mapping);
     }
 
-    /** The sums by project and slice, of one organisation or of all. */
-    SqlTemplate slices(ProjectScope projects, boolean oneOrganisation) {
-        String organisation = oneOrganisation ? "p.{project.organisation_id} = :organisation_id" : "true";
-        return counting(
-                SqlTemplate.resource("rollups-slices.sql").replace("{organisation.counts}", organisation), projects);
+    /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */
+    SqlTemplate seriesOfOrganisation(ProjectScope projects) {
+        return series(projects, ONE_ORGANISATION);
+    }
+
+    /** Returns the statement of the sums by project and slice, of all organisations. */
+    SqlTemplate seriesOfAll(ProjectScope projects) {
+        return series(projects, ALL_ORGANISATIONS);
+    }
+
+    private SqlTemplate series(ProjectScope projects, String organisations) {
+        return counting(projects).template("series", Map.of("organisation.counts", organisations));
+    }
+
+    /** Returns the statements with the condition of projects that count. */
+    SqlStatements counting(ProjectScope projects) {
+        return statements.with(Map.of("project.counts", MappedNames.counts(mapping, projects)));
     }
 
     /**
-     * The script that creates everything, with its comments.
+     * Returns the script that creates the schema and the triggers, with its comments.
      *
      * @param operators the schemas in which trigger functions look for operators, quoted
      */
-    String tablesAndTriggers(String projectIdType, String eventIdType, String operators) {
-        Map<String, String> all = new HashMap<>(pieces);
+    String createScript(String projectIdType, String eventIdType, String operators) {
+        Map<String, String> all = new HashMap<>(names);
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
         all.put("operators", operators);
-        all.put("watermark", "to_timestamp(pg_sequence_last_value(" + pieces.get("mark_before") + "::regclass))");
+        all.put("watermark", "to_timestamp(pg_sequence_last_value(" + names.get("mark_before") + "::regclass))");
         all.put("event.old_live", "(" + MappedNames.live("old", mapping.eventDeletedAt()) + ")");
         all.put("event.new_live", "(" + MappedNames.live("new", mapping.eventDeletedAt()) + ")");
         all.put("event.old_octets", "(" + MappedNames.octets("old", mapping, shape) + ")");
@@ -189,8 +205,8 @@ public final class RollupSql {
         return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2.sql"), all);
     }
 
-    /** The script for one partition. */
-    String partitionTrigger(String partitionSchema, String partition) {
+    /** Returns the script that creates the trigger of one partition, with its comments. */
+    String createPartitionScript(String partitionSchema, String partition) {
         return SqlTemplate.fill(
                 SqlTemplate.resource("rollups/schema-partition.sql"),
                 Map.of(
@@ -202,16 +218,16 @@ public final class RollupSql {
                         Identifiers.qualified(partitionSchema, partition)));
     }
 
-    String drop() {
-        return script("rollups/schema-drop.sql");
+    /** Returns the script that drops the roll-ups in a schema. */
+    static String dropScript(String schema) {
+        return SqlTemplate.fill(
+                SqlTemplate.resource("rollups/schema-drop.sql"), Map.of("rollups", Identifiers.quote(schema)));
     }
 
-    /** Statements without parameters, as they are sent. */
-    String script(String resource) {
-        return SqlTemplate.withoutComments(SqlTemplate.fill(SqlTemplate.resource(resource), pieces));
-    }
-
-    /** Names on the host's tables carry a digest of the schema, so that roll-ups of two mappings may stand side by side. */
+    /**
+     * Returns the name of a trigger on the host's tables. It carries a digest of the roll-ups' schema, so that the tables can have
+     * the triggers of several mappings.
+     */
     String triggerName(String event) {
         CRC32 digest = new CRC32();
         digest.update(schema.getBytes(StandardCharsets.UTF_8));

@@ -1,70 +1,68 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
- * The steps by which roll-ups are maintained, on one connection, by whoever holds the lock of those who roll. Each step is one
- * transaction, or leaves everything as it was.
+ * The steps that keep roll-ups up to date, on the connection that holds the workers' lock. Each step is one transaction, or leaves
+ * everything as it was.
  *
- * <p>Why a reader that sees a rolled hour also sees a mark for each change that the hour lacks:
+ * <p>Why a reader that sees a rolled hour also sees a dirty mark for each change that the hour lacks:
  *
  * <ol>
- *   <li>An hour is rolled in one REPEATABLE READ transaction, and the marks that go with it are those that its snapshot sees. A
- *       change that the snapshot doesn't see has a mark that it doesn't see either.
- *   <li>Changes that found the threshold too low to be marked belong to transactions that had locked the table for writing
- *       before the threshold was published. They are waited for before the snapshot is taken.
- *   <li>The lock of those who roll is taken before the transaction begins, so that the snapshot is younger than the last step of
- *       whoever held the lock before.
- *   <li>An event's size also counts in the hours of its deliveries. What changed is noted by the event, and its deliveries are
- *       looked up by whoever reads the note, in the same snapshot.
+ *   <li>An hour is rolled in one REPEATABLE READ transaction, which deletes the marks that its snapshot sees. A change that the
+ *       snapshot doesn't see has a mark that it doesn't see either.
+ *   <li>Changes that found the watermark too low to be marked belong to transactions that had locked the table for writing
+ *       before the watermark was raised. The worker waits for them before it takes the snapshot.
+ *   <li>The workers' lock is acquired before the transaction begins, so that the snapshot is younger than the last step of the
+ *       worker that held the lock before.
+ *   <li>An event's size also counts in the hours of its deliveries. A change is recorded in the change log by the event, and readers
+ *       of the change log look the deliveries up in the same snapshot.
  * </ol>
  */
 final class RollupTransactions {
 
-    /** What keeps the roll-ups exact. Production keeps all of them; tests leave one out to see that it is missed. */
-    enum Guard {
-        WAIT_FOR_WRITERS,
-        /** Prepared transactions are writers, too. */
-        WAIT_FOR_PREPARED,
-        ONE_SNAPSHOT
+    /** The kinds of steps. */
+    enum Step {
+        ADVANCE,
+        ADD_PROJECTS,
+        MARK_CHANGED_DELIVERIES,
+        MARK_LATE_EVENTS,
+        REROLL,
+        BACKFILL,
+        RESET
     }
 
-    /** Where a step can be interrupted. */
+    /** Where a probe is called. */
     enum Point {
         PUBLISHED,
-        LISTED,
-        WAITED,
-        BEGUN,
+        WRITERS_LISTED,
+        WRITERS_ENDED,
+        STARTED,
         CHOSEN,
-        FORGOTTEN,
+        SUMS_DELETED,
         ROLLED,
-        UNMARKED,
-        TO_BE_COMMITTED,
+        MARKS_DELETED,
+        BEFORE_COMMIT,
         COMMITTED
     }
 
-    /** Told of each point; tests interrupt there. */
+    /** Is called at each point of each step; tests interrupt steps by it. */
     @FunctionalInterface
     interface Probe {
         Probe NONE = (step, point) -> {};
 
-        void at(String step, Point point) throws SQLException;
+        void at(Step step, Point point) throws SQLException;
     }
 
-    private static final String SERIALIZATION_FAILURE = "40001";
-    private static final String DEADLOCK_DETECTED = "40P01";
     private static final int ATTEMPTS = 10;
     private static final Duration SHORTEST_POLL = Duration.ofMillis(5);
     private static final Duration LONGEST_POLL = Duration.ofMillis(500);
@@ -72,55 +70,44 @@ final class RollupTransactions {
     private final Connection connection;
     private final RollupSql sql;
     private final Duration timeout;
-    private final Set<Guard> guards;
     private final Probe probe;
 
     /**
-     * On a connection in auto-commit mode, whose isolation is set; its owner sets it back.
+     * Steps on the connection of a {@link Jdbc#stepSession}.
      *
-     * @param timeout for each statement of a step
+     * @param timeout of each statement of a step
      */
-    RollupTransactions(Connection connection, RollupSql sql, Duration timeout, Set<Guard> guards, Probe probe)
-            throws SQLException {
-        connection.setTransactionIsolation(
-                guards.contains(Guard.ONE_SNAPSHOT)
-                        ? Connection.TRANSACTION_REPEATABLE_READ
-                        : Connection.TRANSACTION_READ_COMMITTED);
+    RollupTransactions(Connection connection, RollupSql sql, Duration timeout, Probe probe) throws SQLException {
+        Jdbc.isolateSteps(connection, Jdbc.Mode.WRITE_SNAPSHOT);
         this.connection = connection;
         this.sql = sql;
         this.timeout = timeout;
-        this.guards = Set.copyOf(guards);
         this.probe = probe;
     }
 
-    /** Before which hours are rolled; empty if none are. */
+    /** Returns before which hours are rolled; empty if none are. */
     Optional<Instant> coveredBefore() throws SQLException {
-        try (PreparedStatement statement = sql.statement("rollups-covered.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return instant(row, "covered_before");
-        }
+        return sql.call(connection, "covered-before").one(row -> row.optionalInstant("covered_before"));
     }
 
-    /** From here on changes of rows before this instant are marked, also those of transactions that have begun. */
-    void publish(Instant markBefore) throws SQLException {
-        execute("rollups-publish-threshold.sql", Map.of("mark_before", markBefore));
-        probe.at("advance", Point.PUBLISHED);
+    /** Raises the watermark: from here on changes of rows before it are marked, also those of transactions that have begun. */
+    void publish(Instant watermark) throws SQLException {
+        sql.call(connection, "publish-watermark")
+                .instant("mark_before", watermark)
+                .execute();
+        probe.at(Step.ADVANCE, Point.PUBLISHED);
     }
 
     /**
-     * Waits for the transactions that may have read an older threshold. A transaction that is prepared meanwhile changes its
-     * name, so once the others are gone those that are prepared by then are waited for, too.
+     * Waits for the transactions that may have read an older watermark. A transaction that is prepared meanwhile changes its
+     * id, so once the others have ended, the transactions that are prepared by then are waited for, too.
      *
-     * @return those that are still there when the time is over; none if all have ended
+     * @return the names of those that haven't ended after the timeout; empty if all have
      */
-    List<String> awaitWriters(Duration patience) throws SQLException {
-        if (!guards.contains(Guard.WAIT_FOR_WRITERS)) {
-            return List.of();
-        }
-        long deadline = System.nanoTime() + patience.toNanos();
+    List<String> awaitWriters(Duration limit) throws SQLException {
+        long deadline = System.nanoTime() + limit.toNanos();
         Map<String, Writer> awaited = writers();
-        probe.at("advance", Point.LISTED);
+        probe.at(Step.ADVANCE, Point.WRITERS_LISTED);
         boolean preparedOnesOnly = false;
         for (long poll = SHORTEST_POLL.toNanos();
                 !awaited.isEmpty();
@@ -139,7 +126,7 @@ final class RollupTransactions {
                 present.values().stream().filter(Writer::prepared).forEach(writer -> awaited.put(writer.id(), writer));
             }
         }
-        probe.at("advance", Point.WAITED);
+        probe.at(Step.ADVANCE, Point.WRITERS_ENDED);
         return List.of();
     }
 
@@ -147,15 +134,9 @@ final class RollupTransactions {
 
     private Map<String, Writer> writers() throws SQLException {
         Map<String, Writer> writers = new LinkedHashMap<>();
-        try (PreparedStatement statement = sql.statement("rollups-writers.sql").prepare(connection, sql.names());
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                Writer writer = new Writer(row.getString("id"), row.getBoolean("prepared"), row.getString("name"));
-                if (!writer.prepared() || guards.contains(Guard.WAIT_FOR_PREPARED)) {
-                    writers.put(writer.id(), writer);
-                }
-            }
-        }
+        sql.call(connection, "writers")
+                .forEach(row -> writers.put(
+                        row.text("id"), new Writer(row.text("id"), row.flag("prepared"), row.text("name"))));
         return writers;
     }
 
@@ -164,134 +145,145 @@ final class RollupTransactions {
             Thread.sleep(Duration.ofNanos(nanos).toMillis() + 1);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new SQLException("interrupted while waiting for those who write", e);
+            throw new SQLException("interrupted while waiting for transactions that write to the tables", e);
         }
     }
 
     /**
-     * Rolls each project's hours up to the target, which has been published and waited for, but at most so many at a time.
+     * Rolls each project's hours up to the target, which has been published as the watermark, but at most so many at a time.
      *
      * @return before which hours are rolled now
      */
     Instant advance(Instant target, long hours) throws SQLException {
-        return step("advance", covered -> {
-                    Instant upper = covered.isEmpty()
-                                    || covered.get()
-                                            .plus(Duration.ofHours(hours))
-                                            .isAfter(target)
-                            ? target
-                            : covered.get().plus(Duration.ofHours(hours));
-                    execute("rollups-span-advance.sql", Map.of("upper", upper));
-                    probe.at("advance", Point.CHOSEN);
-                    rollSpan("advance");
-                    execute("rollups-forget-marks.sql", Map.of());
-                    probe.at("advance", Point.UNMARKED);
-                    execute("rollups-cover-before.sql", Map.of("upper", upper));
-                    execute("rollups-end-span.sql", Map.of());
+        return step(Step.ADVANCE, covered -> {
+                    Instant upper = covered.map(before -> before.plus(Duration.ofHours(hours)))
+                            .filter(limited -> !limited.isAfter(target))
+                            .orElse(target);
+                    sql.call(connection, "choose-new-hours")
+                            .instant("upper", upper)
+                            .update();
+                    probe.at(Step.ADVANCE, Point.CHOSEN);
+                    roll(Step.ADVANCE);
+                    sql.call(connection, "set-covered-before")
+                            .instant("upper", upper)
+                            .update();
+                    update("clear-ranges");
                     return Optional.of(upper);
                 })
                 .orElseThrow();
     }
 
-    /** Rolls new projects from here on. */
-    void adopt() throws SQLException {
-        step("adopt", covered -> {
-            long adopted = update("rollups-adopt.sql", Map.of());
-            return adopted == 0 ? Optional.empty() : Optional.of(adopted);
+    /** Adds projects that were created since; their hours are rolled from here on. */
+    void addProjects() throws SQLException {
+        step(Step.ADD_PROJECTS, covered -> {
+            long added = update("add-projects");
+            return added == 0 ? Optional.empty() : Optional.of(added);
         });
     }
 
     /**
-     * Marks the hours of the deliveries of events that have changed.
+     * Marks the hours of the deliveries of changed events.
      *
      * @param events at most so many
      * @return how many there were
      */
-    long resolveChangedEvents(long events) throws SQLException {
-        return step("resolve", covered -> {
-                    long resolved = query("rollups-resolve-changed.sql", Map.of("events", Long.toString(events)));
-                    probe.at("resolve", Point.CHOSEN);
-                    return resolved == 0 ? Optional.empty() : Optional.of(resolved);
+    long markChangedDeliveries(long events) throws SQLException {
+        return step(Step.MARK_CHANGED_DELIVERIES, covered -> {
+                    long taken = sql.call(connection, "mark-changed-deliveries")
+                            .number("events", events)
+                            .one(row -> row.number("events"));
+                    probe.at(Step.MARK_CHANGED_DELIVERIES, Point.CHOSEN);
+                    return taken == 0 ? Optional.empty() : Optional.of(taken);
                 })
                 .orElse(0L);
     }
 
     /**
-     * Marks the hours of deliveries whose event has come after all.
+     * Marks the hours of orphans, deliveries that were rolled without their event, whose event has arrived late.
      *
      * @param after only orphans with a greater id are looked at
-     * @return after which to look next
+     * @param orphans at most so many
+     * @return after which id to continue
      */
-    long resolveOrphans(long after, long orphans) throws SQLException {
+    long markLateEvents(long after, long orphans) throws SQLException {
         return step(
-                        "orphans",
-                        covered -> Optional.of(query(
-                                "rollups-resolve-orphans.sql",
-                                Map.of("after", Long.toString(after), "orphans", Long.toString(orphans)))))
+                        Step.MARK_LATE_EVENTS,
+                        covered -> Optional.of(sql.call(connection, "mark-late-events")
+                                .number("after", after)
+                                .number("orphans", orphans)
+                                .one(row -> row.number("last"))))
                 .orElse(0L);
     }
 
     /**
-     * Rolls marked hours anew.
+     * Re-rolls marked hours.
      *
-     * @param buckets at most so many
+     * @param hours at most so many
      * @return how many there were
      */
-    long reroll(long buckets) throws SQLException {
-        return step("re-roll", covered -> {
-                    long marked = query("rollups-span-marked.sql", Map.of("buckets", Long.toString(buckets)));
+    long reroll(long hours) throws SQLException {
+        return step(Step.REROLL, covered -> {
+                    long marked = sql.call(connection, "choose-dirty-hours")
+                            .number("buckets", hours)
+                            .one(row -> row.number("buckets"));
                     if (marked == 0) {
                         return Optional.empty();
                     }
-                    probe.at("re-roll", Point.CHOSEN);
-                    execute("rollups-drop-uncovered.sql", Map.of());
-                    rollSpan("re-roll");
-                    execute("rollups-forget-marks.sql", Map.of());
-                    probe.at("re-roll", Point.UNMARKED);
-                    execute("rollups-end-span.sql", Map.of());
+                    probe.at(Step.REROLL, Point.CHOSEN);
+                    update("drop-unrolled-ranges");
+                    roll(Step.REROLL);
+                    update("clear-ranges");
                     return Optional.of(marked);
                 })
                 .orElse(0L);
     }
 
     /**
-     * Rolls a piece of history.
+     * Rolls a part of the history.
      *
      * @param rows about so many events and as many deliveries
-     * @return whether there was something left to roll
+     * @return whether there was history left to roll
      */
     boolean backfill(long rows) throws SQLException {
-        return step("back-fill", covered -> {
+        return step(Step.BACKFILL, covered -> {
                     if (covered.isEmpty()
-                            || update("rollups-span-backfill.sql", Map.of("rows", Long.toString(rows))) == 0) {
+                            || sql.call(connection, "choose-history")
+                                            .number("rows", rows)
+                                            .update()
+                                    == 0) {
                         return Optional.empty();
                     }
-                    probe.at("back-fill", Point.CHOSEN);
-                    rollSpan("back-fill");
-                    execute("rollups-forget-marks.sql", Map.of());
-                    probe.at("back-fill", Point.UNMARKED);
-                    execute("rollups-cover-from.sql", Map.of());
-                    execute("rollups-end-span.sql", Map.of());
+                    probe.at(Step.BACKFILL, Point.CHOSEN);
+                    roll(Step.BACKFILL);
+                    update("set-covered-from");
+                    update("clear-ranges");
                     return Optional.of(true);
                 })
                 .orElse(false);
     }
 
-    /** Forgets what is rolled: changes were missed. */
+    /** Records that nothing is rolled: changes have been missed. */
     void reset() throws SQLException {
-        step("reset", covered -> {
-            execute("rollups-reset.sql", Map.of());
-            execute("rollups-reset-projects.sql", Map.of());
+        step(Step.RESET, covered -> {
+            update("reset-state");
+            update("reset-projects");
             return Optional.of(true);
         });
     }
 
-    private void rollSpan(String step) throws SQLException {
-        execute("rollups-forget.sql", Map.of());
-        execute("rollups-forget-orphans.sql", Map.of());
-        probe.at(step, Point.FORGOTTEN);
-        execute("rollups-roll.sql", Map.of());
+    /** Rolls the chosen ranges and deletes their marks. */
+    private void roll(Step step) throws SQLException {
+        update("delete-sums");
+        update("delete-orphans");
+        probe.at(step, Point.SUMS_DELETED);
+        update("roll");
         probe.at(step, Point.ROLLED);
+        update("delete-marks");
+        probe.at(step, Point.MARKS_DELETED);
+    }
+
+    private long update(String statement) throws SQLException {
+        return sql.call(connection, statement).update();
     }
 
     @FunctionalInterface
@@ -300,91 +292,23 @@ final class RollupTransactions {
     }
 
     /** Commits if there is a result, and leaves everything as it was if there is none. */
-    private <T> Optional<T> step(String name, Work<T> work) throws SQLException {
-        for (int attempt = 1; ; attempt++) {
-            try {
-                return attempt(name, work);
-            } catch (SQLException e) {
-                boolean again =
-                        SERIALIZATION_FAILURE.equals(e.getSQLState()) || DEADLOCK_DETECTED.equals(e.getSQLState());
-                if (!again || attempt == ATTEMPTS) {
-                    throw e;
+    private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
+        return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
+            Optional<T> result = Jdbc.step(connection, timeout, transaction -> {
+                update("lock-tables");
+                Optional<Instant> covered =
+                        sql.call(connection, "count-step").one(row -> row.optionalInstant("covered_before"));
+                probe.at(step, Point.STARTED);
+                Optional<T> done = work.run(covered);
+                if (done.isPresent()) {
+                    probe.at(step, Point.BEFORE_COMMIT);
                 }
+                return done;
+            });
+            if (result.isPresent()) {
+                probe.at(step, Point.COMMITTED);
             }
-        }
-    }
-
-    private <T> Optional<T> attempt(String name, Work<T> work) throws SQLException {
-        connection.setAutoCommit(false);
-        try {
-            // None of these takes the snapshot; the first that does is the one that counts the step.
-            try (Statement statement = connection.createStatement()) {
-                statement.execute("set local statement_timeout = " + timeout.toMillis());
-                statement.execute("set local plan_cache_mode = force_custom_plan");
-                statement.execute("set local jit = off");
-            }
-            execute("rollups-lock-tables.sql", Map.of());
-            Optional<Instant> covered = beginStep();
-            probe.at(name, Point.BEGUN);
-            Optional<T> result = work.run(covered);
-            if (result.isEmpty()) {
-                connection.rollback();
-            } else {
-                probe.at(name, Point.TO_BE_COMMITTED);
-                connection.commit();
-                probe.at(name, Point.COMMITTED);
-            }
-            connection.setAutoCommit(true);
             return result;
-        } catch (SQLException | RuntimeException e) {
-            undo(e);
-            throw e;
-        }
-    }
-
-    private void undo(Exception reason) {
-        try {
-            if (!connection.isClosed()) {
-                connection.rollback();
-                connection.setAutoCommit(true);
-            }
-        } catch (SQLException e) {
-            reason.addSuppressed(e);
-        }
-    }
-
-    private Optional<Instant> beginStep() throws SQLException {
-        try (PreparedStatement statement =
-                        sql.statement("rollups-begin-step.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            if (!row.next()) {
-                throw new SQLException("the roll-ups in the schema " + sql.schema() + " have lost their state");
-            }
-            return instant(row, "covered_before");
-        }
-    }
-
-    static Optional<Instant> instant(ResultSet row, String column) throws SQLException {
-        return Optional.ofNullable(row.getObject(column, OffsetDateTime.class)).map(OffsetDateTime::toInstant);
-    }
-
-    private void execute(String resource, Map<String, ?> values) throws SQLException {
-        try (PreparedStatement statement = sql.statement(resource).prepare(connection, values)) {
-            statement.execute();
-        }
-    }
-
-    private long update(String resource, Map<String, ?> values) throws SQLException {
-        try (PreparedStatement statement = sql.statement(resource).prepare(connection, values)) {
-            return statement.executeLargeUpdate();
-        }
-    }
-
-    private long query(String resource, Map<String, ?> values) throws SQLException {
-        try (PreparedStatement statement = sql.statement(resource).prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getLong(1);
-        }
+        });
     }
 }

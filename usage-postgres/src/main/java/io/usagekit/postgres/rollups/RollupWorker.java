@@ -1,35 +1,32 @@
 package io.usagekit.postgres.rollups;
 
-import io.usagekit.UsageCalculationException;
-import io.usagekit.postgres.TableMapping;
-import io.usagekit.postgres.internal.Identifiers;
-import java.sql.Connection;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlSource;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Maintains roll-ups: rolls each hour when it is over, rolls hours anew that have changed, and rolls the history bit by bit.
+ * Keeps roll-ups up to date: rolls each hour when it is over, re-rolls hours that have changed, and back-fills the history step by
+ * step.
  *
- * <p>Any number of workers may run, in any of the host's processes: an advisory lock of PostgreSQL lets one at a time work, and
- * the others return at once. Whatever a worker hasn't done, or has been killed at, is done by the next run of any of them;
- * figures are exact all the time, roll-ups only make them fast. It works in short transactions of its own, holds no lock that
- * the host's writers wait for, and ends a run when its budget is used up.
+ * <p>Any number of workers may run, in any of the host's processes: an advisory lock of PostgreSQL lets one work at a time, and the
+ * others return at once. The next run of any worker does what an earlier one left undone, also after a crash; figures are exact at
+ * any time, roll-ups only make them fast. A worker uses short transactions of its own, holds no lock that the host's writers wait
+ * for, and ends a run when its budget is used up.
  *
- * <p>It needs to write to the roll-ups and to read the host's tables, and, since the advisory lock is the session's, a connection
- * that isn't shared between transactions (no pooler in transaction mode). Thread-safe.
+ * <p>A worker needs to write to the roll-ups and to read the host's tables. Since the advisory lock belongs to the session, it needs
+ * a connection that isn't shared between transactions (no pooler in transaction mode). Thread-safe.
  *
  * @since 0.1
  */
@@ -37,15 +34,27 @@ public final class RollupWorker implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(RollupWorker.class);
 
-    /** What the network adds to a statement's time at the most. */
-    private static final Duration GRACE = Duration.ofSeconds(2);
+    /**
+     * The configuration, checked by the builder.
+     *
+     * @param statements source of the SQL statements
+     * @param probe called between the parts of a step
+     */
+    record Settings(
+            PostgresRollups.Settings rollups,
+            InstantSource clock,
+            Duration settle,
+            Duration runBudget,
+            Duration stepBudget,
+            Duration stepTimeout,
+            Duration waitForWriters,
+            SqlSource statements,
+            RollupTransactions.Probe probe) {}
 
-    private final DataSource dataSource;
-    private final String schema;
-    private final Duration stepTimeout;
-    private final RollupPass work;
+    private final Settings settings;
+    private final RollupPass pass;
 
-    /** Held while a run is under way, so that {@link #close} can wait for it. */
+    /** Held during a run, so that {@link #close} can wait for it. */
     private final ReentrantLock running = new ReentrantLock();
 
     private volatile boolean closed;
@@ -54,33 +63,20 @@ public final class RollupWorker implements AutoCloseable {
     /** Guarded by {@link #running}. */
     private boolean failing;
 
-    private RollupWorker(Builder builder) {
-        dataSource = builder.dataSource;
-        schema = builder.schema;
-        stepTimeout = builder.stepTimeout;
-        work = new RollupPass(
-                builder.mapping,
-                builder.schema,
-                new RollupPass.Settings(
-                        builder.clock,
-                        builder.settle,
-                        builder.runBudget,
-                        builder.stepBudget,
-                        builder.stepTimeout,
-                        builder.waitForWriters,
-                        Set.copyOf(builder.guards),
-                        builder.probe),
-                () -> closed);
+    private RollupWorker(Settings settings) {
+        this.settings = settings;
+        this.pass = new RollupPass(settings, () -> closed);
     }
 
     /**
-     * Does what there is to do, for as long as the budget allows; at least one step of each kind. Takes one connection. Runs of
-     * one worker don't overlap: a second caller waits.
+     * Does the outstanding work until the budget is used up; at least one step of each kind. Takes one connection. Runs of one worker
+     * don't overlap: a second caller waits.
      *
      * @throws IllegalStateException if the worker is closed
-     * @throws UsageCalculationException if there are no roll-ups or other ones, their triggers are missing or disabled (what
-     *     was rolled is forgotten then, and figures are computed from raw rows), the database refuses, or one step of the
-     *     smallest size can't be done within the step timeout; what was committed before stays
+     * @throws UsageStorageException if the mapping doesn't fit the tables, there are no roll-ups of this version and
+     *     mapping, their triggers are missing or disabled (then all rolled hours are reset, and figures are computed from raw
+     *     rows), the database refuses, or a step of the smallest size takes longer than the step timeout; what was committed
+     *     before stays
      */
     public RollupRunResult runOnce() {
         running.lock();
@@ -90,8 +86,8 @@ public final class RollupWorker implements AutoCloseable {
             }
             return run();
         } catch (SQLException e) {
-            throw new UsageCalculationException(
-                    "the roll-ups in the schema " + Identifiers.quote(schema) + " can't be maintained: "
+            throw new UsageStorageException(
+                    "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed: "
                             + e.getMessage(),
                     e);
         } finally {
@@ -100,12 +96,12 @@ public final class RollupWorker implements AutoCloseable {
     }
 
     /**
-     * Runs again and again on the host's scheduler, with this pause in between, until the worker is closed. Failures are logged,
-     * one line an incident, and tried again.
+     * Runs repeatedly on the host's scheduler, with this pause in between, until the worker is closed. Failed runs are retried, and
+     * logged once until a run succeeds.
      *
-     * @param pause 1 ms to 1 day; while history is left to roll, a run takes its whole budget, so that budget and pause set
+     * @param pause 1 ms to 1 day; while history is left to back-fill, a run takes its whole budget, so that budget and pause set
      *     the worker's share of the database
-     * @throws IllegalStateException if it has been started already, or is closed
+     * @throws IllegalStateException if the worker has been started already, or is closed
      */
     public void start(ScheduledExecutorService scheduler, Duration pause) {
         checkDuration("pause", pause, Duration.ofMillis(1), Duration.ofDays(1));
@@ -121,7 +117,7 @@ public final class RollupWorker implements AutoCloseable {
         }
     }
 
-    /** Ends the schedule, and waits for the step under way, if there is one. The scheduler is the host's and stays. */
+    /** Ends the schedule, and waits for the current step, if there is one. The scheduler belongs to the host and keeps running. */
     @Override
     public void close() {
         closed = true;
@@ -145,12 +141,18 @@ public final class RollupWorker implements AutoCloseable {
             }
             run();
             if (failing) {
-                LOG.info("the roll-ups in {} are maintained again", schema);
+                LOG.info(
+                        "updating the roll-ups in the schema {} succeeded again",
+                        settings.rollups().schema());
                 failing = false;
             }
         } catch (SQLException | RuntimeException e) {
             if (!failing) {
-                LOG.warn("the roll-ups in {} can't be maintained; tried again: {}", schema, e.getMessage(), e);
+                LOG.warn(
+                        "updating the roll-ups in the schema {} failed and is retried: {}",
+                        settings.rollups().schema(),
+                        e.getMessage(),
+                        e);
                 failing = true;
             }
         } finally {
@@ -159,37 +161,7 @@ public final class RollupWorker implements AutoCloseable {
     }
 
     private RollupRunResult run() throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            int isolation = connection.getTransactionIsolation();
-            int networkTimeout = connection.getNetworkTimeout();
-            RollupRunResult run;
-            try {
-                connection.setAutoCommit(true);
-                connection.setNetworkTimeout(
-                        Runnable::run, Math.toIntExact(stepTimeout.plus(GRACE).toMillis()));
-                run = work.run(connection);
-            } catch (SQLException | RuntimeException e) {
-                try {
-                    restore(connection, autoCommit, isolation, networkTimeout);
-                } catch (SQLException broken) {
-                    e.addSuppressed(broken);
-                }
-                throw e;
-            }
-            restore(connection, autoCommit, isolation, networkTimeout);
-            return run;
-        }
-    }
-
-    private static void restore(Connection connection, boolean autoCommit, int isolation, int networkTimeout)
-            throws SQLException {
-        if (!connection.isClosed()) {
-            connection.setAutoCommit(true);
-            connection.setTransactionIsolation(isolation);
-            connection.setNetworkTimeout(Runnable::run, networkTimeout);
-            connection.setAutoCommit(autoCommit);
-        }
+        return new Jdbc(settings.rollups().dataSource()).stepSession(settings.stepTimeout(), pass::run);
     }
 
     private static void checkDuration(String name, Duration value, Duration least, Duration most) {
@@ -205,82 +177,80 @@ public final class RollupWorker implements AutoCloseable {
      * @since 0.1
      */
     public static final class Builder {
-        private final DataSource dataSource;
-        private final TableMapping mapping;
-        private final String schema;
-        private InstantSource clock = InstantSource.system();
+        private final PostgresRollups.Settings rollups;
+        private InstantSource clock;
         private Duration settle = Duration.ofMinutes(1);
         private Duration runBudget = Duration.ofSeconds(10);
         private Duration stepBudget = Duration.ofSeconds(1);
         private Duration stepTimeout = Duration.ofMinutes(1);
         private Duration waitForWriters = Duration.ofSeconds(5);
-        private Set<RollupTransactions.Guard> guards = EnumSet.allOf(RollupTransactions.Guard.class);
+        private SqlSource statements = RollupSql.SOURCE;
         private RollupTransactions.Probe probe = RollupTransactions.Probe.NONE;
 
-        Builder(DataSource dataSource, TableMapping mapping, String schema) {
-            this.dataSource = dataSource;
-            this.mapping = mapping;
-            this.schema = schema;
+        Builder(PostgresRollups.Settings rollups) {
+            this.rollups = rollups;
+            this.clock = rollups.clock();
         }
 
-        /**
-         * Says which hours are over; the system's by default. A clock that is wrong costs speed, never exactness.
-         */
+        /** Sets the clock that says which hours are over; that of the roll-ups by default. A wrong clock costs speed, never exactness. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
             return this;
         }
 
         /**
-         * How long after an hour's end it is rolled, so that what was under way has come: 1 min by default. What comes later is
-         * marked, and its hour is rolled anew.
+         * Sets how long after its end an hour is rolled, so that most of its rows have arrived: 1 min by default, 0 to 1 day. Rows
+         * that arrive later mark the hour, and it is re-rolled.
          */
         public Builder settle(Duration settle) {
             this.settle = Objects.requireNonNull(settle, "settle");
             return this;
         }
 
-        /** After how long a run begins no further step: 10 s by default. */
+        /** Sets after how long a run starts no further step: 10 s by default, 1 ms to 1 hour. */
         public Builder runBudget(Duration budget) {
             this.runBudget = Objects.requireNonNull(budget, "budget");
             return this;
         }
 
-        /** How long one step, which is one transaction, should take: 1 s by default. Steps grow and shrink to fit. */
+        /**
+         * Sets how long a step, which is one transaction, should take: 1 s by default, 1 ms to 1 hour. The worker adapts the size of
+         * steps to it.
+         */
         public Builder stepBudget(Duration budget) {
             this.stepBudget = Objects.requireNonNull(budget, "budget");
             return this;
         }
 
-        /** How long one statement of a step may take, before the step is tried at half its size: 1 min by default. */
+        /** Sets after how long a statement of a step is cancelled, and the step retried at half its size: 1 min by default, 1 ms to 1 hour. */
         public Builder stepTimeout(Duration timeout) {
             this.stepTimeout = Objects.requireNonNull(timeout, "timeout");
             return this;
         }
 
         /**
-         * How long a run waits for transactions that write to the tables, before it leaves newer hours to the next run: 5 s by
-         * default. Nobody waits for the worker meanwhile.
+         * Sets how long a run waits for transactions that write to the tables, before it leaves newer hours to the next run: 5 s by
+         * default, 1 ms to 1 hour. No session waits for the worker meanwhile.
          */
-        public Builder waitForWriters(Duration patience) {
-            this.waitForWriters = Objects.requireNonNull(patience, "patience");
+        public Builder waitForWriters(Duration timeout) {
+            this.waitForWriters = Objects.requireNonNull(timeout, "timeout");
             return this;
         }
 
-        /** For tests: leaves guards out. */
-        Builder guards(Set<RollupTransactions.Guard> kept) {
-            this.guards = kept;
+        /** Replaces SQL statements; for tests. */
+        Builder statements(SqlSource statements) {
+            this.statements = statements;
             return this;
         }
 
-        /** For tests: interrupts steps. */
+        /** Calls a probe between the parts of a step; for tests. */
         Builder probe(RollupTransactions.Probe probe) {
             this.probe = probe;
             return this;
         }
 
         /**
-         * Checks and builds; connects to nothing yet.
+         * Checks the settings and builds; connects to nothing yet.
          *
          * @throws IllegalArgumentException if {@code settle} isn't 0 to 1 day, or one of the others isn't 1 ms to 1 hour
          */
@@ -292,7 +262,8 @@ public final class RollupWorker implements AutoCloseable {
             checkDuration("stepBudget", stepBudget, millisecond, hour);
             checkDuration("stepTimeout", stepTimeout, millisecond, hour);
             checkDuration("waitForWriters", waitForWriters, millisecond, hour);
-            return new RollupWorker(this);
+            return new RollupWorker(new Settings(
+                    rollups, clock, settle, runBudget, stepBudget, stepTimeout, waitForWriters, statements, probe));
         }
     }
 }

@@ -14,13 +14,13 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** What is made of sums by project and slice. */
+/** Adds sums by project and slice up to figures, series and projects. */
 final class UsageSeries {
 
-    /** Where the sums come from. */
+    /** Source of the sums. */
     @FunctionalInterface
     interface Sums {
-        /** Of one organisation, or of all, by the slices between these edges; in the order of {@link RollupSeriesQuery}. */
+        /** Reads the sums of one organisation, or of all, of the slices between these edges, in the order of {@link RollupSeriesQuery}. */
         void read(Optional<String> organisationId, List<Instant> edges, Consumer<RollupSeriesQuery.Sum> each);
     }
 
@@ -35,7 +35,7 @@ final class UsageSeries {
         return merged.organisations;
     }
 
-    /** Adds up the projects of an organisation, which come one after the other. */
+    /** Adds up the projects of each organisation, which follow each other. */
     private static final class ByOrganisation implements Consumer<RollupSeriesQuery.Sum> {
         private final Consumer<RollupSeriesQuery.Sum> each;
         private RollupSeriesQuery.@Nullable Sum current;
@@ -70,8 +70,9 @@ final class UsageSeries {
         }
     }
 
-    static List<UsageSeriesPoint> series(UsageKey key, UsageSeriesGranularity step, ZoneId zone, Sums sums) {
-        List<Instant> edges = step.edges(key.period().start(), key.period().end(), zone);
+    static List<UsageSeriesPoint> series(UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Sums sums) {
+        List<Instant> edges =
+                granularity.edges(key.period().start(), key.period().end(), zone);
         UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
         UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
         Arrays.fill(received, UsageMetrics.ZERO);

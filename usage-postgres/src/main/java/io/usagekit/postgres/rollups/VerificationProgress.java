@@ -1,19 +1,19 @@
 package io.usagekit.postgres.rollups;
 
 /**
- * Told how a verification goes, on the thread that verifies. Every method does nothing unless overridden; what one throws ends
- * the verification.
+ * Receives the progress of {@link PostgresRollups#verify} and {@link PostgresRollups#repair}, on the thread that verifies. Every
+ * method does nothing unless overridden. An exception that one throws ends the verification and is thrown by {@code verify}.
  *
  * @since 0.1
  */
 public interface VerificationProgress {
 
-    /** So many projects will be verified, one after the other. */
-    default void began(long projects) {}
+    /** Verification of this many projects starts. */
+    default void started(long projects) {}
 
-    /** An hour differs; in the order of a project's hours. */
+    /** An hour differs; a project's hours come in their order. */
     default void drifted(RollupDrift drift) {}
 
-    /** One project is done. */
+    /** A project is verified. */
     default void verified(String projectId) {}
 }

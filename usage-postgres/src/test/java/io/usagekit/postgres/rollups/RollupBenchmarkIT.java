@@ -170,7 +170,8 @@ class RollupBenchmarkIT {
                 assertThat(pair.rolled()).isEqualTo(pair.raw());
                 assertThat(pair.liveHours()).isZero();
                 combined.add(cost(connection, (c, prefix) -> combinedQuery.prepare(c, key, prefix)));
-                rolled.add(cost(connection, (c, prefix) -> rollupQuery.prepare(c, key, prefix)));
+                rolled.add(
+                        cost(connection, (c, prefix) -> rollupQuery.call(c, key).prepare(prefix)));
             }
             Cost raw = cost(
                     connection,
@@ -190,7 +191,10 @@ class RollupBenchmarkIT {
             statement.execute(
                     "insert into " + Identifiers.qualified(rollups.schema(), "mark")
                             + " select 'project-1', timestamptz '2026-03-05Z' + n * interval '50 hours' from generate_series(1, 10) n");
-            Cost marked = cost(connection, (c, prefix) -> rollupQuery.prepare(c, new UsageKey("org-1", MARCH), prefix));
+            Cost marked = cost(
+                    connection,
+                    (c, prefix) ->
+                            rollupQuery.call(c, new UsageKey("org-1", MARCH)).prepare(prefix));
             Cost retained = retain(connection, rollups, rollupQuery);
             return new Measured(baseline, combined, rolled, marked, new Cost(millis.get(2), 0), raw, retained);
         } finally {
@@ -227,7 +231,7 @@ class RollupBenchmarkIT {
         OrganisationUsage after = rollups.calculator().calculate(key, Duration.ofMinutes(5));
         assertThat(after.received()).isEqualTo(before.received());
         assertThat(after.sent()).isEqualTo(before.sent());
-        return cost(connection, (c, prefix) -> query.prepare(c, key, prefix));
+        return cost(connection, (c, prefix) -> query.call(c, key).prepare(prefix));
     }
 
     private static Cost cost(Connection connection, Query query) throws SQLException {

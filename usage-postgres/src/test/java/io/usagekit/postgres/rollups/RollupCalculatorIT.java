@@ -9,7 +9,6 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
-import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.Test;
 /** Which way the calculator computes a figure, and that it reports it to the listener. */
 class RollupCalculatorIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final UsageKey MARCH = RollupFixture.MARCH;
 
     private final List<String> reports = new ArrayList<>();
@@ -63,7 +62,7 @@ class RollupCalculatorIT {
 
     private void assertUsage(UsageCalculator calculator, long received, String way) {
         reports.clear();
-        OrganisationUsage usage = calculator.calculate(MARCH, PATIENCE);
+        OrganisationUsage usage = calculator.calculate(MARCH, TIMEOUT);
         assertThat(usage.received()).isEqualTo(new UsageMetrics(received, 7 * received));
         assertThat(usage.createdAt()).isEqualTo(fixture.clock.instant());
         assertThat(reports).containsExactly(way);
@@ -109,7 +108,7 @@ class RollupCalculatorIT {
                 .schema(fixture.rollups.schema())
                 .build()
                 .calculator();
-        assertThat(other.calculate(MARCH, PATIENCE).sent()).isEqualTo(new UsageMetrics(4, 28));
+        assertThat(other.calculate(MARCH, TIMEOUT).sent()).isEqualTo(new UsageMetrics(4, 28));
         assertThat(reports).containsExactly("FOREIGN");
 
         UsageCalculator calculator = rollups().build().calculator();
@@ -168,7 +167,7 @@ class RollupCalculatorIT {
         fixture.runWorker();
         fixture.run("insert into {r}.changed_event select 'e9' from generate_series(1, 3000)");
         fixture.run("update {s}.events set raw = 'eight by' where id = 'e11'", "delete from {r}.mark");
-        OrganisationUsage usage = rollups().build().calculator().calculate(MARCH, PATIENCE);
+        OrganisationUsage usage = rollups().build().calculator().calculate(MARCH, TIMEOUT);
         assertThat(usage.sent()).isEqualTo(new UsageMetrics(3, 22));
         assertThat(reports).containsExactly("NOT_COVERING");
     }
@@ -183,13 +182,12 @@ class RollupCalculatorIT {
                 "grant select on all tables in schema {s} to usagekit_reader");
         try (Connection connection = Database.pool().getConnection();
                 Statement statement = connection.createStatement()) {
-            UsageCalculator calculator = new RollupCalculator(
-                    new OneConnection(connection),
-                    fixture.mapping,
-                    fixture.rollups.schema(),
-                    ProjectScope.ALIVE,
-                    fixture.clock,
-                    listener);
+            UsageCalculator calculator = PostgresRollups.builder(new OneConnection(connection))
+                    .mapping(fixture.mapping)
+                    .clock(fixture.clock)
+                    .listener(listener)
+                    .build()
+                    .calculator();
             statement.execute("set role usagekit_reader");
             assertUsage(calculator, 3, "ABSENT");
             statement.execute("reset role");
@@ -228,7 +226,7 @@ class RollupCalculatorIT {
                 })
                 .build()
                 .calculator();
-        assertThat(calculator.calculate(MARCH, PATIENCE).received().volume()).isEqualTo(3);
+        assertThat(calculator.calculate(MARCH, TIMEOUT).received().volume()).isEqualTo(3);
     }
 
     @Test
@@ -247,7 +245,7 @@ class RollupCalculatorIT {
         try (RollupWorker worker = rollups.worker().build()) {
             assertThat(worker.runOnce().finished()).isTrue();
             UsageCalculator calculator = rollups.calculator();
-            assertThatThrownBy(() -> calculator.calculate(MARCH, PATIENCE))
+            assertThatThrownBy(() -> calculator.calculate(MARCH, TIMEOUT))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("2 rows of \"org-123\" in 2026-03 have no size");
             fixture.run("update {s}.events set size = 7 where id = 'e9'");
@@ -266,7 +264,7 @@ class RollupCalculatorIT {
         for (String end : List.of("2026-03-17T09:59:59Z", "2026-03-17T10:00:00Z", "2026-03-17T10:09:00Z")) {
             UsagePeriod window = UsagePeriod.between(Instant.parse("2026-03-17T09:05:00Z"), Instant.parse(end));
             assertThat(calculator
-                            .calculate(new UsageKey("org-123", window), PATIENCE)
+                            .calculate(new UsageKey("org-123", window), TIMEOUT)
                             .received())
                     .isEqualTo(new UsageMetrics(1, 7));
         }

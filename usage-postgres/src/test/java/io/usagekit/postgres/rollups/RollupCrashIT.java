@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import java.sql.Connection;
@@ -47,24 +47,30 @@ class RollupCrashIT {
 
     static Stream<Arguments> points() {
         List<RollupTransactions.Point> waits = List.of(
-                RollupTransactions.Point.PUBLISHED, RollupTransactions.Point.LISTED, RollupTransactions.Point.WAITED);
+                RollupTransactions.Point.PUBLISHED,
+                RollupTransactions.Point.WRITERS_LISTED,
+                RollupTransactions.Point.WRITERS_ENDED);
         List<RollupTransactions.Point> ends = List.of(
-                RollupTransactions.Point.BEGUN,
-                RollupTransactions.Point.TO_BE_COMMITTED,
+                RollupTransactions.Point.STARTED,
+                RollupTransactions.Point.BEFORE_COMMIT,
                 RollupTransactions.Point.COMMITTED);
-        return Stream.of("advance", "adopt", "resolve", "orphans", "re-roll", "back-fill")
+        return Arrays.stream(RollupTransactions.Step.values())
+                .filter(step -> step != RollupTransactions.Step.RESET)
                 .flatMap(step -> Arrays.stream(RollupTransactions.Point.values())
-                        .filter(point -> step.equals("advance") || !waits.contains(point))
-                        .filter(point -> !step.equals("resolve")
+                        .filter(point -> step == RollupTransactions.Step.ADVANCE || !waits.contains(point))
+                        .filter(point -> step != RollupTransactions.Step.MARK_CHANGED_DELIVERIES
                                 || ends.contains(point)
                                 || point == RollupTransactions.Point.CHOSEN)
-                        .filter(point -> !List.of("adopt", "orphans").contains(step) || ends.contains(point))
+                        .filter(point ->
+                                !List.of(RollupTransactions.Step.ADD_PROJECTS, RollupTransactions.Step.MARK_LATE_EVENTS)
+                                                .contains(step)
+                                        || ends.contains(point))
                         .map(point -> Arguments.of(step, point)));
     }
 
     @ParameterizedTest
     @MethodSource("points")
-    void staysExactWhenWorkersSessionIsTerminated(String step, RollupTransactions.Point at) {
+    void staysExactWhenWorkersSessionIsTerminated(RollupTransactions.Step step, RollupTransactions.Point at) {
         interrupt(step, at, () -> {
             fixture.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'worker'");
             awaitNoWorker();
@@ -72,13 +78,16 @@ class RollupCrashIT {
     }
 
     static Stream<Arguments> pointsOfRolling() {
-        return points().filter(
-                        point -> List.of("advance", "re-roll", "back-fill").contains(point.get()[0]));
+        return points().filter(point -> List.of(
+                        RollupTransactions.Step.ADVANCE,
+                        RollupTransactions.Step.REROLL,
+                        RollupTransactions.Step.BACKFILL)
+                .contains(point.get()[0]));
     }
 
     @ParameterizedTest
     @MethodSource("pointsOfRolling")
-    void staysExactWhenServerIsKilled(String step, RollupTransactions.Point at) {
+    void staysExactWhenServerIsKilled(RollupTransactions.Step step, RollupTransactions.Point at) {
         interrupt(step, at, () -> {
             server.kill();
             server.restart();
@@ -89,18 +98,18 @@ class RollupCrashIT {
         void happen() throws SQLException;
     }
 
-    private static void interrupt(String step, RollupTransactions.Point at, Crash crash) {
+    private static void interrupt(RollupTransactions.Step step, RollupTransactions.Point at, Crash crash) {
         makeWork();
         FigureComparison.Pair before = fixture.read();
         assertThat(before.rolled()).isEqualTo(before.raw());
         try (RollupWorker worker = worker((s, p) -> {
-            if (s.equals(step) && p == at) {
+            if (s == step && p == at) {
                 crash.happen();
             }
         })) {
             assertThatThrownBy(worker::runOnce)
-                    .isInstanceOf(UsageCalculationException.class)
-                    .hasMessageContaining("can't be maintained")
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("updating the roll-ups in the schema")
                     .hasCauseInstanceOf(SQLException.class);
         }
         FigureComparison.Pair crashed = fixture.read();
@@ -127,8 +136,8 @@ class RollupCrashIT {
                 "insert into {s}.event_deliveries values ('" + id + "', 'p', '" + id + "', 'Success', " + now + ")",
                 "insert into {s}.events values ('" + id + "-late', 'q', 'too late', '', " + now
                         + " - interval '2 hours', null)",
-                "insert into {s}.event_deliveries values ('" + id + "-late', 'q', '" + id + "-gone', 'Success', " + now
-                        + " - interval '3 hours')",
+                "insert into {s}.event_deliveries values ('" + id + "-late', 'q', '" + id + "-missing', 'Success', "
+                        + now + " - interval '3 hours')",
                 "update {s}.events set raw = raw || '.' where id = 'e9'",
                 "insert into {s}.projects values ('" + id + "', 'org-123', null)",
                 "insert into {s}.events select '" + id + "-' || n, '" + id + "', 'history', '', " + now
@@ -137,9 +146,8 @@ class RollupCrashIT {
     }
 
     private static RollupWorker worker(RollupTransactions.Probe probe) {
-        return new RollupWorker.Builder(workersPool, fixture.mapping, fixture.rollups.schema())
-                .clock(fixture.clock)
-                .settle(Duration.ZERO)
+        return fixture.worker(workersPool)
+                .waitForWriters(Duration.ofSeconds(5))
                 .probe(probe)
                 .build();
     }

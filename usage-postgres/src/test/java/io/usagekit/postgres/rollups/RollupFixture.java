@@ -4,8 +4,12 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.HostTables;
 import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.YearMonth;
 import javax.sql.DataSource;
@@ -69,7 +73,35 @@ final class RollupFixture extends HostTables implements AutoCloseable {
     }
 
     RollupWorker.Builder worker() {
+        return worker(rollups);
+    }
+
+    /** Returns a builder of a worker on other connections. */
+    RollupWorker.Builder worker(DataSource other) {
+        return worker(
+                PostgresRollups.builder(other).mapping(mapping).clock(clock).build());
+    }
+
+    private static RollupWorker.Builder worker(PostgresRollups rollups) {
         return rollups.worker().settle(Duration.ZERO).waitForWriters(Duration.ofMillis(50));
+    }
+
+    /** Returns the roll-ups' statements. */
+    RollupSql sql() throws SQLException {
+        return sql(RollupSql.SOURCE);
+    }
+
+    /** Returns the roll-ups' statements out of another source. */
+    RollupSql sql(SqlSource source) throws SQLException {
+        try (Connection connection = dataSource.getConnection()) {
+            return RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema(), source);
+        }
+    }
+
+    /** Returns a pace of retention with batches of one size. */
+    static RetentionDeleter.Pace batchesOf(long rows) {
+        RetentionDeleter.Pace pace = RetentionDeleter.Pace.DEFAULT;
+        return new RetentionDeleter.Pace(rows, rows, pace.budget(), pace.lockTimeout(), pace.retryBudget());
     }
 
     RollupRunResult runWorker() {

@@ -7,8 +7,7 @@ import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.EnumSet;
-import java.util.Set;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,8 +17,6 @@ import org.junit.jupiter.api.Test;
  * differ.
  */
 class RollupGuardsIT {
-
-    private static final Set<RollupTransactions.Guard> ALL = EnumSet.allOf(RollupTransactions.Guard.class);
 
     private RollupFixture fixture;
 
@@ -69,7 +66,7 @@ class RollupGuardsIT {
     @Test
     void missesLateCommitWithoutWaitingForWriters() throws SQLException {
         try (RollupWorker hasty = fixture.worker()
-                        .guards(EnumSet.complementOf(EnumSet.of(RollupTransactions.Guard.WAIT_FOR_WRITERS)))
+                        .statements(WeakenedStatements.withoutWaitForWriters())
                         .build();
                 Connection writer = fixture.begin()) {
             fixture.run(writer, "insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T12:30:00Z')");
@@ -83,11 +80,10 @@ class RollupGuardsIT {
 
     // A transaction that sees the new watermark, and commits while the hour is being rolled.
 
-    private void commitWhileRolling(Set<RollupTransactions.Guard> guards) throws SQLException {
-        try (RollupWorker worker = fixture.worker()
-                .guards(guards)
+    private void commitWhileRolling(DataSource workersDataSource) {
+        try (RollupWorker worker = fixture.worker(workersDataSource)
                 .probe((step, point) -> {
-                    if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
+                    if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
                         fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T12:30:00Z')");
                     }
                 })
@@ -98,14 +94,14 @@ class RollupGuardsIT {
     }
 
     @Test
-    void keepsMarkThatWasCommittedWhileItsHourWasRolled() throws SQLException {
-        commitWhileRolling(ALL);
+    void keepsMarkThatWasCommittedWhileItsHourWasRolled() {
+        commitWhileRolling(fixture.dataSource);
         assertExact(true);
     }
 
     @Test
-    void missesRowCommittedWhileRollingInReadCommitted() throws SQLException {
-        commitWhileRolling(EnumSet.complementOf(EnumSet.of(RollupTransactions.Guard.ONE_SNAPSHOT)));
+    void missesRowCommittedWhileRollingInReadCommitted() {
+        commitWhileRolling(ReadCommittedConnections.of(fixture.dataSource));
         assertExact(false);
     }
 

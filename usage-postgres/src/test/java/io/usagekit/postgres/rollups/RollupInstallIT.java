@@ -3,7 +3,7 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
@@ -134,7 +134,7 @@ class RollupInstallIT {
 
         fixture.run("update {r}.state set version = 0");
         assertThat(fixture.rollups.status()).isEmpty();
-        assertThatThrownBy(fixture::runWorker).hasMessageContaining("install them again");
+        assertThatThrownBy(fixture::runWorker).hasMessageContaining("call install() again");
         fixture.rollups.install();
         assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).isEmpty();
         assertThat(everything()).isEqualTo(made);
@@ -142,14 +142,14 @@ class RollupInstallIT {
         assertExactWith(1);
 
         fixture.run("update {r}.state set settings = 'something else'");
-        assertThatThrownBy(fixture::runWorker).hasMessageContaining("install them again");
+        assertThatThrownBy(fixture::runWorker).hasMessageContaining("call install() again");
         fixture.rollups.install();
         fixture.runWorker();
         assertExactWith(1);
 
         fixture.run("update {r}.state set version = 999");
         assertThatThrownBy(fixture.rollups::install)
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("of version 999, made by a newer library");
     }
 
@@ -183,7 +183,7 @@ class RollupInstallIT {
             statement.execute("set role usagekit_stranger");
             PostgresRollups rollups = PostgresRollups.of(new OneConnection(connection), fixture.mapping);
             assertThatThrownBy(rollups::install)
-                    .isInstanceOf(UsageCalculationException.class)
+                    .isInstanceOf(UsageStorageException.class)
                     .hasMessageContaining("this role lacks CREATE on the database")
                     .hasMessageContaining("ownership of the table \"" + schema + "\".\"events\"")
                     .hasMessageContaining("ownership of the table \"" + schema + "\".\"event_deliveries\"");
@@ -368,7 +368,7 @@ class RollupInstallIT {
                         .schema(schema)
                         .build())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("another one than that of the tables");
+                .hasMessageContaining("schema must differ from that of the tables");
         assertThatThrownBy(() -> PostgresRollups.of(Database.pool(), TableMapping.gateway("s".repeat(60))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("68 bytes");

@@ -8,8 +8,8 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQuery;
-import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
@@ -31,15 +31,14 @@ import org.junit.jupiter.api.Timeout;
 /** Deletion of old rows together with concurrent changes, failures, and reads before and after it. */
 class RollupRetentionIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final Instant TEN = Instant.parse("2026-03-17T10:00:00Z");
     private static final RetentionProgress NO_PROGRESS = new RetentionProgress() {};
     private static final CombinedQuery.Totals THREE =
             new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(3, 21));
 
     /** Waits for locks rather than retrying with another snapshot. */
-    private static final RetentionDeleter.Pace PATIENT =
-            new RetentionDeleter.Pace(100, 100, PATIENCE, PATIENCE, PATIENCE);
+    private static final RetentionDeleter.Pace PATIENT = new RetentionDeleter.Pace(100, 100, TIMEOUT, TIMEOUT, TIMEOUT);
 
     private RollupFixture fixture;
 
@@ -57,7 +56,7 @@ class RollupRetentionIT {
     }
 
     private CombinedQuery.Totals figure() {
-        var usage = fixture.rollups.calculator().calculate(RollupFixture.MARCH, PATIENCE);
+        var usage = fixture.rollups.calculator().calculate(RollupFixture.MARCH, TIMEOUT);
         return new CombinedQuery.Totals(usage.received(), usage.sent());
     }
 
@@ -97,25 +96,18 @@ class RollupRetentionIT {
 
     @Test
     void retainsSizeThatChangedDuringDeletion() throws SQLException {
-        assertThat(changeSizeDuringDeletion(sql()).sent()).isEqualTo(new UsageMetrics(4, 38));
+        assertThat(changeSizeDuringDeletion(fixture.sql()).sent()).isEqualTo(new UsageMetrics(4, 38));
     }
 
     @Test
     void losesChangedSizeWithoutLockOnEvents() throws SQLException {
-        RollupSql unlocked = sql().mutated("rollups-delete-deliveries.sql", "for share", "");
+        RollupSql unlocked = fixture.sql(WeakenedStatements.withoutLockOnEvents());
         assertThat(changeSizeDuringDeletion(unlocked).sent()).isEqualTo(new UsageMetrics(4, 33));
-    }
-
-    private RollupSql sql() throws SQLException {
-        try (Connection connection = Database.pool().getConnection()) {
-            return RollupSql.over(
-                    fixture.mapping, TableShape.read(connection, fixture.mapping), fixture.rollups.schema());
-        }
     }
 
     private void awaitLockWait(String statement) throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            long deadline = System.nanoTime() + TIMEOUT.toNanos();
             while (fixture.count(
                             connection,
                             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '"
@@ -199,7 +191,7 @@ class RollupRetentionIT {
                 "insert into {s}.events select 'x' || n, 'p', 'seven b', '', '2026-03-17T08:00:00Z' from generate_series(1, 40) n");
         fixture.run(
                 "insert into {s}.event_deliveries select 'x' || n, 'p', 'x' || n, 'Success', now() from generate_series(1, 40, 2) n");
-        assertThat(new RetentionDeleter(Database.pool(), sql(), NO_PROGRESS, RetentionDeleter.Pace.batchesOf(3))
+        assertThat(new RetentionDeleter(Database.pool(), fixture.sql(), NO_PROGRESS, RollupFixture.batchesOf(3))
                         .deleteBefore(TEN))
                 .isEqualTo(new RetentionResult(1, 21, 20));
         assertThat(figure().received()).isEqualTo(new UsageMetrics(43, 7 * 43));
@@ -214,7 +206,7 @@ class RollupRetentionIT {
                         + " execute function {s}.keep()");
         CombinedQuery.Totals before = figure();
         assertThatThrownBy(this::deleteBeforeTen)
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("1 of 2 old deliveries of the project p weren't deleted");
         assertRows(3, 3);
         assertThat(figure()).isEqualTo(before);
@@ -226,8 +218,8 @@ class RollupRetentionIT {
                 "create table {s}.catalogue (event_id varchar constraint catalogued references {s}.events (id))",
                 "insert into {s}.catalogue values ('e9')");
         assertThatThrownBy(this::deleteBeforeTen)
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("ended after 1 deliveries and 0 events, whose sums are kept")
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("failed after deleting 1 deliveries and 0 events, whose sums are retained")
                 .hasMessageContaining("catalogued");
         assertRows(2, 3);
         assertThat(figure()).isEqualTo(THREE);
@@ -246,8 +238,8 @@ class RollupRetentionIT {
             fixture.run("select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'"
                     + " and query like 'with candidate%'");
             assertThatThrownBy(() -> retention.orTimeout(30, TimeUnit.SECONDS).join())
-                    .hasCauseInstanceOf(UsageCalculationException.class)
-                    .hasMessageContaining("ended after 0 deliveries and 0 events");
+                    .hasCauseInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("failed after deleting 0 deliveries and 0 events");
             holder.rollback();
             holder.setAutoCommit(true);
         }
@@ -262,8 +254,8 @@ class RollupRetentionIT {
         List<String> reports = new ArrayList<>();
         RetentionProgress listener = new RetentionProgress() {
             @Override
-            public void began(long parts) {
-                reports.add("began " + parts);
+            public void started(long parts) {
+                reports.add("started " + parts);
             }
 
             @Override
@@ -275,8 +267,8 @@ class RollupRetentionIT {
             }
 
             @Override
-            public void partDone() {
-                reports.add("done");
+            public void partCompleted() {
+                reports.add("completed");
             }
         };
         reports.add("no further");
@@ -287,7 +279,7 @@ class RollupRetentionIT {
         assertThat(figure()).isEqualTo(THREE);
         reports.clear();
         assertThat(fixture.rollups.deleteBefore(TEN, listener)).isEqualTo(new RetentionResult(0, 1, 0));
-        assertThat(reports).containsExactly("began 2", "done", "0 1", "done");
+        assertThat(reports).containsExactly("started 2", "completed", "0 1", "completed");
     }
 
     @Test
@@ -314,24 +306,24 @@ class RollupRetentionIT {
                 key("2026-03-17T09:05:00Z", "2026-03-17T12:00:00Z"),
                 key("2026-03-17T00:00:00Z", "2026-03-17T09:14:59.999999Z"),
                 key("2026-03-17T09:05:00Z", "2026-03-17T09:12:00Z"))) {
-            assertThatThrownBy(() -> calculator.calculate(cut, PATIENCE))
+            assertThatThrownBy(() -> calculator.calculate(cut, TIMEOUT))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("begins or ends within a quarter of an hour of which rows were deleted");
-            assertThatThrownBy(() -> fixture.rollups.byProject(cut, PATIENCE))
+            assertThatThrownBy(() -> fixture.rollups.byProject(cut, TIMEOUT))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("begins or ends within a quarter of an hour of which rows were deleted");
         }
         for (UsageKey whole : List.of(
                 key("2026-03-17T09:00:00Z", "2026-03-17T09:15:00Z"),
                 key("2026-03-17T08:59:59.999999Z", "2026-03-17T09:15:00.000001Z"))) {
-            assertThat(calculator.calculate(whole, PATIENCE).sent()).isEqualTo(new UsageMetrics(1, 7));
+            assertThat(calculator.calculate(whole, TIMEOUT).sent()).isEqualTo(new UsageMetrics(1, 7));
         }
         assertThat(calculator
-                        .calculate(key("2026-03-17T09:20:00Z", "2026-03-17T12:00:00Z"), PATIENCE)
+                        .calculate(key("2026-03-17T09:20:00Z", "2026-03-17T12:00:00Z"), TIMEOUT)
                         .sent())
                 .isEqualTo(new UsageMetrics(2, 14));
         assertThat(fixture.rollups.series(
-                        RollupFixture.MARCH, UsageSeriesGranularity.HOUR, ZoneId.of("Asia/Kathmandu"), PATIENCE))
+                        RollupFixture.MARCH, UsageSeriesGranularity.HOUR, ZoneId.of("Asia/Kathmandu"), TIMEOUT))
                 .filteredOn(point -> point.received().volume() > 0)
                 .hasSize(3);
     }
@@ -342,8 +334,8 @@ class RollupRetentionIT {
     void rejectsRemovalWhileSumsAreRetained() {
         deleteBeforeTen();
         assertThatThrownBy(fixture.rollups::remove)
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("hold sums of rows that were deleted by retention, which are nowhere else");
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("can't be removed: they hold sums of rows that were deleted by retention");
         assertThat(figure()).isEqualTo(THREE);
         fixture.rollups.removeWithRetained();
         assertThat(figure().received()).isEqualTo(new UsageMetrics(2, 14));
@@ -359,19 +351,19 @@ class RollupRetentionIT {
                         .build())
                 .clock(fixture.clock)
                 .build();
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, PATIENCE).sent())
+        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).sent())
                 .as("these roll-ups are for another mapping")
                 .isEqualTo(THREE.sent());
         assertThatThrownBy(() -> other.deleteBefore(TEN, NO_PROGRESS))
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there are no roll-ups of this version and mapping");
         other.install();
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, PATIENCE).received())
+        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).received())
                 .isEqualTo(THREE.received());
         try (RollupWorker worker = other.worker().build()) {
             worker.runOnce();
         }
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, PATIENCE).sent())
+        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).sent())
                 .isEqualTo(THREE.sent());
         fixture.run("update {r}.state set version = 0");
         fixture.rollups.install();
@@ -392,7 +384,7 @@ class RollupRetentionIT {
                     .build()
                     .calculator();
             statement.execute("set role usagekit_blind");
-            assertThatThrownBy(() -> calculator.calculate(RollupFixture.MARCH, PATIENCE))
+            assertThatThrownBy(() -> calculator.calculate(RollupFixture.MARCH, TIMEOUT))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasMessageContaining("hold sums of rows that were deleted by retention")
                     .hasMessageContaining("this role");

@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class RollupRetentionOracleIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final ManualClock clock = ManualClock.at("2026-04-20T12:34:56Z");
     private List<UsagePeriod> windows = List.of();
@@ -104,16 +104,16 @@ class RollupRetentionOracleIT {
             long events = rowsOf(mapping.events());
             for (String before : List.of("2026-02-10T10:10:10Z", "2026-03-20T00:00:00Z")) {
                 int batch = 1 + random.nextInt(60);
-                RetentionResult gone = new RetentionDeleter(
+                RetentionResult result = new RetentionDeleter(
                                 Database.pool(),
                                 sql(rollups),
                                 batchByBatch(rollups, figures),
-                                RetentionDeleter.Pace.batchesOf(batch))
+                                RollupFixture.batchesOf(batch))
                         .deleteBefore(Instant.parse(before));
-                assertThat(gone.deliveries()).as("seed %s", seed).isPositive();
-                assertThat(gone.events()).as("seed %s", seed).isPositive();
-                delivered -= gone.deliveries();
-                events -= gone.events();
+                assertThat(result.deliveries()).as("seed %s", seed).isPositive();
+                assertThat(result.events()).as("seed %s", seed).isPositive();
+                delivered -= result.deliveries();
+                events -= result.events();
                 assertThat(rowsOf(mapping.deliveries())).isEqualTo(delivered);
                 assertThat(rowsOf(mapping.events())).isEqualTo(events);
                 assertNothingOldIsLeft(Instant.parse(before));
@@ -194,7 +194,7 @@ class RollupRetentionOracleIT {
         }
         for (UsagePeriod window : windows) {
             List<OrganisationUsage> all = new ArrayList<>();
-            rollups.calculateAll(window, PATIENCE, all::add);
+            rollups.calculateAll(window, TIMEOUT, all::add);
             for (OrganisationUsage usage : all) {
                 assertThat(new CombinedQuery.Totals(usage.received(), usage.sent()))
                         .as("%s among all, %s, seed %s", usage.key(), when, seed)
@@ -221,16 +221,16 @@ class RollupRetentionOracleIT {
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
-        OrganisationUsage calculated = rollups.calculator().calculate(key, PATIENCE);
+        OrganisationUsage calculated = rollups.calculator().calculate(key, TIMEOUT);
         ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent()));
         ways.put(
                 "series",
-                sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, PATIENCE).stream()
+                sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()
                         .map(point -> new CombinedQuery.Totals(point.received(), point.sent()))
                         .toList()));
         ways.put(
                 "projects",
-                sum(rollups.byProject(key, PATIENCE).stream()
+                sum(rollups.byProject(key, TIMEOUT).stream()
                         .map(project -> new CombinedQuery.Totals(project.received(), project.sent()))
                         .toList()));
         for (Map.Entry<String, CombinedQuery.Totals> way : ways.entrySet()) {

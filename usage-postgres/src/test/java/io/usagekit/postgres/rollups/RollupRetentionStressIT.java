@@ -8,7 +8,6 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.ProjectScope;
-import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -65,10 +64,7 @@ class RollupRetentionStressIT {
                 "insert into {s}.expected select sum(n % 50), 2 * count(*), 2 * sum(n % 50) from generate_series(0, "
                         + (EVENTS - 1) + ") n");
         fixture.runWorker();
-        try (Connection connection = pool.getConnection()) {
-            sql = RollupSql.over(
-                    fixture.mapping, TableShape.read(connection, fixture.mapping), fixture.rollups.schema());
-        }
+        sql = fixture.sql();
     }
 
     @AfterEach
@@ -94,8 +90,8 @@ class RollupRetentionStressIT {
 
     /** Negative control: events aren't locked while their deliveries are deleted. */
     @Test
-    void detectsMissingLockOnEvents() {
-        run(sql.mutated("rollups-delete-deliveries.sql", "for share", ""));
+    void detectsMissingLockOnEvents() throws SQLException {
+        run(fixture.sql(WeakenedStatements.withoutLockOnEvents()));
         assertThat(mismatches).as("seed %s", seed).isNotEmpty();
     }
 
@@ -118,7 +114,7 @@ class RollupRetentionStressIT {
 
     private void retain(RollupSql used) {
         for (int day = 1; day <= DAYS && mismatches.isEmpty(); day++) {
-            new RetentionDeleter(pool, used, new RetentionProgress() {}, RetentionDeleter.Pace.batchesOf(20))
+            new RetentionDeleter(pool, used, new RetentionProgress() {}, RollupFixture.batchesOf(20))
                     .deleteBefore(Instant.parse("2026-02-15T00:00:00Z").plus(Duration.ofDays(day)));
         }
     }

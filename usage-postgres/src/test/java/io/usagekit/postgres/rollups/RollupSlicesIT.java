@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Series, projects and all organisations: each sum equals that of the combined query, and they add up to the whole. */
 class RollupSlicesIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
     private final ManualClock clock = ManualClock.at("2026-03-25T07:08:09Z");
@@ -89,7 +89,7 @@ class RollupSlicesIT {
         UsageCalculator combined = combined();
         for (UsagePeriod window : windows) {
             List<OrganisationUsage> all = new ArrayList<>();
-            assertThat(rollups.calculateAll(window, PATIENCE, all::add)).isEqualTo(all.size());
+            assertThat(rollups.calculateAll(window, TIMEOUT, all::add)).isEqualTo(all.size());
             assertThat(all)
                     .as("seed %s", seed)
                     .isEqualTo(rows.projects().stream()
@@ -97,7 +97,7 @@ class RollupSlicesIT {
                             .map(RandomRows.Project::organisation)
                             .distinct()
                             .sorted()
-                            .map(organisation -> combined.calculate(new UsageKey(organisation, window), PATIENCE))
+                            .map(organisation -> combined.calculate(new UsageKey(organisation, window), TIMEOUT))
                             .toList());
         }
     }
@@ -120,14 +120,14 @@ class RollupSlicesIT {
                             ZoneId.of("Australia/Lord_Howe"))
                     .get(random.nextInt(4));
             UsageKey key = new UsageKey("org-" + random.nextInt(5), window);
-            List<UsageSeriesPoint> series = rollups.series(key, step, zone, PATIENCE);
+            List<UsageSeriesPoint> series = rollups.series(key, step, zone, TIMEOUT);
             UsageMetrics received = UsageMetrics.ZERO;
             UsageMetrics sent = UsageMetrics.ZERO;
             Instant edge = window.start();
             for (UsageSeriesPoint point : series) {
                 assertThat(point.start()).isEqualTo(edge);
                 OrganisationUsage usage = combined.calculate(
-                        new UsageKey(key.organisationId(), UsagePeriod.between(point.start(), point.end())), PATIENCE);
+                        new UsageKey(key.organisationId(), UsagePeriod.between(point.start(), point.end())), TIMEOUT);
                 assertThat(new CombinedQuery.Totals(point.received(), point.sent()))
                         .as("%s of %s in %s, seed %s", point, key, zone, seed)
                         .isEqualTo(new CombinedQuery.Totals(usage.received(), usage.sent()));
@@ -136,7 +136,7 @@ class RollupSlicesIT {
                 edge = point.end();
             }
             assertThat(edge).isEqualTo(window.end());
-            OrganisationUsage whole = combined.calculate(key, PATIENCE);
+            OrganisationUsage whole = combined.calculate(key, TIMEOUT);
             assertThat(received).isEqualTo(whole.received());
             assertThat(sent).isEqualTo(whole.sent());
         }
@@ -148,7 +148,7 @@ class RollupSlicesIT {
         for (String organisation : rows.organisations()) {
             for (UsagePeriod window : windows) {
                 UsageKey key = new UsageKey(organisation, window);
-                List<ProjectUsage> projects = rollups.byProject(key, PATIENCE);
+                List<ProjectUsage> projects = rollups.byProject(key, TIMEOUT);
                 assertThat(projects)
                         .extracting(ProjectUsage::projectId)
                         .isEqualTo(rows.projects().stream()
@@ -156,7 +156,7 @@ class RollupSlicesIT {
                                 .map(RandomRows.Project::id)
                                 .sorted()
                                 .toList());
-                OrganisationUsage whole = combined.calculate(key, PATIENCE);
+                OrganisationUsage whole = combined.calculate(key, TIMEOUT);
                 assertThat(projects.stream().map(ProjectUsage::received).reduce(UsageMetrics.ZERO, UsageMetrics::plus))
                         .isEqualTo(whole.received());
                 assertThat(projects.stream().map(ProjectUsage::sent).reduce(UsageMetrics.ZERO, UsageMetrics::plus))
@@ -170,7 +170,7 @@ class RollupSlicesIT {
         ZoneId newYork = ZoneId.of("America/New_York");
         UsagePeriod march = UsagePeriod.month(YearMonth.of(2026, 3), newYork);
         List<UsageSeriesPoint> days =
-                rollups.series(new UsageKey("nobody", march), UsageSeriesGranularity.DAY, newYork, PATIENCE);
+                rollups.series(new UsageKey("nobody", march), UsageSeriesGranularity.DAY, newYork, TIMEOUT);
         assertThat(days).hasSize(31);
         assertThat(days.get(7))
                 .isEqualTo(new UsageSeriesPoint(
@@ -186,7 +186,7 @@ class RollupSlicesIT {
                                 Instant.parse("2026-04-04T14:00:00Z"), Instant.parse("2026-04-04T16:30:00Z"))),
                 UsageSeriesGranularity.HOUR,
                 ZoneId.of("Australia/Lord_Howe"),
-                PATIENCE);
+                TIMEOUT);
         assertThat(hours)
                 .extracting(UsageSeriesPoint::end)
                 .contains(Instant.parse("2026-04-04T15:30:00Z"))
@@ -198,7 +198,7 @@ class RollupSlicesIT {
     void rejectsReportsWithoutRollups() {
         rollups.remove();
         UsagePeriod march = UsagePeriod.month(YearMonth.of(2026, 3));
-        assertThatThrownBy(() -> rollups.calculateAll(march, PATIENCE, usage -> {}))
+        assertThatThrownBy(() -> rollups.calculateAll(march, TIMEOUT, usage -> {}))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("there are no roll-ups");
         assertThatThrownBy(() -> rollups.byProject(new UsageKey("o", march), Duration.ZERO))

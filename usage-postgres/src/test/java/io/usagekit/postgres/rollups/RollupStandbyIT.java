@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 /** A standby replays rows, roll-ups and marks together: it serves exact figures, also after it is promoted. */
 class RollupStandbyIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     private EmbeddedPostgresServer primary;
     private EmbeddedPostgresServer standby;
@@ -70,14 +70,14 @@ class RollupStandbyIT {
                 .build();
         assertThat(onStandby
                         .calculator()
-                        .calculate(RollupFixture.MARCH, PATIENCE)
+                        .calculate(RollupFixture.MARCH, TIMEOUT)
                         .received()
                         .volume())
                 .isEqualTo(23);
         assertThat(onStandby.verify(new VerificationProgress() {})).isZero();
         assertThatThrownBy(() -> onStandby.worker().build().runOnce())
                 .as("a worker needs to write")
-                .hasMessageContaining("can't be maintained");
+                .hasMessageContaining("updating the roll-ups in the schema");
     }
 
     /** With a late row, a step that isn't committed, and rows deleted by retention. */
@@ -90,13 +90,13 @@ class RollupStandbyIT {
         fixture.clock.advance(Duration.ofHours(1));
         try (RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
-                    if (step.equals("re-roll") && point == RollupTransactions.Point.TO_BE_COMMITTED) {
+                    if (step == RollupTransactions.Step.REROLL && point == RollupTransactions.Point.BEFORE_COMMIT) {
                         awaitStandby();
                         primary.kill();
                     }
                 })
                 .build()) {
-            assertThatThrownBy(worker::runOnce).hasMessageContaining("can't be maintained");
+            assertThatThrownBy(worker::runOnce).hasMessageContaining("updating the roll-ups in the schema");
         }
         standby.promote();
 
@@ -109,7 +109,7 @@ class RollupStandbyIT {
                 .as("the hour with retained sums, and that of the late row")
                 .isEqualTo(2);
         assertThat(rollups.calculator()
-                        .calculate(RollupFixture.MARCH, PATIENCE)
+                        .calculate(RollupFixture.MARCH, TIMEOUT)
                         .received()
                         .volume())
                 .isEqualTo(4);
@@ -122,7 +122,7 @@ class RollupStandbyIT {
         }
         assertThat(readStandby().markedHours()).isZero();
         assertThat(rollups.calculator()
-                        .calculate(RollupFixture.MARCH, PATIENCE)
+                        .calculate(RollupFixture.MARCH, TIMEOUT)
                         .received()
                         .volume())
                 .isEqualTo(5);
@@ -143,7 +143,7 @@ class RollupStandbyIT {
     /** Waits until the standby has replayed everything that the primary has written. */
     private void awaitStandby() throws SQLException {
         String written = one(primary, "select pg_current_wal_lsn()");
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (!one(standby, "select pg_last_wal_replay_lsn() >= '" + written + "'")
                 .equals("t")) {
             assertThat(System.nanoTime()).as("the standby follows").isLessThan(deadline);

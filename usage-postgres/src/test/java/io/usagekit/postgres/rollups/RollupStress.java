@@ -5,6 +5,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -13,7 +14,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Queue;
@@ -25,6 +25,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
 
 /**
  * Writers that make every kind of change that a host may make, two workers, and readers that compare the figure from roll-ups with
@@ -77,8 +78,11 @@ final class RollupStress implements AutoCloseable {
     RollupStress(long seed, Variant variant) {
         this.seed = seed;
         this.variant = variant;
-        this.rollups =
-                PostgresRollups.builder(pool).mapping(mapping).clock(clock).build();
+        this.rollups = rollups(pool);
+    }
+
+    private PostgresRollups rollups(DataSource dataSource) {
+        return PostgresRollups.builder(dataSource).mapping(mapping).clock(clock).build();
     }
 
     /** Counts of a run, and the mismatches. */
@@ -208,21 +212,19 @@ final class RollupStress implements AutoCloseable {
     }
 
     private void work() {
-        EnumSet<RollupTransactions.Guard> guards = EnumSet.allOf(RollupTransactions.Guard.class);
-        if (variant == Variant.NO_WAIT) {
-            guards.remove(RollupTransactions.Guard.WAIT_FOR_WRITERS);
-        } else if (variant == Variant.READ_COMMITTED) {
-            guards.remove(RollupTransactions.Guard.ONE_SNAPSHOT);
-        }
-        try (RollupWorker worker = rollups.worker()
+        DataSource workersDataSource = variant == Variant.READ_COMMITTED ? ReadCommittedConnections.of(pool) : pool;
+        SqlSource statements =
+                variant == Variant.NO_WAIT ? WeakenedStatements.withoutWaitForWriters() : RollupSql.SOURCE;
+        try (RollupWorker worker = rollups(workersDataSource)
+                .worker()
                 .settle(Duration.ZERO)
                 .runBudget(Duration.ofMillis(300))
                 .stepBudget(Duration.ofMillis(50))
-                .guards(guards)
+                .statements(statements)
                 .probe((step, point) -> {
-                    if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
+                    if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.COMMITTED) {
                         advances.incrementAndGet();
-                    } else if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
+                    } else if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
                         LockSupport.parkNanos(ROLLING_NANOS);
                     }
                 })

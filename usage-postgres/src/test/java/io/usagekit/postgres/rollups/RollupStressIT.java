@@ -10,12 +10,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Figures from roll-ups agree with the combined query in every snapshot under concurrent changes of every kind; and the same test
- * detects each weakened variant. {@code -Dusagekit.stress.seconds=600} runs it for longer, {@code -Dusagekit.seed} repeats
+ * detects each weakened variant. {@code -Dusagekit.thorough=true} runs it for 40 s instead of 10 s,
+ * {@code -Dusagekit.stress.seconds=600} for longer, {@code -Dusagekit.seed} repeats
  * a seed (of what is done; not of how it interleaves).
  */
 class RollupStressIT {
 
-    private static final Duration LENGTH = Duration.ofSeconds(Long.getLong("usagekit.stress.seconds", 40));
+    private static final Duration LENGTH = Duration.ofSeconds(
+            Long.getLong("usagekit.stress.seconds", Boolean.getBoolean("usagekit.thorough") ? 40 : 10));
 
     /** The longest run on a slow machine, which has to reach the counts of {@link #hasSeenEnough}. */
     private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));

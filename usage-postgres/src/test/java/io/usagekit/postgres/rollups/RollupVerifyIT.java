@@ -3,8 +3,8 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageMetrics;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
@@ -22,7 +22,7 @@ class RollupVerifyIT {
     private final List<String> reports = new ArrayList<>();
     private final VerificationProgress listener = new VerificationProgress() {
         @Override
-        public void began(long projects) {
+        public void started(long projects) {
             reports.add(projects + " projects");
         }
 
@@ -214,7 +214,7 @@ class RollupVerifyIT {
     void rejectsVerificationWithoutRollups() {
         fixture.rollups.remove();
         assertThatThrownBy(() -> fixture.rollups.verify(listener))
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there are no roll-ups of this version and mapping");
     }
 }

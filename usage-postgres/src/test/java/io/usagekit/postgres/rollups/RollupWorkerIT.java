@@ -3,17 +3,12 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
-import io.usagekit.servers.EmbeddedPostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.EnumSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,8 +19,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Workers run one at a time, start, wait, fail and close. */
 class RollupWorkerIT {
@@ -50,7 +43,7 @@ class RollupWorkerIT {
         fixture.clock.advance(Duration.ofHours(1));
         try (RollupWorker first = fixture.worker()
                         .probe((step, point) -> {
-                            if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
+                            if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
                                 working.countDown();
                                 await(goOn);
                             }
@@ -94,7 +87,7 @@ class RollupWorkerIT {
         try {
             RollupWorker worker = fixture.worker()
                     .probe((step, point) -> {
-                        if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
+                        if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.COMMITTED) {
                             advances.incrementAndGet();
                         }
                     })
@@ -135,12 +128,12 @@ class RollupWorkerIT {
         AtomicInteger failures = new AtomicInteger();
         try (RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
-                    if (step.equals("advance")
+                    if (step == RollupTransactions.Step.ADVANCE
                             && point == RollupTransactions.Point.CHOSEN
                             && failures.getAndIncrement() < 3) {
                         throw new SQLException("the database failed");
                     }
-                    if (step.equals("advance") && point == RollupTransactions.Point.COMMITTED) {
+                    if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.COMMITTED) {
                         advanced.countDown();
                     }
                 })
@@ -163,7 +156,7 @@ class RollupWorkerIT {
         fixture.clock.advance(Duration.ofDays(3));
         RollupWorker worker = fixture.worker()
                 .probe((step, point) -> {
-                    if (step.equals("advance") && point == RollupTransactions.Point.ROLLED) {
+                    if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
                         working.countDown();
                         await(goOn);
                     }
@@ -193,10 +186,7 @@ class RollupWorkerIT {
             connection.setAutoCommit(false);
             for (boolean failing : new boolean[] {false, true}) {
                 fixture.clock.advance(Duration.ofHours(1));
-                try (RollupWorker worker = new RollupWorker.Builder(
-                                new OneConnection(connection), fixture.mapping, fixture.rollups.schema())
-                        .clock(fixture.clock)
-                        .settle(Duration.ZERO)
+                try (RollupWorker worker = fixture.worker(new OneConnection(connection))
                         .probe((step, point) -> {
                             if (failing && point == RollupTransactions.Point.ROLLED) {
                                 throw new SQLException("the database failed");
@@ -205,7 +195,7 @@ class RollupWorkerIT {
                         .build()) {
                     if (failing) {
                         assertThatThrownBy(worker::runOnce)
-                                .isInstanceOf(UsageCalculationException.class)
+                                .isInstanceOf(UsageStorageException.class)
                                 .hasMessageContaining("the database failed");
                     } else {
                         assertThat(worker.runOnce().leader()).isTrue();
@@ -230,7 +220,7 @@ class RollupWorkerIT {
         try (RollupWorker worker = fixture.worker()
                 .stepBudget(Duration.ofHours(1)) // a step that takes less than half of it doubles the next
                 .probe((step, point) -> {
-                    if (step.equals("advance")
+                    if (step == RollupTransactions.Step.ADVANCE
                             && point == RollupTransactions.Point.CHOSEN
                             && attempts.getAndIncrement() < 3) {
                         throw new SQLException("canceling statement due to statement timeout", "57014");
@@ -272,54 +262,6 @@ class RollupWorkerIT {
         assertThat(fixture.rollups.status().orElseThrow().projects()).isEqualTo(62);
     }
 
-    // Prepared transactions hold their locks without a process.
-
-    private void prepareWriterDuringWait(
-            RollupTransactions.Point when, Set<RollupTransactions.Guard> guards, boolean exact) throws SQLException {
-        try (EmbeddedPostgresServer server = EmbeddedPostgresServer.start(Map.of("max_prepared_transactions", "5"));
-                RollupFixture prepared = RollupFixture.rolled(server.dataSource(), "prepared");
-                Connection writer = prepared.begin();
-                RollupWorker worker = prepared.worker()
-                        .waitForWriters(Duration.ofMillis(200))
-                        .guards(guards)
-                        .probe((step, point) -> {
-                            if (step.equals("advance") && point == when) {
-                                prepared.run(writer, "prepare transaction 'paid'");
-                            }
-                        })
-                        .build()) {
-            prepared.run(writer, "insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T12:30:00Z')");
-            prepared.clock.advance(Duration.ofHours(1));
-            RollupRunResult run = worker.runOnce();
-            assertThat(run.waitedFor()).isEqualTo(exact ? List.of("a prepared transaction") : List.of());
-            prepared.run("commit prepared 'paid'");
-            FigureComparison.Pair pair = prepared.read();
-            assertThat(pair.rolled().equals(pair.raw())).isEqualTo(exact);
-            if (exact) {
-                assertThat(prepared.runWorker().finished()).isTrue();
-                pair = prepared.read();
-                assertThat(pair.rolled()).isEqualTo(pair.raw());
-                assertThat(pair.raw().received().volume()).isEqualTo(4);
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"PUBLISHED", "LISTED"})
-    void waitsForPreparedTransactions(String when) throws SQLException {
-        prepareWriterDuringWait(
-                RollupTransactions.Point.valueOf(when), EnumSet.allOf(RollupTransactions.Guard.class), true);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"PUBLISHED", "LISTED"})
-    void missesPreparedTransactionWithoutWaitingForIt(String when) throws SQLException {
-        prepareWriterDuringWait(
-                RollupTransactions.Point.valueOf(when),
-                EnumSet.complementOf(EnumSet.of(RollupTransactions.Guard.WAIT_FOR_PREPARED)),
-                false);
-    }
-
     @Test
     void rejectsSettingsOutOfBounds() {
         assertThatThrownBy(() ->
@@ -336,7 +278,7 @@ class RollupWorkerIT {
     void rejectsRunWithoutRollups() {
         fixture.rollups.remove();
         assertThatThrownBy(fixture::runWorker)
-                .isInstanceOf(UsageCalculationException.class)
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there are no roll-ups in the schema");
     }
 

@@ -1,6 +1,36 @@
--- The hours of a project whose sums aren't those of the raw rows, of those in [:lower, :upper) that are rolled and not marked, in
--- one snapshot. Parameters: :project_id; :lower and :upper, whole hours.
--- Returns: hour; rolled and raw received_volume, received_bytes, sent_volume, sent_bytes; in the order of hours.
+-- Statements that compare roll-ups with the raw rows.
+
+-- name: rolled-projects
+-- The projects that are rolled. Returns project_id, as text.
+select project_id::text as project_id from {rollups}.project order by project_id
+
+-- name: extent
+-- The hours of a project that can be verified. Parameter: :project_id.
+-- Returns: lower and upper, whole hours, [lower, upper); either is null if there are none.
+select
+    date_trunc('hour', least(
+        (
+            select min(r.bucket) from {rollups}.rollup r
+            where r.project_id = :project_id and isfinite(r.bucket)
+        ),
+        (
+            select min(e.{event.created_at}) from {events} e
+            where e.{event.project_id} = :project_id and e.{event.created_at} > '-infinity'
+        ),
+        (
+            select min(d.{delivery.created_at}) from {deliveries} d
+            where d.{delivery.project_id} = :project_id
+                and d.{delivery.created_at} > '-infinity'
+                and d.{delivery.status} in ({delivered_statuses})
+        )
+    ), 'UTC') as lower,
+    (select covered_before from {rollups}.state) as upper
+
+-- name: drifts
+-- The hours of a project whose sums differ from those of the raw rows, among those in [:lower, :upper) that are rolled and have no
+-- dirty mark, in one snapshot. Parameters: :project_id; :lower and :upper, whole hours, timestamptz.
+-- Returns, in the order of hours: bucket, the hour; rolled_received_volume, rolled_received_bytes, rolled_sent_volume and
+-- rolled_sent_bytes, by the roll-ups; raw_received_volume, raw_received_bytes, raw_sent_volume and raw_sent_bytes, by the raw rows.
 with covered as materialized (
     select p.project_id, greatest(p.covered_from, :lower) as lower, least(s.covered_before, :upper) as upper
     from {rollups}.state s
@@ -15,7 +45,7 @@ marked as materialized (
     union
     select date_trunc('hour', d.created_at, 'UTC')
     from (select distinct event_id from {rollups}.changed_event) as changed
-    cross join lateral ({changed.deliveries}) as d
+    cross join lateral ({changed-deliveries}) as d
     join covered c on c.project_id = d.project_id and d.created_at >= c.lower and d.created_at < c.upper
     union
     select o.bucket
@@ -77,3 +107,11 @@ where not exists (select from marked where marked.bucket = compared.bucket)
     and (rolled_received_volume, rolled_received_bytes, rolled_sent_volume, rolled_sent_bytes)
         is distinct from (raw_received_volume, raw_received_bytes, raw_sent_volume, raw_sent_bytes)
 order by bucket
+
+-- name: mark-hour
+-- Marks an hour of a rolled project as dirty: from then on it is read live, and the worker re-rolls it.
+-- Parameters: :project_id; :bucket, timestamptz.
+insert into {rollups}.mark (project_id, bucket)
+select p.project_id, :bucket
+from {rollups}.project p
+where p.project_id = :project_id

@@ -1,0 +1,85 @@
+package io.usagekit.postgres.rollups;
+
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.TableShape;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/** Reads which roll-ups are installed, and their state. */
+final class RollupCatalog {
+
+    /** The version and the settings with which roll-ups were installed. */
+    record Installed(long version, String settings) {
+
+        /** Whether they were installed by this version of the library, with the settings of these statements. */
+        boolean isCurrent(RollupSql sql) {
+            return version == RollupSql.VERSION && settings.equals(sql.settings());
+        }
+    }
+
+    /** Number of triggers on the two tables themselves. */
+    private static final int TRIGGERS = 10;
+
+    private RollupCatalog() {}
+
+    /**
+     * Returns the statements for the installed roll-ups.
+     *
+     * @return empty unless they were installed by this version of the library, for this mapping and shape of the tables
+     */
+    static Optional<RollupSql> current(Connection connection, PostgresRollups.Settings settings, TableShape shape)
+            throws SQLException {
+        RollupSql sql = RollupSql.over(settings.mapping(), shape, settings.schema());
+        return installed(connection, sql)
+                .filter(installed -> installed.isCurrent(sql))
+                .map(installed -> sql);
+    }
+
+    /** Returns what is installed; empty if there are no roll-ups. */
+    static Optional<Installed> installed(Connection connection, RollupSql sql) throws SQLException {
+        if (!isPresent(connection, sql.schema())) {
+            return Optional.empty();
+        }
+        return sql.call(connection, "installed-version")
+                .first(row -> new Installed(row.number("version"), row.text("settings")));
+    }
+
+    /** Whether there are roll-ups in this schema, of any version. */
+    static boolean isPresent(Connection connection, String schema) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "is-present")
+                .text("state", Identifiers.qualified(schema, "state"))
+                .answer();
+    }
+
+    /** Whether there are retained sums of rows that retention has deleted; needs no privilege. */
+    static boolean holdsRetained(Connection connection, String schema) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "holds-retained")
+                .text("schema", schema)
+                .answer();
+    }
+
+    /** Whether every change fires a trigger: no trigger is missing or disabled. */
+    static boolean areTriggersInForce(Connection connection, RollupSql sql) throws SQLException {
+        return sql.call(connection, "triggers")
+                .one(row -> row.number("standing") == TRIGGERS && row.number("disabled") == 0);
+    }
+
+    /** Returns the state of the roll-ups; {@code now} is the time of the call. */
+    static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
+        return sql.call(connection, "status").one(row -> {
+            Optional<Instant> covered = row.optionalInstant("covered_before");
+            return new RollupStatus(
+                    covered,
+                    covered.map(before -> Duration.between(before, now)),
+                    row.number("steps"),
+                    row.number("marked_hours"),
+                    row.number("changed_events"),
+                    row.number("projects"),
+                    row.number("projects_to_backfill"),
+                    row.optionalInstant("backfilled_to"));
+        });
+    }
+}

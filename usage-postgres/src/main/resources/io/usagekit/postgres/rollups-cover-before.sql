@@ -1,2 +1,0 @@
--- Buckets before :upper are rolled.
-update {rollups}.state set covered_before = :upper

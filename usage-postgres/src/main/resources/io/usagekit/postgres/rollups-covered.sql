@@ -1,2 +1,0 @@
--- Before which hours are rolled; null if none are.
-select covered_before from {rollups}.state

@@ -1,2 +1,0 @@
--- The span is rolled.
-delete from {rollups}.span

@@ -1,2 +1,0 @@
--- No project is rolled any more.
-delete from {rollups}.project

@@ -1,0 +1,124 @@
+-- Statements about what is installed, and about the host's tables that roll-ups are to be installed on.
+
+-- name: is-present
+-- Whether there are roll-ups in a schema. Parameter: :state, the table of their state, quoted. Returns answer.
+select to_regclass(:state) is not null as answer
+
+-- name: installed-version
+-- Returns version and settings, with which the roll-ups were installed; no row if the state is empty.
+select version, settings from {rollups}.state
+
+-- name: triggers
+-- Whether every change fires a trigger of these roll-ups. Parameters: :events, :deliveries and :schema (the roll-ups'), quoted.
+-- Returns: standing, how many of their triggers the two tables themselves have; disabled, how many of their triggers, those on
+-- partitions included, aren't always enabled.
+select
+    count(*) filter (where t.tgrelid in (to_regclass(:events), to_regclass(:deliveries))) as standing,
+    count(*) filter (where t.tgenabled <> 'A') as disabled
+from pg_catalog.pg_trigger t
+join pg_catalog.pg_proc f on f.oid = t.tgfoid
+where f.pronamespace = to_regnamespace(:schema)
+
+-- name: lock-installation
+-- Waits until no other session installs or removes roll-ups in this schema; until the end of the transaction.
+-- Parameter: :schema, quoted. Returns one row that isn't read.
+select pg_advisory_xact_lock(hashtextextended('usagekit roll-ups installed in ' || :schema, 0))
+
+-- name: table-kind
+-- Returns: is_table, whether a relation is a table, partitioned or not; is_inherited, whether tables that aren't its partitions
+-- inherit from it; no row if there is no such relation. Parameter: :table, quoted.
+select
+    c.relkind in ('r', 'p') as is_table,
+    c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid) as is_inherited
+from pg_catalog.pg_class c
+where c.oid = to_regclass(:table)
+
+-- name: lacking-privileges
+-- The privileges that installing needs and this role lacks. Parameters: :events, :deliveries, :projects, quoted.
+-- Returns lacking, for messages.
+select needed.privilege as lacking
+from (values
+    (
+        'CREATE on the database ' || quote_ident(current_database()),
+        has_database_privilege(current_database(), 'CREATE')
+    ),
+    (
+        'ownership of the table ' || :events || ' (or of a role that owns it)',
+        (select pg_has_role(relowner, 'USAGE') from pg_catalog.pg_class where oid = to_regclass(:events))
+    ),
+    (
+        'ownership of the table ' || :deliveries || ' (or of a role that owns it)',
+        (select pg_has_role(relowner, 'USAGE') from pg_catalog.pg_class where oid = to_regclass(:deliveries))
+    ),
+    ('SELECT on the table ' || :projects, has_table_privilege(to_regclass(:projects), 'SELECT'))
+) as needed (privilege, held)
+where not needed.held
+
+-- name: has-index
+-- Whether a valid index without a condition begins with a column. Parameters: :table, quoted; :column. Returns answer.
+select exists (
+    select
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = to_regclass(:table) and i.indisvalid and i.indpred is null and a.attname = :column
+) as answer
+
+-- name: column-type
+-- The type of a column. Parameters: :table, quoted; :column.
+-- Returns: type, as a column definition writes it; collation, empty if it is that of the type; schema, that of the type, where its
+-- operators are, quoted.
+select
+    format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1) as type,
+    coalesce((
+        select quote_ident(n.nspname) || '.' || quote_ident(c.collname)
+        from pg_catalog.pg_collation c
+        join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+        where c.oid = a.attcollation and a.attcollation <> t.typcollation
+    ), '') as collation,
+    (
+        select quote_ident(n.nspname)
+        from pg_catalog.pg_type base
+        join pg_catalog.pg_namespace n on n.oid = base.typnamespace
+        where base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+    ) as schema
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_type t on t.oid = a.atttypid
+where a.attrelid = to_regclass(:table) and a.attname = :column and not a.attisdropped
+
+-- name: partitions
+-- The tables below a partitioned table, at every level; no row if it isn't partitioned. Parameters: :table, quoted; :trigger.
+-- Returns: schema and name, not quoted; guarded, whether the partition has a trigger of this name.
+with recursive below as (
+    select inhrelid as oid from pg_catalog.pg_inherits where inhparent = to_regclass(:table)
+    union all
+    select i.inhrelid from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
+)
+
+select
+    n.nspname as schema,
+    c.relname as name,
+    exists (select from pg_catalog.pg_trigger t where t.tgrelid = c.oid and t.tgname = :trigger) as guarded
+from below
+join pg_catalog.pg_class c on c.oid = below.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind <> 'p'
+order by n.nspname, c.relname
+
+-- name: status
+-- How far the roll-ups are, in one snapshot. Marked hours and changed events are counted up to 100,000.
+-- Returns: covered_before and backfilled_to, timestamptz or null; steps, marked_hours, changed_events, projects and
+-- projects_to_backfill, bigint.
+select
+    s.covered_before,
+    s.steps,
+    (select count(*) from (select distinct project_id, bucket from {rollups}.mark limit 100000) as m) as marked_hours,
+    (select count(*) from (select from {rollups}.changed_event limit 100000) as c) as changed_events,
+    (select count(*) from {rollups}.project) as projects,
+    (select count(*) from {rollups}.project where covered_from > '-infinity') as projects_to_backfill,
+    (select max(covered_from) from {rollups}.project where covered_from > '-infinity') as backfilled_to
+from {rollups}.state s
+
+-- name: common-type
+-- The type to which PostgreSQL converts values of several types; the placeholder nulls names a null of each type.
+-- Returns type, as a column definition writes it.
+select format_type(pg_typeof(coalesce({nulls}))::oid, -1) as type

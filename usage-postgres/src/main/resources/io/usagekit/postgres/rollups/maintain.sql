@@ -1,0 +1,303 @@
+-- Statements that keep roll-ups up to date, for the worker, in the order of its work. A step is one REPEATABLE READ transaction:
+-- it locks the tables, counts itself, chooses ranges of hours, rolls them, and records how far the roll-ups are.
+
+-- name: acquire-worker-lock
+-- Takes the workers' advisory lock for this session, unless another session holds it.
+-- Parameter: :schema, the roll-ups' schema, quoted. Returns answer, whether it was taken.
+select pg_try_advisory_lock(hashtextextended('usagekit roll-ups in ' || :schema, 0)) as answer
+
+-- name: release-worker-lock
+-- Releases the workers' advisory lock.
+-- Parameter: :schema, the roll-ups' schema, quoted. Returns answer, whether this session held it.
+select pg_advisory_unlock(hashtextextended('usagekit roll-ups in ' || :schema, 0)) as answer
+
+-- name: covered-before
+-- Returns covered_before: hours before it are rolled; null if none are.
+select covered_before from {rollups}.state
+
+-- name: publish-watermark
+-- Raises the watermark: from now on changes of rows older than it leave a dirty mark. It never falls. Others see it at once,
+-- before this transaction ends.
+-- Parameter: :mark_before, timestamptz. Returns seconds, the watermark in seconds since 1970.
+select setval(
+    {mark_before}::regclass,
+    greatest(
+        coalesce(pg_sequence_last_value({mark_before}::regclass), -62135596800),
+        extract(epoch from :mark_before::timestamptz)::bigint
+    ),
+    true
+) as seconds
+
+-- name: writers
+-- The transactions that write to the host's tables or their partitions: those that hold RowExclusiveLock on one. Prepared
+-- transactions, which have no process, are among them.
+-- Parameters: :events, :deliveries, quoted.
+-- Returns: id, the virtual transaction; prepared, whether it is prepared; name, for messages: its process, or that it is prepared.
+with recursive host_table as (
+    select to_regclass(:events)::oid as oid
+    union
+    select to_regclass(:deliveries)::oid
+    union
+    select i.inhrelid from host_table h join pg_catalog.pg_inherits i on i.inhparent = h.oid
+)
+
+select
+    l.virtualtransaction as id,
+    bool_or(l.pid is null) as prepared,
+    coalesce('process ' || min(l.pid), 'a prepared transaction') as name
+from pg_catalog.pg_locks l
+join host_table h on h.oid = l.relation
+where l.locktype = 'relation'
+    and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+    and l.mode = 'RowExclusiveLock'
+    and l.granted
+    and l.pid is distinct from pg_backend_pid()
+group by l.virtualtransaction
+order by l.virtualtransaction
+
+-- name: lock-tables
+-- The first statement of a step: a session that empties or drops a table commits before the step or waits for its end, without a
+-- deadlock. It takes no snapshot yet.
+lock table {events}, {deliveries} in access share mode
+
+-- name: count-step
+-- Counts a step, and takes the step's snapshot. Fails with 40001 if another transaction has changed the state since.
+-- Returns covered_before; null if nothing is rolled.
+update {rollups}.state set steps = steps + 1
+returning covered_before
+
+-- name: choose-new-hours
+-- The ranges of an advance to :upper: every project's hours since the last advance.
+-- Parameter: :upper, timestamptz, a whole hour.
+insert into {rollups}.span (project_id, lower, upper)
+select p.project_id, s.covered_before, :upper
+from {rollups}.state s, {rollups}.project p
+where s.covered_before < :upper
+
+-- name: choose-dirty-hours
+-- The ranges of a re-roll: at most :buckets hours with a dirty mark. Hours that aren't rolled yet are among them; their marks are
+-- deleted by drop-unrolled-ranges.
+-- Parameter: :buckets. Returns buckets, how many there are.
+with marked as (
+    select distinct project_id, bucket
+    from {rollups}.mark
+    order by project_id, bucket
+    limit :buckets
+),
+
+inserted as (
+    insert into {rollups}.span (project_id, lower, upper)
+    select project_id, bucket, bucket + interval '1 hour'
+    from marked
+)
+
+select count(*) as buckets from marked
+
+-- name: choose-history
+-- The ranges of a back-fill: of those projects (at most 50) that are back-filled the least, the hours before that hold about
+-- :rows events and as many deliveries between them; whole hours, at least one.
+-- Parameter: :rows, bigint.
+insert into {rollups}.span (project_id, lower, upper)
+with chosen as (
+    select project_id, covered_from
+    from {rollups}.project
+    where covered_from > '-infinity'
+    order by covered_from desc, project_id
+    limit 50
+),
+
+share as (
+    select greatest(1, :rows::bigint / greatest(1, count(*))) as rows from chosen
+)
+
+select
+    c.project_id,
+    coalesce(date_trunc('hour', greatest(event.created_at, delivery.created_at), 'UTC'), '-infinity'),
+    c.covered_from
+from chosen c
+left join lateral (
+    select e.{event.created_at} as created_at
+    from {events} e
+    where e.{event.project_id} = c.project_id and e.{event.created_at} < c.covered_from
+    order by e.{event.created_at} desc
+    limit 1 offset (select rows - 1 from share)
+) as event on true
+left join lateral (
+    select d.{delivery.created_at} as created_at
+    from {deliveries} d
+    where d.{delivery.project_id} = c.project_id
+        and d.{delivery.created_at} < c.covered_from
+        and d.{delivery.status} in ({delivered_statuses})
+    order by d.{delivery.created_at} desc
+    limit 1 offset (select rows - 1 from share)
+) as delivery on true
+
+-- name: drop-unrolled-ranges
+-- Deletes the ranges that aren't rolled yet, and the marks of their hours that this transaction's snapshot sees: the step that
+-- rolls those hours has a later snapshot.
+with dropped as (
+    delete from {rollups}.span s
+    where not exists (
+        select
+        from {rollups}.state, {rollups}.project p
+        where p.project_id = s.project_id and p.covered_from <= s.lower and s.upper <= state.covered_before
+    )
+    returning project_id, lower, upper
+)
+
+delete from {rollups}.mark m
+using dropped d
+where m.project_id = d.project_id and m.bucket >= d.lower and m.bucket < d.upper
+
+-- name: delete-sums
+-- Deletes the sums of the ranges.
+delete from {rollups}.rollup r
+using {rollups}.span s
+where r.project_id = s.project_id and r.bucket >= s.lower and r.bucket < s.upper
+
+-- name: delete-orphans
+-- Deletes the orphans of the ranges: rolled deliveries whose event was missing.
+delete from {rollups}.orphan o
+using {rollups}.span s
+where o.project_id = s.project_id and o.bucket >= s.lower and o.bucket < s.upper
+
+-- name: roll
+-- Sums up the raw rows of the ranges by project and hour, and records deliveries whose event is missing as orphans.
+with received as (
+    select
+        s.project_id,
+        date_trunc('hour', e.{event.created_at}, 'UTC') as bucket,
+        count(*) as volume,
+        sum({event.octets}) as bytes,
+        count(*) filter (where {event.octets} is null) as unmeasured
+    from {rollups}.span s
+    join {events} e on e.{event.project_id} = s.project_id
+    where e.{event.created_at} >= s.lower and e.{event.created_at} < s.upper and {event.live}
+    group by 1, 2
+),
+
+delivery as materialized (
+    select
+        s.project_id,
+        date_trunc('hour', d.{delivery.created_at}, 'UTC') as bucket,
+        d.{delivery.event_id} as event_id,
+        e.{event.id} is not null as has_event,
+        {event.octets} as octets
+    from {rollups}.span s
+    join {deliveries} d on d.{delivery.project_id} = s.project_id
+    left join {events} e on e.{event.id} = d.{delivery.event_id}
+    where d.{delivery.created_at} >= s.lower
+        and d.{delivery.created_at} < s.upper
+        and d.{delivery.status} in ({delivered_statuses})
+),
+
+sent as (
+    select
+        project_id,
+        bucket,
+        count(*) as volume,
+        sum(octets) filter (where has_event) as bytes,
+        count(*) filter (where has_event and octets is null) as unmeasured
+    from delivery
+    group by project_id, bucket
+),
+
+recorded as (
+    insert into {rollups}.orphan (project_id, bucket, event_id)
+    select distinct project_id, bucket, event_id
+    from delivery
+    where not has_event and event_id is not null
+)
+
+insert into {rollups}.rollup
+    (project_id, bucket, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+select
+    project_id,
+    bucket,
+    coalesce(received.volume, 0),
+    coalesce(received.bytes, 0),
+    coalesce(sent.volume, 0),
+    coalesce(sent.bytes, 0),
+    coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
+from received
+full join sent using (project_id, bucket)
+
+-- name: delete-marks
+-- Deletes the dirty marks of the ranges that this transaction's snapshot sees: the snapshot also sees the changes that they stand
+-- for.
+delete from {rollups}.mark m
+using {rollups}.span s
+where m.project_id = s.project_id and m.bucket >= s.lower and m.bucket < s.upper
+
+-- name: set-covered-before
+-- Records that hours before :upper are rolled. Parameter: :upper, timestamptz.
+update {rollups}.state set covered_before = :upper
+
+-- name: set-covered-from
+-- Records that the projects of the ranges are rolled back to the ranges' lower ends.
+update {rollups}.project p set covered_from = s.lower
+from {rollups}.span s
+where s.project_id = p.project_id
+
+-- name: clear-ranges
+-- Deletes the ranges: they are rolled.
+delete from {rollups}.span
+
+-- name: add-projects
+-- Adds the projects that have been created since: rolled from covered_before on, and read live before it until they are
+-- back-filled.
+insert into {rollups}.project (project_id, covered_from)
+select p.{project.id}, s.covered_before
+from {rollups}.state s, {projects} p
+where s.covered_before is not null
+    and p.{project.id} is not null
+    and not exists (select from {rollups}.project known where known.project_id = p.{project.id})
+
+-- name: mark-changed-deliveries
+-- Takes at most :events rows out of the change log and marks the hours of those events' deliveries, in one snapshot. Deliveries
+-- that it doesn't see are rolled by a later step, which sees the change, or were marked by their own transaction.
+-- Parameter: :events. Returns events, how many rows of the change log it took.
+with taken as materialized (
+    delete from {rollups}.changed_event
+    where ctid in (select ctid from {rollups}.changed_event limit :events)
+    returning event_id
+),
+
+marked as (
+    insert into {rollups}.mark (project_id, bucket)
+    select distinct d.project_id, date_trunc('hour', d.created_at, 'UTC')
+    from {rollups}.state, (select distinct event_id from taken) as changed
+    cross join lateral ({changed-deliveries}) as d
+    where d.project_id is not null and d.created_at < state.covered_before
+)
+
+select count(*) as events from taken
+
+-- name: mark-late-events
+-- Looks at :orphans orphans with an id above :after, and marks the hours of those whose event has arrived late.
+-- Parameters: :after, :orphans. Returns last, the id of the last orphan that it looked at, or 0 if there are no more.
+with looked_at as materialized (
+    select id, project_id, bucket, event_id
+    from {rollups}.orphan
+    where id > :after
+    order by id
+    limit :orphans
+),
+
+marked as (
+    insert into {rollups}.mark (project_id, bucket)
+    select distinct o.project_id, o.bucket
+    from looked_at o
+    join {events} e on e.{event.id} = o.event_id
+)
+
+select case when count(*) < :orphans::bigint then 0 else max(id) end as last
+from looked_at
+
+-- name: reset-state
+-- Records that no hour is rolled.
+update {rollups}.state set covered_before = null
+
+-- name: reset-projects
+-- Records that no project is rolled.
+delete from {rollups}.project

@@ -1,0 +1,379 @@
+-- Statements that read figures, for calculators. A rolled hour without a dirty mark is taken from its sums; everything else is
+-- read live, from raw rows, in the same snapshot.
+
+-- name: figure
+-- The figure of the combined query, in one snapshot, from roll-ups: the rolled hours inside the window from their sums, and live
+-- the window's edges, hours after the last advance, history that isn't back-filled, and hours with a dirty mark.
+--
+-- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz; :first_hour and :end_hour, the whole
+-- hours inside it, [first_hour, end_hour), none if first_hour isn't before end_hour; :live_percent, how much of the window up to
+-- now may be live; :changed_events, how many rows of the change log are looked up.
+-- Returns one row, or none if these roll-ups were made for another mapping or by another version:
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint, as the combined query
+--   cut           whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there
+--                 is no figure
+--   covering      whether both limits are kept; if not, the sums above lack the live part and are no figure
+--   live_hours    hours to be read live, of all projects together, rounded up; bigint
+--   marked_hours  how many of them are rolled, but have changed since; bigint
+with state as materialized (
+    select coalesce(covered_before, '-infinity') as covered_before
+    from {rollups}.state
+    where version = {version} and settings = {settings}
+),
+
+-- The part of the window that is rolled, by project: [rolled_from, rolled_to); empty at the window's end if none is.
+project as materialized (
+    select
+        id,
+        case when rolled_from < rolled_to then rolled_from else :end end as rolled_from,
+        case when rolled_from < rolled_to then rolled_to else :end end as rolled_to
+    from (
+        select
+            p.{project.id} as id,
+            greatest(:first_hour, coalesce(known.covered_from, 'infinity')) as rolled_from,
+            least(:end_hour, state.covered_before) as rolled_to
+        from state
+        cross join {projects} p
+        left join {rollups}.project known on known.project_id = p.{project.id}
+        where p.{project.organisation_id} = :organisation_id and {project.counts}
+    ) as p
+),
+
+-- With duplicates, and limited: one row above the limit is enough for the verdict that there are too many.
+changed_event as materialized (
+    select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
+),
+
+-- Rolled hours of the window that have changed since: hours with a dirty mark, hours with a delivery of an event in the change
+-- log, and hours with a delivery whose event arrived late.
+marked as materialized (
+    select p.id as project_id, m.bucket
+    from project p
+    join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+    union
+    select p.id, date_trunc('hour', d.created_at, 'UTC')
+    from (select distinct event_id from changed_event) as changed
+    cross join lateral ({changed-deliveries}) as d
+    join project p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
+    union
+    select p.id, o.bucket
+    from project p
+    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+    join {events} e on e.{event.id} = o.event_id
+),
+
+unrolled as materialized (
+    select id as project_id, :start as lower, rolled_from as upper from project where rolled_from > :start
+    union all
+    select id, rolled_to, :end from project where rolled_to < :end
+    union all
+    select project_id, bucket, bucket + interval '1 hour' from marked
+),
+
+-- Counted up to an hour from now: the rest of the month has hardly any rows.
+effort as materialized (
+    select
+        coalesce(sum(extract(epoch from least(upper, greatest(lower, now() + interval '1 hour')) - lower)), 0) / 3600
+            as live_hours,
+        (select count(*) from project)
+            * extract(epoch from greatest(least(:end, now() + interval '1 hour') - :start, interval '0')) / 3600 as all_hours
+    from unrolled
+),
+
+verdict as materialized (
+    select
+        live_hours * 100 <= all_hours * :live_percent::bigint
+            and (select count(*) from changed_event) <= :changed_events::bigint as covering,
+        ceil(live_hours)::bigint as live_hours
+    from effort
+),
+
+live as materialized (
+    select project_id, lower, upper from unrolled where (select covering from verdict)
+),
+
+rolled as (
+    select
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured
+    from project p
+    join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+    where not exists (select from marked m where m.project_id = r.project_id and m.bucket = r.bucket)
+),
+
+received as (
+    select sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured
+    from live
+    cross join lateral ({live-received}) as e
+),
+
+sent as (
+    select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
+    from live
+    cross join lateral ({live-sent}) as d
+),
+
+retained as (
+    select
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured,
+        coalesce(bool_or(r.cut), false) as cut
+    from (select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project) as requested
+    cross join lateral ({retained-sums}) as r
+)
+
+select
+    (coalesce(rolled.received_volume, 0) + coalesce(received.volume, 0) + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (coalesce(rolled.received_bytes, 0) + coalesce(received.bytes, 0) + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (coalesce(rolled.sent_volume, 0) + coalesce(sent.volume, 0) + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (coalesce(rolled.sent_bytes, 0) + coalesce(sent.bytes, 0) + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (
+        coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
+        + coalesce(retained.unmeasured, 0)
+    )::bigint as unmeasured,
+    retained.cut,
+    verdict.covering,
+    verdict.live_hours,
+    (select count(*) from marked) as marked_hours
+from state, verdict, rolled, received, sent, retained
+
+-- name: series
+-- The sums of a figure from roll-ups, by project and by slices of a window, in one snapshot. There is no limit on the live part.
+--
+-- Parameters: :organisation_id, if the placeholder organisation.counts names it; :lowers and :uppers, the slices [lower, upper),
+-- and :first_hours and :end_hours, the whole hours inside each, [first_hour, end_hour), none if first_hour isn't before end_hour:
+-- arrays of timestamptz of the same length.
+-- Returns no row if these roll-ups were made for another mapping or by another version, and one row of nulls if there is no
+-- project; else for each project that counts, one row for each slice in which there was something, or one without a slice:
+--   organisation_id, project_id  as text; in this order
+--   slice                        its number, from 1
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint
+--   cut                          whether an edge of the slice falls into a quarter of an hour of which retention has deleted
+--                                rows; then there are no sums
+with state as materialized (
+    select coalesce(covered_before, '-infinity') as covered_before
+    from {rollups}.state
+    where version = {version} and settings = {settings}
+),
+
+slice as materialized (
+    select n, lower, upper, first_hour, end_hour
+    from unnest(
+        :lowers::timestamptz[], :uppers::timestamptz[], :first_hours::timestamptz[], :end_hours::timestamptz[]
+    ) with ordinality as s (lower, upper, first_hour, end_hour, n)
+),
+
+project as materialized (
+    select
+        p.{project.id} as id,
+        p.{project.organisation_id}::text as organisation_id,
+        coalesce(known.covered_from, 'infinity') as covered_from
+    from {projects} p
+    left join {rollups}.project known on known.project_id = p.{project.id}
+    where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
+),
+
+-- The part of each slice that is rolled, by project: [rolled_from, rolled_to); empty at the slice's end if none is.
+part as materialized (
+    select
+        id,
+        n,
+        lower,
+        upper,
+        case when rolled_from < rolled_to then rolled_from else upper end as rolled_from,
+        case when rolled_from < rolled_to then rolled_to else upper end as rolled_to
+    from (
+        select
+            project.id,
+            slice.n,
+            slice.lower,
+            slice.upper,
+            greatest(slice.first_hour, project.covered_from) as rolled_from,
+            least(slice.end_hour, state.covered_before) as rolled_to
+        from state
+        cross join slice
+        cross join project
+    ) as p
+),
+
+marked as materialized (
+    select p.id as project_id, p.n, m.bucket
+    from part p
+    join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+    union
+    select p.id, p.n, date_trunc('hour', d.created_at, 'UTC')
+    from (select distinct event_id from {rollups}.changed_event) as changed
+    cross join lateral ({changed-deliveries}) as d
+    join part p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
+    union
+    select p.id, p.n, o.bucket
+    from part p
+    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+    join {events} e on e.{event.id} = o.event_id
+),
+
+live as materialized (
+    select id as project_id, n, lower, rolled_from as upper from part where rolled_from > lower
+    union all
+    select id, n, rolled_to, upper from part where rolled_to < upper
+    union all
+    select project_id, n, bucket, bucket + interval '1 hour' from marked
+),
+
+summed as (
+    select
+        p.id as project_id,
+        p.n,
+        r.received_volume::numeric,
+        r.received_bytes,
+        r.sent_volume::numeric,
+        r.sent_bytes,
+        r.unmeasured::numeric,
+        false as cut
+    from part p
+    join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+    where not exists (select from marked m where m.project_id = r.project_id and m.n = p.n and m.bucket = r.bucket)
+    union all
+    select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured, false
+    from live
+    cross join lateral ({live-received}) as e
+    union all
+    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured, false
+    from live
+    cross join lateral ({live-sent}) as d
+    union all
+    select
+        p.id,
+        p.n,
+        r.received_volume,
+        r.received_bytes,
+        r.sent_volume,
+        r.sent_bytes,
+        r.unmeasured,
+        r.quarter < p.lower or r.quarter + interval '15 minutes' > p.upper
+    from part p
+    join {rollups}.retained r
+        on r.project_id = p.id and r.quarter > p.lower - interval '15 minutes' and r.quarter < p.upper
+),
+
+total as (
+    select
+        project_id,
+        n,
+        sum(received_volume)::bigint as received_volume,
+        sum(received_bytes)::bigint as received_bytes,
+        sum(sent_volume)::bigint as sent_volume,
+        sum(sent_bytes)::bigint as sent_bytes,
+        sum(unmeasured)::bigint as unmeasured,
+        bool_or(cut) as cut
+    from summed
+    group by project_id, n
+    having sum(received_volume) > 0 or sum(sent_volume) > 0
+)
+
+select
+    project.organisation_id,
+    project.id::text as project_id,
+    coalesce(total.n, 0) as slice,
+    coalesce(total.received_volume, 0) as received_volume,
+    coalesce(total.received_bytes, 0) as received_bytes,
+    coalesce(total.sent_volume, 0) as sent_volume,
+    coalesce(total.sent_bytes, 0) as sent_bytes,
+    coalesce(total.unmeasured, 0) as unmeasured,
+    coalesce(total.cut, false) as cut
+from state
+left join project on true
+left join total on total.project_id = project.id
+order by project.organisation_id collate "C", project.id, total.n
+
+-- name: combined-figure
+-- The combined query and the sums of rows that retention has deleted, in one snapshot.
+--
+-- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
+-- Returns one row:
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint, as the combined query
+--   cut  whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there is no figure
+with raw as materialized (
+    {combined-query}
+),
+
+retained as (
+    select
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured,
+        coalesce(bool_or(r.cut), false) as cut
+    from (
+        select p.{project.id} as project_id, :start::timestamptz as lower, :end::timestamptz as upper
+        from {projects} p
+        where p.{project.organisation_id} = :organisation_id and {project.counts}
+    ) as requested
+    cross join lateral ({retained-sums}) as r
+)
+
+select
+    (raw.received_volume + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (raw.received_bytes + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (raw.sent_volume + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
+    retained.cut
+from raw, retained
+
+-- fragment: live-received
+-- What a project received, from raw rows; the columns project_id, lower and upper of a relation called live say which
+-- project and which time, [lower, upper).
+select
+    count(*) as volume,
+    coalesce(sum({event.octets}), 0) as bytes,
+    count(*) filter (where {event.octets} is null) as unmeasured
+from {events} e
+where e.{event.project_id} = live.project_id
+    and e.{event.created_at} >= live.lower
+    and e.{event.created_at} < live.upper
+    and {event.live}
+
+-- fragment: live-sent
+-- What a project sent, from raw rows; the columns project_id, lower and upper of a relation called live say which
+-- project and which time, [lower, upper). A delivery whose event is deleted counts with no bytes.
+select
+    count(*) as volume,
+    coalesce(sum({event.octets}) filter (where e.{event.id} is not null), 0) as bytes,
+    count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
+from {deliveries} d
+left join {events} e on e.{event.id} = d.{delivery.event_id}
+where d.{delivery.project_id} = live.project_id
+    and d.{delivery.created_at} >= live.lower
+    and d.{delivery.created_at} < live.upper
+    and d.{delivery.status} in ({delivered_statuses})
+
+-- fragment: changed-deliveries
+-- The deliveries that count of a changed event; the column event_id of a relation called changed says which event.
+select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
+from {deliveries} d
+where d.{delivery.event_id} = changed.event_id and d.{delivery.status} in ({delivered_statuses})
+offset 0
+
+-- fragment: retained-sums
+-- The sums of a project's rows that retention has deleted; the columns project_id, lower and upper of a relation called
+-- requested say which project and which time, [lower, upper). cut: an edge falls into a quarter of an hour, of which only the whole
+-- sum is known.
+select
+    sum(r.received_volume) as received_volume,
+    sum(r.received_bytes) as received_bytes,
+    sum(r.sent_volume) as sent_volume,
+    sum(r.sent_bytes) as sent_bytes,
+    sum(r.unmeasured) as unmeasured,
+    bool_or(r.quarter < requested.lower or r.quarter + interval '15 minutes' > requested.upper) as cut
+from {rollups}.retained r
+where r.project_id = requested.project_id
+    and r.quarter > requested.lower - interval '15 minutes'
+    and r.quarter < requested.upper

@@ -1,0 +1,216 @@
+-- Statements of retention: batches delete old rows and add what those rows counted to the retained sums of their quarter of an
+-- hour, so that figures stay as they are.
+
+-- name: projects-of-deliveries
+-- The projects of deliveries that count, found one after the other by the index. Returns project_id, as text.
+with recursive found as (
+    (
+        select d.{delivery.project_id} as project_id
+        from {deliveries} d
+        where d.{delivery.status} in ({delivered_statuses})
+        order by d.{delivery.project_id}
+        limit 1
+    )
+    union all
+    select (
+        select d.{delivery.project_id}
+        from {deliveries} d
+        where d.{delivery.project_id} > found.project_id and d.{delivery.status} in ({delivered_statuses})
+        order by d.{delivery.project_id}
+        limit 1
+    )
+    from found
+    where found.project_id is not null
+)
+
+select project_id::text as project_id from found where project_id is not null
+
+-- name: projects-of-events
+-- The projects of events, found one after the other by the index. Returns project_id, as text.
+with recursive found as (
+    (
+        select e.{event.project_id} as project_id
+        from {events} e
+        order by e.{event.project_id}
+        limit 1
+    )
+    union all
+    select (
+        select e.{event.project_id}
+        from {events} e
+        where e.{event.project_id} > found.project_id
+        order by e.{event.project_id}
+        limit 1
+    )
+    from found
+    where found.project_id is not null
+)
+
+select project_id::text as project_id from found where project_id is not null
+
+-- name: delete-deliveries
+-- Deletes at most :rows of a project's oldest deliveries that count and were created before :before, and adds what they counted to
+-- the retained sums, in one snapshot. Their events are locked, so that no size changes before the sums are committed. A row that
+-- changes meanwhile is an error (40001). Only rows that were really deleted count: a trigger of the host's may keep rows.
+--
+-- Parameters: :project_id; :before, timestamptz; :rows.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
+with candidate as materialized (
+    select d.tableoid as part, d.ctid as place
+    from {deliveries} d
+    where d.{delivery.project_id} = :project_id
+        and d.{delivery.created_at} < :before
+        and d.{delivery.status} in ({delivered_statuses})
+    order by d.{delivery.created_at}
+    limit :rows
+),
+
+deleted as (
+    delete from {deliveries} d
+    using candidate c
+    where d.tableoid = c.part and d.ctid = c.place and d.{delivery.created_at} < :before
+    returning
+        d.{delivery.project_id} as project_id, d.{delivery.event_id} as event_id, d.{delivery.created_at} as created_at
+),
+
+event as materialized (
+    select e.{event.id} as id, {event.octets} as octets
+    from {events} e
+    where e.{event.id} in (select event_id from deleted)
+    for share
+),
+
+retained as (
+    insert into {rollups}.retained as r
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+    select
+        deleted.project_id,
+        {quarter},
+        0,
+        0,
+        count(*),
+        coalesce(sum(event.octets), 0),
+        count(*) filter (where event.id is not null and event.octets is null)
+    from deleted
+    left join event on event.id = deleted.event_id
+    where isfinite(deleted.created_at)
+    group by 1, 2
+    {add-to-retained}
+)
+
+select
+    (select count(*) from candidate) as looked_at,
+    (select count(*) from deleted) as deleted
+
+-- name: delete-uncounted-deliveries
+-- Deletes the deliveries that count nowhere and were created before :before of those events that delete-events will look at.
+-- Parameters: :project_id, :before, :kept and :rows, as those of delete-events.
+delete from {deliveries} d
+using ({old-events}) as c
+where d.{delivery.event_id} = c.id
+    and d.{delivery.created_at} < :before
+    and (d.{delivery.status} in ({delivered_statuses})) is not true
+
+-- name: delete-events
+-- Deletes a project's old events that have no deliveries any more, and adds what they counted to the retained sums, in one
+-- snapshot. A row that changes meanwhile stays: its new version is in another place.
+--
+-- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, how many are looked at, at
+-- most.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
+with candidate as materialized (
+    {old-events}
+),
+
+deleted as (
+    delete from {events} e
+    using candidate c
+    where e.tableoid = c.part
+        and e.ctid = c.place
+        and e.{event.created_at} < :before
+        and not exists (select from {deliveries} d where d.{delivery.event_id} = c.id)
+    returning
+        e.{event.project_id} as project_id,
+        e.{event.created_at} as created_at,
+        {event.live} as live,
+        {event.octets} as octets
+),
+
+retained as (
+    insert into {rollups}.retained as r
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+    select
+        deleted.project_id,
+        {quarter},
+        count(*),
+        coalesce(sum(deleted.octets), 0),
+        0,
+        0,
+        count(*) filter (where deleted.octets is null)
+    from deleted
+    where deleted.live and isfinite(deleted.created_at)
+    group by 1, 2
+    {add-to-retained}
+)
+
+select
+    (select count(*) from candidate) as looked_at,
+    (select count(*) from deleted) as deleted
+
+-- fragment: old-events
+-- The events of the project :project_id that were created before :before, but for the :kept oldest; at most :rows.
+select e.tableoid as part, e.ctid as place, e.{event.id} as id
+from {events} e
+where e.{event.project_id} = :project_id and e.{event.created_at} < :before
+order by e.{event.created_at}, e.{event.id}
+limit :rows offset :kept
+
+-- fragment: quarter
+-- The quarter of an hour in which a deleted row was created.
+date_trunc('hour', deleted.created_at, 'UTC')
+    + floor(extract(minute from deleted.created_at at time zone 'UTC') / 15) * interval '15 minutes'
+
+-- fragment: add-to-retained
+-- Adds the sums to those of their quarter of an hour that are there already.
+on conflict (project_id, quarter) do update set
+    received_volume = r.received_volume + excluded.received_volume,
+    received_bytes = r.received_bytes + excluded.received_bytes,
+    sent_volume = r.sent_volume + excluded.sent_volume,
+    sent_bytes = r.sent_bytes + excluded.sent_bytes,
+    unmeasured = r.unmeasured + excluded.unmeasured
+
+-- name: holds-retained
+-- Whether there are retained sums in a schema; needs no privilege. Parameter: :schema, not quoted. Returns answer.
+select exists (
+    select
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and c.relname = 'retained' and coalesce(pg_relation_size(c.oid), 0) > 0
+) as answer
+
+-- name: save-retained
+-- Copies the retained sums to a temporary table until the end of the transaction, while the schema is created again.
+create temporary table usagekit_retained on commit drop as
+select
+    project_id::text as project_id,
+    quarter,
+    received_volume,
+    received_bytes,
+    sent_volume,
+    sent_bytes,
+    unmeasured
+from {rollups}.retained
+
+-- name: restore-retained
+-- Copies the retained sums back; the type of project ids may have changed.
+insert into {rollups}.retained
+    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+select
+    (jsonb_populate_record(null::{rollups}.retained, jsonb_build_object('project_id', project_id))).project_id,
+    quarter,
+    received_volume,
+    received_bytes,
+    sent_volume,
+    sent_bytes,
+    unmeasured
+from pg_temp.usagekit_retained

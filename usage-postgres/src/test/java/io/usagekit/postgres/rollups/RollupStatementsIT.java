@@ -1,0 +1,122 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.SqlStatements;
+import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.StatementsIT;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The statements of roll-ups. */
+class RollupStatementsIT extends StatementsIT {
+
+    /** Reads a temporary table that {@code save-retained} creates in the same transaction. */
+    private static final String RESTORE = "restore-retained";
+
+    private static RollupFixture fixture;
+    private static String combinedQuery;
+    private SqlSource source = RollupSql.SOURCE;
+
+    @BeforeAll
+    static void install() throws SQLException {
+        fixture = RollupFixture.tables(Database.pool(), Database.newSchema("statements"));
+        fixture.rollups.install();
+        try (Connection connection = Database.pool().getConnection()) {
+            combinedQuery = CombinedQuery.text(fixture.mapping, TableShape.read(connection, fixture.mapping));
+        }
+    }
+
+    @AfterAll
+    static void drop() {
+        fixture.close();
+    }
+
+    @Override
+    protected String folder() {
+        return "rollups";
+    }
+
+    @Override
+    protected Set<String> files() {
+        return Set.of("read.sql", "maintain.sql", "retain.sql", "catalog.sql", "verify.sql");
+    }
+
+    @Override
+    protected Set<String> wholeScripts() {
+        return Set.of("schema-V2.sql", "schema-partition.sql", "schema-drop.sql");
+    }
+
+    @Override
+    protected SqlStatements statements() {
+        try {
+            return fixture.sql(source).counting(ProjectScope.ALIVE);
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    @Override
+    protected List<Map<String, String>> variants(String statement) {
+        return switch (statement) {
+            case "combined-figure" -> List.of(Map.of("combined-query", combinedQuery));
+            case "series" ->
+                List.of(
+                        Map.of("organisation.counts", RollupSql.ONE_ORGANISATION),
+                        Map.of("organisation.counts", RollupSql.ALL_ORGANISATIONS));
+            case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
+            default -> super.variants(statement);
+        };
+    }
+
+    @Override
+    @TestFactory
+    protected Stream<DynamicTest> preparesOnTheInstalledTables() {
+        return super.preparesOnTheInstalledTables()
+                .filter(test -> !test.getDisplayName().equals(RESTORE));
+    }
+
+    @Test
+    void savesAndRestoresRetainedSums() throws SQLException {
+        SqlStatements statements = statements();
+        new Jdbc(Database.pool()).schemaChange(connection -> {
+            Jdbc.execute(connection, statements.script("save-retained"));
+            Jdbc.execute(connection, statements.script(RESTORE));
+            return statements;
+        });
+    }
+
+    /** Negative controls. */
+    @ParameterizedTest(name = "{1} instead of {2} in {0}")
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "covered-before   | select covered_before    | select covered_befor      | does not exist",
+                "covered-before   | select covered_before    | select covered_before as b | columns in the header",
+                "roll             | full join sent           | full join sended          | does not exist",
+                "choose-new-hours | :upper                   | :upper::text              | does not exist: timestamp",
+                "writers          | to_regclass(:events)     | to_regclass(:event)       | parameters in the header",
+                "delete-events    | as looked_at             | as seen                   | columns in the header",
+                "figure           | :live_percent::bigint    | :percent::bigint          | parameters in the header",
+            })
+    void detectsSlip(String statement, String right, String slip, String message) {
+        source = WeakenedStatements.changed(statement, right, slip);
+        assertThatThrownBy(() -> check(statement)).hasMessageContaining(message);
+    }
+}

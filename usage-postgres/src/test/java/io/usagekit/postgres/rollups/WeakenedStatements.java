@@ -1,0 +1,29 @@
+package io.usagekit.postgres.rollups;
+
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.testing.ChangedStatement;
+
+/** The roll-ups' statements without one of their guards, for negative controls. */
+final class WeakenedStatements {
+
+    private WeakenedStatements() {}
+
+    /** The worker doesn't wait for transactions that write to the tables. */
+    static SqlSource withoutWaitForWriters() {
+        return changed("writers", "and l.granted", "and false");
+    }
+
+    /** The worker waits for transactions that write to the tables, but not for prepared ones, which have no process. */
+    static SqlSource withoutWaitForPrepared() {
+        return changed("writers", "and l.granted", "and l.granted and l.pid is not null");
+    }
+
+    /** Retention doesn't lock events whose deliveries it deletes. */
+    static SqlSource withoutLockOnEvents() {
+        return changed("delete-deliveries", "for share", "");
+    }
+
+    static SqlSource changed(String statement, String before, String after) {
+        return new ChangedStatement(RollupSql.SOURCE, statement, before, after);
+    }
+}
