@@ -140,31 +140,36 @@ class NearStoreLincheckTest {
 
     @Test
     void leavesNoStaleEntryInAnyOrderOfSteps() {
-        modelChecking().check(OnJdkMap.class);
+        modelChecking(scenarios(15)).check(OnJdkMap.class);
     }
 
     @Test
     void leavesNoStaleEntryUnderStressOnCaffeine() {
-        stress().check(OnCaffeine.class);
+        stress(scenarios(10)).check(OnCaffeine.class);
     }
 
     @Test
     void modelCheckingFindsStaleEntryWithoutToken() {
-        assertThatThrownBy(() -> modelChecking().check(NaiveOnJdkMap.class))
+        assertThatThrownBy(() -> modelChecking(15).check(NaiveOnJdkMap.class))
                 .isInstanceOf(LincheckAssertionError.class)
                 .hasMessageContaining("is stored, but Redis has");
     }
 
     @Test
     void stressFindsStaleEntryWithoutToken() {
-        assertThatThrownBy(() -> stress().check(NaiveOnCaffeine.class))
+        assertThatThrownBy(() -> stress(10).check(NaiveOnCaffeine.class))
                 .isInstanceOf(LincheckAssertionError.class)
                 .hasMessageContaining("is stored, but Redis has");
     }
 
-    private static ModelCheckingOptions modelChecking() {
+    /** How many scenarios are explored: all of these in {@code -Pthorough}, otherwise a third. */
+    private static int scenarios(int inAll) {
+        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 3;
+    }
+
+    private static ModelCheckingOptions modelChecking(int scenarios) {
         return new ModelCheckingOptions()
-                .iterations(15)
+                .iterations(scenarios)
                 .invocationsPerIteration(1_000)
                 .threads(2)
                 .actorsBefore(1)
@@ -174,9 +179,9 @@ class NearStoreLincheckTest {
                 .verifier(EpsilonVerifier.class);
     }
 
-    private static StressOptions stress() {
+    private static StressOptions stress(int scenarios) {
         return new StressOptions()
-                .iterations(10)
+                .iterations(scenarios)
                 .invocationsPerIteration(1_000)
                 .threads(2)
                 .actorsBefore(1)

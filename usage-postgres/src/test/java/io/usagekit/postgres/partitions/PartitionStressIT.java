@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
  */
 class PartitionStressIT {
 
-    private static final int ROUNDS = Integer.getInteger("usagekit.stress.rounds", 1);
+    private static final int ROUNDS = Integer.getInteger("usagekit.stress.rounds", Boolean.getBoolean("usagekit.thorough") ? 3 : 1);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
 

@@ -26,6 +26,7 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,6 +45,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RollupRetentionOracleIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+    /** How many figures are read in each way at a time; all of them are read among all organisations. */
+    private static final int FIGURES = Boolean.getBoolean("usagekit.thorough") ? Integer.MAX_VALUE : 8;
 
     private final ManualClock clock = ManualClock.at("2026-04-20T12:34:56Z");
     private List<UsagePeriod> windows = List.of();
@@ -189,7 +193,9 @@ class RollupRetentionOracleIT {
     }
 
     private void assertFigures(PostgresRollups rollups, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
-        for (UsageKey key : figures.keySet()) {
+        List<UsageKey> keys = new ArrayList<>(figures.keySet());
+        Collections.shuffle(keys, random);
+        for (UsageKey key : keys.subList(0, Math.min(keys.size(), FIGURES))) {
             assertFigure(rollups, key, figures, when);
         }
         for (UsagePeriod window : windows) {

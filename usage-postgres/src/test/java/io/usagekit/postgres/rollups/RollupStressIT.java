@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RollupStressIT {
 
     private static final Duration LENGTH = Duration.ofSeconds(
-            Long.getLong("usagekit.stress.seconds", Boolean.getBoolean("usagekit.thorough") ? 40 : 10));
+            Long.getLong("usagekit.stress.seconds", Boolean.getBoolean("usagekit.thorough") ? 60 : 10));
 
     /** The longest run on a slow machine, which has to reach the counts of {@link #hasSeenEnough}. */
     private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));

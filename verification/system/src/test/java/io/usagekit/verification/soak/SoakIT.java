@@ -39,7 +39,8 @@ class SoakIT {
     /** Callers, permits, netty's, timers', the pool's: those that are started when first needed included. */
     private static final int MOST_THREADS = 18;
 
-    private static final Duration LENGTH = Duration.ofSeconds(Long.getLong("usagekit.soak.seconds", 60));
+    private static final Duration LENGTH = Duration.ofSeconds(
+            Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 120 : 30));
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
