@@ -9,18 +9,18 @@ import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
 /**
- * Transactions that lock the host's tables: they wait for a moment, give way, and try again. Remembers for how long others may have
- * had to wait at most. Not thread-safe.
+ * Runs transactions that lock the host's tables: each waits for its locks for a short time, is rolled back if it doesn't get them, and
+ * is tried again. Measures the longest time for which it may have made other sessions wait. Not thread-safe.
  */
 public final class LockRetrier {
 
     /**
-     * How gently it goes.
+     * The time limits of waits for locks.
      *
-     * @param lockTimeout how long a transaction waits for its locks, all of them together. Less than PostgreSQL's
-     *     {@code deadlock_timeout}, so that of a host's transaction and one of these that wait for each other this one gives way
-     * @param pause before it is tried again
-     * @param patience for how long it is tried again
+     * @param lockTimeout how long a transaction waits for all of its locks together. Less than PostgreSQL's
+     *     {@code deadlock_timeout}, so that in a deadlock with a host's transaction this one fails
+     * @param pause the time before the next attempt
+     * @param patience after which time there is no further attempt
      */
     public record Pace(Duration lockTimeout, Duration pause, Duration patience) {
         public static final Pace DEFAULT =
@@ -57,7 +57,7 @@ public final class LockRetrier {
      */
     private static final int LOCKS_AT_MOST = 4;
 
-    /** Runs it until it gets its locks. */
+    /** Runs a transaction again until it gets its locks, or the patience has passed. */
     public <T> T run(Jdbc.Work<T> work) throws SQLException {
         long deadline = System.nanoTime() + pace.patience().toNanos();
         while (true) {
@@ -72,7 +72,7 @@ public final class LockRetrier {
         }
     }
 
-    /** Runs it once; it sees to it itself that it waits for no longer in all. */
+    /** Runs a transaction once. It limits the sum of its waits itself, by {@link #lock}. */
     public <T> T once(Jdbc.Work<T> work) throws SQLException {
         return once(pace.lockTimeout(), work);
     }
@@ -84,7 +84,7 @@ public final class LockRetrier {
         }));
     }
 
-    /** Locks tables, all of them within a time; the transaction goes on with its own timeout. */
+    /** Locks tables, all of them within a time; afterwards the transaction has its own timeout again. */
     public static void lock(Connection connection, String tables, String mode, Duration left) throws SQLException {
         if (left.toMillis() < 1) {
             throw SqlErrors.lockNotAvailable("no time is left to lock " + tables);
@@ -95,11 +95,11 @@ public final class LockRetrier {
     }
 
     /**
-     * Locks tables if nobody is in the way: at least from PostgreSQL 17 on without a wait. Before that, {@code NOWAIT} fails as soon
-     * as others wait for weaker locks, which this one may overtake; there it waits for a millisecond.
+     * Locks tables if no other session holds a conflicting lock: from PostgreSQL 17 on without a wait. Earlier versions fail with
+     * {@code NOWAIT} as soon as other sessions wait for weaker locks, which this one may overtake; there it waits for a millisecond.
      *
-     * @param modes by the tables
-     * @return whether it has them all; if not it has none of them
+     * @param modes the lock modes by tables
+     * @return whether all tables are locked; otherwise none of them is
      */
     public boolean lockedAtOnce(Connection connection, Map<String, String> modes) throws SQLException {
         Savepoint before = connection.setSavepoint();
@@ -122,7 +122,7 @@ public final class LockRetrier {
         return true;
     }
 
-    /** Whether others held their locks, so that it may be tried again. */
+    /** Whether other sessions held conflicting locks, so that another attempt may succeed. */
     public static boolean isBusy(SQLException e) {
         return SqlErrors.isLockConflict(e) || SqlErrors.isCancelled(e);
     }
