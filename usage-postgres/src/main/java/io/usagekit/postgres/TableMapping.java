@@ -1,21 +1,19 @@
 package io.usagekit.postgres;
 
 import java.nio.charset.StandardCharsets;
-import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * The tables and columns that hold events and deliveries. Three tables of one schema: projects belong to an organisation, events to a
+ * Which tables and columns hold what is counted. Three tables of one schema: projects belong to an organisation, events to a
  * project, deliveries to a project and an event.
  *
  * <p>Ids may be of any type that has an equality; {@code created_at} columns are {@code timestamptz}. Event ids are unique in
  * their table. Tables may be partitioned. Names are taken literally (case and all) and quoted; they and the statuses are the
- * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked
+ * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is looked up
  * at the first computation. Immutable.
  *
  * <p>The size of an event is the sum of its payload columns, in octets as PostgreSQL keeps them: {@code text},
@@ -27,47 +25,15 @@ import java.util.Set;
  */
 public final class TableMapping {
 
-    /** The schema in which {@link PostgresUsage#install} creates the library's own tables unless another one is named. */
+    /** The schema in which {@link PostgresUsage#install} creates the library's own tables unless told otherwise. */
     public static final String DEFAULT_SCHEMA = "usagekit";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
 
-    /** What has a name of the host's, and the name that it has unless the host gives another one; empty: none. */
-    private enum Name {
-        SCHEMA("schema", ""),
-        PROJECTS("projects", "projects"),
-        PROJECT_ID("projectId", "id"),
-        PROJECT_ORGANISATION_ID("projectOrganisationId", "organisation_id"),
-        PROJECT_DELETED_AT("projectDeletedAt", "deleted_at"),
-        EVENTS("events", "events"),
-        EVENT_ID("eventId", "id"),
-        EVENT_PROJECT_ID("eventProjectId", "project_id"),
-        EVENT_CREATED_AT("eventCreatedAt", "created_at"),
-        EVENT_DELETED_AT("eventDeletedAt", "deleted_at"),
-        STORED_BYTES("storedBytes", ""),
-        DELIVERIES("deliveries", "event_deliveries"),
-        DELIVERY_PROJECT_ID("deliveryProjectId", "project_id"),
-        DELIVERY_EVENT_ID("deliveryEventId", "event_id"),
-        DELIVERY_STATUS("deliveryStatus", "status"),
-        DELIVERY_CREATED_AT("deliveryCreatedAt", "created_at");
+    private final Builder names;
 
-        private final String argument;
-        private final String initial;
-
-        Name(String argument, String initial) {
-            this.argument = argument;
-            this.initial = initial;
-        }
-    }
-
-    private final Map<Name, String> names;
-    private final List<String> payload;
-    private final Set<String> deliveredStatuses;
-
-    private TableMapping(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
+    private TableMapping(Builder names) {
         this.names = names;
-        this.payload = payload;
-        this.deliveredStatuses = deliveredStatuses;
     }
 
     /** The library's own tables in the schema {@value #DEFAULT_SCHEMA}. */
@@ -93,196 +59,205 @@ public final class TableMapping {
         return builder(schema).build();
     }
 
-    /** Returns a builder that begins with the names of {@link #gateway(String)}. */
+    /** Begins with the names of {@link #gateway(String)}. */
     public static Builder builder(String schema) {
-        Map<Name, String> names = new EnumMap<>(Name.class);
-        for (Name name : Name.values()) {
-            if (!name.initial.isEmpty()) {
-                names.put(name, name.initial);
-            }
-        }
-        return new Builder(names, List.of("raw", "data"), Set.of("Success")).schema(schema);
+        return new Builder(schema);
     }
 
-    /** Returns a builder that begins with the names of this mapping. */
+    /** Begins with the names of this mapping. */
     public Builder toBuilder() {
-        return new Builder(names, payload, deliveredStatuses);
+        return new Builder(names);
     }
 
     /** The schema that holds the three tables. */
     public String schema() {
-        return name(Name.SCHEMA);
+        return names.schema;
     }
 
-    /** The table of projects. */
     public String projects() {
-        return name(Name.PROJECTS);
+        return names.projects;
     }
 
-    /** The column of a project's id. */
     public String projectId() {
-        return name(Name.PROJECT_ID);
+        return names.projectId;
     }
 
-    /** The column of the organisation that a project belongs to. */
     public String projectOrganisationId() {
-        return name(Name.PROJECT_ORGANISATION_ID);
+        return names.projectOrganisationId;
     }
 
-    /** The column that is null in a live project; empty where projects are never soft-deleted. */
     public Optional<String> projectDeletedAt() {
-        return Optional.ofNullable(names.get(Name.PROJECT_DELETED_AT));
+        return names.projectDeletedAt;
     }
 
-    /** The table of events. */
     public String events() {
-        return name(Name.EVENTS);
+        return names.events;
     }
 
-    /** The column of an event's id. */
     public String eventId() {
-        return name(Name.EVENT_ID);
+        return names.eventId;
     }
 
-    /** The column of an event's project. */
     public String eventProjectId() {
-        return name(Name.EVENT_PROJECT_ID);
+        return names.eventProjectId;
     }
 
-    /** The column of the time when an event was received. */
     public String eventCreatedAt() {
-        return name(Name.EVENT_CREATED_AT);
+        return names.eventCreatedAt;
     }
 
-    /** The column that is null in a live event; empty where events are never soft-deleted. */
     public Optional<String> eventDeletedAt() {
-        return Optional.ofNullable(names.get(Name.EVENT_DELETED_AT));
+        return names.eventDeletedAt;
     }
 
-    /** The columns whose octets are an event's size. */
     public List<String> payload() {
-        return payload;
+        return names.payload;
     }
 
-    /** The column of an event's size in octets; empty where sizes aren't stored. */
     public Optional<String> storedBytes() {
-        return Optional.ofNullable(names.get(Name.STORED_BYTES));
+        return names.storedBytes;
     }
 
-    /** The table of deliveries. */
     public String deliveries() {
-        return name(Name.DELIVERIES);
+        return names.deliveries;
     }
 
-    /** The column of a delivery's project. */
     public String deliveryProjectId() {
-        return name(Name.DELIVERY_PROJECT_ID);
+        return names.deliveryProjectId;
     }
 
-    /** The column of the event that a delivery delivers. */
     public String deliveryEventId() {
-        return name(Name.DELIVERY_EVENT_ID);
+        return names.deliveryEventId;
     }
 
-    /** The column of a delivery's status. */
     public String deliveryStatus() {
-        return name(Name.DELIVERY_STATUS);
+        return names.deliveryStatus;
     }
 
-    /** The column of the time when a delivery was made. */
     public String deliveryCreatedAt() {
-        return name(Name.DELIVERY_CREATED_AT);
+        return names.deliveryCreatedAt;
     }
 
-    /** The statuses that count as delivered. */
     public Set<String> deliveredStatuses() {
-        return deliveredStatuses;
-    }
-
-    private String name(Name name) {
-        return Objects.requireNonNull(names.get(name), name.argument);
+        return names.deliveredStatuses;
     }
 
     /** Names tables and columns; what isn't named keeps the name it began with. Not thread-safe. */
     public static final class Builder {
-        private final Map<Name, String> names;
-        private List<String> payload;
-        private Set<String> deliveredStatuses;
+        private String schema;
+        private String projects = "projects";
+        private String projectId = "id";
+        private String projectOrganisationId = "organisation_id";
+        private Optional<String> projectDeletedAt = Optional.of("deleted_at");
+        private String events = "events";
+        private String eventId = "id";
+        private String eventProjectId = "project_id";
+        private String eventCreatedAt = "created_at";
+        private Optional<String> eventDeletedAt = Optional.of("deleted_at");
+        private List<String> payload = List.of("raw", "data");
+        private Optional<String> storedBytes = Optional.empty();
+        private String deliveries = "event_deliveries";
+        private String deliveryProjectId = "project_id";
+        private String deliveryEventId = "event_id";
+        private String deliveryStatus = "status";
+        private String deliveryCreatedAt = "created_at";
+        private Set<String> deliveredStatuses = Set.of("Success");
 
-        private Builder(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
-            this.names = new EnumMap<>(names);
-            this.payload = payload;
-            this.deliveredStatuses = deliveredStatuses;
+        private Builder(String schema) {
+            this.schema = identifier("schema", schema);
         }
 
-        private Builder set(Name name, String value) {
-            names.put(name, identifier(name.argument, value));
-            return this;
-        }
-
-        private Builder remove(Name name) {
-            names.remove(name);
-            return this;
+        private Builder(Builder other) {
+            schema = other.schema;
+            projects = other.projects;
+            projectId = other.projectId;
+            projectOrganisationId = other.projectOrganisationId;
+            projectDeletedAt = other.projectDeletedAt;
+            events = other.events;
+            eventId = other.eventId;
+            eventProjectId = other.eventProjectId;
+            eventCreatedAt = other.eventCreatedAt;
+            eventDeletedAt = other.eventDeletedAt;
+            payload = other.payload;
+            storedBytes = other.storedBytes;
+            deliveries = other.deliveries;
+            deliveryProjectId = other.deliveryProjectId;
+            deliveryEventId = other.deliveryEventId;
+            deliveryStatus = other.deliveryStatus;
+            deliveryCreatedAt = other.deliveryCreatedAt;
+            deliveredStatuses = other.deliveredStatuses;
         }
 
         /** The schema of all three tables. */
         public Builder schema(String name) {
-            return set(Name.SCHEMA, name);
+            schema = identifier("schema", name);
+            return this;
         }
 
         /** The table of projects. */
         public Builder projects(String table) {
-            return set(Name.PROJECTS, table);
+            projects = identifier("projects", table);
+            return this;
         }
 
         /** The id of a project. */
         public Builder projectId(String column) {
-            return set(Name.PROJECT_ID, column);
+            projectId = identifier("projectId", column);
+            return this;
         }
 
         /** The organisation that a project belongs to. */
         public Builder projectOrganisationId(String column) {
-            return set(Name.PROJECT_ORGANISATION_ID, column);
+            projectOrganisationId = identifier("projectOrganisationId", column);
+            return this;
         }
 
-        /** The column that is null in a live project, of any type. */
+        /** Null in a project that is alive, of any type. */
         public Builder projectDeletedAt(String column) {
-            return set(Name.PROJECT_DELETED_AT, column);
+            projectDeletedAt = Optional.of(identifier("projectDeletedAt", column));
+            return this;
         }
 
         /** Projects are never soft-deleted. */
         public Builder withoutProjectDeletion() {
-            return remove(Name.PROJECT_DELETED_AT);
+            projectDeletedAt = Optional.empty();
+            return this;
         }
 
         /** The table of events. */
         public Builder events(String table) {
-            return set(Name.EVENTS, table);
+            events = identifier("events", table);
+            return this;
         }
 
         /** The id of an event. */
         public Builder eventId(String column) {
-            return set(Name.EVENT_ID, column);
+            eventId = identifier("eventId", column);
+            return this;
         }
 
         /** The project of an event. */
         public Builder eventProjectId(String column) {
-            return set(Name.EVENT_PROJECT_ID, column);
+            eventProjectId = identifier("eventProjectId", column);
+            return this;
         }
 
         /** When an event was received; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder eventCreatedAt(String column) {
-            return set(Name.EVENT_CREATED_AT, column);
+            eventCreatedAt = identifier("eventCreatedAt", column);
+            return this;
         }
 
-        /** The column that is null in a live event, of any type. */
+        /** Null in an event that is alive, of any type. */
         public Builder eventDeletedAt(String column) {
-            return set(Name.EVENT_DELETED_AT, column);
+            eventDeletedAt = Optional.of(identifier("eventDeletedAt", column));
+            return this;
         }
 
         /** Events are never soft-deleted. */
         public Builder withoutEventDeletion() {
-            return remove(Name.EVENT_DELETED_AT);
+            eventDeletedAt = Optional.empty();
+            return this;
         }
 
         /** The columns whose octets are an event's size; none only where sizes are stored. */
@@ -294,37 +269,44 @@ public final class TableMapping {
 
         /** A column that holds an event's whole size in octets, of an integer type; null where it isn't known. */
         public Builder storedBytes(String column) {
-            return set(Name.STORED_BYTES, column);
+            storedBytes = Optional.of(identifier("storedBytes", column));
+            return this;
         }
 
         /** Sizes aren't stored: the payload is measured. */
         public Builder withoutStoredBytes() {
-            return remove(Name.STORED_BYTES);
+            storedBytes = Optional.empty();
+            return this;
         }
 
         /** The table of deliveries. */
         public Builder deliveries(String table) {
-            return set(Name.DELIVERIES, table);
+            deliveries = identifier("deliveries", table);
+            return this;
         }
 
         /** The project of a delivery. */
         public Builder deliveryProjectId(String column) {
-            return set(Name.DELIVERY_PROJECT_ID, column);
+            deliveryProjectId = identifier("deliveryProjectId", column);
+            return this;
         }
 
         /** The event that a delivery delivers. */
         public Builder deliveryEventId(String column) {
-            return set(Name.DELIVERY_EVENT_ID, column);
+            deliveryEventId = identifier("deliveryEventId", column);
+            return this;
         }
 
         /** The status of a delivery, of a text or enumeration type. */
         public Builder deliveryStatus(String column) {
-            return set(Name.DELIVERY_STATUS, column);
+            deliveryStatus = identifier("deliveryStatus", column);
+            return this;
         }
 
         /** When a delivery was made; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder deliveryCreatedAt(String column) {
-            return set(Name.DELIVERY_CREATED_AT, column);
+            deliveryCreatedAt = identifier("deliveryCreatedAt", column);
+            return this;
         }
 
         /** The statuses that count as delivered, at least one; {@code Success} by default. */
@@ -339,7 +321,7 @@ public final class TableMapping {
          * @throws IllegalArgumentException if there is neither a payload column nor a stored size, or no status
          */
         public TableMapping build() {
-            if (payload.isEmpty() && !names.containsKey(Name.STORED_BYTES)) {
+            if (payload.isEmpty() && storedBytes.isEmpty()) {
                 throw new IllegalArgumentException(
                         "payload must name at least one column where storedBytes names none");
             }
@@ -349,10 +331,10 @@ public final class TableMapping {
             if (deliveredStatuses.isEmpty()) {
                 throw new IllegalArgumentException("deliveredStatuses must name at least one status");
             }
-            return new TableMapping(new EnumMap<>(names), payload, deliveredStatuses);
+            return new TableMapping(new Builder(this));
         }
 
-        /** PostgreSQL truncates longer names with a notice only, and would then read another table. */
+        /** PostgreSQL cuts longer names without a word, and would then look at another table. */
         private static String identifier(String argument, String name) {
             Objects.requireNonNull(name, argument);
             int bytes = name.getBytes(StandardCharsets.UTF_8).length;

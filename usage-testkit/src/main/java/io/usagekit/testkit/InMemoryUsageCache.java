@@ -13,28 +13,28 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * Cache in this process's memory, for tests: its time is a ticker, and it can be taken down. {@link InMemoryFlightStore#over} shares
- * its figures. Thread-safe; unbounded.
+ * A cache in this process's memory, whose time is a ticker and which can be taken down. {@link InMemoryFlightStore#over} shares its
+ * figures. Thread-safe; unbounded.
  *
  * @since 0.1
  */
 public final class InMemoryUsageCache implements UsageCache {
 
-    private final InMemoryStore store;
+    private final InMemoryStore shelf;
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong writes = new AtomicLong();
     private volatile boolean down;
 
     private InMemoryUsageCache(LongSupplier ticker) {
-        this.store = new InMemoryStore(ticker);
+        this.shelf = new InMemoryStore(ticker);
     }
 
-    /** Returns an empty cache with the JVM's own time. */
+    /** With the JVM's own time. */
     public static InMemoryUsageCache create() {
         return new InMemoryUsageCache(System::nanoTime);
     }
 
-    /** Returns an empty cache with the time of this clock. */
+    /** With the time of this clock. */
     public static InMemoryUsageCache create(ManualClock clock) {
         return new InMemoryUsageCache(clock.ticker());
     }
@@ -45,7 +45,7 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        return CompletableFuture.completedFuture(store.get(key));
+        return CompletableFuture.completedFuture(shelf.get(key));
     }
 
     @Override
@@ -55,54 +55,53 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        store.put(key, entry, timeToLive);
+        shelf.put(key, entry, timeToLive);
         return CompletableFuture.completedFuture(null);
     }
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return remove(key::equals);
+        return forget(key::equals);
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return remove(key -> key.organisationId().equals(organisationId));
+        return forget(key -> key.organisationId().equals(organisationId));
     }
 
-    private CompletionStage<Void> remove(Predicate<UsageKey> which) {
+    private CompletionStage<Void> forget(Predicate<UsageKey> which) {
         if (down) {
             return unreachable();
         }
-        store.invalidate(which);
+        shelf.invalidate(which);
         return CompletableFuture.completedFuture(null);
     }
 
-    InMemoryStore store() {
-        return store;
+    InMemoryStore shelf() {
+        return shelf;
     }
 
-    /** Makes every call fail, as if the server couldn't be reached. */
+    /** From now on every call fails, as with a server that can't be reached. */
     public void goDown() {
         down = true;
     }
 
-    /** Makes calls succeed again; figures are still there. */
+    /** From now on calls succeed again; what was kept is still there. */
     public void comeBack() {
         down = false;
     }
 
-    /** Returns the number of reads, failed ones included. */
+    /** How many times it has been read, failed reads included. */
     public long reads() {
         return reads.get();
     }
 
-    /** Returns the number of writes, failed ones included. */
+    /** How many times it has been written, failed writes included. */
     public long writes() {
         return writes.get();
     }
 
     private static <T> CompletionStage<T> unreachable() {
-        return CompletableFuture.failedFuture(
-                new UsageCacheException("the in-memory cache was taken down by goDown()", null));
+        return CompletableFuture.failedFuture(new UsageCacheException("the in-memory cache was taken down", null));
     }
 }

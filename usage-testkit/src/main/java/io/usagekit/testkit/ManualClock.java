@@ -7,7 +7,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
 /**
- * Clock that a test advances: a wall clock ({@link InstantSource}) and a nano ticker that move together. Thread-safe.
+ * Time that passes only when the test says so: a wall clock ({@link InstantSource}) and a nano ticker that move together.
+ * Thread-safe.
  *
  * @since 0.1
  */
@@ -20,18 +21,18 @@ public final class ManualClock implements InstantSource {
         this.origin = origin;
     }
 
-    /** Returns a clock that shows this instant until it is advanced. */
+    /** A clock that shows this instant until it is advanced. */
     public static ManualClock at(Instant instant) {
         return new ManualClock(instant);
     }
 
-    /** Returns a clock at an ISO 8601 instant, as {@link #at(Instant)} does. */
+    /** {@link #at(Instant)} of an ISO 8601 instant. */
     public static ManualClock at(String instant) {
         return at(Instant.parse(instant));
     }
 
     /**
-     * Advances the clock.
+     * Lets time pass.
      *
      * @throws IllegalArgumentException if {@code duration} is negative
      */
@@ -47,7 +48,7 @@ public final class ManualClock implements InstantSource {
         return origin.plusNanos(elapsedNanos.get());
     }
 
-    /** Returns the nano ticker of this clock: nanoseconds advanced since its creation. */
+    /** The nano ticker of this clock: elapsed nanoseconds since it was made. */
     public LongSupplier ticker() {
         return elapsedNanos::get;
     }

@@ -1,7 +1,4 @@
-/**
- * Adapters and tools for tests of hosts and adapters: in-memory implementations of the ports, {@link
- * io.usagekit.testkit.ManualClock}, and {@link io.usagekit.testkit.FaultyProxy}, a TCP proxy that fails on demand.
- */
+/** In-memory adapters, a clock that moves when it is told to, and a link to a server that fails when it is told to. */
 @NullMarked
 package io.usagekit.testkit;
 

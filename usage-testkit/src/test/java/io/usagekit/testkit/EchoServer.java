@@ -14,13 +14,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** Server that sends back every byte that it receives, and records it. */
+/** Sends back what it is sent, until the end, and keeps it. */
 final class EchoServer implements AutoCloseable {
 
     private final ServerSocket listener;
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final CountDownLatch closed = new CountDownLatch(1);
-    private final List<Conversation> conversations = new CopyOnWriteArrayList<>();
+    private final List<Talk> talks = new CopyOnWriteArrayList<>();
 
     private EchoServer(ServerSocket listener) {
         this.listener = listener;
@@ -31,7 +31,7 @@ final class EchoServer implements AutoCloseable {
         return startOn(0);
     }
 
-    /** Starts a server on this port; 0 for any free port. */
+    /** On this port, which is free; 0 for any. */
     static EchoServer startOn(int port) {
         try {
             ServerSocket listener = new ServerSocket();
@@ -47,9 +47,9 @@ final class EchoServer implements AutoCloseable {
         return listener.getLocalPort();
     }
 
-    /** Returns the connections so far, in their order. */
-    List<Conversation> conversations() {
-        return List.copyOf(conversations);
+    /** The connections that it has had, in their order. */
+    List<Talk> talks() {
+        return List.copyOf(talks);
     }
 
     private void accept() {
@@ -60,12 +60,12 @@ final class EchoServer implements AutoCloseable {
                     socket.close();
                     return;
                 }
-                Conversation conversation = new Conversation(socket);
-                conversations.add(conversation);
-                threads.execute(conversation);
+                Talk talk = new Talk(socket);
+                talks.add(talk);
+                threads.execute(talk);
             }
         } catch (IOException e) {
-            // The server is closed.
+            // It is closed.
         } finally {
             closed.countDown();
         }
@@ -76,10 +76,10 @@ final class EchoServer implements AutoCloseable {
     public void close() {
         try {
             listener.close();
-            // Until then the system may accept further connections.
+            // Until then the system may let somebody in.
             Callers.await(closed);
-            for (Conversation conversation : conversations) {
-                conversation.socket.close();
+            for (Talk talk : talks) {
+                talk.socket.close();
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -88,27 +88,27 @@ final class EchoServer implements AutoCloseable {
     }
 
     /** One connection. */
-    static final class Conversation implements Runnable {
+    static final class Talk implements Runnable {
 
         private final Socket socket;
         private final ByteArrayOutputStream received = new ByteArrayOutputStream();
-        private final CountDownLatch ended = new CountDownLatch(1);
+        private final CountDownLatch over = new CountDownLatch(1);
 
-        private Conversation(Socket socket) {
+        private Talk(Socket socket) {
             this.socket = socket;
         }
 
-        /** Returns all bytes received so far. */
+        /** All that came in so far. */
         byte[] received() {
             return received.toByteArray();
         }
 
-        /** Waits until the connection has ended in any way. */
+        /** Returns when the connection has ended, in whichever way. */
         void awaitEnd() {
-            Callers.await(ended);
+            Callers.await(over);
         }
 
-        /** Resets the connection, as a crashing process may. */
+        /** Ends it as a process that crashes may. */
         void reset() {
             try (socket) {
                 socket.setSoLinger(true, 0);
@@ -128,9 +128,9 @@ final class EchoServer implements AutoCloseable {
                 }
                 socket.shutdownOutput();
             } catch (IOException e) {
-                // The client has closed the connection.
+                // The client has gone.
             } finally {
-                ended.countDown();
+                over.countDown();
             }
         }
     }

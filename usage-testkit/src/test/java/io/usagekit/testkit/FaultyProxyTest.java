@@ -18,20 +18,20 @@ import org.junit.jupiter.api.Test;
 class FaultyProxyTest extends FaultyProxyFixture {
 
     @Test
-    void forwardsInBothDirections() throws IOException {
+    void forwardsBothWays() throws IOException {
         try (Socket one = connect();
                 Socket other = connect()) {
             send(one, "one");
             send(other, "other");
             assertThat(receive(other, 5)).isEqualTo("other");
             assertThat(receive(one, 3)).isEqualTo("one");
-            assertThat(proxy.connections()).isEqualTo(2);
+            assertThat(link.connections()).isEqualTo(2);
         }
-        await(() -> proxy.connections() == 0, "ended connections are removed");
+        await(() -> link.connections() == 0, "the connections that have ended are gone");
     }
 
     @Test
-    void forwardsMegabyteAndEndOfOutput() throws IOException {
+    void aMegabyteAndThenTheEndOfOutputComesBackWhole() throws IOException {
         byte[] sent = new byte[1_048_576];
         new Random(1).nextBytes(sent);
         try (Socket client = connect()) {
@@ -43,62 +43,62 @@ class FaultyProxyTest extends FaultyProxyFixture {
             assertThat(client.getInputStream().readAllBytes()).isEqualTo(sent);
             Callers.done(sender);
         }
-        assertThat(server.conversations().get(0).received()).isEqualTo(sent);
+        assertThat(server.talks().get(0).received()).isEqualTo(sent);
     }
 
     @Test
-    void keepsOtherDirectionOpenAfterEndOfOutput() throws IOException {
-        proxy.freezeResponses();
+    void theOtherDirectionStaysOpenAfterAnEndOfOutput() throws IOException {
+        link.freezeResponses();
         try (Socket client = connect()) {
             send(client, "request");
             client.shutdownOutput();
-            awaitConversation().awaitEnd();
-            assertThat(proxy.connections()).isEqualTo(1);
-            proxy.pass();
+            awaitTalk().awaitEnd();
+            assertThat(link.connections()).isEqualTo(1);
+            link.pass();
             assertThat(client.getInputStream().readAllBytes()).isEqualTo("request".getBytes(US_ASCII));
         }
     }
 
     @Test
-    void resetsAllConnectionsWhileCut() throws IOException {
+    void whatIsCutIsResetUntilThePassIsOpenAgain() throws IOException {
         try (Socket present = connect()) {
             exchange(present, "before");
-            proxy.cut();
+            link.cut();
             assertReset(present);
-            awaitConversation().awaitEnd();
-            assertThat(proxy.connections()).isZero();
+            awaitTalk().awaitEnd();
+            assertThat(link.connections()).isZero();
             try (Socket refused = connect()) {
                 assertReset(refused);
             }
-            assertThat(server.conversations()).hasSize(1);
+            assertThat(server.talks()).hasSize(1);
         }
-        proxy.pass();
+        link.pass();
         try (Socket next = connect()) {
             exchange(next, "after");
         }
     }
 
     @Test
-    void resetsExistingConnectionsOnlyWhenCutOnce() throws IOException {
+    void cutOnceResetsThePresentConnectionsOnly() throws IOException {
         try (Socket present = connect();
                 Socket silent = connect()) {
             exchange(present, "before");
-            proxy.cutOnce();
+            link.cutOnce();
             assertReset(present);
             assertReset(silent);
             try (Socket next = connect()) {
                 exchange(next, "after");
-                assertThat(proxy.connections()).isEqualTo(1);
+                assertThat(link.connections()).isEqualTo(1);
             }
         }
     }
 
     @Test
-    void keepsStateWhenCutOnce() throws IOException {
-        proxy.freezeResponses();
+    void cutOnceKeepsTheState() throws IOException {
+        link.freezeResponses();
         try (Socket present = connect()) {
             send(present, "x");
-            proxy.cutOnce();
+            link.cutOnce();
             assertReset(present);
         }
         try (Socket next = connect()) {
@@ -108,23 +108,23 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void deliversHeldBytesAfterFreeze() throws IOException {
+    void aFrozenLinkDeliversAfterwardsWhatItHeldBack() throws IOException {
         try (Socket present = connect()) {
             exchange(present, "before");
-            proxy.freeze();
+            link.freeze();
             send(present, "held");
             try (Socket later = connect()) {
                 send(later, "later");
                 later.shutdownOutput();
                 assertQuiet(present);
                 assertQuiet(later);
-                assertThat(proxy.connections()).isEqualTo(2);
-                assertThat(server.conversations())
+                assertThat(link.connections()).isEqualTo(2);
+                assertThat(server.talks())
                         .as("connections that the server sees")
                         .hasSize(1);
                 assertThat(received()).isEqualTo("before");
 
-                proxy.pass();
+                link.pass();
                 assertThat(receive(present, 4)).isEqualTo("held");
                 assertThat(later.getInputStream().readAllBytes()).isEqualTo("later".getBytes(US_ASCII));
             }
@@ -132,77 +132,77 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void holdsDelayedBytesWhenFrozen() throws IOException {
-        proxy.slow(Duration.ofMinutes(10));
+    void whatIsUnderWayWhenTheLinkFreezesIsHeldBack() throws IOException {
+        link.slow(Duration.ofMinutes(10));
         try (Socket client = connect()) {
             send(client, "delayed");
-            await(() -> !server.conversations().isEmpty(), "the connection reaches the server");
-            proxy.freeze();
+            await(() -> !server.talks().isEmpty(), "the connection reaches the server");
+            link.freeze();
             assertQuiet(client);
             assertThat(received()).isEmpty();
-            proxy.pass();
+            link.pass();
             assertThat(receive(client, 7)).isEqualTo("delayed");
         }
     }
 
     @Test
-    void deliversHeldBytesOfClosedClient() throws IOException {
+    void whatAClientSentThatHasGivenUpIsStillDelivered() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            proxy.freeze();
+            link.freeze();
             send(client, "-late");
         }
-        proxy.pass();
-        awaitConversation().awaitEnd();
+        link.pass();
+        awaitTalk().awaitEnd();
         assertThat(received()).isEqualTo("before-late");
-        await(() -> proxy.connections() == 0, "the connection ends with its client");
+        await(() -> link.connections() == 0, "the connection ends with its client");
     }
 
     @Test
-    void forwardsRequestsWhileResponsesAreFrozen() throws IOException {
+    void frozenResponsesLetTheRequestThrough() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            proxy.freezeResponses();
-            send(client, "-executed");
-            await(() -> received().equals("before-executed"), "the request arrives");
+            link.freezeResponses();
+            send(client, "-carried-out");
+            await(() -> received().equals("before-carried-out"), "the request arrives");
             assertQuiet(client);
-            proxy.cutOnce();
+            link.cutOnce();
             assertReset(client);
-            assertThat(received()).isEqualTo("before-executed");
+            assertThat(received()).isEqualTo("before-carried-out");
         }
     }
 
     @Test
-    void holdsRequestsWhileFrozen() throws IOException {
+    void frozenRequestsDontArrive() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            proxy.freezeRequests();
+            link.freezeRequests();
             send(client, "-held");
             assertQuiet(client);
             assertThat(received()).isEqualTo("before");
-            proxy.freezeResponses();
-            await(() -> received().equals("before-held"), "the next state forwards the request");
+            link.freezeResponses();
+            await(() -> received().equals("before-held"), "the next state lets the request through");
             assertQuiet(client);
-            proxy.pass();
+            link.pass();
             assertThat(receive(client, 5)).isEqualTo("-held");
         }
     }
 
     @Test
-    void forwardsResponsesWhileRequestsAreFrozen() throws IOException {
-        proxy.freezeResponses();
+    void aResponseGoesThroughWhileRequestsAreFrozen() throws IOException {
+        link.freezeResponses();
         try (Socket client = connect()) {
             send(client, "first");
             await(() -> received().equals("first"), "the request arrives");
-            proxy.freezeRequests();
+            link.freezeRequests();
             assertThat(receive(client, 5)).isEqualTo("first");
         }
     }
 
     @Test
-    void delaysEachDirectionByLatencyInOrder() throws IOException {
+    void slowAddsTheLatencyToEachDirectionAndKeepsTheOrder() throws IOException {
         Duration latency = Duration.ofMillis(150);
-        proxy.slow(latency);
+        link.slow(latency);
         StringBuilder sent = new StringBuilder();
         try (Socket client = connect()) {
             client.setTcpNoDelay(true);
@@ -213,42 +213,42 @@ class FaultyProxyTest extends FaultyProxyFixture {
             }
             String first = receive(client, 1);
             assertThat(Duration.ofNanos(System.nanoTime() - start))
-                    .as("round trip")
+                    .as("there and back")
                     .isGreaterThanOrEqualTo(latency.multipliedBy(2));
             client.shutdownOutput();
             String rest = new String(client.getInputStream().readAllBytes(), US_ASCII);
             assertThat(first + rest).isEqualTo(sent.toString());
-            // If each chunk were delayed after the one before it, 200 chunks would take a minute.
+            // Were each chunk delayed on its own after the one before it, 200 of them would take a minute.
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(latency.multipliedBy(40));
         }
     }
 
     @Test
-    void buffersDelayedBytesWithoutLimit() throws IOException {
+    void slowDoesntLimitWhatIsUnderWay() throws IOException {
         byte[] sent = new byte[8 * 1_048_576];
         new Random(2).nextBytes(sent);
-        proxy.slow(Duration.ofMinutes(10));
+        link.slow(Duration.ofMinutes(10));
         try (Socket client = connect()) {
             client.getOutputStream().write(sent); // more than the sockets' buffers hold
             client.shutdownOutput();
-            proxy.pass();
+            link.pass();
             assertThat(client.getInputStream().readAllBytes()).isEqualTo(sent);
         }
     }
 
     @Test
-    void rejectsLatencyOutOfBounds() {
+    void aLatencyOutOfBoundsIsRejected() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> proxy.slow(Duration.ofNanos(-1)))
+                .isThrownBy(() -> link.slow(Duration.ofNanos(-1)))
                 .withMessage("latency must be from 0 to PT1H, but was PT-0.000000001S");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> proxy.slow(Duration.ofHours(1).plusNanos(1)))
+                .isThrownBy(() -> link.slow(Duration.ofHours(1).plusNanos(1)))
                 .withMessage("latency must be from 0 to PT1H, but was PT1H0.000000001S");
-        proxy.slow(Duration.ZERO);
+        link.slow(Duration.ZERO);
     }
 
     @Test
-    void rejectsPortOutOfBounds() {
+    void aServerOutOfBoundsIsRejected() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> FaultyProxy.to("127.0.0.1", 0).close())
                 .withMessage("port must be from 1 to 65535, but was 0");
@@ -258,13 +258,13 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void resetsClientsWhileServerIsDown() throws IOException {
+    void aServerThatIsntThereResetsTheClientUntilItIsBack() throws IOException {
         int port = server.port();
         server.close();
         try (Socket client = connect()) {
             assertReset(client);
         }
-        await(() -> proxy.connections() == 0, "the connection is removed");
+        await(() -> link.connections() == 0, "the connection is gone");
         server = EchoServer.startOn(port);
         try (Socket client = connect()) {
             exchange(client, "back");
@@ -272,18 +272,18 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void hidesMissingServerWhileFrozen() throws IOException {
+    void aFrozenLinkDoesntTellThatTheServerIsntThere() throws IOException {
         server.close();
-        proxy.freeze();
+        link.freeze();
         try (Socket client = connect()) {
             assertQuiet(client);
-            proxy.pass();
+            link.pass();
             assertReset(client);
         }
     }
 
     @Test
-    void forwardsEndOfServersOutput() throws IOException {
+    void theEndOfTheServersConnectionIsPassedOn() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
             server.close();
@@ -292,47 +292,45 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void forwardsResetByServer() throws IOException {
+    void aResetOfTheServersConnectionIsPassedOn() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            awaitConversation().reset();
+            awaitTalk().reset();
             assertReset(client);
         }
     }
 
     @Test
-    void closesThreadAndSockets() throws IOException {
+    void closeLeavesNoThreadAndNoOpenSocket() throws IOException {
         try (Socket present = connect();
                 Socket frozen = connect()) {
             exchange(present, "before");
             exchange(frozen, "before");
-            proxy.freeze();
+            link.freeze();
             send(frozen, "held");
-            assertThat(proxyThreads()).hasSize(1).allMatch(Thread::isDaemon);
-            proxy.close();
-            proxy.close();
-            assertThat(proxyThreads()).isEmpty();
+            assertThat(linkThreads()).hasSize(1).allMatch(Thread::isDaemon);
+            link.close();
+            link.close();
+            assertThat(linkThreads()).isEmpty();
             assertReset(present);
             assertReset(frozen);
-            server.conversations().forEach(EchoServer.Conversation::awaitEnd);
+            server.talks().forEach(EchoServer.Talk::awaitEnd);
             assertThatExceptionOfType(ConnectException.class)
                     .isThrownBy(() -> connect().close());
         }
-        assertThatIllegalStateException()
-                .isThrownBy(proxy::pass)
-                .withMessage("the proxy on port " + proxy.port() + " is closed; open another one");
+        assertThatIllegalStateException().isThrownBy(link::pass).withMessage("the link is closed");
     }
 
     @Test
-    void closesAndStaysInterruptedWhenInterrupted() {
+    void closeWaitsForTheThreadAndKeepsTheInterrupt() {
         Thread.currentThread().interrupt();
-        proxy.close();
+        link.close();
         assertThat(Thread.interrupted()).isTrue();
-        assertThat(proxyThreads()).isEmpty();
+        assertThat(linkThreads()).isEmpty();
     }
 
     @Test
-    void returnsFromSwitchesDuringClose() {
+    void closeAndSwitchesAtTheSameTimeAllReturn() {
         for (int round = 0; round < 50; round++) {
             FaultyProxy closing = FaultyProxy.to("127.0.0.1", server.port());
             List<Future<Object>> switches = callers.callManyTimes(4, () -> {
@@ -341,7 +339,7 @@ class FaultyProxyTest extends FaultyProxyFixture {
                         closing.cutOnce();
                     }
                 } catch (IllegalStateException e) {
-                    assertThat(e).hasMessage("the proxy on port " + closing.port() + " is closed; open another one");
+                    assertThat(e).hasMessage("the link is closed");
                 }
                 return "returned";
             });

@@ -54,11 +54,11 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     }
 
     @Test
-    void failsWhileDownAndKeepsLeases() {
+    void whileDownEveryCallFailsAndAfterwardsWhatWasKeptIsStillThere() {
         InMemoryFlightStore store = InMemoryFlightStore.create(clock);
         AgedUsage figure =
                 new AgedUsage(new OrganisationUsage(KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, START), Duration.ZERO);
-        Acquisition acquired = Callers.resultOf(store.acquire(KEY, REQUEST));
+        Acquisition granted = Callers.resultOf(store.acquire(KEY, REQUEST));
         store.goDown();
 
         List<CompletionStage<?>> calls = List.of(
@@ -75,11 +75,11 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
         store.comeBack();
         assertThat(Callers.resultOf(store.acquire(KEY, REQUEST)))
                 .as("its lease is still there")
-                .isEqualTo(acquired);
+                .isEqualTo(granted);
     }
 
     @Test
-    void usesTimeOfJvmUnlessClockIsGiven() {
+    void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
         InMemoryFlightStore store = InMemoryFlightStore.create();
         Callers.resultOf(store.acquire(KEY, REQUEST));
         LeaseRequest others =

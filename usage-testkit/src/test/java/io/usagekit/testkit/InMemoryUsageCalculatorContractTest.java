@@ -4,7 +4,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Instant;
 
-/** Runs the calculator contract on the in-memory calculator. */
+/** The contract, in memory. */
 class InMemoryUsageCalculatorContractTest extends UsageCalculatorContract {
 
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();

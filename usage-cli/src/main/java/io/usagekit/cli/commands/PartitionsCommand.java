@@ -62,26 +62,24 @@ public final class PartitionsCommand {
         }
     }
 
-    /** Partitions them. */
-    @Command(
-            name = "run",
-            description = "Partitions both tables while others use them; goes on where it was ended half way.")
+    /** Partitions both tables. */
+    @Command(name = "run", description = "Partitions both tables online; continues an interrupted run.")
     public static final class Work extends Subcommand {
-        @Option(names = "--by", paramLabel = "STEP", description = "day, week or month (default: month).")
-        private PartitionInterval step = PartitionInterval.MONTH;
+        @Option(names = "--by", paramLabel = "INTERVAL", description = "day, week or month (default: month).")
+        private PartitionInterval interval = PartitionInterval.MONTH;
 
         @Override
         public Integer call() {
             PostgresPartitions partitions = partitions();
             try (Copying copying = new Copying(err())) {
-                print(partitions.partition(step, copying));
+                print(partitions.partition(interval, copying));
             }
             return ExitCode.OK;
         }
     }
 
-    /** Makes them plain. */
-    @Command(name = "undo", description = "Makes both tables plain again; takes back what was ended half way.")
+    /** Makes both tables plain again. */
+    @Command(name = "undo", description = "Makes both tables plain again; undoes an interrupted run.")
     static final class Undo extends Subcommand {
         @Override
         public Integer call() {
@@ -93,7 +91,7 @@ public final class PartitionsCommand {
         }
     }
 
-    /** A bar of rows for each table. */
+    /** Shows a progress bar of rows for each table. */
     private static final class Copying implements PartitionProgress, AutoCloseable {
         private final PrintWriter err;
         private @Nullable Progress progress;
@@ -103,21 +101,21 @@ public final class PartitionsCommand {
         }
 
         @Override
-        public void began(String table, long rows, long copied) {
+        public void backfillStarted(String table, long rows, long copied) {
             close();
             progress = Progress.of("Copying " + table, "rows", rows, err);
             progress.step(copied);
         }
 
         @Override
-        public void copied(long rows) {
+        public void rowsCopied(long rows) {
             if (progress != null) {
                 progress.step(rows);
             }
         }
 
         @Override
-        public void swapped(String table, Duration locked) {
+        public void cutOver(String table, Duration locked) {
             close();
         }
 
@@ -130,7 +128,7 @@ public final class PartitionsCommand {
         }
     }
 
-    /** Creates coming partitions. */
+    /** Creates partitions ahead of time. */
     @Command(name = "ahead", description = "Creates the partitions that are missing from now on.")
     static final class Ahead extends Subcommand {
         @Override
@@ -142,7 +140,7 @@ public final class PartitionsCommand {
                 return ExitCode.OK;
             }
             out.println("occupied by rows in the default partition: " + named(ahead.occupied())
-                    + "; run makes the partitions anew");
+                    + "; run creates these partitions");
             return ExitCode.SOFTWARE;
         }
     }
@@ -183,8 +181,8 @@ public final class PartitionsCommand {
         }
     }
 
-    /** Says how they are. */
-    @Command(name = "status", description = "Says how the tables are partitioned, and how far a rebuild is.")
+    /** Prints the status of the tables. */
+    @Command(name = "status", description = "Prints how the tables are partitioned, and how far a rewrite is.")
     static final class Status extends Subcommand {
         @Override
         public Integer call() {
@@ -197,7 +195,9 @@ public final class PartitionsCommand {
         private void print(String name, PartitionStatus.Table table) {
             PrintWriter out = out();
             out.println(name + ": "
-                    + table.step().map(step -> "partitioned by " + step).orElse("plain"));
+                    + table.interval()
+                            .map(interval -> "partitioned by " + interval)
+                            .orElse("plain"));
             for (PartitionStatus.Partition partition : table.partitions()) {
                 out.println("  " + partition.name() + " "
                         + partition
@@ -206,11 +206,11 @@ public final class PartitionsCommand {
                                 .orElse("(all others)")
                         + ", " + (partition.rows() < 0 ? "?" : "~" + UsageTables.grouped(partition.rows())) + " rows");
             }
-            table.rebuild()
-                    .ifPresent(rebuild -> out.println("  being rebuilt, "
-                            + rebuild.target().map(step -> "by " + step).orElse("plain") + ": " + rebuild.phase() + ", "
-                            + UsageTables.grouped(rebuild.copied())
-                            + " of ~" + UsageTables.grouped(rebuild.rows()) + " rows copied"));
+            table.rewrite()
+                    .ifPresent(rewrite -> out.println("  being rewritten, "
+                            + rewrite.target().map(interval -> "by " + interval).orElse("plain")
+                            + ": " + rewrite.phase() + ", " + UsageTables.grouped(rewrite.copied())
+                            + " of ~" + UsageTables.grouped(rewrite.rows()) + " rows copied"));
         }
     }
 }

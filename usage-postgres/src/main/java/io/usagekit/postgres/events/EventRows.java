@@ -9,7 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Makes events and deliveries of rows. */
+/** Rows as what they stand for. */
 final class EventRows {
 
     private EventRows() {}

@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
 
-/** Finds out which of the shipped mappings fits the tables of a schema. */
+/** Tells which mapping fits. */
 public final class Discovery {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);

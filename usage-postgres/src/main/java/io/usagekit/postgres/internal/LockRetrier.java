@@ -6,40 +6,49 @@ import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
-import javax.sql.DataSource;
 
 /**
- * Runs transactions that lock the host's tables: each waits for its locks for a short time, is rolled back if it doesn't get them, and
- * is tried again. Measures the longest time for which it may have made other sessions wait. Not thread-safe.
+ * Runs transactions that lock the host's tables: each waits briefly for its locks, is cancelled where other sessions hold them, and is
+ * tried again. Records how long other sessions may have waited at most. Not thread-safe.
  */
 public final class LockRetrier {
 
     /**
-     * The time limits of waits for locks.
+     * How locks are waited for.
      *
-     * @param lockTimeout how long a transaction waits for all of its locks together. Less than PostgreSQL's
-     *     {@code deadlock_timeout}, so that in a deadlock with a host's transaction this one fails
-     * @param pause the time before the next attempt
-     * @param patience after which time there is no further attempt
+     * @param lockTimeout how long a transaction waits for all of its locks. Less than PostgreSQL's {@code deadlock_timeout}, so that in
+     *     a deadlock with a host's transaction this one is cancelled
+     * @param pause between two attempts
+     * @param budget how long attempts are repeated
      */
-    public record Pace(Duration lockTimeout, Duration pause, Duration patience) {
+    public record Pace(Duration lockTimeout, Duration pause, Duration budget) {
         public static final Pace DEFAULT =
                 new Pace(Duration.ofMillis(500), Duration.ofMillis(50), Duration.ofMinutes(10));
+
+        public Pace withBudget(Duration newBudget) {
+            return new Pace(lockTimeout, pause, newBudget);
+        }
     }
 
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
-    /** Of PostgreSQL. */
-    private static final int FIRST_TO_OVERTAKE_WITHOUT_WAIT = 17;
+    /**
+     * The most locks that one statement acquires. The lock timeout applies to each of them, while the first ones are held: {@code alter
+     * table} that adds a foreign key to a partitioned table waits for three.
+     */
+    private static final int MAX_LOCKS = 4;
 
-    private final DataSource dataSource;
+    /** The first version of PostgreSQL in which a lock with {@code NOWAIT} may overtake those that queue for weaker ones. */
+    private static final int FIRST_WITH_OVERTAKING_NOWAIT = 17;
+
+    private final Jdbc jdbc;
     private final Pace pace;
     private Duration longest = Duration.ZERO;
 
-    public LockRetrier(DataSource dataSource, Pace pace) {
-        this.dataSource = dataSource;
+    public LockRetrier(Jdbc jdbc, Pace pace) {
+        this.jdbc = jdbc;
         this.pace = pace;
     }
 
@@ -47,64 +56,77 @@ public final class LockRetrier {
         return pace;
     }
 
+    /** The longest transaction so far, from its start to the end of its commit or rollback. */
     public Duration longest() {
         return longest;
     }
 
     /**
-     * A statement that takes several locks waits for each of them as long as for one, and has the first ones meanwhile: {@code alter
-     * table} that adds a foreign key to a partitioned table waits for three.
+     * Runs a transaction again until it acquires its locks.
+     *
+     * @param object that it locks, for the message
+     * @throws SQLException also if it hasn't acquired them within the budget
      */
-    private static final int LOCKS_AT_MOST = 4;
-
-    /** Runs a transaction again until it gets its locks, or the patience has passed. */
-    public <T> T run(Jdbc.Work<T> work) throws SQLException {
-        long deadline = System.nanoTime() + pace.patience().toNanos();
+    public <T> T run(String object, Jdbc.Work<T> work) throws SQLException {
+        long deadline = System.nanoTime() + pace.budget().toNanos();
         while (true) {
             try {
-                return once(pace.lockTimeout().dividedBy(LOCKS_AT_MOST), work);
+                return once(pace.lockTimeout().dividedBy(MAX_LOCKS), work);
             } catch (SQLException e) {
-                if (!isBusy(e) || System.nanoTime() > deadline) {
+                if (!isBusy(e)) {
                     throw e;
+                }
+                if (System.nanoTime() > deadline) {
+                    throw new SQLException(
+                            "timed out after " + pace.budget() + " waiting for a lock on " + object + " ("
+                                    + e.getMessage() + "); retry when load is lower, or raise lockBudget",
+                            e.getSQLState(),
+                            e);
                 }
                 pause();
             }
         }
     }
 
-    /** Runs a transaction once. It limits the sum of its waits itself, by {@link #lock}. */
+    /** Runs a transaction once; it limits the wait for its locks in all by itself. */
     public <T> T once(Jdbc.Work<T> work) throws SQLException {
         return once(pace.lockTimeout(), work);
     }
 
     private <T> T once(Duration lockTimeout, Jdbc.Work<T> work) throws SQLException {
-        return measured(() -> Jdbc.run(dataSource, Jdbc.Mode.WRITE, TIMEOUT, connection -> {
-            Jdbc.limit(connection, "lock_timeout", lockTimeout);
-            return work.run(connection);
-        }));
+        long began = System.nanoTime();
+        try {
+            return jdbc.transaction(Jdbc.Mode.WRITE, TIMEOUT, connection -> {
+                Jdbc.limit(connection, "lock_timeout", lockTimeout);
+                return work.run(connection);
+            });
+        } finally {
+            Duration took = Duration.ofNanos(System.nanoTime() - began);
+            longest = took.compareTo(longest) > 0 ? took : longest;
+        }
     }
 
-    /** Locks tables, all of them within a time; afterwards the transaction has its own timeout again. */
-    public static void lock(Connection connection, String tables, String mode, Duration left) throws SQLException {
-        if (left.toMillis() < 1) {
+    /** Locks tables, all of them within a timeout; the transaction then continues with its own timeout. */
+    public static void lock(Connection connection, String tables, String mode, Duration timeout) throws SQLException {
+        if (timeout.toMillis() < 1) {
             throw SqlErrors.lockNotAvailable("no time is left to lock " + tables);
         }
-        Jdbc.limit(connection, "statement_timeout", left);
+        Jdbc.limit(connection, "statement_timeout", timeout);
         Jdbc.execute(connection, "lock table " + tables + " in " + mode + " mode");
         Jdbc.limit(connection, "statement_timeout", TIMEOUT);
     }
 
     /**
-     * Locks tables if no other session holds a conflicting lock: from PostgreSQL 17 on without a wait. Earlier versions fail with
-     * {@code NOWAIT} as soon as other sessions wait for weaker locks, which this one may overtake; there it waits for a millisecond.
+     * Locks tables if no other session holds conflicting locks: from PostgreSQL 17 on without queueing. Before that, {@code NOWAIT}
+     * fails as soon as others queue for weaker locks, which this one may overtake; there it queues for a millisecond.
      *
-     * @param modes the lock modes by tables
-     * @return whether all tables are locked; otherwise none of them is
+     * @param modes by the tables
+     * @return whether it has acquired all of the locks; if not, it has none of them
      */
     public boolean lockedAtOnce(Connection connection, Map<String, String> modes) throws SQLException {
         Savepoint before = connection.setSavepoint();
         String nowait =
-                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_TO_OVERTAKE_WITHOUT_WAIT ? " nowait" : "";
+                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_OVERTAKING_NOWAIT ? " nowait" : "";
         Jdbc.limit(connection, "lock_timeout", SHORTEST);
         try {
             for (Map.Entry<String, String> lock : modes.entrySet()) {
@@ -122,26 +144,13 @@ public final class LockRetrier {
         return true;
     }
 
-    /** Whether other sessions held conflicting locks, so that another attempt may succeed. */
+    /** Whether other sessions held locks, or the wait for several locks was cancelled; so that the transaction may be tried again. */
     public static boolean isBusy(SQLException e) {
         return SqlErrors.isLockConflict(e) || SqlErrors.isCancelled(e);
     }
 
+    /** Pauses before the next attempt. */
     public void pause() {
         LockSupport.parkNanos(pace.pause().toNanos());
-    }
-
-    private interface Action<T> {
-        T run() throws SQLException;
-    }
-
-    private <T> T measured(Action<T> action) throws SQLException {
-        long began = System.nanoTime();
-        try {
-            return action.run();
-        } finally {
-            Duration took = Duration.ofNanos(System.nanoTime() - began);
-            longest = took.compareTo(longest) > 0 ? took : longest;
-        }
     }
 }

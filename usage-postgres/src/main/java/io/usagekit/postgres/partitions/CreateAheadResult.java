@@ -3,11 +3,11 @@ package io.usagekit.postgres.partitions;
 import java.util.List;
 
 /**
- * What {@link PostgresPartitions#createAhead} did.
+ * The result of {@link PostgresPartitions#createAhead}.
  *
- * @param created the names of partitions that are new
- * @param occupied the names of those that couldn't be created: rows of their time stand in the default partition already; {@link
- *     PostgresPartitions#partition} makes all partitions anew
+ * @param created names of the new partitions
+ * @param occupied names of the partitions that couldn't be created, since the default partition holds rows of their time; {@link
+ *     PostgresPartitions#partition} creates them
  * @since 0.1
  */
 public record CreateAheadResult(List<String> created, List<String> occupied) {

@@ -2,11 +2,10 @@ package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.internal.SqlCall;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,117 +17,129 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The copy takes the table's place, or it is tried again later. Not thread-safe.
+ * Replaces the table with its shadow table, in one transaction that is cancelled and tried again later where other sessions block it.
+ * Not thread-safe.
  *
  * <ol>
- *   <li>Writers are locked out; readers go on.
- *   <li>Another transaction deals with the notes that are left, and commits: from here on the copy is whole.
- *   <li>Those are waited for who began to look before that. Readers that begin now see it.
- *   <li>Once nobody looks, readers are locked out as well, names are exchanged, and what belongs to the table moves over.
+ *   <li>A SHARE ROW EXCLUSIVE lock blocks writers; readers continue.
+ *   <li>Another transaction applies the rest of the change log and commits: from here on the shadow table is complete.
+ *   <li>Transactions end that took their snapshot before that. Readers that start now see the complete shadow table.
+ *   <li>Once no reader is left, an ACCESS EXCLUSIVE lock blocks readers as well, the tables are renamed, and what belongs to the table
+ *       is moved to its successor.
  * </ol>
  *
- * <p>Writers that waited have taken a snapshot before they came to wait. In READ COMMITTED they take another one; those in REPEATABLE
- * READ or SERIALIZABLE would miss rows, and fail with 40001. It is given up at once where a writer that waits holds what the last step
- * needs, and otherwise within {@link LockRetrier.Pace#lockTimeout()}.
+ * <p>Writers that are blocked took a snapshot before they queued for the lock. In READ COMMITTED they take another one; those in
+ * REPEATABLE READ or SERIALIZABLE would miss rows, and fail with 40001. The attempt is cancelled at once if a blocked writer holds a
+ * lock that the last step needs, and otherwise within {@link LockRetrier.Pace#lockTimeout()}.
  *
- * <p>To wait for readers in the queue for their lock, with that against writers in hand, would cost them: who has looked and comes to
- * write meanwhile has a deadlock, and PostgreSQL ends the one that comes last, at once. Therefore a polite attempt looks again and
- * again who has looked, and takes the lock in a moment when there is none. Where there always is one, only the queue leads on.
+ * <p>Queueing for the lock against readers while holding the one against writers would harm them: a transaction that has read the table
+ * and then writes to it would complete a deadlock, and PostgreSQL ends the transaction that comes last. Therefore the first attempts
+ * check again and again which readers hold locks, and acquire the lock when there is none ({@link LockStrategy#WHEN_FREE}). If there
+ * always is one, only queueing makes progress ({@link LockStrategy#QUEUE}).
  */
 final class CutOver {
 
-    /** What is done while writers wait: the transaction after which the copy is whole; empty if there is too much of it. */
-    interface Drain {
-        Optional<String> run(Duration left) throws SQLException;
+    /** How the ACCESS EXCLUSIVE lock is acquired. */
+    enum LockStrategy {
+        /** In a moment in which no other session holds a conflicting lock. */
+        WHEN_FREE,
+        /** By queueing behind the sessions that hold conflicting locks. */
+        QUEUE
+    }
+
+    /** Applies the rest of the change log while writers are blocked. */
+    @FunctionalInterface
+    interface LastCatchUp {
+        /** Returns the transaction after which the shadow table is complete; empty if the change log is too long. */
+        Optional<String> run(Duration timeout) throws SQLException;
     }
 
     private static final long POLL_NANOS = 2_000_000;
 
     private final RewriteSql sql;
-    private final PostgresRollups rollups;
+    private final PartitionSettings settings;
     private final LockRetrier locks;
-    private final RewriteOptions options;
-    private final Drain drain;
+    private final LastCatchUp lastCatchUp;
     private Duration locked = Duration.ZERO;
 
-    CutOver(RewriteSql sql, PostgresRollups rollups, LockRetrier locks, RewriteOptions options, Drain drain) {
+    CutOver(RewriteSql sql, PartitionSettings settings, LockRetrier locks, LastCatchUp lastCatchUp) {
         this.sql = sql;
-        this.rollups = rollups;
+        this.settings = settings;
         this.locks = locks;
-        this.options = options;
-        this.drain = drain;
+        this.lastCatchUp = lastCatchUp;
     }
 
-    /** For how long the table was locked in the attempt that came through. */
+    /** How long the table was locked in the attempt that succeeded. */
     Duration locked() {
         return locked;
     }
 
-    /** Others are in the way; rolls back. */
-    private static final class GivesWay extends RuntimeException {
+    /** Other sessions block the cut-over; rolls the attempt back. */
+    private static final class BlockedException extends RuntimeException {
         private static final long serialVersionUID = 1;
 
-        private final transient List<String> others;
+        private final transient List<String> blockers;
 
-        GivesWay(List<String> others) {
+        BlockedException(List<String> blockers) {
             super(null, null, false, false);
-            this.others = others;
+            this.blockers = blockers;
         }
     }
 
-    /**
-     * Who was in the way; none if the copy is the table now.
-     *
-     * @param polite never waits for readers in a queue
-     */
-    List<String> attempt(Optional<PartitionInterval> target, boolean polite) throws SQLException {
+    /** Tries the cut-over once; returns what blocked it, or an empty list if the shadow table is the table now. */
+    List<String> attempt(Optional<PartitionInterval> target, LockStrategy strategy) throws SQLException {
         long began = System.nanoTime();
         try {
             locks.once(connection -> {
-                swap(
+                run(
                         connection,
                         target,
-                        polite,
+                        strategy,
                         began + locks.pace().lockTimeout().toNanos());
                 return sql;
             });
             locked = Duration.ofNanos(System.nanoTime() - began);
             return List.of();
-        } catch (GivesWay e) {
-            return e.others;
+        } catch (BlockedException e) {
+            return e.blockers;
         } catch (SQLException e) {
             if (!LockRetrier.isBusy(e)) {
                 throw e;
             }
-            return List.of("locks of others (" + e.getMessage() + ")");
+            return List.of("locks of other sessions (" + e.getMessage() + ")");
         }
     }
 
-    private void swap(Connection connection, Optional<PartitionInterval> target, boolean polite, long deadline)
+    private void run(Connection connection, Optional<PartitionInterval> target, LockStrategy strategy, long deadline)
             throws SQLException {
-        Related related = related(connection);
+        RelatedTables related = relatedTables(connection);
         LockRetrier.lock(connection, sql.table(), "share row exclusive", left(deadline));
-        options.probe().reached(RewriteOptions.Point.WRITERS_LOCKED);
-        String whole =
-                drain.run(left(deadline)).orElseThrow(() -> new GivesWay(List.of("more changes than at other times")));
-        options.probe().reached(RewriteOptions.Point.DRAINED);
-        awaitSnapshots(connection, whole, related, deadline);
-        options.probe().reached(RewriteOptions.Point.SNAPSHOTS_GONE);
-        if (polite) {
+        reached(RewriteProbe.Point.WRITERS_LOCKED);
+        String complete = lastCatchUp
+                .run(left(deadline))
+                .orElseThrow(() -> new BlockedException(List.of("a change log that grew too fast")));
+        reached(RewriteProbe.Point.CHANGE_LOG_EMPTIED);
+        awaitSnapshots(connection, complete, related, deadline);
+        reached(RewriteProbe.Point.SNAPSHOTS_ENDED);
+        if (strategy == LockStrategy.WHEN_FREE) {
             lockWhenFree(connection, related, deadline);
         } else {
             for (Map.Entry<String, String> lock : related.modes(sql).entrySet()) {
                 LockRetrier.lock(connection, lock.getKey(), lock.getValue(), left(deadline));
             }
         }
-        exchange(connection, target, whole);
-        options.probe().reached(RewriteOptions.Point.SWAPPED_UNCOMMITTED);
+        replaceTable(connection, target, complete);
+        reached(RewriteProbe.Point.CUT_OVER_UNCOMMITTED);
     }
 
-    /** Other tables: of some the triggers change, others only are what new foreign keys refer to. */
-    private record Related(List<String> referring, List<String> referred) {
+    private void reached(RewriteProbe.Point point) {
+        settings.probe().reached(point);
+    }
 
-        /** How tables are locked for the exchange, the strongest locks first. */
+    /** Other tables that are locked: those whose triggers change, and those that new foreign keys refer to. */
+    private record RelatedTables(List<String> referring, List<String> referred) {
+
+        /** The lock modes by the tables, the strongest locks first. */
         Map<String, String> modes(RewriteSql sql) {
             Map<String, String> modes = new LinkedHashMap<>();
             List<String> all = new ArrayList<>(List.of(sql.table()));
@@ -139,22 +150,14 @@ final class CutOver {
             }
             return modes;
         }
-
-        Map<String, String> values(RewriteSql sql) {
-            return Map.of("table", sql.table(), "referring", array(referring), "referred", array(referred));
-        }
     }
 
-    private Related related(Connection connection) throws SQLException {
-        Related related = new Related(new ArrayList<>(), new ArrayList<>());
-        Map<String, String> values =
-                Map.of("table", sql.table(), "role", sql.role().key());
-        try (PreparedStatement statement = sql.statement("rebuild-related.sql").prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                (row.getBoolean("refers") ? related.referring() : related.referred()).add(row.getString("name"));
-            }
-        }
+    private RelatedTables relatedTables(Connection connection) throws SQLException {
+        RelatedTables related = new RelatedTables(new ArrayList<>(), new ArrayList<>());
+        sql.call(connection, "list-related-tables")
+                .text("table", sql.table())
+                .text("role", sql.role().key())
+                .forEach(row -> (row.flag("refers") ? related.referring() : related.referred()).add(row.text("name")));
         return related;
     }
 
@@ -162,155 +165,125 @@ final class CutOver {
         return Duration.ofNanos(deadline - System.nanoTime());
     }
 
-    private void awaitSnapshots(Connection connection, String whole, Related related, long deadline)
+    private void awaitSnapshots(Connection connection, String complete, RelatedTables related, long deadline)
             throws SQLException {
-        Map<String, String> first = snapshots(connection, sql, whole);
-        Map<String, String> others = new LinkedHashMap<>(first);
+        Map<String, String> first = SnapshotWait.olderThan(connection, sql, complete);
+        Map<String, String> remaining = new LinkedHashMap<>(first);
         while (true) {
-            List<String> entangled = entangled(connection, related);
-            if (!entangled.isEmpty()) {
-                throw new GivesWay(entangled);
-            }
-            if (others.isEmpty() || !options.guards().contains(RewriteOptions.Guard.WAIT_FOR_SNAPSHOTS)) {
+            checkBlockedWriters(connection, related);
+            if (remaining.isEmpty()) {
                 return;
             }
             if (System.nanoTime() > deadline) {
-                throw new GivesWay(List.copyOf(others.values()));
+                throw new BlockedException(List.copyOf(remaining.values()));
             }
             LockSupport.parkNanos(POLL_NANOS);
-            others = snapshots(connection, sql, whole);
-            others.keySet().retainAll(first.keySet());
+            remaining = SnapshotWait.olderThan(connection, sql, complete);
+            remaining.keySet().retainAll(first.keySet());
         }
     }
 
-    /** The number of this transaction, which has one from now on. */
-    static String ownTransaction(Connection connection) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("select pg_current_xact_id()::text as id");
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getString("id");
+    private void checkBlockedWriters(Connection connection, RelatedTables related) throws SQLException {
+        List<String> blocked = sessions(connection, "list-blocked-writers", related);
+        if (!blocked.isEmpty()) {
+            throw new BlockedException(blocked);
         }
     }
 
-    /** Whose snapshots may not see a transaction: how to tell them, and what people call them. */
-    static Map<String, String> snapshots(Connection connection, RewriteSql sql, String transaction)
-            throws SQLException {
-        RewriteSql.run(connection, "select pg_stat_clear_snapshot()");
-        Map<String, String> snapshots = new LinkedHashMap<>();
-        Map<String, String> values = Map.of("table", sql.table(), "swapped_at", transaction);
-        try (PreparedStatement statement =
-                        sql.statement("rebuild-snapshots.sql").prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                snapshots.put(row.getString("id"), row.getString("name"));
-            }
-        }
-        return snapshots;
+    private List<String> sessions(Connection connection, String statement, RelatedTables related) throws SQLException {
+        return sql.call(connection, statement)
+                .text("table", sql.table())
+                .texts("referring", related.referring())
+                .texts("referred", related.referred())
+                .list(row -> row.text("name"));
     }
 
-    private List<String> entangled(Connection connection, Related related) throws SQLException {
-        return sql.texts(connection, "rebuild-entangled.sql", related.values(sql), "name");
-    }
-
-    private void lockWhenFree(Connection connection, Related related, long deadline) throws SQLException {
+    private void lockWhenFree(Connection connection, RelatedTables related, long deadline) throws SQLException {
         while (true) {
-            List<String> holders = sql.texts(connection, "rebuild-holders.sql", related.values(sql), "name");
+            List<String> holders = sessions(connection, "list-lock-holders", related);
             if (holders.isEmpty() && locks.lockedAtOnce(connection, related.modes(sql))) {
                 return;
             }
-            List<String> entangled = entangled(connection, related);
-            if (!entangled.isEmpty()) {
-                throw new GivesWay(entangled);
-            }
+            checkBlockedWriters(connection, related);
             if (System.nanoTime() > deadline) {
-                throw new GivesWay(holders.isEmpty() ? List.of("readers who come and go") : holders);
+                throw new BlockedException(holders.isEmpty() ? List.of("readers that overlap each other") : holders);
             }
             LockSupport.parkNanos(POLL_NANOS);
         }
     }
 
-    /** As PostgreSQL reads an array of texts. */
-    private static String array(List<String> texts) {
-        List<String> quoted = texts.stream()
-                .map(text -> '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"')
-                .toList();
-        return '{' + String.join(",", quoted) + '}';
-    }
-
-    private void exchange(Connection connection, Optional<PartitionInterval> target, String whole) throws SQLException {
+    private void replaceTable(Connection connection, Optional<PartitionInterval> target, String complete)
+            throws SQLException {
         TableDefinition.checkObstacles(connection, sql);
-        checkSame(connection);
-        List<TableDefinition.Index> indexes = TableDefinition.indexes(connection, sql, sql.table());
+        checkSameDefinition(connection);
+        List<TableDefinition.Index> indexes = TableDefinition.indexes(connection, sql);
         checkIndexes(connection, indexes);
 
         RewriteForeignKeys foreignKeys = new RewriteForeignKeys(sql, target);
-        foreignKeys.takeOff(connection);
-        List<String> triggers = sql.texts(
-                connection,
-                "rebuild-triggers.sql",
-                Map.of("table", sql.table(), "partitions", sql.partitions()),
-                "statement");
-        List<String> grants = sql.texts(
-                connection, "rebuild-grants.sql", Map.of("table", sql.table(), "shadow", sql.shadow()), "statement");
+        foreignKeys.drop(connection);
+        List<String> triggers = sql.call(connection, "list-triggers")
+                .text("table", sql.table())
+                .text("partitions", sql.stateSchema())
+                .list(row -> row.text("statement"));
+        List<String> grants = sql.call(connection, "list-grants")
+                .text("table", sql.table())
+                .text("shadow", sql.shadow())
+                .list(row -> row.text("statement"));
         for (String grant : grants) {
-            RewriteSql.run(connection, grant);
+            Jdbc.execute(connection, grant);
         }
-        RewriteSql.run(connection, "alter table " + sql.table() + " rename to " + Identifiers.quote(sql.oldName()));
-        RewriteSql.run(connection, "alter table " + sql.shadow() + " rename to " + Identifiers.quote(sql.name()));
+        Jdbc.execute(connection, "alter table " + sql.table() + " rename to " + Identifiers.quote(sql.oldName()));
+        Jdbc.execute(connection, "alter table " + sql.shadow() + " rename to " + Identifiers.quote(sql.name()));
         renameIndexes(connection, indexes, target);
-        takeSequences(connection);
+        moveSequences(connection);
         for (String trigger : triggers) {
-            RewriteSql.run(connection, trigger);
+            Jdbc.execute(connection, trigger);
         }
-        empty(connection);
-        foreignKeys.putOn(connection);
-        rollups.guardPartitions(connection);
-        if (options.guards().contains(RewriteOptions.Guard.CHECK_WRITERS)) {
-            RewriteSql.run(
-                    connection,
-                    sql.script("rebuild-check-snapshot.sql", Map.of("swapped_at", Identifiers.literal(whole))));
-        }
-        Map<String, String> values =
-                Map.of("role", sql.role().key(), "step", target.map(Enum::name).orElse(""), "swapped_at", whole);
-        try (PreparedStatement statement = sql.statement("rebuild-swapped.sql").prepare(connection, values)) {
-            if (statement.executeUpdate() != 1) {
-                throw new SQLException("somebody else goes on with the rebuild of " + sql.table());
-            }
+        emptyOldTable(connection);
+        foreignKeys.create(connection);
+        settings.rollups().guardPartitions(connection);
+        sql.runScript(connection, "check-snapshots", Map.of("swapped_at", Identifiers.literal(complete)));
+        long updated = sql.call(connection, "save-cut-over")
+                .text("role", sql.role().key())
+                .text("step", target.map(Enum::name).orElse(""))
+                .text("swapped_at", complete)
+                .update();
+        if (updated != 1) {
+            throw TableRewrite.continuedElsewhere(sql);
         }
     }
 
     /**
-     * The old table's foreign keys would go on binding others to rows that nobody maintains any more. To drop them takes a lock on the
-     * other tables that keeps readers out; without rows they bind nobody.
+     * Removes the rows of the old table, whose foreign keys would otherwise bind other tables to rows that are no longer maintained.
+     * Dropping the foreign keys would take a lock on the other tables that blocks readers.
      */
-    private void empty(Connection connection) throws SQLException {
+    private void emptyOldTable(Connection connection) throws SQLException {
         List<String> olds = new ArrayList<>(List.of(sql.old()));
         olds.addAll(PartitionCatalog.leaves(connection, sql, sql.old()));
         for (String old : olds) {
-            RewriteSql.run(connection, "alter table " + old + " disable trigger user");
+            Jdbc.execute(connection, "alter table " + old + " disable trigger user");
         }
-        RewriteSql.run(connection, "truncate " + sql.old());
+        Jdbc.execute(connection, "truncate " + sql.old());
     }
 
-    private void checkSame(Connection connection) throws SQLException {
-        List<String> differences = sql.texts(
-                connection,
-                "rebuild-differences.sql",
-                Map.of("table", sql.table(), "shadow", sql.shadow()),
-                "difference");
+    private void checkSameDefinition(Connection connection) throws SQLException {
+        List<String> differences = sql.call(connection, "list-differences")
+                .text("table", sql.table())
+                .text("shadow", sql.shadow())
+                .list(row -> row.text("difference"));
         if (!differences.isEmpty()) {
             throw TableDefinition.refused(
                     sql,
-                    "it was altered meanwhile (" + String.join(", ", differences)
-                            + "); take the rebuild back and begin anew");
+                    "it was altered during the rewrite (" + String.join(", ", differences)
+                            + "); undo the rewrite with the reverse call, then start again");
         }
     }
 
-    /** One that was built on the table since the copy's were is built there before the next attempt. */
+    /** An index that was created after those of the shadow table is built there before the next attempt. */
     private void checkIndexes(Connection connection, List<TableDefinition.Index> indexes) throws SQLException {
         for (TableDefinition.Index index : indexes) {
-            if (!RewriteSql.exists(connection, Identifiers.qualified(sql.schema(), index.newName()))) {
-                throw new GivesWay(List.of("the new index " + index.name()));
+            if (!sql.exists(connection, Identifiers.qualified(sql.schema(), index.newName()))) {
+                throw new BlockedException(List.of("the new index " + index.name()));
             }
         }
     }
@@ -318,20 +291,24 @@ final class CutOver {
     private void renameIndexes(
             Connection connection, List<TableDefinition.Index> indexes, Optional<PartitionInterval> target)
             throws SQLException {
-        sql.execute(connection, "rebuild-unwiden.sql", Map.of("role", sql.role().key()));
+        sql.call(connection, "delete-widened-indexes")
+                .text("role", sql.role().key())
+                .execute();
         for (TableDefinition.Index index : indexes) {
             String schema = Identifiers.quote(sql.schema()) + ".";
-            RewriteSql.run(connection, "alter index " + schema + index.name() + " rename to " + index.oldName());
-            RewriteSql.run(connection, "alter index " + schema + index.newName() + " rename to " + index.name());
+            Jdbc.execute(connection, "alter index " + schema + index.name() + " rename to " + index.oldName());
+            Jdbc.execute(connection, "alter index " + schema + index.newName() + " rename to " + index.name());
             if (index.isWidenedIn(target)) {
-                Map<String, String> values = Map.of("role", sql.role().key(), "index", schema + index.name());
-                sql.execute(connection, "rebuild-widen.sql", values);
+                sql.call(connection, "insert-widened-index")
+                        .text("role", sql.role().key())
+                        .text("index", schema + index.name())
+                        .execute();
             }
         }
     }
 
-    /** Those of identity columns take the value and the name of the old ones, others only change their owner. */
-    private void takeSequences(Connection connection) throws SQLException {
+    /** Sequences of identity columns take the value and the name of the old ones; others change their owner. */
+    private void moveSequences(Connection connection) throws SQLException {
         Map<String, Sequence> olds = sequences(connection, sql.old());
         Map<String, Sequence> news = sequences(connection, sql.table());
         int number = 0;
@@ -339,40 +316,34 @@ final class CutOver {
             Sequence old = entry.getValue();
             Sequence own = news.get(entry.getKey());
             if (!old.isIdentity()) {
-                RewriteSql.run(
+                Jdbc.execute(
                         connection,
                         "alter sequence " + old.qualified() + " owned by " + sql.table() + "." + entry.getKey());
             } else if (own != null) {
-                RewriteSql.run(
+                Jdbc.execute(
                         connection,
                         "select setval(" + Identifiers.literal(own.qualified())
                                 + "::regclass, last_value, is_called) from " + old.qualified());
                 String aside = Identifiers.quote(Index.named(sql.oldName(), "_" + number++ + "_seq"));
-                RewriteSql.run(connection, "alter sequence " + old.qualified() + " rename to " + aside);
-                RewriteSql.run(connection, "alter sequence " + own.qualified() + " rename to " + old.name());
+                Jdbc.execute(connection, "alter sequence " + old.qualified() + " rename to " + aside);
+                Jdbc.execute(connection, "alter sequence " + own.qualified() + " rename to " + old.name());
             }
         }
     }
 
-    /** Quoted. */
+    /** A sequence; names are quoted. */
     private record Sequence(String schema, String name, boolean isIdentity) {
         String qualified() {
             return schema + "." + name;
         }
     }
 
-    /** By the column, quoted. */
+    /** The sequences of a table by their columns, quoted. */
     private Map<String, Sequence> sequences(Connection connection, String table) throws SQLException {
         Map<String, Sequence> sequences = new HashMap<>();
-        try (PreparedStatement statement =
-                        sql.statement("rebuild-sequences.sql").prepare(connection, Map.of("table", table));
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                sequences.put(
-                        row.getString("column"),
-                        new Sequence(row.getString("schema"), row.getString("name"), row.getBoolean("is_identity")));
-            }
-        }
+        SqlCall call = sql.call(connection, "list-sequences").text("table", table);
+        call.forEach(row -> sequences.put(
+                row.text("column"), new Sequence(row.text("schema"), row.text("name"), row.flag("is_identity"))));
         return sequences;
     }
 }

@@ -1,17 +1,17 @@
 package io.usagekit.postgres.partitions;
 
-/** The list of keys in the definition of an index or of a constraint, as PostgreSQL writes it. */
+/** Edits the list of keys in the definition of an index or constraint, as PostgreSQL writes it. */
 final class IndexKeyList {
 
     private IndexKeyList() {}
 
-    /** The definition with one more column, quoted, behind the last key. */
+    /** Returns the definition with one more column, quoted, after the last key. */
     static String with(String definition, String column) {
         int end = end(definition);
         return definition.substring(0, end) + ", " + column + definition.substring(end);
     }
 
-    /** The definition without the last key, which must be this column. */
+    /** Returns the definition without the last key, which must be this column. */
     static String without(String definition, String column) {
         int end = end(definition);
         String keys = definition.substring(0, end);
@@ -21,7 +21,7 @@ final class IndexKeyList {
         return keys.substring(0, keys.length() - column.length() - 2) + definition.substring(end);
     }
 
-    /** Where the first parenthesis is closed that is neither in a name nor in a string. */
+    /** Returns the index of the parenthesis that closes the first one, those in names and strings apart. */
     private static int end(String definition) {
         int depth = 0;
         char quote = 0;

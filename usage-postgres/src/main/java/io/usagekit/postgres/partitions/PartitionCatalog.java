@@ -2,30 +2,37 @@ package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
- * The partitions of a table as they stand in the catalog.
+ * The partitions of a table in the catalog.
  *
- * @param ranges in the order of their times, the default one last; none if the table is plain
+ * @param ranges in the order of their times, the default one last; empty if the table is plain
  */
 record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
 
-    private static final Duration LOCK_WAIT = Duration.ofMillis(500);
+    private static final Duration LOCK_TIMEOUT = Duration.ofMillis(500);
 
     /** A partition; the default one has no bounds. */
     record Range(String schema, String name, Optional<Instant> lower, Optional<Instant> upper, long rows) {
+
+        private static Range of(SqlRow row) throws SQLException {
+            return new Range(
+                    row.text("schema"),
+                    row.text("name"),
+                    row.optionalInstant("lower"),
+                    row.optionalInstant("upper"),
+                    row.number("rows"));
+        }
+
         String quoted() {
             return Identifiers.qualified(schema, name);
         }
@@ -33,35 +40,27 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         boolean isDefault() {
             return lower.isEmpty();
         }
+
+        private boolean holds(Instant instant) {
+            return lower.filter(it -> !it.isAfter(instant)).isPresent()
+                    && upper.filter(it -> it.isAfter(instant)).isPresent();
+        }
     }
 
-    /** What became of a partition that was missing. */
-    record Made(String name, boolean occupied) {}
+    /**
+     * A partition that was missing.
+     *
+     * @param occupied whether it couldn't be created, since the default partition holds rows of its time
+     */
+    record Missing(String name, boolean occupied) {}
 
     static PartitionCatalog read(Connection connection, RewriteSql sql) throws SQLException {
         return new PartitionCatalog(sql, ranges(connection, sql, sql.table()));
     }
 
     /** The partitions of any table. */
-    static List<Range> ranges(Connection connection, RewriteSql sql, String table) throws SQLException {
-        List<Range> ranges = new ArrayList<>();
-        try (PreparedStatement statement =
-                        sql.statement("partitions-ranges.sql").prepare(connection, Map.of("table", table));
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                ranges.add(new Range(
-                        row.getString("schema"),
-                        row.getString("name"),
-                        instant(row, "lower"),
-                        instant(row, "upper"),
-                        row.getLong("rows")));
-            }
-        }
-        return ranges;
-    }
-
-    private static Optional<Instant> instant(ResultSet row, String column) throws SQLException {
-        return Optional.ofNullable(row.getObject(column, OffsetDateTime.class)).map(OffsetDateTime::toInstant);
+    private static List<Range> ranges(Connection connection, RewriteSql sql, String table) throws SQLException {
+        return sql.call(connection, "list-partitions").text("table", table).list(Range::of);
     }
 
     List<PartitionStatus.Partition> status() {
@@ -70,7 +69,7 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
                 .toList();
     }
 
-    /** Those that lie wholly before an instant. */
+    /** The partitions whose time is over before an instant. */
     List<Range> before(Instant before) {
         return ranges.stream()
                 .filter(range ->
@@ -78,88 +77,82 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
                 .toList();
     }
 
-    Optional<Range> defaultRange() {
+    private Optional<Range> defaultRange() {
         return ranges.stream().filter(Range::isDefault).findFirst();
     }
 
-    /** Empty if a partition has that time already. */
-    Optional<Made> createIfMissing(Connection connection, PartitionInterval step, Instant lower) throws SQLException {
-        boolean isThere = ranges.stream()
-                .anyMatch(
-                        range -> range.lower().filter(it -> !it.isAfter(lower)).isPresent()
-                                && range.upper().filter(it -> it.isAfter(lower)).isPresent());
-        if (isThere) {
+    /** Creates the partition that starts at an instant; empty if a partition holds that instant. */
+    Optional<Missing> createIfMissing(Connection connection, PartitionInterval interval, Instant lower)
+            throws SQLException {
+        if (ranges.stream().anyMatch(range -> range.holds(lower))) {
             return Optional.empty();
         }
         TableDefinition table = TableDefinition.read(connection, sql);
-        String name = freeName(connection, sql, step.suffix(lower));
-        LockRetrier.lock(connection, "only " + sql.table(), "access exclusive", LOCK_WAIT);
-        if (holdsRows(connection, lower, step.next(lower))) {
-            return Optional.of(new Made(name, true));
+        String name = freeName(connection, sql, interval.suffix(lower));
+        LockRetrier.lock(connection, "only " + sql.table(), "access exclusive", LOCK_TIMEOUT);
+        if (defaultHoldsBetween(connection, lower, interval.next(lower))) {
+            return Optional.of(new Missing(name, true));
         }
-        RewriteSql.run(connection, create(sql, name, sql.table(), step, lower, table.options()));
+        Jdbc.execute(connection, create(sql, name, sql.table(), interval, lower, table.options()));
         if (!table.isOwn()) {
-            RewriteSql.run(
+            Jdbc.execute(
                     connection,
                     "alter table " + Identifiers.qualified(sql.schema(), name) + " owner to " + table.owner());
         }
-        return Optional.of(new Made(name, false));
+        return Optional.of(new Missing(name, false));
     }
 
-    private boolean holdsRows(Connection connection, Instant lower, Instant upper) throws SQLException {
+    private boolean defaultHoldsBetween(Connection connection, Instant lower, Instant upper) throws SQLException {
         Optional<Range> defaultRange = defaultRange();
-        if (defaultRange.isEmpty()) {
-            return false;
-        }
-        String text = "select exists (select from " + defaultRange.get().quoted() + " where " + sql.createdAt()
-                + " >= '" + lower + "' and " + sql.createdAt() + " < '" + upper + "')";
-        return answer(connection, text);
+        return defaultRange.isPresent()
+                && sql.callOn(
+                                connection,
+                                "holds-rows-between",
+                                defaultRange.get().quoted())
+                        .text("lower", lower.toString())
+                        .text("upper", upper.toString())
+                        .answer();
     }
 
-    /** Whether the default partition has rows of some time before an instant, which might have a partition. */
+    /** Whether the default partition holds rows of a finite time before an instant, which could have a partition. */
     boolean defaultHoldsBefore(Connection connection, Instant end) throws SQLException {
         Optional<Range> defaultRange = defaultRange();
         return defaultRange.isPresent()
-                && answer(
-                        connection,
-                        "select exists (select from " + defaultRange.get().quoted() + " where isfinite("
-                                + sql.createdAt() + ") and " + sql.createdAt() + " < '" + end + "')");
+                && sql.callOn(
+                                connection,
+                                "holds-rows-before",
+                                defaultRange.get().quoted())
+                        .text("upper", end.toString())
+                        .answer();
     }
 
-    private static boolean answer(Connection connection, String query) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(query);
-                ResultSet row = statement.executeQuery()) {
-            return row.next() && row.getBoolean(1);
-        }
-    }
-
-    /** Locked, so that nobody puts a row into it meanwhile. */
+    /** Drops a partition if it has no rows; locked, so that no session inserts a row meanwhile. Returns whether it did. */
     static boolean dropIfEmpty(Connection connection, RewriteSql sql, Range range) throws SQLException {
-        LockRetrier.lock(connection, "only " + sql.table() + ", " + range.quoted(), "access exclusive", LOCK_WAIT);
-        boolean empty = answer(connection, "select not exists (select from " + range.quoted() + ")");
+        LockRetrier.lock(connection, "only " + sql.table() + ", " + range.quoted(), "access exclusive", LOCK_TIMEOUT);
+        boolean empty = sql.callOn(connection, "is-empty", range.quoted()).answer();
         if (empty) {
-            RewriteSql.run(connection, "drop table " + range.quoted());
+            Jdbc.execute(connection, "drop table " + range.quoted());
         }
         return empty;
     }
 
-    /** The statement that makes a partition of the table, or of its copy. */
+    /** The statement that creates a partition of the table or of its shadow table. */
     static String create(
-            RewriteSql sql, String name, String parent, PartitionInterval step, Instant lower, String options) {
+            RewriteSql sql, String name, String parent, PartitionInterval interval, Instant lower, String options) {
         return "create table " + Identifiers.qualified(sql.schema(), name) + " partition of " + parent
-                + " for values from ('" + lower + "') to ('" + step.next(lower) + "')" + options;
+                + " for values from ('" + lower + "') to ('" + interval.next(lower) + "')" + options;
     }
 
-    /** The partition of a copy is made while one of the same time may be there. */
+    /** A name that no relation has: a partition of the shadow table is created while the table may have one of the same time. */
     static String freeName(Connection connection, RewriteSql sql, String suffix) throws SQLException {
         String name = Index.named(sql.name(), suffix);
-        for (int i = 2; RewriteSql.exists(connection, Identifiers.qualified(sql.schema(), name)); i++) {
+        for (int i = 2; sql.exists(connection, Identifiers.qualified(sql.schema(), name)); i++) {
             name = Index.named(sql.name(), suffix + "_" + i);
         }
         return name;
     }
 
-    /** The partitions of a table, quoted; none if it is plain. */
+    /** The partitions of a table, quoted; empty if it is plain. */
     static List<String> leaves(Connection connection, RewriteSql sql, String table) throws SQLException {
         return ranges(connection, sql, table).stream().map(Range::quoted).toList();
     }

@@ -4,11 +4,11 @@ import io.usagekit.postgres.rollups.RetentionResult;
 import java.util.List;
 
 /**
- * What {@link PostgresPartitions#dropExpired} did.
+ * The result of {@link PostgresPartitions#dropExpired}.
  *
- * @param retention what was deleted, whose sums are kept
- * @param dropped the names of partitions that are gone
- * @param kept the names of those that are old enough, and stay since they have rows
+ * @param retention the rows that were deleted, whose sums are kept
+ * @param dropped names of the partitions that were dropped
+ * @param kept names of the partitions that are old enough but still hold rows
  * @since 0.1
  */
 public record PartitionExpiryResult(RetentionResult retention, List<String> dropped, List<String> kept) {

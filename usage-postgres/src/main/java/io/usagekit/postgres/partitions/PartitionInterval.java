@@ -9,7 +9,7 @@ import java.time.temporal.TemporalAdjusters;
 import java.util.Locale;
 
 /**
- * How much time a partition holds, in UTC.
+ * The time span of a partition, in UTC.
  *
  * @since 0.1
  */
@@ -18,7 +18,7 @@ public enum PartitionInterval {
     DAY("uuuuMMdd"),
     /** From Monday to Monday. */
     WEEK("uuuuMMdd"),
-    /** From the first to the first. */
+    /** From the first of a month to the first of the next. */
     MONTH("uuuuMM");
 
     private final DateTimeFormatter suffix;
@@ -27,10 +27,10 @@ public enum PartitionInterval {
         this.suffix = DateTimeFormatter.ofPattern(suffix, Locale.ROOT);
     }
 
-    /** Where the partition begins that holds an instant. */
+    /** Returns the start of the partition that holds an instant. */
     Instant floor(Instant instant) {
         LocalDate day = LocalDate.ofInstant(instant, ZoneOffset.UTC);
-        return begin(
+        return startOf(
                 switch (this) {
                     case DAY -> day;
                     case WEEK -> day.with(TemporalAdjusters.previousOrSame(DayOfWeek.MONDAY));
@@ -38,10 +38,10 @@ public enum PartitionInterval {
                 });
     }
 
-    /** Where the one after it begins. */
-    Instant next(Instant begin) {
-        LocalDate day = LocalDate.ofInstant(begin, ZoneOffset.UTC);
-        return begin(
+    /** Returns the start of the partition after the one that starts at an instant. */
+    Instant next(Instant start) {
+        LocalDate day = LocalDate.ofInstant(start, ZoneOffset.UTC);
+        return startOf(
                 switch (this) {
                     case DAY -> day.plusDays(1);
                     case WEEK -> day.plusWeeks(1);
@@ -49,12 +49,12 @@ public enum PartitionInterval {
                 });
     }
 
-    private static Instant begin(LocalDate day) {
+    private static Instant startOf(LocalDate day) {
         return day.atStartOfDay(ZoneOffset.UTC).toInstant();
     }
 
-    /** What the name of the partition that begins then ends with. */
-    String suffix(Instant begin) {
-        return "_p" + suffix.format(LocalDate.ofInstant(begin, ZoneOffset.UTC));
+    /** Returns the suffix of the name of the partition that starts at an instant. */
+    String suffix(Instant start) {
+        return "_p" + suffix.format(LocalDate.ofInstant(start, ZoneOffset.UTC));
     }
 }

@@ -4,38 +4,46 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Told how {@link PostgresPartitions} gets on, on the thread that works. Every method does nothing unless overridden; what one
- * throws ends the work between two steps, and the next run goes on from there.
+ * Receives the progress of {@link PostgresPartitions}, on the thread that works. Every method does nothing unless overridden. An
+ * exception from one of them ends the work between two steps and reaches the caller; the next call continues from there.
  *
  * @since 0.1
  */
 public interface PartitionProgress {
 
+    /** Does nothing. */
+    PartitionProgress NONE = new PartitionProgress() {};
+
     /**
-     * A table is about to be copied, or the copy goes on.
+     * Called before a table's backfill starts or continues.
      *
      * @param table its name
      * @param rows how many rows it has, as PostgreSQL estimates
-     * @param copied how many of them are copied already
+     * @param copied how many of them earlier calls have copied
      */
-    default void began(String table, long rows, long copied) {}
+    default void backfillStarted(String table, long rows, long copied) {}
 
-    /** So many more rows are copied and committed. */
-    default void copied(long rows) {}
+    /** Called after a batch of so many rows has been copied and committed. */
+    default void rowsCopied(long rows) {}
 
-    /** An index is being built on the copy. */
-    default void indexing(String index) {}
+    /** Called before an index is built on the shadow table. */
+    default void indexStarted(String index) {}
 
-    /** So many changes that came meanwhile are in the copy, and committed. */
-    default void caughtUp(long changes) {}
-
-    /** The next attempt waits for these to end their transactions: processes, as {@code pg_stat_activity} has them, or locks. */
-    default void waiting(List<String> others) {}
+    /** Called after so many changes have been applied from the change log to the shadow table and committed. */
+    default void changesApplied(long changes) {}
 
     /**
-     * The copy has taken the table's place.
+     * Called before the work pauses and tries again.
      *
-     * @param locked for how long others may have had to wait for the table
+     * @param blockers what it waits for: processes by their ids, as in {@code pg_stat_activity}, or locks
      */
-    default void swapped(String table, Duration locked) {}
+    default void waiting(List<String> blockers) {}
+
+    /**
+     * Called after the shadow table has replaced the table.
+     *
+     * @param table its name
+     * @param locked how long other sessions may have waited for the table
+     */
+    default void cutOver(String table, Duration locked) {}
 }

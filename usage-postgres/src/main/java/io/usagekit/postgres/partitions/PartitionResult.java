@@ -3,12 +3,12 @@ package io.usagekit.postgres.partitions;
 import java.time.Duration;
 
 /**
- * What a call of {@link PostgresPartitions#partition} or {@link PostgresPartitions#unpartition} did.
+ * The result of {@link PostgresPartitions#partition} or {@link PostgresPartitions#unpartition}.
  *
- * @param copied rows that it copied
- * @param changes notes of changed rows that it dealt with
- * @param longestLock how long others may have had to wait for a table at most: the longest transaction that asked for a lock, its commit
- *     included, also where it was given up
+ * @param copied rows that were backfilled
+ * @param changes changed rows that were applied from the change log
+ * @param longestLock upper bound of the time that other sessions waited for a table: the longest transaction that requested a lock on
+ *     it, from the request to the end of its commit, cancelled attempts included
  * @since 0.1
  */
 public record PartitionResult(long copied, long changes, Duration longestLock) {}

@@ -5,20 +5,20 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Which shape the tables have.
+ * How the tables are partitioned, and how far a rewrite is.
  *
  * @since 0.1
  */
 public record PartitionStatus(Table events, Table deliveries) {
 
     /**
-     * One of the two tables.
+     * The status of one of the two tables.
      *
-     * @param step by what it is partitioned; empty if it is plain, or somebody else has partitioned it
-     * @param partitions in the order of their times, the default one last; none if it is plain
-     * @param rebuild if one is under way, or was ended half way
+     * @param interval by which it is partitioned; empty if it is plain, or was partitioned without {@link PostgresPartitions}
+     * @param partitions in the order of their times, the default one last; empty if it is plain
+     * @param rewrite that is running or was interrupted
      */
-    public record Table(Optional<PartitionInterval> step, List<Partition> partitions, Optional<Rebuild> rebuild) {
+    public record Table(Optional<PartitionInterval> interval, List<Partition> partitions, Optional<Rewrite> rewrite) {
         public Table {
             partitions = List.copyOf(partitions);
         }
@@ -27,19 +27,19 @@ public record PartitionStatus(Table events, Table deliveries) {
     /**
      * A partition.
      *
-     * @param lower from when on it has rows; with {@code upper} empty for the default partition, which has all others
-     * @param upper before when
-     * @param rows as PostgreSQL estimates; -1 where it never has
+     * @param lower time of its rows, inclusive; empty, as {@code upper} is, for the default partition, which has all other rows
+     * @param upper time of its rows, exclusive
+     * @param rows as PostgreSQL estimates; -1 if it was never analysed
      */
     public record Partition(String name, Optional<Instant> lower, Optional<Instant> upper, long rows) {}
 
     /**
-     * How far a rebuild is.
+     * The progress of a table's rewrite.
      *
-     * @param target by what the table will be partitioned; empty if it will be plain
-     * @param phase {@code COPYING}, {@code CATCHING_UP}, or {@code FINISHING} once the new table has taken the old one's place
-     * @param copied rows that are copied
-     * @param rows how many there were, as PostgreSQL estimated
+     * @param target interval by which the table will be partitioned; empty if it will be plain
+     * @param phase {@code COPYING}, {@code CATCHING_UP}, or {@code FINISHING} after the cut-over
+     * @param copied rows that are backfilled
+     * @param rows how many there were at the start, as PostgreSQL estimated
      */
-    public record Rebuild(Optional<PartitionInterval> target, String phase, long copied, long rows) {}
+    public record Rewrite(Optional<PartitionInterval> target, String phase, long copied, long rows) {}
 }

@@ -1,191 +1,168 @@
 package io.usagekit.postgres.partitions;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RetentionResult;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Partitions the tables of events and deliveries by the time when their rows were created, and makes them plain again, while
- * others read and write: a copy is filled beside the table, catches up, and takes its place.
+ * Partitions the tables of events and deliveries by the time when their rows were created, and makes them plain again, online: a
+ * shadow table is backfilled beside each table, catches up from a change log, and replaces the table in a short cut-over.
  *
  * <ol>
- *   <li>{@link #partition} once;
- *   <li>{@link #createAhead()} every so often, say each day;
- *   <li>{@link #dropExpired} where old rows are to go;
- *   <li>{@link #unpartition} if it is to be as before.
+ *   <li>Call {@link #partition} once.
+ *   <li>Call {@link #createAhead()} regularly, for example each day.
+ *   <li>Call {@link #dropExpired} to delete old rows.
+ *   <li>Call {@link #unpartition} to undo the partitioning.
  * </ol>
  *
- * <p>Rows, indexes, triggers, foreign keys, defaults, sequences, privileges and comments stay; figures and roll-ups stay what they
- * are, in every snapshot. What PostgreSQL can't do in a partitioned table becomes of it as follows:
+ * <p>Rows, indexes, triggers, foreign keys, defaults, sequences, privileges and comments are kept; figures and roll-ups stay the same in
+ * every snapshot. Two things work differently, since PostgreSQL doesn't support them in partitioned tables:
  *
  * <ul>
- *   <li>The primary key and unique indexes gain the partitions' time, so that an id is kept from standing there twice only at one
- *       and the same time, and {@code ON CONFLICT} must name it as well. They lose it again when the table becomes plain.
- *   <li>Foreign keys to the id can't stand. Triggers do what they did, and raise the same SQLSTATE (23503): rows must refer to one
- *       that is there, and {@code ON DELETE} and {@code ON UPDATE} act as before. But a REPEATABLE READ or SERIALIZABLE transaction
- *       that deletes an event doesn't see a row that came to refer to it after its snapshot; in READ COMMITTED it does. {@code
- *       TRUNCATE} of the events is refused while rows refer to them, also with {@code CASCADE}; that of a single partition isn't.
+ *   <li>The primary key and unique indexes include the partitions' time. So an id is unique among the rows of one time only, and
+ *       {@code ON CONFLICT} must name the time as well. The time is removed again when the table becomes plain.
+ *   <li>Triggers replace foreign keys to the id. They act as the foreign keys did and raise the same SQLSTATE (23503): rows must refer
+ *       to an existing row, and {@code ON DELETE} and {@code ON UPDATE} work. But a REPEATABLE READ or SERIALIZABLE transaction that
+ *       deletes an event doesn't see rows that came to refer to it after its snapshot; in READ COMMITTED it does. {@code TRUNCATE} of
+ *       the events is rejected while rows refer to them, also with {@code CASCADE}; that of a single partition isn't.
  * </ul>
  *
- * <p>Takes up to three connections at a time. What is known of the tables stands in a schema of its own for as long as one of them is
- * partitioned. Immutable and thread-safe; of two calls that change something, one is refused. The host owns the {@link DataSource}.
+ * <p>Uses up to three connections at a time. The state of the work is kept in a schema of its own while one of the tables is partitioned
+ * or being rewritten. Immutable and thread-safe; of two concurrent calls that change something, one fails. The host owns the {@link
+ * DataSource}.
  *
  * @since 0.1
  */
 public final class PostgresPartitions {
 
-    /** What is put behind the name of the mapped schema to name that of what is known of partitions. */
+    /** The suffix that the mapped schema's name gets to name the schema of the state. */
     public static final String SCHEMA_SUFFIX = "_partitions";
 
-    private static final Logger LOG = LoggerFactory.getLogger(PostgresPartitions.class);
-
     private static final int MAX_IDENTIFIER_BYTES = 63;
-    private static final int MOST_AHEAD = 366;
+    private static final int MAX_AHEAD = 366;
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
-    private static final SqlTemplate LOCK = SqlTemplate.of(SqlTemplate.resource("partitions-lock.sql"), Map.of());
-    private static final SqlTemplate UNLOCK = SqlTemplate.of(SqlTemplate.resource("partitions-unlock.sql"), Map.of());
+    private static final Duration MIN_LOCK_BUDGET = Duration.ofSeconds(1);
 
-    private final DataSource dataSource;
-    private final TableMapping mapping;
-    private final PostgresRollups rollups;
-    private final InstantSource clock;
-    private final RewriteOptions options;
-    private final LockRetrier.Pace pace;
-    private final String schema;
+    private final PartitionSettings settings;
 
-    private PostgresPartitions(Builder builder, String schema) {
-        this.dataSource = builder.dataSource;
-        this.mapping = builder.mapping;
-        this.rollups = builder.rollups.orElseGet(() -> PostgresRollups.builder(builder.dataSource)
-                .mapping(builder.mapping)
-                .clock(builder.clock)
-                .build());
-        this.clock = builder.clock;
-        this.options = builder.options;
-        this.pace = builder.pace;
-        this.schema = schema;
+    private PostgresPartitions(PartitionSettings settings) {
+        this.settings = settings;
     }
 
-    /** Partitions of these tables. */
+    /** Returns the partitions of these tables. */
     public static PostgresPartitions of(DataSource dataSource, TableMapping mapping) {
         return builder(dataSource).mapping(mapping).build();
     }
 
-    /** Begins to describe partitions. */
+    /** Returns a builder with the default settings. */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
     }
 
     /**
-     * Partitions both tables, the events first: from the oldest row's time to now and {@linkplain Builder#ahead some beyond}, and a
-     * default partition for all other rows. Partitions are called like the table with the day or the month behind it. A table that
-     * is partitioned so already stays, unless rows stand in the default partition that would have one of their own: then all are
-     * made anew, and some are called by a number as well. Goes on where a call was ended half way, by whatever.
+     * Partitions both tables, the events first: from the oldest row's time to now and {@linkplain Builder#ahead some intervals beyond},
+     * with a default partition for all other rows. The name of a partition is that of the table with the day or month as a suffix. A
+     * table that is partitioned by this interval is left as it is, unless its default partition holds rows that belong into another one:
+     * then all partitions are created again, and some get a number in their names. Continues an interrupted call.
      *
-     * <p>Writers and readers go on. Each change costs them a note meanwhile. For the exchange writers wait, and in the end readers: an
-     * attempt that hasn't got its locks within half a second is given up, and one that has takes as long as the catalog does. It is
-     * tried until nobody is in the way, for ten minutes. Waited for are transactions that began to look before the copy was whole,
-     * also idle ones in REPEATABLE READ; and all transactions of other roles, if this role can't see their snapshots (it lacks {@code
-     * pg_read_all_stats}). A transaction in REPEATABLE READ or SERIALIZABLE that waits to
-     * write in that moment fails with SQLSTATE 40001. {@code TRUNCATE} of a table that is being rebuilt is refused. On a standby, a
-     * transaction in REPEATABLE READ that began before the exchange may see too few rows after it.
+     * <p>Readers and writers continue. Each change of a row also inserts its key into a change log. In the cut-over writers wait, and
+     * finally readers: an attempt that hasn't acquired its locks within half a second is cancelled, and one that has takes as long as
+     * the catalog changes do. Attempts are repeated within the {@linkplain Builder#lockBudget lock budget}. A cut-over also waits for
+     * transactions that took their snapshot before the shadow table was complete, idle ones in REPEATABLE READ included; and for all
+     * transactions of other roles, if this role can't see their snapshots (it lacks {@code pg_read_all_stats}). A transaction in
+     * REPEATABLE READ or SERIALIZABLE that waits to write in that moment fails with SQLSTATE 40001. {@code TRUNCATE} of a table that is
+     * being rewritten is rejected. On a standby, a transaction in REPEATABLE READ that began before the cut-over may see too few rows
+     * after it.
      *
-     * <p>Needs ownership of both tables and of those that foreign keys tie to them, {@code CREATE} on the database, and room for
-     * another copy of a table with its indexes.
+     * <p>Needs ownership of both tables and of those that foreign keys connect with them, {@code CREATE} on the database, and disk space
+     * for another copy of a table with its indexes.
      *
-     * @throws UsageCalculationException if a table can't be partitioned (it says why: a view depends on it, it has no primary key of
-     *     one column, its time may be null, it would have more than 400 partitions), another call is at it, or the database refuses;
-     *     the tables are whole then, and a further call goes on
+     * @throws UsageStorageException if a table can't be partitioned (a view depends on it, it has no primary key of one column, its time
+     *     may be null, it would have more than 400 partitions), another call is running, or the database fails; the tables are intact
+     *     then, and the next call continues
      */
-    public PartitionResult partition(PartitionInterval step, PartitionProgress listener) {
-        Objects.requireNonNull(step, "step");
-        return rebuild(
-                "partitioned",
+    public PartitionResult partition(PartitionInterval interval, PartitionProgress progress) {
+        Objects.requireNonNull(interval, "interval");
+        return rewrite(
+                "partition",
                 List.of(RewriteSql.Role.EVENTS, RewriteSql.Role.DELIVERIES),
-                Optional.of(step),
-                listener);
+                Optional.of(interval),
+                progress);
     }
 
     /**
-     * Makes both tables plain again, as {@link #partition} does the other way round. Foreign keys that triggers stood in for stand
-     * again. What {@link #partition} has begun and not ended is taken back.
+     * Makes both tables plain again, in the same way as {@link #partition}. Foreign keys that triggers replaced are created again. Undoes
+     * an interrupted {@link #partition}.
      *
-     * @throws UsageCalculationException as {@link #partition}; and if an id stands in a table more than once
+     * @throws UsageStorageException as {@link #partition}; and if an id occurs in a table more than once
      */
-    public PartitionResult unpartition(PartitionProgress listener) {
-        return rebuild(
-                "made plain", List.of(RewriteSql.Role.DELIVERIES, RewriteSql.Role.EVENTS), Optional.empty(), listener);
+    public PartitionResult unpartition(PartitionProgress progress) {
+        return rewrite(
+                "unpartition", List.of(RewriteSql.Role.DELIVERIES, RewriteSql.Role.EVENTS), Optional.empty(), progress);
     }
 
-    private PartitionResult rebuild(
-            String done, List<RewriteSql.Role> roles, Optional<PartitionInterval> target, PartitionProgress listener) {
-        Objects.requireNonNull(listener, "listener");
-        Instant now = clock.instant();
-        return alone(done, () -> {
-            LockRetrier locks = new LockRetrier(dataSource, pace);
+    private PartitionResult rewrite(
+            String operation,
+            List<RewriteSql.Role> roles,
+            Optional<PartitionInterval> target,
+            PartitionProgress progress) {
+        Objects.requireNonNull(progress, "progress");
+        Instant now = settings.clock().instant();
+        return exclusively(operation, () -> {
+            LockRetrier locks = locks();
             long copied = 0;
             long changes = 0;
             for (RewriteSql.Role role : roles) {
-                TableRewrite rebuild = new TableRewrite(dataSource, sql(role), rollups, locks, options, listener);
-                rebuild.into(target, now);
-                copied += rebuild.copied();
-                changes += rebuild.changes();
+                TableRewrite rewrite = new TableRewrite(settings, sql(role), locks, progress);
+                rewrite.rewriteInto(target, now);
+                copied += rewrite.copied();
+                changes += rewrite.changes();
             }
             return new PartitionResult(copied, changes, locks.longest());
         });
     }
 
     /**
-     * Creates the partitions that are missing from now on, {@linkplain Builder#ahead some beyond now}. Idempotent. Locks each table
-     * for a moment, and looks through its default partition meanwhile.
+     * Creates the missing partitions from now to {@linkplain Builder#ahead some intervals beyond}. Idempotent. Locks each table for a
+     * moment, in which it reads the default partition.
      *
-     * @return which it created, and which it couldn't, since the default partition has rows of their time
-     * @throws UsageCalculationException if another call is at it, a rebuild was ended half way, or the database refuses
+     * @return the partitions that it created, and those that it couldn't create, since the default partition holds rows of their time
+     * @throws UsageStorageException if another call is running, a rewrite was interrupted, or the database fails
      */
     public CreateAheadResult createAhead() {
-        Instant now = clock.instant();
-        return alone("created", () -> {
-            LockRetrier locks = new LockRetrier(dataSource, pace);
+        Instant now = settings.clock().instant();
+        return exclusively("create partitions of", () -> {
+            LockRetrier locks = locks();
             List<String> created = new ArrayList<>();
             List<String> occupied = new ArrayList<>();
             for (RewriteSql.Role role : RewriteSql.Role.values()) {
                 RewriteSql sql = sql(role);
-                Optional<PartitionInterval> step = settled(sql);
-                if (step.isPresent()) {
-                    Instant begin = step.get().floor(now);
-                    for (int i = 0; i <= options.ahead(); i++) {
-                        Instant lower = begin;
-                        locks.run(connection -> {
-                            PartitionCatalog.read(connection, sql)
-                                    .createIfMissing(connection, step.get(), lower)
-                                    .ifPresent(made -> (made.occupied() ? occupied : created).add(made.name()));
-                            rollups.guardPartitions(connection);
-                            return sql;
-                        });
-                        begin = step.get().next(begin);
+                Optional<PartitionInterval> interval = settledInterval(sql);
+                if (interval.isPresent()) {
+                    Instant start = interval.get().floor(now);
+                    for (int i = 0; i <= settings.ahead(); i++) {
+                        createIfMissing(locks, sql, interval.get(), start)
+                                .ifPresent(missing -> (missing.occupied() ? occupied : created).add(missing.name()));
+                        start = interval.get().next(start);
                     }
                 }
             }
@@ -193,23 +170,33 @@ public final class PostgresPartitions {
         });
     }
 
+    private Optional<PartitionCatalog.Missing> createIfMissing(
+            LockRetrier locks, RewriteSql sql, PartitionInterval interval, Instant start) throws SQLException {
+        return locks.run(sql.table(), connection -> {
+            Optional<PartitionCatalog.Missing> missing =
+                    PartitionCatalog.read(connection, sql).createIfMissing(connection, interval, start);
+            settings.rollups().guardPartitions(connection);
+            return missing;
+        });
+    }
+
     /**
-     * Deletes old rows as {@link PostgresRollups#deleteBefore} does, which keeps what they counted, and drops the partitions that lie
-     * wholly before and have no rows then. Without roll-ups nothing is deleted or dropped: figures would fall.
+     * Deletes old rows as {@link PostgresRollups#deleteBefore} does, which keeps their sums, and drops the partitions whose time is over
+     * before an instant and that are empty then. Without roll-ups it deletes and drops nothing: figures would change.
      *
      * @param before at least a day ago by the clock of the roll-ups
      * @throws IllegalArgumentException if {@code before} is later than a day ago
-     * @throws UsageCalculationException as {@link PostgresRollups#deleteBefore} and {@link #createAhead}
+     * @throws UsageStorageException as {@link PostgresRollups#deleteBefore} and {@link #createAhead}
      */
-    public PartitionExpiryResult dropExpired(Instant before, RetentionProgress listener) {
-        RetentionResult retention = rollups.deleteBefore(before, listener);
-        return alone("dropped", () -> {
-            LockRetrier locks = new LockRetrier(dataSource, pace);
+    public PartitionExpiryResult dropExpired(Instant before, RetentionProgress progress) {
+        RetentionResult retention = settings.rollups().deleteBefore(before, progress);
+        return exclusively("drop expired partitions of", () -> {
+            LockRetrier locks = locks();
             List<String> dropped = new ArrayList<>();
             List<String> kept = new ArrayList<>();
             for (RewriteSql.Role role : List.of(RewriteSql.Role.DELIVERIES, RewriteSql.Role.EVENTS)) {
                 RewriteSql sql = sql(role);
-                if (settled(sql).isEmpty()) {
+                if (settledInterval(sql).isEmpty()) {
                     continue;
                 }
                 PartitionCatalog partitions = read(connection -> PartitionCatalog.read(connection, sql));
@@ -218,34 +205,36 @@ public final class PostgresPartitions {
                     awaitReaders(sql, locks);
                 }
                 for (PartitionCatalog.Range range : expired) {
-                    boolean gone = locks.run(connection -> PartitionCatalog.dropIfEmpty(connection, sql, range));
-                    (gone ? dropped : kept).add(range.name());
+                    boolean isDropped = locks.run(
+                            range.quoted(), connection -> PartitionCatalog.dropIfEmpty(connection, sql, range));
+                    (isDropped ? dropped : kept).add(range.name());
                 }
             }
             return new PartitionExpiryResult(retention, dropped, kept);
         });
     }
 
-    /** Whose snapshot still has the rows that were deleted would look for them in a partition that is gone. */
+    /** Waits for transactions whose snapshots still see the deleted rows, which they would look for in a dropped partition. */
     private void awaitReaders(RewriteSql sql, LockRetrier locks) throws SQLException {
-        String transaction = Jdbc.run(dataSource, Jdbc.Mode.WRITE, TIMEOUT, CutOver::ownTransaction);
-        TableRewrite.awaitSnapshots(dataSource, sql, locks, new PartitionProgress() {}, transaction);
+        String transaction = settings.jdbc()
+                .transaction(Jdbc.Mode.WRITE, TIMEOUT, connection -> SnapshotWait.transactionId(connection, sql));
+        SnapshotWait.await(settings.jdbc(), sql, locks, PartitionProgress.NONE, transaction);
     }
 
     /**
-     * Which shape the tables have, and how far a rebuild is.
+     * Reads how the tables are partitioned, and how far a rewrite is.
      *
-     * @throws UsageCalculationException if the database refuses, or the mapping is wrong
+     * @throws UsageStorageException if the tables aren't as mapped, or the database fails
      */
     public PartitionStatus status() {
         try {
             return read(connection -> {
-                TableShape.read(connection, mapping);
+                TableShape.read(connection, settings.mapping());
                 return new PartitionStatus(
                         status(connection, RewriteSql.Role.EVENTS), status(connection, RewriteSql.Role.DELIVERIES));
             });
-        } catch (SQLException e) {
-            throw failed("looked up", e);
+        } catch (SQLException | UsageCalculationException e) {
+            throw failed("read the partitions of", e);
         }
     }
 
@@ -253,85 +242,54 @@ public final class PostgresPartitions {
         RewriteSql sql = sql(role);
         Optional<RewriteState> state = RewriteState.read(connection, sql);
         return new PartitionStatus.Table(
-                state.flatMap(RewriteState::step),
+                state.flatMap(RewriteState::interval),
                 PartitionCatalog.read(connection, sql).status(),
                 state.filter(RewriteState::isUnderWay)
-                        .map(rebuild -> new PartitionStatus.Rebuild(
-                                rebuild.targetStep(), rebuild.phase(), rebuild.copied(), rebuild.total())));
+                        .map(rewrite -> new PartitionStatus.Rewrite(
+                                rewrite.targetInterval(), rewrite.phase(), rewrite.copied(), rewrite.total())));
     }
 
-    /** By what a table is partitioned; empty if it is plain. */
-    private Optional<PartitionInterval> settled(RewriteSql sql) throws SQLException {
+    /** The interval by which a table is partitioned, empty if it is plain; fails if a rewrite was interrupted. */
+    private Optional<PartitionInterval> settledInterval(RewriteSql sql) throws SQLException {
         Optional<RewriteState> state = read(connection -> RewriteState.read(connection, sql));
         if (state.filter(RewriteState::isUnderWay).isPresent()) {
-            throw new UsageCalculationException(
-                    "a rebuild of " + sql.table() + " was ended half way; let it be finished or taken back first",
+            throw new UsageStorageException(
+                    "a rewrite of " + sql.table() + " was interrupted; continue it with partition or unpartition first",
                     null);
         }
-        return state.flatMap(RewriteState::step);
+        return state.flatMap(RewriteState::interval);
     }
 
     private <T> T read(Jdbc.Work<T> work) throws SQLException {
-        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, work);
+        return settings.jdbc().transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private RewriteSql sql(RewriteSql.Role role) {
-        RewriteSql sql = new RewriteSql(mapping, role, schema);
-        options.mutation().accept(sql);
-        return sql;
+        return new RewriteSql(settings.mapping(), role, settings.stateSchema(), settings.source());
     }
 
-    private interface Work<T> {
-        T run() throws SQLException;
+    private LockRetrier locks() {
+        return new LockRetrier(settings.jdbc(), settings.pace());
     }
 
-    /** Holds a lock meanwhile, on a connection of its own; if that is lost, no step of two runs at once all the same. */
-    private <T> T alone(String done, Work<T> work) {
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            connection.setAutoCommit(true);
-            if (!ask(connection, LOCK)) {
-                connection.setAutoCommit(autoCommit);
-                throw new UsageCalculationException(
-                        "somebody else changes the partitions of the tables in the schema "
-                                + Identifiers.quote(mapping.schema()),
-                        null);
-            }
-            try {
-                return work.run();
-            } finally {
-                release(connection, autoCommit);
-            }
-        } catch (SQLException e) {
-            throw failed(done, e);
-        }
-    }
-
-    private void release(Connection connection, boolean autoCommit) {
+    private <T> T exclusively(String operation, ExclusiveLock.Work<T> work) {
         try {
-            ask(connection, UNLOCK);
-            connection.setAutoCommit(autoCommit);
+            return ExclusiveLock.hold(settings, work);
         } catch (SQLException e) {
-            LOG.warn("the session that held the lock of {} is gone, and the lock with it: {}", schema, e.getMessage());
+            throw failed(operation, e);
         }
     }
 
-    private boolean ask(Connection connection, SqlTemplate question) throws SQLException {
-        try (PreparedStatement statement = question.prepare(connection, Map.of("schema", Identifiers.quote(schema)));
-                ResultSet row = statement.executeQuery()) {
-            return row.next() && row.getBoolean("answer");
-        }
+    private String tables() {
+        return "the tables in schema " + Identifiers.quote(settings.mapping().schema());
     }
 
-    private UsageCalculationException failed(String done, SQLException e) {
-        return new UsageCalculationException(
-                "the partitions of the tables in the schema " + Identifiers.quote(mapping.schema()) + " can't be "
-                        + done + ": " + e.getMessage(),
-                e);
+    private UsageStorageException failed(String operation, Exception e) {
+        return new UsageStorageException("cannot " + operation + " " + tables() + ": " + e.getMessage(), e);
     }
 
     /**
-     * Describes partitions. Not thread-safe.
+     * Builds {@link PostgresPartitions}. Not thread-safe.
      *
      * @since 0.1
      */
@@ -341,68 +299,115 @@ public final class PostgresPartitions {
         private Optional<PostgresRollups> rollups = Optional.empty();
         private InstantSource clock = InstantSource.system();
         private int ahead = 3;
-        private RewriteOptions options = RewriteOptions.DEFAULT;
+        private long firstBatchRows = 1_000;
+        private long maxBatchRows = 20_000;
+        private int attemptsBeforeQueueing = 20;
         private LockRetrier.Pace pace = LockRetrier.Pace.DEFAULT;
+        private RewriteProbe probe = RewriteProbe.NONE;
+        private SqlSource source = RewriteSql.FILES;
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
         }
 
-        /** The tables; {@link TableMapping#usagekit()} by default. */
+        /** Sets the tables; {@link TableMapping#usagekit()} by default. */
         public Builder mapping(TableMapping mapping) {
             this.mapping = Objects.requireNonNull(mapping, "mapping");
             return this;
         }
 
-        /** Their roll-ups, which may not be installed; by default those in the schema that they are in by default. */
+        /** Sets their roll-ups, which may not be installed; by default those in their default schema. */
         public Builder rollups(PostgresRollups rollups) {
             this.rollups = Optional.of(rollups);
             return this;
         }
 
-        /** Says when now is; the system's clock by default. */
+        /** Sets the clock; the system's by default. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
             return this;
         }
 
-        /** How many partitions there are to be beyond that of now; 3 by default. */
+        /** Sets how many partitions are created after the current one, 1 to 366; 3 by default. */
         public Builder ahead(int partitions) {
             this.ahead = partitions;
             return this;
         }
 
-        /** For tests. */
-        Builder options(RewriteOptions options) {
-            this.options = options;
+        /** Sets how long attempts to acquire locks are repeated before a call fails, at least a second; 10 minutes by default. */
+        public Builder lockBudget(Duration budget) {
+            this.pace = pace.withBudget(budget);
             return this;
         }
 
-        /** For tests. */
+        /** Sets the rows of all batches; for tests. */
+        Builder batchesOf(long rows) {
+            this.firstBatchRows = rows;
+            this.maxBatchRows = rows;
+            return this;
+        }
+
+        /** Sets how many cut-overs are tried without queueing for the lock against readers; for tests. */
+        Builder attemptsBeforeQueueing(int attempts) {
+            this.attemptsBeforeQueueing = attempts;
+            return this;
+        }
+
+        /** Sets how locks are waited for; for tests. */
         Builder pace(LockRetrier.Pace pace) {
             this.pace = pace;
             return this;
         }
 
+        /** Sets what is called at each point of a rewrite; for tests. */
+        Builder probe(RewriteProbe probe) {
+            this.probe = probe;
+            return this;
+        }
+
+        /** Sets the source of the statements; for tests. */
+        Builder source(SqlSource source) {
+            this.source = source;
+            return this;
+        }
+
         /**
-         * Checks and builds; connects to nothing yet.
+         * Checks the settings and builds; doesn't connect.
          *
-         * @throws IllegalArgumentException if {@code ahead} isn't 1 to 366, or the mapped schema's name is too long to have
-         *     {@value PostgresPartitions#SCHEMA_SUFFIX} behind it
+         * @throws IllegalArgumentException if {@code ahead} isn't 1 to 366, {@code lockBudget} is less than a second, or the mapped
+         *     schema's name is too long for the suffix {@value PostgresPartitions#SCHEMA_SUFFIX}
          */
         public PostgresPartitions build() {
-            if (ahead < 1 || ahead > MOST_AHEAD) {
-                throw new IllegalArgumentException("ahead must be 1 to " + MOST_AHEAD + ", but was " + ahead);
+            if (ahead < 1 || ahead > MAX_AHEAD) {
+                throw new IllegalArgumentException("ahead must be 1 to " + MAX_AHEAD + ", but was " + ahead);
             }
-            String name = mapping.schema() + SCHEMA_SUFFIX;
-            int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+            if (pace.budget().compareTo(MIN_LOCK_BUDGET) < 0) {
+                throw new IllegalArgumentException(
+                        "lockBudget must be at least " + MIN_LOCK_BUDGET + ", but was " + pace.budget());
+            }
+            String stateSchema = mapping.schema() + SCHEMA_SUFFIX;
+            int bytes = stateSchema.getBytes(StandardCharsets.UTF_8).length;
             if (bytes > MAX_IDENTIFIER_BYTES) {
-                throw new IllegalArgumentException("the schema of the tables with " + SCHEMA_SUFFIX
-                        + " behind it must be at most " + MAX_IDENTIFIER_BYTES + " bytes, but was \"" + name + "\" ("
+                throw new IllegalArgumentException("the schema of the tables with the suffix " + SCHEMA_SUFFIX
+                        + " must be at most " + MAX_IDENTIFIER_BYTES + " bytes, but was \"" + stateSchema + "\" ("
                         + bytes + " bytes)");
             }
-            options = options.ahead(ahead);
-            return new PostgresPartitions(this, name);
+            return new PostgresPartitions(new PartitionSettings(
+                    new Jdbc(dataSource),
+                    mapping,
+                    stateSchema,
+                    rollups.orElseGet(() -> PostgresRollups.builder(dataSource)
+                            .mapping(mapping)
+                            .clock(clock)
+                            .build()),
+                    clock,
+                    ahead,
+                    firstBatchRows,
+                    maxBatchRows,
+                    attemptsBeforeQueueing,
+                    pace,
+                    probe,
+                    source));
         }
     }
 }

@@ -3,21 +3,29 @@ package io.usagekit.postgres.partitions;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
-import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlFiles;
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.SqlStatements;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** The statements of the rebuild of one table, and what things are called in it. Not thread-safe. */
-public final class RewriteSql {
+/** The statements of one table's rewrite, and the names of the objects in them. Not thread-safe. */
+final class RewriteSql {
+
+    /** The files of the statements. */
+    static final SqlSource FILES = SqlFiles.of(
+            "partitions/schema.sql",
+            "partitions/catalog.sql",
+            "partitions/copy.sql",
+            "partitions/cutover.sql",
+            "partitions/foreign-keys.sql");
 
     /** Which of the mapped tables. */
     enum Role {
@@ -33,149 +41,135 @@ public final class RewriteSql {
     private final String schema;
     private final String name;
     private final String createdAt;
-    private final String partitions;
-    private final Map<String, String> pieces = new HashMap<>();
-    private final Map<String, String> mutated = new HashMap<>();
+    private final String stateSchema;
+    private SqlStatements statements;
+    private Map<String, String> described = Map.of();
 
-    RewriteSql(TableMapping mapping, Role role, String partitionsSchema) {
+    /**
+     * The statements for one of the mapped tables.
+     *
+     * @param stateSchema in which the state of rewrites is kept, unquoted
+     */
+    RewriteSql(TableMapping mapping, Role role, String stateSchema, SqlSource source) {
         this.role = role;
         this.schema = mapping.schema();
         this.name = role == Role.EVENTS ? mapping.events() : mapping.deliveries();
         this.createdAt = role == Role.EVENTS ? mapping.eventCreatedAt() : mapping.deliveryCreatedAt();
-        this.partitions = partitionsSchema;
-        pieces.put("partitions", partitions());
-        pieces.put("table", table());
-        pieces.put("shadow", shadow());
-        pieces.put("name", Identifiers.literal(name));
-        pieces.put("notes", Identifiers.qualified(partitionsSchema, "notes_" + role.key()));
-        pieces.put("note", Identifiers.qualified(partitionsSchema, "note_" + role.key()));
-        pieces.put("created_at", createdAt());
-        for (String trigger : List.of("note", "truncate", "snapshot")) {
-            pieces.put("trigger." + trigger, Identifiers.quote("usagekit_rebuild_" + trigger));
-        }
+        this.stateSchema = stateSchema;
+        Map<String, String> names = new HashMap<>();
+        names.put("partitions", stateSchema());
+        names.put("table", table());
+        names.put("shadow", shadow());
+        names.put("name", Identifiers.literal(name));
+        names.put("change_log", Identifiers.qualified(stateSchema, "notes_" + role.key()));
+        names.put("log_change", Identifiers.qualified(stateSchema, "note_" + role.key()));
+        names.put("created_at", createdAt());
+        names.put("trigger.change_log", Identifiers.quote("usagekit_rebuild_note"));
+        names.put("trigger.truncate", Identifiers.quote("usagekit_rebuild_truncate"));
+        names.put("trigger.snapshot", Identifiers.quote("usagekit_rebuild_snapshot"));
+        this.statements = SqlStatements.of(source, names);
     }
 
-    /** Once the table is known: its key and that one's type, its columns; as SQL writes them. */
+    /**
+     * Sets the names that depend on the table's definition, as SQL writes them. Compiled statements are kept unless a name changes.
+     */
     void describe(String key, String keyType, List<String> columns) {
-        pieces.put("key", key);
-        pieces.put("key.type", keyType);
-        pieces.put("columns", String.join(", ", columns));
-    }
-
-    /** For tests: other words in one statement. */
-    void mutate(String resource, String before, String after) {
-        String text = SqlTemplate.resource(resource);
-        if (!text.contains(before)) {
-            throw new IllegalArgumentException(resource + " doesn't contain \"" + before + "\"");
+        Map<String, String> names = Map.of("key", key, "key.type", keyType, "columns", String.join(", ", columns));
+        if (!names.equals(described)) {
+            described = names;
+            statements = statements.with(names);
         }
-        mutated.put(resource, text.replace(before, after));
     }
 
     Role role() {
         return role;
     }
 
+    /** The schema of the table, unquoted. */
     String schema() {
         return schema;
     }
 
-    /** The table's name as it is; all others are quoted. */
+    /** The name of the table, unquoted. */
     String name() {
         return name;
     }
 
+    /** The table, qualified and quoted. */
     String table() {
         return Identifiers.qualified(schema, name);
     }
 
-    /** What the copy is called until it takes the table's place. */
-    String shadowName() {
-        return Index.named(name, "_usagekit_new");
-    }
-
+    /** The shadow table, qualified and quoted. */
     String shadow() {
-        return Identifiers.qualified(schema, shadowName());
+        return Identifiers.qualified(schema, Index.named(name, "_usagekit_new"));
     }
 
-    /** What the table is called once the copy has taken its place. */
+    /** The name that the table has after the cut-over, unquoted. */
     String oldName() {
         return Index.named(name, "_usagekit_old");
     }
 
+    /** The table under the name that it has after the cut-over, qualified and quoted. */
     String old() {
         return Identifiers.qualified(schema, oldName());
     }
 
+    /** The column of the partitions' time, quoted. */
     String createdAt() {
         return Identifiers.quote(createdAt);
     }
 
+    /** The column of the partitions' time, unquoted. */
     String createdAtName() {
         return createdAt;
     }
 
-    /** The schema of what is known of partitioned tables, quoted. */
-    String partitions() {
-        return Identifiers.quote(partitions);
+    /** The schema in which the state of rewrites is kept, quoted. */
+    String stateSchema() {
+        return Identifiers.quote(stateSchema);
     }
 
-    String piece(String piece) {
-        return String.valueOf(pieces.get(piece));
+    SqlStatements statements() {
+        return statements;
     }
 
-    private String text(String resource) {
-        String text = mutated.get(resource);
-        return text == null ? SqlTemplate.resource(resource) : text;
+    /** The name of an object as it stands in the statements. */
+    String name(String object) {
+        return statements.name(object);
     }
 
-    SqlTemplate statement(String resource) {
-        return SqlTemplate.of(text(resource), pieces);
+    /** Starts a call of a statement. */
+    SqlCall call(Connection connection, String statement) {
+        return SqlCall.of(connection, statements.template(statement));
     }
 
-    /** The copy of the next rows: from the beginning, or behind a position. */
-    SqlTemplate copy(Optional<String> position) {
-        String after = position.isPresent() ? "where l.{key} > :position" : "";
-        return SqlTemplate.of(text("rebuild-copy.sql").replace("{after}", after), pieces);
+    /** Starts a call of the statement that copies the next rows: from the first one, or after a position. */
+    SqlCall copyRows(Connection connection, Optional<String> position) {
+        String after = position.isPresent() ? "{after-position}" : "";
+        SqlCall call = SqlCall.of(connection, statements.template("copy-rows", Map.of("after", after)));
+        position.ifPresent(key -> call.text("position", key));
+        return call;
     }
 
-    /** Statements without parameters, as they are sent. */
-    String script(String resource, Map<String, String> more) {
-        Map<String, String> all = new HashMap<>(pieces);
-        all.putAll(more);
-        return SqlTemplate.withoutComments(SqlTemplate.fill(text(resource), all));
+    /** Starts a call of a statement about one partition, quoted. */
+    SqlCall callOn(Connection connection, String statement, String partition) {
+        SqlStatements onPartition = statements.with(Map.of("partition", partition));
+        return SqlCall.of(connection, onPartition.template(statement));
     }
 
-    /** One column of all rows, as text. */
-    List<String> texts(Connection connection, String resource, Map<String, ?> values, String column)
-            throws SQLException {
-        List<String> texts = new ArrayList<>();
-        try (PreparedStatement statement = statement(resource).prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                texts.add(row.getString(column));
-            }
-        }
-        return texts;
+    /** Returns a text column of all rows of a statement whose only parameter is the table. */
+    List<String> list(Connection connection, String statement, String column) throws SQLException {
+        return call(connection, statement).text("table", table()).list(row -> row.text(column));
     }
 
-    void execute(Connection connection, String resource, Map<String, ?> values) throws SQLException {
-        try (PreparedStatement statement = statement(resource).prepare(connection, values)) {
-            statement.execute();
-        }
+    /** Runs a script, with these names besides those of the table. */
+    void runScript(Connection connection, String script, Map<String, String> names) throws SQLException {
+        Jdbc.execute(connection, statements.script(script, names));
     }
 
-    public static void run(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    static boolean exists(Connection connection, String relation) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("select to_regclass(?) is not null")) {
-            statement.setString(1, relation);
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next() && row.getBoolean(1);
-            }
-        }
+    /** Whether a relation, qualified and quoted, exists. */
+    boolean exists(Connection connection, String relation) throws SQLException {
+        return call(connection, "relation-exists").text("relation", relation).answer();
     }
 }

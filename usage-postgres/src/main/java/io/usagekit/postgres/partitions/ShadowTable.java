@@ -1,156 +1,141 @@
 package io.usagekit.postgres.partitions;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import javax.sql.DataSource;
 
-/** The beginning of a rebuild, and how it is taken back: the empty copy beside the table, and the triggers that note changes. */
+/** Creates and drops the shadow table of a rewrite and the triggers that log changes of the table. */
 final class ShadowTable {
 
-    private static final int MOST_PARTITIONS = 400;
+    private static final int MAX_PARTITIONS = 400;
 
-    /** Of PostgreSQL: compression of a column is its own to have. */
+    /** The first version of PostgreSQL in which columns have compression settings of their own. */
     private static final int FIRST_WITH_COMPRESSION = 14;
 
-    /** To find the oldest row may take as long as the table is large; it locks nothing that anybody else uses. */
+    /** For finding the oldest row, which takes as long as the table is large, and blocks no other session. */
     private static final Duration LONG = Duration.ofDays(1);
 
-    private final DataSource dataSource;
+    private final Jdbc jdbc;
     private final RewriteSql sql;
     private final LockRetrier locks;
     private final int ahead;
 
     /**
-     * @param ahead how many partitions are made beyond that of now
+     * @param ahead how many partitions are created after the current one
      */
-    ShadowTable(DataSource dataSource, RewriteSql sql, LockRetrier locks, int ahead) {
-        this.dataSource = dataSource;
+    ShadowTable(Jdbc jdbc, RewriteSql sql, LockRetrier locks, int ahead) {
+        this.jdbc = jdbc;
         this.sql = sql;
         this.locks = locks;
         this.ahead = ahead;
     }
 
-    /** A table of the right shape is rebuilt where its default partition holds what might have one of its own. */
+    /** Whether a table that has its target shape is rewritten all the same: its default partition holds rows of other partitions. */
     boolean isWorthwhile(Connection connection, Optional<PartitionInterval> target, Instant now) throws SQLException {
         if (target.isPresent()) {
             return PartitionCatalog.read(connection, sql).defaultHoldsBefore(connection, end(target.get(), now));
         }
         if (TableDefinition.read(connection, sql).isPartitioned()) {
-            throw foreign();
+            throw partitionedByOthers();
         }
         return false;
     }
 
-    private UsageCalculationException foreign() {
-        return TableDefinition.refused(sql, "it has been partitioned by somebody else");
+    private UsageStorageException partitionedByOthers() {
+        return TableDefinition.refused(sql, "it was partitioned without PostgresPartitions");
     }
 
-    /** Makes it, empty; from here on changes are noted. */
-    void begin(Optional<PartitionInterval> target, Instant now) throws SQLException {
-        Optional<Instant> oldest = Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, LONG, this::oldest);
-        List<Instant> begins = new ArrayList<>();
-        if (target.isPresent()) {
-            begins = begins(target.get(), oldest.orElse(now), now);
-        }
-        List<Instant> edges = begins;
-        locks.run(connection -> {
-            begin(connection, target, edges);
-            return edges;
+    /** Creates the empty shadow table; from here on changes are logged. */
+    void create(Optional<PartitionInterval> target, Instant now) throws SQLException {
+        Optional<Instant> oldest = jdbc.transaction(Jdbc.Mode.READ_ONLY, LONG, this::oldest);
+        List<Instant> bounds = target.isPresent() ? bounds(target.get(), oldest.orElse(now), now) : List.of();
+        locks.run(sql.table(), connection -> {
+            create(connection, target, bounds);
+            return bounds;
         });
     }
 
     private Optional<Instant> oldest(Connection connection) throws SQLException {
-        try (PreparedStatement statement = sql.statement("rebuild-oldest.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return Optional.ofNullable(row.getObject("oldest", OffsetDateTime.class))
-                    .map(OffsetDateTime::toInstant);
-        }
+        return sql.call(connection, "find-oldest-time").one(row -> row.optionalInstant("oldest"));
     }
 
-    /** Where the last partition ends. */
-    private Instant end(PartitionInterval step, Instant now) {
-        Instant end = step.floor(now);
+    /** The end of the last partition. */
+    private Instant end(PartitionInterval interval, Instant now) {
+        Instant end = interval.floor(now);
         for (int i = 0; i <= ahead; i++) {
-            end = step.next(end);
+            end = interval.next(end);
         }
         return end;
     }
 
-    /** Where the partitions begin, and where the last one ends. */
-    private List<Instant> begins(PartitionInterval step, Instant oldest, Instant now) {
-        Instant end = end(step, now);
-        List<Instant> begins = new ArrayList<>();
-        for (Instant begin = step.floor(oldest.isBefore(now) ? oldest : now);
-                !begin.isAfter(end);
-                begin = step.next(begin)) {
-            begins.add(begin);
-            if (begins.size() > MOST_PARTITIONS) {
+    /** The starts of the partitions, and the end of the last one. */
+    private List<Instant> bounds(PartitionInterval interval, Instant oldest, Instant now) {
+        Instant end = end(interval, now);
+        List<Instant> bounds = new ArrayList<>();
+        for (Instant start = interval.floor(oldest.isBefore(now) ? oldest : now);
+                !start.isAfter(end);
+                start = interval.next(start)) {
+            bounds.add(start);
+            if (bounds.size() > MAX_PARTITIONS) {
                 throw TableDefinition.refused(
                         sql,
-                        "from its oldest row, of " + oldest + ", on there would be more than " + MOST_PARTITIONS
-                                + " partitions of a " + step + "; take a longer step");
+                        "its oldest row is of " + oldest + ", so it would have more than " + MAX_PARTITIONS
+                                + " partitions of a " + interval + "; choose a longer interval");
             }
         }
-        return begins;
+        return bounds;
     }
 
-    private void begin(Connection connection, Optional<PartitionInterval> target, List<Instant> edges)
+    private void create(Connection connection, Optional<PartitionInterval> target, List<Instant> bounds)
             throws SQLException {
         TableDefinition table = TableDefinition.describe(connection, sql);
-        RewriteSql.run(connection, sql.script("partitions-schema.sql", Map.of()));
+        sql.runScript(connection, "create-schema", Map.of());
         if (table.isPartitioned()
                 && RewriteState.read(connection, sql)
-                        .flatMap(RewriteState::step)
+                        .flatMap(RewriteState::interval)
                         .isEmpty()) {
-            throw foreign();
+            throw partitionedByOthers();
         }
         if (target.isPresent() && table.nullableTime()) {
             throw TableDefinition.refused(
                     sql,
-                    sql.createdAt()
-                            + " may be null, and PostgreSQL demands it in the primary key: set it NOT NULL first");
+                    "its column " + sql.createdAt()
+                            + " may be null, but becomes part of the primary key; set it NOT NULL first");
         }
         TableDefinition.checkObstacles(connection, sql);
-        createShadow(connection, table, target, edges);
-        RewriteSql.run(connection, sql.script("rebuild-notes.sql", Map.of()));
-        for (String relation : relations(connection, sql.table())) {
-            RewriteSql.run(connection, sql.script("rebuild-refuse-truncate.sql", Map.of("relation", relation)));
+        createShadow(connection, table, target, bounds);
+        sql.runScript(connection, "create-change-log", Map.of());
+        for (String relation : relations(connection)) {
+            sql.runScript(connection, "refuse-truncate", Map.of("relation", relation));
         }
-        sql.execute(
-                connection,
-                "rebuild-begin.sql",
-                Map.of(
-                        "role", sql.role().key(),
-                        "target", target.map(Enum::name).orElse(RewriteState.PLAIN),
-                        "rows", Long.toString(table.rows())));
+        sql.call(connection, "start-rewrite")
+                .text("role", sql.role().key())
+                .text("target", target.map(Enum::name).orElse(RewriteState.PLAIN))
+                .number("rows", table.rows())
+                .execute();
     }
 
-    /** A table and its partitions, quoted. */
-    private List<String> relations(Connection connection, String table) throws SQLException {
-        List<String> relations = new ArrayList<>(List.of(table));
-        relations.addAll(PartitionCatalog.leaves(connection, sql, table));
+    /** The table and its partitions, quoted. */
+    private List<String> relations(Connection connection) throws SQLException {
+        List<String> relations = new ArrayList<>(List.of(sql.table()));
+        relations.addAll(PartitionCatalog.leaves(connection, sql, sql.table()));
         return relations;
     }
 
     private void createShadow(
-            Connection connection, TableDefinition table, Optional<PartitionInterval> target, List<Instant> edges)
+            Connection connection, TableDefinition table, Optional<PartitionInterval> target, List<Instant> bounds)
             throws SQLException {
         boolean hasCompression = connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_COMPRESSION;
-        RewriteSql.run(
+        Jdbc.execute(
                 connection,
                 "create table " + sql.shadow() + " (like " + sql.table()
                         + " including defaults including generated including identity including storage"
@@ -158,60 +143,55 @@ final class ShadowTable {
                         + " including comments including constraints including statistics)"
                         + (target.isPresent() ? " partition by range (" + sql.createdAt() + ")" : table.options()));
         if (table.comment().isPresent()) {
-            RewriteSql.run(
+            Jdbc.execute(
                     connection,
                     "comment on table " + sql.shadow() + " is "
                             + table.comment().get());
         }
-        TableDefinition.Index primary =
-                TableDefinition.indexes(connection, sql, sql.table()).get(0);
-        RewriteSql.run(connection, primary.create(sql.shadow(), target));
-        List<String> made = new ArrayList<>(List.of(sql.shadow()));
+        TableDefinition.Index primary = TableDefinition.indexes(connection, sql).get(0);
+        Jdbc.execute(connection, primary.create(sql.shadow(), target));
+        List<String> created = new ArrayList<>(List.of(sql.shadow()));
         if (target.isPresent()) {
-            made.addAll(createPartitions(connection, target.get(), edges, table.options()));
+            created.addAll(createPartitions(connection, target.get(), bounds, table.options()));
         }
         if (!table.isOwn()) {
-            for (String relation : made) {
-                RewriteSql.run(connection, "alter table " + relation + " owner to " + table.owner());
+            for (String relation : created) {
+                Jdbc.execute(connection, "alter table " + relation + " owner to " + table.owner());
             }
         }
     }
 
     private List<String> createPartitions(
-            Connection connection, PartitionInterval step, List<Instant> edges, String storage) throws SQLException {
-        List<String> made = new ArrayList<>();
-        for (Instant lower : edges.subList(0, edges.size() - 1)) {
-            String name = PartitionCatalog.freeName(connection, sql, step.suffix(lower));
-            RewriteSql.run(connection, PartitionCatalog.create(sql, name, sql.shadow(), step, lower, storage));
-            made.add(Identifiers.qualified(sql.schema(), name));
+            Connection connection, PartitionInterval interval, List<Instant> bounds, String storage)
+            throws SQLException {
+        List<String> created = new ArrayList<>();
+        for (Instant lower : bounds.subList(0, bounds.size() - 1)) {
+            String name = PartitionCatalog.freeName(connection, sql, interval.suffix(lower));
+            Jdbc.execute(connection, PartitionCatalog.create(sql, name, sql.shadow(), interval, lower, storage));
+            created.add(Identifiers.qualified(sql.schema(), name));
         }
         String others = Identifiers.qualified(sql.schema(), PartitionCatalog.freeName(connection, sql, "_pdefault"));
-        RewriteSql.run(connection, "create table " + others + " partition of " + sql.shadow() + " default" + storage);
-        made.add(others);
-        return made;
+        Jdbc.execute(connection, "create table " + others + " partition of " + sql.shadow() + " default" + storage);
+        created.add(others);
+        return created;
     }
 
-    /** Takes it back: the table stays as it is. */
-    Optional<RewriteState> abandon(Connection connection) throws SQLException {
-        RewriteSql.run(connection, "drop function if exists " + sql.piece("note") + "() cascade");
-        for (String relation : relations(connection, sql.table())) {
-            RewriteSql.run(connection, "drop trigger if exists " + sql.piece("trigger.truncate") + " on " + relation);
+    /** Drops the shadow table and the triggers: the table stays as it is. */
+    Optional<RewriteState> drop(Connection connection) throws SQLException {
+        Jdbc.execute(connection, "drop function if exists " + sql.name("log_change") + "() cascade");
+        for (String relation : relations(connection)) {
+            Jdbc.execute(connection, "drop trigger if exists " + sql.name("trigger.truncate") + " on " + relation);
         }
-        RewriteSql.run(connection, "drop table if exists " + sql.shadow() + ", " + sql.piece("notes"));
-        sql.execute(connection, "rebuild-end.sql", Map.of("role", sql.role().key()));
-        dropSchemaIfUnused(connection, sql);
+        Jdbc.execute(connection, "drop table if exists " + sql.shadow() + ", " + sql.name("change_log"));
+        endRewrite(connection, sql);
         return RewriteState.read(connection, sql);
     }
 
-    /** Once no table is partitioned or being rebuilt any more. */
-    static void dropSchemaIfUnused(Connection connection, RewriteSql sql) throws SQLException {
-        try (PreparedStatement statement =
-                        sql.statement("partitions-in-use.sql").prepare(connection, Map.of());
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            if (!row.getBoolean("answer")) {
-                RewriteSql.run(connection, "drop schema " + sql.partitions() + " cascade");
-            }
+    /** Records that the rewrite has ended, and drops the schema of the state once no table needs it. */
+    static void endRewrite(Connection connection, RewriteSql sql) throws SQLException {
+        sql.call(connection, "end-rewrite").text("role", sql.role().key()).execute();
+        if (!sql.call(connection, "is-in-use").answer()) {
+            Jdbc.execute(connection, "drop schema " + sql.stateSchema() + " cascade");
         }
     }
 }

@@ -1,21 +1,17 @@
 package io.usagekit.postgres.partitions;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
- * A table as it stands in the catalog.
+ * A table's definition in the catalog.
  *
- * @param isPartitioned whether it is
  * @param owner quoted
- * @param isOwn whether that is this role
+ * @param isOwn whether this role is the owner
  * @param key the column of its primary key, quoted
  * @param keyType with its collation
  * @param nullableTime whether the partitions' time may be null
@@ -35,59 +31,59 @@ record TableDefinition(
         long rows) {
 
     /**
-     * Looks it up and checks that it can be rebuilt.
+     * Reads a table's definition and checks that the table can be rewritten.
      *
-     * @throws UsageCalculationException if it can't
+     * @throws UsageStorageException if it can't
      */
     static TableDefinition read(Connection connection, RewriteSql sql) throws SQLException {
-        Map<String, String> values = Map.of("table", sql.table(), "created_at", sql.createdAtName());
-        try (PreparedStatement statement = sql.statement("rebuild-shape.sql").prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            if (!row.next()) {
-                throw refused(sql, "there is no such table with a column " + sql.createdAt());
-            }
-            String kind = row.getString("kind");
-            if (!kind.equals("r") && !kind.equals("p")) {
-                throw refused(sql, "it is no table");
-            }
-            String key = row.getString("key");
-            if (key == null) {
-                throw refused(sql, "it needs a primary key of one column");
-            }
-            return new TableDefinition(
-                    kind.equals("p"),
-                    row.getString("owner"),
-                    row.getBoolean("is_own"),
-                    key,
-                    row.getString("key_type"),
-                    row.getBoolean("nullable"),
-                    row.getString("options"),
-                    Optional.ofNullable(row.getString("comment")),
-                    row.getLong("rows"));
-        }
+        return sql.call(connection, "find-table")
+                .text("table", sql.table())
+                .text("created_at", sql.createdAtName())
+                .first(row -> of(row, sql))
+                .orElseThrow(() -> refused(sql, "no such table with a column " + sql.createdAt() + " exists"));
     }
 
-    /** What depends on the table and would go on depending on the old one, or has no counterpart. */
+    private static TableDefinition of(SqlRow row, RewriteSql sql) throws SQLException {
+        String kind = row.text("kind");
+        if (!kind.equals("r") && !kind.equals("p")) {
+            throw refused(sql, "it is a relation of kind \"" + kind + "\", not a table");
+        }
+        return new TableDefinition(
+                kind.equals("p"),
+                row.text("owner"),
+                row.flag("is_own"),
+                row.optionalText("key").orElseThrow(() -> refused(sql, "it needs a primary key of one column")),
+                row.text("key_type"),
+                row.flag("nullable"),
+                row.text("options"),
+                row.optionalText("comment"),
+                row.number("rows"));
+    }
+
+    /** Checks that nothing depends on the table that would go on depending on the old one, or has no counterpart. */
     static void checkObstacles(Connection connection, RewriteSql sql) throws SQLException {
-        Map<String, String> values = Map.of("table", sql.table(), "partitions", sql.partitions());
-        List<String> obstacles = sql.texts(connection, "rebuild-obstacles.sql", values, "obstacle");
+        List<String> obstacles = sql.list(connection, "list-obstacles", "obstacle");
         if (!obstacles.isEmpty()) {
-            throw refused(sql, "in its way are " + String.join(", ", obstacles));
+            throw refused(
+                    sql,
+                    "these would not survive it: " + String.join(", ", obstacles)
+                            + "; drop them first, and create them again afterwards");
         }
     }
 
-    static UsageCalculationException refused(RewriteSql sql, String reason) {
-        return new UsageCalculationException("the table " + sql.table() + " can't be rebuilt: " + reason, null);
+    /** The exception of a table that can't be rewritten. */
+    static UsageStorageException refused(RewriteSql sql, String reason) {
+        return new UsageStorageException("cannot rewrite table " + sql.table() + ": " + reason, null);
     }
 
     /**
-     * An index.
+     * An index of a table.
      *
      * @param id as in {@code pg_class}
      * @param name quoted
      * @param definition what follows the name of a constraint, or that of the table
      * @param hasTime whether the partitions' time is among its keys
-     * @param isWidened whether it is since the table is partitioned
+     * @param isWidened whether it was given the partitions' time when the table was partitioned
      * @param time the partitions' time, quoted as definitions have it
      */
     record Index(
@@ -101,67 +97,61 @@ record TableDefinition(
             boolean isWidened,
             String time) {
 
-        /** What it is called on the copy. */
+        private static Index of(SqlRow row) throws SQLException {
+            return new Index(
+                    row.text("id"),
+                    row.text("name"),
+                    row.flag("is_primary"),
+                    row.flag("is_unique"),
+                    row.flag("is_constraint"),
+                    row.text("definition"),
+                    row.flag("has_time"),
+                    row.flag("widened"),
+                    row.text("time"));
+        }
+
+        /** Its name on the shadow table. */
         String newName() {
             return "usagekit_new_" + id;
         }
 
-        /** What it is called once the copy has taken the table's place. */
+        /** Its name after the cut-over, on the old table. */
         String oldName() {
             return "usagekit_old_" + id;
         }
 
-        /** Whether it is given the partitions' time: PostgreSQL keeps nothing unique across partitions without. */
+        /** Whether it is given the partitions' time: PostgreSQL enforces uniqueness across partitions only with it. */
         boolean isWidenedIn(Optional<PartitionInterval> target) {
             return target.isPresent() && isUnique && (!hasTime || isWidened);
         }
 
         /** The statement that builds it on another table. */
         String create(String table, Optional<PartitionInterval> target) {
-            String there = definition;
+            String adapted = definition;
             if (isWidenedIn(target) && !hasTime) {
-                there = IndexKeyList.with(definition, time);
+                adapted = IndexKeyList.with(definition, time);
             } else if (isWidened && target.isEmpty()) {
-                there = IndexKeyList.without(definition, time);
+                adapted = IndexKeyList.without(definition, time);
             }
             return isConstraint
-                    ? "alter table " + table + " add constraint " + newName() + " " + there
-                    : "create " + (isUnique ? "unique " : "") + "index " + newName() + " on " + table + there;
+                    ? "alter table " + table + " add constraint " + newName() + " " + adapted
+                    : "create " + (isUnique ? "unique " : "") + "index " + newName() + " on " + table + adapted;
         }
     }
 
-    /** Its indexes, that of the primary key first. */
-    static List<Index> indexes(Connection connection, RewriteSql sql, String table) throws SQLException {
-        Map<String, String> values = Map.of(
-                "table", table,
-                "created_at", sql.createdAtName(),
-                "role", sql.role().key());
-        List<Index> indexes = new ArrayList<>();
-        try (PreparedStatement statement = sql.statement("rebuild-indexes.sql").prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                indexes.add(new Index(
-                        row.getString("id"),
-                        row.getString("name"),
-                        row.getBoolean("is_primary"),
-                        row.getBoolean("is_unique"),
-                        row.getBoolean("is_constraint"),
-                        row.getString("definition"),
-                        row.getBoolean("has_time"),
-                        row.getBoolean("widened"),
-                        row.getString("time")));
-            }
-        }
-        return indexes;
+    /** Reads the table's indexes, that of the primary key first. */
+    static List<Index> indexes(Connection connection, RewriteSql sql) throws SQLException {
+        return sql.call(connection, "list-indexes")
+                .text("table", sql.table())
+                .text("created_at", sql.createdAtName())
+                .text("role", sql.role().key())
+                .list(Index::of);
     }
 
-    /** Reads the table, and tells the statements its columns. */
+    /** Reads the table's definition and sets the names in the statements that depend on it. */
     static TableDefinition describe(Connection connection, RewriteSql sql) throws SQLException {
         TableDefinition table = read(connection, sql);
-        sql.describe(
-                table.key(),
-                table.keyType(),
-                sql.texts(connection, "rebuild-columns.sql", Map.of("table", sql.table()), "name"));
+        sql.describe(table.key(), table.keyType(), sql.list(connection, "list-columns", "name"));
         return table;
     }
 }

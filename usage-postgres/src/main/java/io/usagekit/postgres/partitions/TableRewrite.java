@@ -4,68 +4,61 @@ import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import javax.sql.DataSource;
 
 /**
- * Rebuilds a table into another shape while others use it. Not thread-safe.
+ * Rewrites a table online into another shape. Not thread-safe.
  *
- * <p>Why no row is lost: from before the first row is copied each change leaves a note of its key, in the transaction that changes. A
- * batch that catches up takes notes and the rows that they name in one snapshot; a change that it doesn't see has a note that it doesn't
- * see, and doesn't delete. In the end writers wait until no note is left.
+ * <p>Why no row is lost: from before the first row is backfilled each change of a row inserts its key into the change log, in the
+ * transaction that changes the row. A catch-up batch reads the change log and the rows that it names in one snapshot; the key of a
+ * change that it doesn't see isn't visible to it either, and isn't deleted. Finally writers are blocked until the change log is empty.
  *
- * <p>Why no snapshot sees less: a row of the copy is as old as its copying, however old its original. So the copy takes the table's
- * place only once everybody who began to look before the last row was copied has ended. See {@link CutOver}.
+ * <p>Why no snapshot sees fewer rows: a row of the shadow table is visible from its backfill on, however old its original. So the shadow
+ * table replaces the table only once all transactions have ended that took their snapshot before the last row was copied. See {@link
+ * CutOver}.
  */
 final class TableRewrite {
 
-    private static final String UNIQUE_VIOLATION = "23505";
-
-    /** For a batch; one that takes longer is tried at half its size. */
+    /** For a batch; one that takes longer is tried again at half its size. */
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
-    /** For what takes as long as the table is large and locks nothing that anybody else uses. */
+    /** For work that takes as long as the table is large and blocks no other session. */
     private static final Duration LONG = Duration.ofDays(1);
 
-    private final DataSource dataSource;
+    /** The time that a batch is sized to take. */
+    private static final Duration BATCH_TIME = Duration.ofSeconds(1);
+
+    /** How many changes may be left in the change log when a cut-over is tried; it may find twice as many. */
+    private static final long MAX_CHANGES_LEFT = 200;
+
+    private final PartitionSettings settings;
+    private final Jdbc jdbc;
     private final RewriteSql sql;
-    private final PostgresRollups rollups;
     private final LockRetrier locks;
-    private final RewriteOptions options;
     private final ShadowTable shadow;
-    private final PartitionProgress listener;
-    private final AdaptiveBatchSize copyRows;
-    private final AdaptiveBatchSize notes;
+    private final PartitionProgress progress;
+    private final AdaptiveBatchSize rowBatch;
+    private final AdaptiveBatchSize changeBatch;
 
     private long copied;
     private long changes;
 
-    TableRewrite(
-            DataSource dataSource,
-            RewriteSql sql,
-            PostgresRollups rollups,
-            LockRetrier locks,
-            RewriteOptions options,
-            PartitionProgress listener) {
-        this.dataSource = dataSource;
+    TableRewrite(PartitionSettings settings, RewriteSql sql, LockRetrier locks, PartitionProgress progress) {
+        this.settings = settings;
+        this.jdbc = settings.jdbc();
         this.sql = sql;
-        this.rollups = rollups;
         this.locks = locks;
-        this.options = options;
-        this.shadow = new ShadowTable(dataSource, sql, locks, options.ahead());
-        this.listener = listener;
-        this.copyRows = new AdaptiveBatchSize(1, options.rows(), options.mostRows());
-        this.notes = new AdaptiveBatchSize(1, options.rows(), options.mostRows());
+        this.shadow = new ShadowTable(jdbc, sql, locks, settings.ahead());
+        this.progress = progress;
+        this.rowBatch = new AdaptiveBatchSize(1, settings.firstBatchRows(), settings.maxBatchRows());
+        this.changeBatch = new AdaptiveBatchSize(1, settings.firstBatchRows(), settings.maxBatchRows());
     }
 
     long copied() {
@@ -76,302 +69,277 @@ final class TableRewrite {
         return changes;
     }
 
+    /** The error of a step of a rewrite that isn't in the expected phase. */
+    static SQLException continuedElsewhere(RewriteSql sql) {
+        return new SQLException("another session continues the rewrite of " + sql.table());
+    }
+
     /**
-     * Makes it partitioned by a step, or plain; goes on with what was ended half way, and takes back what was begun in the other
-     * direction.
+     * Partitions the table by an interval, or makes it plain. Continues an interrupted rewrite with the same target, and undoes one with
+     * another target first.
      */
-    void into(Optional<PartitionInterval> target, Instant now) throws SQLException {
-        Optional<RewriteState> state = read(connection -> RewriteState.read(connection, sql));
+    void rewriteInto(Optional<PartitionInterval> target, Instant now) throws SQLException {
+        Optional<RewriteState> state = state();
         if (state.filter(RewriteState::isUnderWay).isPresent()) {
             describe();
             if (state.get().phase().equals(RewriteState.FINISHING)) {
                 finish(state.get());
-                state = read(connection -> RewriteState.read(connection, sql));
-            } else if (!state.get().targetStep().equals(target)) {
-                locks.run(shadow::abandon);
-                state = read(connection -> RewriteState.read(connection, sql));
+                state = state();
+            } else if (!state.get().targetInterval().equals(target)) {
+                locks.run(sql.table(), shadow::drop);
+                state = state();
             }
         }
         if (state.filter(RewriteState::isUnderWay).isEmpty()) {
-            if (state.flatMap(RewriteState::step).equals(target)
+            if (state.flatMap(RewriteState::interval).equals(target)
                     && !read(connection -> shadow.isWorthwhile(connection, target, now))) {
                 return;
             }
-            shadow.begin(target, now);
-            options.probe().reached(RewriteOptions.Point.BEGUN);
+            shadow.create(target, now);
+            reached(RewriteProbe.Point.STARTED);
         }
-        RewriteState begun =
-                read(connection -> RewriteState.read(connection, sql)).orElseThrow();
-        listener.began(sql.name(), begun.total(), begun.copied());
-        if (begun.phase().equals(RewriteState.COPYING)) {
-            copy();
+        RewriteState started = state().orElseThrow();
+        progress.backfillStarted(sql.name(), started.total(), started.copied());
+        if (started.phase().equals(RewriteState.COPYING)) {
+            backfill();
         }
-        takePlace(target);
-        finish(read(connection -> RewriteState.read(connection, sql)).orElseThrow());
+        catchUpAndCutOver(target);
+        finish(state().orElseThrow());
+    }
+
+    private Optional<RewriteState> state() throws SQLException {
+        return read(connection -> RewriteState.read(connection, sql));
     }
 
     private <T> T read(Jdbc.Work<T> work) throws SQLException {
-        return Jdbc.run(dataSource, Jdbc.Mode.READ_ONLY, TIMEOUT, work);
+        return jdbc.transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
     private TableDefinition describe() throws SQLException {
         return read(connection -> TableDefinition.describe(connection, sql));
     }
 
-    // The copy, and notes of what changes.
+    private void reached(RewriteProbe.Point point) {
+        settings.probe().reached(point);
+    }
 
-    private void copy() throws SQLException {
+    // Backfill.
+
+    private void backfill() throws SQLException {
         describe();
-        long more;
+        long rows;
         do {
-            more = copyRows.run(
-                    options.budget(),
-                    rows -> Jdbc.run(
-                            dataSource, Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> copy(connection, rows)));
-            options.probe().reached(RewriteOptions.Point.COPIED);
-        } while (more > 0);
+            rows = rowBatch.run(
+                    BATCH_TIME,
+                    size -> jdbc.transaction(
+                            Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> copyBatch(connection, size)));
+            reached(RewriteProbe.Point.BATCH_COPIED);
+        } while (rows > 0);
     }
 
-    /** How many rows it copied; 0 if those were the last. */
-    private long copy(Connection connection, long rows) throws SQLException {
-        Optional<String> position = step(connection, RewriteState.COPYING);
-        Map<String, String> values = position.isPresent()
-                ? Map.of("rows", Long.toString(rows), "position", position.get())
-                : Map.of("rows", Long.toString(rows));
-        try (PreparedStatement statement = sql.copy(position).prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            long more = row.getLong("rows");
-            if (more > 0) {
-                Map<String, String> done = Map.of(
-                        "role", sql.role().key(),
-                        "position", String.valueOf(row.getString("position")),
-                        "rows", Long.toString(more));
-                sql.execute(connection, "rebuild-copied.sql", done);
-            }
-            options.probe().reached(RewriteOptions.Point.COPIED_UNCOMMITTED);
-            if (more < rows) {
-                Map<String, String> next = Map.of("role", sql.role().key(), "phase", RewriteState.CATCHING_UP);
-                sql.execute(connection, "rebuild-phase.sql", next);
-            }
-            copied += more;
-            listener.copied(more);
-            return more < rows ? 0 : more;
+    /** The rows of a batch, and the last key. */
+    private record Batch(long rows, Optional<String> position) {}
+
+    /** Copies a batch; returns how many rows, or 0 if it was the last one. */
+    private long copyBatch(Connection connection, long size) throws SQLException {
+        Optional<String> position = startStep(connection, RewriteState.COPYING);
+        Batch batch = sql.copyRows(connection, position)
+                .number("rows", size)
+                .one(row -> new Batch(row.number("rows"), row.optionalText("position")));
+        if (batch.rows() > 0) {
+            sql.call(connection, "save-position")
+                    .text("role", sql.role().key())
+                    .text("position", batch.position().orElseThrow())
+                    .number("rows", batch.rows())
+                    .execute();
         }
-    }
-
-    /** Begins a step: no two of them run at once. */
-    private Optional<String> step(Connection connection, String phase) throws SQLException {
-        Map<String, String> values = Map.of("role", sql.role().key(), "phase", phase);
-        try (PreparedStatement statement = sql.statement("rebuild-step.sql").prepare(connection, values);
-                ResultSet row = statement.executeQuery()) {
-            if (!row.next()) {
-                throw new SQLException("somebody else goes on with the rebuild of " + sql.table());
-            }
-            return Optional.ofNullable(row.getString("position"));
+        reached(RewriteProbe.Point.BATCH_COPIED_UNCOMMITTED);
+        boolean isLast = batch.rows() < size;
+        if (isLast) {
+            sql.call(connection, "set-phase")
+                    .text("role", sql.role().key())
+                    .text("phase", RewriteState.CATCHING_UP)
+                    .execute();
         }
+        copied += batch.rows();
+        progress.rowsCopied(batch.rows());
+        return isLast ? 0 : batch.rows();
     }
 
-    // The copy catches up.
+    /** Starts a step, so that no two of them run at once; returns the last key that is copied. */
+    private Optional<String> startStep(Connection connection, String phase) throws SQLException {
+        return sql.call(connection, "start-step")
+                .text("role", sql.role().key())
+                .text("phase", phase)
+                .first(row -> row.optionalText("position"))
+                .orElseThrow(() -> continuedElsewhere(sql));
+    }
 
-    private void takePlace(Optional<PartitionInterval> target) throws SQLException {
+    // Catch-up and cut-over.
+
+    private void catchUpAndCutOver(Optional<PartitionInterval> target) throws SQLException {
         describe();
-        CutOver swap = new CutOver(sql, rollups, locks, options, this::drain);
-        long deadline = System.nanoTime() + locks.pace().patience().toNanos();
+        CutOver cutOver = new CutOver(sql, settings, locks, this::lastCatchUp);
+        Duration budget = locks.pace().budget();
+        long deadline = System.nanoTime() + budget.toNanos();
         buildIndexes(target);
-        options.probe().reached(RewriteOptions.Point.INDEXED);
+        reached(RewriteProbe.Point.INDEXED);
         catchUp();
         compare();
-        options.probe().reached(RewriteOptions.Point.COMPARED);
+        reached(RewriteProbe.Point.COMPARED);
         for (int attempt = 0; ; attempt++) {
             buildIndexes(target);
             catchUp();
-            options.probe().reached(RewriteOptions.Point.CAUGHT_UP);
-            List<String> others = swap.attempt(target, attempt < options.politeAttempts());
-            if (others.isEmpty()) {
-                listener.swapped(sql.name(), swap.locked());
-                options.probe().reached(RewriteOptions.Point.SWAPPED);
+            reached(RewriteProbe.Point.CAUGHT_UP);
+            List<String> blockers = cutOver.attempt(
+                    target,
+                    attempt < settings.attemptsBeforeQueueing()
+                            ? CutOver.LockStrategy.WHEN_FREE
+                            : CutOver.LockStrategy.QUEUE);
+            if (blockers.isEmpty()) {
+                progress.cutOver(sql.name(), cutOver.locked());
+                reached(RewriteProbe.Point.CUT_OVER);
                 return;
             }
-            listener.waiting(others);
+            progress.waiting(blockers);
             if (System.nanoTime() > deadline) {
-                throw new SQLException("others didn't let go of " + sql.table() + " within "
-                        + locks.pace().patience() + ": " + String.join(", ", others));
+                throw new SQLTimeoutException("timed out after " + budget + " waiting for ACCESS EXCLUSIVE on "
+                        + sql.table() + ", last blocked by " + String.join(", ", blockers)
+                        + "; retry when load is lower, or raise lockBudget");
             }
             locks.pause();
         }
     }
 
-    /** Those that are missing: also such as were built on the table meanwhile. */
+    /** Builds the missing indexes of the shadow table, those included that were built on the table meanwhile. */
     private void buildIndexes(Optional<PartitionInterval> target) throws SQLException {
-        List<TableDefinition.Index> indexes = read(connection -> TableDefinition.indexes(connection, sql, sql.table()));
+        List<TableDefinition.Index> indexes = read(connection -> TableDefinition.indexes(connection, sql));
         boolean built = false;
         for (TableDefinition.Index index : indexes) {
-            String there = Identifiers.qualified(sql.schema(), index.newName());
-            if (!read(connection -> RewriteSql.exists(connection, there))) {
-                listener.indexing(index.name());
-                runLong(index.create(sql.shadow(), target));
+            String newIndex = Identifiers.qualified(sql.schema(), index.newName());
+            if (!read(connection -> sql.exists(connection, newIndex))) {
+                progress.indexStarted(index.name());
+                executeLong(index.create(sql.shadow(), target));
                 built = true;
             }
         }
         if (built) {
-            runLong("analyze " + sql.shadow());
+            executeLong("analyze " + sql.shadow());
         }
     }
 
-    private void runLong(String statement) throws SQLException {
-        Jdbc.run(dataSource, Jdbc.Mode.WRITE, LONG, connection -> {
-            RewriteSql.run(connection, statement);
+    private void executeLong(String statement) throws SQLException {
+        jdbc.transaction(Jdbc.Mode.WRITE, LONG, connection -> {
+            Jdbc.execute(connection, statement);
             return statement;
         });
     }
 
     private void catchUp() throws SQLException {
-        long done;
+        long applied;
         do {
-            done = notes.run(options.budget(), this::catchUpOrAll);
-        } while (done > options.fewNotes());
+            applied = changeBatch.run(BATCH_TIME, this::catchUpBatchOrAll);
+        } while (applied > MAX_CHANGES_LEFT);
     }
 
     /**
-     * A unique value that one row has given up and another one has taken may be in this batch with the latter alone: then all notes
-     * are dealt with at once, in whose snapshot it is unique.
+     * Applies a batch of changes. If one row gave up a unique value and another one took it, the batch may hold the latter alone; then
+     * all changes are applied at once, in whose snapshot the value is unique.
      */
-    private long catchUpOrAll(long rows) throws SQLException {
+    private long catchUpBatchOrAll(long size) throws SQLException {
         try {
-            return catchUp(rows);
+            return catchUpBatch(size);
         } catch (SQLException e) {
-            if (!UNIQUE_VIOLATION.equals(e.getSQLState())) {
+            if (!SqlErrors.isUniqueViolation(e)) {
                 throw e;
             }
-            return catchUp(Long.MAX_VALUE);
+            return catchUpBatch(Long.MAX_VALUE);
         }
     }
 
-    private long catchUp(long rows) throws SQLException {
-        Jdbc.Mode mode = options.guards().contains(RewriteOptions.Guard.ONE_SNAPSHOT)
-                ? Jdbc.Mode.WRITE_SNAPSHOT
-                : Jdbc.Mode.WRITE;
-        long done = Jdbc.run(dataSource, mode, TIMEOUT, connection -> {
-            step(connection, RewriteState.CATCHING_UP);
-            return catchUp(connection, rows);
+    private long catchUpBatch(long size) throws SQLException {
+        reached(RewriteProbe.Point.CATCHING_UP);
+        long applied = jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> {
+            startStep(connection, RewriteState.CATCHING_UP);
+            return applyChanges(connection, size);
         });
-        changes += done;
-        if (done > 0) {
-            listener.caughtUp(done);
+        changes += applied;
+        if (applied > 0) {
+            progress.changesApplied(applied);
         }
-        return done;
+        return applied;
     }
 
-    private long catchUp(Connection connection, long rows) throws SQLException {
-        Map<String, String> upto;
-        long count;
-        try (PreparedStatement statement =
-                        sql.statement("rebuild-upto.sql").prepare(connection, Map.of("rows", Long.toString(rows)));
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            upto = Map.of("number", row.getString("number"));
-            count = row.getLong("notes");
+    /** Changes of the change log up to a number. */
+    private record Changes(long number, long count) {}
+
+    private long applyChanges(Connection connection, long size) throws SQLException {
+        Changes batch = sql.call(connection, "find-changes")
+                .number("rows", size)
+                .one(row -> new Changes(row.number("number"), row.number("changes")));
+        if (batch.count() > 0) {
+            apply(connection, "delete-changed-rows", batch);
+            apply(connection, "insert-changed-rows", batch);
+            reached(RewriteProbe.Point.CHANGES_APPLIED_UNCOMMITTED);
+            apply(connection, "delete-changes", batch);
         }
-        if (count > 0) {
-            sql.execute(connection, "rebuild-clear.sql", upto);
-            sql.execute(connection, "rebuild-renew.sql", upto);
-            options.probe().reached(RewriteOptions.Point.RENEWED_UNCOMMITTED);
-            sql.execute(connection, "rebuild-forget.sql", upto);
-        }
-        return count;
+        return batch.count();
     }
 
-    /** What was changed behind the triggers' back is found here. */
+    private void apply(Connection connection, String statement, Changes batch) throws SQLException {
+        sql.call(connection, statement).number("number", batch.number()).execute();
+    }
+
+    /** Finds rows that were changed without the triggers. */
     private void compare() throws SQLException {
-        Jdbc.run(dataSource, Jdbc.Mode.WRITE_SNAPSHOT, LONG, connection -> {
-            step(connection, RewriteState.CATCHING_UP);
-            changes += catchUp(connection, Long.MAX_VALUE);
-            try (PreparedStatement statement =
-                            sql.statement("rebuild-compare.sql").prepare(connection, Map.of());
-                    ResultSet row = statement.executeQuery()) {
-                row.next();
-                if (!row.getBoolean("same")) {
+        jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, LONG, connection -> {
+            startStep(connection, RewriteState.CATCHING_UP);
+            changes += applyChanges(connection, Long.MAX_VALUE);
+            sql.call(connection, "compare").forEach(row -> {
+                if (!row.flag("same")) {
                     throw TableDefinition.refused(
                             sql,
-                            "it has " + row.getLong("live") + " rows, and their copy has " + row.getLong("copy")
-                                    + " or others: a key stands there more than once, or rows have come or gone that no"
-                                    + " trigger was told of; take the rebuild back and begin anew");
+                            "it has " + row.number("live") + " rows, and its shadow table has " + row.number("copy")
+                                    + " or others: a key occurs more than once, or rows were changed while triggers were"
+                                    + " disabled; undo the rewrite with the reverse call, then start again");
                 }
-            }
+            });
             return sql;
         });
     }
 
-    /**
-     * Deals with the notes that are left, while writers wait.
-     *
-     * @return the transaction that did it; empty if there were too many, and more wait
-     */
-    private Optional<String> drain(Duration left) throws SQLException {
-        Jdbc.Mode mode = Jdbc.Mode.WRITE_SNAPSHOT;
-        return Jdbc.run(dataSource, mode, left, connection -> {
-            step(connection, RewriteState.CATCHING_UP);
-            long done = catchUp(connection, 2 * options.fewNotes());
-            changes += done;
-            if (done == 2 * options.fewNotes()) {
+    /** Applies the rest of the change log while writers are blocked; empty if it is too long. */
+    private Optional<String> lastCatchUp(Duration timeout) throws SQLException {
+        return jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, timeout, connection -> {
+            startStep(connection, RewriteState.CATCHING_UP);
+            long applied = applyChanges(connection, 2 * MAX_CHANGES_LEFT);
+            changes += applied;
+            if (applied == 2 * MAX_CHANGES_LEFT) {
                 return Optional.<String>empty();
             }
-            return Optional.of(CutOver.ownTransaction(connection));
+            return Optional.of(SnapshotWait.transactionId(connection, sql));
         });
     }
 
-    // The copy is the table.
+    // After the cut-over.
 
     private void finish(RewriteState state) throws SQLException {
         describe();
-        new RewriteForeignKeys(sql, state.targetStep()).validate(dataSource, locks, LONG);
-        options.probe().reached(RewriteOptions.Point.VALIDATED);
+        new RewriteForeignKeys(sql, state.targetInterval()).validate(jdbc, locks, LONG);
+        reached(RewriteProbe.Point.VALIDATED);
         String swappedAt = state.swappedAt().orElseThrow();
-        if (options.guards().contains(RewriteOptions.Guard.WAIT_FOR_SNAPSHOTS)) {
-            awaitSnapshots(dataSource, sql, locks, listener, swappedAt);
-        }
-        locks.run(connection -> {
-            RewriteSql.run(
-                    connection, "drop trigger if exists " + sql.piece("trigger.snapshot") + " on " + sql.table());
+        SnapshotWait.await(jdbc, sql, locks, progress, swappedAt);
+        locks.run(sql.table(), connection -> {
+            Jdbc.execute(connection, "drop trigger if exists " + sql.name("trigger.snapshot") + " on " + sql.table());
             return sql;
         });
-        options.probe().reached(RewriteOptions.Point.UNGUARDED);
-        locks.run(connection -> {
-            RewriteSql.run(connection, "drop table if exists " + sql.old() + ", " + sql.piece("notes"));
-            RewriteSql.run(connection, "drop function if exists " + sql.piece("note") + "() cascade");
-            sql.execute(connection, "rebuild-end.sql", Map.of("role", sql.role().key()));
-            ShadowTable.dropSchemaIfUnused(connection, sql);
+        reached(RewriteProbe.Point.SNAPSHOT_CHECK_DROPPED);
+        locks.run(sql.old(), connection -> {
+            Jdbc.execute(connection, "drop table if exists " + sql.old() + ", " + sql.name("change_log"));
+            Jdbc.execute(connection, "drop function if exists " + sql.name("log_change") + "() cascade");
+            ShadowTable.endRewrite(connection, sql);
             return sql;
         });
-        options.probe().reached(RewriteOptions.Point.DROPPED);
-    }
-
-    /** Until those are gone whose snapshot doesn't see a transaction; nothing is locked meanwhile. */
-    static void awaitSnapshots(
-            DataSource dataSource, RewriteSql sql, LockRetrier locks, PartitionProgress listener, String transaction)
-            throws SQLException {
-        long deadline = System.nanoTime() + locks.pace().patience().toNanos();
-        Set<String> first = Set.of();
-        for (boolean again = false; ; again = true) {
-            Map<String, String> now = Jdbc.run(
-                    dataSource,
-                    Jdbc.Mode.READ_ONLY,
-                    TIMEOUT,
-                    connection -> CutOver.snapshots(connection, sql, transaction));
-            if (again) {
-                now.keySet().retainAll(first);
-            }
-            if (now.isEmpty()) {
-                return;
-            }
-            first = again ? first : Set.copyOf(now.keySet());
-            listener.waiting(List.copyOf(now.values()));
-            if (System.nanoTime() > deadline) {
-                throw new SQLException("others kept their snapshots for "
-                        + locks.pace().patience() + ": " + String.join(", ", now.values()));
-            }
-            locks.pause();
-        }
+        reached(RewriteProbe.Point.OLD_TABLE_DROPPED);
     }
 }

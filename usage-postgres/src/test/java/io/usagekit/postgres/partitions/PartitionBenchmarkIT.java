@@ -26,7 +26,7 @@ class PartitionBenchmarkIT {
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 3_000);
 
     private final HikariDataSource pool = Database.newPool(6);
-    private final PartitionFixture scene = PartitionFixture.own(Database.pool(), Database.newSchema("bench"));
+    private final PartitionFixture scene = PartitionFixture.create(Database.pool(), "bench");
     private final AtomicBoolean over = new AtomicBoolean();
     private final AtomicLong written = new AtomicLong();
     private final AtomicLong slowestWrite = new AtomicLong();

@@ -4,24 +4,29 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.testkit.ManualClock;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A rebuild is ended at each point, once by its server sessions and otherwise by itself; hosts go on; the next run ends right. */
+/**
+ * Interrupts a rewrite at each of its points, by an exception or by ending its server sessions, lets the host write, and checks that the
+ * next call completes it. Normally each point is tried in one direction, partitioning or unpartitioning in turn; with {@code
+ * usagekit.thorough} in both.
+ */
 class PartitionCrashIT {
 
-    private static final PartitionProgress NOBODY = new PartitionProgress() {};
+    private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
+    private static final Optional<PartitionInterval> MONTH = Optional.of(PartitionInterval.MONTH);
+    private static final Optional<PartitionInterval> PLAIN = Optional.empty();
 
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
-    private final HikariDataSource pool = named("rebuild");
-    private PartitionFixture scene;
+    private final HikariDataSource pool = named("rewrite");
+    private PartitionFixture tables;
 
     private static HikariDataSource named(String application) {
         try (HikariDataSource any = Database.newPool(1)) {
@@ -32,13 +37,13 @@ class PartitionCrashIT {
 
     @BeforeEach
     void begin() {
-        scene = PartitionFixture.own(Database.pool(), Database.newSchema("crash"));
-        scene.installRollups(clock);
+        tables = PartitionFixture.create(Database.pool(), "crash");
+        tables.installRollups();
     }
 
     @AfterEach
     void end() {
-        scene.close();
+        tables.close();
         pool.close();
     }
 
@@ -46,27 +51,28 @@ class PartitionCrashIT {
         private static final long serialVersionUID = 1;
     }
 
-    private PostgresPartitions partitions(RewriteOptions.Probe probe) {
+    private PostgresPartitions partitions(RewriteProbe probe) {
         return PostgresPartitions.builder(pool)
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(RewriteOptions.DEFAULT.batchesOf(200).probe(probe))
+                .mapping(tables.mapping)
+                .clock(tables.clock)
+                .batchesOf(200)
+                .probe(probe)
                 .build();
     }
 
-    /** The sessions of the pool, which are nobody else's, end; what they were about fails. */
+    /** Ends the sessions of the pool, which only the rewrite uses. */
     private void terminate() {
         assertThat(Database.column(
-                        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rebuild'"))
+                        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rewrite'"))
                 .contains("t");
     }
 
-    /** Ends it at the first time that it comes there; says whether it did. */
-    private boolean crashes(Optional<PartitionInterval> target, RewriteOptions.Point at, boolean sessions) {
+    /** Interrupts a rewrite when it reaches a point for the first time; returns whether it reached it. */
+    private boolean crashes(Optional<PartitionInterval> target, RewriteProbe.Point at, boolean sessions) {
         boolean[] reached = {false};
         boolean[] written = {false};
         PostgresPartitions partitions = partitions(point -> {
-            if (point == RewriteOptions.Point.COPIED && !written[0]) {
+            if (point == RewriteProbe.Point.BATCH_COPIED && !written[0]) {
                 written[0] = true;
                 write(at.name() + target.isPresent() + "meanwhile");
             }
@@ -79,9 +85,7 @@ class PartitionCrashIT {
             }
         });
         if (sessions) {
-            assertThatThrownBy(() -> into(partitions, target))
-                    .as("%s", at)
-                    .isInstanceOf(UsageCalculationException.class);
+            assertThatThrownBy(() -> into(partitions, target)).as("%s", at).isInstanceOf(UsageStorageException.class);
             pool.getHikariPoolMXBean().softEvictConnections();
         } else {
             assertThatThrownBy(() -> into(partitions, target)).as("%s", at).isInstanceOf(Crash.class);
@@ -91,15 +95,15 @@ class PartitionCrashIT {
 
     private static void into(PostgresPartitions partitions, Optional<PartitionInterval> target) {
         if (target.isPresent()) {
-            partitions.partition(target.get(), NOBODY);
+            partitions.partition(target.get(), PartitionProgress.NONE);
         } else {
-            partitions.unpartition(NOBODY);
+            partitions.unpartition(PartitionProgress.NONE);
         }
     }
 
-    /** Something to be noticed: rows come, change, move and go. */
+    /** Inserts, updates, moves and deletes rows. */
     private void write(String id) {
-        scene.run(
+        tables.run(
                 "insert into {s}.events (id, project_id, raw, created_at) values ('" + id
                         + "', 'p', 'written', '2026-01-05Z')",
                 "insert into {s}.event_deliveries values ('" + id + "', 'p', '" + id + "', 'Success', '2026-01-06Z')",
@@ -111,63 +115,81 @@ class PartitionCrashIT {
                 "delete from {s}.events where id = '" + id + "'");
     }
 
-    private void interruptedAtEachPoint(boolean sessions, List<RewriteOptions.Point> points) {
-        List<String> plain = scene.description();
-        for (RewriteOptions.Point at : points) {
-            for (Optional<PartitionInterval> target :
-                    List.of(Optional.of(PartitionInterval.MONTH), Optional.<PartitionInterval>empty())) {
-                assertThat(crashes(target, at, sessions))
-                        .as("%s is reached", at)
-                        .isTrue();
-                write(at.name() + target.isPresent());
-                String rows = scene.rows();
-                into(partitions(point -> {}), target);
-                assertThat(scene.rows()).as("%s, %s", at, target).isEqualTo(rows);
-                assertThat(PartitionFixture.essence(scene.description()))
-                        .as("%s, %s", at, target)
-                        .containsExactlyInAnyOrderElementsOf(
-                                PartitionFixture.essence(target.isPresent() ? scene.partitioned(plain) : plain));
+    /** A rewrite in one direction that is interrupted at a point. */
+    private record Interruption(Optional<PartitionInterval> target, RewriteProbe.Point at) {}
+
+    /** Interrupts a partitioning and an unpartitioning in turn. */
+    private static List<Interruption> interruptions(List<RewriteProbe.Point> points) {
+        List<Interruption> interruptions = new ArrayList<>();
+        for (RewriteProbe.Point at : points) {
+            if (THOROUGH) {
+                interruptions.add(new Interruption(MONTH, at));
+                interruptions.add(new Interruption(PLAIN, at));
+            } else {
+                interruptions.add(new Interruption(interruptions.size() % 2 == 0 ? MONTH : PLAIN, at));
             }
-            assertThat(scene.rollups.verify(new VerificationProgress() {})).isZero();
-            assertThat(scene.rollups.status().orElseThrow().coveredBefore()).isPresent();
         }
-        assertThat(scene.one("select to_regnamespace('" + scene.schema + "_partitions') is null"))
+        return interruptions;
+    }
+
+    private void completesWhatIsInterrupted(boolean sessions, List<RewriteProbe.Point> points) {
+        List<String> plain = tables.description();
+        for (Interruption interruption : interruptions(points)) {
+            Optional<PartitionInterval> target = interruption.target();
+            assertThat(crashes(target, interruption.at(), sessions))
+                    .as("%s is reached", interruption)
+                    .isTrue();
+            write(interruption.at().name() + target.isPresent());
+            String rows = tables.rows();
+            into(partitions(RewriteProbe.NONE), target);
+            assertThat(tables.rows()).as("%s", interruption).isEqualTo(rows);
+            assertThat(PartitionFixture.essence(tables.description()))
+                    .as("%s", interruption)
+                    .containsExactlyInAnyOrderElementsOf(
+                            PartitionFixture.essence(target.isPresent() ? tables.partitioned(plain) : plain));
+            if (target.isEmpty()) {
+                assertThat(tables.rollups.verify(new VerificationProgress() {})).isZero();
+                assertThat(tables.rollups.status().orElseThrow().coveredBefore())
+                        .isPresent();
+            }
+        }
+        assertThat(tables.one("select to_regnamespace('" + tables.schema + "_partitions') is null"))
                 .isEqualTo("t");
     }
 
     @Test
-    void whatIsEndedByItselfGoesOn() {
-        interruptedAtEachPoint(false, List.of(RewriteOptions.Point.values()));
+    void completesWhatAnExceptionInterrupted() {
+        completesWhatIsInterrupted(false, List.of(RewriteProbe.Point.values()));
     }
 
     @Test
-    void whatIsEndedByTheServerGoesOn() {
-        interruptedAtEachPoint(
+    void completesWhatTheServerInterrupted() {
+        completesWhatIsInterrupted(
                 true,
                 List.of(
-                        RewriteOptions.Point.COPIED_UNCOMMITTED,
-                        RewriteOptions.Point.RENEWED_UNCOMMITTED,
-                        RewriteOptions.Point.WRITERS_LOCKED,
-                        RewriteOptions.Point.SWAPPED_UNCOMMITTED));
+                        RewriteProbe.Point.BATCH_COPIED_UNCOMMITTED,
+                        RewriteProbe.Point.CHANGES_APPLIED_UNCOMMITTED,
+                        RewriteProbe.Point.WRITERS_LOCKED,
+                        RewriteProbe.Point.CUT_OVER_UNCOMMITTED));
     }
 
-    /** The other direction takes back what has been begun, whatever has been done of it. */
+    /** The reverse call undoes an interrupted rewrite, however far it got. */
     @Test
-    void whatIsBegunIsTakenBack() {
-        List<String> plain = scene.description();
-        for (RewriteOptions.Point at :
-                List.of(RewriteOptions.Point.BEGUN, RewriteOptions.Point.COPIED, RewriteOptions.Point.DRAINED)) {
+    void undoesWhatIsInterrupted() {
+        List<String> plain = tables.description();
+        for (RewriteProbe.Point at : List.of(
+                RewriteProbe.Point.STARTED, RewriteProbe.Point.BATCH_COPIED, RewriteProbe.Point.CHANGE_LOG_EMPTIED)) {
             assertThat(crashes(Optional.of(PartitionInterval.MONTH), at, false)).isTrue();
-            assertThat(partitions(point -> {}).status().events().rebuild())
+            assertThat(partitions(RewriteProbe.NONE).status().events().rewrite())
                     .get()
-                    .extracting(PartitionStatus.Rebuild::target)
+                    .extracting(PartitionStatus.Rewrite::target)
                     .isEqualTo(Optional.of(PartitionInterval.MONTH));
-            into(partitions(point -> {}), Optional.empty());
-            assertThat(PartitionFixture.essence(scene.description()))
+            into(partitions(RewriteProbe.NONE), Optional.empty());
+            assertThat(PartitionFixture.essence(tables.description()))
                     .as("%s", at)
                     .containsExactlyInAnyOrderElementsOf(PartitionFixture.essence(plain));
         }
-        assertThat(scene.one("select to_regnamespace('" + scene.schema + "_partitions') is null"))
+        assertThat(tables.one("select to_regnamespace('" + tables.schema + "_partitions') is null"))
                 .isEqualTo("t");
     }
 }

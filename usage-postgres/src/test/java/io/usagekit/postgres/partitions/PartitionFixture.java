@@ -12,26 +12,28 @@ import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.HostTables;
+import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
 import javax.sql.DataSource;
 import org.postgresql.util.PSQLException;
 
 /**
- * Tables with all that may belong to a table, and rows from November 2025 to the middle of March 2026: the library's own, with another
- * one that refers to events.
+ * The library's own tables in a schema of their own, with everything that may belong to a table and another table that refers to
+ * events. They hold rows from November 2025 to the middle of March 2026; it is noon of March 17.
  */
 final class PartitionFixture extends HostTables implements AutoCloseable {
 
     static final int EVENTS = 500;
     static final int DELIVERIES = 800;
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
     final TableMapping mapping;
     final PostgresRollups rollups;
     private final String role;
@@ -43,11 +45,17 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
         this.role = "usagekit_reader_" + schema;
     }
 
-    /** The library's own tables, and what a host might add to them. */
-    static PartitionFixture own(DataSource dataSource, String schema) {
-        PartitionFixture scene = new PartitionFixture(dataSource, schema, TableMapping.usagekit(schema));
-        new SchemaInstaller(dataSource).createTables(scene.mapping);
-        scene.run(
+    /** Creates the tables in a new schema of the shared server. */
+    static PartitionFixture create() {
+        return create(Database.pool(), "part");
+    }
+
+    /** Creates the tables, and what a host might add to them, in a new schema. */
+    static PartitionFixture create(DataSource dataSource, String base) {
+        String schema = Database.newSchema(base);
+        PartitionFixture tables = new PartitionFixture(dataSource, schema, TableMapping.usagekit(schema));
+        new SchemaInstaller(dataSource).createTables(tables.mapping);
+        tables.run(
                 "insert into {s}.projects (id, organisation_id) values ('p', 'org-123'), ('q', 'org-123')",
                 "alter table {s}.events add column dropped int, add column host_key text not null default 'k', add column counted int generated always as identity, add check (event_type <> 'never')",
                 "alter table {s}.events drop column dropped",
@@ -59,9 +67,9 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 "create index events_expression on {s}.events (lower(event_type) desc nulls last)",
                 "create table {s}.notes (id bigint generated always as identity primary key, event_id text not null references {s}.events on delete cascade on update cascade,"
                         + " pinned_id text references {s}.events on delete set null on update cascade)",
-                "create role " + scene.role,
-                "grant select, insert on {s}.events to " + scene.role + " with grant option",
-                "grant update (event_type) on {s}.events to " + scene.role,
+                "create role " + tables.role,
+                "grant select, insert on {s}.events to " + tables.role + " with grant option",
+                "grant update (event_type) on {s}.events to " + tables.role,
                 "grant select on {s}.event_deliveries to public",
                 "create function {s}.nothing() returns trigger language plpgsql as 'begin return new; end'",
                 "create trigger host_before before insert or update on {s}.events for each row when (new.event_type = 'x') execute function {s}.nothing()",
@@ -73,25 +81,31 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 "insert into {s}.event_deliveries select 'd' || n, 'p', 'e' || n * 5 / 8, case n % 7 when 0 then 'Failure' else 'Success' end,"
                         + " timestamptz '2025-11-03Z' + n * 5 / 8 * interval '6 hours' from generate_series(0, "
                         + (DELIVERIES - 1) + ") n");
-        return scene;
+        return tables;
     }
 
-    void installRollups(InstantSource clock) {
+    /** Builds partitions of the tables, in batches that are smaller than the tables. */
+    PostgresPartitions partitions(UnaryOperator<PostgresPartitions.Builder> settings) {
+        return settings.apply(PostgresPartitions.builder(dataSource)
+                        .mapping(mapping)
+                        .clock(clock)
+                        .batchesOf(70))
+                .build();
+    }
+
+    PostgresPartitions partitions() {
+        return partitions(UnaryOperator.identity());
+    }
+
+    void installRollups() {
         rollups.install();
-        worker(clock);
-    }
-
-    private InstantSource workersClock = InstantSource.system();
-
-    private void worker(InstantSource clock) {
-        workersClock = clock;
         runWorker();
     }
 
     void runWorker() {
         try (RollupWorker worker = PostgresRollups.builder(dataSource)
                 .mapping(mapping)
-                .clock(workersClock)
+                .clock(clock)
                 .build()
                 .worker()
                 .settle(Duration.ZERO)
@@ -104,25 +118,25 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
         return new FigureComparison(dataSource, rollups, mapping).compare(key);
     }
 
-    /** As the host reads it, with what retention has deleted. */
-    CombinedQuery.Totals figure(InstantSource clock, UsageKey key) {
+    /** The figure as the host reads it, the rows included that retention has deleted. */
+    CombinedQuery.Totals figure(UsageKey key) {
         var usage = PostgresRollups.builder(dataSource)
                 .mapping(mapping)
                 .clock(clock)
                 .build()
                 .calculator()
-                .calculate(key, PATIENCE);
+                .calculate(key, TIMEOUT);
         return new CombinedQuery.Totals(usage.received(), usage.sent());
     }
 
-    /** All rows with all their columns. */
+    /** A digest of all rows with all their columns. */
     String rows() {
         return column("select md5(string_agg(e::text, '|' order by id)) from {s}.events e union all"
                         + " select md5(string_agg(d::text, '|' order by id)) from {s}.event_deliveries d")
                 .toString();
     }
 
-    /** Columns, indexes, constraints, triggers, privileges, comments, and sequences of both tables, as the catalog has them. */
+    /** Columns, indexes, constraints, triggers, privileges, comments and sequences of the tables, as the catalog has them. */
     List<String> description() {
         return column("""
                 with t as (select * from pg_class where oid in ('{s}.events'::regclass, '{s}.event_deliveries'::regclass, '{s}.notes'::regclass))
@@ -146,7 +160,7 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 .toList();
     }
 
-    /** What a description becomes in a partitioned table: unique keys gain the time, and triggers stand in for foreign keys. */
+    /** The description of the tables once they are partitioned: unique keys include the time, and triggers replace foreign keys. */
     List<String> partitioned(List<String> plain) {
         return plain.stream()
                 .filter(line -> !line.matches("constraint (notes|event_deliveries) .* REFERENCES [^ ]*events.*"))
@@ -159,7 +173,7 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 .toList();
     }
 
-    /** Without the triggers that stand in for foreign keys, and values of sequences; in some order. */
+    /** A description without the triggers that replace foreign keys and without values of sequences, in some order. */
     static List<String> essence(List<String> description) {
         return description.stream()
                 .filter(line -> !line.matches("(trigger|constraint) .*usagekit_(references|referenced|truncated)_.*"))
@@ -191,26 +205,26 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
         return Database.column(sql(query));
     }
 
-    /** Until somebody waits for a lock in a statement like this. */
+    /** Waits until a session queues for a lock in a statement like this. */
     void awaitWaiting(String statement) {
         awaitSome(
-                "waits in " + statement,
+                "queues for a lock in " + statement,
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like ?",
                 statement);
     }
 
-    /** Until somebody waits to lock a table. */
+    /** Waits until a session queues for a lock on a table. */
     void awaitWaitingFor(String table) {
         awaitSome(
-                "waits for " + table,
+                "queues for a lock on " + table,
                 "select count(*) from pg_locks where not granted and relation = to_regclass(?)",
                 sql("{s}." + Identifiers.quote(table)));
     }
 
     private static void awaitSome(String what, String count, String value) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (Database.query(count, value).equals("0")) {
-            assertThat(System.nanoTime()).as("somebody " + what).isLessThan(deadline);
+            assertThat(System.nanoTime()).as("a session " + what).isLessThan(deadline);
             LockSupport.parkNanos(1_000_000);
         }
     }

@@ -3,7 +3,7 @@ package io.usagekit.postgres.partitions;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
@@ -13,42 +13,52 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Readers while a table is exchanged: none that comes to write fails, and none keeps the exchange from coming about for ever. */
-class PartitionReadersIT extends PartitionSuite {
+/** Readers during a cut-over: one that starts to write doesn't fail, and readers that overlap don't prevent the cut-over for ever. */
+class PartitionReadersIT {
 
-    private static final String LOOK =
+    private final PartitionFixture tables = PartitionFixture.create();
+    private final PostgresPartitions partitions = tables.partitions();
+
+    @AfterEach
+    void drop() {
+        tables.close();
+    }
+
+    private static final String READ =
             "select count(*) from {s}.events, {s}.event_deliveries, {s}.projects where false";
 
-    private PostgresPartitions partitions(RewriteOptions options, Duration lockTimeout, Duration patience) {
+    private PostgresPartitions partitions(
+            int attemptsBeforeQueueing, Duration lockTimeout, Duration budget, RewriteProbe probe) {
         return PostgresPartitions.builder(Database.pool())
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(options)
-                .pace(new LockRetrier.Pace(lockTimeout, Duration.ofMillis(10), patience))
+                .mapping(tables.mapping)
+                .clock(tables.clock)
+                .attemptsBeforeQueueing(attemptsBeforeQueueing)
+                .pace(new LockRetrier.Pace(lockTimeout, Duration.ofMillis(10), budget))
+                .probe(probe)
                 .build();
     }
 
-    /** It looks at the tables once the copy is whole, and writes when the rebuild wants readers to be out. */
-    private String readerThatComesToWrite(int politeAttempts) throws Exception {
-        try (Connection host = scene.begin()) {
+    /** Lets a host read the tables once the shadow table is complete, and write when the cut-over blocks readers. */
+    private String outcomeOfAReaderThatWrites(int attemptsBeforeQueueing) throws Exception {
+        try (Connection host = tables.begin()) {
             CountDownLatch readersNext = new CountDownLatch(1);
-            RewriteOptions options = RewriteOptions.DEFAULT
-                    .politeAttempts(politeAttempts)
-                    .probe(point -> {
-                        if (point == RewriteOptions.Point.DRAINED && readersNext.getCount() > 0) {
-                            look(host);
-                        } else if (point == RewriteOptions.Point.SNAPSHOTS_GONE) {
-                            readersNext.countDown();
-                        }
-                    });
-            PostgresPartitions rebuilding = partitions(options, Duration.ofSeconds(20), Duration.ofMinutes(1));
-            CompletableFuture<PartitionResult> run =
-                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionInterval.MONTH, NOBODY));
+            RewriteProbe probe = point -> {
+                if (point == RewriteProbe.Point.CHANGE_LOG_EMPTIED && readersNext.getCount() > 0) {
+                    read(host);
+                } else if (point == RewriteProbe.Point.SNAPSHOTS_ENDED) {
+                    readersNext.countDown();
+                }
+            };
+            PostgresPartitions rewriting =
+                    partitions(attemptsBeforeQueueing, Duration.ofSeconds(20), Duration.ofMinutes(1), probe);
+            CompletableFuture<PartitionResult> run = CompletableFuture.supplyAsync(
+                    () -> rewriting.partition(PartitionInterval.MONTH, PartitionProgress.NONE));
             assertThat(readersNext.await(30, TimeUnit.SECONDS)).isTrue();
-            if (politeAttempts == 0) {
-                scene.awaitWaiting("lock table%access exclusive%");
+            if (attemptsBeforeQueueing == 0) {
+                tables.awaitWaiting("lock table%access exclusive%");
             }
             String outcome = write(
                     host,
@@ -60,9 +70,9 @@ class PartitionReadersIT extends PartitionSuite {
         }
     }
 
-    private void look(Connection connection) {
+    private void read(Connection connection) {
         try {
-            scene.count(connection, LOOK);
+            tables.count(connection, READ);
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
@@ -71,7 +81,7 @@ class PartitionReadersIT extends PartitionSuite {
     private String write(Connection host, String... updates) throws SQLException {
         try {
             for (String update : updates) {
-                scene.run(host, update);
+                tables.run(host, update);
             }
             host.commit();
             return "written";
@@ -82,32 +92,33 @@ class PartitionReadersIT extends PartitionSuite {
     }
 
     @Test
-    void aReaderThatComesToWriteDoesNotFail() throws Exception {
-        assertThat(readerThatComesToWrite(Integer.MAX_VALUE)).isEqualTo("written");
-        assertThat(scene.one("select count(*) from {s}.events where event_type = 'written'"))
+    void readerThatWritesDoesNotFail() throws Exception {
+        assertThat(outcomeOfAReaderThatWrites(Integer.MAX_VALUE)).isEqualTo("written");
+        assertThat(tables.one("select count(*) from {s}.events where event_type = 'written'"))
                 .isEqualTo("1");
     }
 
     @Test
-    void inAQueueForTheLockItWould() throws Exception {
-        assertThat(readerThatComesToWrite(0)).isEqualTo("40P01");
+    void readerThatWritesFailsWhenTheCutOverQueues() throws Exception {
+        assertThat(outcomeOfAReaderThatWrites(0)).isEqualTo("40P01");
     }
 
     @Test
-    void aReaderThatComesToWriteToWhatTheTableRefersToDoesNotFail() throws Exception {
-        CountDownLatch swapped = new CountDownLatch(1);
-        try (Connection host = scene.begin()) {
-            RewriteOptions options = RewriteOptions.DEFAULT.probe(point -> {
-                if (point == RewriteOptions.Point.SWAPPED && swapped.getCount() > 0) {
-                    look(host);
-                    swapped.countDown();
+    void readerThatWritesToAReferencedTableDoesNotFail() throws Exception {
+        CountDownLatch cutOver = new CountDownLatch(1);
+        try (Connection host = tables.begin()) {
+            RewriteProbe probe = point -> {
+                if (point == RewriteProbe.Point.CUT_OVER && cutOver.getCount() > 0) {
+                    read(host);
+                    cutOver.countDown();
                 }
-            });
-            PostgresPartitions rebuilding = partitions(options, Duration.ofSeconds(20), Duration.ofMinutes(1));
-            CompletableFuture<PartitionResult> run =
-                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionInterval.MONTH, NOBODY));
-            assertThat(swapped.await(30, TimeUnit.SECONDS)).isTrue();
-            scene.awaitWaitingFor("projects");
+            };
+            PostgresPartitions rewriting =
+                    partitions(Integer.MAX_VALUE, Duration.ofSeconds(20), Duration.ofMinutes(1), probe);
+            CompletableFuture<PartitionResult> run = CompletableFuture.supplyAsync(
+                    () -> rewriting.partition(PartitionInterval.MONTH, PartitionProgress.NONE));
+            assertThat(cutOver.await(30, TimeUnit.SECONDS)).isTrue();
+            tables.awaitWaitingFor("projects");
             String outcome = write(host, "update {s}.projects set name = 'written' where id = 'p'");
             host.setAutoCommit(true);
             run.orTimeout(60, TimeUnit.SECONDS).join();
@@ -115,22 +126,22 @@ class PartitionReadersIT extends PartitionSuite {
         }
     }
 
-    /** Two readers, one of whom has always looked at the tables, until one waits for too long behind somebody who would lock them. */
+    /** Two readers, one of which always holds locks on the tables, except after one has queued for too long behind the cut-over. */
     private final class Readers implements AutoCloseable {
-        private final CountDownLatch looked = new CountDownLatch(1);
-        private volatile boolean over;
-        private final CompletableFuture<?> all = CompletableFuture.runAsync(this::read);
+        private final CountDownLatch firstRead = new CountDownLatch(1);
+        private volatile boolean stopped;
+        private final CompletableFuture<?> all = CompletableFuture.runAsync(this::readInTurn);
 
         void awaitFirst() throws InterruptedException {
-            assertThat(looked.await(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(firstRead.await(30, TimeUnit.SECONDS)).isTrue();
         }
 
-        private void read() {
-            try (Connection one = scene.begin();
-                    Connection another = scene.begin()) {
-                for (Connection last = one, next = another; !over; ) {
-                    lookBriefly(next);
-                    looked.countDown();
+        private void readInTurn() {
+            try (Connection one = tables.begin();
+                    Connection another = tables.begin()) {
+                for (Connection last = one, next = another; !stopped; ) {
+                    readBriefly(next);
+                    firstRead.countDown();
                     last.commit();
                     Connection still = next;
                     next = last;
@@ -145,10 +156,10 @@ class PartitionReadersIT extends PartitionSuite {
             }
         }
 
-        private void lookBriefly(Connection connection) throws SQLException {
+        private void readBriefly(Connection connection) throws SQLException {
             try {
-                scene.run(connection, "set local lock_timeout = '20ms'");
-                scene.count(connection, LOOK);
+                tables.run(connection, "set local lock_timeout = '20ms'");
+                tables.count(connection, READ);
             } catch (SQLException e) {
                 assertThat(e.getSQLState()).isEqualTo("55P03");
                 connection.rollback();
@@ -157,25 +168,26 @@ class PartitionReadersIT extends PartitionSuite {
 
         @Override
         public void close() {
-            over = true;
+            stopped = true;
             all.orTimeout(30, TimeUnit.SECONDS).join();
         }
     }
 
     @Test
-    void whereThereAreAlwaysReadersTheQueueLeadsOn() throws Exception {
+    void cutOverQueuesWhenReadersAlwaysOverlap() throws Exception {
         Duration lockTimeout = Duration.ofMillis(200);
-        PostgresPartitions polite = partitions(
-                RewriteOptions.DEFAULT.politeAttempts(Integer.MAX_VALUE), lockTimeout, Duration.ofSeconds(1));
-        PostgresPartitions politeAtFirst =
-                partitions(RewriteOptions.DEFAULT.politeAttempts(2), lockTimeout, Duration.ofMinutes(1));
+        PostgresPartitions neverQueueing =
+                partitions(Integer.MAX_VALUE, lockTimeout, Duration.ofSeconds(1), RewriteProbe.NONE);
+        PostgresPartitions finallyQueueing = partitions(2, lockTimeout, Duration.ofMinutes(1), RewriteProbe.NONE);
         try (Readers readers = new Readers()) {
             readers.awaitFirst();
-            assertThatThrownBy(() -> polite.partition(PartitionInterval.MONTH, NOBODY))
-                    .isInstanceOf(UsageCalculationException.class)
-                    .hasMessageContaining("others didn't let go of");
-            politeAtFirst.partition(PartitionInterval.MONTH, NOBODY);
+            assertThatThrownBy(() -> neverQueueing.partition(PartitionInterval.MONTH, PartitionProgress.NONE))
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("timed out after PT1S waiting for ACCESS EXCLUSIVE on \"" + tables.schema
+                            + "\".\"events\", last blocked by ")
+                    .hasMessageEndingWith("; retry when load is lower, or raise lockBudget");
+            finallyQueueing.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
         }
-        assertThat(politeAtFirst.status().events().step()).contains(PartitionInterval.MONTH);
+        assertThat(finallyQueueing.status().events().interval()).contains(PartitionInterval.MONTH);
     }
 }

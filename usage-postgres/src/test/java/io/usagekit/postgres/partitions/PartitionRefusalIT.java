@@ -3,52 +3,62 @@ package io.usagekit.postgres.partitions;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
+import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What can't be rebuilt is said, and stays as it is; also what happens to a table meanwhile. */
-class PartitionRefusalIT extends PartitionSuite {
+/** Tables that can't be rewritten are left as they are; and what happens to a table during its rewrite. */
+class PartitionRefusalIT {
 
-    @Test
-    void aTableThatOthersDependOnIsRefusedByTheirNames() {
-        scene.run(
-                "create view {s}.recent as select * from {s}.events",
-                "create rule quiet as on delete to {s}.event_deliveries do also nothing");
-        assertThatThrownBy(() -> partitions.partition(PartitionInterval.DAY, NOBODY))
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("the table \"" + scene.schema
-                        + "\".\"events\" can't be rebuilt: in its way are the view " + scene.schema + ".recent");
-        scene.run("drop view {s}.recent");
-        assertThatThrownBy(() -> partitions.partition(PartitionInterval.MONTH, NOBODY))
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("the rule quiet");
-        scene.run("drop rule quiet on {s}.event_deliveries");
-        partitions.partition(PartitionInterval.MONTH, NOBODY);
+    private final PartitionFixture tables = PartitionFixture.create();
+    private final PostgresPartitions partitions = tables.partitions();
+
+    @AfterEach
+    void drop() {
+        tables.close();
     }
 
     @Test
-    void aTimeThatMayBeNullIsRefused() {
-        scene.run("alter table {s}.events alter created_at drop not null");
-        assertThatThrownBy(() -> partitions.partition(PartitionInterval.MONTH, NOBODY))
-                .isInstanceOf(UsageCalculationException.class)
+    void rejectsATableWithDependentObjectsAndNamesThem() {
+        tables.run(
+                "create view {s}.recent as select * from {s}.events",
+                "create rule quiet as on delete to {s}.event_deliveries do also nothing");
+        assertThatThrownBy(() -> partitions.partition(PartitionInterval.DAY, PartitionProgress.NONE))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("cannot rewrite table \"" + tables.schema
+                        + "\".\"events\": these would not survive it: the view " + tables.schema + ".recent");
+        tables.run("drop view {s}.recent");
+        assertThatThrownBy(() -> partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("the rule quiet");
+        tables.run("drop rule quiet on {s}.event_deliveries");
+        partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+    }
+
+    @Test
+    void rejectsATimeThatMayBeNull() {
+        tables.run("alter table {s}.events alter created_at drop not null");
+        assertThatThrownBy(() -> partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE))
+                .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("\"created_at\" may be null");
-        assertThat(scene.one("select to_regnamespace('" + scene.schema + "_partitions') is null"))
+        assertThat(tables.one("select to_regnamespace('" + tables.schema + "_partitions') is null"))
                 .isEqualTo("t");
     }
 
     @Test
-    void tooManyPartitionsAreRefused() {
-        scene.run("update {s}.events set created_at = '2001-01-01Z' where id = 'e1'");
-        assertThatThrownBy(() -> partitions.partition(PartitionInterval.WEEK, NOBODY))
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("there would be more than 400 partitions of a WEEK");
+    void rejectsMoreThan400Partitions() {
+        tables.run("update {s}.events set created_at = '2001-01-01Z' where id = 'e1'");
+        assertThatThrownBy(() -> partitions.partition(PartitionInterval.WEEK, PartitionProgress.NONE))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("it would have more than 400 partitions of a WEEK");
     }
 
     @Test
-    void badArgumentsAreNamed() {
+    void rejectsSettingsOutOfBounds() {
         for (int ahead : List.of(0, 367)) {
             assertThatThrownBy(() -> PostgresPartitions.builder(Database.pool())
                             .ahead(ahead)
@@ -56,6 +66,11 @@ class PartitionRefusalIT extends PartitionSuite {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("ahead must be 1 to 366, but was " + ahead);
         }
+        assertThatThrownBy(() -> PostgresPartitions.builder(Database.pool())
+                        .lockBudget(Duration.ofMillis(999))
+                        .build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("lockBudget must be at least PT1S, but was PT0.999S");
         assertThatThrownBy(() -> PostgresPartitions.of(Database.pool(), TableMapping.usagekit("s".repeat(53))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("must be at most 63 bytes")
@@ -63,58 +78,58 @@ class PartitionRefusalIT extends PartitionSuite {
     }
 
     @Test
-    void twoAtOnceAreRefused() {
-        PostgresPartitions outer = partitions(RewriteOptions.DEFAULT.probe(point -> {
-            if (point == RewriteOptions.Point.CAUGHT_UP) {
-                assertThatThrownBy(() -> partitions.unpartition(NOBODY))
-                        .isInstanceOf(UsageCalculationException.class)
-                        .hasMessageContaining("somebody else changes the partitions");
+    void rejectsASecondCallWhileOneRuns() {
+        PostgresPartitions outer = tables.partitions(settings -> settings.probe(point -> {
+            if (point == RewriteProbe.Point.CAUGHT_UP) {
+                assertThatThrownBy(() -> partitions.unpartition(PartitionProgress.NONE))
+                        .isInstanceOf(UsageStorageException.class)
+                        .hasMessageContaining("another session changes their partitions");
             }
         }));
-        outer.partition(PartitionInterval.MONTH, NOBODY);
+        outer.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
     }
 
     @Test
-    void truncationIsRefusedMeanwhile() {
-        PostgresPartitions watched = partitions(RewriteOptions.DEFAULT.probe(point -> {
-            if (point == RewriteOptions.Point.CAUGHT_UP) {
-                assertThat(scene.fails("truncate {s}.events, {s}.event_deliveries, {s}.notes"))
+    void rejectsTruncateDuringARewriteOnly() {
+        PostgresPartitions watched = tables.partitions(settings -> settings.probe(point -> {
+            if (point == RewriteProbe.Point.CAUGHT_UP) {
+                assertThat(tables.fails("truncate {s}.events, {s}.event_deliveries, {s}.notes"))
                         .startsWith("55006");
             }
         }));
-        watched.partition(PartitionInterval.MONTH, NOBODY);
-        watched.unpartition(NOBODY);
-        scene.run("truncate {s}.events, {s}.event_deliveries, {s}.notes");
+        watched.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+        watched.unpartition(PartitionProgress.NONE);
+        tables.run("truncate {s}.events, {s}.event_deliveries, {s}.notes");
     }
 
     @Test
-    void aTableThatIsAlteredMeanwhileIsNotReplaced() {
+    void failsWhenTheTableIsAlteredDuringTheRewrite() {
         boolean[] altered = {false};
-        PostgresPartitions watched = partitions(RewriteOptions.DEFAULT.probe(point -> {
-            if (point == RewriteOptions.Point.CAUGHT_UP && !altered[0]) {
+        PostgresPartitions watched = tables.partitions(settings -> settings.probe(point -> {
+            if (point == RewriteProbe.Point.CAUGHT_UP && !altered[0]) {
                 altered[0] = true;
-                scene.run("alter table {s}.events add column more text");
+                tables.run("alter table {s}.events add column more text");
             }
         }));
-        assertThatThrownBy(() -> watched.partition(PartitionInterval.MONTH, NOBODY))
-                .isInstanceOf(UsageCalculationException.class)
-                .hasMessageContaining("it was altered meanwhile (the column more)");
-        watched.unpartition(NOBODY);
-        watched.partition(PartitionInterval.MONTH, NOBODY);
-        scene.run("insert into {s}.events (id, project_id, more) values ('more', 'p', 'more')");
+        assertThatThrownBy(() -> watched.partition(PartitionInterval.MONTH, PartitionProgress.NONE))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("it was altered during the rewrite (the column more)");
+        watched.unpartition(PartitionProgress.NONE);
+        watched.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+        tables.run("insert into {s}.events (id, project_id, more) values ('more', 'p', 'more')");
     }
 
     @Test
-    void anIndexThatIsBuiltMeanwhileIsBuiltThereToo() {
+    void buildsAnIndexThatIsCreatedDuringTheRewrite() {
         boolean[] built = {false};
-        PostgresPartitions watched = partitions(RewriteOptions.DEFAULT.probe(point -> {
-            if (point == RewriteOptions.Point.COMPARED && !built[0]) {
+        PostgresPartitions watched = tables.partitions(settings -> settings.probe(point -> {
+            if (point == RewriteProbe.Point.COMPARED && !built[0]) {
                 built[0] = true;
-                scene.run("create index events_late on {s}.events (event_type)");
+                tables.run("create index events_late on {s}.events (event_type)");
             }
         }));
-        watched.partition(PartitionInterval.MONTH, NOBODY);
-        assertThat(scene.one("select indisvalid from pg_index where indexrelid = '{s}.events_late'::regclass"))
+        watched.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+        assertThat(tables.one("select indisvalid from pg_index where indexrelid = '{s}.events_late'::regclass"))
                 .isEqualTo("t");
     }
 }

@@ -2,6 +2,7 @@ package io.usagekit.postgres.partitions;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.postgres.internal.SqlSource;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -10,50 +11,59 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Others at work while a table is rebuilt: who wrote before, and who has an old snapshot. With each guard, and without. */
-class PartitionSnapshotIT extends PartitionSuite {
+/** Transactions that started before a rewrite or its cut-over: with each protection of their snapshots, and without it. */
+class PartitionSnapshotIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private final PartitionFixture tables = PartitionFixture.create();
+    private final PostgresPartitions partitions = tables.partitions();
+
+    @AfterEach
+    void drop() {
+        tables.close();
+    }
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     @Test
-    void whoWroteBeforeIsWaitedFor() throws SQLException {
-        try (Connection host = scene.begin()) {
-            scene.run(host, "insert into {s}.events (id, project_id, raw) values ('before', 'p', 'before')");
-            CompletableFuture<PartitionResult> run =
-                    CompletableFuture.supplyAsync(() -> partitions.partition(PartitionInterval.MONTH, NOBODY));
-            scene.awaitWaiting("%create trigger%usagekit_rebuild%");
+    void waitsForWritersThatStartedBeforeTheRewrite() throws SQLException {
+        try (Connection host = tables.begin()) {
+            tables.run(host, "insert into {s}.events (id, project_id, raw) values ('before', 'p', 'before')");
+            CompletableFuture<PartitionResult> run = CompletableFuture.supplyAsync(
+                    () -> partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE));
+            tables.awaitWaiting("%create trigger%usagekit_rebuild%");
             host.commit();
             host.setAutoCommit(true);
             run.orTimeout(60, TimeUnit.SECONDS).join();
         }
-        assertThat(scene.one("select count(*) from {s}.events where id = 'before'"))
+        assertThat(tables.one("select count(*) from {s}.events where id = 'before'"))
                 .isEqualTo("1");
     }
 
-    /** A reader has its snapshot before the table is rebuilt, and reads the table after that. */
-    private String readerWithAnOldSnapshot(RewriteOptions options) throws SQLException {
+    /** Lets a reader take its snapshot before the rewrite and read the table afterwards; returns how many rows it sees. */
+    private String rowsOfAReaderWithAnOldSnapshot(SqlSource source) throws SQLException {
         String events = "select count(*) from {s}.events";
-        try (Connection reader = scene.begin()) {
+        try (Connection reader = tables.begin()) {
             reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
-            scene.count(reader, "select count(*) from pg_namespace");
+            tables.count(reader, "select count(*) from pg_namespace");
             boolean[] waited = {false};
-            PartitionProgress listener = new PartitionProgress() {
+            PartitionProgress progress = new PartitionProgress() {
                 @Override
-                public void waiting(List<String> others) {
+                public void waiting(List<String> blockers) {
                     waited[0] = true;
                 }
             };
-            PostgresPartitions rebuilding = partitions(options);
+            PostgresPartitions rewriting = tables.partitions(settings -> settings.source(source));
             CompletableFuture<PartitionResult> run =
-                    CompletableFuture.supplyAsync(() -> rebuilding.partition(PartitionInterval.MONTH, listener));
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
+                    CompletableFuture.supplyAsync(() -> rewriting.partition(PartitionInterval.MONTH, progress));
+            long deadline = System.nanoTime() + TIMEOUT.toNanos();
             while (!waited[0] && !run.isDone()) {
                 assertThat(System.nanoTime()).isLessThan(deadline);
                 LockSupport.parkNanos(1_000_000);
             }
-            String seen = String.valueOf(scene.count(reader, events));
+            String seen = String.valueOf(tables.count(reader, events));
             reader.commit();
             reader.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
             reader.setAutoCommit(true);
@@ -63,36 +73,38 @@ class PartitionSnapshotIT extends PartitionSuite {
     }
 
     @Test
-    void anOldSnapshotIsWaitedFor() throws SQLException {
-        assertThat(readerWithAnOldSnapshot(RewriteOptions.DEFAULT)).isEqualTo("" + PartitionFixture.EVENTS);
+    void cutOverWaitsForOldSnapshots() throws SQLException {
+        assertThat(rowsOfAReaderWithAnOldSnapshot(RewriteSql.FILES)).isEqualTo("" + PartitionFixture.EVENTS);
     }
 
     @Test
-    void withoutTheWaitAnOldSnapshotSeesNothing() throws SQLException {
-        assertThat(readerWithAnOldSnapshot(RewriteOptions.DEFAULT.without(RewriteOptions.Guard.WAIT_FOR_SNAPSHOTS)))
+    void oldSnapshotSeesNoRowsWithoutTheWait() throws SQLException {
+        assertThat(rowsOfAReaderWithAnOldSnapshot(MutatedStatements.WITHOUT_SNAPSHOT_WAIT))
                 .isEqualTo("0");
     }
 
-    /** A writer in REPEATABLE READ has its snapshot, and waits to write while the table is exchanged. */
-    private String writerWithAnOldSnapshot(RewriteOptions options) {
+    /** Lets a writer in REPEATABLE READ take its snapshot and queue for the table during the cut-over; returns its outcome. */
+    private String outcomeOfAWriterWithAnOldSnapshot(SqlSource source) {
         List<CompletableFuture<String>> writes = new CopyOnWriteArrayList<>();
-        PostgresPartitions rebuilding = partitions(options.probe(point -> {
-            if (point == RewriteOptions.Point.CAUGHT_UP && writes.isEmpty()) {
-                scene.run("insert into {s}.events (id, project_id) values ('fresh', 'p') on conflict do nothing");
-            } else if (point == RewriteOptions.Point.WRITERS_LOCKED && writes.isEmpty()) {
-                writes.add(CompletableFuture.supplyAsync(this::updateInOneSnapshot));
-                scene.awaitWaiting("update%waits%");
-            }
-        }));
-        rebuilding.partition(PartitionInterval.MONTH, NOBODY);
+        PostgresPartitions rewriting =
+                tables.partitions(settings -> settings.source(source).probe(point -> {
+                    if (point == RewriteProbe.Point.CAUGHT_UP && writes.isEmpty()) {
+                        tables.run(
+                                "insert into {s}.events (id, project_id) values ('fresh', 'p') on conflict do nothing");
+                    } else if (point == RewriteProbe.Point.WRITERS_LOCKED && writes.isEmpty()) {
+                        writes.add(CompletableFuture.supplyAsync(this::updateInOneSnapshot));
+                        tables.awaitWaiting("update%waits%");
+                    }
+                }));
+        rewriting.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
         return writes.get(0).orTimeout(30, TimeUnit.SECONDS).join();
     }
 
     private String updateInOneSnapshot() {
-        try (Connection host = scene.begin()) {
+        try (Connection host = tables.begin()) {
             host.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             try {
-                return "updated " + scene.run(host, "update {s}.events set event_type = 'waits' where id = 'fresh'");
+                return "updated " + tables.run(host, "update {s}.events set event_type = 'waits' where id = 'fresh'");
             } catch (SQLException e) {
                 return e.getSQLState();
             } finally {
@@ -106,13 +118,13 @@ class PartitionSnapshotIT extends PartitionSuite {
     }
 
     @Test
-    void aWriterWhoseSnapshotIsTooOldIsTold() {
-        assertThat(writerWithAnOldSnapshot(RewriteOptions.DEFAULT)).isEqualTo("40001");
+    void writerWithAnOldSnapshotFails() {
+        assertThat(outcomeOfAWriterWithAnOldSnapshot(RewriteSql.FILES)).isEqualTo("40001");
     }
 
     @Test
-    void withoutThatItWouldMissRows() {
-        assertThat(writerWithAnOldSnapshot(RewriteOptions.DEFAULT.without(RewriteOptions.Guard.CHECK_WRITERS)))
+    void writerWithAnOldSnapshotMissesRowsWithoutTheCheck() {
+        assertThat(outcomeOfAWriterWithAnOldSnapshot(MutatedStatements.WITHOUT_SNAPSHOT_CHECK))
                 .isEqualTo("updated 0");
     }
 }

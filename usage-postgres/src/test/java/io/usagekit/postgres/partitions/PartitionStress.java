@@ -8,7 +8,6 @@ import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -30,10 +29,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
 
 /**
- * Hosts that write to the library's own tables, each to rows of its own, and keep books: in the database, in the transaction that
- * writes, what the figure must be; and in memory, which rows there must be. Readers compare figures and books in one snapshot.
+ * Hosts that write to the library's own tables, each to rows of its own, and record what is expected: in the database, in the transaction
+ * that writes, the expected totals; and in memory, the expected rows. Readers compare figures and expected totals in one snapshot.
  */
 final class PartitionStress implements PartitionProgress, AutoCloseable {
 
@@ -47,17 +47,16 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
 
     private final long seed;
     private final HikariDataSource pool = Database.newPool(WRITERS + READERS + 4);
-    private final PartitionFixture scene = PartitionFixture.own(pool, Database.newSchema("stress"));
-    private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
+    private final PartitionFixture tables = PartitionFixture.create(pool, "stress");
     private final ExecutorService threads = Executors.newFixedThreadPool(WRITERS + READERS);
     private final List<CompletableFuture<?>> running = new ArrayList<>();
     private final Queue<String> mismatches = new ConcurrentLinkedQueue<>();
     private final AtomicLong commits = new AtomicLong();
     private final AtomicLong serializationFailures = new AtomicLong();
     private final AtomicLong reads = new AtomicLong();
-    private final AtomicLong gaveWay = new AtomicLong();
-    private final AtomicLong swaps = new AtomicLong();
-    private volatile boolean over;
+    private final AtomicLong cancelled = new AtomicLong();
+    private final AtomicLong cutOvers = new AtomicLong();
+    private volatile boolean stopped;
     private Duration longest = Duration.ZERO;
 
     PartitionStress(long seed) {
@@ -65,13 +64,13 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
     }
 
     @Override
-    public void waiting(List<String> others) {
-        gaveWay.incrementAndGet();
+    public void waiting(List<String> blockers) {
+        cancelled.incrementAndGet();
     }
 
     @Override
-    public void swapped(String table, Duration locked) {
-        swaps.incrementAndGet();
+    public void cutOver(String table, Duration locked) {
+        cutOvers.incrementAndGet();
         longest = locked.compareTo(longest) > 0 ? locked : longest;
     }
 
@@ -79,22 +78,27 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "%,d commits, %,d reads, %,d exchanges (%,d times given way, %,d ms locked at most), %,d serialization failures, %,d mismatches",
+                "%,d commits, %,d reads, %,d cut-overs (%,d cancelled attempts, %,d ms locked at most), %,d serialization failures, %,d mismatches",
                 commits.get(),
                 reads.get(),
-                swaps.get(),
-                gaveWay.get(),
+                cutOvers.get(),
+                cancelled.get(),
                 longest.toMillis(),
                 serializationFailures.get(),
                 mismatches.size());
     }
 
-    PostgresPartitions partitions(RewriteOptions options) {
-        return PostgresPartitions.builder(pool)
-                .mapping(scene.mapping)
-                .clock(clock)
-                .options(options.batchesOf(150))
-                .build();
+    /** The data source of the hosts. */
+    DataSource dataSource() {
+        return pool;
+    }
+
+    /** Starts to build partitions of the tables over a data source. */
+    PostgresPartitions.Builder partitions(DataSource dataSource) {
+        return PostgresPartitions.builder(dataSource)
+                .mapping(tables.mapping)
+                .clock(tables.clock)
+                .batchesOf(150);
     }
 
     List<String> mismatches() {
@@ -102,16 +106,16 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
     }
 
     void start() {
-        scene.run(
+        tables.run(
                 "truncate {s}.events, {s}.event_deliveries, {s}.notes",
-                "create table {s}.books (writer int primary key, received bigint, received_bytes bigint, sent bigint, sent_bytes bigint)");
+                "create table {s}.expected_totals (writer int primary key, received bigint, received_bytes bigint, sent bigint, sent_bytes bigint)");
         List<Writer> writers = new ArrayList<>();
         for (int i = 0; i < WRITERS; i++) {
-            scene.run("insert into {s}.books values (" + i + ", 0, 0, 0, 0)");
+            tables.run("insert into {s}.expected_totals values (" + i + ", 0, 0, 0, 0)");
             writers.add(new Writer(i, i % 2 == 0 ? "read committed" : "repeatable read"));
         }
         writers.forEach(writer -> writer.write(ROWS_AT_FIRST));
-        scene.installRollups(clock);
+        tables.installRollups();
         writers.forEach(
                 writer -> running.add(CompletableFuture.runAsync(() -> writer.write(Integer.MAX_VALUE), threads)));
         for (int i = 0; i < READERS; i++) {
@@ -123,14 +127,14 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
 
     private List<Writer> writers = List.of();
 
-    /** Ends the hosts, and compares what is there with what they say. */
+    /** Stops the hosts and compares the tables with the expected rows. */
     List<String> stop() {
-        over = true;
+        stopped = true;
         running.forEach(CompletableFuture::join);
         Map<String, String> expected = new TreeMap<>();
         writers.forEach(writer -> expected.putAll(writer.rows));
         Map<String, String> found = new TreeMap<>();
-        scene.column(
+        tables.column(
                         "select 'e ' || id || '=' || raw || ' ' || extract(epoch from created_at)::bigint from {s}.events"
                                 + " union all select 'd ' || id || '=' || event_id || ' ' || extract(epoch from created_at)::bigint from {s}.event_deliveries")
                 .forEach(row -> found.put(row.substring(0, row.indexOf('=')), row.substring(row.indexOf('=') + 1)));
@@ -140,8 +144,8 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
             mismatches.add(
                     "rows that aren't as written: " + wrong + ", of " + expected.size() + "; found " + found.size());
         }
-        if (mismatches.isEmpty() && !scene.read(QUARTER).isEqual()) {
-            mismatches.add("from roll-ups: " + scene.read(QUARTER));
+        if (mismatches.isEmpty() && !tables.read(QUARTER).isEqual()) {
+            mismatches.add("from roll-ups: " + tables.read(QUARTER));
         }
         return mismatches();
     }
@@ -150,7 +154,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         private static final long serialVersionUID = 1;
     }
 
-    /** Writes to rows of its own. */
+    /** A host that writes to rows of its own. */
     private final class Writer {
         private final int number;
         private final String isolation;
@@ -169,7 +173,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
             try (Connection connection = pool.getConnection();
                     Statement statement = connection.createStatement()) {
                 connection.setAutoCommit(false);
-                for (int i = 0; i < times && !over; i++) {
+                for (int i = 0; i < times && !stopped; i++) {
                     transaction(connection, statement, times < Integer.MAX_VALUE);
                     if (times == Integer.MAX_VALUE) {
                         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(15)));
@@ -232,7 +236,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
                     one(statement, "update {s}.events set raw = '" + raw + "' where id = '" + id + "'");
                     rows.put("e " + id, raw + " " + row[1]);
                     long more = (long) raw.length() - row[0].length();
-                    book(statement, 0, more, 0, more * deliveries);
+                    expect(statement, 0, more, 0, more * deliveries);
                 }
                 case 3 -> {
                     Instant at = time();
@@ -241,7 +245,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
                 }
                 case 4 -> {
                     if (statement
-                            .executeQuery(scene.sql("select from {s}.events where id = '" + id + "'"))
+                            .executeQuery(tables.sql("select from {s}.events where id = '" + id + "'"))
                             .next()) {
                         one(statement, "update {s}.events set event_type = event_type || '.' where id = '" + id + "'");
                     } else {
@@ -265,7 +269,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
                     one(statement, "delete from {s}.events where id = '" + id + "'");
                     rows.remove("e " + id);
                     events.remove(id);
-                    book(statement, -1, -row[0].length(), -deliveries, -deliveries * row[0].length());
+                    expect(statement, -1, -row[0].length(), -deliveries, -deliveries * row[0].length());
                 }
             }
         }
@@ -288,7 +292,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
                                 + "')");
                 rows.put("d " + id, id + " " + at.getEpochSecond());
             }
-            book(statement, 1, raw.length(), deliveries, deliveries * raw.length());
+            expect(statement, 1, raw.length(), deliveries, deliveries * raw.length());
         }
 
         private Instant time() {
@@ -296,16 +300,17 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         }
 
         private void one(Statement statement, String sql) throws SQLException {
-            if (statement.executeUpdate(scene.sql(sql)) != 1) {
+            if (statement.executeUpdate(tables.sql(sql)) != 1) {
                 mismatches.add("no row was changed by " + sql);
             }
         }
 
-        private void book(Statement statement, long received, long receivedBytes, long sent, long sentBytes)
+        private void expect(Statement statement, long received, long receivedBytes, long sent, long sentBytes)
                 throws SQLException {
             one(
                     statement,
-                    "update {s}.books set received = received + " + received + ", received_bytes = received_bytes + "
+                    "update {s}.expected_totals set received = received + " + received
+                            + ", received_bytes = received_bytes + "
                             + receivedBytes + ", sent = sent + " + sent + ", sent_bytes = sent_bytes + " + sentBytes
                             + " where writer = " + number);
         }
@@ -315,15 +320,15 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         try (Connection connection = pool.getConnection();
                 Statement statement = connection.createStatement()) {
             CombinedQuery combined =
-                    CombinedQuery.over(scene.mapping, TableShape.read(connection, scene.mapping), ProjectScope.ALIVE);
+                    CombinedQuery.over(tables.mapping, TableShape.read(connection, tables.mapping), ProjectScope.ALIVE);
             connection.setAutoCommit(false);
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
-            while (!over) {
-                CombinedQuery.Totals books = books(statement);
+            while (!stopped) {
+                CombinedQuery.Totals expectedTotals = expectedTotals(statement);
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(30)));
                 CombinedQuery.Totals figure = combined.execute(connection, QUARTER);
-                if (!figure.equals(books)) {
-                    mismatches.add(figure + " rather than " + books);
+                if (!figure.equals(expectedTotals)) {
+                    mismatches.add(figure + " rather than " + expectedTotals);
                 }
                 reads.incrementAndGet();
                 connection.commit();
@@ -335,9 +340,9 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         }
     }
 
-    private CombinedQuery.Totals books(Statement statement) throws SQLException {
-        try (ResultSet row = statement.executeQuery(
-                scene.sql("select sum(received), sum(received_bytes), sum(sent), sum(sent_bytes) from {s}.books"))) {
+    private CombinedQuery.Totals expectedTotals(Statement statement) throws SQLException {
+        try (ResultSet row = statement.executeQuery(tables.sql(
+                "select sum(received), sum(received_bytes), sum(sent), sum(sent_bytes) from {s}.expected_totals"))) {
             row.next();
             return new CombinedQuery.Totals(
                     new UsageMetrics(row.getLong(1), row.getLong(2)), new UsageMetrics(row.getLong(3), row.getLong(4)));
@@ -346,9 +351,9 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
 
     @Override
     public void close() {
-        over = true;
+        stopped = true;
         threads.shutdown();
-        scene.close();
+        tables.close();
         pool.close();
     }
 }

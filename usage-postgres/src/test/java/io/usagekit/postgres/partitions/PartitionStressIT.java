@@ -2,79 +2,95 @@ package io.usagekit.postgres.partitions;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /**
- * The tables are partitioned and made plain again, over and over, while hosts write and keep books of it, and readers compare figures
- * and books in one snapshot. The same with each guard left out is caught.
+ * Partitions the tables and makes them plain again, in turn, while hosts write and record expected totals, and readers compare figures
+ * and expected totals in one snapshot. Each protection that is left out is detected.
  */
 class PartitionStressIT {
 
-    private static final int ROUNDS = Integer.getInteger("usagekit.stress.rounds", Boolean.getBoolean("usagekit.thorough") ? 3 : 1);
+    private static final int ROUNDS =
+            Integer.getInteger("usagekit.stress.rounds", Boolean.getBoolean("usagekit.thorough") ? 3 : 1);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
 
-    private String run(int rounds, RewriteOptions options) throws Exception {
+    /** Sets what a run leaves out. */
+    private interface Mistake {
+        void in(PostgresPartitions.Builder settings);
+    }
+
+    private String run(int rounds, Mistake mistake) throws Exception {
+        return run(rounds, dataSource -> dataSource, mistake);
+    }
+
+    /** Runs hosts and rewrites; returns the mismatch or error that was detected, or an empty text. */
+    private String run(int rounds, UnaryOperator<DataSource> wrapper, Mistake mistake) throws Exception {
         System.out.println("PartitionStressIT: -Dusagekit.seed=" + seed);
-        String noticed = "";
+        String detected = "";
         try (PartitionStress stress = new PartitionStress(seed)) {
             stress.start();
-            PostgresPartitions partitions = stress.partitions(options);
+            PostgresPartitions.Builder settings = stress.partitions(wrapper.apply(stress.dataSource()));
+            mistake.in(settings);
+            PostgresPartitions partitions = settings.build();
             try {
                 for (int round = 0; round < rounds && stress.mismatches().isEmpty(); round++) {
                     partitions.partition(round % 2 == 0 ? PartitionInterval.WEEK : PartitionInterval.MONTH, stress);
                     partitions.unpartition(stress);
                 }
-            } catch (UsageCalculationException e) {
-                noticed = String.valueOf(e.getMessage());
+            } catch (UsageStorageException e) {
+                detected = String.valueOf(e.getMessage());
             }
             List<String> mismatches = stress.stop();
             System.out.println("PartitionStressIT: " + stress);
             if (!mismatches.isEmpty()) {
-                noticed = mismatches.size() + " mismatches, the first is " + mismatches.get(0);
+                detected = mismatches.size() + " mismatches, the first is " + mismatches.get(0);
             }
         }
-        return noticed;
+        return detected;
     }
 
     @Test
-    void noRowIsLostAndEverySnapshotHasTheFigureOfTheBooks() throws Exception {
-        assertThat(run(ROUNDS, RewriteOptions.DEFAULT)).as("seed %s", seed).isEmpty();
+    void losesNoRowAndKeepsTheFigureInEverySnapshot() throws Exception {
+        assertThat(run(ROUNDS, settings -> {})).as("seed %s", seed).isEmpty();
     }
 
-    /** By hosts, by readers, by the comparison before an exchange, or by a unique key of the copy. */
-    private static void assertNoticed(String noticed) {
-        assertThat(noticed).containsAnyOf(" mismatches, the first is ", " rows, and their copy has ", "duplicate key");
+    /** By hosts, by readers, by the comparison before a cut-over, or by a unique key of the shadow table. */
+    private static void assertDetected(String detected) {
+        assertThat(detected)
+                .containsAnyOf(" mismatches, the first is ", " rows, and its shadow table has ", "duplicate key");
     }
 
     @Test
-    void withoutNotesOfUpdatesItIsNoticed() throws Exception {
-        assertNoticed(run(
+    void detectsAChangeLogWithoutUpdates() throws Exception {
+        assertDetected(run(20, settings -> settings.source(MutatedStatements.WITHOUT_UPDATES_IN_CHANGE_LOG)));
+    }
+
+    @Test
+    void detectsACatchUpInReadCommitted() throws Exception {
+        WeakIsolationDataSource weakened = new WeakIsolationDataSource();
+        assertDetected(run(
                 20,
-                RewriteOptions.DEFAULT.mutated(
-                        "rebuild-notes.sql", "insert or update or delete on", "insert or delete on")));
+                weakened::around,
+                settings -> settings.probe(point -> {
+                    if (point == RewriteProbe.Point.CATCHING_UP) {
+                        weakened.weakenNext();
+                    } else if (point == RewriteProbe.Point.CHANGES_APPLIED_UNCOMMITTED) {
+                        assertThat(weakened.hasWeakened()).isTrue();
+                        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+                    }
+                })));
     }
 
     @Test
-    void withoutOneSnapshotOfNotesAndRowsItIsNoticed() throws Exception {
-        assertNoticed(run(
-                20,
-                RewriteOptions.DEFAULT
-                        .without(RewriteOptions.Guard.ONE_SNAPSHOT)
-                        .probe(point -> {
-                            if (point == RewriteOptions.Point.RENEWED_UNCOMMITTED) {
-                                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
-                            }
-                        })));
-    }
-
-    @Test
-    void withoutTheWaitForSnapshotsItIsNoticed() throws Exception {
-        assertNoticed(run(20, RewriteOptions.DEFAULT.without(RewriteOptions.Guard.WAIT_FOR_SNAPSHOTS)));
+    void detectsACutOverWithoutTheWaitForSnapshots() throws Exception {
+        assertDetected(run(20, settings -> settings.source(MutatedStatements.WITHOUT_SNAPSHOT_WAIT)));
     }
 }

@@ -30,8 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Contract of {@link UsageCache}: test cases that each implementation passes. A test class of the implementation extends this class
- * and provides an empty cache and a way to let time pass for it.
+ * What a {@link UsageCache} promises. Extend it, and give it a cache with nothing in it and a way to let time pass for it.
  *
  * @since 0.1
  */
@@ -46,10 +45,10 @@ public abstract class UsageCacheContract {
     /** For subclasses. */
     protected UsageCacheContract() {}
 
-    /** Returns an empty cache for one test case, which closes it. */
+    /** An empty cache, opened for one test; closed after it. */
     protected abstract UsageCache openCache();
 
-    /** Lets this much time pass for the cache: on its own clock, or by changing the server's data. */
+    /** Lets this much time pass for the cache: on its own clock, or by asking the server to. */
     protected abstract void elapse(Duration duration);
 
     @BeforeEach
@@ -63,12 +62,12 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void findsNothingThatWasNeverPut() {
+    final void whatWasNeverPutIsAbsent() {
         assertEquals(Optional.empty(), await(cache.get(new UsageKey("org-123", MARCH))));
     }
 
     @Test
-    final void returnsFigureAndAgeAsPut() {
+    final void whatWasPutComesBackWholeWithItsAge() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(7));
         await(cache.put(entry.usage().key(), entry, MINUTE));
 
@@ -79,7 +78,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void returnsExtremeFiguresAsPut() {
+    final void extremeFiguresComeBackWhole() {
         UsageKey key = new UsageKey("org-123", MARCH);
         for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE))) {
             for (Instant at : List.of(COMPUTED, Instant.EPOCH, Instant.parse("9999-12-31T23:59:59.999999Z"))) {
@@ -91,7 +90,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void increasesAgeWithTime() {
+    final void ageGrowsWithTheTimeKept() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(5));
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(20));
@@ -101,17 +100,17 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void findsNothingExpired() {
+    final void whatHasOutlivedItsTimeIsAbsent() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ZERO);
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(50));
-        assertTrue(await(cache.get(entry.usage().key())).isPresent(), "10 s before its expiry");
+        assertTrue(await(cache.get(entry.usage().key())).isPresent(), "10 s before its time is over");
         elapse(Duration.ofSeconds(10));
-        assertEquals(Optional.empty(), await(cache.get(entry.usage().key())), "at its expiry");
+        assertEquals(Optional.empty(), await(cache.get(entry.usage().key())), "when its time is over");
     }
 
     @Test
-    final void replacesFigureAgeAndTimeToLive() {
+    final void aLaterPutReplacesFigureAgeAndTimeToLive() {
         UsageKey key = new UsageKey("org-123", MARCH);
         await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ofSeconds(30)), MINUTE));
         elapse(Duration.ofSeconds(30));
@@ -123,10 +122,10 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void keepsOneEntryPerKey() {
+    final void keysThatDifferNeverShareAnEntry() {
         Map<UsageKey, OrganisationUsage> expected = new HashMap<>();
         long figure = 1;
-        for (String organisation : unusualIds()) {
+        for (String organisation : oddIds()) {
             for (UsagePeriod period : periods()) {
                 UsageKey key = new UsageKey(organisation, period);
                 OrganisationUsage usage = usage(key, figure++);
@@ -139,7 +138,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void sharesEntryOfPeriodsWithSameWindow() {
+    final void periodsOverOneWindowShareAnEntryWhateverTheirLabels() {
         UsageKey asMonth = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         await(cache.put(asMonth, new AgedUsage(usage(asMonth, 7), Duration.ZERO), MINUTE));
@@ -147,11 +146,11 @@ public abstract class UsageCacheContract {
         OrganisationUsage found = await(cache.get(asWindow)).orElseThrow().usage();
 
         assertEquals(usage(asMonth, 7), found);
-        assertEquals(asWindow.period().label(), found.period().label(), "the requested label");
+        assertEquals(asWindow.period().label(), found.period().label(), "the label is the one asked with");
     }
 
     @Test
-    final void removesInvalidatedKeyOnly() {
+    final void whatIsInvalidatedIsAbsentUntilItIsPutAgainAndOthersStay() {
         UsageKey key = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         UsageKey other = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
@@ -163,17 +162,17 @@ public abstract class UsageCacheContract {
             await(cache.invalidate(which));
 
             assertEquals(Optional.empty(), await(cache.get(key)));
-            assertEquals(usage(other, 2), await(cache.get(other)).orElseThrow().usage(), "figure of another period");
+            assertEquals(usage(other, 2), await(cache.get(other)).orElseThrow().usage(), "another period's");
         }
     }
 
     @Test
-    final void removesAllPeriodsOfInvalidatedOrganisationOnly() {
-        for (String organisation : unusualIds()) {
+    final void anInvalidatedOrganisationIsAbsentWithAllItsPeriodsAndOthersStay() {
+        for (String organisation : oddIds()) {
             putAllPeriods(organisation);
         }
-        List<String> left = new ArrayList<>(unusualIds());
-        for (String organisation : unusualIds()) {
+        List<String> left = new ArrayList<>(oddIds());
+        for (String organisation : oddIds()) {
             await(cache.invalidate(organisation));
             left.remove(organisation);
             assertAllPeriods(organisation, false);
@@ -202,20 +201,20 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void invalidatesOrganisationWithLongLivedFigures() {
+    final void anOrganisationIsInvalidatedHoweverLongItsFiguresLive() {
         UsageKey key = new UsageKey("org-123", MARCH);
         UsageKey brief = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
         await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), Duration.ofDays(2)));
         elapse(Duration.ofDays(1));
         await(cache.put(brief, new AgedUsage(usage(brief, 2), Duration.ZERO), MINUTE));
         elapse(Duration.ofHours(23));
-        assertTrue(await(cache.get(key)).isPresent(), "an hour before its expiry");
+        assertTrue(await(cache.get(key)).isPresent(), "an hour before its time is over");
         await(cache.invalidate("org-123"));
         assertEquals(Optional.empty(), await(cache.get(key)));
     }
 
     @Test
-    final void returnsConsistentFiguresUnderConcurrentReadsAndWrites() throws InterruptedException {
+    final void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
         long seed = new Random().nextLong();
         System.out.println("UsageCacheContract seed " + seed);
         List<Throwable> failures = new ArrayList<>();
@@ -224,7 +223,7 @@ public abstract class UsageCacheContract {
             Random random = new Random(seed + t);
             threads.add(new Thread(() -> {
                 try {
-                    readAndWrite(random);
+                    hammer(random);
                 } catch (Throwable e) {
                     synchronized (failures) {
                         failures.add(e);
@@ -239,7 +238,7 @@ public abstract class UsageCacheContract {
         assertEquals(List.of(), failures, () -> "seed " + seed);
     }
 
-    private void readAndWrite(Random random) {
+    private void hammer(Random random) {
         for (int i = 0; i < 200; i++) {
             UsageKey key = new UsageKey("org-" + random.nextInt(5), MARCH);
             if (random.nextBoolean()) {
@@ -250,14 +249,14 @@ public abstract class UsageCacheContract {
                     assertEquals(
                             found.usage().received().volume() * 3,
                             found.usage().sent().bytes(),
-                            "the figure's fields were written together");
+                            "a figure is read as it was written, never mixed with another");
                 });
             }
         }
     }
 
     @Test
-    final void rejectsEntryOfAnotherKey() {
+    final void anEntryOfAnotherKeyIsRejected() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-124", MARCH), 1), Duration.ZERO);
         IllegalArgumentException error =
@@ -266,7 +265,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void rejectsTimeToLiveBelowOneMillisecond() {
+    final void aTimeToLiveBelowAMillisecondIsRejected() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(key, 1), Duration.ZERO);
         for (Duration tooShort : List.of(Duration.ofMillis(-1), Duration.ZERO, Duration.ofNanos(999_999))) {
@@ -278,13 +277,13 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void allowsClosingTwice() {
+    final void closingTwiceIsHarmless() {
         cache.close();
         cache.close();
     }
 
-    /** Unusual ids that a wrong key format would confuse with each other, or with its own syntax. */
-    static List<String> unusualIds() {
+    /** Ids that a careless key format would confuse with each other, or with a key's own syntax. */
+    static List<String> oddIds() {
         return List.of(
                 "org-123",
                 "ORG-123",
@@ -338,7 +337,7 @@ public abstract class UsageCacheContract {
                 key, new UsageMetrics(volume, volume * 10), new UsageMetrics(volume * 2, volume * 3), COMPUTED);
     }
 
-    /** Asserts an age approximately: it may include the test's own time and is rounded to milliseconds. */
+    /** Ages may carry the time that the test itself took, and be rounded to milliseconds. */
     private static void assertAge(Duration expected, Duration actual) {
         assertTrue(
                 actual.compareTo(expected.minusMillis(1)) >= 0 && actual.compareTo(expected.plusSeconds(9)) < 0,
@@ -346,7 +345,7 @@ public abstract class UsageCacheContract {
     }
 
     private static void assertMentions(String word, Exception error) {
-        assertTrue(error.toString().contains(word), () -> "the message contains " + word + ", but was: " + error);
+        assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
     }
 
     private static <T> T await(CompletionStage<T> stage) {

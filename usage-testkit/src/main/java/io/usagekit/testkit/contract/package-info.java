@@ -1,7 +1,4 @@
-/**
- * Contract suites (JUnit), one per port: a test class of an implementation extends the suite of its port and provides the
- * implementation.
- */
+/** What every adapter promises, as JUnit suites to extend: one per port. */
 @NullMarked
 package io.usagekit.testkit.contract;
 

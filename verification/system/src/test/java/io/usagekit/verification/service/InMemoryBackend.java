@@ -51,17 +51,17 @@ class InMemoryBackend implements UsageServiceContract.Backend {
     }
 
     @Override
-    public void disconnectCache() {
+    public void takeCacheAway() {
         cache.goDown();
     }
 
     @Override
-    public void expireLeases() {
+    public void loseLeases() {
         throw new AssertionError("there are none");
     }
 
     @Override
-    public void corruptEntry(UsageKey key) {
+    public void garble(UsageKey key) {
         // What this cache can't read it doesn't have.
     }
 

@@ -73,13 +73,13 @@ class UsageServiceStatesTest {
         }
 
         @Override
-        public void disconnectCache() {
-            super.disconnectCache();
+        public void takeCacheAway() {
+            super.takeCacheAway();
             stores.forEach(InMemoryFlightStore::goDown);
         }
 
         @Override
-        public void expireLeases() {
+        public void loseLeases() {
             clock.advance(SingleFlight.DEFAULT_LEASE.plusMillis(1));
         }
     }

@@ -99,17 +99,17 @@ class ServersBackend implements UsageServiceContract.Backend {
     }
 
     @Override
-    public void disconnectCache() {
+    public void takeCacheAway() {
         link.cut();
     }
 
     @Override
-    public void expireLeases() {
+    public void loseLeases() {
         ask(redis -> redis.del(redis.keys("usage:lock:*").toArray(String[]::new)));
     }
 
     @Override
-    public void corruptEntry(UsageKey key) {
+    public void garble(UsageKey key) {
         ask(redis -> redis.set(entry(key), "v0 something else", SetArgs.Builder.px(600_000)));
     }
 

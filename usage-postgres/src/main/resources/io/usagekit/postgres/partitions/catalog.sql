@@ -1,0 +1,354 @@
+-- What the catalog says about a mapped table: its definition, its indexes, its partitions. Tables in parameters are qualified
+-- and quoted, as to_regclass reads them.
+
+-- name: relation-exists
+-- Whether a relation exists.
+--
+-- Parameters: :relation, qualified and quoted.
+-- Returns: answer.
+select to_regclass(:relation) is not null as answer
+
+-- name: find-table
+-- The definition of a table that is to be rewritten; no row if it doesn't exist.
+--
+-- Parameters: :table; :created_at, the name of its column.
+-- Returns: kind, as in pg_class; owner, quoted; is_own, whether that is this role; key, the column of its primary key apart from
+-- :created_at, quoted, null unless it is exactly one; key_type, with its collation; nullable, whether :created_at may be null;
+-- options, the storage parameters as they follow the table's name; comment, as a literal or null; rows, as estimated.
+with recursive below as (
+    select c.oid from pg_catalog.pg_class c where c.oid = to_regclass(:table)
+    union all
+    select i.inhrelid from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
+),
+
+key as (
+    select min(a.attname) as name, min(a.attnum) as attnum
+    from pg_catalog.pg_index x
+    cross join lateral unnest(x.indkey[0: x.indnkeyatts - 1]) as k (attnum)
+    join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum
+    where x.indrelid = to_regclass(:table) and x.indisprimary and a.attname <> :created_at
+    having count(*) = 1
+)
+
+select
+    c.relkind as kind,
+    quote_ident(pg_get_userbyid(c.relowner)) as owner,
+    c.relowner = (select oid from pg_catalog.pg_roles where rolname = current_user) as is_own,
+    quote_ident(key.name) as key,
+    format_type(a.atttypid, a.atttypmod) || coalesce((
+        select format(' collate %I.%I', n.nspname, l.collname)
+        from pg_catalog.pg_collation l join pg_catalog.pg_namespace n on n.oid = l.collnamespace
+        where l.oid = a.attcollation
+    ), '') as key_type,
+    not t.attnotnull as nullable,
+    coalesce((
+        select format(' with (%s)', array_to_string(leaf.reloptions, ', '))
+        from below join pg_catalog.pg_class leaf on leaf.oid = below.oid
+        where leaf.reloptions is not null
+        order by leaf.oid
+        limit 1
+    ), '') as options,
+    quote_literal(obj_description(c.oid, 'pg_class')) as comment,
+    (
+        select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
+        from below join pg_catalog.pg_class leaf on leaf.oid = below.oid
+        where leaf.relkind = 'r'
+    ) as rows
+from pg_catalog.pg_class c
+left join key on true
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = key.attnum
+join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attname = :created_at
+where c.oid = to_regclass(:table)
+
+-- name: list-columns
+-- The columns that are copied, in their order: all but generated ones.
+--
+-- Parameters: :table.
+-- Returns: name, quoted.
+select quote_ident(attname) as name
+from pg_catalog.pg_attribute
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped and attgenerated = ''
+order by attnum
+
+-- name: list-indexes
+-- The valid indexes of a table, those of its constraints included; of a partitioned table those of the parent.
+--
+-- Parameters: :table; :created_at, the name of the partitions' time; :role.
+-- Returns: id, as in pg_class; name, quoted; is_primary, is_unique, is_constraint; definition, of a constraint what follows its
+-- name, of an index what follows the table's; has_time, whether :created_at is among its keys; widened, whether it was given it;
+-- time, :created_at, quoted as definitions have it.
+select
+    c.oid as id,
+    quote_ident(c.relname) as name,
+    x.indisprimary as is_primary,
+    x.indisunique as is_unique,
+    o.oid is not null as is_constraint,
+    coalesce(
+        pg_get_constraintdef(o.oid),
+        substr(
+            pg_get_indexdef(c.oid),
+            1 + length(format(
+                'CREATE %sINDEX %I ON %s%I.%I',
+                case when x.indisunique then 'UNIQUE ' else '' end,
+                c.relname,
+                case when c.relkind = 'I' then 'ONLY ' else '' end,
+                n.nspname,
+                t.relname
+            ))
+        )
+    ) as definition,
+    exists (
+        select from pg_catalog.pg_attribute a
+        where a.attrelid = t.oid and a.attname = :created_at and a.attnum = any (x.indkey[0: x.indnkeyatts - 1])
+    ) as has_time,
+    exists (select from {partitions}.widened w where w.role = :role and w.name = c.relname) as widened,
+    quote_ident(:created_at::text) as time
+from pg_catalog.pg_index x
+join pg_catalog.pg_class c on c.oid = x.indexrelid
+join pg_catalog.pg_class t on t.oid = x.indrelid
+join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+left join pg_catalog.pg_constraint o on o.conindid = c.oid and o.contype in ('p', 'u') and o.conrelid = t.oid
+where x.indrelid = to_regclass(:table) and x.indisvalid
+order by x.indisprimary desc, c.oid
+
+-- name: list-sequences
+-- The sequences of a table's columns.
+--
+-- Parameters: :table.
+-- Returns: schema and name of the sequence, and column, quoted; is_identity, whether it can't belong to another table.
+select
+    quote_ident(n.nspname) as schema,
+    quote_ident(s.relname) as name,
+    quote_ident(a.attname) as "column",
+    d.deptype = 'i' as is_identity
+from pg_catalog.pg_depend d
+join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+join pg_catalog.pg_namespace n on n.oid = s.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+where d.classid = 'pg_class'::regclass
+    and d.refclassid = 'pg_class'::regclass
+    and d.refobjid = to_regclass(:table)
+    and d.deptype in ('a', 'i')
+order by s.oid
+
+-- name: list-triggers
+-- The statements that create a table's triggers again under its name and enable them as they are, except those of the rewrite.
+--
+-- Parameters: :table; :partitions, the schema of the state, quoted.
+-- Returns: statement.
+select
+    pg_get_triggerdef(t.oid) || case t.tgenabled
+        when 'O' then ''
+        else format(
+            '; alter table %s %s trigger %I',
+            :table::text,
+            case t.tgenabled when 'A' then 'enable always' when 'R' then 'enable replica' else 'disable' end,
+            t.tgname
+        )
+    end as statement
+from pg_catalog.pg_trigger t
+join pg_catalog.pg_proc f on f.oid = t.tgfoid
+where t.tgrelid = to_regclass(:table)
+    and not t.tgisinternal
+    and t.tgparentid = 0
+    and not (
+        f.pronamespace = to_regnamespace(:partitions)
+        and (f.proname like 'note\_%' or f.proname in ('refuse_truncate', 'check_snapshot'))
+    )
+order by t.tgname
+
+-- name: list-grants
+-- The statements that give the shadow table the privileges of the table, and no others.
+--
+-- Parameters: :table, :shadow.
+-- Returns: turn, by which they are ordered; statement.
+with granted as (
+    select c.oid, c.relowner, null::text as attname, x.grantee, x.privilege_type, x.is_grantable
+    from pg_catalog.pg_class c cross join lateral aclexplode(c.relacl) as x
+    union all
+    select c.oid, c.relowner, a.attname, x.grantee, x.privilege_type, x.is_grantable
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+    cross join lateral aclexplode(a.attacl) as x
+),
+
+named as (
+    select
+        g.*,
+        case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end as role
+    from granted g
+    where g.grantee <> g.relowner
+)
+
+select distinct 0 as turn, format('revoke all on table %s from %s', :shadow::text, role) as statement
+from named
+where oid = to_regclass(:shadow)
+union all
+select
+    1,
+    format(
+        'grant %s%s on table %s to %s%s',
+        privilege_type,
+        ' (' || quote_ident(attname) || ')',
+        :shadow::text,
+        role,
+        case when is_grantable then ' with grant option' else '' end
+    )
+from named
+where oid = to_regclass(:table)
+order by turn, statement
+
+-- name: list-obstacles
+-- What prevents a rewrite, one row each, in words. Objects that depend on a table would go on depending on the old one.
+--
+-- Parameters: :table.
+-- Returns: obstacle.
+with recursive below as (
+    select to_regclass(:table)::oid as oid
+    union all
+    select i.inhrelid from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
+),
+
+live as (select * from pg_catalog.pg_class where oid = to_regclass(:table))
+
+select distinct 'the ' || case v.relkind when 'm' then 'materialised view ' else 'view ' end || v.oid::regclass as obstacle
+from below
+join pg_catalog.pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = below.oid and d.classid = 'pg_rewrite'::regclass
+join pg_catalog.pg_rewrite r on r.oid = d.objid
+join pg_catalog.pg_class v on v.oid = r.ev_class
+where v.relkind in ('v', 'm')
+union all
+select 'the rule ' || quote_ident(r.rulename) from live join pg_catalog.pg_rewrite r on r.ev_class = live.oid
+union all
+select 'the publication ' || quote_ident(p.pubname)
+from below
+join pg_catalog.pg_publication_rel l on l.prrelid = below.oid
+join pg_catalog.pg_publication p on p.oid = l.prpubid
+union all
+select 'row level security' from live where relrowsecurity
+union all
+select 'the policy ' || quote_ident(p.polname)
+from live join pg_catalog.pg_policy p on p.polrelid = live.oid
+where not live.relrowsecurity
+union all
+select 'the exclusion constraint ' || quote_ident(c.conname)
+from live join pg_catalog.pg_constraint c on c.conrelid = live.oid
+where c.contype = 'x'
+union all
+select 'the table ' || i.inhrelid::regclass || ', which inherits from it'
+from live join pg_catalog.pg_inherits i on i.inhparent = live.oid
+where live.relkind <> 'p'
+union all
+select 'what it inherits from ' || i.inhparent::regclass
+from live join pg_catalog.pg_inherits i on i.inhrelid = live.oid
+union all
+select 'its type ' || t.typtype_of || ', which is used by ' || pg_describe_object(d.classid, d.objid, d.objsubid)
+from (
+    select y.oid, format_type(y.oid, -1) as typtype_of
+    from live join pg_catalog.pg_type y on y.oid = live.reltype or y.oid = (
+        select typarray from pg_catalog.pg_type where oid = live.reltype
+    )
+) as t
+join pg_catalog.pg_depend d on d.refclassid = 'pg_type'::regclass and d.refobjid = t.oid and d.deptype = 'n'
+union all
+select pg_describe_object(d.classid, d.objid, d.objsubid)
+from live
+join pg_catalog.pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = live.oid
+where d.classid = 'pg_proc'::regclass
+union all
+select 'the trigger ' || quote_ident(g.tgname) || ', which has transition tables for each row'
+from live join pg_catalog.pg_trigger g on g.tgrelid = live.oid
+where not g.tgisinternal and g.tgtype & 1 = 1 and coalesce(g.tgoldtable, g.tgnewtable) is not null
+union all
+select 'the foreign key ' || quote_ident(c.conname) || ' of ' || c.conrelid::regclass
+    || ', which is more than one column that refers to the key'
+from live
+join pg_catalog.pg_constraint c on c.confrelid = live.oid and c.contype = 'f' and c.conparentid = 0
+where array_length(c.conkey, 1) <> 1
+    or c.confdeltype = 'd' or c.confupdtype = 'd'
+    or c.conrelid = c.confrelid
+    or live.relkind = 'p'
+    or not exists (
+        select from pg_catalog.pg_index x
+        where x.indrelid = live.oid and x.indisprimary and x.indkey[0] = c.confkey[1]
+    )
+
+-- name: list-differences
+-- What differs between a table and its shadow table, since the table was altered during the rewrite, one row each, in words.
+--
+-- Parameters: :table, :shadow.
+-- Returns: difference.
+with described as (
+    select
+        a.attrelid as relation,
+        'the column ' || quote_ident(a.attname) as name,
+        concat_ws(
+            ' ', format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull, a.attidentity, a.attgenerated,
+            pg_get_expr(d.adbin, d.adrelid)
+        ) as definition
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attnum > 0 and not a.attisdropped
+    union all
+    select conrelid, 'the constraint ' || quote_ident(conname), pg_get_constraintdef(oid)
+    from pg_catalog.pg_constraint
+    where contype = 'c'
+),
+
+one_sided as (
+    (
+        select name, definition from described where relation = to_regclass(:table)
+        except
+        select name, definition from described where relation = to_regclass(:shadow)
+    )
+    union all
+    (
+        select name, definition from described where relation = to_regclass(:shadow)
+        except
+        select name, definition from described where relation = to_regclass(:table)
+    )
+)
+
+select distinct name as difference from one_sided order by name
+
+-- name: list-partitions
+-- The partitions of a table, in the order of their times, the default one last.
+--
+-- Parameters: :table.
+-- Returns: schema, name; lower and upper, timestamptz, null for the default partition; rows, as estimated, -1 if never analysed.
+select
+    n.nspname as schema,
+    c.relname as name,
+    b.bounds[1]::timestamptz as lower,
+    b.bounds[2]::timestamptz as upper,
+    c.reltuples::bigint as rows
+from pg_catalog.pg_inherits i
+join pg_catalog.pg_class c on c.oid = i.inhrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join lateral regexp_match(
+    pg_get_expr(c.relpartbound, c.oid), $$FROM \('([^']+)'\) TO \('([^']+)'\)$$
+) as b (bounds) on true
+where i.inhparent = to_regclass(:table)
+order by lower nulls last
+
+-- name: holds-rows-between
+-- Whether a partition holds rows of a time. {partition}, quoted.
+--
+-- Parameters: :lower, inclusive; :upper, exclusive; of the column's type.
+-- Returns: answer.
+select exists (
+    select from {partition} where {created_at} >= :lower and {created_at} < :upper
+) as answer
+
+-- name: holds-rows-before
+-- Whether a partition holds rows of a finite time before another one. {partition}, quoted.
+--
+-- Parameters: :upper, exclusive, of the column's type.
+-- Returns: answer.
+select exists (select from {partition} where isfinite({created_at}) and {created_at} < :upper) as answer
+
+-- name: is-empty
+-- Whether a partition has no rows. {partition}, quoted.
+--
+-- Returns: answer.
+select not exists (select from {partition}) as answer

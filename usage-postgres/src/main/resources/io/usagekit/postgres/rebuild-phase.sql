@@ -1,2 +1,0 @@
--- The next phase begins. Parameters: :role; :phase.
-update {partitions}.state set phase = :phase where role = :role

@@ -1,2 +1,0 @@
--- No unique index has been given the partitions' time. Parameter: :role.
-delete from {partitions}.widened where role = :role
