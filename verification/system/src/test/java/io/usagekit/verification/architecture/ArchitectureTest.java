@@ -6,6 +6,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -16,16 +17,20 @@ import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** Who may depend on whom, in the whole project. */
+/** Dependencies between the modules, and between the packages of each; every rule also rejects classes that break it. */
 class ArchitectureTest {
 
     private static final String[] CORE = {
@@ -38,25 +43,42 @@ class ArchitectureTest {
     private static final String CLI = "io.usagekit.cli..";
     private static final String EXAMPLES = "io.usagekit.examples..";
     private static final String NOT_EXPORTED = "io.usagekit..internal..";
+    private static final String[] JDBC = {"java.sql..", "javax.sql.."};
+
+    /** Packages whose factories create what is in their own {@code internal}. */
+    private static final List<String> APIS_WITH_INTERNALS = List.of("io.usagekit", "io.usagekit.postgres");
+
+    private static final int MOST_TYPES = 30;
 
     private static final JavaClasses PROJECT = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
             .importPackages("io.usagekit");
 
+    /** The root of packages that break each rule. */
+    private static final String BROKEN = "io.usagekit.verification.architecture.wrong";
+
+    private static final JavaClasses BREAKING = new ClassFileImporter().importPackages(BROKEN);
+
     @Test
-    void allModulesAreLookedAt() {
+    void readsAllModules() {
         Set<String> packages = PROJECT.stream().map(JavaClass::getPackageName).collect(Collectors.toSet());
 
         assertThat(packages)
                 .contains(
                         "io.usagekit",
                         "io.usagekit.events",
+                        "io.usagekit.events.spi",
                         "io.usagekit.format",
                         "io.usagekit.internal",
+                        "io.usagekit.internal.flight",
                         "io.usagekit.postgres",
+                        "io.usagekit.postgres.rollups",
+                        "io.usagekit.postgres.partitions",
                         "io.usagekit.postgres.events",
+                        "io.usagekit.postgres.internal",
                         "io.usagekit.redis",
                         "io.usagekit.testkit",
+                        "io.usagekit.testkit.contract",
                         "io.usagekit.servers",
                         "io.usagekit.cli",
                         "io.usagekit.cli.support",
@@ -68,7 +90,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void everyPackageIsOneOfAModuleAndNullMarked() {
+    void everyPackageBelongsToAModuleAndIsNullMarked() {
         classes()
                 .should()
                 .resideInAnyPackage(
@@ -86,103 +108,160 @@ class ArchitectureTest {
         assertThat(unmarked).as("packages without @NullMarked").isEmpty();
     }
 
-    @Test
-    void coreDependsOnTheJdkSlf4jAndJspecifyOnly() {
-        String[] allowed = Stream.concat(
-                        Stream.of(CORE), Stream.of("java..", "javax.crypto..", "org.slf4j..", "org.jspecify.."))
-                .toArray(String[]::new);
-        classes()
-                .that()
-                .resideInAnyPackage(CORE)
-                .should()
-                .onlyDependOnClassesThat()
-                .resideInAnyPackage(allowed)
-                .check(PROJECT);
-        noClasses()
-                .that()
-                .resideInAnyPackage(CORE)
-                .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage("java.sql..", "javax.sql..", "io.lettuce..")
-                .check(PROJECT);
+    @Nested
+    class Modules {
+
+        @Test
+        void coreDependsOnJdkSlf4jAndJspecifyOnly() {
+            ModuleRules.confined(
+                            List.of(CORE),
+                            Stream.concat(
+                                            Stream.of(CORE),
+                                            Stream.of("java..", "javax.crypto..", "org.slf4j..", "org.jspecify.."))
+                                    .toList())
+                    .check(PROJECT);
+            for (String core : CORE) {
+                ModuleRules.independent(core, "java.sql..", "javax.sql..", "io.lettuce..")
+                        .check(PROJECT);
+            }
+
+            assertRejects(
+                    ModuleRules.confined(List.of(BROKEN + ".events"), List.of("java..", BROKEN + ".events")),
+                    "UsesRollups");
+            assertRejects(ModuleRules.independent(BROKEN + ".redis", JDBC), "java.sql.Connection");
+        }
+
+        @Test
+        void coreNeverSleeps() {
+            neverSleeps(CORE).check(PROJECT);
+
+            assertRejects(neverSleeps(BROKEN + ".redis"), "Thread.sleep");
+        }
+
+        @Test
+        void adaptersDependOnCoreAndNeverOnEachOther() {
+            ModuleRules.independent(POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
+                    .check(PROJECT);
+            ModuleRules.independent(REDIS, POSTGRES, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
+                    .check(PROJECT);
+            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, SERVERS, CLI, EXAMPLES)
+                    .check(PROJECT);
+
+            assertRejects(ModuleRules.independent(BROKEN + ".redis", BROKEN), "TableMapping");
+        }
+
+        @Test
+        void internalPackagesAreUsedByTheirModuleOnly() {
+            usedWithin("io.usagekit.internal..", CORE).check(PROJECT);
+            usedWithin("io.usagekit.postgres.internal..", POSTGRES).check(PROJECT);
+
+            assertRejects(usedWithin(BROKEN + ".internal", BROKEN), "UsesPartitions");
+        }
+
+        @Test
+        void modulesFormNoCycle() {
+            slices().matching("io.usagekit.(postgres|redis|testkit|servers|cli|examples)..")
+                    .should()
+                    .beFreeOfCycles()
+                    .check(PROJECT);
+
+            assertRejects(
+                    slices().matching(BROKEN + ".(*)..").should().beFreeOfCycles(), "Cycle detected", "Slice events");
+        }
+    }
+
+    @Nested
+    class Packages {
+
+        @Test
+        void featuresOfPostgresUseTableMappingAndInternalOnly() {
+            List<ArchRule> rules = ModuleRules.postgres("io.usagekit.postgres");
+            rules.forEach(rule -> rule.check(PROJECT));
+
+            List<ArchRule> broken = ModuleRules.postgres(BROKEN);
+            assertRejects(broken.get(0), "UsesEntryClass");
+            assertRejects(broken.get(1), "UsesPartitions");
+            assertRejects(broken.get(2), "UsesRollups");
+            assertRejects(broken.get(3), "UsesEvents");
+            for (ArchRule rule : broken) {
+                assertThat(rule.evaluate(BREAKING).getFailureReport().getDetails())
+                        .as(rule.getDescription())
+                        .noneMatch(detail -> detail.contains("TableMapping>"));
+            }
+        }
+
+        /** {@link ModuleRules#acyclic} names the exception. */
+        @Test
+        void packagesFormNoCycle() {
+            ModuleRules.acyclic("io.usagekit", APIS_WITH_INTERNALS).check(PROJECT);
+
+            assertRejects(
+                    ModuleRules.acyclic(BROKEN, List.of()),
+                    "Cycle detected",
+                    BROKEN + ".partitions",
+                    BROKEN + ".rollups");
+        }
+
+        @Test
+        void noPackageHasMoreThanThirtyTypes() {
+            assertThat(ModuleRules.largerThan(MOST_TYPES, PROJECT)).isEmpty();
+
+            assertThat(ModuleRules.largerThan(1, BREAKING)).containsExactly(Map.entry(BROKEN, 2L));
+        }
     }
 
     @Test
-    void coreNeverSleeps() {
-        noClasses()
+    void publicSignaturesNameNoDriversException() {
+        classes()
                 .that()
-                .resideInAnyPackage(CORE)
+                .resideInAPackage("io.usagekit..")
+                .and(publicWithItsEnclosingTypes())
+                .and(outside(NOT_EXPORTED, SERVERS, CLI, EXAMPLES))
+                .should(nameNoDriversException())
+                .check(PROJECT);
+
+        assertRejects(classes().that(publicWithItsEnclosingTypes()).should(nameNoDriversException()), "UsesJdbc.read");
+    }
+
+    private static void assertRejects(ArchRule rule, String... parts) {
+        assertThatThrownBy(() -> rule.check(BREAKING))
+                .as(rule.getDescription())
+                .isInstanceOf(AssertionError.class)
+                .hasMessageContainingAll(parts);
+    }
+
+    private static ArchRule neverSleeps(String... packages) {
+        return noClasses()
+                .that()
+                .resideInAnyPackage(packages)
                 .should()
                 .callMethodWhere(DescribedPredicate.describe(
                         "it is Thread.sleep",
                         call -> call.getTargetOwner().isEquivalentTo(Thread.class)
-                                && call.getName().equals("sleep")))
-                .check(PROJECT);
+                                && call.getName().equals("sleep")));
     }
 
-    @Test
-    void adaptersDependOnCoreAndNeverOnEachOther() {
-        noClasses()
+    private static ArchRule usedWithin(String internal, String... module) {
+        return noClasses()
                 .that()
-                .resideInAPackage(POSTGRES)
+                .resideOutsideOfPackages(module)
+                .and()
+                .resideOutsideOfPackage(internal)
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
-                .check(PROJECT);
-        noClasses()
-                .that()
-                .resideInAPackage(REDIS)
-                .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage(POSTGRES, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
-                .check(PROJECT);
-        noClasses()
-                .that()
-                .resideInAPackage(TESTKIT)
-                .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage(POSTGRES, REDIS, SERVERS, CLI, EXAMPLES)
-                .check(PROJECT);
+                .resideInAPackage(internal);
     }
 
-    @Test
-    void whatIsInternalIsCoresOwn() {
-        noClasses()
-                .that()
-                .resideOutsideOfPackages(CORE)
-                .should()
-                .dependOnClassesThat()
-                .resideInAPackage("io.usagekit.internal..")
-                .check(PROJECT);
-    }
-
-    @Test
-    void modulesArentIntertwined() {
-        slices().matching("io.usagekit.(postgres|redis|testkit|servers|cli|examples)..")
-                .should()
-                .beFreeOfCycles()
-                .check(PROJECT);
-    }
-
-    @Test
-    void noDriversExceptionStandsInASignatureOfTheApi() {
-        classes()
-                .that()
-                .resideInAPackage("io.usagekit..")
-                .and(publicAllTheWay())
-                .and(notOf(NOT_EXPORTED, SERVERS, CLI, EXAMPLES))
-                .should(nameNoDriversException())
-                .check(PROJECT);
-    }
-
-    private static DescribedPredicate<JavaClass> publicAllTheWay() {
+    private static DescribedPredicate<JavaClass> publicWithItsEnclosingTypes() {
         return DescribedPredicate.describe(
-                "public, and so is what encloses them",
+                "public, and so are the types that enclose them",
                 type -> type.getModifiers().contains(JavaModifier.PUBLIC)
-                        && type.getEnclosingClass().map(publicAllTheWay()::test).orElse(true));
+                        && type.getEnclosingClass()
+                                .map(publicWithItsEnclosingTypes()::test)
+                                .orElse(true));
     }
 
-    private static DescribedPredicate<JavaClass> notOf(String... packages) {
+    private static DescribedPredicate<JavaClass> outside(String... packages) {
         DescribedPredicate<JavaClass> outside = alwaysTrue();
         for (String one : packages) {
             outside = outside.and(DescribedPredicate.not(resideInAPackage(one)));

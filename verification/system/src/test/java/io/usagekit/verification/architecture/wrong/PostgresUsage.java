@@ -1,0 +1,7 @@
+package io.usagekit.verification.architecture.wrong;
+
+/** An entry class, which the packages below must not use. */
+public final class PostgresUsage {
+
+    private PostgresUsage() {}
+}

@@ -1,0 +1,5 @@
+/** Breaks a rule. */
+@NullMarked
+package io.usagekit.verification.architecture.wrong.partitions;
+
+import org.jspecify.annotations.NullMarked;
