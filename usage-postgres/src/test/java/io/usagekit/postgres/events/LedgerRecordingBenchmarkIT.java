@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
-/** What recording costs beside what a host would write itself; as {@link LedgerBenchmarkIT}. */
+/** What recording costs beside what a host would write itself; as {@link LedgerPagePlanIT}. */
 class LedgerRecordingBenchmarkIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);

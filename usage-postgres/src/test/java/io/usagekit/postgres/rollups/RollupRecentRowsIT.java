@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
  * What the triggers cost those who write: nothing is noted for recent rows; and how much longer the server's process is at it, which
  * depends on the machine and is printed. {@code -Dusagekit.benchmark.events=2000000} takes long enough to measure.
  */
-class RollupWriteTaxIT {
+class RollupRecentRowsIT {
 
     private static final int OPERATIONS = Integer.getInteger("usagekit.benchmark.events", 60_000) / 100;
     private static final int ROUNDS = 21;
@@ -125,7 +125,7 @@ class RollupWriteTaxIT {
                 if (before >= MEASURABLE_SECONDS) {
                     System.out.printf(
                             Locale.ROOT,
-                            "RollupWriteTaxIT: %s: %.1f us of the server's time without triggers, %.1f us with them (%.2fx),"
+                            "RollupRecentRowsIT: %s: %.1f us of the server's time without triggers, %.1f us with them (%.2fx),"
                                     + " %.1f us with counters kept by triggers (%.2fx)%n",
                             operation.name(),
                             before * 1e6 / operation.times(),

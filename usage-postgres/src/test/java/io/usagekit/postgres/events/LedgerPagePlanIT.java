@@ -47,7 +47,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What pages and exports cost. With few events, so that it is part of every build; {@code docs/ledger.md} says how to have many. */
-class LedgerBenchmarkIT {
+class LedgerPagePlanIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);
     private static final int PAGE = 20;

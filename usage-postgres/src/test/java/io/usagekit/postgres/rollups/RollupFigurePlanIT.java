@@ -37,9 +37,9 @@ import org.junit.jupiter.api.Test;
  * What a figure costs from roll-ups, by the combined query and by the original design's: buffers, and median milliseconds on the
  * machine at hand. With few rows, so that it is part of every build; the figures that count take
  *
- * <pre>mvn verify -pl usage-postgres -am -Dit.test=RollupBenchmarkIT -Dusagekit.benchmark.events=2000000</pre>
+ * <pre>mvn verify -pl usage-postgres -am -Dit.test=RollupFigurePlanIT -Dusagekit.benchmark.events=2000000</pre>
  */
-class RollupBenchmarkIT {
+class RollupFigurePlanIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 60_000);
     private static final String EXPLAIN = "explain (analyze, buffers, format json) ";

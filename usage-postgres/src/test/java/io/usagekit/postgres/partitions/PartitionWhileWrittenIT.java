@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
  * How fast the tables are partitioned and made plain again while a writer and a reader are at work, and how long anything is locked;
  * printed. {@code -Dusagekit.benchmark.events=1000000} takes long enough to measure.
  */
-class PartitionBenchmarkIT {
+class PartitionWhileWrittenIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 3_000);
 
@@ -72,7 +72,7 @@ class PartitionBenchmarkIT {
         assertThat(reads).hasPositiveValue();
         System.out.printf(
                 Locale.ROOT,
-                "PartitionBenchmarkIT: %,d events written meanwhile, the slowest in %,d ms; %,d reads, the slowest in %,d ms%n",
+                "PartitionWhileWrittenIT: %,d events written meanwhile, the slowest in %,d ms; %,d reads, the slowest in %,d ms%n",
                 written.get(),
                 slowestWrite.get() / 1_000_000,
                 reads.get(),
@@ -89,7 +89,7 @@ class PartitionBenchmarkIT {
         Duration took = Duration.ofNanos(System.nanoTime() - began);
         System.out.printf(
                 Locale.ROOT,
-                "PartitionBenchmarkIT: %s of %,d events and as many deliveries: %,d s, %,d rows/s, %,d changes caught up with, at most %,d ms locked%n",
+                "PartitionWhileWrittenIT: %s of %,d events and as many deliveries: %,d s, %,d rows/s, %,d changes caught up with, at most %,d ms locked%n",
                 what,
                 EVENTS,
                 took.toSeconds(),
