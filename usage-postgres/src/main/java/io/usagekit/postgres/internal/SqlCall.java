@@ -39,12 +39,13 @@ public final class SqlCall {
         int handle(SqlRow row) throws SQLException;
     }
 
-    private record ArrayValue(SqlType type, Object[] elements) {}
+    /** A value and its type; the elements of an array are an {@code Object[]}. */
+    private record Value(SqlType type, Object value) {}
 
     private final Connection connection;
     private final SqlTemplate template;
     private final Optional<SqlSignature> signature;
-    private final Map<String, Object> values = new HashMap<>();
+    private final Map<String, Value> values = new HashMap<>();
 
     private SqlCall(Connection connection, SqlTemplate template, Optional<SqlSignature> signature) {
         this.connection = connection;
@@ -68,11 +69,11 @@ public final class SqlCall {
     }
 
     public SqlCall texts(String name, Collection<String> value) {
-        return bind(name, SqlType.TEXTS, new ArrayValue(SqlType.TEXTS, value.toArray(String[]::new)));
+        return bind(name, SqlType.TEXTS, value.toArray(String[]::new));
     }
 
     public SqlCall manyBytes(String name, Collection<byte[]> value) {
-        return bind(name, SqlType.MANY_BYTES, new ArrayValue(SqlType.MANY_BYTES, value.toArray(byte[][]::new)));
+        return bind(name, SqlType.MANY_BYTES, value.toArray(byte[][]::new));
     }
 
     /** Binds a {@code timestamptz}. */
@@ -82,10 +83,7 @@ public final class SqlCall {
 
     public SqlCall instants(String name, Collection<Instant> value) {
         return bind(
-                name,
-                SqlType.INSTANTS,
-                new ArrayValue(
-                        SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new)));
+                name, SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new));
     }
 
     /** Binds a {@code bigint}. */
@@ -103,7 +101,7 @@ public final class SqlCall {
             throw new IllegalArgumentException(
                     ":" + name + " is no parameter of the statement, which takes " + template.parameters());
         }
-        values.put(name, value);
+        values.put(name, new Value(type, value));
         return this;
     }
 
@@ -217,17 +215,17 @@ public final class SqlCall {
         }
     }
 
-    private void set(PreparedStatement statement, int index, String name, @Nullable Object value) throws SQLException {
-        if (value == null) {
+    private void set(PreparedStatement statement, int index, String name, @Nullable Value bound) throws SQLException {
+        if (bound == null) {
             throw new IllegalArgumentException("no value is given for :" + name);
-        } else if (value instanceof Instant instant) {
+        } else if (bound.value() instanceof Instant instant) {
             statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
-        } else if (value instanceof String text) {
+        } else if (bound.value() instanceof String text) {
             statement.setObject(index, text, Types.OTHER);
-        } else if (value instanceof ArrayValue array) {
-            statement.setArray(index, connection.createArrayOf(array.type().elementName(), array.elements()));
+        } else if (bound.value() instanceof Object[] elements) {
+            statement.setArray(index, connection.createArrayOf(bound.type().elementName(), elements));
         } else {
-            statement.setObject(index, value);
+            statement.setObject(index, bound.value());
         }
     }
 }
