@@ -39,15 +39,15 @@ import picocli.CommandLine.Option;
         })
 public final class PartitionsCommand {
 
-    /** What they have in common. */
+    /** What the subcommands have in common. */
     private abstract static class Subcommand extends DatabaseCommand {
         @Option(
                 names = "--ahead",
                 paramLabel = "N",
-                description = "How many partitions there are to be beyond that of now (default: 3).")
+                description = "How many partitions to create after the current one (default: 3).")
         private int ahead = 3;
 
-        /** Partitions of the tables that the schema holds. */
+        /** Returns the partitions of the tables in the schema. */
         final PostgresPartitions partitions() {
             PGSimpleDataSource dataSource = database().dataSource();
             return PostgresPartitions.builder(dataSource)
@@ -58,7 +58,7 @@ public final class PartitionsCommand {
 
         final void print(PartitionResult run) {
             out().println(UsageTables.grouped(run.copied()) + " rows copied, " + UsageTables.grouped(run.changes())
-                    + " changes caught up with, " + run.longestLock().toMillis() + " ms locked at most.");
+                    + " changes caught up, " + run.longestLock().toMillis() + " ms locked at most.");
         }
     }
 
@@ -129,7 +129,7 @@ public final class PartitionsCommand {
     }
 
     /** Creates partitions ahead of time. */
-    @Command(name = "ahead", description = "Creates the partitions that are missing from now on.")
+    @Command(name = "ahead", description = "Creates the missing partitions from now on.")
     static final class Ahead extends Subcommand {
         @Override
         public Integer call() {
@@ -153,8 +153,8 @@ public final class PartitionsCommand {
     @Command(
             name = "expire",
             description =
-                    "Deletes the rows that were created before an instant, keeps what they counted in the roll-ups, and drops"
-                            + " the partitions that are empty then.")
+                    "Deletes the rows that were created before an instant, keeps their sums in the roll-ups, and drops the"
+                            + " partitions that are empty then.")
     static final class Expire extends Subcommand {
         @Option(
                 names = "--before",
@@ -174,9 +174,9 @@ public final class PartitionsCommand {
             PrintWriter out = out();
             out.println(UsageTables.grouped(expiry.retention().events()) + " events and "
                     + UsageTables.grouped(expiry.retention().deliveries())
-                    + " deliveries are gone, and their sums are kept");
+                    + " deliveries deleted, their sums kept");
             out.println("dropped: " + named(expiry.dropped()));
-            out.println("kept, since they have rows: " + named(expiry.kept()));
+            out.println("kept, since they hold rows: " + named(expiry.kept()));
             return ExitCode.OK;
         }
     }

@@ -51,7 +51,7 @@ class PartitionsIT {
     }
 
     @Test
-    void tablesArePartitionedTheirOldRowsDroppedAndMadePlain() {
+    void partitionsTablesDropsOldRowsAndMakesThemPlain() {
         run("rollups install").succeeded();
         run("rollups run --once").succeeded();
         String before = figure();
@@ -65,7 +65,7 @@ class PartitionsIT {
         assertThat(run("partitions expire", "--before", "2026-04-01T00:00:00Z")
                         .succeeded()
                         .out())
-                .contains("100 events and 100 deliveries are gone, and their sums are kept")
+                .contains("100 events and 100 deliveries deleted, their sums kept")
                 .contains("dropped: event_deliveries_p202603, events_p202603");
         assertThat(figure()).isEqualTo(before);
         assertThat(run("partitions undo").succeeded().out()).contains("0 rows copied, ");
@@ -73,7 +73,7 @@ class PartitionsIT {
     }
 
     @Test
-    void areAskedForUnderEventsAsWell() {
+    void runsUnderEventsAsWell() {
         run("rollups install").succeeded();
         assertThat(run("events partition", "--by", "week").succeeded().out()).contains("200 rows copied, ");
         String before = figure();
