@@ -5,7 +5,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Storage that processes share for {@linkplain SingleFlight#fleetWide fleet-wide single-flight}: for each key the stored figure,
+ * Storage that processes share for {@linkplain SingleFlights#fleetWide fleet-wide single-flight}: for each key the stored figure,
  * a lease on computing it, and fencing tokens. Each method is one atomic step; the algorithm over these steps is part of this
  * library's core.
  *

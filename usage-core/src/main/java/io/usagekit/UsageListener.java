@@ -3,10 +3,11 @@ package io.usagekit;
 import java.time.Duration;
 
 /**
- * Told what the service does, for metrics and logs. Every method does nothing unless overridden.
+ * Receives the events of a service, for metrics and logs. A pure observer: every method does nothing unless overridden, and what
+ * one throws is logged and dropped.
  *
- * <p>Called on the thread that does the work (a caller's, the executor's or a driver's), many at once: implementations are
- * thread-safe, quick, and don't block. One that throws harms nobody: the exception is logged and dropped.
+ * <p>Called on the thread that does the work (a caller's, the executor's or a driver's), by many at once: implementations are
+ * thread-safe, quick, and don't block.
  *
  * @since 0.1
  */
@@ -25,13 +26,25 @@ public interface UsageListener {
      */
     default void staleServed(UsageKey key, Freshness freshness, Duration age) {}
 
-    /** A caller was told that the figure isn't known yet. */
+    /** A caller got {@link Freshness#PENDING}: the figure isn't known yet. */
     default void pendingServed(UsageKey key) {}
 
-    /** A caller or a refresh joined the computation under way in this process instead of starting another. */
+    /**
+     * A caller or a refresh requests a load: it is about to start one or to join the one in flight. One
+     * {@link #loadCompleted} or {@link #loadFailed} follows for each request.
+     */
+    default void loadRequested(UsageKey key) {}
+
+    /** A requested load has completed; called once for each request, before the requesting caller is answered. */
+    default void loadCompleted(UsageKey key, LoadOutcome.Origin origin) {}
+
+    /** A requested load has failed, or was dropped; called once for each request, before the requesting caller is answered. */
+    default void loadFailed(UsageKey key, Throwable error) {}
+
+    /** A caller or a refresh joined the load in flight in this process instead of starting another. */
     default void coalesced(UsageKey key) {}
 
-    /** A flight of this process waits for one of another process instead of computing. */
+    /** A load of this process waits for one of another process instead of computing. */
     default void remoteLoadAwaited(UsageKey key) {}
 
     /** A hit was older than the soft limit, and its refresh begins to compute. */
@@ -46,7 +59,7 @@ public interface UsageListener {
     /** A computation had to wait this long for its permit. */
     default void permitWaited(UsageKey key, Duration waited) {}
 
-    /** A computation was refused, since too many wait already. */
+    /** A computation was refused, since the queue is full. */
     default void overloaded(UsageKey key) {}
 
     /** The calculator ran and returned a figure; it took this long. */
@@ -55,27 +68,27 @@ public interface UsageListener {
     /** The calculator failed, on a miss or in a refresh. */
     default void computationFailed(UsageKey key, Throwable error) {}
 
-    /** A figure was computed but not stored: another flight was granted the lease, or the key was invalidated. */
+    /** A figure was computed but not stored: another load acquired the lease, or the key was invalidated. */
     default void publicationRejected(UsageKey key) {}
 
     /**
-     * The cache held something for this key that can't be read: corrupted, foreign, or of another version. A miss; a cache that
-     * can deletes it, unless it has been replaced meanwhile.
+     * The cache held a value for this key that can't be read: corrupted, foreign, or of another version. It counts as a miss; a
+     * cache that can do so deletes the value, unless it has been replaced meanwhile.
      */
     default void entryUnreadable(UsageKey key) {}
 
-    /** The cache couldn't be read; served without it. */
+    /** The cache couldn't be read; the call goes on without it. */
     default void cacheReadFailed(UsageKey key, Throwable error) {}
 
     /** The cache couldn't be written; the figure was served all the same. */
     default void cacheWriteFailed(UsageKey key, Throwable error) {}
 
-    /** The fleet couldn't be asked who computes; this process computes by itself. */
+    /** The fleet-wide single-flight couldn't reach its store; this process computes for itself. */
     default void coordinationFailed(UsageKey key, Throwable error) {}
 
-    /** The near cache isn't told of changes any more: what it holds serves as fallback copies only. */
+    /** The near cache receives no invalidation messages any more: what it holds serves as fallback copies only. */
     default void trackingLost(String reason) {}
 
-    /** The near cache is told of changes again, and begins anew. */
+    /** The near cache receives invalidation messages again; it starts empty. */
     default void trackingRestored() {}
 }

@@ -57,7 +57,7 @@ public final class UsageServiceBuilder {
 
     private final UsageCalculator calculator;
     private UsageCache cache = NoCache.INSTANCE;
-    private SingleFlight singleFlight = SingleFlight.inProcess();
+    private SingleFlight singleFlight = SingleFlights.inProcess();
     private Duration ttl = DEFAULT_TTL;
     private @Nullable Duration refreshAfter;
     private Duration staleIfError = DEFAULT_STALE_IF_ERROR;
@@ -85,7 +85,7 @@ public final class UsageServiceBuilder {
         return this;
     }
 
-    /** How concurrent computations are made one; {@link SingleFlight#inProcess()} by default. The service closes it. */
+    /** How concurrent computations are made one; {@link SingleFlights#inProcess()} by default. The service closes it. */
     public UsageServiceBuilder singleFlight(SingleFlight singleFlight) {
         this.singleFlight = Objects.requireNonNull(singleFlight, "singleFlight");
         return this;

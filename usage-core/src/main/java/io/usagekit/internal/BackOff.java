@@ -57,11 +57,11 @@ final class BackOff {
         }
     }
 
-    void forget(UsageKey key) {
+    void clear(UsageKey key) {
         failures.remove(key);
     }
 
-    void forget(String organisationId) {
+    void clear(String organisationId) {
         failures.keySet().removeIf(key -> key.organisationId().equals(organisationId));
     }
 

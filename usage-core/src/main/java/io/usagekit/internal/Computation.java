@@ -159,7 +159,7 @@ final class Computation implements Runnable, Permits.Holder {
             return;
         }
         listener.computed(key, figure.age());
-        computations.backOff().forget(key);
+        computations.backOff().clear(key);
         giveBack();
         outcome.complete(figure);
     }

@@ -11,7 +11,7 @@ import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** What the computations of one service share: the calculator, the permits, the threads. */
+/** State that the computations of one service share: the calculator, the permits, the threads. */
 final class Computations {
 
     private final DefaultUsageService.Settings settings;
@@ -21,7 +21,7 @@ final class Computations {
     private final Permits permits;
     private final Executor executor;
     private final @Nullable ComputationPool ownPool;
-    private final Set<UsageLoad> underWay = ConcurrentHashMap.newKeySet();
+    private final Set<UsageLoad> inFlight = ConcurrentHashMap.newKeySet();
     private final Drain drain = new Drain();
     private volatile boolean closed;
 
@@ -91,26 +91,26 @@ final class Computations {
         return closed;
     }
 
-    void tookOff(UsageLoad load) {
-        underWay.add(load);
+    void started(UsageLoad load) {
+        inFlight.add(load);
     }
 
-    void landed(UsageLoad load) {
-        if (underWay.remove(load)) {
+    void ended(UsageLoad load) {
+        if (inFlight.remove(load)) {
             drain.signal();
         }
     }
 
-    /** Lets the loads under way land, up to a deadline; then refuses what waits and interrupts what runs in the own pool. */
-    void close(Duration patience) {
-        boolean drained = drain.await(underWay::isEmpty, patience);
+    /** Waits for the loads in flight, up to a timeout; then refuses those that wait and interrupts those that run in the own pool. */
+    void close(Duration timeout) {
+        boolean drained = drain.await(inFlight::isEmpty, timeout);
         closed = true;
         permits.close();
         if (ownPool != null) {
             ownPool.close();
         }
         if (!drained) {
-            underWay.forEach(UsageLoad::abandon);
+            inFlight.forEach(UsageLoad::abandon);
         }
     }
 }

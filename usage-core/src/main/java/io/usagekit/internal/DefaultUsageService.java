@@ -2,6 +2,8 @@ package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.OutagePolicy;
@@ -19,6 +21,7 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
+import io.usagekit.internal.UsageLoad.Purpose;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
@@ -35,10 +38,10 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Cache-aside with refresh in the background, over single-flight: which answer goes with which state of the cache. */
+/** Cache-aside with background refresh and single-flight: maps each state of the cache to an answer. */
 public final class DefaultUsageService implements UsageService {
 
-    /** What the builder has checked; a null executor asks for a pool of the service's own. */
+    /** Configuration that the builder has checked; without an executor the service opens a pool of its own. */
     public record Settings(
             UsageCalculator calculator,
             UsageCache cache,
@@ -108,7 +111,7 @@ public final class DefaultUsageService implements UsageService {
         }
     }
 
-    /** Moves what callers attach away from the thread that completes it: a driver's, a timer's or a computation's. */
+    /** Moves functions that callers attach off the completing thread, which is a driver's, a timer's or a computation's. */
     private static <T> CompletableFuture<T> offThisThread(CompletableFuture<T> future) {
         return future.isDone() ? future : future.whenCompleteAsync((value, error) -> {});
     }
@@ -166,21 +169,20 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return instead(key, grace, notWithoutCache(key, outage), outage);
         }
-        CompletableFuture<SingleFlight.Landing> flight =
-                fly(key, UsageLoad.Purpose.MISS, limits.hard(), outage != null);
+        CompletableFuture<LoadOutcome> load = load(key, Purpose.MISS, limits.hard(), outage != null);
         Optional<Duration> limit = settings.missPolicy().limit();
-        if (limit.isEmpty() || flight.isDone()) {
-            return outcome(key, flight, grace, outage);
+        if (limit.isEmpty() || load.isDone()) {
+            return answerFrom(key, load, grace, outage);
         }
         if (limit.get().isZero()) {
-            return CompletableFuture.completedFuture(inTheMeantime(key, grace));
+            return CompletableFuture.completedFuture(meanwhile(key, grace));
         }
-        CompletableFuture<Void> enough = new CompletableFuture<Void>()
+        CompletableFuture<Void> waited = new CompletableFuture<Void>()
                 .completeOnTimeout(null, limit.get().toNanos(), TimeUnit.NANOSECONDS);
-        return CompletableFuture.anyOf(flight.handle((landing, error) -> enough.complete(null)), enough)
-                .thenCompose(first -> flight.isDone()
-                        ? outcome(key, flight, grace, outage)
-                        : CompletableFuture.completedFuture(inTheMeantime(key, grace)));
+        return CompletableFuture.anyOf(load.handle((outcome, error) -> waited.complete(null)), waited)
+                .thenCompose(first -> load.isDone()
+                        ? answerFrom(key, load, grace, outage)
+                        : CompletableFuture.completedFuture(meanwhile(key, grace)));
     }
 
     private static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
@@ -188,24 +190,21 @@ public final class DefaultUsageService implements UsageService {
                 "the usage of " + key + " isn't computed while the cache can't be reached", outage);
     }
 
-    private CompletableFuture<UsageResult> outcome(
-            UsageKey key,
-            CompletableFuture<SingleFlight.Landing> flight,
-            Optional<AgedUsage> grace,
-            @Nullable Throwable outage) {
+    private CompletableFuture<UsageResult> answerFrom(
+            UsageKey key, CompletableFuture<LoadOutcome> load, Optional<AgedUsage> grace, @Nullable Throwable outage) {
         return Futures.compose(
-                flight,
-                (landing, error) -> landing != null
-                        ? CompletableFuture.completedFuture(landed(key, landing))
+                load,
+                (outcome, error) -> outcome != null
+                        ? CompletableFuture.completedFuture(loaded(key, outcome))
                         : instead(key, grace, Objects.requireNonNull(error), outage));
     }
 
-    /** What a caller gets who has waited for long enough. */
-    private UsageResult inTheMeantime(UsageKey key, Optional<AgedUsage> grace) {
+    /** Answers a caller that has waited for as long as the miss policy says. */
+    private UsageResult meanwhile(UsageKey key, Optional<AgedUsage> grace) {
         return grace.map(figure -> staleOnError(key, figure)).orElseGet(() -> pending(key));
     }
 
-    /** What a caller gets instead of the figure that can't be had now. */
+    /** Answers without the figure that can't be loaded now. */
     private CompletableFuture<UsageResult> instead(
             UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable Throwable outage) {
         if (grace.isPresent()) {
@@ -227,65 +226,71 @@ public final class DefaultUsageService implements UsageService {
         return UsageResult.pending(key, settings.clock().instant());
     }
 
-    /** The figure under the label that this caller asked with: those who share a flight may call the window differently. */
-    private UsageResult landed(UsageKey key, SingleFlight.Landing landing) {
-        AgedUsage figure = landing.figure().orElseThrow();
+    /** Returns the figure under this caller's own label: callers that share a load may label the window differently. */
+    private UsageResult loaded(UsageKey key, LoadOutcome outcome) {
+        AgedUsage figure = outcome.figure().orElseThrow();
         OrganisationUsage usage = figure.usage();
         AgedUsage own = usage.period().label().equals(key.period().label())
                 ? figure
                 : new AgedUsage(
                         new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt()), figure.age());
-        // What was computed while the caller waited is as fresh as can be, whatever the limits.
-        return landing.origin() != SingleFlight.Origin.FOUND || limits.isFresh(own)
+        // A figure computed while the caller waited is fresh, whatever the limits.
+        return outcome.origin() != Origin.CACHED || limits.isFresh(own)
                 ? UsageResult.fresh(own)
                 : UsageResult.stale(own);
     }
 
     private void refresh(UsageKey key, AgedUsage old) {
         if (backOff.of(key).isEmpty()) {
-            var unused = fly(key, UsageLoad.Purpose.REFRESH, limits.softFor(old), false)
-                    .exceptionally(error -> SingleFlight.Landing.left());
+            var unused = load(key, Purpose.REFRESH, limits.softFor(old), false)
+                    .exceptionally(error -> LoadOutcome.notWaited());
         }
     }
 
     /**
-     * Takes off or joins. Who needs a figure and has joined a flight that was no use to it (a refresh that came to nothing,
-     * since it waits for nobody; one that found a figure too old for this caller) flies again.
+     * Starts a load or joins the one in flight. A caller that needs a figure and has joined a load that was of no use to it (a
+     * refresh that was dropped or didn't wait for another process; one that found a figure too old for this caller) loads again.
      */
-    private CompletableFuture<SingleFlight.Landing> fly(
-            UsageKey key, UsageLoad.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+    private CompletableFuture<LoadOutcome> load(
+            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown);
-        CompletableFuture<SingleFlight.Landing> flight =
-                settings.singleFlight().run(key, load).toCompletableFuture();
-        if (!load.hasTakenOff()) {
-            listener.coalesced(key);
-            return purpose == UsageLoad.Purpose.REFRESH
-                    ? flight
-                    : Futures.compose(
-                            flight,
-                            (landing, error) -> isNoUse(landing, error, acceptableAge)
-                                    ? flyFromAPoolThread(key, purpose, acceptableAge, cacheDown)
-                                    : flight);
+        listener.loadRequested(key);
+        CompletableFuture<LoadOutcome> running =
+                Futures.of(() -> settings.singleFlight().run(key, load));
+        load.returned(running);
+        return Futures.compose(running, (outcome, error) -> {
+            load.settle(outcome, error);
+            Throwable failure = error == null ? null : load.timeoutAsOurs(error);
+            report(key, outcome, failure);
+            if (!load.isLeader() && purpose != Purpose.REFRESH && isOfNoUse(outcome, error, acceptableAge)) {
+                return loadOnPoolThread(key, purpose, acceptableAge, cacheDown);
+            }
+            return failure == null ? running : CompletableFuture.failedFuture(failure);
+        });
+    }
+
+    private void report(UsageKey key, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (outcome != null) {
+            listener.loadCompleted(key, outcome.origin());
+        } else if (error != null) {
+            listener.loadFailed(key, error);
         }
-        return flight;
     }
 
-    /** The thread on which a flight lands may be a driver's or a timer's, where no other should begin. */
-    private CompletableFuture<SingleFlight.Landing> flyFromAPoolThread(
-            UsageKey key, UsageLoad.Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+    /** The thread that completes a load may be a driver's or a timer's, where no other load should start. */
+    private CompletableFuture<LoadOutcome> loadOnPoolThread(
+            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         return CompletableFuture.completedFuture(key)
-                .thenComposeAsync(same -> fly(same, purpose, acceptableAge, cacheDown));
+                .thenComposeAsync(same -> load(same, purpose, acceptableAge, cacheDown));
     }
 
-    private static boolean isNoUse(
-            SingleFlight.@Nullable Landing landing, @Nullable Throwable error, Duration acceptableAge) {
-        if (landing == null) {
+    private static boolean isOfNoUse(@Nullable LoadOutcome outcome, @Nullable Throwable error, Duration acceptableAge) {
+        if (outcome == null) {
             return error instanceof RefreshDroppedException;
         }
-        Optional<AgedUsage> figure = landing.figure();
+        Optional<AgedUsage> figure = outcome.figure();
         return figure.isEmpty()
-                || (landing.origin() == SingleFlight.Origin.FOUND
-                        && figure.get().age().compareTo(acceptableAge) >= 0);
+                || (outcome.origin() == Origin.CACHED && figure.get().age().compareTo(acceptableAge) >= 0);
     }
 
     @Override
@@ -299,64 +304,65 @@ public final class DefaultUsageService implements UsageService {
     }
 
     private CompletableFuture<UsageResult> renew(UsageKey key) {
-        return fly(key, UsageLoad.Purpose.RENEWAL, Duration.ZERO, false).thenApply(landing -> landed(key, landing));
+        return load(key, Purpose.RENEWAL, Duration.ZERO, false).thenApply(outcome -> loaded(key, outcome));
     }
 
     @Override
     public void invalidate(String organisationId, UsagePeriod period) {
-        Futures.await(forget(admit(organisationId, period)));
+        Futures.await(invalidateFigure(admit(organisationId, period)));
     }
 
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId, UsagePeriod period) {
-        return offThisThread(forget(admit(organisationId, period)));
+        return offThisThread(invalidateFigure(admit(organisationId, period)));
     }
 
-    private CompletableFuture<Void> forget(UsageKey key) {
-        backOff.forget(key);
-        return forget(key.toString(), () -> settings.singleFlight().invalidate(key), () -> cache.invalidate(key));
+    private CompletableFuture<Void> invalidateFigure(UsageKey key) {
+        backOff.clear(key);
+        return invalidateBoth(
+                key.toString(), () -> settings.singleFlight().invalidate(key), () -> cache.invalidate(key));
     }
 
     @Override
     public void invalidate(String organisationId) {
-        Futures.await(forget(organisationId));
+        Futures.await(invalidateFigures(organisationId));
     }
 
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId) {
-        return offThisThread(forget(organisationId));
+        return offThisThread(invalidateFigures(organisationId));
     }
 
-    private CompletableFuture<Void> forget(String organisationId) {
+    private CompletableFuture<Void> invalidateFigures(String organisationId) {
         checkOpen();
         UsageKey.checkOrganisationId(organisationId);
-        backOff.forget(organisationId);
-        return forget(
+        backOff.clear(organisationId);
+        return invalidateBoth(
                 Arguments.quote(organisationId),
                 () -> settings.singleFlight().invalidate(organisationId),
                 () -> cache.invalidate(organisationId));
     }
 
     /**
-     * First the flights, so that none of them keeps anything afterwards, then the cache: also where the fleet can't be told,
-     * since it may have a copy in this process.
+     * Invalidates the loads in flight first, so that none of them stores anything afterwards, then the cache: also where the
+     * single-flight fails, since the cache may have a copy in this process.
      */
-    private static CompletableFuture<Void> forget(
-            String what, Supplier<CompletionStage<Void>> flights, Supplier<CompletionStage<Void>> cache) {
+    private static CompletableFuture<Void> invalidateBoth(
+            String what, Supplier<CompletionStage<Void>> loads, Supplier<CompletionStage<Void>> cache) {
         return Futures.compose(
-                Futures.of(flights),
-                (done, flightsError) -> Futures.compose(Futures.of(cache), (alsoDone, cacheError) -> {
-                    Throwable error = flightsError != null ? flightsError : cacheError;
+                Futures.of(loads),
+                (done, loadsError) -> Futures.compose(Futures.of(cache), (alsoDone, cacheError) -> {
+                    Throwable error = loadsError != null ? loadsError : cacheError;
                     return error == null
                             ? CompletableFuture.completedFuture(null)
-                            : CompletableFuture.failedFuture(notForgotten(what, error));
+                            : CompletableFuture.failedFuture(notInvalidated(what, error));
                 }));
     }
 
-    private static UsageException notForgotten(String what, Throwable error) {
+    private static UsageException notInvalidated(String what, Throwable error) {
         return error instanceof UsageException known
                 ? known
-                : new UsageCacheException("the usage of " + what + " can't be forgotten: " + error, error);
+                : new UsageCacheException("the usage of " + what + " can't be invalidated: " + error, error);
     }
 
     @Override
@@ -376,7 +382,7 @@ public final class DefaultUsageService implements UsageService {
         return new Warming(keys, settings.maxConcurrent(), this::warm).start();
     }
 
-    private CompletableFuture<SingleFlight.Origin> warm(UsageKey key) {
+    private CompletableFuture<Origin> warm(UsageKey key) {
         if (closed.get()) {
             return CompletableFuture.failedFuture(
                     new UsageUnavailableException("closed before " + key + " was warm", null));
@@ -385,16 +391,16 @@ public final class DefaultUsageService implements UsageService {
         return reading.isDone() ? warm(key, reading.join()) : reading.thenComposeAsync(lookup -> warm(key, lookup));
     }
 
-    private CompletableFuture<SingleFlight.Origin> warm(UsageKey key, Lookup lookup) {
+    private CompletableFuture<Origin> warm(UsageKey key, Lookup lookup) {
         if (lookup.figure().filter(limits::isFresh).isPresent()) {
-            return CompletableFuture.completedFuture(SingleFlight.Origin.FOUND);
+            return CompletableFuture.completedFuture(Origin.CACHED);
         }
         Throwable outage = lookup.error();
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return CompletableFuture.failedFuture(notWithoutCache(key, outage));
         }
         Duration acceptableAge = lookup.figure().map(limits::softFor).orElse(limits.soft());
-        return fly(key, UsageLoad.Purpose.WARM, acceptableAge, outage != null).thenApply(SingleFlight.Landing::origin);
+        return load(key, Purpose.WARM, acceptableAge, outage != null).thenApply(LoadOutcome::origin);
     }
 
     @Override

@@ -64,8 +64,12 @@ final class GuardedCache {
         }
     }
 
-    /** How long to keep a figure from now on: its grace included. */
-    Duration timeToLive(AgedUsage figure) {
+    /** How old a figure may grow before it is removed: its grace included. */
+    Duration life() {
+        return limits.life();
+    }
+
+    private Duration timeToLive(AgedUsage figure) {
         return limits.life().minus(figure.age());
     }
 

@@ -1,6 +1,7 @@
 package io.usagekit.internal;
 
 import io.usagekit.Freshness;
+import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -9,7 +10,7 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Keeps what the host's listener throws from the caller and from the computation. */
+/** Calls the host's listener and logs what it throws, so that neither a caller nor a computation fails with it. */
 final class SafeListener implements UsageListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageListener.class);
@@ -31,100 +32,115 @@ final class SafeListener implements UsageListener {
 
     @Override
     public void miss(UsageKey key) {
-        tell(listener -> listener.miss(key));
+        call(listener -> listener.miss(key));
     }
 
     @Override
     public void staleServed(UsageKey key, Freshness freshness, Duration age) {
-        tell(listener -> listener.staleServed(key, freshness, age));
+        call(listener -> listener.staleServed(key, freshness, age));
     }
 
     @Override
     public void pendingServed(UsageKey key) {
-        tell(listener -> listener.pendingServed(key));
+        call(listener -> listener.pendingServed(key));
+    }
+
+    @Override
+    public void loadRequested(UsageKey key) {
+        call(listener -> listener.loadRequested(key));
+    }
+
+    @Override
+    public void loadCompleted(UsageKey key, Origin origin) {
+        call(listener -> listener.loadCompleted(key, origin));
+    }
+
+    @Override
+    public void loadFailed(UsageKey key, Throwable error) {
+        call(listener -> listener.loadFailed(key, error));
     }
 
     @Override
     public void coalesced(UsageKey key) {
-        tell(listener -> listener.coalesced(key));
+        call(listener -> listener.coalesced(key));
     }
 
     @Override
     public void remoteLoadAwaited(UsageKey key) {
-        tell(listener -> listener.remoteLoadAwaited(key));
+        call(listener -> listener.remoteLoadAwaited(key));
     }
 
     @Override
     public void refreshStarted(UsageKey key) {
-        tell(listener -> listener.refreshStarted(key));
+        call(listener -> listener.refreshStarted(key));
     }
 
     @Override
     public void refreshDropped(UsageKey key) {
-        tell(listener -> listener.refreshDropped(key));
+        call(listener -> listener.refreshDropped(key));
     }
 
     @Override
     public void refreshFailed(UsageKey key, Throwable error) {
-        tell(listener -> listener.refreshFailed(key, error));
+        call(listener -> listener.refreshFailed(key, error));
     }
 
     @Override
     public void permitWaited(UsageKey key, Duration waited) {
-        tell(listener -> listener.permitWaited(key, waited));
+        call(listener -> listener.permitWaited(key, waited));
     }
 
     @Override
     public void overloaded(UsageKey key) {
-        tell(listener -> listener.overloaded(key));
+        call(listener -> listener.overloaded(key));
     }
 
     @Override
     public void computed(UsageKey key, Duration took) {
-        tell(listener -> listener.computed(key, took));
+        call(listener -> listener.computed(key, took));
     }
 
     @Override
     public void computationFailed(UsageKey key, Throwable error) {
-        tell(listener -> listener.computationFailed(key, error));
+        call(listener -> listener.computationFailed(key, error));
     }
 
     @Override
     public void publicationRejected(UsageKey key) {
-        tell(listener -> listener.publicationRejected(key));
+        call(listener -> listener.publicationRejected(key));
     }
 
     @Override
     public void entryUnreadable(UsageKey key) {
-        tell(listener -> listener.entryUnreadable(key));
+        call(listener -> listener.entryUnreadable(key));
     }
 
     @Override
     public void cacheReadFailed(UsageKey key, Throwable error) {
-        tell(listener -> listener.cacheReadFailed(key, error));
+        call(listener -> listener.cacheReadFailed(key, error));
     }
 
     @Override
     public void cacheWriteFailed(UsageKey key, Throwable error) {
-        tell(listener -> listener.cacheWriteFailed(key, error));
+        call(listener -> listener.cacheWriteFailed(key, error));
     }
 
     @Override
     public void coordinationFailed(UsageKey key, Throwable error) {
-        tell(listener -> listener.coordinationFailed(key, error));
+        call(listener -> listener.coordinationFailed(key, error));
     }
 
     @Override
     public void trackingLost(String reason) {
-        tell(listener -> listener.trackingLost(reason));
+        call(listener -> listener.trackingLost(reason));
     }
 
     @Override
     public void trackingRestored() {
-        tell(listener -> listener.trackingRestored());
+        call(listener -> listener.trackingRestored());
     }
 
-    private void tell(Consumer<UsageListener> event) {
+    private void call(Consumer<UsageListener> event) {
         try {
             event.accept(host);
         } catch (Throwable e) {

@@ -1,14 +1,19 @@
 package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
+import io.usagekit.LoadTerms;
+import io.usagekit.LoadTerms.RemoteLoads;
 import io.usagekit.OutagePolicy;
-import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.internal.flight.Causes;
+import io.usagekit.internal.flight.Delays;
+import io.usagekit.internal.flight.FlightTask;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -16,18 +21,26 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** One load of one figure. Whoever started it may be long gone; it has its own deadline. */
-final class UsageLoad implements SingleFlight.Load {
+/**
+ * One load of one figure, with a deadline of its own: it goes on when the caller that started it has stopped waiting.
+ *
+ * <p>{@link #compute}, {@link #store} and {@link #settle} do everything that is promised under any single-flight. Where the
+ * single-flight is this library's engine, its hooks do the same earlier or more precisely; the load is {@code managed} then, and
+ * each duty is done once.
+ */
+final class UsageLoad implements FlightTask {
 
-    /** Who asks. */
+    /** Why a figure is loaded. */
     enum Purpose {
-        /** Nothing can be served: whatever is kept by now will do. */
+        /** There is nothing to serve: any figure within the hard limit will do. */
         MISS,
-        /** What is kept is old: only a younger figure will do, and nobody waits for it. */
+        /** The cached figure is old: only a younger one will do, and no caller waits for it. */
         REFRESH,
-        /** As a refresh, but waited for. */
+        /** As a refresh, but a caller waits. */
         WARM,
         /** Only a figure computed from now on will do. */
         RENEWAL
@@ -36,21 +49,32 @@ final class UsageLoad implements SingleFlight.Load {
     private final Computations computations;
     private final UsageKey key;
     private final Purpose purpose;
-    private final Duration acceptableAge;
+    private final LoadTerms terms;
     private final boolean cacheDown;
     private final UsageListener listener;
-    private volatile boolean tookOff;
-    private volatile long deadline;
-    private volatile @Nullable Thread home;
+    private final @Nullable Thread home;
+    private final long deadline;
+    private final AtomicBoolean started = new AtomicBoolean();
+    private final AtomicBoolean failureNoted = new AtomicBoolean();
+    private volatile boolean managed;
+    private volatile boolean leads;
+    private volatile boolean stored;
+    private volatile boolean ended;
     private volatile @Nullable Computation computation;
 
     UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         this.computations = computations;
         this.key = key;
         this.purpose = purpose;
-        this.acceptableAge = acceptableAge;
+        this.terms = new LoadTerms(
+                computations.timeout(),
+                acceptableAge,
+                purpose == Purpose.REFRESH ? RemoteLoads.NOT_AWAITED : RemoteLoads.AWAITED,
+                computations.cache().life());
         this.cacheDown = cacheDown;
         this.listener = computations.listener();
+        this.home = ForkJoinTask.getPool() == ForkJoinPool.commonPool() ? null : Thread.currentThread();
+        this.deadline = computations.now() + computations.timeout().toNanos();
     }
 
     UsageKey key() {
@@ -61,31 +85,72 @@ final class UsageLoad implements SingleFlight.Load {
         return purpose;
     }
 
-    /** Whether this load was the one to fly; otherwise its caller joined another. */
-    boolean hasTakenOff() {
-        return tookOff;
+    /** Returns the terms, and takes the load for the leader's: no single-flight reads those of a follower. */
+    @Override
+    public LoadTerms terms() {
+        leads = true;
+        return terms;
     }
 
-    /** Whether the calculator was asked, so that a failure says something of the database. */
-    boolean hasComputed() {
+    /**
+     * The thread that created the load, where a host's executor may run the computation; none if that is a thread of the common
+     * pool, whose other tasks need it meanwhile: from JDK 25 on it may be the only one there.
+     */
+    @Nullable
+    Thread home() {
+        return home;
+    }
+
+    /** The time that is left until the deadline. */
+    Duration left() {
+        return Duration.ofNanos(deadline - computations.now());
+    }
+
+    /** Whether this load is the leader's; otherwise its caller has joined another one. */
+    boolean isLeader() {
+        return leads;
+    }
+
+    /** Whether the calculator was called, so that a failure says something about the database. */
+    private boolean hasComputed() {
         Computation last = computation;
         return last != null && last.hasBegun();
     }
 
+    // What is promised under any single-flight
+
     @Override
-    public void tookOff() {
-        tookOff = true;
-        home = ForkJoinTask.getPool() == ForkJoinPool.commonPool() ? null : Thread.currentThread();
-        deadline = computations.now() + timeout().toNanos();
-        computations.tookOff(this);
-        backOffOnceMore();
+    public CompletionStage<LoadOutcome> compute() {
+        try {
+            begin();
+        } catch (Throwable error) {
+            return CompletableFuture.failedFuture(error);
+        }
+        CompletableFuture<LoadOutcome> outcome = Futures.compose(
+                lookAgain(),
+                (cached, error) -> cached != null && cached.isPresent()
+                        ? CompletableFuture.completedFuture(LoadOutcome.cached(cached.get()))
+                        : computeNow().thenApply(LoadOutcome::computed));
+        return managed ? outcome : withinDeadline(outcome);
+    }
+
+    private void begin() {
+        leads = true;
+        if (!started.compareAndSet(false, true)) {
+            return;
+        }
+        if (ended) {
+            throw abandoned();
+        }
+        computations.started(this);
+        failWhileBackingOff();
     }
 
     /**
-     * A caller that looked before a failure was noted, and was then held up until that flight had landed, would otherwise fly
-     * into what is to be backed off from.
+     * Looks at the back-off once more: a caller that looked before a failure was noted, and was then held up until that load had
+     * completed, would otherwise start a load that is to be backed off from.
      */
-    private void backOffOnceMore() {
+    private void failWhileBackingOff() {
         if (purpose == Purpose.MISS || purpose == Purpose.REFRESH) {
             computations.backOff().of(key).ifPresent(error -> {
                 throw new CompletionException(purpose == Purpose.MISS ? error : new RefreshDroppedException());
@@ -94,95 +159,159 @@ final class UsageLoad implements SingleFlight.Load {
     }
 
     /**
-     * The thread that it took off on, where a host's executor may run the computation if it likes; none if that is the common
-     * pool's, which others need meanwhile: from JDK 25 on it may be the only one there.
+     * Looks into the cache once more, which is what makes a burst one computation: a caller that found nothing, and was then
+     * held up until a load had completed, starts a load of its own and finds what the first one stored.
      */
-    @Nullable
-    Thread home() {
-        return home;
-    }
-
-    /** What is left of its time. */
-    Duration left() {
-        return Duration.ofNanos(deadline - computations.now());
-    }
-
-    @Override
-    public Duration timeout() {
-        return computations.timeout();
-    }
-
-    @Override
-    public Throwable timedOut() {
-        String what = "the usage of " + key + " wasn't computed within " + timeout();
-        Computation last = computation;
-        if (last == null || last.hasBegun()) {
-            return new UsageCalculationException(what, SingleFlight.Load.super.timedOut());
-        }
-        return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
-    }
-
-    @Override
-    public Duration acceptableAge() {
-        return acceptableAge;
-    }
-
-    @Override
-    public SingleFlight.Patience patience() {
-        return purpose == Purpose.REFRESH ? SingleFlight.Patience.LEAVES : SingleFlight.Patience.WAITS;
-    }
-
-    @Override
-    public CompletionStage<Optional<AgedUsage>> lookAgain() {
-        if (cacheDown || acceptableAge.isZero()) {
+    private CompletableFuture<Optional<AgedUsage>> lookAgain() {
+        if (cacheDown || terms.acceptableAge().isZero()) {
             return CompletableFuture.completedFuture(Optional.empty());
         }
         return computations
                 .cache()
                 .read(key)
-                .thenApply(
-                        lookup -> lookup.figure().filter(figure -> figure.age().compareTo(acceptableAge) < 0));
+                .thenApply(lookup ->
+                        lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
     }
 
-    @Override
-    public CompletionStage<AgedUsage> compute() {
+    private CompletableFuture<AgedUsage> computeNow() {
+        if (ended) {
+            return CompletableFuture.failedFuture(abandoned());
+        }
         Computation next = new Computation(computations, this);
         computation = next;
-        return next.start();
+        CompletableFuture<AgedUsage> figure = next.start();
+        if (ended) {
+            next.nobodyWaits();
+        }
+        return figure;
     }
 
-    @Override
-    public CompletionStage<AgedUsage> computeAlone(Throwable why) {
-        listener.coordinationFailed(key, why);
-        if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(new UsageUnavailableException(
-                    "the usage of " + key + " isn't computed while the cache can't be reached", why));
-        }
-        return compute().thenApply(figure -> {
-            computations.cache().putFallback(key, figure);
-            return figure;
+    private UsageCalculationException abandoned() {
+        return new UsageCalculationException("the load of " + key + " ended before the figure was computed", null);
+    }
+
+    /** Fails at the deadline, and notes a failure before any caller receives it. */
+    private CompletableFuture<LoadOutcome> withinDeadline(CompletableFuture<LoadOutcome> outcome) {
+        CompletableFuture<LoadOutcome> first = new CompletableFuture<>();
+        Delays.Timer timer = computations.delays().after(left(), () -> first.completeExceptionally(timedOut()));
+        var unused = outcome.whenComplete((value, error) -> {
+            timer.cancel();
+            if (error == null) {
+                first.complete(value);
+            } else {
+                first.completeExceptionally(Causes.unwrap(error));
+            }
+        });
+        return first.whenComplete((value, error) -> {
+            if (error != null) {
+                failed(Causes.unwrap(error));
+                end();
+            }
         });
     }
 
-    /** Before the flight lands, so that who asks next finds it; unless the cache is down, when nobody shall wait for it. */
+    /**
+     * Writes a computed figure to the cache before the load completes, so that the next caller finds it; doesn't wait for that
+     * while the cache is down.
+     */
     @Override
-    public CompletionStage<Void> keep(AgedUsage figure) {
+    public CompletionStage<Void> store(LoadOutcome outcome) {
+        if (outcome.origin() != Origin.COMPUTED) {
+            return CompletableFuture.completedFuture(null);
+        }
+        stored = true;
+        AgedUsage figure = outcome.figure().orElseThrow();
         CompletableFuture<Void> written = computations
                 .cache()
                 .write(key, figure)
                 .toCompletableFuture()
                 .handle((done, error) -> {
                     if (error != null) {
-                        notKept(figure, Causes.unwrap(error));
+                        publicationFailed(figure, Causes.unwrap(error));
                     }
                     return null;
                 });
         return cacheDown ? CompletableFuture.completedFuture(null) : written;
     }
 
+    /** Reports a caller that has joined another load, once the single-flight has returned its stage. */
+    void returned(CompletableFuture<LoadOutcome> running) {
+        if (!managed && !leads && !running.isCompletedExceptionally()) {
+            listener.coalesced(key);
+        }
+    }
+
+    /** Does what is left to do when the single-flight has completed this load, or the one that its caller has joined. */
+    void settle(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (managed) {
+            return;
+        }
+        if (!leads) {
+            ended = true;
+            return;
+        }
+        if (error != null) {
+            failed(timeoutAsOurs(error));
+        } else if (outcome != null && outcome.origin() == Origin.COMPUTED && !stored) {
+            listener.publicationRejected(key);
+        }
+        end();
+    }
+
+    /** The error for callers: the time-out of a host's single-flight as that of this load. */
+    Throwable timeoutAsOurs(Throwable error) {
+        return error instanceof TimeoutException ? timedOut() : error;
+    }
+
+    private void end() {
+        ended = true;
+        Computation last = computation;
+        if (last != null) {
+            last.nobodyWaits();
+        }
+        computations.ended(this);
+    }
+
+    // Hooks of this library's engine
+
     @Override
-    public Duration timeToLive(AgedUsage figure) {
-        return computations.cache().timeToLive(figure);
+    public void started() {
+        managed = true;
+        begin();
+    }
+
+    @Override
+    public void joined() {
+        managed = true;
+        listener.coalesced(key);
+    }
+
+    @Override
+    public Throwable timedOut() {
+        String what = "the usage of " + key + " wasn't computed within " + terms.timeout();
+        Computation last = computation;
+        if (last == null || last.hasBegun()) {
+            return new UsageCalculationException(what, FlightTask.super.timedOut());
+        }
+        return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
+    }
+
+    @Override
+    public CompletionStage<LoadOutcome> computeUnderLease() {
+        return computeNow().thenApply(LoadOutcome::computed);
+    }
+
+    @Override
+    public CompletionStage<LoadOutcome> computeUncoordinated(Throwable cause) {
+        listener.coordinationFailed(key, cause);
+        if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
+            return CompletableFuture.failedFuture(new UsageUnavailableException(
+                    "the usage of " + key + " isn't computed while the cache can't be reached", cause));
+        }
+        return computeNow().thenApply(figure -> {
+            computations.cache().putFallback(key, figure);
+            return LoadOutcome.computed(figure);
+        });
     }
 
     @Override
@@ -203,13 +332,16 @@ final class UsageLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void notKept(AgedUsage figure, Throwable error) {
+    public void publicationFailed(AgedUsage figure, Throwable error) {
         computations.cache().putFallback(key, figure);
         listener.cacheWriteFailed(key, error);
     }
 
     @Override
     public void failed(Throwable error) {
+        if (!failureNoted.compareAndSet(false, true)) {
+            return;
+        }
         if (hasComputed() && !computations.isClosed()) {
             computations.backOff().failed(key, error);
         }
@@ -219,15 +351,12 @@ final class UsageLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void landed() {
-        Computation last = computation;
-        if (last != null) {
-            last.nobodyWaits();
-        }
-        computations.landed(this);
+    public void ended() {
+        managed = true;
+        end();
     }
 
-    /** The service is closed: those who wait needn't wait for the deadline. */
+    /** Fails the computation since the service is closed: its callers needn't wait for the deadline. */
     void abandon() {
         Computation last = computation;
         if (last != null) {

@@ -1,6 +1,6 @@
 package io.usagekit.internal;
 
-import io.usagekit.SingleFlight.Origin;
+import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
@@ -80,7 +80,7 @@ final class Warming {
                     cause instanceof UsageException known
                             ? known
                             : new UsageCalculationException("the usage of " + key + " can't be had: " + cause, cause));
-        } else if (origin == Origin.FOUND) {
+        } else if (origin == Origin.CACHED) {
             fresh.incrementAndGet();
         } else {
             computed.incrementAndGet();

@@ -70,7 +70,7 @@ class BackOffTest {
         UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
         backOff.failed(KEY, error);
         backOff.failed(april, error);
-        backOff.forget(KEY);
+        backOff.clear(KEY);
         assertThat(backOff.of(KEY)).isEmpty();
         assertThat(backOff.of(april)).containsSame(error);
     }
@@ -80,7 +80,7 @@ class BackOffTest {
         UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
         UsageKey other = new UsageKey("org-124", MARCH);
         List.of(KEY, april, other).forEach(key -> backOff.failed(key, error));
-        backOff.forget("org-123");
+        backOff.clear("org-123");
         assertThat(backOff.of(KEY)).isEmpty();
         assertThat(backOff.of(april)).isEmpty();
         assertThat(backOff.of(other)).containsSame(error);

@@ -8,6 +8,7 @@ import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.internal.flight.StepwiseLoad;
@@ -19,12 +20,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jetbrains.lincheck.Lincheck;
 import org.junit.jupiter.api.Test;
 
-/** A computation that gets its thread at the moment at which its flight's time is over. */
+/** A computation that gets its thread at the moment at which its load times out. */
 class ComputationLincheckTest {
 
     private static final int SCHEDULES = LincheckRuns.schedules(120);
     private static final OrganisationUsage FIGURE = StepwiseLoad.figure(1).usage();
-    private static final SingleFlight FLIGHTS = SingleFlight.inProcess();
+    private static final SingleFlight FLIGHTS = SingleFlights.inProcess();
 
     private static final class World implements Permits.Holder {
         final List<Runnable> handedOver = new ArrayList<>();
@@ -57,8 +58,8 @@ class ComputationLincheckTest {
                     new GuardedCache(settings.cache(), limits),
                     new BackOff(Duration.ZERO, settings.ticker()));
             load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false);
-            load.tookOff();
-            var unused = load.compute();
+            load.started();
+            var unused = load.computeUnderLease();
         }
 
         private OrganisationUsage calculate(UsageKey key, Duration timeout) {
@@ -79,10 +80,10 @@ class ComputationLincheckTest {
     }
 
     @Test
-    void itIsntBegunOnceItsPermitIsGivenBack() {
+    void doesntBeginOnceItsPermitIsReleased() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            together(world.handedOver.get(0), world.load::landed);
+            together(world.handedOver.get(0), world.load::ended);
             check(!world.permitFree.get(), "it was computing while its permit was free for another");
         });
     }

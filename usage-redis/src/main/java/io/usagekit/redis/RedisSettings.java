@@ -5,6 +5,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lettuce.core.RedisClient;
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.function.LongSupplier;
@@ -85,7 +86,7 @@ record RedisSettings(
             throw new IllegalArgumentException(
                     "pollInterval must be between " + MIN_TIME + " and lease (" + lease + "), but was " + pollInterval);
         }
-        return SingleFlight.fleetWide(openFlightStore(), lease, pollInterval);
+        return SingleFlights.fleetWide(openFlightStore(), lease, pollInterval);
     }
 
     /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */

@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import io.lettuce.core.RedisClient;
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import java.time.Duration;
 import java.util.Objects;
@@ -88,8 +89,8 @@ public final class RedisUsage {
         private String keyPrefix = "usage";
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
-        private Duration lease = SingleFlight.DEFAULT_LEASE;
-        private Duration pollInterval = SingleFlight.DEFAULT_POLL_INTERVAL;
+        private Duration lease = SingleFlights.DEFAULT_LEASE;
+        private Duration pollInterval = SingleFlights.DEFAULT_POLL_INTERVAL;
         private long nearMaximumSize = DEFAULT_NEAR_MAXIMUM_SIZE;
         private Duration heartbeat = DEFAULT_HEARTBEAT;
 
@@ -169,7 +170,7 @@ public final class RedisUsage {
         }
 
         /**
-         * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlight#fleetWide}): one
+         * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlights#fleetWide}): one
          * process computes a figure and stores it in the cache, the others wait for it. Opens two connections in the manner of
          * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes;
          * {@link SingleFlight#close()} closes them. It starts no thread of its own.

@@ -2,7 +2,7 @@ package io.usagekit.cli.demo;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.lettuce.core.RedisClient;
-import io.usagekit.SingleFlight;
+import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.Tier;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
@@ -92,9 +92,7 @@ public final class DemoMember {
         UsageServiceBuilder builder =
                 UsageService.builder(calculator).listener(counts).drainTimeout(Duration.ZERO);
         UsageService usage = RedisClients.share(
-                        builder,
-                        RedisClients.builder(redis).keyPrefix(orders.keyPrefix()),
-                        flights -> new CountedFlights(flights, counts::answered))
+                        builder, RedisClients.builder(redis).keyPrefix(orders.keyPrefix()))
                 .build();
         return resources.add(usage, usage);
     }
@@ -113,7 +111,7 @@ public final class DemoMember {
 
         @Override
         public void hit(UsageKey asked, Tier tier, Duration age) {
-            answered(asked, SingleFlight.Origin.FOUND);
+            loadCompleted(asked, Origin.CACHED);
         }
 
         @Override
@@ -123,13 +121,14 @@ public final class DemoMember {
             }
         }
 
-        void answered(UsageKey asked, SingleFlight.Origin origin) {
+        @Override
+        public void loadCompleted(UsageKey asked, Origin origin) {
             if (asked.equals(key)) {
                 switch (origin) {
                     case COMPUTED -> computed.incrementAndGet();
-                    case FOLLOWED -> followed.incrementAndGet();
-                    case FOUND -> found.incrementAndGet();
-                    case LEFT -> {} // no answer
+                    case REMOTE -> followed.incrementAndGet();
+                    case CACHED -> found.incrementAndGet();
+                    case NOT_WAITED -> {} // no answer
                 }
             }
         }

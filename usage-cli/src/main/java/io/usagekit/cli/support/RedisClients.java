@@ -4,11 +4,9 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
-import io.usagekit.SingleFlight;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.redis.RedisUsage;
 import java.time.Duration;
-import java.util.function.UnaryOperator;
 
 /** Makes the client out of {@code --redis-url}, and what a service keeps in that Redis. */
 public final class RedisClients {
@@ -59,16 +57,6 @@ public final class RedisClients {
 
     /** Gives a service its cache and single-flight, both shared with all processes that use the same Redis and prefix. */
     public static UsageServiceBuilder share(UsageServiceBuilder service, RedisUsage.Builder redis) {
-        return share(service, redis, UnaryOperator.identity());
-    }
-
-    /**
-     * {@link #share(UsageServiceBuilder, RedisUsage.Builder)}, with something around the single-flight.
-     *
-     * @param around closes what it is given
-     */
-    public static UsageServiceBuilder share(
-            UsageServiceBuilder service, RedisUsage.Builder redis, UnaryOperator<SingleFlight> around) {
-        return service.cache(redis.build()).singleFlight(around.apply(redis.buildSingleFlight()));
+        return service.cache(redis.build()).singleFlight(redis.buildSingleFlight());
     }
 }

@@ -4,9 +4,8 @@ import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
-import io.usagekit.SingleFlight.Landing;
-import io.usagekit.SingleFlight.Origin;
-import io.usagekit.SingleFlight.Patience;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import io.usagekit.UsageCalculationException;
 import java.time.Duration;
 import java.util.Optional;
@@ -40,16 +39,16 @@ final class FleetFlight extends Flight {
     private final Duration pollInterval;
     private final String token = UUID.randomUUID().toString();
     /** Pending reasons to try to acquire; the thread that makes it positive acquires, so that acquisitions never overlap. */
-    private final AtomicInteger pokes = new AtomicInteger();
+    private final AtomicInteger wakeUpsPending = new AtomicInteger();
 
     private final AtomicInteger failedAcquires = new AtomicInteger();
 
-    private volatile OptionalLong followed = OptionalLong.empty();
+    private volatile OptionalLong awaited = OptionalLong.empty();
     private volatile boolean leads;
     /** An acquisition has failed, so that this token may hold the lease without an answer that says so. */
-    private volatile boolean mayHaveLease;
+    private volatile boolean mayHoldLease;
 
-    private volatile FlightStore.@Nullable Registration wakeUps;
+    private volatile FlightStore.@Nullable Registration registration;
     private volatile Delays.@Nullable Timer timer;
 
     FleetFlight(Start start, FlightStore store, Duration lease, Duration pollInterval) {
@@ -61,22 +60,22 @@ final class FleetFlight extends Flight {
 
     @Override
     void begin() {
-        wakeUps = store.onWakeUp(key(), this::poke);
-        poke();
+        registration = store.onWakeUp(key(), this::wakeUp);
+        wakeUp();
     }
 
-    private void poke() {
+    private void wakeUp() {
         if (leads) {
-            renew(); // somebody gave a lease back or invalidated: is ours still ours?
-        } else if (pokes.getAndIncrement() == 0) {
+            renew(); // a lease was released or the key invalidated: check that this token still holds its lease
+        } else if (wakeUpsPending.getAndIncrement() == 0) {
             acquire();
         }
     }
 
     private void acquire() {
         cancelTimer();
-        int seen = pokes.get();
-        FlightStore.LeaseRequest request = new FlightStore.LeaseRequest(token, lease, load().acceptableAge(), followed);
+        int seen = wakeUpsPending.get();
+        FlightStore.LeaseRequest request = new FlightStore.LeaseRequest(token, lease, terms().acceptableAge(), awaited);
         step(() -> store.acquire(key(), request), (acquisition, error) -> acquired(acquisition, error, seen));
     }
 
@@ -84,8 +83,8 @@ final class FleetFlight extends Flight {
         if (acquisition instanceof Acquisition.Acquired) {
             leads = true;
         }
-        if (hasLanded()) {
-            var unused = giveLeaseBack();
+        if (isCompleted()) {
+            var unused = releaseLease();
             return;
         }
         if (acquisition == null) {
@@ -93,10 +92,10 @@ final class FleetFlight extends Flight {
             return;
         }
         failedAcquires.set(0);
-        if (acquisition instanceof Acquisition.Acquired lease) {
-            lead(lease.fence());
+        if (acquisition instanceof Acquisition.Acquired acquired) {
+            lead(acquired.fence());
         } else if (acquisition instanceof Acquisition.Found found) {
-            land(Landing.with(found.figure(), followed.isPresent() ? Origin.FOLLOWED : Origin.FOUND));
+            complete(awaited.isPresent() ? LoadOutcome.remote(found.figure()) : LoadOutcome.cached(found.figure()));
         } else if (acquisition instanceof Acquisition.Failed failed) {
             fail(failedElsewhere(failed));
         } else if (acquisition instanceof Acquisition.Held held) {
@@ -105,29 +104,29 @@ final class FleetFlight extends Flight {
     }
 
     private void acquireFailed(Throwable error, int seen) {
-        mayHaveLease = true;
-        if (failedAcquires.incrementAndGet() < FAILED_ACQUIRES && followed.isPresent()) {
+        mayHoldLease = true;
+        if (failedAcquires.incrementAndGet() < FAILED_ACQUIRES && awaited.isPresent()) {
             await(jittered(pollInterval), seen);
         } else {
-            step(() -> load().computeAlone(error), this::computedAlone);
+            step(() -> task().computeUncoordinated(error), this::computedUncoordinated);
         }
     }
 
     private UsageCalculationException failedElsewhere(Acquisition.Failed failed) {
         return new UsageCalculationException(
                 "the usage of " + key() + " couldn't be computed by another process: " + failed.reason()
-                        + "; nobody tries again for " + failed.remaining(),
+                        + "; no process tries again for " + failed.remaining(),
                 null);
     }
 
     private void follow(Acquisition.Held held, int seen) {
-        if (load().patience() == Patience.LEAVES) {
-            land(Landing.left());
+        if (terms().remoteLoads() == LoadTerms.RemoteLoads.NOT_AWAITED) {
+            complete(LoadOutcome.notWaited());
             return;
         }
-        if (followed.isEmpty()) {
-            followed = OptionalLong.of(held.fence());
-            load().remoteLoadAwaited();
+        if (awaited.isEmpty()) {
+            awaited = OptionalLong.of(held.fence());
+            task().remoteLoadAwaited();
         }
         Duration poll = jittered(pollInterval);
         Duration untilItEnds = held.remaining().plus(SHORTEST);
@@ -136,26 +135,26 @@ final class FleetFlight extends Flight {
 
     /** Waits for the next wake-up; not at all, if one has arrived since the acquisition was started. */
     private void await(Duration atMost, int seen) {
-        timer = delays().after(atMost, this::poke);
-        if (hasLanded()) {
+        timer = delays().after(atMost, this::wakeUp);
+        if (isCompleted()) {
             cancelTimer();
-        } else if (pokes.addAndGet(-seen) != 0) {
+        } else if (wakeUpsPending.addAndGet(-seen) != 0) {
             acquire();
         }
     }
 
-    /** Half as long to half as long again: processes that began to wait together don't look together. */
+    /** Jitters by a half up and down, so that processes that began to wait together don't poll together. */
     private static Duration jittered(Duration interval) {
         long nanos = interval.toNanos();
         return Duration.ofNanos(nanos / 2 + ThreadLocalRandom.current().nextLong(nanos + 1));
     }
 
     private void lead(long fence) {
-        awaitRenewal();
-        step(load()::compute, (figure, error) -> computed(fence, figure, error));
+        scheduleRenewal();
+        step(task()::computeUnderLease, (outcome, error) -> computed(fence, outcome, error));
     }
 
-    private void awaitRenewal() {
+    private void scheduleRenewal() {
         cancelTimer();
         timer = delays().after(lease.dividedBy(LEASES_PER_RENEWAL), this::renew);
         if (!leads) {
@@ -166,41 +165,45 @@ final class FleetFlight extends Flight {
     private void renew() {
         if (leads) {
             step(() -> store.renew(key(), token, lease), (renewed, error) -> {
-                // A lease that is lost stays lost: publishing will tell what that means, and who asks from now on
-                // flies anew. One that couldn't be asked about may still be ours.
+                // A lost lease stays lost: publishing finds out what that means, and the next caller starts a new load.
+                // After a renewal that failed this token may still hold the lease.
                 if (Boolean.FALSE.equals(renewed)) {
                     freeKey();
                 } else if (leads) {
-                    awaitRenewal();
+                    scheduleRenewal();
                 }
             });
         }
     }
 
-    private void computed(long fence, @Nullable AgedUsage figure, @Nullable Throwable error) {
-        if (hasLanded()) {
+    private void computed(long fence, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (isCompleted()) {
             return;
         }
-        if (figure == null) {
+        if (outcome == null) {
             endLease(noFigure(error));
-        } else if (load().timeToLive(figure).compareTo(SHORTEST) < 0) {
-            var unused = giveLeaseBack();
-            land(computed(figure));
-        } else if (beginKeeping()) {
+            return;
+        }
+        AgedUsage figure = outcome.figure().orElseThrow();
+        Duration timeToLive = terms().timeToLive(figure);
+        if (timeToLive.compareTo(SHORTEST) < 0) {
+            var unused = releaseLease();
+            complete(outcome);
+        } else if (beginStore()) {
             step(
-                    () -> store.publish(key(), token, fence, figure, load().timeToLive(figure)),
-                    (publication, failure) -> published(figure, publication, failure));
+                    () -> store.publish(key(), token, fence, figure, timeToLive),
+                    (publication, failure) -> published(outcome, publication, failure));
         } else {
-            var unused = giveLeaseBack();
-            load().publicationRejected();
-            land(computed(figure));
+            var unused = releaseLease();
+            task().publicationRejected();
+            complete(outcome);
         }
     }
 
-    /** Others learn of the failure before those here do, so that who asks again here doesn't find the lease still held. */
+    /** Reports the failure to other processes before callers here receive it, so that a new call here finds no lease held. */
     private void endLease(Throwable error) {
         stopLeading();
-        Optional<Duration> backOff = load().backOff(error);
+        Optional<Duration> backOff = task().backOff(error);
         step(
                 () -> backOff.isPresent()
                         ? store.fail(key(), token, String.valueOf(error.getMessage()), backOff.get())
@@ -208,46 +211,46 @@ final class FleetFlight extends Flight {
                 (done, failure) -> fail(error));
     }
 
-    private void published(AgedUsage figure, @Nullable Publication publication, @Nullable Throwable error) {
+    private void published(LoadOutcome outcome, @Nullable Publication publication, @Nullable Throwable error) {
         if (publication == null) {
-            var unused = giveLeaseBack(); // should the store be back by now
+            var unused = releaseLease(); // the store may be reachable again by now
         }
         stopLeading();
         if (publication instanceof Publication.LeaseLost lost) {
-            load().publicationRejected();
-            notKeptYet();
-            followed = OptionalLong.of(lost.fence());
-            if (!hasLanded()) {
-                pokes.set(1);
+            task().publicationRejected();
+            resumeAfterStore();
+            awaited = OptionalLong.of(lost.fence());
+            if (!isCompleted()) {
+                wakeUpsPending.set(1);
                 acquire();
             }
             return;
         }
-        kept();
+        endStore();
         if (publication instanceof Publication.Superseded superseded) {
-            load().publicationRejected();
-            land(Landing.with(superseded.newer(), Origin.FOLLOWED));
+            task().publicationRejected();
+            complete(LoadOutcome.remote(superseded.newer()));
             return;
         }
         if (publication instanceof Publication.Invalidated) {
-            load().publicationRejected();
+            task().publicationRejected();
         } else if (publication == null) {
-            load().notKept(figure, noFigure(error));
+            task().publicationFailed(outcome.figure().orElseThrow(), noFigure(error));
         }
-        land(computed(figure));
+        complete(outcome);
     }
 
-    private void computedAlone(@Nullable AgedUsage figure, @Nullable Throwable error) {
-        if (figure == null) {
+    private void computedUncoordinated(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (outcome == null) {
             fail(noFigure(error));
         } else {
-            land(computed(figure));
+            complete(outcome);
         }
     }
 
     private void stopLeading() {
         leads = false;
-        mayHaveLease = false;
+        mayHoldLease = false;
         cancelTimer();
     }
 
@@ -258,8 +261,8 @@ final class FleetFlight extends Flight {
         }
     }
 
-    private CompletableFuture<Void> giveLeaseBack() {
-        if (!leads && !mayHaveLease) {
+    private CompletableFuture<Void> releaseLease() {
+        if (!leads && !mayHoldLease) {
             return CompletableFuture.completedFuture(null);
         }
         stopLeading();
@@ -273,12 +276,12 @@ final class FleetFlight extends Flight {
     }
 
     @Override
-    CompletableFuture<Void> clearUp() {
-        FlightStore.Registration registration = wakeUps;
-        if (registration != null) {
-            registration.close();
+    CompletableFuture<Void> cleanUp() {
+        FlightStore.Registration wakeUps = registration;
+        if (wakeUps != null) {
+            wakeUps.close();
         }
         cancelTimer();
-        return giveLeaseBack();
+        return releaseLease();
     }
 }

@@ -1,8 +1,7 @@
 package io.usagekit.internal.flight;
 
-import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight.Landing;
-import io.usagekit.SingleFlight.Load;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import io.usagekit.UsageKey;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -16,40 +15,41 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One flight of this process: who has joined it, its deadline, and whether it may still keep what it computes. */
+/** An in-flight load of this process: its followers, its deadline, and whether it may still store what it computes. */
 abstract class Flight {
 
     /**
-     * What a flight begins with.
+     * What a flight is created with.
      *
-     * @param free told when the key is free for another flight
-     * @param over told when it has landed and keeps nothing any more, not even what it began to keep before
+     * @param freeKey called when another load of the key may start
+     * @param ended called when it has completed and stores nothing any more, including a store that began before
      */
-    record Start(UsageKey key, Load load, Delays delays, Consumer<Flight> free, Consumer<Flight> over) {}
+    record Start(UsageKey key, FlightTask task, Delays delays, Consumer<Flight> freeKey, Consumer<Flight> ended) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(Flight.class);
 
-    /** Stands for a flight that may keep nothing any more. */
+    /** Stands for a flight that may not store anything any more. */
     private static final CompletableFuture<Void> SEALED = CompletableFuture.completedFuture(null);
 
     private final Start start;
-    private final CompletableFuture<Landing> landing = new CompletableFuture<>();
-    private final AtomicBoolean landed = new AtomicBoolean();
-    private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    /** Null while it computes; a future while it keeps, which ends with that; then sealed. */
-    private final AtomicReference<@Nullable CompletableFuture<Void>> keeping = new AtomicReference<>();
+    private final CompletableFuture<LoadOutcome> outcome = new CompletableFuture<>();
+    private final AtomicBoolean completed = new AtomicBoolean();
+    private final CompletableFuture<Void> cleanedUp = new CompletableFuture<>();
+    /** Null while it computes; while it stores, a future that completes when that has ended; then {@link #SEALED}. */
+    private final AtomicReference<@Nullable CompletableFuture<Void>> storing = new AtomicReference<>();
 
+    private volatile @Nullable LoadTerms terms;
     private volatile Delays.@Nullable Timer deadline;
 
     Flight(Start start) {
         this.start = start;
     }
 
-    /** The steps: each ends in {@link #land} or {@link #fail}, or leads to another. */
+    /** Takes the first step. Each step ends in {@link #complete} or {@link #fail}, or leads to another one. */
     abstract void begin();
 
-    /** Clears up after landing. */
-    CompletableFuture<Void> clearUp() {
+    /** Releases what the flight holds, after it has completed. */
+    CompletableFuture<Void> cleanUp() {
         return CompletableFuture.completedFuture(null);
     }
 
@@ -57,96 +57,104 @@ abstract class Flight {
         return start.key();
     }
 
-    final Load load() {
-        return start.load();
+    final FlightTask task() {
+        return start.task();
+    }
+
+    /** The terms of the load, once it has started. */
+    final LoadTerms terms() {
+        return Objects.requireNonNull(terms, "not started");
     }
 
     final Delays delays() {
         return start.delays();
     }
 
-    final CompletableFuture<Landing> join() {
-        return landing.copy();
+    final CompletableFuture<LoadOutcome> join() {
+        return outcome.copy();
     }
 
-    final boolean hasLanded() {
-        return landed.get();
+    final boolean isCompleted() {
+        return completed.get();
     }
 
-    final void takeOff() {
+    final void start() {
         try {
-            load().tookOff();
-            deadline = delays().after(load().timeout(), this::timeOut);
+            task().started();
+            LoadTerms agreed = task().terms();
+            terms = agreed;
+            deadline = delays().after(agreed.timeout(), this::timeOut);
             begin();
         } catch (Throwable error) {
             fail(error);
         }
-        if (hasLanded()) {
+        if (isCompleted()) {
             cancelDeadline();
         }
     }
 
     private void timeOut() {
-        if (!hasLanded()) {
+        if (!isCompleted()) {
             fail(timedOut());
         }
     }
 
     private Throwable timedOut() {
         try {
-            return load().timedOut();
+            return task().timedOut();
         } catch (Throwable error) {
             return error;
         }
     }
 
-    final void land(Landing outcome) {
-        end(() -> {}, () -> landing.complete(outcome));
+    final void complete(LoadOutcome result) {
+        end(() -> {}, () -> outcome.complete(result));
     }
 
     final void fail(Throwable error) {
         Throwable cause = Causes.unwrap(error);
-        end(() -> load().failed(cause), () -> landing.completeExceptionally(cause));
+        end(() -> task().failed(cause), () -> outcome.completeExceptionally(cause));
     }
 
     /**
-     * The load knows before the key is free, so that nobody flies into a failure that should be backed off from; and the key is
-     * free before anyone hears of the outcome: who hears of it and asks again starts anew.
+     * Ends the flight. The order matters: the load notes a failure before the key is free, so that no new load starts into a
+     * back-off; and the key is free before callers receive the outcome, so that a caller that calls again starts a new load.
      */
-    private void end(Runnable note, Runnable tell) {
-        if (!landed.compareAndSet(false, true)) {
+    private void end(Runnable noteFailure, Runnable completeCallers) {
+        if (!completed.compareAndSet(false, true)) {
             return;
         }
-        harmless(note);
-        // What comes later is too late to be kept: a newer figure may be there by then.
-        keeping.compareAndSet(null, SEALED);
+        runSafely(noteFailure);
+        // A figure computed from now on is too late to be stored: a newer one may be stored by then.
+        storing.compareAndSet(null, SEALED);
         freeKey();
         cancelDeadline();
-        harmless(() -> {
-            var unused = clearUp().whenComplete((done, error) -> ended.complete(null));
+        runSafely(() -> {
+            var unused = cleanUp().whenComplete((done, error) -> cleanedUp.complete(null));
         });
-        var unusedToo = beingKept().whenComplete((done, error) -> start.over().accept(this));
-        harmless(() -> load().landed());
-        tell.run();
+        var unusedToo =
+                storeUnderWay().whenComplete((done, error) -> start.ended().accept(this));
+        runSafely(() -> task().ended());
+        completeCallers.run();
     }
 
-    /** The outcome is settled: whatever is thrown now, those who wait must hear of it. */
-    private static void harmless(Runnable step) {
+    /** Runs a step whose exception must not keep the outcome, which is settled, from the callers. */
+    private static void runSafely(Runnable step) {
         try {
             step.run();
         } catch (Throwable error) {
-            LOG.warn("a load threw on landing; its outcome stays what it is", error);
+            LOG.warn("a load threw on completion; its outcome stays as it is", error);
         }
     }
 
-    /** Nobody can join any more; those who have will get the outcome. */
+    /** Lets another load of the key start; callers that have joined this one still get its outcome. */
     final void freeKey() {
-        start.free().accept(this);
+        start.freeKey().accept(this);
     }
 
-    /** Completes when it has landed and cleared up. */
-    final CompletableFuture<Void> ended() {
-        return ended;
+    /** Completes when the flight has completed and cleaned up. */
+    final CompletableFuture<Void> cleanedUp() {
+        return cleanedUp;
     }
 
     private void cancelDeadline() {
@@ -156,43 +164,43 @@ abstract class Flight {
         }
     }
 
-    /** Whether what was computed may be kept; if so, {@link #kept} says when that has ended. */
-    final boolean beginKeeping() {
-        return keeping.compareAndSet(null, new CompletableFuture<>());
+    /** Whether the computed figure may be stored; if so, {@link #endStore} or {@link #resumeAfterStore} follows. */
+    final boolean beginStore() {
+        return storing.compareAndSet(null, new CompletableFuture<>());
     }
 
-    final void kept() {
-        endKeeping(SEALED);
+    final void endStore() {
+        endStore(SEALED);
     }
 
-    /** It wasn't kept, and goes on to compute or to wait. */
-    final void notKeptYet() {
-        endKeeping(null);
+    /** Ends a store that was rejected; the flight goes on to wait or to compute again. */
+    final void resumeAfterStore() {
+        endStore(null);
     }
 
-    private void endKeeping(@Nullable CompletableFuture<Void> next) {
-        CompletableFuture<Void> kept = keeping.getAndSet(next);
-        if (kept != null) {
-            kept.complete(null);
+    private void endStore(@Nullable CompletableFuture<Void> next) {
+        CompletableFuture<Void> ended = storing.getAndSet(next);
+        if (ended != null) {
+            ended.complete(null);
         }
     }
 
-    /** From now on it keeps nothing. Completes when what it keeps at this moment is kept. */
+    /** Prevents it from storing anything from now on. Completes when a store that is under way has ended. */
     final CompletableFuture<Void> invalidate() {
-        return keeping.compareAndSet(null, SEALED) ? SEALED : beingKept();
+        return storing.compareAndSet(null, SEALED) ? SEALED : storeUnderWay();
     }
 
-    private CompletableFuture<Void> beingKept() {
-        return Objects.requireNonNullElse(keeping.get(), SEALED);
+    private CompletableFuture<Void> storeUnderWay() {
+        return Objects.requireNonNullElse(storing.get(), SEALED);
     }
 
-    /** Takes a step of the load's and goes on with what it came to, whichever way it fails. */
+    /** Runs a step of the load and calls {@code next} with its result, whichever way it fails. */
     final <T> void step(
             Supplier<? extends CompletionStage<T>> step,
             BiConsumer<? super @Nullable T, ? super @Nullable Throwable> next) {
         CompletionStage<T> stage;
         try {
-            stage = Objects.requireNonNull(step.get(), "the load gave no stage");
+            stage = Objects.requireNonNull(step.get(), "the load returned no stage");
         } catch (Throwable error) {
             proceed(next, null, error);
             return;
@@ -212,10 +220,6 @@ abstract class Flight {
     }
 
     static Throwable noFigure(@Nullable Throwable error) {
-        return error != null ? error : new NullPointerException("the load gave no figure");
-    }
-
-    static Landing computed(AgedUsage figure) {
-        return Landing.with(figure, io.usagekit.SingleFlight.Origin.COMPUTED);
+        return error != null ? error : new NullPointerException("the load returned no figure");
     }
 }

@@ -1,6 +1,7 @@
 package io.usagekit.internal.flight;
 
 import io.usagekit.FlightStore;
+import io.usagekit.LoadOutcome;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
@@ -16,55 +17,57 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Single-flight by one atomic {@code putIfAbsent}; the load itself runs outside the map. With a store, the flight that wins
- * here then competes with those of other processes: see {@link FleetFlight}.
+ * Single-flight by one atomic {@code putIfAbsent}; the load itself runs outside the map. With a store, the leader of this
+ * process then competes with those of other processes: see {@link FleetFlight}.
  */
 public final class Flights implements SingleFlight {
 
-    private static final Duration CLOSING = Duration.ofSeconds(1);
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
 
-    /** Those that can be joined. */
-    private final ConcurrentHashMap<UsageKey, Flight> underWay = new ConcurrentHashMap<>();
-    /** All that are in the air or still keep a figure, also those that were invalidated and can't be joined any more. */
-    private final Set<Flight> notOver = ConcurrentHashMap.newKeySet();
+    /** The flights that can be joined. */
+    private final ConcurrentHashMap<UsageKey, Flight> inFlight = new ConcurrentHashMap<>();
+    /** All flights that haven't completed or still store a figure, including invalidated ones that can't be joined any more. */
+    private final Set<Flight> unfinished = ConcurrentHashMap.newKeySet();
 
-    private final Function<Flight.Start, Flight> course;
+    private final Function<Flight.Start, Flight> newFlight;
     private final @Nullable FlightStore store;
     private final Delays delays;
     private volatile boolean closed;
 
     /** Among the threads of this process. */
     public Flights(Delays delays) {
-        this.course = LocalFlight::new;
+        this.newFlight = LocalFlight::new;
         this.store = null;
         this.delays = delays;
     }
 
     /** Among processes. */
     public Flights(FlightStore store, Duration lease, Duration pollInterval, Delays delays) {
-        this.course = start -> new FleetFlight(start, store, lease, pollInterval);
+        this.newFlight = start -> new FleetFlight(start, store, lease, pollInterval);
         this.store = store;
         this.delays = delays;
     }
 
     @Override
-    public CompletionStage<Landing> run(UsageKey key, Load load) {
-        Flight flight = course.apply(new Flight.Start(key, load, delays, this::free, notOver::remove));
-        Flight first = underWay.putIfAbsent(key, flight);
+    public CompletionStage<LoadOutcome> run(UsageKey key, Load load) {
+        FlightTask task = FlightTask.of(load);
+        Flight flight = newFlight.apply(new Flight.Start(key, task, delays, this::freeKey, unfinished::remove));
+        Flight first = inFlight.putIfAbsent(key, flight);
         if (first != null) {
+            task.joined();
             return first.join();
         }
-        notOver.add(flight);
+        unfinished.add(flight);
         if (closed) {
             flight.fail(closed(key));
         } else {
-            flight.takeOff();
+            flight.start();
         }
         return flight.join();
     }
 
-    private void free(Flight flight) {
-        underWay.remove(flight.key(), flight);
+    private void freeKey(Flight flight) {
+        inFlight.remove(flight.key(), flight);
     }
 
     private static UsageCalculationException closed(UsageKey key) {
@@ -86,22 +89,23 @@ public final class Flights implements SingleFlight {
         return shared == null ? here : here.thenCompose(done -> shared.invalidate(organisationId));
     }
 
-    /** The keys are free at once; what is being kept at this moment is waited for, so that it can be forgotten after that. */
+    /** Frees the keys at once, and waits for the stores under way, so that what they store can be removed afterwards. */
     private CompletableFuture<Void> invalidateHere(Predicate<UsageKey> which) {
         List<Flight> flights =
-                notOver.stream().filter(flight -> which.test(flight.key())).toList();
-        flights.forEach(this::free);
+                unfinished.stream().filter(flight -> which.test(flight.key())).toList();
+        flights.forEach(this::freeKey);
         return CompletableFuture.allOf(flights.stream().map(Flight::invalidate).toArray(CompletableFuture<?>[]::new));
     }
 
     @Override
     public void close() {
         closed = true;
-        List<Flight> left = List.copyOf(notOver);
-        left.forEach(flight -> flight.fail(closed(flight.key())));
-        CompletableFuture<?>[] endings = left.stream().map(Flight::ended).toArray(CompletableFuture<?>[]::new);
-        var unused = CompletableFuture.allOf(endings)
-                .completeOnTimeout(null, CLOSING.toMillis(), TimeUnit.MILLISECONDS)
+        List<Flight> remaining = List.copyOf(unfinished);
+        remaining.forEach(flight -> flight.fail(closed(flight.key())));
+        CompletableFuture<?>[] cleanUps =
+                remaining.stream().map(Flight::cleanedUp).toArray(CompletableFuture<?>[]::new);
+        var unused = CompletableFuture.allOf(cleanUps)
+                .completeOnTimeout(null, CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
                 .join();
         if (store != null) {
             store.close();

@@ -1,16 +1,10 @@
 package io.usagekit.internal.flight;
 
-import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight.Landing;
-import io.usagekit.SingleFlight.Origin;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A flight that shares nothing with other processes: look once more, compute, keep.
- *
- * <p>The second look is what makes a burst one computation: a caller that found nothing, and was then held up until a flight
- * had landed, starts a flight of its own and finds what the first one kept.
- */
+/** An in-flight load that shares nothing with other processes: it computes, stores and completes. */
 final class LocalFlight extends Flight {
 
     LocalFlight(Start start) {
@@ -19,30 +13,24 @@ final class LocalFlight extends Flight {
 
     @Override
     void begin() {
-        step(() -> load().lookAgain().thenApply(found -> found.orElse(null)), this::looked);
+        step(task()::compute, this::computed);
     }
 
-    private void looked(@Nullable AgedUsage found, @Nullable Throwable error) {
-        if (found != null) {
-            land(Landing.with(found, Origin.FOUND));
-        } else if (!hasLanded()) {
-            step(load()::compute, this::computed);
-        }
-    }
-
-    private void computed(@Nullable AgedUsage figure, @Nullable Throwable error) {
-        if (figure == null) {
+    private void computed(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (outcome == null) {
             fail(noFigure(error));
-        } else if (hasLanded()) {
+        } else if (isCompleted()) {
             return;
-        } else if (beginKeeping()) {
-            this.<Void>step(() -> load().keep(figure), (done, failure) -> {
-                kept();
-                land(computed(figure));
+        } else if (outcome.origin() != Origin.COMPUTED) {
+            complete(outcome);
+        } else if (beginStore()) {
+            this.<Void>step(() -> task().store(outcome), (done, failure) -> {
+                endStore();
+                complete(outcome);
             });
         } else {
-            load().publicationRejected();
-            land(computed(figure));
+            task().publicationRejected();
+            complete(outcome);
         }
     }
 }

@@ -5,37 +5,35 @@ import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
-import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight;
-import io.usagekit.SingleFlight.Landing;
-import java.time.Duration;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.lincheck.Lincheck;
 import org.junit.jupiter.api.Test;
 
-/** What a flight may keep of what it computed, and that it ends once, however keeping, landing and invalidations race. */
+/** Whether a flight may store its figure, and that it ends once, however stores, completion and invalidations race. */
 class FlightKeepingLincheckTest {
 
     private static final int SCHEDULES = schedules(120);
 
-    /** A flight that computes, and a cache that has its figure or hasn't. */
+    /** A flight that computes, and a cache that holds its figure or not. */
     private static final class World {
         final AtomicBoolean cached = new AtomicBoolean();
-        final AtomicBoolean over = new AtomicBoolean();
+        final AtomicBoolean ended = new AtomicBoolean();
         final Flight flight = new LocalFlight(new Flight.Start(
-                KEY, new StepwiseLoad(), (delay, action) -> () -> {}, free -> {}, done -> over.set(true)));
+                KEY, new StepwiseLoad(), (delay, action) -> () -> {}, free -> {}, done -> ended.set(true)));
 
-        void keep() {
-            if (flight.beginKeeping()) {
+        void store() {
+            if (flight.beginStore()) {
                 cached.set(true);
-                flight.kept();
+                flight.endStore();
             }
         }
 
-        void land() {
-            flight.land(Landing.left());
+        void complete() {
+            flight.complete(LoadOutcome.notWaited());
         }
 
         void invalidate() {
@@ -43,9 +41,9 @@ class FlightKeepingLincheckTest {
             cached.set(false);
         }
 
-        /** As {@link Flights} does, which forgets a flight that is over. */
-        void invalidateUnlessOver() {
-            if (!over.get()) {
+        /** Does as {@link Flights}, which drops a flight that has ended. */
+        void invalidateUnlessEnded() {
+            if (!ended.get()) {
                 invalidate();
             } else {
                 cached.set(false);
@@ -54,83 +52,78 @@ class FlightKeepingLincheckTest {
     }
 
     @Test
-    void whatIsInvalidatedIsNotKept() {
+    void storesNothingAfterAnInvalidation() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            together(world::keep, world::invalidate);
-            check(!world.cached.get(), "kept after an invalidation");
-            check(!world.flight.beginKeeping(), "may be kept after an invalidation");
+            together(world::store, world::invalidate);
+            check(!world.cached.get(), "stored after an invalidation");
+            check(!world.flight.beginStore(), "may be stored after an invalidation");
         });
     }
 
     @Test
-    void bothWhoInvalidateWaitForWhatIsBeingKept() {
+    void twoInvalidationsBothWaitForAStore() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
             Runnable invalidates = () -> {
                 world.invalidate();
-                check(!world.cached.get(), "kept after an invalidation");
+                check(!world.cached.get(), "stored after an invalidation");
             };
-            together(world::keep, invalidates, invalidates);
+            together(world::store, invalidates, invalidates);
         });
     }
 
     @Test
-    void whatHasLandedIsNotKeptAfterAnInvalidation() {
+    void aCompletedFlightStoresNothingAfterAnInvalidation() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            together(world::keep, () -> {
-                world.land();
-                world.invalidateUnlessOver();
+            together(world::store, () -> {
+                world.complete();
+                world.invalidateUnlessEnded();
             });
-            check(!world.cached.get(), "kept after an invalidation");
+            check(!world.cached.get(), "stored after an invalidation");
         });
     }
 
     @Test
-    void aFlightIsOverOnceItHasLandedAndKeepsNothing() {
+    void endsOnceItHasCompletedAndStored() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            together(world::keep, world::land);
-            check(world.over.get(), "not over though it has landed and kept");
+            together(world::store, world::complete);
+            check(world.ended.get(), "not ended though it has completed and stored");
         });
     }
 
     @Test
-    void aFigureNotKeptYetMayBeKeptLaterUnlessItsFlightHasLanded() {
+    void mayStoreLaterAfterARejectedStoreUnlessCompleted() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            check(world.flight.beginKeeping(), "it computes");
-            together(world.flight::notKeptYet, world::invalidate);
-            world.land();
-            check(world.over.get(), "not over though it has landed");
+            check(world.flight.beginStore(), "it computes");
+            together(world.flight::resumeAfterStore, world::invalidate);
+            world.complete();
+            check(world.ended.get(), "not ended though it has completed");
         });
     }
 
-    /** Counts what it is told of its end; a list would only be explored as well. */
-    private static final class Endings implements SingleFlight.Load {
+    /** Counts its hooks; a list would only be explored as well. */
+    private static final class Endings implements FlightTask {
         final Throwable late = new IllegalStateException("too late");
-        final AtomicInteger landings = new AtomicInteger();
+        final AtomicInteger ends = new AtomicInteger();
         final AtomicInteger failures = new AtomicInteger();
 
         @Override
-        public Duration timeout() {
-            return StepwiseLoad.TIMEOUT;
+        public LoadTerms terms() {
+            return StepwiseLoad.TERMS;
         }
 
         @Override
-        public CompletionStage<AgedUsage> compute() {
-            throw new AssertionError("it never takes off");
+        public CompletionStage<LoadOutcome> compute() {
+            throw new AssertionError("it is never started");
         }
 
         @Override
-        public CompletionStage<Void> keep(AgedUsage figure) {
-            throw new AssertionError("it never takes off");
-        }
-
-        @Override
-        public Duration timeToLive(AgedUsage figure) {
-            return StepwiseLoad.TIMEOUT;
+        public CompletionStage<Void> store(LoadOutcome outcome) {
+            throw new AssertionError("it is never started");
         }
 
         @Override
@@ -139,22 +132,22 @@ class FlightKeepingLincheckTest {
         }
 
         @Override
-        public void landed() {
-            landings.incrementAndGet();
+        public void ended() {
+            ends.incrementAndGet();
         }
     }
 
-    /** A load that has been told of a failure backs off: it mustn't where those who wait have got a figure. */
+    /** A load that has noted a failure backs off; it must not note one when its callers received a figure. */
     @Test
-    void aFlightEndsOnceAndItsLoadHearsOfTheEndThatCallersGet() {
+    void endsOnceAndItsLoadNotesTheOutcomeThatCallersReceive() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             Endings endings = new Endings();
             Flight flight = new LocalFlight(
                     new Flight.Start(KEY, endings, (delay, action) -> () -> {}, free -> {}, done -> {}));
-            together(() -> flight.land(Landing.left()), () -> flight.fail(endings.late));
-            check(endings.landings.get() == 1, "landed " + endings.landings.get() + " times");
+            together(() -> flight.complete(LoadOutcome.notWaited()), () -> flight.fail(endings.late));
+            check(endings.ends.get() == 1, "ended " + endings.ends.get() + " times");
             int failures = flight.join().isCompletedExceptionally() ? 1 : 0;
-            check(endings.failures.get() == failures, "failures told: " + endings.failures.get() + " of " + failures);
+            check(endings.failures.get() == failures, "failures noted: " + endings.failures.get() + " of " + failures);
         });
     }
 }

@@ -5,10 +5,8 @@ import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
-import io.usagekit.AgedUsage;
-import io.usagekit.SingleFlight;
-import io.usagekit.SingleFlight.Landing;
-import java.time.Duration;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -18,73 +16,68 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * The flights of one process under the schedules that a model checker chooses. What threads do here is as little as the race
- * needs: futures and maps are explored, too, and that is what the schedules go into.
+ * The flights of one process under the schedules that a model checker chooses. The threads do as little as the race needs: the
+ * model checker explores futures and maps as well, and spends its schedules on them.
  */
 class FlightsLincheckTest {
 
     private static final int SCHEDULES = schedules(150);
 
     /** Made beforehand, for the same reason. */
-    private static final AgedUsage OLD = StepwiseLoad.figure(1);
+    private static final LoadOutcome OLD = LoadOutcome.computed(StepwiseLoad.figure(1));
 
-    private static final AgedUsage NEW = StepwiseLoad.figure(2);
+    private static final LoadOutcome NEW = LoadOutcome.computed(StepwiseLoad.figure(2));
 
-    /** Computes what the test gives it, and keeps that in the cache at once. */
-    private static final class Load implements SingleFlight.Load {
-        final CompletableFuture<AgedUsage> computed;
-        final AtomicInteger takeOffs;
-        final AtomicReference<@Nullable AgedUsage> cache;
+    /** Computes what the test gives it, and stores that in the cache at once. */
+    private static final class Load implements FlightTask {
+        final CompletableFuture<LoadOutcome> computed;
+        final AtomicInteger starts;
+        final AtomicReference<@Nullable LoadOutcome> cache;
 
         Load(
-                CompletableFuture<AgedUsage> computed,
-                AtomicInteger takeOffs,
-                AtomicReference<@Nullable AgedUsage> cache) {
+                CompletableFuture<LoadOutcome> computed,
+                AtomicInteger starts,
+                AtomicReference<@Nullable LoadOutcome> cache) {
             this.computed = computed;
-            this.takeOffs = takeOffs;
+            this.starts = starts;
             this.cache = cache;
         }
 
         @Override
-        public void tookOff() {
-            takeOffs.incrementAndGet();
+        public void started() {
+            starts.incrementAndGet();
         }
 
         @Override
-        public Duration timeout() {
-            return StepwiseLoad.TIMEOUT;
+        public LoadTerms terms() {
+            return StepwiseLoad.TERMS;
         }
 
         @Override
-        public CompletionStage<AgedUsage> compute() {
+        public CompletionStage<LoadOutcome> compute() {
             return computed;
         }
 
         @Override
-        public CompletionStage<Void> keep(AgedUsage figure) {
-            cache.set(figure);
+        public CompletionStage<Void> store(LoadOutcome outcome) {
+            cache.set(outcome);
             return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public Duration timeToLive(AgedUsage figure) {
-            return StepwiseLoad.TIMEOUT;
         }
     }
 
-    /** One flight, and those who may race with it. */
+    /** One flight, and callers and invalidations that may race with it. */
     private static final class World {
         final ManualDelays delays = new ManualDelays();
         final Flights flights = new Flights(delays);
-        final AtomicInteger takeOffs = new AtomicInteger();
-        final AtomicReference<@Nullable AgedUsage> cache = new AtomicReference<>();
-        final CompletableFuture<AgedUsage> computed = new CompletableFuture<>();
+        final AtomicInteger starts = new AtomicInteger();
+        final AtomicReference<@Nullable LoadOutcome> cache = new AtomicReference<>();
+        final CompletableFuture<LoadOutcome> computed = new CompletableFuture<>();
 
-        CompletableFuture<Landing> run(CompletableFuture<AgedUsage> computation) {
-            return flights.run(KEY, new Load(computation, takeOffs, cache)).toCompletableFuture();
+        CompletableFuture<LoadOutcome> run(CompletableFuture<LoadOutcome> computation) {
+            return flights.run(KEY, new Load(computation, starts, cache)).toCompletableFuture();
         }
 
-        /** Forgets the figure as the service does: first the flights, then the cache. */
+        /** Invalidates as the service does: first the flights, then the cache. */
         void invalidate() {
             flights.invalidate(KEY).toCompletableFuture().join();
             cache.set(null);
@@ -92,46 +85,44 @@ class FlightsLincheckTest {
     }
 
     @Test
-    void ofTwoWhoAskTogetherOneFlies() {
+    void startsOneLoadForTwoConcurrentCallers() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
             Runnable caller = () -> {
                 var unused = world.run(world.computed);
             };
             together(caller, caller);
-            check(world.takeOffs.get() == 1, "loads in flight: " + world.takeOffs.get());
+            check(world.starts.get() == 1, "loads in flight: " + world.starts.get());
         });
     }
 
     @Test
-    void noOutcomeIsHandedToACallMadeAfterItWasHeardOf() {
+    void returnsNoOutcomeToACallMadeAfterItWasReceived() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
-            AtomicReference<@Nullable AgedUsage> heard = new AtomicReference<>();
-            var unused = world.run(world.computed).thenAccept(landing -> heard.set(OLD));
+            AtomicReference<@Nullable LoadOutcome> received = new AtomicReference<>();
+            var unused = world.run(world.computed).thenAccept(outcome -> received.set(OLD));
             together(() -> world.computed.complete(OLD), () -> {
-                AgedUsage before = heard.get();
-                AgedUsage got = world.run(CompletableFuture.completedFuture(NEW))
-                        .join()
-                        .figure()
-                        .orElseThrow();
-                check(!got.equals(before), "got the outcome of a flight that had landed before");
+                LoadOutcome before = received.get();
+                LoadOutcome got =
+                        world.run(CompletableFuture.completedFuture(NEW)).join();
+                check(!got.equals(before), "got the outcome of a flight that had completed before");
             });
         });
     }
 
     @Test
-    void whatIsInvalidatedWhileItIsComputedIsNotKept() {
+    void storesNothingWhenInvalidatedWhileItComputes() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
             var unused = world.run(world.computed);
             together(() -> world.computed.complete(OLD), world::invalidate);
-            check(world.cache.get() == null, "an invalidated figure is kept");
+            check(world.cache.get() == null, "an invalidated figure is stored");
         });
     }
 
     @Test
-    void whatIsInvalidatedPastItsDeadlineIsNotKept() {
+    void storesNothingWhenInvalidatedPastItsDeadline() {
         Lincheck.runConcurrentTest(SCHEDULES, () -> {
             World world = new World();
             var unused = world.run(world.computed);
@@ -139,23 +130,23 @@ class FlightsLincheckTest {
                 world.delays.goOff();
                 world.invalidate();
             });
-            check(world.cache.get() == null, "an invalidated figure is kept");
+            check(world.cache.get() == null, "an invalidated figure is stored");
         });
     }
 
     @Test
-    void whoFliesAfterAnInvalidationIsntFreedByTheOldFlight() {
+    void aLoadStartedAfterAnInvalidationIsntFreedByTheOldFlight() {
         Lincheck.runConcurrentTest(2 * SCHEDULES, () -> {
             World world = new World();
             var unused = world.run(world.computed);
             together(() -> world.computed.complete(OLD), () -> {
                 world.invalidate();
                 var second = world.run(new CompletableFuture<>());
-                check(!second.isDone(), "an old outcome was handed to a later call");
+                check(!second.isDone(), "an old outcome was returned to a later call");
             });
             var third = world.run(new CompletableFuture<>());
-            check(!third.isDone(), "an old outcome was handed to a later call");
-            check(world.takeOffs.get() == 2, "take-offs: " + world.takeOffs.get());
+            check(!third.isDone(), "an old outcome was returned to a later call");
+            check(world.starts.get() == 2, "loads started: " + world.starts.get());
         });
     }
 }

@@ -2,18 +2,19 @@ package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 import static io.usagekit.internal.flight.StepwiseLoad.MARCH;
-import static io.usagekit.internal.flight.StepwiseLoad.computing;
 import static io.usagekit.internal.flight.StepwiseLoad.figure;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagekit.SingleFlight.Landing;
-import io.usagekit.SingleFlight.Origin;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
+import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -34,135 +35,116 @@ class FlightsTest {
     }
 
     @Test
-    void aFlightLooksOnceMoreComputesKeepsAndLands() {
+    void aFlightComputesStoresAndCompletes() {
         StepwiseLoad load = new StepwiseLoad();
-        CompletableFuture<Landing> caller = run(load);
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain");
-        load.looked.complete(Optional.empty());
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain", "compute");
+        CompletableFuture<LoadOutcome> caller = run(load);
+        assertThat(load.steps).containsExactly("started", "compute");
         load.computed.complete(figure(1));
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain", "compute", "keep");
-        assertThat(caller).as("the caller, while the figure is being kept").isNotDone();
+        assertThat(load.steps).containsExactly("started", "compute", "store");
+        assertThat(caller).as("the caller, while the figure is being stored").isNotDone();
 
-        load.kept.complete(null);
+        load.stored.complete(null);
 
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain", "compute", "keep", "landed");
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        assertThat(load.steps).containsExactly("started", "compute", "store", "ended");
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
         assertThat(delays.delays()).as("timers left").isEmpty();
     }
 
     @Test
-    void whatTheSecondLookFindsIsNotComputed() {
+    void whatTheLoadFindsInTheCacheIsNotStoredAgain() {
         StepwiseLoad load = new StepwiseLoad();
-        CompletableFuture<Landing> caller = run(load);
-        load.looked.complete(Optional.of(figure(1)));
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.FOUND));
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain", "landed");
-    }
-
-    @Test
-    void aSecondLookThatFailsHasFoundNothing() {
-        StepwiseLoad load = new StepwiseLoad();
-        var unused = run(load);
-        load.looked.completeExceptionally(new IllegalStateException("no cache"));
-        assertThat(load.steps).containsExactly("tookOff", "lookAgain", "compute");
-    }
-
-    @Test
-    void aFigureThatCantBeKeptIsHandedOutAllTheSame() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+        load.origin = LoadOutcome::cached;
+        CompletableFuture<LoadOutcome> caller = run(load);
         load.computed.complete(figure(1));
-        load.kept.completeExceptionally(new IllegalStateException("no cache"));
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
-        assertThat(load.steps).endsWith("keep", "landed");
+        assertThat(caller).isCompletedWithValue(LoadOutcome.cached(figure(1)));
+        assertThat(load.steps).containsExactly("started", "compute", "ended");
     }
 
     @Test
-    void aFailureIsToldToTheLoadBeforeTheCallersHearOfIt() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
-        List<String> stepsWhenHeard = new ArrayList<>();
-        var unused = caller.whenComplete((landing, error) -> stepsWhenHeard.addAll(load.steps));
+    void returnsTheFigureWhenItCantBeStored() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
+        load.computed.complete(figure(1));
+        load.stored.completeExceptionally(new IllegalStateException("no cache"));
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
+        assertThat(load.steps).endsWith("store", "ended");
+    }
+
+    @Test
+    void notesAFailureBeforeTheCallersReceiveIt() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
+        List<String> stepsAtCompletion = new ArrayList<>();
+        var unused = caller.whenComplete((outcome, error) -> stepsAtCompletion.addAll(load.steps));
         IllegalStateException broken = new IllegalStateException("no database");
         load.computed.completeExceptionally(broken);
         assertThat(failureOf(caller)).isSameAs(broken);
-        assertThat(stepsWhenHeard).containsExactly("tookOff", "lookAgain", "compute", "failed", "landed");
+        assertThat(stepsAtCompletion).containsExactly("started", "compute", "failed", "ended");
     }
 
     @Test
-    void whoJoinsTakesNoStepOfItsOwn() {
-        StepwiseLoad load = computing();
+    void callsNothingOnAFollowersLoad() {
+        StepwiseLoad load = new StepwiseLoad();
         var unused = run(load);
-        StepwiseLoad joined = computing();
-        CompletableFuture<Landing> caller = run(joined);
+        StepwiseLoad joined = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(joined);
         load.computed.complete(figure(1));
-        load.kept.complete(null);
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        load.stored.complete(null);
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
         assertThat(joined.steps).isEmpty();
     }
 
     @Test
-    void atItsDeadlineAFlightFailsAndItsLateFigureIsNeitherKeptNorHandedOut() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+    void failsAtItsDeadlineAndDropsTheLateFigure() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
         assertThat(delays.delays()).containsExactly(StepwiseLoad.TIMEOUT);
 
         delays.goOff();
 
         assertThat(failureOf(caller)).isSameAs(load.late);
-        StepwiseLoad next = computing();
-        CompletableFuture<Landing> nextCaller = run(next);
+        StepwiseLoad next = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> nextCaller = run(next);
         load.computed.complete(figure(1));
-        assertThat(load.steps).doesNotContain("keep", "publicationRejected");
+        assertThat(load.steps).doesNotContain("store", "publicationRejected");
         assertThat(nextCaller).as("the flight after it").isNotDone();
         next.computed.complete(figure(2));
-        next.kept.complete(null);
-        assertThat(nextCaller).isCompletedWithValue(Landing.with(figure(2), Origin.COMPUTED));
+        next.stored.complete(null);
+        assertThat(nextCaller).isCompletedWithValue(LoadOutcome.computed(figure(2)));
     }
 
     @Test
-    void aLookThatEndsAfterTheDeadlineComputesNothing() {
+    void storesNothingWhenInvalidatedWhileItComputes() {
         StepwiseLoad load = new StepwiseLoad();
-        CompletableFuture<Landing> caller = run(load);
-        delays.goOff();
-        load.looked.complete(Optional.empty());
-        assertThat(failureOf(caller)).isSameAs(load.late);
-        assertThat(load.steps).doesNotContain("compute");
-    }
-
-    @Test
-    void aFlightThatIsInvalidatedWhileItComputesKeepsNothing() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+        CompletableFuture<LoadOutcome> caller = run(load);
 
         assertThat(invalidate()).isCompleted();
 
         load.computed.complete(figure(1));
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
-        assertThat(load.steps).doesNotContain("keep").endsWith("publicationRejected", "landed");
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
+        assertThat(load.steps).doesNotContain("store").endsWith("publicationRejected", "ended");
     }
 
     @Test
-    void whoInvalidatesWaitsForWhatIsBeingKept() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+    void invalidationWaitsForAStore() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
         load.computed.complete(figure(1));
 
         CompletableFuture<Void> invalidated = invalidate();
 
         assertThat(invalidated).isNotDone();
-        StepwiseLoad next = computing();
+        StepwiseLoad next = new StepwiseLoad();
         var unused = run(next);
-        assertThat(next.steps).as("who asks now doesn't join it").contains("compute");
-        load.kept.complete(null);
+        assertThat(next.steps).as("a new caller doesn't join it").contains("compute");
+        load.stored.complete(null);
         assertThat(invalidated).isCompleted();
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
     }
 
     @Test
-    void whoInvalidatesASecondTimeWaitsForWhatIsBeingKeptToo() {
-        StepwiseLoad load = computing();
+    void aSecondInvalidationWaitsForAStoreToo() {
+        StepwiseLoad load = new StepwiseLoad();
         var unused = run(load);
         load.computed.complete(figure(1));
         var first = invalidate();
@@ -172,16 +154,16 @@ class FlightsTest {
 
         assertThat(second).isNotDone();
         assertThat(whole).isNotDone();
-        load.kept.complete(null);
+        load.stored.complete(null);
         assertThat(first).isCompleted();
         assertThat(second).isCompleted();
         assertThat(whole).isCompleted();
     }
 
     @Test
-    void whoInvalidatesWaitsForWhatIsBeingKeptThoughItsFlightIsPastItsDeadline() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+    void invalidationWaitsForAStoreAlsoAfterTheDeadline() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
         load.computed.complete(figure(1));
         delays.goOff();
         assertThat(failureOf(caller)).isSameAs(load.late);
@@ -189,13 +171,13 @@ class FlightsTest {
         CompletableFuture<Void> invalidated = invalidate();
 
         assertThat(invalidated).isNotDone();
-        load.kept.complete(null);
+        load.stored.complete(null);
         assertThat(invalidated).isCompleted();
     }
 
     @Test
-    void whoInvalidatesDoesntWaitForOtherOrganisations() {
-        StepwiseLoad load = computing();
+    void invalidationDoesntWaitForOtherOrganisations() {
+        StepwiseLoad load = new StepwiseLoad();
         var unused = run(load);
         load.computed.complete(figure(1));
         assertThat(flights.invalidate(new UsageKey("org-124", MARCH)).toCompletableFuture())
@@ -204,9 +186,9 @@ class FlightsTest {
     }
 
     @Test
-    void closingFailsAlsoTheFlightsThatWereInvalidated() {
-        StepwiseLoad load = computing();
-        CompletableFuture<Landing> caller = run(load);
+    void closeFailsInvalidatedFlightsToo() {
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
         var unused = invalidate();
         flights.close();
         assertThat(failureOf(caller)).isInstanceOf(UsageCalculationException.class);
@@ -214,49 +196,40 @@ class FlightsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tookOff", "timeout", "compute", "publicationRejected"})
-    void whatAStepThrowsIsTheOutcomeAndTheKeyIsFree(String step) {
-        StepwiseLoad load = computing(step);
-        CompletableFuture<Landing> caller = run(load);
+    @ValueSource(strings = {"started", "terms", "compute", "publicationRejected"})
+    void failsWithWhatAStepThrowsAndFreesTheKey(String step) {
+        StepwiseLoad load = new StepwiseLoad(step);
+        CompletableFuture<LoadOutcome> caller = run(load);
         var unused = invalidate();
         load.computed.complete(figure(1));
         assertThat(failureOf(caller)).isInstanceOf(StepwiseLoad.Broken.class).hasMessage(step);
-        assertThat(load.steps).endsWith("failed", "landed");
+        assertThat(load.steps).endsWith("failed", "ended");
         assertTheKeyIsFree();
     }
 
     @Test
-    void whatTheSecondLookThrowsMeansThatItFoundNothing() {
-        StepwiseLoad load = computing("lookAgain");
-        CompletableFuture<Landing> caller = run(load);
+    void returnsTheFigureWhenStoreThrows() {
+        StepwiseLoad load = new StepwiseLoad("store");
+        CompletableFuture<LoadOutcome> caller = run(load);
         load.computed.complete(figure(1));
-        load.kept.complete(null);
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
-    }
-
-    @Test
-    void whatKeepingThrowsCostsNoAnswer() {
-        StepwiseLoad load = computing("keep");
-        CompletableFuture<Landing> caller = run(load);
-        load.computed.complete(figure(1));
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
         assertThat(invalidate()).isCompleted();
     }
 
     @Test
-    void whatIsThrownOnLandingDoesntKeepTheFigureFromTheCallers() {
-        StepwiseLoad load = computing("landed");
-        CompletableFuture<Landing> caller = run(load);
+    void returnsTheFigureWhenTheEndHookThrows() {
+        StepwiseLoad load = new StepwiseLoad("ended");
+        CompletableFuture<LoadOutcome> caller = run(load);
         load.computed.complete(figure(1));
-        load.kept.complete(null);
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(1), Origin.COMPUTED));
+        load.stored.complete(null);
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
         assertTheKeyIsFree();
     }
 
     @Test
-    void whatIsThrownOnFailingDoesntKeepTheErrorFromTheCallers() {
-        StepwiseLoad load = computing("failed", "landed");
-        CompletableFuture<Landing> caller = run(load);
+    void returnsTheErrorWhenTheFailureHookThrows() {
+        StepwiseLoad load = new StepwiseLoad("failed", "ended");
+        CompletableFuture<LoadOutcome> caller = run(load);
         IllegalStateException broken = new IllegalStateException("no database");
         load.computed.completeExceptionally(broken);
         assertThat(failureOf(caller)).isSameAs(broken);
@@ -264,33 +237,75 @@ class FlightsTest {
     }
 
     @Test
-    void whatIsThrownAtTheDeadlineIsTheOutcome() {
-        StepwiseLoad load = computing("timedOut");
-        CompletableFuture<Landing> caller = run(load);
+    void failsWithWhatTimedOutThrows() {
+        StepwiseLoad load = new StepwiseLoad("timedOut");
+        CompletableFuture<LoadOutcome> caller = run(load);
         delays.goOff();
         assertThat(failureOf(caller)).isInstanceOf(StepwiseLoad.Broken.class).hasMessage("timedOut");
         assertTheKeyIsFree();
     }
 
     @Test
-    void closingFailsAllFlightsThoughOneThrowsOnThat() {
-        CompletableFuture<Landing> broken = run(computing("failed", "landed"));
-        CompletableFuture<Landing> other = flights.run(new UsageKey("org-124", MARCH), computing("failed", "landed"))
+    void closeFailsAllFlightsThoughOneThrows() {
+        CompletableFuture<LoadOutcome> broken = run(new StepwiseLoad("failed", "ended"));
+        CompletableFuture<LoadOutcome> other = flights.run(
+                        new UsageKey("org-124", MARCH), new StepwiseLoad("failed", "ended"))
                 .toCompletableFuture();
         flights.close();
         assertThat(failureOf(broken)).isInstanceOf(UsageCalculationException.class);
         assertThat(failureOf(other)).isInstanceOf(UsageCalculationException.class);
     }
 
-    private void assertTheKeyIsFree() {
-        StepwiseLoad next = computing();
-        CompletableFuture<Landing> caller = run(next);
-        next.computed.complete(figure(2));
-        next.kept.complete(null);
-        assertThat(caller).isCompletedWithValue(Landing.with(figure(2), Origin.COMPUTED));
+    @Test
+    void failsWithoutTheWrappersOfFutures() {
+        UsageCalculationException failure = new UsageCalculationException("no database", null);
+        StepwiseLoad load = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(load);
+        load.computed.completeExceptionally(new CompletionException(new ExecutionException(failure)));
+        assertThat(failureOf(caller)).isSameAs(failure);
     }
 
-    private CompletableFuture<Landing> run(StepwiseLoad load) {
+    @Test
+    @SuppressWarnings("NullAway") // loads that break their promise
+    void failsWhenTheLoadReturnsNoFigureAndFreesTheKey() {
+        StepwiseLoad load = new StepwiseLoad();
+        load.origin = figure -> null;
+        CompletableFuture<LoadOutcome> caller = run(load);
+        load.computed.complete(figure(1));
+        assertThat(failureOf(caller)).isInstanceOf(NullPointerException.class);
+        CompletableFuture<LoadOutcome> noStage =
+                flights.run(KEY, new LoadWithoutStage()).toCompletableFuture();
+        assertThat(failureOf(noStage)).isInstanceOf(NullPointerException.class);
+        assertTheKeyIsFree();
+    }
+
+    private record LoadWithoutStage() implements SingleFlight.Load {
+        @Override
+        public LoadTerms terms() {
+            return StepwiseLoad.TERMS;
+        }
+
+        @Override
+        @SuppressWarnings("NullAway") // breaks its promise
+        public CompletionStage<LoadOutcome> compute() {
+            return null;
+        }
+
+        @Override
+        public CompletionStage<Void> store(LoadOutcome outcome) {
+            return CompletableFuture.completedFuture(null);
+        }
+    }
+
+    private void assertTheKeyIsFree() {
+        StepwiseLoad next = new StepwiseLoad();
+        CompletableFuture<LoadOutcome> caller = run(next);
+        next.computed.complete(figure(2));
+        next.stored.complete(null);
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(2)));
+    }
+
+    private CompletableFuture<LoadOutcome> run(StepwiseLoad load) {
         return flights.run(KEY, load).toCompletableFuture();
     }
 

@@ -1,8 +1,9 @@
 package io.usagekit.internal.flight;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import io.usagekit.OrganisationUsage;
-import io.usagekit.SingleFlight;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -10,18 +11,20 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
 
-/** A load whose steps end when the test says so, which writes down what it is asked, and throws where it is told to. */
-public final class StepwiseLoad implements SingleFlight.Load {
+/** A load whose steps complete when the test completes them; it records its calls, and throws from the steps that are broken. */
+public final class StepwiseLoad implements FlightTask {
 
     public static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     public static final UsageKey KEY = new UsageKey("org-123", MARCH);
     static final Duration TIMEOUT = Duration.ofSeconds(30);
+    static final LoadTerms TERMS =
+            new LoadTerms(TIMEOUT, Duration.ZERO, LoadTerms.RemoteLoads.AWAITED, Duration.ofMinutes(10));
 
     static final class Broken extends RuntimeException {
         private static final long serialVersionUID = 1L;
@@ -32,10 +35,12 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     final List<String> steps = new CopyOnWriteArrayList<>();
-    final CompletableFuture<Optional<AgedUsage>> looked = new CompletableFuture<>();
     final CompletableFuture<AgedUsage> computed = new CompletableFuture<>();
-    final CompletableFuture<Void> kept = new CompletableFuture<>();
+    final CompletableFuture<Void> stored = new CompletableFuture<>();
     final Throwable late = new IllegalStateException("too late");
+    /** The outcome that a computed figure makes. */
+    Function<AgedUsage, LoadOutcome> origin = LoadOutcome::computed;
+
     private final Set<String> broken;
 
     /**
@@ -43,13 +48,6 @@ public final class StepwiseLoad implements SingleFlight.Load {
      */
     StepwiseLoad(String... broken) {
         this.broken = Set.of(broken);
-    }
-
-    /** Finds nothing, and is computing. */
-    static StepwiseLoad computing(String... broken) {
-        StepwiseLoad load = new StepwiseLoad(broken);
-        load.looked.complete(Optional.empty());
-        return load;
     }
 
     /** The figure of this number. */
@@ -67,16 +65,16 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void tookOff() {
-        step("tookOff");
+    public void started() {
+        step("started");
     }
 
     @Override
-    public Duration timeout() {
-        if (broken.contains("timeout")) {
-            throw new Broken("timeout");
+    public LoadTerms terms() {
+        if (broken.contains("terms")) {
+            throw new Broken("terms");
         }
-        return TIMEOUT;
+        return TERMS;
     }
 
     @Override
@@ -86,26 +84,15 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     @Override
-    public CompletionStage<Optional<AgedUsage>> lookAgain() {
-        step("lookAgain");
-        return looked;
-    }
-
-    @Override
-    public CompletionStage<AgedUsage> compute() {
+    public CompletionStage<LoadOutcome> compute() {
         step("compute");
-        return computed;
+        return computed.thenApply(origin);
     }
 
     @Override
-    public CompletionStage<Void> keep(AgedUsage figure) {
-        step("keep");
-        return kept;
-    }
-
-    @Override
-    public Duration timeToLive(AgedUsage figure) {
-        return Duration.ofMinutes(10);
+    public CompletionStage<Void> store(LoadOutcome outcome) {
+        step("store");
+        return stored;
     }
 
     @Override
@@ -119,7 +106,7 @@ public final class StepwiseLoad implements SingleFlight.Load {
     }
 
     @Override
-    public void landed() {
-        step("landed");
+    public void ended() {
+        step("ended");
     }
 }

@@ -8,11 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlight;
-import io.usagekit.SingleFlight.Landing;
-import io.usagekit.SingleFlight.Origin;
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -21,15 +22,18 @@ import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -38,7 +42,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a {@link SingleFlight} promises to the callers of one process. Extend it, and give it one with no flight under way.
+ * Contract of {@link SingleFlight} towards the callers of one process, for this library's implementations and for those of hosts.
+ * Extend it and supply one without a load in flight.
  *
  * @since 0.1
  */
@@ -56,8 +61,16 @@ public abstract class SingleFlightContract {
     /** For subclasses. */
     protected SingleFlightContract() {}
 
-    /** One for one test; closed after it. */
+    /** Opens one for one test; it is closed after the test. */
     protected abstract SingleFlight openSingleFlight();
+
+    /**
+     * Whether it calls {@link SingleFlight.Load#store}; false for one that stores figures itself where the service's cache reads
+     * them.
+     */
+    protected boolean storesThroughLoad() {
+        return true;
+    }
 
     @BeforeEach
     final void open() {
@@ -82,7 +95,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void aFailureIsSharedByAllWhoJoinedAndByNobodyElse() throws Exception {
+    final void sharesAFailureWithAllWhoJoinedAndNobodyElse() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
         List<CompletionStage<AgedUsage>> stages = joinFromManyThreads(load);
         UsageCalculationException failure = new UsageCalculationException("no database", null);
@@ -94,14 +107,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void aFailureIsToldWithoutTheWrappersOfFutures() throws Exception {
-        UsageCalculationException failure = new UsageCalculationException("no database", null);
-        Throwable wrapped = new CompletionException(new ExecutionException(failure));
-        assertSame(failure, failureOf(run(KEY, () -> CompletableFuture.failedFuture(wrapped))));
-    }
-
-    @Test
-    final void aLoadThatThrowsFailsTheFlightAndFreesTheKey() throws Exception {
+    final void failsWhenTheLoadThrowsAndFreesTheKey() throws Exception {
         for (Throwable thrown : List.of(new IllegalStateException("broken"), new StackOverflowError("deep"))) {
             CompletionStage<AgedUsage> stage = run(KEY, () -> {
                 throw sneaky(thrown);
@@ -112,24 +118,15 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    @SuppressWarnings("NullAway") // loads that break their promise
-    final void aLoadWithoutAFigureFailsTheFlightAndFreesTheKey() throws Exception {
-        assertInstanceOf(NullPointerException.class, failureOf(run(KEY, () -> null)));
-        assertInstanceOf(
-                NullPointerException.class, failureOf(run(KEY, () -> CompletableFuture.completedFuture(null))));
-        assertEquals(figure(1), get(run(KEY, this::loadNow)));
-    }
-
-    @Test
-    final void whatOneCallerDoesToItsStageReachesNobodyElse() throws Exception {
+    final void isolatesCallersFromEachOthersStages() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
-        CompletableFuture<Landing> leader = joinRaw(load);
-        CompletableFuture<Landing> completes = joinRaw(load);
-        CompletableFuture<Landing> timesOut = joinRaw(load);
+        CompletableFuture<LoadOutcome> leader = joinRaw(load);
+        CompletableFuture<LoadOutcome> completes = joinRaw(load);
+        CompletableFuture<LoadOutcome> timesOut = joinRaw(load);
         CompletableFuture<AgedUsage> bystander = join(load);
 
         leader.cancel(true);
-        completes.complete(Landing.with(figure(666), Origin.COMPUTED));
+        completes.complete(LoadOutcome.computed(figure(666)));
         assertThrows(
                 ExecutionException.class,
                 () -> timesOut.orTimeout(1, TimeUnit.NANOSECONDS).get(30, TimeUnit.SECONDS));
@@ -137,36 +134,103 @@ public abstract class SingleFlightContract {
         assertFalse(load.isDone(), "the load goes on");
         assertFalse(bystander.isDone(), "one who joined still waits");
         CompletableFuture<AgedUsage> late = join(load);
-        assertEquals(1, loads.get(), "the flight can still be joined");
+        assertEquals(1, loads.get(), "the load can still be joined");
         load.complete(figure(1));
         assertEquals(figure(1), get(bystander));
         assertEquals(figure(1), get(late));
     }
 
     @Test
-    final void aLoadWhoseTimeIsOverFailsForAllWhoJoinedAndFreesTheKey() throws Exception {
-        UsageCalculationException late = new UsageCalculationException("too late", null);
+    final void failsALoadThatTimesOutForAllWhoJoinedAndFreesTheKey() throws Exception {
         CompletableFuture<AgedUsage> never = new CompletableFuture<>();
-        CompletionStage<AgedUsage> leader = figureOf(flights.run(KEY, new TestLoad(() -> never) {
-            @Override
-            public Duration timeout() {
-                return Duration.ofMillis(50);
-            }
-
-            @Override
-            public Throwable timedOut() {
-                return late;
-            }
-        }));
+        CompletionStage<AgedUsage> leader =
+                figureOf(flights.run(KEY, new TestLoad(() -> never, Duration.ofMillis(50))));
         CompletionStage<AgedUsage> follower = run(KEY, this::loadNow);
-        assertSame(late, failureOf(leader));
-        assertSame(late, failureOf(follower));
+        assertInstanceOf(TimeoutException.class, failureOf(leader));
+        assertInstanceOf(TimeoutException.class, failureOf(follower));
         assertEquals(0, loads.get(), "loads started meanwhile");
         assertEquals(figure(1), get(run(KEY, this::loadNow)));
     }
 
     @Test
-    final void anInvalidatedLoadEndsForThoseWhoJoinedAndTheNextCallerStartsAnew() throws Exception {
+    final void readsTheTermsOfTheLeadersLoadBeforeItReturnsAndCallsNothingOnAFollowers() throws Exception {
+        CompletableFuture<AgedUsage> computing = new CompletableFuture<>();
+        TestLoad leader = new TestLoad(() -> computing);
+        TestLoad follower = new TestLoad(this::loadNow);
+        CompletionStage<LoadOutcome> first = flights.run(KEY, leader);
+        assertTrue(leader.termsRead, "the terms of the leader's load were read");
+        CompletionStage<LoadOutcome> second = flights.run(KEY, follower);
+        computing.complete(figure(1));
+        assertEquals(figure(1), get(figureOf(first)));
+        assertEquals(figure(1), get(figureOf(second)));
+        assertFalse(follower.termsRead, "the terms of a follower's load were read");
+        assertEquals(0, loads.get(), "loads of followers");
+    }
+
+    @Test
+    final void storesTheFigureOnceBeforeItCompletes() throws Exception {
+        TestLoad load = new TestLoad(this::loadNow);
+        if (storesThroughLoad()) {
+            load.storing = new CompletableFuture<>();
+        }
+        CompletableFuture<LoadOutcome> caller = flights.run(KEY, load).toCompletableFuture();
+        assertEquals(storesThroughLoad(), !caller.isDone(), "the caller waits for the store");
+        load.storing.complete(null);
+        assertEquals(figure(1), get(figureOf(caller)));
+        assertEquals(storesThroughLoad() ? List.of(LoadOutcome.computed(figure(1))) : List.of(), load.stored);
+    }
+
+    @Test
+    final void returnsTheFigureWhenItCannotBeStored() throws Exception {
+        TestLoad load = new TestLoad(this::loadNow);
+        load.storing = CompletableFuture.failedFuture(new IllegalStateException("no cache"));
+        assertEquals(figure(1), get(figureOf(flights.run(KEY, load))));
+        assertEquals(figure(2), get(run(KEY, this::loadNow)));
+    }
+
+    @Test
+    final void storesNothingWhenTheKeyWasInvalidatedSinceTheLoadBegan() throws Exception {
+        CompletableFuture<AgedUsage> computing = new CompletableFuture<>();
+        TestLoad load = new TestLoad(() -> computing);
+        CompletionStage<LoadOutcome> caller = flights.run(KEY, load);
+        get(flights.invalidate(KEY));
+        computing.complete(figure(1));
+        assertEquals(figure(1), get(figureOf(caller)));
+        assertEquals(List.of(), load.stored, "stored");
+    }
+
+    @Test
+    final void invalidationWaitsForAStoreThatIsUnderWay() throws Exception {
+        if (!storesThroughLoad()) {
+            return;
+        }
+        TestLoad load = new TestLoad(this::loadNow);
+        load.storing = new CompletableFuture<>();
+        CompletionStage<LoadOutcome> caller = flights.run(KEY, load);
+        CompletableFuture<Void> invalidation = flights.invalidate(KEY).toCompletableFuture();
+        CompletableFuture<Void> second =
+                flights.invalidate(KEY.organisationId()).toCompletableFuture();
+        assertFalse(invalidation.isDone(), "the figure may still become visible");
+        assertFalse(second.isDone(), "so it may for a second invalidation");
+        load.storing.complete(null);
+        get(invalidation);
+        get(second);
+        assertEquals(figure(1), get(figureOf(caller)));
+    }
+
+    @Test
+    final void returnsTheOriginThatTheLoadReports() throws Exception {
+        LoadOutcome cached = LoadOutcome.cached(figure(1));
+        assertEquals(cached, get(flights.run(KEY, new TestLoad(this::loadNow) {
+            @Override
+            public CompletionStage<LoadOutcome> compute() {
+                return CompletableFuture.completedFuture(cached);
+            }
+        })));
+    }
+
+    @Test
+    final void anInvalidatedLoadCompletesForThoseWhoJoinedAndTheNextCallerStartsAnother() throws Exception {
         for (boolean wholeOrganisation : new boolean[] {false, true}) {
             loads.set(0);
             CompletableFuture<AgedUsage> load = new CompletableFuture<>();
@@ -188,7 +252,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void theSecondLoadIsntFreedByTheInvalidatedFirst() throws Exception {
+    final void anInvalidatedLoadDoesntFreeTheKeyOfItsSuccessor() throws Exception {
         CompletableFuture<AgedUsage> first = new CompletableFuture<>();
         CompletableFuture<AgedUsage> joined = join(first);
         get(flights.invalidate(KEY));
@@ -204,21 +268,21 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void closingFailsTheLoadsUnderWay() {
+    final void closeFailsTheLoadsInFlightAndLaterOnes() {
         CompletableFuture<AgedUsage> joined = join(new CompletableFuture<>());
         flights.close();
-        assertInstanceOf(UsageCalculationException.class, failureOf(joined));
-        assertInstanceOf(UsageCalculationException.class, failureOf(run(KEY, this::loadNow)));
+        assertInstanceOf(UsageException.class, failureOf(joined));
+        assertInstanceOf(UsageException.class, failureOf(run(KEY, this::loadNow)));
         assertEquals(1, loads.get(), "loads");
     }
 
     @Test
-    final void theKeyIsFreeWhenThoseWhoJoinedHearOfTheOutcome() throws Exception {
+    final void freesTheKeyBeforeCallersReceiveTheOutcome() throws Exception {
         for (boolean fails : new boolean[] {false, true}) {
             loads.set(0);
             CompletableFuture<AgedUsage> load = new CompletableFuture<>();
-            CompletionStage<AgedUsage> leader = askAgain(join(load));
-            CompletionStage<AgedUsage> follower = askAgain(join(load));
+            CompletionStage<AgedUsage> leader = callAgain(join(load));
+            CompletionStage<AgedUsage> follower = callAgain(join(load));
             if (fails) {
                 load.completeExceptionally(new UsageCalculationException("no database", null));
             } else {
@@ -229,9 +293,9 @@ public abstract class SingleFlightContract {
         }
     }
 
-    /** Loads are numbered; whoever has seen one end and asks again must get a later one. */
+    /** Loads are numbered: a caller that has received one and calls again must get a later one. */
     @Test
-    final void noOutcomeIsHandedToACallMadeAfterItsLoadHadEnded() throws Exception {
+    final void returnsNoOutcomeToACallMadeAfterItsLoadHadCompleted() throws Exception {
         AtomicLong ended = new AtomicLong();
         CyclicBarrier start = new CyclicBarrier(4);
         List<Future<?>> callers = new ArrayList<>();
@@ -253,7 +317,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void differentKeysDoNotWaitForEachOther() throws Exception {
+    final void loadsDifferentKeysIndependently() throws Exception {
         CompletableFuture<AgedUsage> held = new CompletableFuture<>();
         CompletableFuture<AgedUsage> first = join(held);
         UsagePeriod almostMarch = UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000));
@@ -266,7 +330,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void callsForOneWindowJoinWhateverItIsCalled() throws Exception {
+    final void callsForOneWindowJoinWhateverItsLabel() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
         CompletableFuture<AgedUsage> asMonth = join(load);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
@@ -277,7 +341,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void closingTwiceIsHarmless() {
+    final void closesTwice() {
         flights.close();
         flights.close();
     }
@@ -298,7 +362,7 @@ public abstract class SingleFlightContract {
         return stages;
     }
 
-    private CompletionStage<AgedUsage> askAgain(CompletionStage<AgedUsage> stage) {
+    private CompletionStage<AgedUsage> callAgain(CompletionStage<AgedUsage> stage) {
         return stage.handle((figure, error) -> run(KEY, this::loadNow)).thenCompose(next -> next);
     }
 
@@ -306,7 +370,7 @@ public abstract class SingleFlightContract {
         return figureOf(joinRaw(load)).toCompletableFuture();
     }
 
-    private CompletableFuture<Landing> joinRaw(CompletableFuture<AgedUsage> load) {
+    private CompletableFuture<LoadOutcome> joinRaw(CompletableFuture<AgedUsage> load) {
         return flights.run(KEY, new TestLoad(() -> {
                     loads.incrementAndGet();
                     return load;
@@ -318,31 +382,42 @@ public abstract class SingleFlightContract {
         return figureOf(flights.run(key, new TestLoad(computation)));
     }
 
-    private static CompletionStage<AgedUsage> figureOf(CompletionStage<Landing> stage) {
-        return stage.thenApply(landing -> landing.figure().orElseThrow());
+    private static CompletionStage<AgedUsage> figureOf(CompletionStage<LoadOutcome> stage) {
+        return stage.thenApply(outcome -> outcome.figure().orElseThrow());
     }
 
-    /** Nothing is found or acceptable: it computes, or joins one that does. */
+    /** Accepts no stored figure: it computes, and records what it is to store. */
     private static class TestLoad implements SingleFlight.Load {
         private final Supplier<CompletionStage<AgedUsage>> computation;
+        private final Duration timeout;
+        volatile boolean termsRead;
+        final List<LoadOutcome> stored = new CopyOnWriteArrayList<>();
+        CompletableFuture<Void> storing = CompletableFuture.completedFuture(null);
 
         TestLoad(Supplier<CompletionStage<AgedUsage>> computation) {
+            this(computation, Duration.ofMinutes(1));
+        }
+
+        TestLoad(Supplier<CompletionStage<AgedUsage>> computation, Duration timeout) {
             this.computation = computation;
+            this.timeout = timeout;
         }
 
         @Override
-        public Duration timeout() {
-            return Duration.ofMinutes(1);
+        public LoadTerms terms() {
+            termsRead = true;
+            return new LoadTerms(timeout, Duration.ZERO, LoadTerms.RemoteLoads.AWAITED, Duration.ofMinutes(1));
         }
 
         @Override
-        public CompletionStage<AgedUsage> compute() {
-            return computation.get();
+        public CompletionStage<LoadOutcome> compute() {
+            return computation.get().thenApply(LoadOutcome::computed);
         }
 
         @Override
-        public Duration timeToLive(AgedUsage figure) {
-            return Duration.ofMinutes(1);
+        public CompletionStage<Void> store(LoadOutcome outcome) {
+            stored.add(outcome);
+            return storing;
         }
     }
 
@@ -361,11 +436,11 @@ public abstract class SingleFlightContract {
         return stage.toCompletableFuture().get(30, TimeUnit.SECONDS);
     }
 
+    /** What a stage failed with, behind the wrappers of futures. */
     private static Throwable failureOf(CompletionStage<?> stage) {
-        Throwable cause =
-                assertThrows(ExecutionException.class, () -> get(stage)).getCause();
-        if (cause == null) {
-            throw new AssertionError("a failure without a cause");
+        Throwable cause = assertThrows(ExecutionException.class, () -> get(stage));
+        while (cause instanceof ExecutionException || cause instanceof CompletionException) {
+            cause = Objects.requireNonNull(cause.getCause(), "a failure without a cause");
         }
         return cause;
     }

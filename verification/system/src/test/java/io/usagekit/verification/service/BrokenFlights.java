@@ -1,21 +1,24 @@
 package io.usagekit.verification.service;
 
+import io.usagekit.LoadOutcome;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageKey;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** A host's single-flight whose every call fails. */
+/** A host's single-flight whose every call fails, and which counts its closes. */
 final class BrokenFlights implements SingleFlight {
 
     private final Throwable error;
+    private final AtomicInteger closes = new AtomicInteger();
 
     BrokenFlights(Throwable error) {
         this.error = error;
     }
 
     @Override
-    public CompletionStage<Landing> run(UsageKey key, Load load) {
+    public CompletionStage<LoadOutcome> run(UsageKey key, Load load) {
         return CompletableFuture.failedFuture(error);
     }
 
@@ -27,5 +30,14 @@ final class BrokenFlights implements SingleFlight {
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
         return CompletableFuture.failedFuture(error);
+    }
+
+    int closes() {
+        return closes.get();
+    }
+
+    @Override
+    public void close() {
+        closes.incrementAndGet();
     }
 }

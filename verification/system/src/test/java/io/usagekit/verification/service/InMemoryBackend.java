@@ -1,6 +1,7 @@
 package io.usagekit.verification.service;
 
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
@@ -47,7 +48,7 @@ class InMemoryBackend implements UsageServiceContract.Backend {
 
     @Override
     public SingleFlight openSingleFlight() {
-        return SingleFlight.inProcess();
+        return SingleFlights.inProcess();
     }
 
     @Override

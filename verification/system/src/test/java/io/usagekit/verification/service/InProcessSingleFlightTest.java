@@ -1,6 +1,7 @@
 package io.usagekit.verification.service;
 
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.testkit.contract.SingleFlightContract;
 
 /** The contract, within one process. */
@@ -8,6 +9,6 @@ class InProcessSingleFlightTest extends SingleFlightContract {
 
     @Override
     protected SingleFlight openSingleFlight() {
-        return SingleFlight.inProcess();
+        return SingleFlights.inProcess();
     }
 }

@@ -3,6 +3,7 @@ package io.usagekit.verification.service;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.Freshness;
+import io.usagekit.LoadOutcome;
 import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -10,17 +11,20 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
-/** Writes down what it is told. */
+/** Records the events of a service, and lets a test wait for its loads. The events of single loads are counted, not recorded. */
 final class RecordingListener implements UsageListener {
 
-    /** One thing told; the detail is an age, a duration, an error, or the empty string. */
+    /** One event; the detail is an age, a duration, an error, or the empty string. */
     record Event(String name, UsageKey key, Object detail) {}
 
-    /** Of what is told of no figure in particular. */
+    /** The key of events of no figure in particular. */
     static final UsageKey NO_KEY = new UsageKey("-", Scene.MARCH);
 
     private final List<Event> events = new ArrayList<>();
+    private final AtomicReference<Runnable> beforeNextLoad = new AtomicReference<>(() -> {});
+    private int loadsInFlight;
 
     /** The names of all events so far, in their order. */
     synchronized List<String> names() {
@@ -43,13 +47,54 @@ final class RecordingListener implements UsageListener {
         return details(name).size();
     }
 
-    /** Waits until this has been told so many times. */
+    /** Waits until this event has come so many times. */
     synchronized void await(String name, int times) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (count(name) < times && System.nanoTime() < deadline) {
             wait(1_000);
         }
-        assertThat(count(name)).as("how often %s was told, of %s", name, events).isGreaterThanOrEqualTo(times);
+        assertThat(count(name)).as("how often %s came, of %s", name, events).isGreaterThanOrEqualTo(times);
+    }
+
+    /** Sets what the next caller does, on its own thread, before it starts or joins a load. */
+    void beforeNextLoad(Runnable action) {
+        beforeNextLoad.set(action);
+    }
+
+    /** Waits until each load requested so far has completed or failed, refreshes included. */
+    synchronized void awaitLoads() {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        try {
+            while (loadsInFlight > 0 && System.nanoTime() < deadline) {
+                wait(1_000);
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("interrupted while waiting for loads", e);
+        }
+        assertThat(loadsInFlight).as("loads in flight").isZero();
+    }
+
+    @Override
+    public void loadRequested(UsageKey key) {
+        synchronized (this) {
+            loadsInFlight++;
+        }
+        beforeNextLoad.getAndSet(() -> {}).run();
+    }
+
+    @Override
+    public void loadCompleted(UsageKey key, LoadOutcome.Origin origin) {
+        loadEnded();
+    }
+
+    @Override
+    public void loadFailed(UsageKey key, Throwable error) {
+        loadEnded();
+    }
+
+    private synchronized void loadEnded() {
+        loadsInFlight--;
+        notifyAll();
     }
 
     synchronized void clear() {

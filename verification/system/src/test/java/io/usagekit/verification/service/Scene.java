@@ -48,7 +48,6 @@ final class Scene implements AutoCloseable {
             .sent(ORG, Instant.parse("2026-03-02T10:00:01Z"), 512);
     final HeldCalculator calculator = new HeldCalculator(database);
     final RecordingListener events = new RecordingListener();
-    final ObservedFlights flights = new ObservedFlights();
 
     private final ExecutorService callers = Executors.newCachedThreadPool();
     private final List<UsageService> services = new ArrayList<>();
@@ -60,7 +59,6 @@ final class Scene implements AutoCloseable {
 
     UsageServiceBuilder withoutCache() {
         return UsageService.builder(calculator)
-                .singleFlight(flights)
                 .listener(events)
                 .refreshJitterPercent(0)
                 .staleIfError(Duration.ZERO)

@@ -82,7 +82,7 @@ class UsageServiceAsyncTest {
 
         assertThat(result.freshness()).isEqualTo(Freshness.STALE);
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(Scene.resultOf(service.getAsync(ORG, MARCH)).freshness()).isEqualTo(Freshness.FRESH);
     }
 

@@ -71,7 +71,7 @@ class UsageServiceBackOffTest {
         UsageService service = scene.open(builder());
         CountDownLatch held = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        scene.flights.beforeNext(() -> {
+        scene.events.beforeNextLoad(() -> {
             held.countDown();
             Scene.await(gate);
         });
@@ -102,13 +102,13 @@ class UsageServiceBackOffTest {
         scene.database.goDown();
         for (int i = 0; i < 5; i++) {
             assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-            scene.flights.awaitLanded();
+            scene.events.awaitLoads();
         }
         assertThat(scene.calculator.calls()).isEqualTo(1);
         assertThat(scene.events.count("refreshFailed")).isEqualTo(1);
         scene.clock.advance(STILL.plus(REST));
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isEqualTo(2);
     }
 
@@ -119,7 +119,7 @@ class UsageServiceBackOffTest {
         scene.calculator.hold();
         assertThat(service.get(ORG, MARCH).isPending()).isTrue();
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         failWithoutAnAttempt(service);
     }
 

@@ -129,7 +129,8 @@ class UsageServiceCloseTest {
     @Test
     void cacheAndSingleFlightAreClosedOnceHoweverOftenTheServiceIs() {
         AtomicInteger closes = new AtomicInteger();
-        UsageService service = scene.open(scene.builder().cache(new BareCache() {
+        BrokenFlights flights = new BrokenFlights(new IllegalStateException("not used"));
+        UsageService service = scene.open(scene.builder().singleFlight(flights).cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return scene.cache.get(key);
@@ -151,7 +152,7 @@ class UsageServiceCloseTest {
         service.close();
 
         assertThat(closes).as("closes of the cache").hasValue(1);
-        assertThat(scene.flights.closes()).as("closes of the single-flight").isEqualTo(1);
+        assertThat(flights.closes()).as("closes of the single-flight").isEqualTo(1);
     }
 
     @Test

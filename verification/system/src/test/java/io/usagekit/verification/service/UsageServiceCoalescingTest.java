@@ -74,7 +74,7 @@ class UsageServiceCoalescingTest {
         held.awaitHeld(32);
         List<Future<UsageResult>> quick = scene.callManyTimes(32, () -> service.get(ORG, MARCH));
         quick.forEach(caller -> assertFigure(Scene.done(caller)));
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.clock.advance(Duration.ofSeconds(3));
 
         held.release();

@@ -150,7 +150,7 @@ class UsageServiceInvalidateTest {
         Scene.resultOf(what.invalidate(service));
 
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertNothingIsKept();
     }
 

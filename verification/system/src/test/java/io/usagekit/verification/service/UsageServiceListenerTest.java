@@ -68,7 +68,7 @@ class UsageServiceListenerTest {
         UsageService service = scene.open();
         scene.keep(Duration.ofMinutes(2));
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.events.events())
                 .containsExactlyInAnyOrder(
                         new RecordingListener.Event("hit", KEY, Duration.ofMinutes(2)),
@@ -83,7 +83,7 @@ class UsageServiceListenerTest {
         scene.keep(Duration.ofMinutes(2));
         scene.database.goDown();
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.events.names())
                 .containsExactlyInAnyOrder(
                         "hit", "staleServed", "refreshStarted", "computationFailed", "refreshFailed");
@@ -165,18 +165,19 @@ class UsageServiceListenerTest {
     @Test
     void aListenerThatThrowsFromEveryMethodHarmsNobody() {
         for (Throwable thrown : List.of(new IllegalStateException("listener"), new AssertionError("listener"))) {
-            Set<String> told = ConcurrentHashMap.newKeySet();
-            UsageListener throwing = (UsageListener) Proxy.newProxyInstance(
-                    UsageListener.class.getClassLoader(),
-                    new Class<?>[] {UsageListener.class},
-                    (proxy, method, args) -> {
-                        told.add(method.getName());
-                        throw thrown;
-                    });
+            Set<String> called = ConcurrentHashMap.newKeySet();
             try (Scene fresh = new Scene()) {
+                UsageListener throwing = (UsageListener) Proxy.newProxyInstance(
+                        UsageListener.class.getClassLoader(),
+                        new Class<?>[] {UsageListener.class},
+                        (proxy, method, args) -> {
+                            called.add(method.getName());
+                            method.invoke(fresh.events, args); // the test waits for its loads
+                            throw thrown;
+                        });
                 provokeEveryEvent(fresh, throwing);
             }
-            assertThat(told)
+            assertThat(called)
                     .contains(
                             "hit",
                             "miss",
@@ -207,7 +208,7 @@ class UsageServiceListenerTest {
         assertThat(service.get(ORG, MARCH).freshness()).as("starts a refresh").isEqualTo(Freshness.STALE);
         assertThat(service.get(ORG, MARCH).freshness()).as("joins it").isEqualTo(Freshness.STALE);
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(service.get(ORG, MARCH).freshness()).as("refreshed").isEqualTo(Freshness.FRESH);
 
         full.set(true);
@@ -223,7 +224,7 @@ class UsageServiceListenerTest {
 
         scene.cache.goDown();
         assertFigure(service.get(ORG, MARCH));
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.cache.comeBack();
         assertThat(scene.cache.writes())
                 .as("the first figure, the refresh, the failed one")

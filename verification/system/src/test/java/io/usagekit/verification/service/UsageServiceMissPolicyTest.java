@@ -81,7 +81,7 @@ class UsageServiceMissPolicyTest {
                 fresh.calculator.hold();
                 assertPending(service.get(ORG, MARCH));
                 fresh.calculator.release();
-                fresh.flights.awaitLanded();
+                fresh.events.awaitLoads();
 
                 UsageResult result = service.get(ORG, MARCH);
 
@@ -111,10 +111,10 @@ class UsageServiceMissPolicyTest {
         scene.database.goDown();
         assertPending(service.get(ORG, MARCH));
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.database.comeBack();
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
 
         assertFigure(service.get(ORG, MARCH));
         assertThat(scene.calculator.calls()).isEqualTo(2);

@@ -81,7 +81,7 @@ class UsageServiceNearTest {
         scene.calculator.awaitBegun(1);
         scene.database.received(ORG, START, 10);
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isEqualTo(1);
         assertThat(Scene.resultOf(scene.cache.get(KEY)).map(AgedUsage::usage).map(OrganisationUsage::received))
                 .contains(new UsageMetrics(2, 1_034));
@@ -92,7 +92,7 @@ class UsageServiceNearTest {
         remember(Duration.ofMinutes(2));
         scene.keep(Duration.ofSeconds(5));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isZero();
     }
 

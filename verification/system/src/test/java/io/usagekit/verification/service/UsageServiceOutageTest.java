@@ -60,7 +60,7 @@ class UsageServiceOutageTest {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_OPEN));
         remember(Duration.ofMinutes(2));
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofMinutes(2));
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isEqualTo(1);
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ZERO);
     }
@@ -70,7 +70,7 @@ class UsageServiceOutageTest {
         UsageService service = scene.open(builder(OutagePolicy.FAIL_CLOSED));
         remember(Duration.ofMinutes(2));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isZero();
     }
 

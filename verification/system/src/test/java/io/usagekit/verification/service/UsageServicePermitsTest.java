@@ -245,10 +245,10 @@ class UsageServicePermitsTest {
 
         assertThat(scene.events.names()).containsExactly("hit", "refreshDropped", "staleServed");
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).as("nothing was left in the queue").isEqualTo(1);
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(service.get(ORG, MARCH).freshness())
                 .as("a later hit started it")
                 .isEqualTo(Freshness.FRESH);

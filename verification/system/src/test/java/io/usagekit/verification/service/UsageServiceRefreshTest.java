@@ -65,7 +65,7 @@ class UsageServiceRefreshTest {
         assertThat(first.freshness()).isEqualTo(Freshness.STALE);
         hits.forEach(hit -> assertThat(Scene.done(hit).freshness()).isEqualTo(Freshness.STALE));
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isEqualTo(1);
         assertThat(scene.events.count("refreshStarted")).isEqualTo(1);
         assertThat(scene.events.count("coalesced")).isEqualTo(64);
@@ -87,7 +87,7 @@ class UsageServiceRefreshTest {
         scene.database.received(ORG, START, 10);
         scene.clock.advance(Duration.ofMinutes(2));
         assertFigure(service.get(ORG, MARCH));
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
 
         UsageResult result = service.get(ORG, MARCH);
 
@@ -120,7 +120,7 @@ class UsageServiceRefreshTest {
             UsageResult result = service.get(ORG, MARCH);
             assertThat(result.freshness()).as("after %d minutes", minute).isEqualTo(Freshness.STALE);
             assertThat(result.createdAt()).isEqualTo(START);
-            scene.flights.awaitLanded();
+            scene.events.awaitLoads();
         }
         assertThat(scene.events.count("computationFailed")).isEqualTo(8);
 
@@ -135,10 +135,10 @@ class UsageServiceRefreshTest {
         scene.keep(Duration.ofMinutes(2));
         scene.database.goDown();
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.database.comeBack();
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
 
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
         assertThat(scene.events.count("refreshStarted")).isEqualTo(2);
@@ -150,7 +150,7 @@ class UsageServiceRefreshTest {
         assertThat(service.get(ORG, MARCH).freshness()).as("computed just now").isEqualTo(Freshness.FRESH);
         for (int hit = 1; hit <= 3; hit++) {
             assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-            scene.flights.awaitLanded();
+            scene.events.awaitLoads();
             assertThat(scene.calculator.calls()).as("after hit %d", hit).isEqualTo(1 + hit);
         }
     }
@@ -167,9 +167,9 @@ class UsageServiceRefreshTest {
 
         assertThat(scene.calculator.calls()).as("while the first is under way").isEqualTo(1);
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.callManyTimes(32, () -> service.get(ORG, MARCH)).forEach(Scene::done);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.mostAtOnce()).isEqualTo(1);
     }
 
@@ -180,7 +180,7 @@ class UsageServiceRefreshTest {
         scene.calculator.hold();
         service.get(ORG, MARCH);
         scene.calculator.awaitBegun(1);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
 
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
 
@@ -205,7 +205,7 @@ class UsageServiceRefreshTest {
                 .isTrue();
         scene.calculator.awaitBegun(1);
         scene.calculator.release();
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
     }
 
@@ -220,12 +220,12 @@ class UsageServiceRefreshTest {
         });
         held.awaitHeld(1);
         service.get(ORG, MARCH);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
 
         held.release();
 
         assertThat(Scene.done(late).freshness()).isEqualTo(Freshness.STALE);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         assertThat(scene.calculator.calls()).isEqualTo(1);
     }
 

@@ -70,7 +70,7 @@ class UsageServiceStaleIfErrorTest {
         scene.database.goDown();
         scene.clock.advance(TTL.minus(NANO));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-        scene.flights.awaitLanded();
+        scene.events.awaitLoads();
         scene.clock.advance(NANO);
         assertOld(service.get(ORG, MARCH), TTL);
         scene.clock.advance(GRACE.minus(NANO));

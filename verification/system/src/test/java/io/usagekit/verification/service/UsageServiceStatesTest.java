@@ -1,6 +1,7 @@
 package io.usagekit.verification.service;
 
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.testkit.InMemoryFlightStore;
 import io.usagekit.testkit.contract.UsageServiceContract;
@@ -69,7 +70,7 @@ class UsageServiceStatesTest {
         public SingleFlight openSingleFlight() {
             InMemoryFlightStore store = InMemoryFlightStore.over(cache);
             stores.add(store);
-            return SingleFlight.fleetWide(store);
+            return SingleFlights.fleetWide(store);
         }
 
         @Override
@@ -80,7 +81,7 @@ class UsageServiceStatesTest {
 
         @Override
         public void loseLeases() {
-            clock.advance(SingleFlight.DEFAULT_LEASE.plusMillis(1));
+            clock.advance(SingleFlights.DEFAULT_LEASE.plusMillis(1));
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.usagekit.verification.system;
 
 import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.testkit.contract.UsageServiceContract;
 import java.util.EnumSet;
@@ -19,7 +20,7 @@ class UsageServiceStatesIT {
             return new ServersBackend() {
                 @Override
                 public SingleFlight openSingleFlight() {
-                    return SingleFlight.inProcess();
+                    return SingleFlights.inProcess();
                 }
             };
         }

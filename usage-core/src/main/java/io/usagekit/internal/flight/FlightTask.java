@@ -1,0 +1,85 @@
+package io.usagekit.internal.flight;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadTerms;
+import io.usagekit.SingleFlight;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A load with the hooks that only this library's own engine calls. Everything that a load needs under any implementation of
+ * {@link SingleFlight} is in {@link SingleFlight.Load}; the hooks add what an engine knows and a load can't observe.
+ */
+public interface FlightTask extends SingleFlight.Load {
+
+    /** This load starts: it is the leader. Called once, on the caller's thread, before any other step. */
+    default void started() {}
+
+    /** The caller of this load has joined another one. Called once, on the caller's thread. */
+    default void joined() {}
+
+    /** Returns what callers get when the timeout has passed. */
+    default Throwable timedOut() {
+        return new TimeoutException("not loaded within " + terms().timeout());
+    }
+
+    /**
+     * Computes under a lease. The step that acquired the lease found no acceptable figure, so there is no need to look into the
+     * cache again. Called again if the lease was lost to another process that failed afterwards.
+     */
+    default CompletionStage<LoadOutcome> computeUnderLease() {
+        return compute();
+    }
+
+    /** Computes without a lease, since the store can't be reached. */
+    default CompletionStage<LoadOutcome> computeUncoordinated(Throwable cause) {
+        return compute();
+    }
+
+    /** Returns for how long no process may compute after this failure; empty: other processes may try at once. */
+    default Optional<Duration> backOff(Throwable error) {
+        return Optional.empty();
+    }
+
+    /** The load waits for another process. Called at most once. */
+    default void remoteLoadAwaited() {}
+
+    /** The computed figure isn't stored: the key was invalidated meanwhile, or the lease lost to another process. */
+    default void publicationRejected() {}
+
+    /** The computed figure couldn't be stored in the {@link FlightStore}. */
+    default void publicationFailed(AgedUsage figure, Throwable error) {}
+
+    /** The load failed. Called before another load of the key can start, and before callers receive the error. */
+    default void failed(Throwable error) {}
+
+    /** No caller waits any more, though a computation may still run. Called once, before callers receive the outcome. */
+    default void ended() {}
+
+    /** Returns the load itself if it has hooks, else one whose hooks do nothing. */
+    static FlightTask of(SingleFlight.Load load) {
+        return load instanceof FlightTask task ? task : new Plain(load);
+    }
+
+    /** A load without hooks. */
+    record Plain(SingleFlight.Load load) implements FlightTask {
+        @Override
+        public LoadTerms terms() {
+            return load.terms();
+        }
+
+        @Override
+        public CompletionStage<LoadOutcome> compute() {
+            return load.compute();
+        }
+
+        @Override
+        public CompletionStage<Void> store(LoadOutcome outcome) {
+            return load.store(outcome);
+        }
+    }
+}
