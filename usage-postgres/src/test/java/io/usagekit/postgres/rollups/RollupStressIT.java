@@ -10,9 +10,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Figures from roll-ups agree with the combined query in every snapshot under concurrent changes of every kind; and the same test
- * detects each weakened variant. {@code -Dusagekit.thorough=true} runs it for 40 s instead of 10 s,
- * {@code -Dusagekit.stress.seconds=600} for longer, {@code -Dusagekit.seed} repeats
- * a seed (of what is done; not of how it interleaves).
+ * detects each weakened variant. It runs for 10 s, or 60 s with {@code -Dusagekit.thorough=true}, or for
+ * {@code -Dusagekit.stress.seconds=600}. {@code -Dusagekit.seed} repeats the changes of a seed, but not how they interleave.
  */
 class RollupStressIT {
 

@@ -68,7 +68,6 @@ public abstract class StatementsIT {
         try (Stream<Path> files = Files.list(RESOURCES.resolve(folder()))) {
             Set<String> found = files.map(file -> file.getFileName().toString())
                     .filter(name -> name.endsWith(".sql"))
-                    .filter(name -> !name.matches("(rollups)-.*"))
                     .collect(Collectors.toCollection(TreeSet::new));
             assertThat(found).isEqualTo(expected);
         }
