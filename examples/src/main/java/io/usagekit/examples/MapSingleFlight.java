@@ -34,6 +34,7 @@ public final class MapSingleFlight implements SingleFlight {
     private final Map<Flight, UsageKey> unfinished = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
+    // tag::quote
     @Override
     public CompletionStage<LoadOutcome> run(UsageKey key, Load load) {
         Flight flight = new Flight();
@@ -58,6 +59,7 @@ public final class MapSingleFlight implements SingleFlight {
         joinable.remove(key, flight);
         var first = error == null ? flight.complete(outcome) : flight.completeExceptionally(error);
     }
+    // end::quote
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
