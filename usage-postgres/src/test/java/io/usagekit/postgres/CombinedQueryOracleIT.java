@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The combined query equals what the raw rows sum up to, to the last byte, in every layout; and slips in it are noticed. */
+/** The combined query equals the sum of the raw rows to the byte, in every layout; flaws in it make a test fail. */
 class CombinedQueryOracleIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -94,7 +94,7 @@ class CombinedQueryOracleIT {
         Database.dropSchema(schema);
     }
 
-    /** The negative controls: with any of these slips some figure is wrong over these rows. */
+    /** The negative controls: each of these flaws makes some figure of these rows wrong. */
     @ParameterizedTest(name = "{0} for {1}")
     @CsvSource(
             delimiter = '|',
@@ -113,16 +113,16 @@ class CombinedQueryOracleIT {
                 "true                           | not in_window",
                 "true                           | p.\"organisation_id\" = ?::varchar",
             })
-    void aSlipIsCaught(String slip, String right) throws SQLException {
+    void catchesAChangedStatement(String flaw, String right) throws SQLException {
         String schema = create(Layout.GATEWAY);
         TableMapping mapping = Layout.GATEWAY.mapping(schema);
-        UnaryOperator<String> slipped = sql -> sql.replace(right, slip);
+        UnaryOperator<String> flawed = sql -> sql.replace(right, flaw);
         int wrong = 0;
         try (Connection connection = Database.pool().getConnection()) {
             String sql = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE)
                     .sql()
                     .replace("\"organisation_id\" = ?", "\"organisation_id\" = ?::varchar");
-            assertThat(slipped.apply(sql)).as("the slip is in the statement").isNotEqualTo(sql);
+            assertThat(flawed.apply(sql)).as("the flaw is in the statement").isNotEqualTo(sql);
             for (String organisation : rows.organisations()) {
                 for (UsagePeriod window : windows) {
                     CombinedQuery.Totals expected =
@@ -130,7 +130,7 @@ class CombinedQueryOracleIT {
                     assertThat(run(connection, sql, organisation, window))
                             .as("the statement itself, seed %s", seed)
                             .isEqualTo(asText(expected));
-                    wrong += run(connection, slipped.apply(sql), organisation, window)
+                    wrong += run(connection, flawed.apply(sql), organisation, window)
                                     .equals(asText(expected))
                             ? 0
                             : 1;
@@ -138,7 +138,7 @@ class CombinedQueryOracleIT {
             }
         }
         assertThat(wrong)
-                .as("figures that are wrong because of the slip, seed %s", seed)
+                .as("figures that are wrong because of the flaw, seed %s", seed)
                 .isPositive();
         Database.dropSchema(schema);
     }

@@ -41,7 +41,7 @@ class InstallIT {
     }
 
     @Test
-    void installingTwiceChangesNothing() {
+    void changesNothingWhenInstalledTwice() {
         PostgresUsage.install(Database.pool(), schema);
         Database.execute("insert into " + s + ".projects (id, organisation_id) values ('p', 'o')");
         List<String> before = indexes();
@@ -52,7 +52,7 @@ class InstallIT {
     }
 
     @Test
-    void manyProcessesMayInstallAtOnce() throws Exception {
+    void letsManyProcessesInstallAtOnce() throws Exception {
         inParallel(6, () -> {
             PostgresUsage.install(Database.pool(), schema);
             return null;
@@ -61,7 +61,7 @@ class InstallIT {
     }
 
     @Test
-    void aSessionThatWaitedForAnotherToInstallDoesntBelieveItsOldCatalog() throws Exception {
+    void refreshesTheCatalogAfterTheWaitForAnotherInstallation() throws Exception {
         ExecutorService thread = Executors.newSingleThreadExecutor();
         try (Connection other = Database.pool().getConnection();
                 Connection waiting = Database.pool().getConnection();
@@ -72,13 +72,13 @@ class InstallIT {
             looking.execute("drop schema " + s + " cascade");
             other.setAutoCommit(false);
             installing.execute("select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
-            DataSource itself = onThisConnection(waiting, () -> {
+            DataSource itself = onlyThisConnection(waiting, () -> {
                 // It looks for the schema, which isn't there, and remembers that; then it waits.
                 looking.execute("select to_regnamespace('" + s + "')");
                 installing.execute("create schema " + s);
             });
             Future<?> install = thread.submit(() -> PostgresUsage.install(itself, schema));
-            awaitOneWhoWaits();
+            awaitAWaitingSession();
             other.commit();
             install.get(30, TimeUnit.SECONDS);
         } finally {
@@ -91,8 +91,8 @@ class InstallIT {
         void run() throws SQLException;
     }
 
-    /** Gives out this one connection, whose transaction begins with a step of the test's own. */
-    private static DataSource onThisConnection(Connection connection, Step first) {
+    /** A data source of this connection, whose transaction begins with a step of the test. */
+    private static DataSource onlyThisConnection(Connection connection, Step first) {
         Connection stepped = (Connection) Proxy.newProxyInstance(
                 InstallIT.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
                     if (method.getName().equals("close")) {
@@ -110,7 +110,7 @@ class InstallIT {
                 (proxy, method, arguments) -> stepped);
     }
 
-    private static void awaitOneWhoWaits() {
+    private static void awaitAWaitingSession() {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (Database.query("select count(*) from pg_locks where locktype = 'advisory' and not granted")
                 .equals("0")) {
@@ -120,7 +120,7 @@ class InstallIT {
     }
 
     @Test
-    void thePrintedScriptIsWhatIsInstalled() {
+    void printsTheScriptThatItInstalls() {
         Database.execute(PostgresUsage.ddl(schema));
         List<String> printed = indexes();
         Database.dropSchema(schema);
@@ -129,7 +129,7 @@ class InstallIT {
     }
 
     @Test
-    void indexesOnAHostsTablesAreBuiltOnce() {
+    void buildsIndexesOnAHostsTablesOnce() {
         gatewayTables("");
         PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
         List<String> built = usageIndexes();
@@ -141,11 +141,11 @@ class InstallIT {
         Database.execute(
                 PostgresUsage.concurrentIndexDdl(TableMapping.gateway(schema)).split(";\n"));
 
-        assertThat(oids()).as("the indexes are the same ones, not built anew").isEqualTo(firstBuild);
+        assertThat(oids()).as("the indexes are the same ones, not built again").isEqualTo(firstBuild);
     }
 
     @Test
-    void anIndexLeftInvalidByAFailedBuildIsBuiltAnew() {
+    void rebuildsAnIndexThatAFailedBuildLeftInvalid() {
         gatewayTables("");
         PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
         String firstBuild = oids();
@@ -163,7 +163,7 @@ class InstallIT {
     }
 
     @Test
-    void manyProcessesMayBuildIndexesAtOnce() throws Exception {
+    void letsManyProcessesBuildIndexesAtOnce() throws Exception {
         gatewayTables("");
         inParallel(4, () -> {
             PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
@@ -173,9 +173,9 @@ class InstallIT {
         assertThat(invalid()).isEqualTo("0");
     }
 
-    /** Without these locks two sessions collide only now and then, which no test of ours would notice. */
+    /** Without these locks two sessions collide too rarely for the other tests to notice. */
     @Test
-    void whoInstallsWaitsForWhoeverIsInstalling() throws Exception {
+    void waitsForAnotherInstallation() throws Exception {
         assertWaits("usagekit tables", () -> PostgresUsage.install(Database.pool(), schema));
         assertWaits(
                 "usagekit indexes", () -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
@@ -199,7 +199,7 @@ class InstallIT {
     }
 
     @Test
-    void partitionedTablesGetTheirIndexesPartitionByPartition() {
+    void buildsIndexesPartitionByPartition() {
         gatewayTables(" partition by range (created_at)");
         Database.execute(
                 "create table " + s + ".events_1 partition of " + s
@@ -230,7 +230,7 @@ class InstallIT {
     }
 
     @Test
-    void theSessionIsGivenBackAsItWas() {
+    void restoresTheSession() {
         gatewayTables("");
         PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
         for (String timeout :
@@ -242,7 +242,7 @@ class InstallIT {
     }
 
     @Test
-    void tablesThatAreNotThereAreNamed() {
+    void namesASchemaThatIsMissing() {
         assertThatThrownBy(() -> PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema)))
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there is no schema " + s);

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** A mapping that doesn't fit is a sentence that says what doesn't, and where; mended tables need no restart. */
+/** A mapping that doesn't fit fails with a message that names the table and column; repaired tables need no restart. */
 class MappingErrorsIT {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
@@ -51,18 +51,18 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aSchemaThatIsNotThereIsNamed() {
+    void namesASchemaThatIsMissing() {
         assertFails(mapping -> mapping.schema("no such"), "there is no schema \"no such\"");
     }
 
     @Test
-    void aTableThatIsNotThereIsNamed() {
+    void namesATableThatIsMissing() {
         assertFails(
                 mapping -> mapping.deliveries("sent"), "there is no table " + s + ".\"sent\" (mapped as deliveries)");
     }
 
     @Test
-    void aColumnThatIsNotThereIsNamedWithThoseThatAre() {
+    void namesAColumnThatIsMissingAndThoseThatExist() {
         assertFails(
                 mapping -> mapping.payload("raw", "body"),
                 "the table \"events\" has no column \"body\" (mapped as payload); it has id, project_id, raw, data");
@@ -71,7 +71,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aTimeWithoutAZoneIsRefused() {
+    void rejectsATimeWithoutAZone() {
         assertFails(
                 mapping -> mapping.eventCreatedAt("local_at"),
                 "the column \"local_at\" of \"events\" (mapped as eventCreatedAt) must be timestamp with time zone",
@@ -79,7 +79,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aPayloadThatHasNoOctetsIsRefused() {
+    void rejectsAPayloadWithoutOctets() {
         assertFails(
                 mapping -> mapping.payload("raw", "n"),
                 "the column \"n\" of \"events\" (mapped as payload) must be text");
@@ -87,7 +87,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aSizeThatIsNeitherStoredNorMeasurableIsAnErrorAndNeverZero() {
+    void failsWhereASizeIsNeitherStoredNorMeasurable() {
         assertFails(
                 mapping -> mapping.payload().storedBytes("size"),
                 "2 rows of \"org-123\" in 2026-03 have no size",
@@ -95,7 +95,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aDeliveryWhoseEventIsGoneCountsWithoutBytes() {
+    void countsADeliveryWithoutBytesWhenItsEventIsDeleted() {
         assertThat(PostgresUsage.calculator(Database.pool(), TableMapping.gateway(schema))
                         .calculate(KEY, PATIENCE)
                         .sent())
@@ -103,7 +103,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void aSumBeyondBigintIsAnError() {
+    void failsWhenASumExceedsBigint() {
         Database.execute(
                 "create table " + s + ".huge (like " + s + ".events)",
                 "insert into " + s
@@ -113,7 +113,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void tablesThatChangeUnderARunningServiceNeedNoRestart() {
+    void readsTheTablesAgainWhenTheyHaveChanged() {
         Database.execute(
                 "create table " + s + ".moving (like " + s + ".events)",
                 "insert into " + s + ".moving select * from " + s + ".events");
@@ -136,7 +136,7 @@ class MappingErrorsIT {
     }
 
     @Test
-    void theShippedMappingsAreToldApart() {
+    void discoversWhichShippedMappingFits() {
         assertThat(PostgresUsage.discover(Database.pool(), schema).storedBytes())
                 .isEmpty();
         String own = Database.newSchema("own");
@@ -148,10 +148,10 @@ class MappingErrorsIT {
                 .hasMessageContaining("there is no schema");
     }
 
-    private static void assertFails(UnaryOperator<TableMapping.Builder> slip, String... words) {
+    private static void assertFails(UnaryOperator<TableMapping.Builder> change, String... words) {
         UsageCalculator calculator = PostgresUsage.calculator(
                 Database.pool(),
-                slip.apply(TableMapping.gateway(schema).toBuilder()).build());
+                change.apply(TableMapping.gateway(schema).toBuilder()).build());
         assertThatThrownBy(() -> calculator.calculate(KEY, PATIENCE))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContainingAll(words);

@@ -11,11 +11,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import org.junit.jupiter.api.Test;
 
-/** The server of the tests, paused. */
+/** The embedded server while it is paused. */
 class PausedPostgresIT {
 
     @Test
-    void noneOfItsProcessesAnswersWhileItIsPaused() throws SQLException {
+    void answersFromNoProcessWhilePaused() throws SQLException {
         try (EmbeddedPostgresServer server = EmbeddedPostgresServer.start()) {
             server.resume();
             try (Connection present = impatient(server);
@@ -38,7 +38,7 @@ class PausedPostgresIT {
     }
 
     @Test
-    void itIsKilledAndStartedAgainWhilePausedAndThenClosedWhilePaused() throws SQLException {
+    void canBeKilledRestartedAndClosedWhilePaused() throws SQLException {
         EmbeddedPostgresServer server = EmbeddedPostgresServer.start();
         server.pause();
         server.kill();
@@ -59,7 +59,7 @@ class PausedPostgresIT {
         }
     }
 
-    /** A connection that gives up after a second without an answer. */
+    /** Opens a connection that fails after a second without an answer. */
     private static Connection impatient(EmbeddedPostgresServer server) throws SQLException {
         return DriverManager.getConnection(server.jdbcUrl() + "&socketTimeout=1&loginTimeout=2");
     }

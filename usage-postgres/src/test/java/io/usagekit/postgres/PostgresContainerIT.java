@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The contract, on an official image of the oldest PostgreSQL promised, where there is a Docker engine. */
+/** The contract of calculators on an official image of the oldest supported PostgreSQL, where there is a Docker engine. */
 class PostgresContainerIT extends UsageCalculatorContract {
 
     private static @Nullable PostgresServer server;

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The contract, over the library's own tables. */
+/** The contract of calculators over the library's own tables. */
 class PostgresUsageCalculatorIT extends UsageCalculatorContract {
 
     private static String schema;

@@ -17,7 +17,7 @@ class TableMappingTest {
                 "1234567890123456789012345678901234567890123456789012345678901234",
                 "ééééééééééééééééééééééééééééééééé"
             })
-    void aNameThatPostgresWouldRefuseOrCutIsRejected(String name) {
+    void rejectsANameThatPostgresWouldRejectOrTruncate(String name) {
         assertThatThrownBy(() -> TableMapping.builder("convoy").events(name))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("events must be an identifier of 1 to 63 bytes");
@@ -25,7 +25,7 @@ class TableMappingTest {
     }
 
     @Test
-    void aPayloadOrAStoredSizeIsNeeded() {
+    void rejectsAMappingWithoutPayloadAndStoredSize() {
         assertThatThrownBy(() -> TableMapping.builder("convoy").payload().build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("payload must name at least one column");
@@ -38,7 +38,7 @@ class TableMappingTest {
     }
 
     @Test
-    void aPayloadColumnIsCountedOnce() {
+    void rejectsAPayloadColumnThatIsNamedTwice() {
         assertThatThrownBy(() ->
                         TableMapping.builder("convoy").payload("raw", "raw").build())
                 .isInstanceOf(IllegalArgumentException.class)
@@ -46,7 +46,7 @@ class TableMappingTest {
     }
 
     @Test
-    void someStatusCountsAsDelivered() {
+    void rejectsAMappingWithoutDeliveredStatus() {
         assertThatThrownBy(
                         () -> TableMapping.builder("convoy").deliveredStatuses().build())
                 .isInstanceOf(IllegalArgumentException.class)
@@ -54,7 +54,7 @@ class TableMappingTest {
     }
 
     @Test
-    void whatIsBuiltDoesNotChangeWithItsBuilder() {
+    void keepsABuiltMappingWhenItsBuilderChanges() {
         TableMapping.Builder builder = TableMapping.builder("convoy");
         TableMapping mapping = builder.build();
         builder.events("messages").deliveredStatuses("Done").schema("other");
@@ -65,7 +65,7 @@ class TableMappingTest {
     }
 
     @Test
-    void aPresetCanBeChangedInPart() {
+    void changesPartsOfAPreset() {
         TableMapping mapping =
                 TableMapping.gateway().toBuilder().events("messages").build();
         assertThat(mapping.schema()).isEqualTo("convoy");

@@ -61,11 +61,6 @@ public record Jdbc(DataSource dataSource) {
     private static final SqlTemplate SETTINGS = SESSION.template("transaction-settings");
     private static final SqlTemplate LIMIT = SESSION.template("limit");
 
-    /** Runs a transaction, as {@link #transaction}. */
-    public static <T> T run(DataSource dataSource, Mode mode, Duration timeout, Work<T> work) throws SQLException {
-        return new Jdbc(dataSource).transaction(mode, timeout, work);
-    }
-
     /**
      * Runs a transaction. The server cancels a statement that is still running when the time is over.
      *

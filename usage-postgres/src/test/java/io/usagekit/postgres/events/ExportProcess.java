@@ -7,7 +7,7 @@ import java.io.OutputStream;
 import java.time.Instant;
 import java.util.Locale;
 
-/** Exports a project to nowhere, in a process whose heap is limited, and says how much of it was taken. */
+/** Exports a project to a null stream, in a process whose heap is limited, and prints how much of it was used. */
 final class ExportProcess {
 
     private static final Runtime JVM = Runtime.getRuntime();

@@ -17,9 +17,9 @@ import io.usagekit.events.Project;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
-import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -39,7 +39,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Deleting beside deliveries that are being recorded, and beside roll-ups. */
+/** Deletion while deliveries are being recorded, and with roll-ups. */
 class LedgerDeletionIT {
 
     private static final Instant NOW = Instant.parse("2026-03-17T12:00:00Z");
@@ -67,7 +67,7 @@ class LedgerDeletionIT {
     }
 
     @Test
-    void anEventThatIsBeingDeliveredIsntDeletedForGood() throws Exception {
+    void keepsAnEventWhileADeliveryIsRecorded() throws Exception {
         recordEvent("e", NOW);
         recordEvent("other", NOW);
         ExecutorService thread = Executors.newSingleThreadExecutor();
@@ -75,7 +75,7 @@ class LedgerDeletionIT {
             recording.setAutoCommit(false);
             deliver(recording, "e");
             Future<Long> deletion = thread.submit(() -> ledger.deleteForGood("p", EventWindow.ALL));
-            awaitOneWhoWaitsFor(recording);
+            awaitASessionThatWaitsFor(recording);
             recording.commit();
             assertThat(deletion.get(30, TimeUnit.SECONDS)).isEqualTo(1);
         } finally {
@@ -85,9 +85,9 @@ class LedgerDeletionIT {
         assertThat(ledger.find("p", "other")).isEmpty();
     }
 
-    /** The negative control: were it asked only before the wait what is delivered, the event would be gone. */
+    /** The negative control: without the second check for deliveries, after the wait, the event would be deleted. */
     @Test
-    void askedBeforeTheWaitOnlyTheEventIsGone() throws Exception {
+    void deletesADeliveredEventWithoutTheSecondCheck() throws Exception {
         recordEvent("e", NOW);
         ExecutorService thread = Executors.newSingleThreadExecutor();
         try (Connection recording = Database.pool().getConnection();
@@ -108,7 +108,7 @@ class LedgerDeletionIT {
                 deleting.commit();
                 return locked;
             });
-            awaitOneWhoWaitsFor(recording);
+            awaitASessionThatWaitsFor(recording);
             recording.commit();
             assertThat(deletion.get(30, TimeUnit.SECONDS)).containsExactly("e");
             deleting.setAutoCommit(true);
@@ -130,7 +130,7 @@ class LedgerDeletionIT {
                 .list(row -> row.text("id"));
     }
 
-    private static void awaitOneWhoWaitsFor(Connection holder) throws SQLException {
+    private static void awaitASessionThatWaitsFor(Connection holder) throws SQLException {
         String pid;
         try (Statement statement = holder.createStatement();
                 ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
@@ -146,7 +146,7 @@ class LedgerDeletionIT {
     }
 
     @Test
-    void rollupsFollow() {
+    void keepsRollupsExact() {
         for (int n = 0; n < 40; n++) {
             recordEvent("e" + n, NOW.minus(Duration.ofHours(n)));
             if (n % 4 == 0) {

@@ -64,7 +64,7 @@ class LedgerExportIT {
     }
 
     @Test
-    void isTheProjectAsItWasAtOneMomentWhateverOthersWrite() {
+    void exportsOneSnapshotWhileOthersWrite() {
         byte[] quiet = export(ledger, lines().build());
         byte[] busy = export(
                 ledger,
@@ -82,7 +82,7 @@ class LedgerExportIT {
     }
 
     @Test
-    void isResumedWhereTheServerEndedTheSession() {
+    void resumesWhereTheServerEndedTheSession() {
         byte[] whole = export(ledger, lines().build());
         String url = Database.jdbcUrl();
         try (HikariDataSource one =
@@ -110,7 +110,7 @@ class LedgerExportIT {
     }
 
     @Test
-    void isJson() throws IOException {
+    void writesJson() throws IOException {
         JsonNode array = new ObjectMapper()
                 .readTree(export(ledger, ExportRequest.builder("p", BEFORE).build()));
         assertThat(array).hasSize(EVENTS);
@@ -122,7 +122,7 @@ class LedgerExportIT {
     }
 
     @Test
-    void noDriversExceptionEscapes() {
+    void wrapsTheDriversException() {
         EventRepository nowhere = PostgresLedger.of(Database.pool(), "nowhere").repository();
         assertThatThrownBy(() -> export(nowhere, lines().build()))
                 .isInstanceOf(EventExportException.class)

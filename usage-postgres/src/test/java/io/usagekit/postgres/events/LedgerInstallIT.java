@@ -23,7 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is installed, over what was there before. */
+/** Installs the ledger into empty schemas and over existing tables. */
 class LedgerInstallIT {
 
     private static final String COLUMNS =
@@ -53,7 +53,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void extendsTablesThatHoldRowsAndDoesSoTwice() {
+    void extendsTablesWithRowsAndIsIdempotent() {
         PostgresUsage.install(Database.pool(), schema);
         Database.execute(
                 "insert into " + s + ".projects (id, organisation_id) values ('p', 'o')",
@@ -91,7 +91,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void whatIsPrintedDoesTheSame() throws SQLException {
+    void printsTheScriptThatItInstalls() throws SQLException {
         ledger.install();
         List<String> columns = Database.column(COLUMNS, schema);
         List<String> indexes = indexes();
@@ -109,7 +109,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void whatIsDeletedByOthersTakesItsEndpointsAlong() {
+    void deletesTheEndpointsOfAnEventThatAHostDeletes() {
         ledger.install();
         ledger.repository().save(new Project("p", "o", ""));
         ledger.repository()
@@ -122,7 +122,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void noTextHasMoreWordsThanFit() {
+    void tokenisesTextsOfTheMostWords() {
         ledger.install();
         ledger.repository().save(new Project("p", "o", ""));
         String manyWords = IntStream.range(0, 200_000)
@@ -145,7 +145,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void noDriversExceptionEscapes() {
+    void wrapsTheDriversException() {
         assertThatThrownBy(() -> ledger.repository().find("p", "e"))
                 .isInstanceOf(EventLedgerException.class)
                 .hasMessageStartingWith("the events can't be read: ")
@@ -156,7 +156,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void whatTakesTooLongIsGivenUp() throws SQLException {
+    void failsWhenTheTimeoutPasses() throws SQLException {
         ledger.install();
         EventFilter all = EventFilter.ALL;
         PostgresLedger hasty = PostgresLedger.builder(Database.pool())
@@ -176,7 +176,7 @@ class LedgerInstallIT {
     }
 
     @Test
-    void boundsAreCheckedBeforeAnythingIsConnectedTo() {
+    void checksBoundsBeforeItConnects() {
         PostgresLedger.Builder builder = PostgresLedger.builder(Database.pool());
         assertThatThrownBy(() -> builder.timeout(Duration.ofNanos(1)).build())
                 .isInstanceOf(IllegalArgumentException.class)

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Pages equal what sorting and filtering in Java comes to, for every two conditions; and slips are noticed. */
+/** Pages equal the result of sorting and filtering in Java, for every two conditions; flaws in the statement make a test fail. */
 class LedgerPageIT {
 
     private static final int EVENTS = 400;
@@ -78,7 +78,7 @@ class LedgerPageIT {
     }
 
     @Test
-    void equalTheOracleThereAndBack() throws SQLException {
+    void equalTheOracleForwardAndBackward() throws SQLException {
         int[] rows = {0};
         everyTwoConditions((conditions, order) -> {
             List<String> expected = events.meeting(conditions, order);
@@ -99,12 +99,12 @@ class LedgerPageIT {
         assertThat(rows[0]).as("rows compared, seed %s", seed).isGreaterThan(1_000);
     }
 
-    /** Where pages come from. */
+    /** Reads a page. */
     private interface Source {
         Page<Event> page(String project, EventFilter filter, PageRequest request);
     }
 
-    /** All ids, forward; and each page is found again on the way back. */
+    /** Returns all ids, forward; each page is the same on the way back. */
     private static List<String> walk(EventFilter filter, PageRequest first, Source source) {
         List<List<String>> pages = new ArrayList<>();
         Page<Event> page = source.page(RandomEvents.PROJECT, filter, first);
@@ -165,10 +165,10 @@ class LedgerPageIT {
             writer.join();
             Database.execute("delete from " + Identifiers.qualified(schema, "events") + " where id like 'late-%'");
         }
-        assertThat(seenLate[0]).as("walks that met rows recorded meanwhile").isPositive();
+        assertThat(seenLate[0]).as("passes with rows recorded meanwhile").isPositive();
     }
 
-    /** The negative controls: with any of these slips some page is wrong over these rows. */
+    /** The negative controls: each of these flaws makes some page of these rows wrong. */
     @ParameterizedTest(name = "{0} for {1}")
     @CsvSource(
             delimiter = '|',
@@ -181,16 +181,16 @@ class LedgerPageIT {
                 "and true | and e.deleted_at is null",
                 "e.project_id <> '' or e.project_id = :project_id | e.project_id = :project_id",
             })
-    void aSlipIsCaught(String slip, String right) throws SQLException {
+    void catchesAChangedStatement(String flaw, String right) throws SQLException {
         EventPager pager = EventPager.create();
         int[] wrong = {0};
-        int[] slipped = {0};
+        int[] flawed = {0};
         try (Connection connection = Database.pool().getConnection()) {
             Source source = (project, filter, request) -> pager.events(project, filter, request)
                     .read(scan -> {
                         String text = text(filter, scan);
-                        slipped[0] += text.contains(right) ? 1 : 0;
-                        return read(connection, text.replace(right, slip), filter, scan);
+                        flawed[0] += text.contains(right) ? 1 : 0;
+                        return read(connection, text.replace(right, flaw), filter, scan);
                     });
             for (RandomEvents.Condition one : RandomEvents.CONDITIONS) {
                 try {
@@ -203,9 +203,9 @@ class LedgerPageIT {
                 }
             }
         }
-        assertThat(slipped[0]).as("statements with the slip").isPositive();
+        assertThat(flawed[0]).as("statements with the flaw").isPositive();
         assertThat(wrong[0])
-                .as("walks that are wrong because of the slip, seed %s", seed)
+                .as("passes that are wrong because of the flaw, seed %s", seed)
                 .isPositive();
     }
 

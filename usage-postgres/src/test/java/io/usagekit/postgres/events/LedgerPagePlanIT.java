@@ -46,7 +46,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What pages and exports cost. With few events, so that it is part of every build; {@code docs/ledger.md} says how to have many. */
+/** What pages and exports read. With few events, so that it is part of every build; {@code docs/ledger.md} describes runs with many. */
 class LedgerPagePlanIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);
@@ -142,7 +142,7 @@ class LedgerPagePlanIT {
     }
 
     @Test
-    void aPageCostsTheSameWhereverItIs() throws SQLException {
+    void readsAsManyBuffersForEveryPage() throws SQLException {
         System.out.printf(
                 Locale.ROOT,
                 "%,d events, pages of %d; buffers of the first page and of one %,d rows on:%n",
@@ -183,7 +183,7 @@ class LedgerPagePlanIT {
     }
 
     @Test
-    void aPageBehindAPlaceBeginsThereRatherThanAtTheWindowsEdge() throws SQLException {
+    void entersTheIndexAtThePageBoundary() throws SQLException {
         EventFilter window = EventFilter.builder().window(WINDOW).build();
         UsageKey quarter = new UsageKey("org-1", UsagePeriod.between(Instant.parse("2026-01-01T00:00:00Z"), BEFORE));
         try (HikariDataSource one = Database.newPool(1);
@@ -277,7 +277,7 @@ class LedgerPagePlanIT {
     }
 
     @Test
-    void anExportThatIsResumedInTheMiddleIsTheSame() throws IOException {
+    void exportsTheSameWhenResumedInTheMiddle() throws IOException {
         Path whole = directory.resolve("whole");
         long began = System.nanoTime();
         try (OutputStream sink = Files.newOutputStream(whole)) {
@@ -319,7 +319,7 @@ class LedgerPagePlanIT {
     }
 
     @Test
-    void anExportNeedsLittleMemory() throws IOException, InterruptedException {
+    void exportsInLittleMemory() throws IOException, InterruptedException {
         Path log = directory.resolve("log");
         Process exporting = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),

@@ -40,7 +40,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A ledger whose tables are partitioned, and made plain again, is the same ledger; and its old rows go. */
+/** A ledger behaves the same while its tables are partitioned and when they are plain again; old rows are dropped. */
 class LedgerPartitionIT {
 
     private static final Instant FIRST = Instant.parse("2026-01-20T00:00:00Z");
@@ -79,7 +79,7 @@ class LedgerPartitionIT {
         Database.dropSchema(schema + "_partitions");
     }
 
-    /** Two a day, each delivered to one of two endpoints. */
+    /** Records two events a day, each delivered to one of two endpoints. */
     private void record(int from, int before) {
         ledger.recordAll(IntStream.range(from, before)
                 .mapToObj(n -> NewEvent.builder("p", "e" + n)
@@ -137,7 +137,7 @@ class LedgerPartitionIT {
     }
 
     @Test
-    void isTheSameLedgerInEitherShape() {
+    void behavesTheSamePartitionedAndPlain() {
         String export = export();
         List<String> pages = pagesOfEachKind();
         OrganisationUsage march = march();
@@ -172,7 +172,7 @@ class LedgerPartitionIT {
     }
 
     @Test
-    void oldRowsGoWithTheirEndpointsAndFiguresStay() {
+    void dropsOldRowsWithTheirEndpointsAndKeepsFigures() {
         partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
         OrganisationUsage march = march();
         RetentionResult gone = partitions

@@ -9,7 +9,7 @@ import java.time.Instant;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** A window shrinks to what lies behind a place, whatever version of PostgreSQL shows that it matters. */
+/** A window is narrowed to its part after the page boundary, which only some versions of PostgreSQL need. */
 class LedgerScanTest {
 
     private static final Instant BEGIN = Instant.parse("2026-01-01T00:00:00Z");
@@ -21,27 +21,27 @@ class LedgerScanTest {
     }
 
     @Test
-    void ascendingBeginsAtThePlace() {
+    void beginsAtTheBoundaryWhenAscending() {
         Scan scan = behind(EventOrder.ASCENDING, PLACE);
         assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(PLACE);
         assertThat(LedgerScan.before(END, scan)).isEqualTo(END);
     }
 
     @Test
-    void descendingEndsWithThePlacesMicrosecond() {
+    void endsAfterTheBoundarysMicrosecondWhenDescending() {
         Scan scan = behind(EventOrder.DESCENDING, PLACE);
         assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);
         assertThat(LedgerScan.before(END, scan)).isEqualTo(Instant.parse("2026-02-01T00:00:00.000008Z"));
     }
 
     @Test
-    void aPlaceOutsideTheWindowWidensNothing() {
+    void keepsTheWindowWhenTheBoundaryIsOutside() {
         assertThat(LedgerScan.from(PLACE, behind(EventOrder.ASCENDING, BEGIN))).isEqualTo(PLACE);
         assertThat(LedgerScan.before(PLACE, behind(EventOrder.DESCENDING, END))).isEqualTo(PLACE);
     }
 
     @Test
-    void withoutAPlaceTheWindowStays() {
+    void keepsTheWindowWithoutABoundary() {
         for (EventOrder order : EventOrder.values()) {
             Scan scan = new Scan(order, Optional.empty(), 20);
             assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);

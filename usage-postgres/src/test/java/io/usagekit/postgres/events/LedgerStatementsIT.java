@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class LedgerStatementsIT extends StatementsIT {
 
-    /** There and back, from a place and from the first row on. */
+    /** Both directions, after a page boundary and from the first row on. */
     private static final List<Scan> SCANS = List.of(
             new Scan(EventOrder.ASCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
             new Scan(EventOrder.DESCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
@@ -106,7 +106,7 @@ class LedgerStatementsIT extends StatementsIT {
 
     @ParameterizedTest
     @EnumSource(LedgerStatement.class)
-    void takesAndReturnsWhatIsBoundAndRead(LedgerStatement statement) throws SQLException {
+    void takesAndReturnsWhatItsDeclarationSays(LedgerStatement statement) throws SQLException {
         for (LedgerFilter filter : statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE)) {
             for (Scan scan : SCANS) {
                 check(statement, filter, scan, text(statement, filter, scan));
@@ -152,7 +152,7 @@ class LedgerStatementsIT extends StatementsIT {
         return filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList();
     }
 
-    /** The negative controls: were this in the file in place of that, the build would tell. */
+    /** The negative controls: with any of these flaws in a file, the build fails. */
     @ParameterizedTest(name = "{1} for {2} in {0}")
     @CsvSource(
             delimiter = '|',
@@ -168,14 +168,14 @@ class LedgerStatementsIT extends StatementsIT {
                 "PAGE_EVENTS       | limit :limit          | limit :most           | most",
                 "COUNT_EVENTS      | e.event_type = :event_type | e.event_kind = :event_type | event_kind",
             })
-    void aSlipIsCaught(LedgerStatement statement, String right, String slip, String told) {
+    void catchesAChangedStatement(LedgerStatement statement, String right, String flaw, String message) {
         List<LedgerFilter> filters = filters();
         LedgerFilter filter = statement.takesFilter() ? filters.get(filters.size() - 1) : LedgerFilter.NONE;
         Scan scan = SCANS.get(0);
         String text = text(statement, filter, scan);
-        assertThat(text).as("the slip is in the statement").contains(right);
-        assertThatThrownBy(() -> check(statement, filter, scan, text.replace(right, slip)))
-                .hasMessageContaining(told);
+        assertThat(text).as("the flaw is in the statement").contains(right);
+        assertThatThrownBy(() -> check(statement, filter, scan, text.replace(right, flaw)))
+                .hasMessageContaining(message);
     }
 
     private static void check(LedgerStatement statement, LedgerFilter filter, Scan scan, String text)
@@ -215,7 +215,7 @@ class LedgerStatementsIT extends StatementsIT {
     }
 
     @Test
-    void whatIsntDeclaredIsNeitherBoundNorRead() throws SQLException {
+    void rejectsParametersAndColumnsThatArentDeclared() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
             LedgerSql sql = sql();
             assertThatThrownBy(() ->

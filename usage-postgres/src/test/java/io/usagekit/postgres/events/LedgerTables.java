@@ -8,7 +8,7 @@ final class LedgerTables {
 
     private LedgerTables() {}
 
-    /** A schema with a ledger in it. */
+    /** Installs a ledger into a new schema, and returns its name. */
     static String install(String base) {
         String schema = Database.newSchema(base);
         PostgresLedger.of(Database.pool(), schema).install();

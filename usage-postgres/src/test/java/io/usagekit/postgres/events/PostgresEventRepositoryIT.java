@@ -11,7 +11,7 @@ import java.time.InstantSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract, on PostgreSQL. */
+/** The contract of event repositories on PostgreSQL. */
 class PostgresEventRepositoryIT extends EventRepositoryContract {
 
     private static String schema;

@@ -144,7 +144,7 @@ final class RandomEvents {
         return row.event().createdAt().orElseThrow();
     }
 
-    /** Records so many, and noise in another project; some are deleted then. */
+    /** Records so many events, and others in another project; deletes some of them. */
     void record(EventRepository ledger, String schema, int count) {
         ledger.save(new Project(PROJECT, "org-1", ""));
         ledger.save(new Project("noise", "org-1", ""));
@@ -174,7 +174,7 @@ final class RandomEvents {
                 "analyze " + Identifiers.qualified(schema, "events_endpoints"));
     }
 
-    /** Another one, with something of everything, at one of a few instants. */
+    /** Returns a random event, created at one of a few instants. */
     NewEvent next(String project, String prefix) {
         int n = ++made;
         NewEvent.Builder event = NewEvent.builder(project, prefix + any("e", "E", "é", "10", "9", "_") + n)
@@ -198,7 +198,7 @@ final class RandomEvents {
         return texts[random.nextInt(texts.length)];
     }
 
-    /** The filter of all these conditions. */
+    /** Returns the filter of all these conditions. */
     static EventFilter filter(List<Condition> conditions) {
         EventFilter.Builder filter = EventFilter.builder();
         for (Condition condition : conditions) {
@@ -207,7 +207,7 @@ final class RandomEvents {
         return filter.build();
     }
 
-    /** The ids of the events that meet all these conditions, in order. */
+    /** Returns the ids of the events that meet all these conditions, in order. */
     List<String> meeting(List<Condition> conditions, EventOrder order) {
         boolean live =
                 conditions.stream().noneMatch(condition -> condition.name().equals("any state"));

@@ -3,7 +3,7 @@ package io.usagekit.postgres.internal;
 import io.usagekit.postgres.testing.Database;
 import java.util.Map;
 
-/** The gateway's tables with many rows in them, to measure over. */
+/** The gateway's tables with many rows, for plan tests. */
 public final class BaselineTables {
 
     private BaselineTables() {}

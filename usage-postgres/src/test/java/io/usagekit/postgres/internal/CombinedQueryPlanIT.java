@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the combined query reads, over 200,000 events and 400,000 deliveries, beside the baseline. */
+/** What the combined query reads over 200,000 events and 400,000 deliveries, compared with the baseline. */
 class CombinedQueryPlanIT {
 
     private static final String EXPLAIN = "explain (analyze, buffers, format json) ";
@@ -56,7 +56,7 @@ class CombinedQueryPlanIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"org-1", "org-6", "org-40"})
-    void eachTablesWindowIsScannedOnce(String organisation) throws SQLException {
+    void scansEachTablesWindowOnce(String organisation) throws SQLException {
         JsonNode plan = plan(organisation);
         List<JsonNode> events = scans(plan, "events");
         List<JsonNode> deliveries = scans(plan, "event_deliveries");
@@ -82,7 +82,7 @@ class CombinedQueryPlanIT {
     }
 
     @Test
-    void theLargestOrganisationTakesAtMostAQuarterOfTheBaselinesBuffers() throws SQLException {
+    void readsAtMostAQuarterOfTheBaselinesBuffers() throws SQLException {
         long ours = buffers(plan("org-1"));
         long helped = buffers(baseline("org-1"));
         System.out.printf(
@@ -103,10 +103,12 @@ class CombinedQueryPlanIT {
     private static JsonNode baseline(String organisation) throws SQLException {
         SqlTemplate baseline =
                 SqlTemplate.of(SqlTemplate.resource("baseline-combined.sql"), Map.of("s", Identifiers.quote(schema)));
-        Map<String, Object> values =
-                Map.of("organisation_id", organisation, "start", FEBRUARY.start(), "end", FEBRUARY.end());
         try (Connection connection = Database.pool().getConnection();
-                PreparedStatement statement = baseline.prepare(connection, EXPLAIN, values)) {
+                PreparedStatement statement = SqlCall.of(connection, baseline)
+                        .text("organisation_id", organisation)
+                        .instant("start", FEBRUARY.start())
+                        .instant("end", FEBRUARY.end())
+                        .prepare(EXPLAIN)) {
             return explained(statement);
         }
     }

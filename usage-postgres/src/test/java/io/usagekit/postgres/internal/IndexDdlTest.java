@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class IndexDdlTest {
 
     @Test
-    void theGatewayPresetWantsTwoIndexes() {
+    void createsTwoIndexesForTheGatewayPreset() {
         assertThat(PostgresUsage.concurrentIndexDdl(TableMapping.gateway())
                         .replaceAll("_usage_[0-9a-f]{8}", "_usage_#"))
                 .isEqualTo("""
@@ -24,14 +24,14 @@ class IndexDdlTest {
     }
 
     @Test
-    void theScriptForATransactionDiffersInOneWord() {
+    void omitsConcurrentlyInTheScriptForATransaction() {
         TableMapping mapping = TableMapping.gateway();
         assertThat(PostgresUsage.indexDdl(mapping))
                 .isEqualTo(PostgresUsage.concurrentIndexDdl(mapping).replace("concurrently ", ""));
     }
 
     @Test
-    void anotherDefinitionHasAnotherName() {
+    void namesAnotherDefinitionDifferently() {
         List<Index> one = IndexDdl.indexes(TableMapping.gateway());
         List<Index> other = IndexDdl.indexes(
                 TableMapping.gateway().toBuilder().deliveredStatuses("Done").build());
@@ -41,7 +41,7 @@ class IndexDdlTest {
     }
 
     @Test
-    void longNamesAreCutToWhatPostgresKeepsAndStayDifferent() {
+    void truncatesLongNamesAndKeepsThemDifferent() {
         Index index = IndexDdl.indexes(TableMapping.gateway()).get(0);
         String stem = "é".repeat(30);
         assertThat(List.of(index.nameOn(stem + "_1"), index.nameOn(stem + "_2"), index.nameOn("x".repeat(63))))
@@ -51,7 +51,7 @@ class IndexDdlTest {
     }
 
     @Test
-    void storedSizesAreCoveredByTheIndexAndTheRowsWithoutOneAreFound() {
+    void coversStoredSizesAndIndexesRowsWithoutOne() {
         assertThat(IndexDdl.indexes(
                         TableMapping.gateway().toBuilder().storedBytes("size").build()))
                 .extracting(Index::definition)
@@ -62,7 +62,7 @@ class IndexDdlTest {
     }
 
     @Test
-    void ownTablesNeedNoIndexOfRowsWithoutASize() {
+    void createsNoIndexOfRowsWithoutASizeOnOwnTables() {
         assertThat(PostgresUsage.ddl("mine"))
                 .contains("create schema if not exists \"mine\"")
                 .doesNotContain("is null\n");

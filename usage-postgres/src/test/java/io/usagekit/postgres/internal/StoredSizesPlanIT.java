@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Where sizes are stored, the table itself is left alone; where only some are, it is read for the others alone. */
+/** Where sizes are stored, only indexes are read; where some are, the table is read for the other rows only. */
 class StoredSizesPlanIT {
 
     private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 2)));
@@ -36,7 +36,7 @@ class StoredSizesPlanIT {
     }
 
     @Test
-    void ownTablesAreSummedFromTheIndexesAlone() throws SQLException {
+    void readsOwnTablesFromTheIndexesAlone() throws SQLException {
         PostgresUsage.install(Database.pool(), schema);
         fill("raw", "repeat('x', 500)");
         String plan = plan(TableMapping.usagekit(schema));
@@ -46,7 +46,7 @@ class StoredSizesPlanIT {
     }
 
     @Test
-    void onlyRowsWithoutAStoredSizeAreFetched() throws SQLException {
+    void fetchesOnlyRowsWithoutAStoredSize() throws SQLException {
         Database.execute(
                 "create schema " + s,
                 "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",

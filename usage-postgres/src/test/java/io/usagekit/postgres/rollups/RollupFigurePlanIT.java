@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.BaselineTables;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
@@ -138,9 +139,13 @@ class RollupFigurePlanIT {
             List<Cost> baseline = new ArrayList<>();
             SqlTemplate original = SqlTemplate.of(SqlTemplate.resource("baseline-combined.sql"), Map.of("s", s));
             for (String organisation : ORGANISATIONS) {
-                Map<String, ?> values =
-                        Map.of("organisation_id", organisation, "start", MARCH.start(), "end", MARCH.end());
-                baseline.add(cost(connection, (c, prefix) -> original.prepare(c, prefix, values)));
+                baseline.add(cost(
+                        connection,
+                        (c, prefix) -> SqlCall.of(c, original)
+                                .text("organisation_id", organisation)
+                                .instant("start", MARCH.start())
+                                .instant("end", MARCH.end())
+                                .prepare(prefix)));
             }
             long began = System.nanoTime();
             rollups.install();
@@ -175,9 +180,13 @@ class RollupFigurePlanIT {
             }
             Cost raw = cost(
                     connection,
-                    (c, prefix) -> SqlTemplate.of(
-                                    SqlTemplate.resource("rollups-benchmark-raw-pass.sql"), Map.of("s", s))
-                            .prepare(c, prefix, Map.of("start", MARCH.start(), "end", MARCH.end())));
+                    (c, prefix) -> SqlCall.of(
+                                    c,
+                                    SqlTemplate.of(
+                                            SqlTemplate.resource("rollups-benchmark-raw-pass.sql"), Map.of("s", s)))
+                            .instant("start", MARCH.start())
+                            .instant("end", MARCH.end())
+                            .prepare(prefix));
             List<OrganisationUsage> all = new ArrayList<>();
             List<Double> millis = new ArrayList<>();
             for (int run = 0; run < 5; run++) {

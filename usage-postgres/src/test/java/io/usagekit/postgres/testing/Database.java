@@ -41,7 +41,7 @@ public final class Database {
         return Shared.SERVER.jdbcUrl();
     }
 
-    /** Another pool on the same server, as wide as the caller has threads. */
+    /** Returns another pool on the same server, with as many connections. */
     public static HikariDataSource newPool(int size) {
         HikariDataSource pool = pool(Shared.SERVER.jdbcUrl());
         pool.setMaximumPoolSize(size);
@@ -57,7 +57,7 @@ public final class Database {
         return new HikariDataSource(config);
     }
 
-    /** A name that nothing has yet. */
+    /** Returns a name that no schema has yet. */
     public static String newSchema(String base) {
         String schema = base + "_" + ProcessHandle.current().pid() + "_" + SCHEMAS.incrementAndGet();
         execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
@@ -79,12 +79,12 @@ public final class Database {
         }
     }
 
-    /** One value, as text; values are bound as text without a type. */
+    /** Returns one value, as text; values are bound as text without a type. */
     public static String query(String sql, String... values) {
         return String.join(",", column(sql, values));
     }
 
-    /** The first column, as text. */
+    /** Returns the first column, as text. */
     public static List<String> column(String sql, String... values) {
         try (Connection connection = pool().getConnection();
                 PreparedStatement statement = connection.prepareStatement(sql)) {

@@ -7,7 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import javax.sql.DataSource;
 
-/** Tables of a host in a schema, and what the host does to them; {@code {s}} in a statement is the schema. */
+/** A host's tables in a schema, and statements on them, in which {@code {s}} stands for the schema. */
 public abstract class HostTables {
 
     public final DataSource dataSource;
@@ -22,7 +22,7 @@ public abstract class HostTables {
         return sql.replace("{s}", Identifiers.quote(schema));
     }
 
-    /** Each in a transaction of its own. */
+    /** Runs each statement in a transaction of its own. */
     public final void run(String... statements) {
         try (Connection connection = dataSource.getConnection()) {
             for (String statement : statements) {
@@ -33,7 +33,7 @@ public abstract class HostTables {
         }
     }
 
-    /** In the transaction of this connection; returns how many rows were changed, -1 for a query. */
+    /** Runs a statement in the transaction of this connection; returns how many rows it changed, -1 for a query. */
     public final int run(Connection connection, String sql) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute(sql(sql));
@@ -41,7 +41,7 @@ public abstract class HostTables {
         }
     }
 
-    /** One number. */
+    /** Returns one number. */
     public final long count(Connection connection, String sql) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql(sql))) {
@@ -50,7 +50,7 @@ public abstract class HostTables {
         }
     }
 
-    /** A transaction of the host's. */
+    /** Opens a transaction of the host. */
     public final Connection begin() throws SQLException {
         Connection connection = dataSource.getConnection();
         connection.setAutoCommit(false);

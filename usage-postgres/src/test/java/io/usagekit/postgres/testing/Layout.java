@@ -16,7 +16,7 @@ import java.util.function.ToLongFunction;
  */
 @SuppressWarnings("ImmutableEnumChecker") // lists of List.of, functions without state
 public enum Layout {
-    /** The gateway preset, as a gateway has it. */
+    /** The gateway preset. */
     GATEWAY(
             List.of(
                     "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
@@ -35,7 +35,7 @@ public enum Layout {
                     "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) select id, project, event, status, coalesce(created_at, '2001-01-01Z') from {s}.source_deliveries"),
             TableMapping::usagekit),
 
-    /** Everything is called otherwise, ids are uuid and bigint, status is an enumeration, several statuses count. */
+    /** All names differ, ids are uuid and bigint, status is an enumeration, several statuses count. */
     RENAMED(
             List.of(
                     "create type {s}.\"State\" as enum ('Success', 'Delivered', 'Failure', 'Retry', 'success', 'Success ')",
@@ -71,7 +71,7 @@ public enum Layout {
             schema ->
                     TableMapping.gateway(schema).toBuilder().payload("document").build()),
 
-    /** The payload is a {@code json} document, kept as it came. */
+    /** The payload is a {@code json} document, kept as it was received. */
     JSON(
             gatewayWith("document json", "document::json"),
             schema ->
@@ -84,7 +84,7 @@ public enum Layout {
             schema -> TableMapping.gateway(schema).toBuilder().payload("body").build(),
             RandomRows::data),
 
-    /** Sizes are stored in every row, and the payload isn't here at all. */
+    /** Sizes are stored in every row, and there is no payload column. */
     STORED(
             gatewayWith("size integer not null", "coalesce(octet_length(raw), 0) + coalesce(octet_length(data), 0)"),
             schema -> TableMapping.gateway(schema).toBuilder()
@@ -152,7 +152,7 @@ public enum Layout {
         return mapping.apply(schema);
     }
 
-    /** Makes and fills the tables. */
+    /** Creates and fills the tables. */
     public void create(String schema) {
         if (this == OWN) {
             PostgresUsage.install(Database.pool(), schema);
@@ -162,7 +162,7 @@ public enum Layout {
         }
     }
 
-    /** What an event's size is in this layout. What {@code jsonb} makes of a document only the database can tell. */
+    /** Returns an event's size in this layout. The text form of a {@code jsonb} document is known to the database only. */
     public ToLongFunction<RandomRows.Event> octets(String schema) {
         if (this != JSONB) {
             return octets;

@@ -10,7 +10,7 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** A data source with one connection, which stays open when it is given back; without one it fails. */
+/** A data source with one connection, which stays open when it is closed; without a connection it fails. */
 public record OneConnection(@Nullable Connection connection) implements DataSource {
 
     @Override

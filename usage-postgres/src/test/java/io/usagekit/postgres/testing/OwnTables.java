@@ -9,7 +9,7 @@ import java.time.ZoneOffset;
 import java.util.UUID;
 import javax.sql.DataSource;
 
-/** Rows of the library's own tables, one by one, for the contract. */
+/** Inserts rows into the library's own tables one by one, for the contract. */
 public final class OwnTables {
 
     private static final Instant LONG_AGO = Instant.parse("2001-01-01T00:00:00Z");

@@ -131,7 +131,7 @@ public record RandomRows(List<Project> projects, List<Event> events, List<Delive
         return bytes;
     }
 
-    /** Every other one on an edge of a window or a microsecond beside it; a few belong to no window. */
+    /** Returns an instant: every other one is an edge of a window or a microsecond beside it; a few belong to no window. */
     private static @Nullable Instant instant(Random random, List<UsagePeriod> windows) {
         if (random.nextInt(40) == 0) {
             return null;
@@ -161,7 +161,7 @@ public record RandomRows(List<Project> projects, List<Event> events, List<Delive
         return event.data() == null ? 0 : event.data().length;
     }
 
-    /** The same rows as hosts have them who delete for good: what was marked isn't there, or belongs to nobody. */
+    /** The same rows of a host that deletes for good: rows that were marked as deleted are missing, or belong to no project. */
     public RandomRows withEventsOfDeletedElsewhere() {
         return new RandomRows(
                 projects,
@@ -173,7 +173,7 @@ public record RandomRows(List<Project> projects, List<Event> events, List<Delive
                 deliveries);
     }
 
-    /** The oracle. */
+    /** Computes the expected figure. */
     public CombinedQuery.Totals totals(
             String organisation,
             UsagePeriod window,

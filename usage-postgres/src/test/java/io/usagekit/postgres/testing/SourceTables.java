@@ -9,7 +9,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import org.jspecify.annotations.Nullable;
 
-/** The random rows as plain tables, out of which each layout fills its own. */
+/** Writes random rows into plain tables, from which each layout fills its own tables. */
 public final class SourceTables {
 
     private static final String PREFIX = "source_";

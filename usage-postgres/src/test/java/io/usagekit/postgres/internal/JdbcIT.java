@@ -24,10 +24,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** What a computation does to the connection, and how it ends when the database is slow or gone. */
-class TransactionIT {
+/** Transactions: how the connection is restored, and how they end when the database is slow or down. */
+class JdbcIT {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+
+    private static final Jdbc JDBC = new Jdbc(Database.pool());
 
     private static String schema;
 
@@ -43,7 +45,7 @@ class TransactionIT {
     }
 
     @Test
-    void theConnectionIsGivenBackAsItWas() throws SQLException {
+    void restoresTheConnection() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
             connection.setNetworkTimeout(Runnable::run, 12_345);
             OneConnection host = new OneConnection(connection);
@@ -58,7 +60,7 @@ class TransactionIT {
     }
 
     @Test
-    void theConnectionIsGivenBackAsItWasAfterAnError() throws SQLException {
+    void restoresTheConnectionAfterAnError() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
             OneConnection host = new OneConnection(connection);
             String before = settings(connection);
@@ -71,12 +73,12 @@ class TransactionIT {
     }
 
     @Test
-    void theTransactionCanNotWriteAndHasItsSettings() throws SQLException {
-        String seen = Jdbc.run(Database.pool(), Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), TransactionIT::settings);
+    void appliesItsSettingsAndRejectsWritesWhenReadOnly() throws SQLException {
+        String seen = JDBC.transaction(Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), JdbcIT::settings);
         assertThat(seen).contains("read only: on", "plan: force_custom_plan", "jit: off");
         int millis = Integer.parseInt(seen.replaceAll(".*timeout: (\\d+)ms.*", "$1"));
         assertThat(millis).isBetween(1, 7_000);
-        assertThatThrownBy(() -> Jdbc.run(Database.pool(), Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
+        assertThatThrownBy(() -> JDBC.transaction(Jdbc.Mode.READ_ONLY, Duration.ofSeconds(7), connection -> {
                     try (Statement statement = connection.createStatement()) {
                         return statement.execute("delete from " + Identifiers.quote(schema) + ".events");
                     }
@@ -85,11 +87,11 @@ class TransactionIT {
     }
 
     @Test
-    void aWritingTransactionSeesOneSnapshotWhereItsModeSaysSo() throws SQLException {
+    void seesOneSnapshotInWriteSnapshotMode() throws SQLException {
         String table = Identifiers.quote(schema) + ".projects";
         for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
             Database.execute("delete from " + table);
-            int seen = Jdbc.run(Database.pool(), mode, Duration.ofSeconds(7), connection -> {
+            int seen = JDBC.transaction(mode, Duration.ofSeconds(7), connection -> {
                 try (Statement statement = connection.createStatement()) {
                     statement.execute("insert into " + table + " values ('own', 'org-123')");
                     Database.execute("insert into " + table + " values ('other', 'org-123')");
@@ -101,7 +103,7 @@ class TransactionIT {
     }
 
     @Test
-    void aStatementThatTakesTooLongIsCancelledByTheServer() throws SQLException {
+    void cancelsAStatementWhenTheTimeoutPasses() throws SQLException {
         UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), TableMapping.usagekit(schema));
         calculator.calculate(KEY, Duration.ofSeconds(5));
         try (Connection blocker = Database.pool().getConnection();
@@ -120,7 +122,7 @@ class TransactionIT {
     }
 
     @Test
-    void aTimeoutOutOfBoundsIsRefusedBeforeAnythingIsAsked() {
+    void rejectsATimeoutOutOfBoundsBeforeItConnects() {
         UsageCalculator calculator = PostgresUsage.calculator(new OneConnection(null), TableMapping.usagekit());
         for (Duration timeout : new Duration[] {Duration.ZERO, Duration.ofNanos(999_999), Duration.ofDays(2)}) {
             assertThatThrownBy(() -> calculator.calculate(KEY, timeout))
@@ -131,7 +133,7 @@ class TransactionIT {
     }
 
     @Test
-    void aServerThatIsKilledIsATypedErrorAndOneThatComesBackIsUsedAgain() {
+    void failsWhileTheServerIsDownAndRecovers() {
         try (EmbeddedPostgresServer server = EmbeddedPostgresServer.start()) {
             DataSource pool = server.dataSource();
             PostgresUsage.install(pool, "usagekit");
