@@ -5,7 +5,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** What this module logs, as long as this is open; slf4j-simple writes to whatever is the standard error at that moment. */
+/** Captures the module's log while open. slf4j-simple writes to the standard error stream of the moment. */
 final class CapturedLog implements AutoCloseable {
 
     private final PrintStream before = System.err;
@@ -15,7 +15,7 @@ final class CapturedLog implements AutoCloseable {
         System.setErr(new PrintStream(out, true, StandardCharsets.UTF_8));
     }
 
-    /** The lines of one level, e.g. {@code WARN}. */
+    /** Returns the lines of one level, e.g. {@code WARN}. */
     List<String> lines(String level) {
         return out.toString(StandardCharsets.UTF_8)
                 .lines()

@@ -28,21 +28,21 @@ class FigureCodecTest {
     private static final long LEFT = 540_000;
 
     @Test
-    void aFigureIsOneReadableLine() {
+    void writesFigureAsOneLineOfText() {
         AgedUsage figure =
                 figure(new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofSeconds(1));
         assertThat(FigureCodec.write(figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
     }
 
     @Test
-    void theReadableLineIsTheFigure() {
+    void readsFigureFromItsText() {
         assertThat(FigureCodec.read(KEY, TEXT, LEFT))
                 .contains(figure(
                         new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofMinutes(1)));
     }
 
     @Test
-    void aTypicalFigureTakesAtMost128Bytes() {
+    void writesTypicalFigureInAtMost128Bytes() {
         UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
         String text = FigureCodec.write(
                 figure(metrics, metrics, Instant.parse("2026-03-17T01:28:00.123456Z"), Duration.ofSeconds(30)),
@@ -51,7 +51,7 @@ class FigureCodecTest {
     }
 
     @Test
-    void randomFiguresComeBackWhole() {
+    void readsRandomFiguresAsWritten() {
         long seed = seed();
         Random random = new Random(seed);
         for (int i = 0; i < 20_000; i++) {
@@ -70,13 +70,13 @@ class FigureCodecTest {
             Duration truth = figure.age().plusMillis(kept);
             assertThat(read.usage()).as("seed %d", seed).isEqualTo(figure.usage());
             assertThat(read.age())
-                    .as("seed %d: never younger than it is, and less than a millisecond older", seed)
+                    .as("seed %d: the age, rounded up by less than a millisecond", seed)
                     .isBetween(truth, truth.plusNanos(999_999));
         }
     }
 
     @Test
-    void extremeFiguresComeBackWhole() {
+    void readsExtremeFiguresAsWritten() {
         UsageMetrics most = new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE);
         for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, most)) {
             for (Instant computed : List.of(Instant.EPOCH, Instant.MIN, Instant.MAX)) {
@@ -90,7 +90,7 @@ class FigureCodecTest {
     }
 
     @Test
-    void theAgeIsRoundedUp() {
+    void roundsAgeUp() {
         AgedUsage figure = figure(UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED, Duration.ofNanos(1));
         String text = FigureCodec.write(figure, Duration.ofSeconds(1));
         assertThat(FigureCodec.read(KEY, text, 1_000).map(AgedUsage::age)).contains(Duration.ofMillis(1));
@@ -98,26 +98,26 @@ class FigureCodecTest {
 
     @ParameterizedTest
     @ValueSource(longs = {-1, -2, Long.MIN_VALUE})
-    void withoutALimitToItsLifeAFigureHasNoAge(long left) {
+    void readsNothingWithoutExpiry(long left) {
         assertThat(FigureCodec.read(KEY, TEXT, left)).isEmpty();
     }
 
     @Test
-    void moreLeftThanItsWholeLifeIsNotOurs() {
+    void readsNothingWhenRemainingTimeExceedsLife() {
         assertThat(FigureCodec.read(KEY, TEXT, 600_000).map(AgedUsage::age)).contains(Duration.ZERO);
         assertThat(FigureCodec.read(KEY, TEXT, 600_001)).isEmpty();
         assertThat(FigureCodec.read(KEY, TEXT, Long.MAX_VALUE)).isEmpty();
     }
 
     @Test
-    void truncatedAnywhereItIsNoFigure() {
-        // Without its last digit the life is a shorter one: then more is left than there ever was.
+    void readsNothingFromTruncatedText() {
+        // Without its last digit the life is shorter than the remaining time.
         for (int length = 0; length < TEXT.length(); length++) {
             assertThat(FigureCodec.read(KEY, TEXT.substring(0, length), LEFT))
                     .as("the first %d characters", length)
                     .isEmpty();
             assertThat(FigureCodec.read(KEY, TEXT.substring(length + 1), LEFT))
-                    .as("what follows the first %d characters", length + 1)
+                    .as("all but the first %d characters", length + 1)
                     .isEmpty();
         }
     }
@@ -165,12 +165,12 @@ class FigureCodecTest {
                 "v1 received=100/1024 sent=50/512 computed=+9999999999-03-17T01:28:00Z life=600000",
                 "v1 received=100/1024 sent=50/512 computed=1773710880000 life=600000",
             })
-    void whatWeWouldNotHaveWrittenIsNoFigure(String text) {
+    void readsNothingFromTextOfAnotherForm(String text) {
         assertThat(FigureCodec.read(KEY, text, LEFT)).isEmpty();
     }
 
     @Test
-    void afterAnyMutationItIsEitherExactlyWhatWeWriteOrNoFigure() {
+    void readsOnlyTextsThatItWouldWrite() {
         long seed = seed();
         Random random = new Random(seed);
         int figures = 0;
@@ -186,11 +186,11 @@ class FigureCodecTest {
             }
         }
         assertThat(figures)
-                .as("seed %d: some mutations are figures, most aren't", seed)
+                .as("seed %d: some mutations are readable, most aren't", seed)
                 .isBetween(100, 60_000);
     }
 
-    /** One to three times: a byte is replaced, put in or taken out; mostly by a byte that figures are made of. */
+    /** Replaces, inserts or removes one to three bytes, mostly with bytes that occur in figures. */
     private static String mutated(Random random, String text) {
         List<Byte> bytes = new ArrayList<>();
         for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
@@ -219,7 +219,7 @@ class FigureCodecTest {
         return new AgedUsage(new OrganisationUsage(KEY, received, sent, computed), age);
     }
 
-    /** Of every order of magnitude. */
+    /** Returns a random number of a random order of magnitude. */
     private static UsageMetrics randomMetrics(Random random) {
         return new UsageMetrics(
                 random.nextLong() >>> random.nextInt(1, 64), random.nextLong() >>> random.nextInt(1, 64));

@@ -23,20 +23,22 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Single-flight across processes: JVMs that ask for the same figures, are killed, paused, and lose their Redis. */
+/** Single-flight across JVMs that request the same figures, are killed or paused, and lose their Redis. */
 class FleetIT {
 
     private static final int MEMBERS = 3;
     private static final int CALLERS = 64;
 
-    /** A process that serves has its code compiled; the first rounds of a new one take up to 90 ms more for that. */
-    private static final int WARM_UP_ROUNDS = 10;
+    private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
 
-    private static final int ROUNDS = Boolean.getBoolean("usagekit.thorough") ? 20 : 8;
+    /** Rounds before the latency is measured: until its code is compiled, a new process takes up to 90 ms more a round. */
+    private static final int WARM_UP_ROUNDS = THOROUGH ? 10 : 3;
+
+    private static final int ROUNDS = THOROUGH ? 20 : 8;
     private static final Duration COMPUTATION = Duration.ofMillis(500);
     private static final Duration LEASE = Duration.ofSeconds(1);
 
-    /** For a machine that has other work to do, which JVMs that start are. */
+    /** Allowance for a loaded machine, e.g. with other JVMs starting. */
     private static final Duration SLACK = Duration.ofSeconds(3);
 
     @TempDir
@@ -60,18 +62,18 @@ class FleetIT {
     }
 
     @Test
-    void aColdKeyIsComputedOnceByTheWholeFleetInEachRound() {
+    void computesColdKeyOncePerRoundInWholeFleet() {
         launch(MEMBERS, CALLERS, COMPUTATION, Duration.ofSeconds(5));
         for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
             together("warm-up-" + round);
         }
         List<Long> extra = new ArrayList<>();
         for (int round = 1; round <= ROUNDS; round++) {
-            long before = begun();
+            long before = started();
             List<Answer> answers = together("org-" + round);
-            assertThat(begun() - before).as("computations in round %s", round).isEqualTo(1);
+            assertThat(started() - before).as("computations in round %s", round).isEqualTo(1);
             assertThat(answers).hasSize(MEMBERS * CALLERS);
-            assertThat(answers).extracting(Answer::figure).containsOnly(Long.toString(begun()));
+            assertThat(answers).extracting(Answer::figure).containsOnly(Long.toString(started()));
             answers.forEach(answer -> extra.add(answer.micros() - COMPUTATION.toNanos() / 1_000));
         }
         extra.sort(null);
@@ -90,14 +92,14 @@ class FleetIT {
     }
 
     @Test
-    void whenTheLeaderIsKilledAnotherTakesOverAndNoCallerSeesAnError() {
+    void returnsFigureToAllCallersWhenLeaderIsKilled() {
         launch(MEMBERS, CALLERS, Duration.ofSeconds(2), LEASE);
         Member leader = members.get(0);
-        var unused = leader.ask("org-1");
-        eventually("it computes", () -> begun() == 1);
+        var unused = leader.request("org-1");
+        eventually("the leader computes", () -> started() == 1);
         List<CompletableFuture<List<Answer>>> others =
-                members.stream().skip(1).map(member -> member.ask("org-1")).toList();
-        eventually("the others wait", () -> waiting() == MEMBERS - 1);
+                members.stream().skip(1).map(member -> member.request("org-1")).toList();
+        eventually("the other processes wait", () -> waiting() == MEMBERS - 1);
 
         leader.kill();
         long killed = System.nanoTime();
@@ -106,70 +108,73 @@ class FleetIT {
                 others.stream().flatMap(answer -> answer.join().stream()).toList();
         Duration took = Duration.ofNanos(System.nanoTime() - killed);
         assertThat(answers).hasSize((MEMBERS - 1) * CALLERS);
-        assertThat(answers).extracting(Answer::figure).as("whoever asked").containsOnly("2");
-        assertThat(begun()).as("computations").isEqualTo(2);
+        assertThat(answers)
+                .extracting(Answer::figure)
+                .as("figures of all callers")
+                .containsOnly("2");
+        assertThat(started()).as("computations").isEqualTo(2);
         assertThat(took)
-                .as("until all had the figure: lease, a poll, the computation")
+                .as("time until all callers had the figure: lease, poll and computation")
                 .isLessThan(LEASE.plus(Duration.ofSeconds(2)).plusMillis(150).plus(SLACK));
         System.out.printf(
                 Locale.ROOT,
-                "FleetIT: leader killed; %d ms later, with a lease of %d ms and a computation of 2000 ms, all had it%n",
+                "FleetIT: leader killed; %d ms later, with a lease of %d ms and a computation of 2000 ms, all callers had the figure%n",
                 took.toMillis(),
                 LEASE.toMillis());
     }
 
     @Test
-    void aLeaderThatIsPausedPastItsLeaseNeitherOverwritesNorReturnsTheOlderFigure() throws Exception {
+    void discardsFigureOfLeaderPausedPastItsLease() throws Exception {
         launch(MEMBERS, CALLERS, COMPUTATION, LEASE);
         Member paused = members.get(0);
-        CompletableFuture<List<Answer>> late = paused.ask("org-1");
-        eventually("it computes", () -> begun() == 1);
+        CompletableFuture<List<Answer>> late = paused.request("org-1");
+        eventually("the leader computes", () -> started() == 1);
         paused.signal("-STOP");
 
-        List<Answer> taken = members.get(1).ask("org-1").join();
+        List<Answer> taken = members.get(1).request("org-1").join();
         assertThat(taken).extracting(Answer::figure).containsOnly("2");
         assertThat(late).isNotDone();
         paused.signal("-CONT");
 
         assertThat(late.join())
                 .extracting(Answer::figure)
-                .as("what the paused one returns")
+                .as("figures returned by the paused process")
                 .containsOnly("2");
-        assertThat(members.get(2).ask("org-1").join())
+        assertThat(members.get(2).request("org-1").join())
                 .extracting(Answer::figure)
-                .as("what is stored")
+                .as("stored figure")
                 .containsOnly("2");
-        assertThat(begun()).isEqualTo(2);
+        assertThat(started()).isEqualTo(2);
     }
 
     @Test
-    void whileRedisIsKilledAndRestartedDuringAFlightEveryCallerGetsAFigureThatWasComputed() {
+    void returnsComputedFigureWhenRedisRestartsDuringLoad() {
         launch(MEMBERS, CALLERS, Duration.ofSeconds(1), LEASE);
-        List<CompletableFuture<List<Answer>>> asked =
-                members.stream().map(member -> member.ask("org-1")).toList();
-        eventually("one computes", () -> begun() == 1);
+        List<CompletableFuture<List<Answer>>> requests =
+                members.stream().map(member -> member.request("org-1")).toList();
+        eventually("one process computes", () -> started() == 1);
 
         server.kill();
         server.restart();
 
         List<Answer> answers =
-                asked.stream().flatMap(answer -> answer.join().stream()).toList();
+                requests.stream().flatMap(answer -> answer.join().stream()).toList();
         assertThat(answers)
                 .hasSize(MEMBERS * CALLERS)
                 .allSatisfy(
-                        answer -> assertThat(Long.parseLong(answer.figure())).isBetween(1L, begun()));
-        assertThat(begun()).as("computations: at most one a process").isLessThanOrEqualTo(MEMBERS + 1);
+                        answer -> assertThat(Long.parseLong(answer.figure())).isBetween(1L, started()));
+        assertThat(started()).as("computations: at most one a process").isLessThanOrEqualTo(MEMBERS + 1);
         eventually(
                 "figures are shared again",
                 () -> together("org-2").stream().map(Answer::figure).distinct().count() == 1);
     }
 
-    /** How many flights wait, or have waited, for another process. */
+    /** Returns the number of loads that wait, or have waited, for another process. */
     private long waiting() {
         return FleetMember.count(FleetMember.followers(counter()));
     }
 
-    private long begun() {
+    private long started() {
         return FleetMember.count(counter());
     }
 
@@ -186,12 +191,12 @@ class FleetIT {
     }
 
     private List<Answer> together(String organisation) {
-        List<CompletableFuture<List<Answer>>> asked =
-                members.stream().map(member -> member.ask(organisation)).toList();
-        return asked.stream().flatMap(answer -> answer.join().stream()).toList();
+        List<CompletableFuture<List<Answer>>> requests =
+                members.stream().map(member -> member.request(organisation)).toList();
+        return requests.stream().flatMap(answer -> answer.join().stream()).toList();
     }
 
-    /** What one caller got, or with a {@code !} why not, and how long it took. */
+    /** Answer to one caller: the figure, or {@code !} and the error, and the time it took. */
     private record Answer(String figure, long micros) {
         static Answer of(String text) {
             int slash = text.indexOf('/');
@@ -199,7 +204,7 @@ class FleetIT {
         }
     }
 
-    /** A process of the fleet. */
+    /** Process of the fleet. */
     private record Member(Process process, PrintWriter in, BufferedReader out, Path err) {
 
         static Member launch(String url, Path counter, int callers, Duration computation, Duration lease, Path err) {
@@ -235,7 +240,7 @@ class FleetIT {
                     .isEqualTo("ready");
         }
 
-        CompletableFuture<List<Answer>> ask(String organisation) {
+        CompletableFuture<List<Answer>> request(String organisation) {
             in.println(organisation);
             return CompletableFuture.supplyAsync(
                             () -> Arrays.stream(readLine().split(" ", -1))
@@ -249,7 +254,7 @@ class FleetIT {
             try {
                 String line = out.readLine();
                 if (line == null) {
-                    throw new AssertionError("it ended: " + java.nio.file.Files.readString(err));
+                    throw new AssertionError("the process has ended: " + java.nio.file.Files.readString(err));
                 }
                 return line;
             } catch (IOException e) {
@@ -264,7 +269,7 @@ class FleetIT {
                     .join();
         }
 
-        /** As {@code kill -9} does. */
+        /** Kills the process, as {@code kill -9} does. */
         void kill() {
             process.destroyForcibly();
             process.onExit().join();

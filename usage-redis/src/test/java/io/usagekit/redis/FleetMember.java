@@ -35,8 +35,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One process of a fleet, told on standard input what to ask for. A computation takes a while, and its figure is a number that
- * no other computation of the fleet has or had, out of a file that all share.
+ * One process of a fleet, which reads organisations from standard input and requests their figures. A computation takes a given
+ * time, and its figure is a number from a file that all processes share, different for each computation of the fleet.
  */
 final class FleetMember {
 
@@ -44,7 +44,7 @@ final class FleetMember {
 
     private FleetMember() {}
 
-    /** Arguments: Redis' URL, the file of the counter, callers, milliseconds of a computation and of a lease. */
+    /** Arguments: Redis's URL, the counter's file, callers, milliseconds of a computation and of a lease. */
     public static void main(String... args) throws Exception {
         Path counter = Path.of(args[1]);
         int callers = Integer.parseInt(args[2]);
@@ -77,7 +77,7 @@ final class FleetMember {
             System.out.println("ready");
             BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String organisation = in.readLine(); organisation != null; organisation = in.readLine()) {
-                System.out.println(ask(usage, organisation, callers, threads));
+                System.out.println(request(usage, organisation, callers, threads));
             }
         } finally {
             threads.shutdownNow();
@@ -86,8 +86,8 @@ final class FleetMember {
         System.exit(0);
     }
 
-    /** All callers at once: {@code number/microseconds} for each who got a figure, {@code !error/microseconds} for the others. */
-    private static String ask(UsageService usage, String organisation, int callers, ExecutorService threads)
+    /** Calls from all threads at once; returns {@code number/microseconds} for each figure, {@code !error/microseconds} otherwise. */
+    private static String request(UsageService usage, String organisation, int callers, ExecutorService threads)
             throws Exception {
         CyclicBarrier together = new CyclicBarrier(callers);
         List<Future<String>> answers = new ArrayList<>();
@@ -114,7 +114,7 @@ final class FleetMember {
         return line.toString();
     }
 
-    /** The next number, and how many there have been. */
+    /** Increments the counter and returns its value. */
     static long next(Path counter) {
         try (FileChannel file = FileChannel.open(
                 counter, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE)) {
@@ -124,7 +124,7 @@ final class FleetMember {
         }
     }
 
-    /** Between processes by a lock on the file, within one by the lock of this class. */
+    /** Locks the file between processes, and the class within one. */
     private static synchronized long next(FileChannel file) throws IOException {
         FileLock lock = file.lock();
         try {
@@ -141,12 +141,12 @@ final class FleetMember {
         return file.read(bytes, 0) < Long.BYTES ? 0 : bytes.getLong(0);
     }
 
-    /** Counts the flights that wait for another process. */
+    /** Returns the file that counts the loads which wait for another process. */
     static Path followers(Path counter) {
         return counter.resolveSibling("followers");
     }
 
-    /** Where the counter is. */
+    /** Returns the counter's value. */
     static long count(Path counter) {
         try (FileChannel file = FileChannel.open(counter, StandardOpenOption.READ)) {
             return read(file);

@@ -20,14 +20,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** What is in memory while all is well: what was read, as old as it is, until it is changed. */
+/** Near cache without an outage: served figures, their ages, and their changes. */
 class NearCacheFiguresIT extends NearCacheFixture {
 
     @Test
-    void whatWasReadIsNearWithoutAnotherRoundTrip() {
+    void servesReadFigureWithoutRoundTrip() {
         write(other, 1, 7);
         try (UsageCache cache = openNear()) {
-            assertThat(near(cache, 1)).as("before it was read").isEmpty();
+            assertThat(near(cache, 1)).as("before the first read").isEmpty();
             assertThat(get(cache, 1)).contains(7L);
             Redis.with(otherClient, RedisCommands::configResetstat);
 
@@ -39,17 +39,17 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void callsAtOnceShareOneRead() {
+    void sharesOneReadAmongConcurrentCalls() {
         write(other, 1, 7);
-        try (StallingProxy wire = new StallingProxy(server.url())) {
-            RedisClient own = RedisClient.create(wire.url());
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
             try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
                 get(cache, 2);
                 Redis.with(otherClient, RedisCommands::configResetstat);
-                wire.hold(2);
+                proxy.hold(2);
                 List<CompletionStage<?>> calls = new ArrayList<>();
                 IntStream.range(0, 20).forEach(i -> calls.add(cache.get(key(1))));
-                wire.release();
+                proxy.release();
                 calls.forEach(Redis::await);
                 assertThat(Redis.calls(otherClient, "evalsha")).isEqualTo(1);
             } finally {
@@ -59,7 +59,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void theLabelIsTheOneAskedWith() {
+    void labelsFigureAsRequested() {
         write(other, 1, 7);
         UsageKey asMonth = key(1);
         UsageKey asWindow = new UsageKey(
@@ -80,20 +80,20 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void ageGrowsInMemoryToo() {
+    void increasesAgeInMemory() {
         AgedUsage figure = new AgedUsage(figure(1), Duration.ofSeconds(5));
         await(other.put(key(1), figure, TIME_TO_LIVE));
         try (UsageCache cache = openNear()) {
             load(cache, 1);
             elapse(Duration.ofSeconds(20));
-            eventually("it is proven again", () -> cache.near(key(1)).isPresent());
+            eventually("the validity is renewed", () -> cache.near(key(1)).isPresent());
             assertThat(cache.near(key(1)).orElseThrow().age())
                     .isBetween(Duration.ofSeconds(25), Duration.ofSeconds(40));
         }
     }
 
     @Test
-    void whatHasOutlivedItsTimeIsNotNearWhetherOrNotRedisTells() {
+    void servesNoExpiredFigureWithoutInvalidationMessage() {
         write(other, 1, 7);
         write(other, 2, 7);
         await(other.put(key(1), version(1, 7), Duration.ofMinutes(5)));
@@ -101,14 +101,14 @@ class NearCacheFiguresIT extends NearCacheFixture {
             load(cache, 1);
             load(cache, 2);
             elapse(Duration.ofMinutes(5));
-            eventually("the other one is near", () -> cache.near(key(2)).isPresent());
+            eventually("the other figure is served", () -> cache.near(key(2)).isPresent());
             assertThat(near(cache, 1)).isEmpty();
             assertThat(fallback(cache, 1)).isEmpty();
         }
     }
 
     @Test
-    void whatAnotherProcessChangesIsSeen() {
+    void servesChangesOfAnotherProcess() {
         write(other, 1, 1);
         try (UsageCache cache = openNear()) {
             for (long version = 1; version <= 20; version++) {
@@ -116,19 +116,19 @@ class NearCacheFiguresIT extends NearCacheFixture {
                 long next = version + 1;
                 write(other, 1, next);
                 eventually(
-                        "the new one",
+                        "the new version is served",
                         () -> get(cache, 1).filter(found -> found == next).isPresent());
             }
             load(cache, 1);
             await(other.invalidate(key(1)));
-            eventually("it is gone", () -> near(cache, 1).isEmpty());
+            eventually("the figure is removed", () -> near(cache, 1).isEmpty());
             assertThat(fallback(cache, 1)).isEmpty();
             assertThat(get(cache, 1)).isEmpty();
         }
     }
 
     @Test
-    void twoNearCachesSeeEachOthersChanges() {
+    void servesChangesOfAnotherNearCache() {
         try (UsageCache one = openNear();
                 UsageCache two = openNear()) {
             for (long version = 1; version <= 20; version++) {
@@ -138,28 +138,28 @@ class NearCacheFiguresIT extends NearCacheFixture {
                 write(writer, 1, version);
                 assertThat(get(writer, 1)).contains(version);
                 eventually(
-                        "it is seen",
+                        "the change is served",
                         () -> get(reader, 1).filter(found -> found == expected).isPresent());
                 load(reader, 1);
                 load(writer, 1);
             }
             await(one.invalidate(key(1)));
             assertThat(near(one, 1)).isEmpty();
-            eventually("it is gone", () -> near(two, 1).isEmpty());
+            eventually("the figure is removed", () -> near(two, 1).isEmpty());
         }
     }
 
     @Test
-    void whatItChangesItselfItSeesAtOnceWhateverIsTold() {
+    void servesOwnChangesAtOnceWithoutInvalidationMessages() {
         write(other, 1, 1);
         write(other, 2, 1);
-        try (StallingProxy wire = new StallingProxy(server.url())) {
-            RedisClient own = RedisClient.create(wire.url());
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
             try (UsageCache cache = openNear(own, entries(), Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
-                assertThat(wire.connections()).isEqualTo(2);
+                assertThat(proxy.connections()).isEqualTo(2);
                 load(cache, 1);
                 load(cache, 2);
-                wire.hold(2);
+                proxy.hold(2);
 
                 write(cache, 1, 2);
                 await(cache.invalidate(key(2)));
@@ -168,7 +168,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
                 assertThat(fallback(cache, 1)).isEmpty();
                 assertThat(near(cache, 2)).isEmpty();
                 assertThat(fallback(cache, 2)).isEmpty();
-                wire.release();
+                proxy.release();
                 assertThat(get(cache, 1)).contains(2L);
                 assertThat(get(cache, 2)).isEmpty();
             } finally {
@@ -178,7 +178,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void whatIsFlushedIsGone() {
+    void servesNothingAfterFlush() {
         try (UsageCache cache = openNear()) {
             for (int i = 0; i < 50; i++) {
                 write(other, i, 1);
@@ -186,7 +186,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
             }
             Redis.with(otherClient, RedisCommands::flushall);
             eventually(
-                    "all of it is gone",
+                    "all figures are removed",
                     () -> IntStream.range(0, 50)
                             .allMatch(i -> near(cache, i).isEmpty()
                                     && fallback(cache, i).isEmpty()));
@@ -195,14 +195,14 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void itHoldsNoMoreThanItMay() {
+    void holdsAtMostMaximumSize() {
         try (UsageCache cache = builder().nearMaximumSize(100).buildNearCache()) {
             for (int i = 0; i < 1_000; i++) {
                 write(other, i, 1);
                 get(cache, i);
             }
             eventually(
-                    "the others are gone",
+                    "the other figures are evicted",
                     () -> IntStream.range(0, 1_000)
                                     .filter(i -> fallback(cache, i).isPresent())
                                     .count()
@@ -213,7 +213,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void aReadThatFindsNothingOrNothingReadableIsNotNear() {
+    void keepsNoMissingOrUnreadableEntry() {
         try (UsageCache cache = openNear()) {
             assertThat(get(cache, 1)).isEmpty();
             AtomicInteger unreadable = new AtomicInteger();
@@ -235,18 +235,18 @@ class NearCacheFiguresIT extends NearCacheFixture {
     // Fallback copies
 
     @Test
-    void aFallbackCopyIsReturnedNeitherByNearNorByGet() {
+    void returnsFallbackCopyNeitherFromNearNorFromGet() {
         try (UsageCache cache = openNear()) {
             cache.putFallback(key(1), version(1, 7), TIME_TO_LIVE);
             assertThat(near(cache, 1)).isEmpty();
             assertThat(fallback(cache, 1)).contains(7L);
 
-            assertThat(get(cache, 1)).as("Redis has nothing").isEmpty();
-            assertThat(fallback(cache, 1)).as("and so it is over").isEmpty();
+            assertThat(get(cache, 1)).as("Redis has no figure").isEmpty();
+            assertThat(fallback(cache, 1)).as("removed by the empty read").isEmpty();
 
             cache.putFallback(key(1), version(1, 8), TIME_TO_LIVE);
             elapse(TIME_TO_LIVE);
-            assertThat(fallback(cache, 1)).as("when its time is over").isEmpty();
+            assertThat(fallback(cache, 1)).as("at its expiry").isEmpty();
 
             cache.putFallback(key(1), version(1, 9), Duration.ofSeconds(Long.MAX_VALUE));
             assertThat(fallback(cache, 1)).contains(9L);
@@ -254,7 +254,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void whatCannotBeWrittenIsKeptAsAFallbackCopy() {
+    void keepsFallbackCopyWhenPutFails() {
         try (UsageCache cache = openNear()) {
             write(cache, 1, 1);
             load(cache, 1);
@@ -267,7 +267,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
     }
 
     @Test
-    void anInvalidatedFigureIsNoFallbackCopyAlsoWhenRedisCannotBeTold() {
+    void removesFallbackCopyWhenInvalidationFails() {
         write(other, 1, 1);
         try (UsageCache cache = openNear()) {
             load(cache, 1);
@@ -279,7 +279,7 @@ class NearCacheFiguresIT extends NearCacheFixture {
             failure(cache.invalidate("org-2"));
             assertThat(fallback(cache, 1)).isEmpty();
             assertThat(fallback(cache, 2)).isEmpty();
-            assertThat(fallback(cache, 3)).as("another organisation's").contains(1L);
+            assertThat(fallback(cache, 3)).as("of another organisation").contains(1L);
         }
     }
 

@@ -23,23 +23,23 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A server, a near cache over it, and another process that writes: figures whose volume is their version. */
+/** Fixture: a server, a near cache over it, and another process that writes figures whose volume is their version. */
 abstract class NearCacheFixture extends RedisOutageFixture {
 
     static final Duration HEARTBEAT = Duration.ofMillis(100);
 
-    /** What is documented: a change is seen after this at the latest. */
+    /** Documented bound: a change is served after this time at the latest. */
     static final Duration BOUND = HEARTBEAT.plus(COMMAND_TIMEOUT);
 
     private static final Pattern TRACKING = Pattern.compile("id=(\\d+) [^\\n]*flags=[a-zA-Z]*t", Pattern.MULTILINE);
 
-    /** How much later than it is the near cache believes it to be, in nanoseconds. */
+    /** Offset of the near cache's clock, in nanoseconds. */
     final AtomicLong elapsed = new AtomicLong();
 
-    /** What the listener was told. */
-    final List<String> told = new CopyOnWriteArrayList<>();
+    /** Events of the listener. */
+    final List<String> notifications = new CopyOnWriteArrayList<>();
 
-    /** The other process's. */
+    /** Client of the other process. */
     RedisClient otherClient;
 
     UsageCache other;
@@ -74,12 +74,12 @@ abstract class NearCacheFixture extends RedisOutageFixture {
         cache.observe(new UsageListener() {
             @Override
             public void trackingLost(String reason) {
-                told.add("lost: " + reason);
+                notifications.add("lost: " + reason);
             }
 
             @Override
             public void trackingRestored() {
-                told.add("regained");
+                notifications.add("regained");
             }
         });
         return cache;
@@ -92,9 +92,9 @@ abstract class NearCacheFixture extends RedisOutageFixture {
                 .asMap());
     }
 
-    /** Reads until it is in memory. */
+    /** Reads the figure until the near cache serves it. */
     static void load(UsageCache cache, int i) {
-        eventually("it is near", () -> {
+        eventually("the figure is in the near cache", () -> {
             succeeds(cache.get(key(i)));
             return cache.near(key(i)).isPresent();
         });
@@ -130,7 +130,7 @@ abstract class NearCacheFixture extends RedisOutageFixture {
         return found.map(figure -> figure.usage().received().volume());
     }
 
-    /** Ends the connections that changes are told on, as an administrator would; returns how many there were. */
+    /** Kills the tracking connections, as an administrator may; returns their number. */
     int killTracking() {
         int[] count = new int[1];
         Redis.with(otherClient, redis -> {

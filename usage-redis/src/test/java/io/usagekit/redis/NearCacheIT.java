@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract, with a memory in front of the server that the environment names or of an embedded one. */
+/** Runs the cache contract on a near cache in front of the server that the environment names, or of an embedded one. */
 class NearCacheIT extends UsageCacheContract {
 
     private static RedisServer server;
@@ -47,7 +47,7 @@ class NearCacheIT extends UsageCacheContract {
                         TrackingSupervisor.RETRY);
     }
 
-    /** In both: what is in memory goes by its own clock, whatever Redis tells of its keys meanwhile. */
+    /** Lets time pass in Redis and in the near cache, which has a clock of its own. */
     @Override
     protected void elapse(Duration duration) {
         Redis.elapse(client, duration);

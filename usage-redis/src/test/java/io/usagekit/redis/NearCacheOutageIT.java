@@ -18,88 +18,90 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 
-/** What is told of changes is lost, or late: nothing stale is near after the bound, and it begins anew by itself. */
+/** Near cache with a lost or stalled tracking connection: it serves nothing stale after the bound, and recovers. */
 class NearCacheOutageIT extends NearCacheFixture {
 
     private long version;
 
-    /** Writes a version and waits until it is near: tracking is there, and tells. */
-    private void writeAndFind(StalenessChecker witness) {
-        writeAcknowledged(witness);
-        eventually("version " + version + " is near", () -> witness.latest() == version);
+    /** Writes a version and waits until the near cache serves it: tracking works. */
+    private void writeAndFind(StalenessChecker checker) {
+        writeAcknowledged(checker);
+        eventually("version " + version + " is served", () -> checker.latest() == version);
     }
 
-    private void writeAcknowledged(StalenessChecker witness) {
+    private void writeAcknowledged(StalenessChecker checker) {
         write(other, 1, ++version);
-        witness.acknowledged(version);
+        checker.acknowledged(version);
     }
 
-    private void eventuallyWriteAcknowledged(StalenessChecker witness) {
+    private void eventuallyWriteAcknowledged(StalenessChecker checker) {
         version++;
-        eventually("it can be written", () -> succeeds(other.put(key(1), version(1, version), TIME_TO_LIVE)));
-        witness.acknowledged(version);
+        eventually("the version can be written", () -> succeeds(other.put(key(1), version(1, version), TIME_TO_LIVE)));
+        checker.acknowledged(version);
     }
 
-    private void assertOneIncidentOfTracking() {
-        eventually("it is told", () -> told.size() == 2);
-        assertThat(told.get(0)).startsWith("lost: ");
-        assertThat(told.get(1)).isEqualTo("regained");
+    private void assertOneTrackingOutage() {
+        eventually("both events are notified", () -> notifications.size() == 2);
+        assertThat(notifications.get(0)).startsWith("lost: ");
+        assertThat(notifications.get(1)).isEqualTo("regained");
         assertThat(nearLines("WARN")).hasSize(1);
         assertThat(nearLines("INFO")).hasSize(1);
     }
 
-    // Lost
-
     @Test
-    void itsConnectionIsKilled() {
+    void recoversWhenTrackingConnectionIsKilled() {
         try (UsageCache cache = openNear();
-                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
-            writeAndFind(witness);
+                StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
+            writeAndFind(checker);
             assertThat(killTracking()).isEqualTo(1);
-            writeAcknowledged(witness);
-            writeAndFind(witness);
-            witness.assertNothingStale();
+            writeAcknowledged(checker);
+            writeAndFind(checker);
+            checker.assertNothingStale();
         }
-        assertOneIncidentOfTracking();
-        assertThat(log.lines("WARN")).as("of anything else").hasSize(1);
+        assertOneTrackingOutage();
+        assertThat(log.lines("WARN")).as("no other outage").hasSize(1);
     }
 
     @Test
-    void whatWasReadOnAnotherConnectionIsNotNearAnyMore() {
+    void servesFallbackCopiesOnlyAfterConnectionIsLost() {
         write(other, 1, 1);
         try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
             load(cache, 1);
             killTracking();
-            eventually("it is lost", () -> told.size() == 1);
+            eventually("tracking is lost", () -> notifications.size() == 1);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(fallback(cache, 1)).as("but as a fallback copy").contains(1L);
-            assertThat(get(cache, 1)).as("asked over the other connection").contains(1L);
-            assertThat(near(cache, 1)).as("which tells no changes").isEmpty();
+            assertThat(fallback(cache, 1)).as("as a fallback copy").contains(1L);
+            assertThat(get(cache, 1)).as("read over the other connection").contains(1L);
+            assertThat(near(cache, 1))
+                    .as("read on a connection without tracking")
+                    .isEmpty();
             assertThat(fallback(cache, 1)).contains(1L);
             write(other, 1, 2);
-            eventually("it is regained", () -> told.size() == 2);
+            eventually("tracking is regained", () -> notifications.size() == 2);
             assertThat(near(cache, 1)).isEmpty();
-            assertThat(fallback(cache, 1)).as("changes weren't told meanwhile").isEmpty();
+            assertThat(fallback(cache, 1))
+                    .as("changes during the outage are unknown")
+                    .isEmpty();
             assertThat(get(cache, 1)).contains(2L);
         }
-        assertOneIncidentOfTracking();
+        assertOneTrackingOutage();
     }
 
-    /** A read whose answer comes late, from a connection that is over: what it brings isn't near under the next. */
+    /** The answer of a read arrives after its connection has ended and another one has been opened. */
     @Test
-    void whatComesFromAFormerConnectionIsNotNearUnderTheNext() throws Exception {
+    void servesNoFigureReadOnFormerConnection() throws Exception {
         write(other, 1, 1);
         List<Runnable> late = new ArrayList<>();
         NearStore entries = new NearStore(new ConcurrentHashMap<>()) {
             @Override
             void complete(Pending load, NearEntry figure) {
-                late.add(() -> put(load.key(), figure)); // as if it had registered only just now
+                late.add(() -> put(load.key(), figure)); // as if the load had registered only now
             }
         };
         try (UsageCache cache = openNear(client, entries, HEARTBEAT, Duration.ofMillis(10))) {
             get(cache, 1);
             killTracking();
-            eventually("another one", () -> told.size() == 2);
+            eventually("another connection", () -> notifications.size() == 2);
             write(other, 1, 2);
             late.forEach(Runnable::run);
             assertThat(fallback(cache, 1)).contains(1L);
@@ -108,102 +110,102 @@ class NearCacheOutageIT extends NearCacheFixture {
     }
 
     @Test
-    void itsConnectionIsKilledTimeAndAgainWhileLoadsRun() {
+    void servesNothingStaleWhenConnectionIsKilledRepeatedly() {
         try (UsageCache cache = openNear(HEARTBEAT, Duration.ofMillis(10));
-                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
-            writeAndFind(witness);
+                StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
+            writeAndFind(checker);
             eventually("two connections", () -> connections() == 3);
             int killed = 0;
             while (killed < 50) {
                 killed += killTracking();
-                writeAcknowledged(witness);
+                writeAcknowledged(checker);
                 for (int i = 10; i < 20; i++) {
                     succeeds(cache.get(key(i)));
                 }
             }
-            writeAndFind(witness);
-            witness.assertNothingStale();
+            writeAndFind(checker);
+            checker.assertNothingStale();
             eventually("as many connections as before", () -> connections() == 3);
         }
-        eventually("the other process's alone", () -> connections() == 1);
-        assertThat(told).hasSizeGreaterThanOrEqualTo(50);
-        for (int i = 0; i < told.size(); i++) {
-            assertThat(told.get(i)).startsWith(i % 2 == 0 ? "lost: " : "regained");
+        eventually("only the connection of the other process", () -> connections() == 1);
+        assertThat(notifications).hasSizeGreaterThanOrEqualTo(50);
+        for (int i = 0; i < notifications.size(); i++) {
+            assertThat(notifications.get(i)).startsWith(i % 2 == 0 ? "lost: " : "regained");
         }
     }
 
     @Test
-    void theServerIsKilledAndStartedAgain() {
+    void recoversWhenServerRestarts() {
         try (UsageCache cache = openNear();
-                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
-            writeAndFind(witness);
+                StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
+            writeAndFind(checker);
             server.kill();
-            eventually("it is lost", () -> told.size() == 1);
+            eventually("tracking is lost", () -> notifications.size() == 1);
             assertThat(near(cache, 1)).isEmpty();
             assertThat(fallback(cache, 1)).contains(version);
             failure(cache.get(key(1)));
-            assertThat(fallback(cache, 1)).as("also after a read that failed").contains(version);
+            assertThat(fallback(cache, 1)).as("after a failed read").contains(version);
 
             server.restart();
 
-            eventually("it is regained", () -> told.size() == 2);
-            assertThat(get(cache, 1)).as("the server has forgotten it").isEmpty();
+            eventually("tracking is regained", () -> notifications.size() == 2);
+            assertThat(get(cache, 1)).as("the restarted server is empty").isEmpty();
             assertThat(fallback(cache, 1)).isEmpty();
-            eventuallyWriteAcknowledged(witness);
-            writeAndFind(witness);
-            witness.assertNothingStale();
+            eventuallyWriteAcknowledged(checker);
+            writeAndFind(checker);
+            checker.assertNothingStale();
         }
-        assertOneIncidentOfTracking();
+        assertOneTrackingOutage();
     }
 
     @Test
-    void builtWithoutRedisItBeginsWhenRedisComes() {
+    void startsTrackingWhenServerStartsLater() {
         server.kill();
         try (UsageCache cache = openNear()) {
-            assertThat(told).as("whoever observes later is told, too").hasSize(1);
+            assertThat(notifications)
+                    .as("a listener added later is notified as well")
+                    .hasSize(1);
             failure(cache.get(key(1)));
             failure(cache.put(key(1), version(1, 1), TIME_TO_LIVE));
             assertThat(fallback(cache, 1)).contains(1L);
             server.restart();
-            eventually("it is regained", () -> told.size() == 2);
+            eventually("tracking is regained", () -> notifications.size() == 2);
             assertThat(fallback(cache, 1)).isEmpty();
-            eventually("it is connected", () -> succeeds(cache.put(key(1), version(1, 2), TIME_TO_LIVE)));
+            eventually("the cache is connected", () -> succeeds(cache.put(key(1), version(1, 2), TIME_TO_LIVE)));
             load(cache, 1);
         }
-        assertOneIncidentOfTracking();
+        assertOneTrackingOutage();
     }
 
-    // Late
-
     @Test
-    void theServerHangs() {
+    void recoversWhenServerHangs() {
         try (UsageCache cache = openNear();
-                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
-            writeAndFind(witness);
-            try (StoppedServer hang = StoppedServer.of(otherClient)) {
-                eventually("it is lost", () -> told.size() == 1);
+                StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
+            writeAndFind(checker);
+            try (StoppedServer stopped = StoppedServer.of(otherClient)) {
+                eventually("tracking is lost", () -> notifications.size() == 1);
                 assertThat(near(cache, 1)).isEmpty();
                 assertThat(fallback(cache, 1)).contains(version);
                 failure(cache.get(key(1)));
                 assertThat(fallback(cache, 1)).contains(version);
 
-                hang.end();
+                stopped.resume();
 
-                eventuallyWriteAcknowledged(witness);
-                writeAndFind(witness);
-                witness.assertNothingStale();
+                eventuallyWriteAcknowledged(checker);
+                writeAndFind(checker);
+                checker.assertNothingStale();
             }
         }
-        assertOneIncidentOfTracking();
+        assertOneTrackingOutage();
     }
 
-    /** Reads that are under way when it begins to hang, and fail, leave the fallback copies. */
+    /** Reads in flight when the server hangs fail and keep the fallback copies. */
     @Test
-    void aReadThatTimesOutEndsTrackingAndLeavesTheFallbackCopy() {
+    void endsTrackingAndKeepsFallbackCopyWhenReadTimesOut() {
         write(other, 1, 1);
         try (UsageCache cache = openNear(Duration.ofMinutes(1), TrackingSupervisor.RETRY)) {
             load(cache, 1);
-            try (StoppedServer hang = StoppedServer.of(otherClient)) {
+            try (StoppedServer stopped = StoppedServer.of(otherClient)) {
                 assertThat(near(cache, 1)).contains(1L);
                 elapsed.addAndGet(Duration.ofMinutes(2).toNanos());
                 List<CompletionStage<?>> reads = new ArrayList<>();
@@ -216,57 +218,61 @@ class NearCacheOutageIT extends NearCacheFixture {
                         }))
                         .isBetween(
                                 COMMAND_TIMEOUT, COMMAND_TIMEOUT.multipliedBy(2).plus(SLACK));
-                eventually("it is lost", () -> told.size() == 1);
+                eventually("tracking is lost", () -> notifications.size() == 1);
                 assertThat(fallback(cache, 1)).contains(1L);
-                hang.end();
-                eventually("it is regained", () -> told.size() == 2);
+                stopped.resume();
+                eventually("tracking is regained", () -> notifications.size() == 2);
             }
         }
     }
 
-    /** Changes that are made, acknowledged, and not heard of: the one case in which only the clock helps. */
+    /** Changes are acknowledged, but their invalidation messages don't arrive: only the clock ends the validity. */
     @Test
-    void whatIsToldIsHeldUpOnTheWire() {
-        try (StallingProxy wire = new StallingProxy(server.url())) {
-            RedisClient own = RedisClient.create(wire.url());
+    void servesNothingStaleWhenInvalidationMessagesStall() {
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
             try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingSupervisor.RETRY);
-                    StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
-                writeAndFind(witness);
-                wire.hold(wire.connections());
+                    StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
+                writeAndFind(checker);
+                proxy.hold(proxy.connections());
                 for (int i = 0; i < 20; i++) {
-                    writeAcknowledged(witness);
+                    writeAcknowledged(checker);
                 }
-                eventually("it is lost", () -> told.size() == 1);
-                wire.release();
-                writeAndFind(witness);
-                witness.assertNothingStale();
+                eventually("tracking is lost", () -> notifications.size() == 1);
+                proxy.release();
+                writeAndFind(checker);
+                checker.assertNothingStale();
             } finally {
                 own.shutdown();
             }
         }
-        assertOneIncidentOfTracking();
+        assertOneTrackingOutage();
     }
 
-    /** No timer has to fire for that: here the next heartbeat is a minute away. */
+    /** The next heartbeat is a minute away, so no timer ends the validity. */
     @Test
-    void withoutASignOfLifeNothingIsNearWhetherOrNotAnyTimerFires() {
+    void servesNothingAfterValidityExpiresWithoutTimer() {
         write(other, 1, 1);
         write(other, 2, 1);
-        try (StallingProxy wire = new StallingProxy(server.url())) {
-            RedisClient own = RedisClient.create(wire.url());
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
             Duration heartbeat = Duration.ofMinutes(1);
             try (UsageCache cache = openNear(own, entries(), heartbeat, TrackingSupervisor.RETRY)) {
                 load(cache, 1);
-                wire.hold(2);
+                proxy.hold(2);
                 write(other, 1, 2);
                 assertThat(near(cache, 1)).as("within the bound").contains(1L);
                 elapsed.addAndGet(heartbeat.plus(COMMAND_TIMEOUT).toNanos());
                 assertThat(near(cache, 1)).as("after the bound").isEmpty();
-                assertThat(told).as("and nobody has noticed").isEmpty();
-                wire.release();
+                assertThat(notifications).as("no event is notified").isEmpty();
+                proxy.release();
                 get(cache, 2);
-                assertThat(near(cache, 1)).as("told before that answer").isEmpty();
-                assertThat(near(cache, 2)).as("an answered read proves it, too").contains(1L);
+                assertThat(near(cache, 1))
+                        .as("invalidation message before the answer")
+                        .isEmpty();
+                assertThat(near(cache, 2))
+                        .as("an answered read renews the validity")
+                        .contains(1L);
             } finally {
                 own.shutdown();
             }
@@ -274,94 +280,92 @@ class NearCacheOutageIT extends NearCacheFixture {
     }
 
     @Test
-    void flushedTimeAndAgain() {
+    void servesNothingStaleWhenFlushedRepeatedly() {
         try (UsageCache cache = openNear();
-                StalenessChecker witness = new StalenessChecker(cache, key(1), BOUND)) {
+                StalenessChecker checker = new StalenessChecker(cache, key(1), BOUND)) {
             for (int times = 0; times < 20; times++) {
-                writeAndFind(witness);
+                writeAndFind(checker);
                 Redis.with(otherClient, RedisCommands::flushall);
-                eventually("it is gone", () -> near(cache, 1).isEmpty());
+                eventually("the figure is removed", () -> near(cache, 1).isEmpty());
             }
-            writeAndFind(witness);
-            witness.assertNothingStale();
+            writeAndFind(checker);
+            checker.assertNothingStale();
         }
-        assertThat(told).isEmpty();
+        assertThat(notifications).isEmpty();
     }
 
-    // Closed
-
     @Test
-    void closedItIsDisconnectedAndHoldsNothing() {
+    void releasesConnectionsAndFiguresOnClose() {
         write(other, 1, 1);
         UsageCache cache = openNear();
         load(cache, 1);
         assertThat(connections()).isEqualTo(3);
         cache.close();
         cache.close();
-        eventually("its connections are closed", () -> connections() == 1);
+        eventually("the connections are closed", () -> connections() == 1);
         assertThat(near(cache, 1)).isEmpty();
         assertThat(fallback(cache, 1)).isEmpty();
         failure(cache.get(key(1)));
-        assertThat(told).as("a closed cache isn't an incident").isEmpty();
+        assertThat(notifications).as("a closed cache is no outage").isEmpty();
         assertThat(log.lines("WARN")).isEmpty();
     }
 
     @Test
-    void closedDuringAnOutageItDoesNotComeBack() {
+    void staysClosedWhenClosedDuringOutage() {
         UsageCache cache = openNear(HEARTBEAT, Duration.ofMillis(10));
         server.kill();
-        eventually("it is lost", () -> told.size() == 1);
+        eventually("tracking is lost", () -> notifications.size() == 1);
         cache.close();
         server.restart();
-        eventually("no attempt is under way", () -> connectThreads().isEmpty());
-        eventually("the other process is back", () -> succeeds(other.get(key(1))));
-        assertThat(connections()).as("the other process's").isEqualTo(1);
-        assertThat(told).hasSize(1);
+        eventually("no attempt is in progress", () -> connectThreads().isEmpty());
+        eventually("the other process is connected", () -> succeeds(other.get(key(1))));
+        assertThat(connections()).as("connection of the other process").isEqualTo(1);
+        assertThat(notifications).hasSize(1);
     }
 
-    /** The client forgets an attempt that is under way when it is shut down; its thread would wait for minutes. */
+    /** A client that is shut down drops an attempt in progress, whose thread would block for minutes. */
     @Test
-    void closedAndItsClientShutDownDuringAnAttemptItLeavesNoThread() {
+    void leavesNoThreadWhenClosedDuringAttempt() {
         for (int times = 0; times < 20; times++) {
             RedisClient own = RedisClient.create(server.url());
             UsageCache cache = openNear(own, entries(), HEARTBEAT, Duration.ofMillis(1));
             killTracking();
-            eventually("an attempt", () -> !connectThreads().isEmpty() || told.size() % 2 == 0);
+            eventually("an attempt", () -> !connectThreads().isEmpty() || notifications.size() % 2 == 0);
             cache.close();
             own.shutdown();
-            told.clear();
+            notifications.clear();
             assertThat(took(() -> eventually(
-                            "the attempt is over", () -> connectThreads().isEmpty())))
+                            "the attempt has ended", () -> connectThreads().isEmpty())))
                     .isLessThan(SLACK);
         }
     }
 
     @Test
-    void aListenerThatThrowsHarmsNobody() {
+    void ignoresExceptionsOfListener() {
         write(other, 1, 1);
         try (UsageCache cache = openNear()) {
             cache.observe(new UsageListener() {
                 @Override
                 public void trackingLost(String reason) {
-                    told.add("lost");
-                    throw new IllegalStateException("a listener's own trouble");
+                    notifications.add("lost");
+                    throw new IllegalStateException("exception of the listener");
                 }
 
                 @Override
                 public void trackingRestored() {
-                    told.add("regained");
-                    throw new LinkageError("a listener's own trouble");
+                    notifications.add("regained");
+                    throw new LinkageError("exception of the listener");
                 }
             });
             for (int times = 1; times <= 2; times++) {
                 load(cache, 1);
                 assertThat(killTracking()).isEqualTo(1);
                 int expected = 2 * times;
-                eventually("it is regained", () -> told.size() == expected);
+                eventually("tracking is regained", () -> notifications.size() == expected);
             }
             load(cache, 1);
             await(cache.invalidate(key(1)));
         }
-        assertThat(told).containsExactly("lost", "regained", "lost", "regained");
+        assertThat(notifications).containsExactly("lost", "regained", "lost", "regained");
     }
 }

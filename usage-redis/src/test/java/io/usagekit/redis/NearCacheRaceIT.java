@@ -16,15 +16,15 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * A load that races a change by another process. In a share of the rounds what was read is held up until the news of the
- * change has come, which is the order that leaves a stale figure where nobody minds.
+ * Races of a load with a change by another process. In a share of the rounds the figure read is held back until the invalidation
+ * message of the change has arrived: the order that leaves a stale figure in a cache without tokens.
  */
 class NearCacheRaceIT extends NearCacheFixture {
 
     private static final int ROUNDS = 1_000;
     private static final int PROBE = 2;
 
-    /** Holds what has been read at a gate before it is kept. */
+    /** Store that can hold back the figure of a load before it is stored. */
     private static class Gate extends NearStore {
         private final UsageKey key;
         private volatile @Nullable CountDownLatch read;
@@ -35,7 +35,7 @@ class NearCacheRaceIT extends NearCacheFixture {
             this.key = key;
         }
 
-        /** The next that is read is held; returns what tells when it has been read. */
+        /** Holds back the next figure; returns a latch that opens once it has been read. */
         CountDownLatch close() {
             CountDownLatch latch = new CountDownLatch(1);
             read = latch;
@@ -67,7 +67,7 @@ class NearCacheRaceIT extends NearCacheFixture {
         }
     }
 
-    /** What a cache does that minds no news. */
+    /** Negative control: stores figures without checking the token. */
     private static final class NaiveGate extends Gate {
         NaiveGate(ConcurrentMap<UsageKey, Slot> slots, UsageKey key) {
             super(slots, key);
@@ -80,14 +80,14 @@ class NearCacheRaceIT extends NearCacheFixture {
     }
 
     @Test
-    void noRoundLeavesAStaleFigure() throws Exception {
+    void leavesNoStaleFigureInAnyRound() throws Exception {
         assertThat(staleAfterRounds(new Gate(new ConcurrentHashMap<>(), key(1)), ROUNDS))
                 .isZero();
     }
 
-    /** The same rounds find them where the token isn't asked for: so they would be found above. */
+    /** Negative control: the same rounds find stale figures when the token isn't checked. */
     @Test
-    void withoutTheTokenTheyWouldBe() throws Exception {
+    void findsStaleFiguresWithoutToken() throws Exception {
         assertThat(staleAfterRounds(new NaiveGate(new ConcurrentHashMap<>(), key(1)), 100))
                 .isPositive();
     }
@@ -107,8 +107,8 @@ class NearCacheRaceIT extends NearCacheFixture {
                 settle(gate, cache);
                 long expected = version + 1;
                 stale += near(cache, 1).filter(found -> found != expected).isPresent() ? 1 : 0;
-                gate.remove(key(1)); // what is stale would stay for ever
-                assertThat(get(cache, 1)).as("seed %d: what Redis has", seed).contains(expected);
+                gate.remove(key(1)); // a stale figure would stay
+                assertThat(get(cache, 1)).as("seed %d: figure in Redis", seed).contains(expected);
             }
         }
         return stale;
@@ -120,7 +120,7 @@ class NearCacheRaceIT extends NearCacheFixture {
         Thread writer = new Thread(() -> {
             try {
                 assertThat(read.await(30, TimeUnit.SECONDS))
-                        .as("something was read")
+                        .as("a figure was read")
                         .isTrue();
                 spin(headStart);
                 write(other, 1, next);
@@ -135,7 +135,7 @@ class NearCacheRaceIT extends NearCacheFixture {
         await(reading);
     }
 
-    /** What was told before a read that is answered on the same connection has been dealt with; then what was held comes. */
+    /** Waits until earlier invalidation messages are handled, by a read on the same connection; then stores the figure held back. */
     private static void settle(Gate gate, UsageCache cache) {
         cache.putFallback(key(PROBE), version(PROBE, 0), TIME_TO_LIVE);
         get(cache, PROBE);

@@ -18,44 +18,44 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Where Redis may not or can't tell changes: it works as without a near cache, and says so once. */
+/** Redis can't send invalidation messages: the cache works as without a near cache and reports it once. */
 class NearCacheRefusalIT extends NearCacheFixture {
 
     private static final String USER = "usagekit-test";
 
     @Test
-    void theDocumentedPermissionsAreEnough() {
+    void worksWithDocumentedPermissions() {
         allow("+hello", "+ping", "+client|tracking");
         RedisClient own = RedisClient.create(user());
         try (UsageCache cache = openNear(own, entries(), HEARTBEAT, TrackingSupervisor.RETRY)) {
             write(cache, 1, 1);
             load(cache, 1);
             write(other, 1, 2);
-            eventually("the new one", () -> get(cache, 1).equals(Optional.of(2L)));
+            eventually("the new version is served", () -> get(cache, 1).equals(Optional.of(2L)));
             load(cache, 1);
         } finally {
             own.shutdown();
         }
-        assertThat(told).isEmpty();
+        assertThat(notifications).isEmpty();
         assertThat(log.lines("WARN")).isEmpty();
     }
 
     @Test
-    void whoeverMayNotTrackIsServedWithoutANearCache() {
+    void worksWithoutNearCacheWhenTrackingIsNotPermitted() {
         allow("+hello", "+ping");
         RedisClient own = RedisClient.create(user());
         assertWorksWithoutANearCache(own, "NOPERM");
     }
 
     @Test
-    void aClientOfTheFormerProtocolIsServedWithoutANearCache() {
+    void worksWithoutNearCacheOnResp2() {
         RedisClient own = RedisClient.create(server.url());
         own.setOptions(
                 ClientOptions.builder().protocolVersion(ProtocolVersion.RESP2).build());
         assertWorksWithoutANearCache(own, "RESP3");
     }
 
-    /** What the Javadoc of {@link RedisUsage} says, and this. */
+    /** Permits the user the commands in the Javadoc of {@link RedisUsage}, and these. */
     private void allow(String... permissions) {
         CommandArgs<String, String> user =
                 new CommandArgs<>(StringCodec.UTF8).add("SETUSER").add(USER);
@@ -96,7 +96,11 @@ class NearCacheRefusalIT extends NearCacheFixture {
 
     private void assertWorksWithoutANearCache(RedisClient own, String reason) {
         try (UsageCache cache = openNear(own, entries(), HEARTBEAT, Duration.ofMillis(10))) {
-            assertThat(told).singleElement().asString().startsWith("lost: ").contains(reason);
+            assertThat(notifications)
+                    .singleElement()
+                    .asString()
+                    .startsWith("lost: ")
+                    .contains(reason);
             for (long version = 1; version < 20; version++) {
                 write(version % 2 == 0 ? cache : other, 1, version);
                 assertThat(get(cache, 1)).contains(version);
@@ -104,7 +108,7 @@ class NearCacheRefusalIT extends NearCacheFixture {
             }
             await(cache.invalidate(key(1)));
             assertThat(get(cache, 1)).isEmpty();
-            assertThat(told).hasSize(1);
+            assertThat(notifications).hasSize(1);
         } finally {
             own.shutdown();
         }

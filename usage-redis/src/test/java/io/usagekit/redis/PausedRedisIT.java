@@ -12,14 +12,14 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
-/** The server of the tests, paused. */
+/** The paused server of the tests. */
 class PausedRedisIT {
 
     private static final int QUIET_MILLIS = 200;
     private static final int PATIENCE_MILLIS = 30_000;
 
     @Test
-    void itAnswersNobodyWhileItIsPausedAndEverythingAfterwards() throws IOException {
+    void answersAfterPauseOnly() throws IOException {
         try (EmbeddedRedisServer server = EmbeddedRedisServer.start();
                 Socket client = connect(server)) {
             server.resume();
@@ -40,7 +40,7 @@ class PausedRedisIT {
     }
 
     @Test
-    void itIsKilledAndStartedAgainWhilePaused() throws IOException {
+    void restartsAfterKillWhilePaused() throws IOException {
         try (EmbeddedRedisServer server = EmbeddedRedisServer.start()) {
             server.pause();
             server.kill();
@@ -56,7 +56,7 @@ class PausedRedisIT {
     }
 
     @Test
-    void itIsClosedWhilePaused() {
+    void closesWhilePaused() {
         EmbeddedRedisServer server = EmbeddedRedisServer.start();
         server.pause();
         server.close();

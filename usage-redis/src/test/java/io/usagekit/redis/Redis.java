@@ -18,14 +18,14 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What tests do to a server, and how they wait for it. */
+/** Operations of tests on a server, and waiting for their effects. */
 final class Redis {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private Redis() {}
 
-    /** What it completes with. */
+    /** Returns the result of a stage. */
     static <T> T await(CompletionStage<T> stage) {
         try {
             return stage.toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
@@ -34,7 +34,7 @@ final class Redis {
         }
     }
 
-    /** What it fails with, which has to be the exception of the contract. */
+    /** Returns the failure of a stage, which is the exception of the port's contract. */
     static UsageCacheException failure(CompletionStage<?> stage) {
         try {
             Object answer = stage.toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
@@ -49,35 +49,35 @@ final class Redis {
         }
     }
 
-    /** Whether it gives an answer instead of failing. */
+    /** Returns whether a stage completes normally. */
     static boolean succeeds(CompletionStage<?> stage) {
         return await(stage.handle((answer, error) -> error == null));
     }
 
-    /** Waits for something that happens outside this JVM, or on a thread that isn't the test's. */
+    /** Waits for a condition that another process or thread fulfils. */
     static void eventually(String what, BooleanSupplier condition) {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("after " + PATIENCE + " still not so: " + what);
+                throw new AssertionError("after " + PATIENCE + " not fulfilled: " + what);
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
         }
     }
 
-    /** How long it took. */
+    /** Returns the duration of a task. */
     static Duration took(Runnable task) {
         long began = System.nanoTime();
         task.run();
         return Duration.ofNanos(System.nanoTime() - began);
     }
 
-    /** A cache with patience: a loaded machine isn't what these tests are about. */
+    /** Returns a cache with long timeouts, for tests in which a loaded machine must not matter. */
     static UsageCache patient(RedisClient client) {
         return patience(client).build();
     }
 
-    /** A store with as much patience. */
+    /** Returns a flight store with long timeouts. */
     static FlightStore patientStore(RedisClient client) {
         return patience(client).settings().openFlightStore();
     }
@@ -96,7 +96,7 @@ final class Redis {
         return patient(client);
     }
 
-    /** Time passes for keys with a limit, and for what an index notes: what is left of it becomes less. */
+    /** Lets time pass by shortening the remaining time of all keys and of the periods in indexes. */
     static void elapse(RedisClient client, Duration duration) {
         with(client, redis -> {
             for (String key : redis.keys("usage:index:*")) {
@@ -108,7 +108,7 @@ final class Redis {
         });
     }
 
-    /** How many times the server has been given this command since its statistics were reset. */
+    /** Returns the number of calls of a command since the server's statistics were reset. */
     static long calls(RedisClient client, String command) {
         AtomicLong count = new AtomicLong();
         with(client, redis -> {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract, on the official image, where there is a Docker engine. */
+/** Runs the cache contract on the official image, if there is a Docker engine. */
 class RedisContainerIT extends UsageCacheContract {
 
     private static @Nullable RedisServer server;

@@ -47,7 +47,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What stands in Redis, and what else may stand there. */
+/** Entries in Redis, and foreign values in their place. */
 class RedisEntryIT {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
@@ -111,7 +111,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void whatStandsInRedisIsWhatIsDocumented() {
+    void storesDocumentedKeysAndValues() {
         await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
 
         Redis.with(client, redis -> {
@@ -123,7 +123,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void whatIsWrittenByHandIsRead() {
+    void readsEntryWrittenByHand() {
         Redis.with(client, redis -> redis.set(ENTRY, TEXT, SetArgs.Builder.px(540_000)));
 
         AgedUsage found = await(cache.get(KEY)).orElseThrow();
@@ -141,13 +141,13 @@ class RedisEntryIT {
                 "v0 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600",
             })
-    void foreignTextIsAMissAndTheNextPutHealsIt(String text) {
+    void treatsForeignTextAsMissUntilReplaced(String text) {
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
         assertATellingAndDeletedMiss((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
     }
 
     @Test
-    void whatIsThereOrIsNotIsNotUnreadable() {
+    void reportsNeitherPresentNorMissingEntryAsUnreadable() {
         AtomicInteger told = new AtomicInteger();
         cache.observe(counting(told));
         assertThat(await(cache.get(KEY))).isEmpty();
@@ -157,19 +157,19 @@ class RedisEntryIT {
     }
 
     @Test
-    void aListenerThatThrowsHarmsNoRead() {
+    void ignoresExceptionsOfListener() {
         cache.observe(new UsageListener() {
             @Override
             public void entryUnreadable(UsageKey key) {
-                throw new IllegalStateException("of the host's");
+                throw new IllegalStateException("exception of the listener");
             }
         });
         Redis.with(client, redis -> redis.set(ENTRY, "foreign"));
         assertThat(await(cache.get(KEY))).isEmpty();
-        eventually("it is deleted", () -> await(cache.get(KEY)).isEmpty() && !holds(ENTRY));
+        eventually("the entry is deleted", () -> await(cache.get(KEY)).isEmpty() && !holds(ENTRY));
     }
 
-    /** Told once a read, and gone without anybody's putting another. */
+    /** Asserts that the listener is notified once per read and the entry is deleted. */
     private void assertATellingAndDeletedMiss(BiConsumer<RedisCommands<String, String>, String> intruder) {
         AtomicInteger told = new AtomicInteger();
         cache.observe(counting(told));
@@ -178,7 +178,7 @@ class RedisEntryIT {
         assertThat(await(cache.get(KEY))).isEmpty();
 
         assertThat(told).hasValue(1);
-        eventually("it is deleted", () -> !holds(ENTRY));
+        eventually("the entry is deleted", () -> !holds(ENTRY));
     }
 
     private static UsageListener counting(AtomicInteger told) {
@@ -198,7 +198,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void textThatIsNotUtf8IsAMissAndTheNextPutHealsIt() {
+    void treatsInvalidUtf8AsMissUntilReplaced() {
         assertAMissThatAPutHeals((redis, entry) -> {
             try (StatefulRedisConnection<String, String> latin1 =
                     client.connect(new StringCodec(StandardCharsets.ISO_8859_1))) {
@@ -208,7 +208,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void aFigureWithoutALimitIsAMissAndTheNextPutHealsIt() {
+    void treatsFigureWithoutExpiryAsMissUntilReplaced() {
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, TEXT));
         assertATellingAndDeletedMiss((redis, entry) -> redis.set(entry, TEXT));
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, TEXT));
@@ -216,7 +216,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void whatIsNoStringIsAMissAndTheNextPutHealsIt() {
+    void treatsOtherTypesAsMissUntilReplaced() {
         assertAMissThatAPutHeals((redis, entry) -> redis.rpush(entry, TEXT));
         assertAMissThatAPutHeals((redis, entry) -> redis.hset(entry, "v1", TEXT));
         assertAMissThatAPutHeals((redis, entry) -> redis.sadd(entry, TEXT));
@@ -237,7 +237,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void aServerThatForgetsScriptsIsToldThemAgain() {
+    void sendsScriptsAgainWhenServerLosesThem() {
         await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
         for (int times = 0; times < 3; times++) {
             assertThat(await(cache.get(KEY)).map(AgedUsage::usage)).contains(FIGURE.usage());
@@ -246,7 +246,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void theScriptIsSentOnlyWhereItIsNotKnown() {
+    void sendsScriptOnlyWhenServerLacksIt() {
         await(cache.get(KEY));
         Redis.with(client, RedisCommands::configResetstat);
         for (int times = 0; times < 5; times++) {
@@ -260,7 +260,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void whatIsFlushedIsAbsentAndCanBePutAgain() {
+    void findsNothingAfterFlushAndStoresAgain() {
         await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
         Redis.with(client, RedisCommands::flushall);
         assertThat(await(cache.get(KEY))).isEmpty();
@@ -269,7 +269,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void aTimeToLiveThatRedisCannotCountFailsAsTheContractSays() {
+    void failsWhenTimeToLiveExceedsRedisRange() {
         assertThat(failure(cache.put(KEY, FIGURE, Duration.ofSeconds(Long.MAX_VALUE))))
                 .hasMessageContaining("PT2562047788015215H30M7S");
         assertThat(failure(cache.put(KEY, FIGURE, Duration.ofMillis(Long.MAX_VALUE - 10_000))))
@@ -281,7 +281,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void cachesWithOtherPrefixesDoNotMeet() {
+    void separatesCachesByPrefix() {
         try (UsageCache other = RedisUsage.builder(client).keyPrefix("other").build()) {
             await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
             assertThat(await(other.get(KEY))).isEmpty();
@@ -294,7 +294,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void theDatabaseIsTheOneThatTheClientNames() {
+    void usesDatabaseOfClient() {
         RedisURI uri = RedisURI.create(server.url());
         uri.setDatabase(3);
         assertWorks(uri);
@@ -306,12 +306,12 @@ class RedisEntryIT {
     }
 
     @Test
-    void theDocumentedPermissionsAreEnough() {
+    void worksWithDocumentedPermissions() {
         withUser(PERMISSIONS, RedisEntryIT::assertWorks);
     }
 
     @Test
-    void theDocumentedPermissionsAreEnoughForADatabaseOfItsOwn() {
+    void worksWithDocumentedPermissionsInAnotherDatabase() {
         List<String> permissions = new ArrayList<>(PERMISSIONS);
         permissions.add("+select");
         withUser(permissions, uri -> {
@@ -321,7 +321,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void eachOfTheDocumentedPermissionsIsNeeded() {
+    void needsEachDocumentedPermission() {
         for (String permission : PERMISSIONS) {
             List<String> others = new ArrayList<>(PERMISSIONS);
             others.remove(permission);
@@ -334,7 +334,7 @@ class RedisEntryIT {
     }
 
     @Test
-    void whatCannotBeNotedInTheIndexIsNeitherStoredNorComputed() {
+    void storesAndComputesNothingWhenIndexIsRefused() {
         List<String> permissions = new ArrayList<>(PERMISSIONS);
         permissions.remove("~usage:*");
         permissions.addAll(List.of("~usage:org-123:*", "~usage:lock:*", "~usage:fence:*"));
@@ -349,11 +349,11 @@ class RedisEntryIT {
                 failure(flights.publish(KEY, "token", 1, FIGURE, TIME_TO_LIVE));
                 failure(flights.invalidate(KEY.organisationId()));
                 assertThat(log.lines("WARN"))
-                        .as("one of indexing on each connection, one of forgetting")
+                        .as("one line for the index per connection, one for deleting")
                         .hasSize(3);
                 Redis.with(client, redis -> {
                     assertThat(redis.get(ENTRY)).isNull();
-                    Redis.eventually("the lease is given back", () -> redis.exists("usage:lock:{" + ENTRY + "}") == 0);
+                    Redis.eventually("the lease is released", () -> redis.exists("usage:lock:{" + ENTRY + "}") == 0);
                 });
             } finally {
                 own.shutdown();
@@ -402,7 +402,7 @@ class RedisEntryIT {
         }
     }
 
-    /** Everything that caches and flights do. */
+    /** Makes every call of cache and flight store. */
     private static List<CompletionStage<?>> tour(RedisURI uri) {
         LeaseRequest request = new LeaseRequest("token", TIME_TO_LIVE, Duration.ZERO, OptionalLong.empty());
         RedisClient own = RedisClient.create(uri);

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract of flights, on the official image, where there is a Docker engine. */
+/** Runs the flight store contract on the official image, if there is a Docker engine. */
 class RedisFlightContainerIT extends FlightStoreContract {
 
     private static @Nullable RedisServer server;

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What flights leave in Redis, and what else may stand there. */
+/** Keys of the flight store in Redis, and foreign values in their place. */
 class RedisFlightIT {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
@@ -73,11 +73,9 @@ class RedisFlightIT {
         store.close();
     }
 
-    // What stands there
-
     @Test
-    void whatStandsInRedisIsWhatIsDocumented() {
-        long fence = granted("token-1");
+    void storesDocumentedKeysAndValues() {
+        long fence = acquired("token-1");
         Redis.with(client, redis -> {
             assertThat(redis.keys("*")).containsExactlyInAnyOrder(LOCK, FENCES, INDEX);
             assertThat(redis.get(LOCK)).isEqualTo("held " + fence + " token-1");
@@ -94,23 +92,23 @@ class RedisFlightIT {
             assertThat(redis.get(ENTRY).length()).as("octets of an entry").isLessThanOrEqualTo(128);
         });
 
-        long failed = granted("token-2");
+        long failed = acquired("token-2");
         await(store.fail(KEY, "token-2", "no database", LEASE));
         Redis.with(client, redis -> assertThat(redis.get(LOCK)).isEqualTo("failed " + failed + " no database"));
 
         await(store.invalidate(KEY));
         Redis.with(client, redis -> {
             assertThat(redis.keys("*")).containsExactlyInAnyOrder(FENCES, INDEX);
-            String nobodys = redis.hget(FENCES, "issued");
-            assertThat(Long.parseLong(nobodys)).isGreaterThan(failed);
-            assertThat(redis.hgetall(FENCES)).isEqualTo(Map.of("issued", nobodys, "invalidated", nobodys));
+            String unused = redis.hget(FENCES, "issued");
+            assertThat(Long.parseLong(unused)).isGreaterThan(failed);
+            assertThat(redis.hgetall(FENCES)).isEqualTo(Map.of("issued", unused, "invalidated", unused));
         });
     }
 
     @Test
-    void everyKeyHasALimit() {
-        publish("token", granted("token"), 1);
-        granted("token");
+    void setsExpiryOnEveryKey() {
+        publish("token", acquired("token"), 1);
+        acquired("token");
         await(store.renew(KEY, "token", LEASE));
         Redis.with(
                 client,
@@ -120,8 +118,8 @@ class RedisFlightIT {
     }
 
     @Test
-    void fencesAreRememberedForTenLeasesAndAtLeastTenMinutes() {
-        granted("token");
+    void keepsFencesForTenLeasesAndAtLeastTenMinutes() {
+        acquired("token");
         assertFencesAreRememberedFor(Duration.ofMinutes(10));
         await(store.renew(KEY, "token", Duration.ofMinutes(5)));
         assertFencesAreRememberedFor(Duration.ofMinutes(50));
@@ -137,7 +135,7 @@ class RedisFlightIT {
     }
 
     @Test
-    void allKeysOfAnEntryShareItsHashSlot() {
+    void putsAllKeysOfEntryIntoOneHashSlot() {
         RedisKeys keys = new RedisKeys("usage");
         for (String organisation : List.of("org-123", "{org}", "}{", "{}", "a{b", "日本", "index", "lock")) {
             for (UsagePeriod period :
@@ -155,7 +153,7 @@ class RedisFlightIT {
     }
 
     @Test
-    void anIndexIsTrimmedAndLapsesWithItsLastEntry() {
+    void trimsIndexAndExpiresItWithLastEntry() {
         UsageKey soon = new UsageKey("org-123", UsagePeriod.day(LocalDate.of(2026, 3, 1)));
         try (UsageCache cache = Redis.patient(client)) {
             await(cache.put(soon, aged(soon, 1), Duration.ofMinutes(1)));
@@ -164,9 +162,7 @@ class RedisFlightIT {
             await(cache.put(KEY, aged(KEY, 2), Duration.ofMinutes(1)));
             Redis.with(client, redis -> {
                 assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03");
-                assertThat(redis.pttl(INDEX))
-                        .as("it is the longest life that counts")
-                        .isBetween(600_000L, 660_000L);
+                assertThat(redis.pttl(INDEX)).as("the longest remaining time").isBetween(600_000L, 660_000L);
             });
             Redis.elapse(client, Duration.ofMinutes(11));
             Redis.with(client, redis -> assertThat(redis.exists(INDEX)).isZero());
@@ -174,10 +170,10 @@ class RedisFlightIT {
     }
 
     @Test
-    void scriptsAreSentOnlyWhereTheyAreNotKnown() {
+    void sendsScriptsOnlyWhenServerLacksThem() {
         for (int times = 0; times < 3; times++) {
-            publish("token", granted("token"), times);
-            granted("token");
+            publish("token", acquired("token"), times);
+            acquired("token");
             await(store.renew(KEY, "token", LEASE));
             await(store.fail(KEY, "token", "reason", LEASE));
             await(store.invalidate("org-123"));
@@ -191,16 +187,14 @@ class RedisFlightIT {
         assertThat(Redis.calls(client, "eval")).isPositive();
     }
 
-    // What is lost
-
     @Test
-    void afterAFlushNoOldFenceIsAccepted() {
-        long old = granted("old");
+    void rejectsOldFencesAfterFlush() {
+        long old = acquired("old");
         Redis.with(client, RedisCommands::flushall);
         assertThat(publish("old", old, 1)).isEqualTo(new Publication.Invalidated());
         assertThat(await(store.renew(KEY, "old", LEASE))).isFalse();
 
-        long next = granted("next");
+        long next = acquired("next");
 
         assertThat(next).isGreaterThan(old);
         assertThat(publish("old", old, 1)).isEqualTo(new Publication.LeaseLost(next));
@@ -209,40 +203,40 @@ class RedisFlightIT {
     }
 
     @Test
-    void whoseFencesAreLostGivesTheLeaseBackWithThePublicationThatIsRejected() {
-        long fence = granted("token");
+    void releasesLeaseWhenPublicationIsRejectedForLostFences() {
+        long fence = acquired("token");
         Redis.with(client, redis -> redis.del(FENCES));
         assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Invalidated());
-        assertThat(granted("next")).isGreaterThan(fence);
+        assertThat(acquired("next")).isGreaterThan(fence);
     }
 
     @Test
-    void whoAsksAgainAfterItsFencesAreLostGetsANewOne() {
-        long fence = granted("token");
+    void issuesNewFenceToSameTokenWhenFencesAreLost() {
+        long fence = acquired("token");
         Redis.with(client, redis -> redis.del(FENCES));
-        long next = granted("token");
+        long next = acquired("token");
         assertThat(next).isGreaterThan(fence);
         assertThat(publish("token", next, 1)).isEqualTo(new Publication.Stored());
     }
 
     @Test
-    void aClockThatIsSetBackDoesNotMakeFencesSmaller() {
-        granted("token");
+    void issuesGrowingFencesWhenClockIsSetBack() {
+        acquired("token");
         long ahead = 8_000_000_000_000_000L;
         Redis.with(client, redis -> {
             redis.hset(FENCES, "issued", Long.toString(ahead));
             redis.del(LOCK);
         });
-        assertThat(granted("next")).isEqualTo(ahead + 1);
+        assertThat(acquired("next")).isEqualTo(ahead + 1);
         await(store.invalidate(KEY));
-        assertThat(granted("the one after")).isEqualTo(ahead + 3);
+        assertThat(acquired("next")).isEqualTo(ahead + 3);
     }
 
     @Test
-    void aPublicationThatComesAgainDoesNotGiveBackALaterLeaseOfItsToken() {
-        long first = granted("token");
+    void keepsLaterLeaseOfTokenWhenPublicationIsRepeated() {
+        long first = acquired("token");
         assertThat(publish("token", first, 1)).isEqualTo(new Publication.Stored());
-        long second = granted("token");
+        long second = acquired("token");
         publish("token", first, 1);
         assertThat(acquire("other", Duration.ZERO))
                 .isInstanceOfSatisfying(
@@ -250,19 +244,17 @@ class RedisFlightIT {
     }
 
     @Test
-    void aFlightIsNotedBeforeItMayCompute() {
+    void indexesLoadBeforeItComputes() {
         Redis.with(client, redis -> redis.set(INDEX, "foreign"));
-        granted("token");
+        acquired("token");
         Redis.with(client, redis -> assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03"));
     }
 
-    // What is foreign
-
     @Test
-    void whatIsNoStringAtTheEntryIsAsGoodAsNone() {
+    void treatsOtherTypesAtEntryAsMissing() {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(ENTRY, intruder);
-            long fence = granted("token");
+            long fence = acquired("token");
             assertThat(publish("token", fence - 1, 1)).isEqualTo(new Publication.LeaseLost(fence));
             assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
             assertThat(acquire("other", ANY_AGE)).isInstanceOf(Acquisition.Found.class);
@@ -270,13 +262,13 @@ class RedisFlightIT {
     }
 
     @Test
-    void whatIsForeignAtTheLockIsOverwritten() {
+    void overwritesForeignValueAtLock() {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(LOCK, intruder);
             assertThat(await(store.renew(KEY, "token", LEASE))).isFalse();
             await(store.release(KEY, "token"));
             await(store.fail(KEY, "token", "reason", LEASE));
-            long fence = granted("token");
+            long fence = acquired("token");
             intrude(LOCK, intruder);
             assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
             await(store.invalidate(KEY));
@@ -285,12 +277,12 @@ class RedisFlightIT {
     }
 
     @Test
-    void whatIsForeignAtTheFencesIsOverwritten() {
+    void overwritesForeignValueAtFences() {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(FENCES, intruder);
             assertThat(publish("token", 7, 1)).isEqualTo(new Publication.Invalidated());
             await(store.invalidate(KEY));
-            long fence = granted("token");
+            long fence = acquired("token");
             await(store.renew(KEY, "token", LEASE));
             assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
             await(store.invalidate(KEY));
@@ -298,11 +290,11 @@ class RedisFlightIT {
     }
 
     @Test
-    void whatIsForeignAtTheIndexIsOverwritten() {
+    void overwritesForeignValueAtIndex() {
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(INDEX, intruder);
             await(store.invalidate("org-123"));
-            publish("token", granted("token"), 1);
+            publish("token", acquired("token"), 1);
             await(store.invalidate("org-123"));
             Redis.with(client, redis -> assertThat(redis.exists(ENTRY)).isZero());
         }
@@ -335,9 +327,9 @@ class RedisFlightIT {
                 "v1 received=1/2 sent=3/4 computed=2026-03-17T01:28:61Z life=600000",
                 "v1 received=99999999999999999999/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
             })
-    void whatCannotBeReadIsNotFoundAndSupersedesNothing(String text) {
+    void ignoresUnreadableEntryOnAcquireAndPublish(String text) {
         Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
-        long fence = granted("token", ANY_AGE);
+        long fence = acquired("token", ANY_AGE);
         Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
         AgedUsage old = new AgedUsage(figure(KEY, 1), Duration.ofHours(1));
         assertThat(await(store.publish(KEY, "zombie", fence - 1, old, TIME_TO_LIVE)))
@@ -346,7 +338,7 @@ class RedisFlightIT {
     }
 
     @Test
-    void anEntryThatCannotBeReadIsDeletedOnlyIfItIsStillTheSame() {
+    void deletesUnreadableEntryOnlyIfUnchanged() {
         Script discard = Script.resource("discard.lua");
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             connection.sync().set(ENTRY, "new");
@@ -358,10 +350,10 @@ class RedisFlightIT {
     }
 
     @Test
-    void aTokenAndAReasonMayHoldAnything() {
+    void keepsUnusualTokensAndReasons() {
         String odd = "held 7 \n\r\0 'é😀' %d $1 {x}";
-        long fence = granted(odd);
-        assertThat(granted(odd)).isEqualTo(fence);
+        long fence = acquired(odd);
+        assertThat(acquired(odd)).isEqualTo(fence);
         assertThat(acquire("other", Duration.ZERO)).isInstanceOf(Acquisition.Held.class);
         assertThat(await(store.renew(KEY, odd, LEASE))).isTrue();
         await(store.fail(KEY, odd, odd, LEASE));
@@ -372,8 +364,8 @@ class RedisFlightIT {
     }
 
     @Test
-    void aLongReasonIsNotCutInTheMiddleOfACharacter() {
-        granted("token");
+    void shortensReasonAtCharacterBoundary() {
+        acquired("token");
         await(store.fail(KEY, "token", "x" + "😀".repeat(150), LEASE));
         assertThat(acquire("other", Duration.ZERO))
                 .isInstanceOfSatisfying(
@@ -382,7 +374,7 @@ class RedisFlightIT {
     }
 
     @Test
-    void anOrganisationOfManyPeriodsIsInvalidatedWhole() {
+    void invalidatesOrganisationWithManyPeriods() {
         LocalDate first = LocalDate.of(2025, 1, 1);
         try (UsageCache cache = Redis.patient(client)) {
             for (int day = 0; day < 250; day++) {
@@ -398,11 +390,11 @@ class RedisFlightIT {
         return await(store.acquire(KEY, new LeaseRequest(token, LEASE, acceptableAge, OptionalLong.empty())));
     }
 
-    private long granted(String token) {
-        return granted(token, Duration.ZERO);
+    private long acquired(String token) {
+        return acquired(token, Duration.ZERO);
     }
 
-    private long granted(String token, Duration acceptableAge) {
+    private long acquired(String token, Duration acceptableAge) {
         Acquisition acquisition = acquire(token, acceptableAge);
         assertThat(acquisition).isInstanceOf(Acquisition.Acquired.class);
         return ((Acquisition.Acquired) acquisition).fence();

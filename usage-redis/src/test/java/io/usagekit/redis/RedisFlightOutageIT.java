@@ -27,16 +27,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** A server that dies, hangs or refuses while flights are under way. */
+/** Flight store whose server is killed, hangs or refuses commands during loads. */
 class RedisFlightOutageIT extends RedisOutageFixture {
 
     private static final Duration LEASE = Duration.ofSeconds(30);
     private static final LeaseRequest REQUEST = request("token");
 
-    // Calls
-
     @Test
-    void killedEveryCallFailsInTimeAndNoOldFenceIsAcceptedAfterTheRestart() {
+    void failsInTimeAndRejectsOldFencesWhenServerRestarts() {
         try (FlightStore store = openStore()) {
             long old = granted(store, "token");
 
@@ -44,7 +42,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             assertThat(took(() -> everyCall(store).forEach(Redis::failure))).isLessThan(SLACK);
             server.restart();
 
-            eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
+            eventually("calls succeed", () -> succeeds(store.renew(key(1), "token", LEASE)));
             assertThat(publish(store, "token", old)).isEqualTo(new Publication.Invalidated());
             long next = granted(store, "next");
             assertThat(next).isGreaterThan(old);
@@ -55,34 +53,34 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void hangingEveryCallEndsInTimeAndNothingIsSentLate() {
+    void endsCallsInTimeAndSendsNothingLateWhenServerHangs() {
         try (FlightStore store = openStore()) {
             granted(store, "token");
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 assertThat(took(() -> everyCall(store).forEach(Redis::failure)))
                         .isLessThan(COMMAND_TIMEOUT.plus(SLACK));
                 assertThat(took(() -> everyCall(store).forEach(Redis::failure))).isLessThan(SLACK);
-                hang.end();
-                eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
+                stopped.resume();
+                eventually("calls succeed", () -> succeeds(store.renew(key(1), "token", LEASE)));
             }
         }
         assertOneIncident();
     }
 
     @Test
-    void builtWithoutRedisItFailsAtOnceAndRecoversWithItsWakeUps() {
+    void failsAtOnceAndRecoversWithWakeUpsWhenServerStartsLater() {
         server.kill();
         try (FlightStore store = openStore()) {
             AtomicInteger woken = new AtomicInteger();
             everyCall(store).forEach(Redis::failure);
             try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
                 server.restart();
-                eventually("it answers", () -> succeeds(store.acquire(key(1), REQUEST)));
-                eventually("wake-ups are heard", () -> {
+                eventually("calls succeed", () -> succeeds(store.acquire(key(1), REQUEST)));
+                eventually("wake-ups are received", () -> {
                     await(store.acquire(key(1), request("another")));
                     return subscribers() == 1;
                 });
-                eventually("who registered meanwhile is woken", () -> woken.get() > 0);
+                eventually("the action registered during the outage runs", () -> woken.get() > 0);
                 assertThat(waits).isNotNull();
             }
         }
@@ -90,8 +88,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void builtWhileRedisHangsItWaitsForBothConnectionsTogether() {
-        try (StoppedServer hang = StoppedServer.of(client)) {
+    void waitsForBothConnectionsTogetherWhenServerHangs() {
+        try (StoppedServer stopped = StoppedServer.of(client)) {
             Duration connectTimeout = Duration.ofMillis(400);
             FlightStore[] store = new FlightStore[1];
             assertThat(took(() -> store[0] = RedisUsage.builder(client)
@@ -99,15 +97,15 @@ class RedisFlightOutageIT extends RedisOutageFixture {
                             .settings()
                             .openFlightStore()))
                     .isBetween(connectTimeout, connectTimeout.plus(SLACK));
-            hang.end();
-            eventually("it answers", () -> succeeds(store[0].acquire(key(1), REQUEST)));
+            stopped.resume();
+            eventually("calls succeed", () -> succeeds(store[0].acquire(key(1), REQUEST)));
             store[0].close();
-            eventually("its connections are closed", () -> connections() == 0);
+            eventually("the connections are closed", () -> connections() == 0);
         }
     }
 
     @Test
-    void aServerThatIsFullRefusesLeasesButForgets() {
+    void deletesButLeasesNothingWhenServerIsFull() {
         assertRefusalsAreLoggedOnce(
                 redis -> redis.configSet("maxmemory", "1"),
                 redis -> redis.configSet("maxmemory", "0"),
@@ -119,7 +117,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void aServerThatIsReadOnlyRefusesLeasesAndToForget() {
+    void neitherDeletesNorLeasesWhenServerIsReadOnly() {
         assertRefusalsAreLoggedOnce(
                 redis -> redis.replicaof("127.0.0.1", 1), RedisCommands::replicaofNoOne, "READONLY", store -> {
                     assertThat(failure(store.invalidate(key(1)))).hasMessageContaining("READONLY");
@@ -140,7 +138,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             for (int times = 0; times < 5; times++) {
                 assertThat(failure(store.acquire(key(3), REQUEST))).hasMessageContaining(reason);
                 assertThat(await(store.acquire(key(2), found())))
-                        .as("what is there is found")
+                        .as("the stored figure is found")
                         .isInstanceOf(Acquisition.Found.class);
                 assertThat(failure(store.publish(key(1), "token", fence, figure(), TIME_TO_LIVE)))
                         .hasMessageContaining(reason);
@@ -161,7 +159,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void aPublicationThatIsDelayedTellsItsTrueAge() {
+    void storesTrueAgeOfDelayedPublication() {
         Duration pause = Duration.ofSeconds(1);
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
                 FlightStore store = builder()
@@ -177,7 +175,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void aPublicationThatIsDelayedForLongerThanItsLifeIsntStored() {
+    void rejectsPublicationDelayedPastItsLife() {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build();
                 FlightStore store = builder()
                         .commandTimeout(Duration.ofSeconds(20))
@@ -191,10 +189,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
         }
     }
 
-    // Wake-ups
-
     @Test
-    void afterItsLinkWasKilledAStoreRunsWhatIsRegisteredAndHearsAgain() {
+    void runsActionsAndReceivesWakeUpsAfterConnectionIsKilled() {
         RedisClient others = RedisClient.create(server.url());
         try (FlightStore store = openStore();
                 FlightStore other = RedisUsage.builder(others).settings().openFlightStore()) {
@@ -203,12 +199,12 @@ class RedisFlightOutageIT extends RedisOutageFixture {
                 for (int times = 0; times < 3; times++) {
                     int before = woken.get();
                     Redis.with(client, redis -> redis.clientKill(KillArgs.Builder.typePubsub()));
-                    eventually("it runs what is registered", () -> woken.get() > before);
+                    eventually("registered actions run", () -> woken.get() > before);
                     eventually("both are subscribed", () -> subscribers() == 2);
                     int subscribed = woken.get();
                     granted(other, "token");
                     await(other.release(key(1), "token"));
-                    eventually("it hears", () -> woken.get() > subscribed);
+                    eventually("wake-ups are received", () -> woken.get() > subscribed);
                 }
                 assertThat(waits).isNotNull();
             }
@@ -219,26 +215,26 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void afterARestartAStoreHearsAgain() {
+    void receivesWakeUpsAfterServerRestarts() {
         try (FlightStore store = openStore()) {
             AtomicInteger woken = new AtomicInteger();
             try (Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
                 server.kill();
                 server.restart();
-                eventually("it runs what is registered", () -> woken.get() > 0);
-                eventually("it answers", () -> succeeds(store.renew(key(1), "token", LEASE)));
-                eventually("it is subscribed", () -> subscribers() == 1);
+                eventually("registered actions run", () -> woken.get() > 0);
+                eventually("calls succeed", () -> succeeds(store.renew(key(1), "token", LEASE)));
+                eventually("the store is subscribed", () -> subscribers() == 1);
                 int subscribed = woken.get();
                 granted(store, "token");
                 await(store.release(key(1), "token"));
-                eventually("it hears", () -> woken.get() > subscribed);
+                eventually("wake-ups are received", () -> woken.get() > subscribed);
                 assertThat(waits).isNotNull();
             }
         }
     }
 
     @Test
-    void unregisteringLeavesNothingBehind() {
+    void removesEntryWhenLastRegistrationIsClosed() {
         WakeUpSubscription wakeUps = new WakeUpSubscription(client, "usage:wakeups", ConnectionAttempt.MAX_DURATION);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
@@ -250,11 +246,11 @@ class RedisFlightOutageIT extends RedisOutageFixture {
         registrations.forEach(Registration::close);
         assertThat(wakeUps.size()).isZero();
         wakeUps.close();
-        eventually("its connection is closed", () -> connections() == 0);
+        eventually("the connection is closed", () -> connections() == 0);
     }
 
     @Test
-    void anActionThatThrowsHarmsNoOther() {
+    void runsOtherActionsWhenOneThrows() {
         try (FlightStore store = openStore()) {
             AtomicInteger woken = new AtomicInteger();
             Registration bad = store.onWakeUp(key(1), () -> {
@@ -263,7 +259,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
             try (Registration good = store.onWakeUp(key(1), woken::incrementAndGet)) {
                 granted(store, "token");
                 await(store.release(key(1), "token"));
-                eventually("the other is woken", () -> woken.get() == 1);
+                eventually("the other action runs", () -> woken.get() == 1);
                 assertThat(good).isNotNull();
             }
             bad.close();
@@ -272,13 +268,13 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void aClosedStoreHasNoConnectionAndItsCallsFail() {
+    void failsAndReleasesConnectionsOnceClosed() {
         FlightStore store = openStore();
         granted(store, "token");
         assertThat(connections()).as("one for commands, one for wake-ups").isEqualTo(2);
         store.close();
         store.close();
-        eventually("its connections are closed", () -> connections() == 0);
+        eventually("the connections are closed", () -> connections() == 0);
         everyCall(store).forEach(Redis::failure);
         store.onWakeUp(key(1), () -> {}).close();
         assertThat(connections()).isZero();

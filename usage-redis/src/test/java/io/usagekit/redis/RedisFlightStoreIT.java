@@ -9,7 +9,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract, on the server that the environment names or on an embedded one. */
+/** Runs the flight store contract on the server that the environment names, or on an embedded one. */
 class RedisFlightStoreIT extends FlightStoreContract {
 
     private static RedisServer server;

@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
 
-/** A server that hangs: calls fail in time, nothing piles up or is kept for later, and it recovers by itself. */
+/** Cache whose server hangs: calls fail in time, no command piles up or is kept for later, and the cache recovers. */
 class RedisHangIT extends RedisOutageFixture {
 
     @Test
-    void whileItHangsEveryCallEndsInTimeAndAfterwardsItRecovers() {
+    void endsCallsInTimeWhileServerHangsAndRecovers() {
         try (UsageCache cache = open()) {
             putAndFind(cache, 1);
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
                 assertThat(took(() -> {
                             for (int i = 0; i < 50; i++) {
@@ -33,7 +33,7 @@ class RedisHangIT extends RedisOutageFixture {
                         }))
                         .isBetween(COMMAND_TIMEOUT, COMMAND_TIMEOUT.plus(SLACK));
 
-                hang.end();
+                stopped.resume();
 
                 assertRecovers(cache);
             }
@@ -42,51 +42,51 @@ class RedisHangIT extends RedisOutageFixture {
     }
 
     @Test
-    void onceItIsKnownToHangNoCallWaitsAndNothingIsSentThatCouldPileUp() {
+    void failsAtOnceAndSendsNothingOnceServerHangs() {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(3)).build()) {
             putAndFind(cache, 1);
             Redis.with(client, redis -> redis.configResetstat());
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 failure(cache.get(key(1)));
                 assertFiftyCallsFailAtOnce(cache);
                 failure(put(cache, 7));
 
-                hang.end();
+                stopped.resume();
 
-                eventually("it answers", () -> succeeds(cache.get(key(1))));
+                eventually("calls succeed", () -> succeeds(cache.get(key(1))));
                 assertThat(await(cache.get(key(7))))
-                        .as("a write that comes late would make its figure look younger than it is")
+                        .as("a late write would make its figure look too young")
                         .isEmpty();
                 assertThat(Redis.calls(client, "set")).isZero();
-                assertThat(Redis.calls(client, "evalsha")).as("what was sent").isLessThan(10);
+                assertThat(Redis.calls(client, "evalsha")).as("commands sent").isLessThan(10);
             }
         }
         assertOneIncident();
     }
 
     @Test
-    void itRecoversFromHangingAlsoWhenOnlyPutsAreCalled() {
+    void recoversWhenOnlyPutsAreCalled() {
         try (UsageCache cache = open()) {
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 failure(put(cache, 1));
-                hang.end();
-                eventually("it answers", () -> succeeds(put(cache, 1)));
+                stopped.resume();
+                eventually("calls succeed", () -> succeeds(put(cache, 1)));
             }
         }
         assertOneIncident();
     }
 
     @Test
-    void aHostsOwnShorterTimeoutIsATimeoutToo() {
+    void treatsShorterTimeoutOfHostAsTimeout() {
         client.setOptions(ClientOptions.builder()
                 .timeoutOptions(TimeoutOptions.enabled(Duration.ofMillis(100)))
                 .build());
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
             putAndFind(cache, 1);
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 assertThat(took(() -> failure(cache.get(key(1))))).isLessThan(SLACK);
                 assertFiftyCallsFailAtOnce(cache);
-                hang.end();
+                stopped.resume();
                 assertRecovers(cache);
             }
         }
@@ -94,10 +94,10 @@ class RedisHangIT extends RedisOutageFixture {
     }
 
     @Test
-    void killedWhileItHangsNothingThatTimedOutIsCarriedOutAfterwards() {
+    void executesNoTimedOutCommandWhenHangingServerIsKilled() {
         try (UsageCache cache = open()) {
             putAndFind(cache, 1);
-            try (StoppedServer hang = StoppedServer.of(client)) {
+            try (StoppedServer stopped = StoppedServer.of(client)) {
                 List<CompletionStage<?>> atOnce = new ArrayList<>();
                 for (int i = 0; i < 40; i++) {
                     atOnce.add(i % 2 == 0 ? put(cache, i) : cache.get(key(i)));
@@ -105,10 +105,10 @@ class RedisHangIT extends RedisOutageFixture {
                 atOnce.forEach(Redis::failure);
 
                 server.kill();
-                hang.end();
+                stopped.resume();
                 server.restart();
 
-                eventually("it answers", () -> succeeds(cache.get(key(1))));
+                eventually("calls succeed", () -> succeeds(cache.get(key(1))));
                 Redis.with(client, redis -> assertThat(redis.keys("*")).isEmpty());
                 assertThat(Redis.calls(client, "set"))
                         .as("writes that were sent again")

@@ -25,12 +25,12 @@ class RedisKeysTest {
     private static final RedisKeys KEYS = new RedisKeys("usage");
 
     @Test
-    void aMonthOfUtcReadsLikeTheTemplate() {
+    void namesUtcMonthAsDocumented() {
         assertThat(KEYS.of(new UsageKey("org-123", MARCH))).isEqualTo("usage:org-123:2026-03");
     }
 
     @Test
-    void otherWindowsHaveOtherNames() {
+    void namesOtherWindowsDifferently() {
         assertThat(List.of(
                         KEYS.of(new UsageKey("org-123", UsagePeriod.day(LocalDate.of(2026, 3, 17)))),
                         KEYS.of(new UsageKey(
@@ -39,7 +39,7 @@ class RedisKeysTest {
     }
 
     @Test
-    void keysBeginWithThePrefix() {
+    void startsKeysWithPrefix() {
         assertThat(new RedisKeys("eu:prod").of(new UsageKey("org-123", MARCH))).isEqualTo("eu:prod:org-123:2026-03");
     }
 
@@ -55,12 +55,12 @@ class RedisKeysTest {
                     é | %C3%A9
                     😀 | %F0%9F%98%80
                     """)
-    void oddIdsAreEncoded(String id, String encoded) {
+    void encodesUnusualIds(String id, String encoded) {
         assertThat(KEYS.of(new UsageKey(id, MARCH))).isEqualTo("usage:" + encoded + ":2026-03");
     }
 
     @Test
-    void keysAreEqualOnlyWhenTheirFiguresAre() {
+    void returnsEqualKeysForEqualFiguresOnly() {
         long seed = new Random().nextLong();
         System.out.println("RedisKeysTest seed " + seed);
         Random random = new Random(seed);
@@ -72,22 +72,20 @@ class RedisKeysTest {
             UsageKey other = seen.putIfAbsent(entry, key);
 
             if (other != null) {
-                assertThat(other).as("seed %d: whose entry is %s", seed, entry).isEqualTo(key);
+                assertThat(other).as("seed %d: key of entry %s", seed, entry).isEqualTo(key);
             }
             String[] parts = entry.split(":", -1);
             assertThat(parts).as("seed %d: %s", seed, entry).hasSize(3).startsWith("usage");
             assertThat(entry).as("seed %d", seed).matches("[\\x21-\\x7e]+").doesNotContain("{", "}");
             assertThat(URLDecoder.decode(parts[1], StandardCharsets.UTF_8)).isEqualTo(key.organisationId());
             assertThat(UsagePeriod.parse(extended(parts[2]))).isEqualTo(key.period());
-            assertThat(KEYS.parse(entry))
-                    .as("seed %d: whose %s is", seed, entry)
-                    .contains(key);
+            assertThat(KEYS.parse(entry)).as("seed %d: key of %s", seed, entry).contains(key);
         }
         assertThat(seen).as("seed %d", seed).hasSizeBetween(1_000, 49_999);
     }
 
     @Test
-    void keysAreReadBackWhateverThePrefix() {
+    void parsesKeysUnderAnyPrefix() {
         UsageKey key = new UsageKey("org:%7B 😀", UsagePeriod.billingCycle(YearMonth.of(2026, 2), 31));
         for (String prefix : List.of("usage", "eu:prod", ":", "a:", "usage:usage")) {
             RedisKeys keys = new RedisKeys(prefix);
@@ -121,18 +119,18 @@ class RedisKeysTest {
                 "usages:org-123:2026-03",
                 "other:org-123:2026-03",
             })
-    void whatIsNobodysEntryIsNotReadAsOne(String entry) {
+    void parsesNoOtherText(String entry) {
         assertThat(KEYS.parse(entry)).isEmpty();
     }
 
     @Test
-    void anIdThatIsTooLongIsNobodys() {
+    void parsesNoKeyWithTooLongId() {
         String longest = "x".repeat(UsageKey.MAX_ORGANISATION_ID_LENGTH);
         assertThat(KEYS.parse("usage:" + longest + ":2026-03")).contains(new UsageKey(longest, MARCH));
         assertThat(KEYS.parse("usage:" + longest + "x:2026-03")).isEmpty();
     }
 
-    /** Short ones out of few characters, so that the same come again; most of them with a meaning somewhere. */
+    /** Returns a short id of few characters, so that ids repeat; most characters have a meaning in key formats. */
     private static String randomId(Random random) {
         String alphabet = "a0:%3A{}+ /-_.*\n\t\u007fé😀";
         int[] characters = alphabet.codePoints().toArray();
@@ -160,7 +158,7 @@ class RedisKeysTest {
         };
     }
 
-    /** ISO 8601, basic to extended format: an independent reading of the last part of a key. */
+    /** Parses the last part of a key independently: ISO 8601, basic to extended format. */
     private static String extended(String period) {
         return period.replaceAll(
                 "(\\d{4})(\\d{2})(\\d{2})T(\\d{2})(\\d{2})(\\d{2})(\\.\\d+)?Z", "$1-$2-$3T$4:$5:$6$7Z");

@@ -25,15 +25,15 @@ import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A server that a test takes away from a cache, what it asks of the cache meanwhile, and what was logged. */
+/** Fixture: a server that a test kills, stops or restarts, calls of the cache meanwhile, and the captured log. */
 abstract class RedisOutageFixture {
 
-    /** Longer than the default: a loaded machine isn't an outage. */
+    /** Longer than the default, so that a loaded machine causes no outage. */
     static final Duration COMMAND_TIMEOUT = Duration.ofMillis(500);
 
     static final Duration TIME_TO_LIVE = Duration.ofMinutes(10);
 
-    /** For a machine that has other work to do. */
+    /** Allowance for a loaded machine. */
     static final Duration SLACK = Duration.ofSeconds(2);
 
     EmbeddedRedisServer server;
@@ -64,7 +64,7 @@ abstract class RedisOutageFixture {
     }
 
     void assertRecovers(UsageCache cache) {
-        eventually("it answers", () -> succeeds(cache.get(key(1))));
+        eventually("calls succeed", () -> succeeds(cache.get(key(1))));
         putAndFind(cache, 1);
     }
 
@@ -110,7 +110,7 @@ abstract class RedisOutageFixture {
                 .toList();
     }
 
-    /** How many there are to the server, but for the one that asks. */
+    /** Returns the number of connections to the server, except the one that reads it. */
     int connections() {
         int[] count = new int[1];
         Redis.with(

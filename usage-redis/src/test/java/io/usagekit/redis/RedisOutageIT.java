@@ -17,20 +17,18 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** A server that is away or dies, and a cache that is closed: calls fail at once, and it recovers by itself. */
+/** Cache whose server is down or killed, and a closed cache: calls fail at once, and the cache recovers. */
 class RedisOutageIT extends RedisOutageFixture {
 
-    // Away from the start
-
     @Test
-    void builtWithoutRedisItFailsAtOnceAndRecoversWhenRedisComes() {
+    void failsAtOnceAndRecoversWhenServerStartsLater() {
         server.kill();
         List<UsageCache> built = new ArrayList<>();
         assertThat(took(() -> built.add(RedisUsage.builder(client)
                         .commandTimeout(COMMAND_TIMEOUT)
                         .connectTimeout(Duration.ofSeconds(5))
                         .build())))
-                .as("a refused connection is an answer: nothing to wait for")
+                .as("a refused connection isn't waited for")
                 .isLessThan(Duration.ofSeconds(3));
         try (UsageCache cache = built.get(0)) {
             assertFiftyCallsFailAtOnce(cache);
@@ -43,8 +41,8 @@ class RedisOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void builtWhileRedisHangsItFailsAtOnceAndRecovers() {
-        try (StoppedServer hang = StoppedServer.of(client)) {
+    void failsAtOnceAndRecoversWhenBuiltWhileServerHangs() {
+        try (StoppedServer stopped = StoppedServer.of(client)) {
             List<UsageCache> built = new ArrayList<>();
             Duration connectTimeout = Duration.ofMillis(300);
             assertThat(took(() -> built.add(RedisUsage.builder(client)
@@ -57,7 +55,7 @@ class RedisOutageIT extends RedisOutageFixture {
                 assertFiftyCallsFailAtOnce(cache);
                 assertThat(connectThreads()).as("one attempt at a time").hasSize(1);
 
-                hang.end();
+                stopped.resume();
 
                 assertRecovers(cache);
             }
@@ -66,28 +64,26 @@ class RedisOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void whileNobodyAnswersThereIsOneAttemptASecondAtMost() throws Exception {
+    void connectsAtMostOnceASecondWhileServerRejects() throws Exception {
         try (ServerSocket refusing = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-                RejectingServer visitors = new RejectingServer(refusing)) {
+                RejectingServer rejecting = new RejectingServer(refusing)) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + refusing.getLocalPort());
             long began = System.nanoTime();
             try (UsageCache cache = RedisUsage.cache(own)) {
                 eventually("three attempts", () -> {
                     assertThat(succeeds(cache.get(key(1)))).isFalse();
-                    return visitors.count() >= 3;
+                    return rejecting.count() >= 3;
                 });
             } finally {
-                eventually("the last attempt is over", () -> connectThreads().isEmpty());
+                eventually("the last attempt has ended", () -> connectThreads().isEmpty());
                 own.shutdown();
             }
             assertThat(Duration.ofNanos(System.nanoTime() - began)).isGreaterThan(Duration.ofSeconds(2));
         }
     }
 
-    // Killed
-
     @Test
-    void killedWhileConnectedItFailsFastAndAnswersAgainAfterTheRestart() {
+    void failsFastAndRecoversWhenServerRestarts() {
         try (UsageCache cache = open()) {
             putAndFind(cache, 1);
 
@@ -101,19 +97,19 @@ class RedisOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void withoutAConnectionNoCallWaitsForItsTimeout() {
+    void failsAtOnceWithoutConnection() {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
             putAndFind(cache, 1);
             server.kill();
             eventually(
-                    "the client has noticed",
+                    "the client has noticed the loss",
                     () -> cache.get(key(1)).toCompletableFuture().isCompletedExceptionally());
             assertFiftyCallsFailAtOnce(cache);
         }
     }
 
     @Test
-    void aHostThatDoesNotReconnectGetsANewConnection() {
+    void opensNewConnectionWhenClientDoesNotReconnect() {
         client.setOptions(ClientOptions.builder().autoReconnect(false).build());
         try (UsageCache cache = open()) {
             for (int times = 0; times < 2; times++) {
@@ -129,10 +125,8 @@ class RedisOutageIT extends RedisOutageFixture {
         assertThat(log.lines("INFO")).hasSize(2);
     }
 
-    // Closed
-
     @Test
-    void closedDuringAnOutageItDoesNotComeBack() {
+    void staysClosedWhenClosedDuringOutage() {
         try (UsageCache other = open()) {
             UsageCache cache = open();
             putAndFind(cache, 1);
@@ -145,12 +139,12 @@ class RedisOutageIT extends RedisOutageFixture {
             server.restart();
             assertRecovers(other);
             failure(cache.get(key(1)));
-            assertThat(connections()).as("the other one's").isEqualTo(1);
+            assertThat(connections()).as("connection of the other cache").isEqualTo(1);
         }
     }
 
     @Test
-    void closedWithoutEverHavingBeenConnectedItDoesNotCome() {
+    void staysClosedWhenNeverConnected() {
         server.kill();
         try (UsageCache other = open()) {
             UsageCache cache = open();
@@ -158,13 +152,13 @@ class RedisOutageIT extends RedisOutageFixture {
             server.restart();
             assertRecovers(other);
             failure(cache.get(key(1)));
-            assertThat(connections()).as("the other one's").isEqualTo(1);
+            assertThat(connections()).as("connection of the other cache").isEqualTo(1);
         }
     }
 
     @Test
-    void closedDuringAnAttemptToConnectItLeavesNoThreadAndNoConnection() {
-        try (StoppedServer hang = StoppedServer.of(client)) {
+    void leavesNoThreadOrConnectionWhenClosedDuringAttempt() {
+        try (StoppedServer stopped = StoppedServer.of(client)) {
             UsageCache cache = RedisUsage.builder(client)
                     .connectTimeout(Duration.ofMillis(50))
                     .build();
@@ -173,15 +167,15 @@ class RedisOutageIT extends RedisOutageFixture {
             cache.close();
             failure(cache.get(key(1)));
 
-            hang.end();
-            eventually("the attempt is over", () -> connectThreads().isEmpty());
-            eventually("its connection is closed", () -> connections() == 0);
+            stopped.resume();
+            eventually("the attempt has ended", () -> connectThreads().isEmpty());
+            eventually("the connection is closed", () -> connections() == 0);
         }
         assertThat(log.lines("INFO")).isEmpty();
     }
 
     @Test
-    void whereNobodyEverAnswersTheAttemptEndsWithTheClientsOwnTimeout() throws Exception {
+    void endsAttemptAtTimeoutOfClient() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisURI uri = RedisURI.create("redis://127.0.0.1:" + mute.getLocalPort());
             uri.setTimeout(Duration.ofMillis(500));
@@ -192,24 +186,25 @@ class RedisOutageIT extends RedisOutageFixture {
             assertThat(connectThreads()).hasSize(1);
             cache.close();
             assertThat(took(() -> eventually(
-                            "the attempt is over", () -> connectThreads().isEmpty())))
+                            "the attempt has ended", () -> connectThreads().isEmpty())))
                     .isLessThan(Duration.ofSeconds(5));
             own.shutdown();
         }
     }
 
     @Test
-    void anAttemptThatTheClientForgetsIsGivenUpAndFollowedByAnother() throws Exception {
+    void abandonsAttemptThatClientDropsAndStartsAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
-            GuardedConnection link = new GuardedConnection(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
-            try (UsageCache cache = new RedisUsageCache(link, new RedisKeys("usage"))) {
+            GuardedConnection connection = new GuardedConnection(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
+            try (UsageCache cache = new RedisUsageCache(connection, new RedisKeys("usage"))) {
                 for (int attempts = 0; attempts < 2; attempts++) {
                     eventually("an attempt", () -> {
                         failure(cache.get(key(1)));
                         return !connectThreads().isEmpty();
                     });
-                    eventually("it is given up", () -> connectThreads().isEmpty());
+                    eventually(
+                            "the attempt is abandoned", () -> connectThreads().isEmpty());
                 }
             } finally {
                 own.shutdown();
@@ -218,15 +213,15 @@ class RedisOutageIT extends RedisOutageFixture {
     }
 
     @Test
-    void closedItIsDisconnectedAndItsCallsFail() {
+    void failsAndReleasesConnectionOnceClosed() {
         UsageCache cache = open();
         putAndFind(cache, 1);
         assertThat(connections()).isEqualTo(1);
         cache.close();
         cache.close();
-        eventually("its connection is closed", () -> connections() == 0);
+        eventually("the connection is closed", () -> connections() == 0);
         assertFiftyCallsFailAtOnce(cache);
         assertThat(connections()).isZero();
-        assertThat(log.lines("WARN")).as("a closed cache isn't an incident").isEmpty();
+        assertThat(log.lines("WARN")).as("a closed cache is no outage").isEmpty();
     }
 }

@@ -9,17 +9,17 @@ import io.usagekit.UsageCache;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** A server that answers but refuses to keep anything: reads are served, and it is logged once. */
+/** Server that answers reads and refuses writes: the cache serves reads and logs the outage once. */
 class RedisRefusalIT extends RedisOutageFixture {
 
     @Test
-    void aServerThatIsFullServesReadsAndIsLoggedOnce() {
+    void servesReadsAndLogsOnceWhenServerIsFull() {
         assertRefusedWritesAreOneIncident(
                 redis -> redis.configSet("maxmemory", "1"), redis -> redis.configSet("maxmemory", "0"), "OOM");
     }
 
     @Test
-    void aServerThatIsReadOnlyServesReadsAndIsLoggedOnce() {
+    void servesReadsAndLogsOnceWhenServerIsReadOnly() {
         assertRefusedWritesAreOneIncident(
                 redis -> redis.replicaof("127.0.0.1", 1), redis -> redis.replicaofNoOne(), "READONLY");
     }

@@ -8,7 +8,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The contract, on the server that the environment names or on an embedded one. */
+/** Runs the cache contract on the server that the environment names, or on an embedded one. */
 class RedisUsageCacheIT extends UsageCacheContract {
 
     private static RedisServer server;

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Knobs out of bounds. Where a connection would go to, somebody listens who would notice. */
+/** Knobs out of bounds. A listener at the client's address shows that no connection is attempted. */
 class RedisUsageTest {
 
     private ServerSocketChannel listener;
@@ -30,9 +30,9 @@ class RedisUsageTest {
     }
 
     @AfterEach
-    void nobodyHasConnected() throws IOException {
+    void assertNotConnected() throws IOException {
         try {
-            assertThat(listener.accept()).as("a connection").isNull();
+            assertThat(listener.accept()).as("attempted connection").isNull();
         } finally {
             listener.close();
             client.shutdown();
@@ -41,14 +41,14 @@ class RedisUsageTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "PT1M0.000000001S", "PT2562047788015215H"})
-    void aTimeoutOutOfBoundsIsRejected(Duration timeout) {
+    void rejectsTimeoutsOutOfBounds(Duration timeout) {
         assertRejected(RedisUsage.builder(client).commandTimeout(timeout), "commandTimeout", timeout.toString());
         assertRejected(RedisUsage.builder(client).connectTimeout(timeout), "connectTimeout", timeout.toString());
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "PT1M0.000000001S", "PT2562047788015215H"})
-    void aNearCachesTimesOutOfBoundsAreRejected(Duration time) {
+    void rejectsTimesOfNearCacheOutOfBounds(Duration time) {
         assertNearRejected(RedisUsage.builder(client).heartbeat(time), "heartbeat", time);
         assertNearRejected(RedisUsage.builder(client).commandTimeout(time), "commandTimeout", time);
         assertNearRejected(RedisUsage.builder(client).connectTimeout(time), "connectTimeout", time);
@@ -62,7 +62,7 @@ class RedisUsageTest {
 
     @ParameterizedTest
     @ValueSource(longs = {Long.MIN_VALUE, -1, 0, 10_000_001, Long.MAX_VALUE})
-    void aSizeOutOfBoundsIsRejected(long size) {
+    void rejectsNearMaximumSizeOutOfBounds(long size) {
         assertThatThrownBy(RedisUsage.builder(client).nearMaximumSize(size)::buildNearCache)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("nearMaximumSize must be between 1 and 10000000, but was %d", size);
@@ -75,7 +75,7 @@ class RedisUsageTest {
     }
 
     @Test
-    void aPrefixOutOfBoundsIsRejected() {
+    void rejectsKeyPrefixOutOfBounds() {
         for (String prefix : List.of("", " ", "us age", "usage\n", "{usage}", "usage*", "usagé", "x".repeat(65))) {
             assertThatThrownBy(RedisUsage.builder(client).keyPrefix(prefix)::build)
                     .isInstanceOf(IllegalArgumentException.class)
@@ -84,8 +84,8 @@ class RedisUsageTest {
     }
 
     @Test
-    @SuppressWarnings("NullAway") // what a host without NullAway may do
-    void nothingIsNullable() {
+    @SuppressWarnings("NullAway") // a host without NullAway may pass null
+    void rejectsNull() {
         assertThatThrownBy(() -> RedisUsage.cache(null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> RedisUsage.nearCache(null)).isInstanceOf(NullPointerException.class);
         RedisUsage.Builder builder = RedisUsage.builder(client);

@@ -6,26 +6,26 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Hangs up on everyone who calls, and counts them. */
+/** Server that accepts and closes every connection, and counts them. */
 final class RejectingServer implements AutoCloseable {
     private final AtomicInteger count = new AtomicInteger();
-    private final ServerSocket door;
-    private final Thread porter;
+    private final ServerSocket listener;
+    private final Thread thread;
 
-    RejectingServer(ServerSocket door) {
-        this.door = door;
-        this.porter = new Thread(this::answer, "visitors");
-        porter.start();
+    RejectingServer(ServerSocket listener) {
+        this.listener = listener;
+        this.thread = new Thread(this::reject, "rejecting-server");
+        thread.start();
     }
 
-    private void answer() {
+    private void reject() {
         try {
             while (true) {
-                door.accept().close();
+                listener.accept().close();
                 count.incrementAndGet();
             }
         } catch (IOException e) {
-            // The door is closed: the test is over.
+            // The listener is closed: the test has ended.
         }
     }
 
@@ -35,7 +35,7 @@ final class RejectingServer implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        door.close();
-        eventually("the door is closed", () -> !porter.isAlive());
+        listener.close();
+        eventually("the thread has ended", () -> !thread.isAlive());
     }
 }

@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Looks into a near cache all the time, loads where it finds nothing, and knows which version it may find at least: the
- * one whose write was acknowledged longer ago than the bound.
+ * Reads a near cache continuously, loads missing figures, and records every figure older than allowed: the oldest allowed version
+ * is the one whose write was acknowledged longer ago than the bound.
  */
 final class StalenessChecker implements AutoCloseable {
 
@@ -29,17 +29,17 @@ final class StalenessChecker implements AutoCloseable {
     private final AtomicLong hits = new AtomicLong();
     private final AtomicLong latest = new AtomicLong();
     private final Thread thread;
-    private volatile boolean over;
+    private volatile boolean stopped;
 
     StalenessChecker(UsageCache cache, UsageKey key, Duration bound) {
         this.cache = cache;
         this.key = key;
         this.bound = bound.toNanos();
-        this.thread = new Thread(this::watch, "witness");
+        this.thread = new Thread(this::watch, "checker");
         thread.start();
     }
 
-    /** To be told right after the write was acknowledged. */
+    /** Records that the write of a version has been acknowledged; to be called right after it. */
     void acknowledged(long version) {
         acknowledged.put(System.nanoTime(), version);
     }
@@ -48,22 +48,22 @@ final class StalenessChecker implements AutoCloseable {
         return hits.get();
     }
 
-    /** The latest version found near. */
+    /** Returns the latest version found in the near cache. */
     long latest() {
         return latest.get();
     }
 
     private void watch() {
-        while (!over) {
-            if (!look()) {
+        while (!stopped) {
+            if (!check()) {
                 Redis.succeeds(cache.get(key));
             }
             LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(200));
         }
     }
 
-    private boolean look() {
-        long asked = System.nanoTime();
+    private boolean check() {
+        long now = System.nanoTime();
         Optional<AgedUsage> found = cache.near(key);
         if (found.isEmpty()) {
             return false;
@@ -71,23 +71,23 @@ final class StalenessChecker implements AutoCloseable {
         hits.incrementAndGet();
         long version = found.get().usage().received().volume();
         latest.set(version);
-        Map.Entry<Long, Long> least = acknowledged.floorEntry(asked - bound);
+        Map.Entry<Long, Long> least = acknowledged.floorEntry(now - bound);
         if (least != null && version < least.getValue()) {
-            stale.add("version " + version + " was near "
-                    + TimeUnit.NANOSECONDS.toMillis(asked - least.getKey()) + " ms after version "
+            stale.add("version " + version + " was served "
+                    + TimeUnit.NANOSECONDS.toMillis(now - least.getKey()) + " ms after version "
                     + least.getValue() + " was acknowledged");
         }
         return true;
     }
 
     void assertNothingStale() {
-        assertThat(hits.get()).as("figures found near").isPositive();
+        assertThat(hits.get()).as("hits in the near cache").isPositive();
         assertThat(stale).isEmpty();
     }
 
     @Override
     public void close() {
-        over = true;
-        Redis.eventually("the witness has left", () -> !thread.isAlive());
+        stopped = true;
+        Redis.eventually("the checker has stopped", () -> !thread.isAlive());
     }
 }

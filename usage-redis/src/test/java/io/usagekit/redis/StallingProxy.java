@@ -12,10 +12,10 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 
-/** Stands between a client and a server, and can be made to hold back what the server says: nobody hangs up, nobody hears. */
+/** TCP proxy that can hold back the server's responses on one connection, without closing it. */
 final class StallingProxy implements AutoCloseable {
 
-    private final ServerSocket door;
+    private final ServerSocket listener;
     private final URI server;
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
@@ -25,7 +25,7 @@ final class StallingProxy implements AutoCloseable {
     StallingProxy(String url) {
         try {
             server = URI.create(url);
-            door = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+            listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -33,20 +33,20 @@ final class StallingProxy implements AutoCloseable {
     }
 
     String url() {
-        return "redis://127.0.0.1:" + door.getLocalPort();
+        return "redis://127.0.0.1:" + listener.getLocalPort();
     }
 
-    /** How many connections there have been. */
+    /** Returns the number of connections so far. */
     int connections() {
         return connections;
     }
 
-    /** Nothing that the server says on this connection arrives any more; the first is number 1. */
+    /** Holds back the server's responses on this connection; the first connection is number 1. */
     void hold(int connection) {
         held = connection;
     }
 
-    /** What was held back arrives now. */
+    /** Forwards responses again, including those held back. */
     void release() {
         held = -1;
     }
@@ -54,18 +54,18 @@ final class StallingProxy implements AutoCloseable {
     private void accept() {
         try {
             while (true) {
-                Socket client = door.accept();
-                Socket behind = new Socket(server.getHost(), server.getPort());
-                behind.setTcpNoDelay(true);
+                Socket client = listener.accept();
+                Socket upstream = new Socket(server.getHost(), server.getPort());
+                upstream.setTcpNoDelay(true);
                 client.setTcpNoDelay(true);
-                sockets.addAll(List.of(client, behind));
+                sockets.addAll(List.of(client, upstream));
                 int number = connections + 1;
                 connections = number;
-                start(() -> pump(client, behind, -2));
-                start(() -> pump(behind, client, number));
+                start(() -> pump(client, upstream, -2));
+                start(() -> pump(upstream, client, number));
             }
         } catch (IOException e) {
-            // The door is closed: the test is over.
+            // The listener is closed: the test has ended.
         }
     }
 
@@ -82,12 +82,12 @@ final class StallingProxy implements AutoCloseable {
                 out.write(buffer, 0, length);
             }
         } catch (IOException e) {
-            // One of them has hung up, and so the other does.
+            // One side has closed the connection; the other is closed as well.
         }
     }
 
     private void start(Runnable task) {
-        Thread thread = new Thread(task, "wire");
+        Thread thread = new Thread(task, "stalling-proxy");
         threads.add(thread);
         thread.start();
     }
@@ -96,13 +96,14 @@ final class StallingProxy implements AutoCloseable {
     public void close() {
         release();
         try {
-            door.close();
+            listener.close();
             for (Socket socket : sockets) {
                 socket.close();
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        Redis.eventually("nobody stands on the wire", () -> threads.stream().noneMatch(Thread::isAlive));
+        Redis.eventually(
+                "the proxy's threads have ended", () -> threads.stream().noneMatch(Thread::isAlive));
     }
 }

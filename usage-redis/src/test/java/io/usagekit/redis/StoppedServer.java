@@ -6,7 +6,7 @@ import java.io.UncheckedIOException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A server that is stopped (SIGSTOP): its connections stay, the kernel accepts new ones, and nobody answers. */
+/** Redis process that is stopped (SIGSTOP): its connections stay open, the kernel accepts new ones, and none is answered. */
 record StoppedServer(String pid) implements AutoCloseable {
 
     private static final Pattern PROCESS_ID = Pattern.compile("process_id:(\\d+)");
@@ -16,24 +16,24 @@ record StoppedServer(String pid) implements AutoCloseable {
         Redis.with(client, redis -> {
             Matcher id = PROCESS_ID.matcher(redis.info("server"));
             if (!id.find()) {
-                throw new AssertionError("the server doesn't tell its process id");
+                throw new AssertionError("INFO has no process_id");
             }
             pid[0] = id.group(1);
         });
-        StoppedServer hang = new StoppedServer(pid[0]);
-        hang.signal("-STOP");
-        return hang;
+        StoppedServer stopped = new StoppedServer(pid[0]);
+        stopped.signal("-STOP");
+        return stopped;
     }
 
-    /** It goes on, with all that was sent to it meanwhile. */
-    void end() {
+    /** Resumes the process, which then handles everything sent to it meanwhile. */
+    void resume() {
         signal("-CONT");
     }
 
-    /** {@link #end()}: harmless if it has ended already, or the server has been killed. */
+    /** Resumes the process. Idempotent; no effect if the process has been killed. */
     @Override
     public void close() {
-        end();
+        resume();
     }
 
     private void signal(String signal) {

@@ -36,12 +36,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The service with the real cache: what callers see of it, and of its outages. */
+/** Service over the cache in Redis, with and without outages. */
 class UsageServiceOverRedisIT {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final int ORGANISATIONS = 5;
-    /** Longer than the default: a loaded machine isn't an outage. */
+    /** Longer than the default, so that a loaded machine causes no outage. */
     private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(1);
 
     private static final Duration SLACK = Duration.ofSeconds(2);
@@ -68,7 +68,7 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void sixtyFourCallersOfAColdKeyCostOneComputationAndOneWrite() {
+    void computesAndWritesColdKeyOnceFor64Callers() {
         CountDownLatch allHaveAsked = new CountDownLatch(1);
         try (UsageService service = UsageService.builder((key, timeout) -> {
                     await(allHaveAsked);
@@ -78,7 +78,7 @@ class UsageServiceOverRedisIT {
                 .listener(events)
                 .build()) {
             List<UsageResult> answers = inParallel(64, () -> service.get("org-1", MARCH), () -> {
-                eventually("all have missed", () -> events.misses.get() == 64);
+                eventually("all callers have missed", () -> events.misses.get() == 64);
                 allHaveAsked.countDown();
             });
 
@@ -92,7 +92,7 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void aHitCostsNoComputation() {
+    void computesNothingOnHit() {
         try (UsageService service = service()) {
             service.get("org-1", MARCH);
             for (int times = 0; times < 10; times++) {
@@ -106,7 +106,7 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void anOldHitIsServedAtOnceAsStaleAndRefreshedOnceInTheBackground() {
+    void servesStaleHitAtOnceAndRefreshesOnce() {
         CountDownLatch mayRefresh = new CountDownLatch(1);
         try (UsageService service = UsageService.builder((key, timeout) -> {
                     if (calculator.computations() > 0) {
@@ -124,7 +124,7 @@ class UsageServiceOverRedisIT {
             List<UsageResult> answers = inParallel(16, () -> service.get("org-1", MARCH), () -> {});
 
             assertThat(calculator.computations())
-                    .as("they were answered before the refresh was done")
+                    .as("answered before the refresh completed")
                     .isEqualTo(1);
             mayRefresh.countDown();
 
@@ -143,7 +143,7 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void whatOneProcessComputedAnotherServes() {
+    void servesFigureComputedByAnotherProcess() {
         InMemoryUsageCalculator others = facts(InMemoryUsageCalculator.create(clock));
         RedisClient othersClient = RedisClient.create(server.url());
         try (UsageService service = service();
@@ -166,7 +166,7 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void whileRedisIsKilledAndBroughtBackEveryAnswerIsRightAndInTime() {
+    void answersCorrectlyInTimeWhileRedisRestarts() {
         assertEveryAnswerIsRightAndInTime(() -> {
             server.kill();
             return server::restart;
@@ -174,15 +174,15 @@ class UsageServiceOverRedisIT {
     }
 
     @Test
-    void whileRedisHangsAndGoesOnEveryAnswerIsRightAndInTime() {
+    void answersCorrectlyInTimeWhileRedisHangs() {
         assertEveryAnswerIsRightAndInTime(() -> {
-            StoppedServer hang = StoppedServer.of(client);
-            return hang::end;
+            StoppedServer stopped = StoppedServer.of(client);
+            return stopped::resume;
         });
     }
 
     @Test
-    void whileRedisIsFullAndEmptiedEveryAnswerIsRightAndInTime() {
+    void answersCorrectlyInTimeWhileRedisIsFull() {
         assertEveryAnswerIsRightAndInTime(() -> {
             Redis.with(client, redis -> {
                 redis.configSet("maxmemory", "1");
@@ -192,7 +192,7 @@ class UsageServiceOverRedisIT {
         });
     }
 
-    /** An outage; calling it begins it and gives what ends it. */
+    /** Outage: the call starts it and returns the action that ends it. */
     private interface Outage {
         Runnable begin();
     }
@@ -219,7 +219,7 @@ class UsageServiceOverRedisIT {
                 Runnable end = outage.begin();
                 long computed = calculator.computations();
                 try {
-                    eventually("computations instead", () -> calculator.computations() > computed + 500);
+                    eventually("computations during the outage", () -> calculator.computations() > computed + 500);
                 } finally {
                     end.run();
                 }
@@ -227,7 +227,7 @@ class UsageServiceOverRedisIT {
                 eventually("hits again", () -> events.hits.get() > hits + 500);
             } finally {
                 polling.stopped = true;
-                callers.forEach(caller -> eventually("the callers are done", () -> !caller.isAlive()));
+                callers.forEach(caller -> eventually("the callers have ended", () -> !caller.isAlive()));
             }
 
             long computed = calculator.computations();
@@ -242,11 +242,11 @@ class UsageServiceOverRedisIT {
         assertThat(Duration.ofNanos(polling.slowest.get()))
                 .as("seed %d: the slowest call", seed)
                 .isLessThan(COMMAND_TIMEOUT.multipliedBy(2).plus(SLACK));
-        assertThat(log.lines("WARN")).as("one incident, however many calls").hasSize(1);
+        assertThat(log.lines("WARN")).as("one outage").hasSize(1);
         assertThat(log.lines("INFO")).hasSize(1);
     }
 
-    /** Callers who never stop asking, and check each answer. */
+    /** Callers that request figures continuously and check each answer. */
     private final class Polling {
         private final AtomicLong slowest = new AtomicLong();
         private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
@@ -275,7 +275,7 @@ class UsageServiceOverRedisIT {
                 .build();
     }
 
-    /** What the calculator says now, asked of another one. */
+    /** Expected figure, computed by another calculator. */
     private OrganisationUsage truth(int organisation) {
         return facts(InMemoryUsageCalculator.create(clock))
                 .calculate(new UsageKey("org-" + organisation, MARCH), SLACK);
@@ -291,7 +291,7 @@ class UsageServiceOverRedisIT {
         return calculator;
     }
 
-    /** What this many callers get who ask at once. */
+    /** Returns the results of this many concurrent callers. */
     private static <T> List<T> inParallel(int callers, Callable<T> call, Runnable meantime) {
         ExecutorService threads = Executors.newFixedThreadPool(callers);
         try {
@@ -306,7 +306,7 @@ class UsageServiceOverRedisIT {
             }
             return answers;
         } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw new AssertionError("a call gave no answer: " + e, e);
+            throw new AssertionError("a call didn't complete: " + e, e);
         } finally {
             threads.shutdownNow();
         }
