@@ -1,5 +1,5 @@
 /**
- * For the tests of adapters and of hosts: in-memory adapters, a manual clock, a link to a server that fails on demand, and the
+ * Test kit for hosts and adapters: in-memory implementations of the ports, a manual clock, a TCP proxy that fails on demand, and the
  * contract suites (JUnit).
  */
 @org.jspecify.annotations.NullMarked

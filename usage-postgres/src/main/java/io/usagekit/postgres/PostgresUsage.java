@@ -12,7 +12,7 @@ import java.util.Objects;
 import javax.sql.DataSource;
 
 /**
- * Usage figures out of PostgreSQL: the combined query, and the indexes and tables that it runs on.
+ * Usage figures from PostgreSQL: calculators by the combined query, and the tables and indexes that it reads.
  *
  * <p>The host owns the {@link DataSource} and its timeouts: a pool that hands out connections within a second or so, and a
  * driver with a {@code connectTimeout}, keep a dead database from holding threads. Each computation takes one connection for
@@ -35,13 +35,13 @@ public final class PostgresUsage {
         return builder(dataSource).mapping(mapping).build();
     }
 
-    /** Begins to build a calculator. */
+    /** Returns a builder of a calculator. */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
     }
 
     /**
-     * Which of the shipped mappings fits the tables of a schema: {@link TableMapping#usagekit(String)} where sizes are stored
+     * Finds out which of the shipped mappings fits the tables of a schema: {@link TableMapping#usagekit(String)} where sizes are stored
      * as the library's own tables do, {@link TableMapping#gateway(String)} otherwise.
      *
      * @throws UsageStorageException if the schema, its tables or their columns aren't those of either, or the database
@@ -52,8 +52,8 @@ public final class PostgresUsage {
     }
 
     /**
-     * Creates the library's own tables and their indexes in a schema, and the schema if it isn't there. Idempotent: what is
-     * there stays. Runs in one transaction.
+     * Creates the library's own tables and their indexes in a schema, and the schema if it is missing. Idempotent: what
+     * exists stays. Runs in one transaction.
      *
      * @throws UsageStorageException if the database refuses; nothing has been created then
      */
@@ -69,7 +69,7 @@ public final class PostgresUsage {
     /**
      * Creates the indexes that the combined query needs on a host's tables, where they are missing, without blocking writes
      * ({@code CREATE INDEX CONCURRENTLY}; on partitioned tables partition by partition). Idempotent; an index that a failed
-     * build left invalid is built anew. May take as long as it takes to read the tables twice. Needs ownership of the tables
+     * build left invalid is built again. May take as long as it takes to read the tables twice. Needs ownership of the tables
      * and, since it holds an advisory lock of its session, a connection that isn't shared between transactions.
      *
      * @throws UsageStorageException if the database refuses; indexes built before stay
@@ -83,7 +83,7 @@ public final class PostgresUsage {
         return IndexDdl.indexes(mapping, IndexDdl.Build.CONCURRENTLY);
     }
 
-    /** The same as a script that may run inside a transaction; it blocks writes to a table while it builds its index. */
+    /** The indexes of {@link #installIndexes}, as a script that may run inside a transaction; it blocks writes to a table while it builds its index. */
     public static String indexDdl(TableMapping mapping) {
         return IndexDdl.indexes(mapping, IndexDdl.Build.BLOCKING);
     }
@@ -96,7 +96,7 @@ public final class PostgresUsage {
     public static final class Builder {
         private final DataSource dataSource;
         private TableMapping mapping = TableMapping.usagekit();
-        private boolean countDeletedProjects;
+        private ProjectScope projects = ProjectScope.ALIVE;
         private InstantSource clock = InstantSource.system();
 
         private Builder(DataSource dataSource) {
@@ -110,24 +110,24 @@ public final class PostgresUsage {
         }
 
         /**
-         * Whether projects that are soft-deleted count; false by default. Mind that then deleting a project in mid-month
-         * takes what it used that month out of its organisation's figure.
+         * Whether projects that are soft-deleted count; false by default. By default, deleting a project in mid-month takes
+         * its usage of that month out of its organisation's figure.
          */
         public Builder countDeletedProjects(boolean count) {
-            this.countDeletedProjects = count;
+            this.projects = count ? ProjectScope.ALL : ProjectScope.ALIVE;
             return this;
         }
 
-        /** Stamps {@link io.usagekit.OrganisationUsage#createdAt()}; the system's clock by default. */
+        /** The clock of {@link io.usagekit.OrganisationUsage#createdAt()}; the system's clock by default. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
             return this;
         }
 
-        /** Builds; connects to nothing yet. The calculator is safe for use by many threads at once. */
+        /** Builds a calculator; connects to nothing yet. The calculator is safe for use by many threads at once. */
         public UsageCalculator build() {
             return new CombinedQueryCalculator(
-                    dataSource, mapping, countDeletedProjects ? ProjectScope.ALL : ProjectScope.ALIVE, clock);
+                    new CombinedQueryCalculator.Settings(dataSource, mapping, projects, clock));
         }
     }
 }

@@ -1,19 +1,21 @@
 package io.usagekit.postgres;
 
 import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which tables and columns hold what is counted. Three tables of one schema: projects belong to an organisation, events to a
+ * The tables and columns that hold events and deliveries. Three tables of one schema: projects belong to an organisation, events to a
  * project, deliveries to a project and an event.
  *
  * <p>Ids may be of any type that has an equality; {@code created_at} columns are {@code timestamptz}. Event ids are unique in
  * their table. Tables may be partitioned. Names are taken literally (case and all) and quoted; they and the statuses are the
- * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is looked up
+ * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked
  * at the first computation. Immutable.
  *
  * <p>The size of an event is the sum of its payload columns, in octets as PostgreSQL keeps them: {@code text},
@@ -25,15 +27,47 @@ import java.util.Set;
  */
 public final class TableMapping {
 
-    /** The schema in which {@link PostgresUsage#install} creates the library's own tables unless told otherwise. */
+    /** The schema in which {@link PostgresUsage#install} creates the library's own tables unless another one is named. */
     public static final String DEFAULT_SCHEMA = "usagekit";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
 
-    private final Builder names;
+    /** What has a name of the host's, and the name that it has unless the host gives another one; empty: none. */
+    private enum Name {
+        SCHEMA("schema", ""),
+        PROJECTS("projects", "projects"),
+        PROJECT_ID("projectId", "id"),
+        PROJECT_ORGANISATION_ID("projectOrganisationId", "organisation_id"),
+        PROJECT_DELETED_AT("projectDeletedAt", "deleted_at"),
+        EVENTS("events", "events"),
+        EVENT_ID("eventId", "id"),
+        EVENT_PROJECT_ID("eventProjectId", "project_id"),
+        EVENT_CREATED_AT("eventCreatedAt", "created_at"),
+        EVENT_DELETED_AT("eventDeletedAt", "deleted_at"),
+        STORED_BYTES("storedBytes", ""),
+        DELIVERIES("deliveries", "event_deliveries"),
+        DELIVERY_PROJECT_ID("deliveryProjectId", "project_id"),
+        DELIVERY_EVENT_ID("deliveryEventId", "event_id"),
+        DELIVERY_STATUS("deliveryStatus", "status"),
+        DELIVERY_CREATED_AT("deliveryCreatedAt", "created_at");
 
-    private TableMapping(Builder names) {
+        private final String argument;
+        private final String initial;
+
+        Name(String argument, String initial) {
+            this.argument = argument;
+            this.initial = initial;
+        }
+    }
+
+    private final Map<Name, String> names;
+    private final List<String> payload;
+    private final Set<String> deliveredStatuses;
+
+    private TableMapping(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
         this.names = names;
+        this.payload = payload;
+        this.deliveredStatuses = deliveredStatuses;
     }
 
     /** The library's own tables in the schema {@value #DEFAULT_SCHEMA}. */
@@ -59,205 +93,196 @@ public final class TableMapping {
         return builder(schema).build();
     }
 
-    /** Begins with the names of {@link #gateway(String)}. */
+    /** Returns a builder that begins with the names of {@link #gateway(String)}. */
     public static Builder builder(String schema) {
-        return new Builder(schema);
+        Map<Name, String> names = new EnumMap<>(Name.class);
+        for (Name name : Name.values()) {
+            if (!name.initial.isEmpty()) {
+                names.put(name, name.initial);
+            }
+        }
+        return new Builder(names, List.of("raw", "data"), Set.of("Success")).schema(schema);
     }
 
-    /** Begins with the names of this mapping. */
+    /** Returns a builder that begins with the names of this mapping. */
     public Builder toBuilder() {
-        return new Builder(names);
+        return new Builder(names, payload, deliveredStatuses);
     }
 
     /** The schema that holds the three tables. */
     public String schema() {
-        return names.schema;
+        return name(Name.SCHEMA);
     }
 
+    /** The table of projects. */
     public String projects() {
-        return names.projects;
+        return name(Name.PROJECTS);
     }
 
+    /** The column of a project's id. */
     public String projectId() {
-        return names.projectId;
+        return name(Name.PROJECT_ID);
     }
 
+    /** The column of the organisation that a project belongs to. */
     public String projectOrganisationId() {
-        return names.projectOrganisationId;
+        return name(Name.PROJECT_ORGANISATION_ID);
     }
 
+    /** The column that is null in a live project; empty where projects are never soft-deleted. */
     public Optional<String> projectDeletedAt() {
-        return names.projectDeletedAt;
+        return Optional.ofNullable(names.get(Name.PROJECT_DELETED_AT));
     }
 
+    /** The table of events. */
     public String events() {
-        return names.events;
+        return name(Name.EVENTS);
     }
 
+    /** The column of an event's id. */
     public String eventId() {
-        return names.eventId;
+        return name(Name.EVENT_ID);
     }
 
+    /** The column of an event's project. */
     public String eventProjectId() {
-        return names.eventProjectId;
+        return name(Name.EVENT_PROJECT_ID);
     }
 
+    /** The column of the time when an event was received. */
     public String eventCreatedAt() {
-        return names.eventCreatedAt;
+        return name(Name.EVENT_CREATED_AT);
     }
 
+    /** The column that is null in a live event; empty where events are never soft-deleted. */
     public Optional<String> eventDeletedAt() {
-        return names.eventDeletedAt;
+        return Optional.ofNullable(names.get(Name.EVENT_DELETED_AT));
     }
 
+    /** The columns whose octets are an event's size. */
     public List<String> payload() {
-        return names.payload;
+        return payload;
     }
 
+    /** The column of an event's size in octets; empty where sizes aren't stored. */
     public Optional<String> storedBytes() {
-        return names.storedBytes;
+        return Optional.ofNullable(names.get(Name.STORED_BYTES));
     }
 
+    /** The table of deliveries. */
     public String deliveries() {
-        return names.deliveries;
+        return name(Name.DELIVERIES);
     }
 
+    /** The column of a delivery's project. */
     public String deliveryProjectId() {
-        return names.deliveryProjectId;
+        return name(Name.DELIVERY_PROJECT_ID);
     }
 
+    /** The column of the event that a delivery delivers. */
     public String deliveryEventId() {
-        return names.deliveryEventId;
+        return name(Name.DELIVERY_EVENT_ID);
     }
 
+    /** The column of a delivery's status. */
     public String deliveryStatus() {
-        return names.deliveryStatus;
+        return name(Name.DELIVERY_STATUS);
     }
 
+    /** The column of the time when a delivery was made. */
     public String deliveryCreatedAt() {
-        return names.deliveryCreatedAt;
+        return name(Name.DELIVERY_CREATED_AT);
     }
 
+    /** The statuses that count as delivered. */
     public Set<String> deliveredStatuses() {
-        return names.deliveredStatuses;
+        return deliveredStatuses;
+    }
+
+    private String name(Name name) {
+        return Objects.requireNonNull(names.get(name), name.argument);
     }
 
     /** Names tables and columns; what isn't named keeps the name it began with. Not thread-safe. */
     public static final class Builder {
-        private String schema;
-        private String projects = "projects";
-        private String projectId = "id";
-        private String projectOrganisationId = "organisation_id";
-        private Optional<String> projectDeletedAt = Optional.of("deleted_at");
-        private String events = "events";
-        private String eventId = "id";
-        private String eventProjectId = "project_id";
-        private String eventCreatedAt = "created_at";
-        private Optional<String> eventDeletedAt = Optional.of("deleted_at");
-        private List<String> payload = List.of("raw", "data");
-        private Optional<String> storedBytes = Optional.empty();
-        private String deliveries = "event_deliveries";
-        private String deliveryProjectId = "project_id";
-        private String deliveryEventId = "event_id";
-        private String deliveryStatus = "status";
-        private String deliveryCreatedAt = "created_at";
-        private Set<String> deliveredStatuses = Set.of("Success");
+        private final Map<Name, String> names;
+        private List<String> payload;
+        private Set<String> deliveredStatuses;
 
-        private Builder(String schema) {
-            this.schema = identifier("schema", schema);
+        private Builder(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
+            this.names = new EnumMap<>(names);
+            this.payload = payload;
+            this.deliveredStatuses = deliveredStatuses;
         }
 
-        private Builder(Builder other) {
-            schema = other.schema;
-            projects = other.projects;
-            projectId = other.projectId;
-            projectOrganisationId = other.projectOrganisationId;
-            projectDeletedAt = other.projectDeletedAt;
-            events = other.events;
-            eventId = other.eventId;
-            eventProjectId = other.eventProjectId;
-            eventCreatedAt = other.eventCreatedAt;
-            eventDeletedAt = other.eventDeletedAt;
-            payload = other.payload;
-            storedBytes = other.storedBytes;
-            deliveries = other.deliveries;
-            deliveryProjectId = other.deliveryProjectId;
-            deliveryEventId = other.deliveryEventId;
-            deliveryStatus = other.deliveryStatus;
-            deliveryCreatedAt = other.deliveryCreatedAt;
-            deliveredStatuses = other.deliveredStatuses;
+        private Builder set(Name name, String value) {
+            names.put(name, identifier(name.argument, value));
+            return this;
+        }
+
+        private Builder remove(Name name) {
+            names.remove(name);
+            return this;
         }
 
         /** The schema of all three tables. */
         public Builder schema(String name) {
-            schema = identifier("schema", name);
-            return this;
+            return set(Name.SCHEMA, name);
         }
 
         /** The table of projects. */
         public Builder projects(String table) {
-            projects = identifier("projects", table);
-            return this;
+            return set(Name.PROJECTS, table);
         }
 
         /** The id of a project. */
         public Builder projectId(String column) {
-            projectId = identifier("projectId", column);
-            return this;
+            return set(Name.PROJECT_ID, column);
         }
 
         /** The organisation that a project belongs to. */
         public Builder projectOrganisationId(String column) {
-            projectOrganisationId = identifier("projectOrganisationId", column);
-            return this;
+            return set(Name.PROJECT_ORGANISATION_ID, column);
         }
 
-        /** Null in a project that is alive, of any type. */
+        /** The column that is null in a live project, of any type. */
         public Builder projectDeletedAt(String column) {
-            projectDeletedAt = Optional.of(identifier("projectDeletedAt", column));
-            return this;
+            return set(Name.PROJECT_DELETED_AT, column);
         }
 
         /** Projects are never soft-deleted. */
         public Builder withoutProjectDeletion() {
-            projectDeletedAt = Optional.empty();
-            return this;
+            return remove(Name.PROJECT_DELETED_AT);
         }
 
         /** The table of events. */
         public Builder events(String table) {
-            events = identifier("events", table);
-            return this;
+            return set(Name.EVENTS, table);
         }
 
         /** The id of an event. */
         public Builder eventId(String column) {
-            eventId = identifier("eventId", column);
-            return this;
+            return set(Name.EVENT_ID, column);
         }
 
         /** The project of an event. */
         public Builder eventProjectId(String column) {
-            eventProjectId = identifier("eventProjectId", column);
-            return this;
+            return set(Name.EVENT_PROJECT_ID, column);
         }
 
         /** When an event was received; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder eventCreatedAt(String column) {
-            eventCreatedAt = identifier("eventCreatedAt", column);
-            return this;
+            return set(Name.EVENT_CREATED_AT, column);
         }
 
-        /** Null in an event that is alive, of any type. */
+        /** The column that is null in a live event, of any type. */
         public Builder eventDeletedAt(String column) {
-            eventDeletedAt = Optional.of(identifier("eventDeletedAt", column));
-            return this;
+            return set(Name.EVENT_DELETED_AT, column);
         }
 
         /** Events are never soft-deleted. */
         public Builder withoutEventDeletion() {
-            eventDeletedAt = Optional.empty();
-            return this;
+            return remove(Name.EVENT_DELETED_AT);
         }
 
         /** The columns whose octets are an event's size; none only where sizes are stored. */
@@ -269,44 +294,37 @@ public final class TableMapping {
 
         /** A column that holds an event's whole size in octets, of an integer type; null where it isn't known. */
         public Builder storedBytes(String column) {
-            storedBytes = Optional.of(identifier("storedBytes", column));
-            return this;
+            return set(Name.STORED_BYTES, column);
         }
 
         /** Sizes aren't stored: the payload is measured. */
         public Builder withoutStoredBytes() {
-            storedBytes = Optional.empty();
-            return this;
+            return remove(Name.STORED_BYTES);
         }
 
         /** The table of deliveries. */
         public Builder deliveries(String table) {
-            deliveries = identifier("deliveries", table);
-            return this;
+            return set(Name.DELIVERIES, table);
         }
 
         /** The project of a delivery. */
         public Builder deliveryProjectId(String column) {
-            deliveryProjectId = identifier("deliveryProjectId", column);
-            return this;
+            return set(Name.DELIVERY_PROJECT_ID, column);
         }
 
         /** The event that a delivery delivers. */
         public Builder deliveryEventId(String column) {
-            deliveryEventId = identifier("deliveryEventId", column);
-            return this;
+            return set(Name.DELIVERY_EVENT_ID, column);
         }
 
         /** The status of a delivery, of a text or enumeration type. */
         public Builder deliveryStatus(String column) {
-            deliveryStatus = identifier("deliveryStatus", column);
-            return this;
+            return set(Name.DELIVERY_STATUS, column);
         }
 
         /** When a delivery was made; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder deliveryCreatedAt(String column) {
-            deliveryCreatedAt = identifier("deliveryCreatedAt", column);
-            return this;
+            return set(Name.DELIVERY_CREATED_AT, column);
         }
 
         /** The statuses that count as delivered, at least one; {@code Success} by default. */
@@ -321,7 +339,7 @@ public final class TableMapping {
          * @throws IllegalArgumentException if there is neither a payload column nor a stored size, or no status
          */
         public TableMapping build() {
-            if (payload.isEmpty() && storedBytes.isEmpty()) {
+            if (payload.isEmpty() && !names.containsKey(Name.STORED_BYTES)) {
                 throw new IllegalArgumentException(
                         "payload must name at least one column where storedBytes names none");
             }
@@ -331,10 +349,10 @@ public final class TableMapping {
             if (deliveredStatuses.isEmpty()) {
                 throw new IllegalArgumentException("deliveredStatuses must name at least one status");
             }
-            return new TableMapping(new Builder(this));
+            return new TableMapping(new EnumMap<>(names), payload, deliveredStatuses);
         }
 
-        /** PostgreSQL cuts longer names without a word, and would then look at another table. */
+        /** PostgreSQL truncates longer names with a notice only, and would then read another table. */
         private static String identifier(String argument, String name) {
             Objects.requireNonNull(name, argument);
             int bytes = name.getBytes(StandardCharsets.UTF_8).length;

@@ -14,11 +14,12 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Leases as strings with a time to live, fences as hashes, each call one script on keys of one hash slot.
+ * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script on keys of one
+ * hash slot.
  *
- * <p>What only reads, renews or gives back takes one command timeout at the most. A lease that is granted or renewed and a figure
- * that is stored are noted in the organisation's index as well: two. An entry that can't be read is deleted on the way, at the
- * cost of two more.
+ * <p>A call that only reads, fails or releases takes at most one command timeout. A call that acquires or renews a lease or stores
+ * a figure also adds the period to the organisation's index and takes at most two. An unreadable entry is deleted on the way, which
+ * takes at most two more.
  */
 final class RedisFlightStore implements FlightStore {
 
@@ -29,30 +30,30 @@ final class RedisFlightStore implements FlightStore {
     private static final Script FAIL = Script.resource("state.lua", "fail.lua");
 
     private static final Duration MILLISECOND = Duration.ofMillis(1);
-    private static final int LONGEST_REASON = 200;
+    private static final int MAX_REASON_LENGTH = 200;
 
-    /** How long fences are remembered: this many leases, and at least this long. A flight forgotten by then can't publish. */
-    private static final int MEMORY_IN_LEASES = 10;
+    /** Fences are kept for this many leases, and at least for the minimum. A load that takes longer can't publish. */
+    private static final int FENCE_LIFE_IN_LEASES = 10;
 
-    private static final long SHORTEST_MEMORY_MILLIS = Duration.ofMinutes(10).toMillis();
+    private static final long MIN_FENCE_LIFE_MILLIS = Duration.ofMinutes(10).toMillis();
 
-    /** What a script said; its figure is there if it named one that can be read. */
+    /** Answer of a script; with the figure, if the script returned one that can be decoded. */
     private record Answer(List<Object> parts, Optional<AgedUsage> figure) {
 
         static Answer of(UsageKey key, List<Object> parts) {
             return new Answer(
                     parts,
-                    namesFigure(parts)
+                    hasFigure(parts)
                             ? FigureCodec.read(key, (String) parts.get(1), (Long) parts.get(2))
                             : Optional.empty());
         }
 
-        private static boolean namesFigure(List<Object> parts) {
+        private static boolean hasFigure(List<Object> parts) {
             return parts.get(0).equals("found") || parts.get(0).equals("superseded");
         }
 
         boolean isUnreadable() {
-            return namesFigure(parts) && figure.isEmpty();
+            return hasFigure(parts) && figure.isEmpty();
         }
 
         String kind() {
@@ -72,33 +73,33 @@ final class RedisFlightStore implements FlightStore {
         }
 
         AgedUsage readable() {
-            return figure.orElseThrow(
-                    () -> new UsageCacheException("Redis holds what can't be read: " + text(1), null));
+            return figure.orElseThrow(() -> new UsageCacheException(
+                    "the entry in Redis is unreadable and was replaced by another unreadable one: " + text(1), null));
         }
     }
 
-    private final GuardedConnection link;
+    private final GuardedConnection connection;
     private final WakeUpSubscription wakeUps;
     private final RedisKeys keys;
-    private final PeriodIndex entries;
+    private final PeriodIndex index;
 
     /**
-     * What to add to {@link System#nanoTime()} to get Redis's clock in nanoseconds, or a little less: a fence is that clock when
-     * the lease was granted, which was before the answer came. Zero while no lease has been granted.
+     * Offset from {@link System#nanoTime()} to Redis's clock in nanoseconds, or slightly less: a fence is Redis's clock when the
+     * lease was acquired, which is before the answer arrives. Zero until a lease has been acquired.
      */
     private volatile long clockOffset;
 
-    RedisFlightStore(GuardedConnection link, WakeUpSubscription wakeUps, RedisKeys keys) {
-        this.link = link;
+    RedisFlightStore(GuardedConnection connection, WakeUpSubscription wakeUps, RedisKeys keys) {
+        this.connection = connection;
         this.wakeUps = wakeUps;
         this.keys = keys;
-        this.entries = new PeriodIndex(link, keys);
+        this.index = new PeriodIndex(connection, keys);
     }
 
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
-        return ask(
+        return call(
                         Purpose.LEASE,
                         ACQUIRE,
                         key,
@@ -108,7 +109,7 @@ final class RedisFlightStore implements FlightStore {
                         request.awaitedFence().isPresent()
                                 ? Long.toString(request.awaitedFence().getAsLong())
                                 : "",
-                        Long.toString(memoryMillis(request.lease())))
+                        Long.toString(fenceLifeMillis(request.lease())))
                 .thenCompose(answer -> switch (answer.kind()) {
                     case "found" -> CompletableFuture.completedFuture(new Acquisition.Found(answer.readable()));
                     case "failed" ->
@@ -119,16 +120,16 @@ final class RedisFlightStore implements FlightStore {
                         yield CompletableFuture.completedFuture(
                                 new Acquisition.Held(answer.number(1), answer.millis(2)));
                     }
-                    default -> granted(key, request, answer.number(1));
+                    default -> acquired(key, request, answer.number(1));
                 });
     }
 
-    /** Whoever invalidates the whole organisation from now on knows of this flight. */
-    private CompletionStage<Acquisition> granted(UsageKey key, LeaseRequest request, long fence) {
+    /** Adds the load to the organisation's index, so that an invalidation of the organisation finds it. */
+    private CompletionStage<Acquisition> acquired(UsageKey key, LeaseRequest request, long fence) {
         clockOffset = TimeUnit.MICROSECONDS.toNanos(fence) - System.nanoTime();
-        return noteFlight(key, request.lease())
-                .<Acquisition>thenApply(noted -> new Acquisition.Acquired(fence))
-                .whenComplete((granted, error) -> {
+        return indexLoad(key, request.lease())
+                .<Acquisition>thenApply(added -> new Acquisition.Acquired(fence))
+                .whenComplete((acquisition, error) -> {
                     if (error != null) {
                         var unused = release(key, request.token());
                     }
@@ -139,19 +140,21 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Boolean> renew(UsageKey key, String token, Duration lease) {
         checkAtLeastMillisecond("lease", lease);
         String entry = keys.of(key);
-        List<String> both = List.of(keys.lock(entry), keys.fences(entry));
-        return link.send(
+        List<String> lockAndFences = List.of(keys.lock(entry), keys.fences(entry));
+        return connection
+                .send(
                         Purpose.LEASE,
-                        RedisFlightStore::tellsNothing,
-                        redis -> RENEW.run(redis, both, token, millis(lease), Long.toString(memoryMillis(lease))))
-                .thenCompose(answer -> isYes(answer)
-                        ? noteFlight(key, lease).thenApply(noted -> true)
+                        RedisFlightStore::showsNothing,
+                        redis -> RENEW.run(
+                                redis, lockAndFences, token, millis(lease), Long.toString(fenceLifeMillis(lease))))
+                .thenCompose(answer -> isHolder(answer)
+                        ? indexLoad(key, lease).thenApply(added -> true)
                         : CompletableFuture.completedFuture(false));
     }
 
-    /** For longer than its fence is remembered. */
-    private CompletionStage<Void> noteFlight(UsageKey key, Duration lease) {
-        return entries.add(key, saturatedMultiply(memoryMillis(lease), 2));
+    /** Adds the load to the index for longer than its fence is kept. */
+    private CompletionStage<Void> indexLoad(UsageKey key, Duration lease) {
+        return index.add(key, saturatedMultiply(fenceLifeMillis(lease), 2));
     }
 
     @Override
@@ -167,8 +170,8 @@ final class RedisFlightStore implements FlightStore {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
         long now = clockOffset == 0 ? 0 : TimeUnit.NANOSECONDS.toMicros(System.nanoTime() + clockOffset);
-        return entries.add(key, life)
-                .thenCompose(noted -> ask(
+        return index.add(key, life)
+                .thenCompose(added -> call(
                         Purpose.STORE,
                         PUBLISH,
                         key,
@@ -182,7 +185,7 @@ final class RedisFlightStore implements FlightStore {
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());
-                    case "outrun" -> new Publication.LeaseLost(answer.number(1));
+                    case "lease_lost" -> new Publication.LeaseLost(answer.number(1));
                     default -> new Publication.Invalidated();
                 });
     }
@@ -190,9 +193,10 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
         String entry = keys.of(key);
-        return link.send(
+        return connection
+                .send(
                         Purpose.LEASE,
-                        RedisFlightStore::tellsNothing,
+                        RedisFlightStore::showsNothing,
                         redis -> RELEASE.run(redis, List.of(keys.lock(entry)), token, keys.wakeUps(), entry))
                 .thenAccept(answer -> {});
     }
@@ -201,9 +205,10 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
         String entry = keys.of(key);
-        return link.send(
+        return connection
+                .send(
                         Purpose.LEASE,
-                        RedisFlightStore::isYes,
+                        RedisFlightStore::isHolder,
                         redis -> FAIL.run(
                                 redis,
                                 List.of(keys.lock(entry)),
@@ -217,12 +222,12 @@ final class RedisFlightStore implements FlightStore {
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return entries.invalidate(key);
+        return index.invalidate(key);
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return entries.invalidate(organisationId);
+        return index.invalidate(organisationId);
     }
 
     @Override
@@ -233,20 +238,22 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public void close() {
         wakeUps.close();
-        link.close();
+        connection.close();
     }
 
-    /** Runs a script on an entry. One that only looks like ours is deleted, unless it has been replaced, and the script run again. */
-    private CompletionStage<Answer> ask(Purpose purpose, Script script, UsageKey key, String... arguments) {
+    /** Runs a script on an entry. If the entry is unreadable it is deleted, unless it has been replaced, and the script runs again. */
+    private CompletionStage<Answer> call(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? link.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
+                        ? connection
+                                .send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }
 
     private CompletionStage<Answer> run(Purpose purpose, Script script, UsageKey key, String... arguments) {
-        return link.send(
+        return connection
+                .send(
                         purpose,
                         RedisFlightStore::hasWritten,
                         redis -> script.run(redis, keys.all(keys.of(key)), arguments))
@@ -254,28 +261,28 @@ final class RedisFlightStore implements FlightStore {
     }
 
     private static boolean hasWritten(List<Object> parts) {
-        return parts.get(0).equals("granted") || parts.get(0).equals("stored");
+        return parts.get(0).equals("acquired") || parts.get(0).equals("stored");
     }
 
-    /** A lease can be renewed and given back also where memory is full and none can be had. */
-    private static boolean tellsNothing(List<Object> parts) {
+    /** Leases can be renewed and released also when Redis's memory is full, so the answer doesn't show that acquiring works. */
+    private static boolean showsNothing(List<Object> parts) {
         return false;
     }
 
-    private static boolean isYes(List<Object> answer) {
+    private static boolean isHolder(List<Object> answer) {
         return answer.get(0).equals(1L);
     }
 
     private static String shortened(String reason) {
-        if (reason.length() <= LONGEST_REASON) {
+        if (reason.length() <= MAX_REASON_LENGTH) {
             return reason;
         }
-        boolean inAPair = Character.isHighSurrogate(reason.charAt(LONGEST_REASON - 1));
-        return reason.substring(0, inAPair ? LONGEST_REASON - 1 : LONGEST_REASON);
+        boolean splitsPair = Character.isHighSurrogate(reason.charAt(MAX_REASON_LENGTH - 1));
+        return reason.substring(0, splitsPair ? MAX_REASON_LENGTH - 1 : MAX_REASON_LENGTH);
     }
 
-    private static long memoryMillis(Duration lease) {
-        return Math.max(SHORTEST_MEMORY_MILLIS, saturatedMultiply(roundedUp(lease), MEMORY_IN_LEASES));
+    private static long fenceLifeMillis(Duration lease) {
+        return Math.max(MIN_FENCE_LIFE_MILLIS, saturatedMultiply(roundedUp(lease), FENCE_LIFE_IN_LEASES));
     }
 
     private static long saturatedMultiply(long millis, int times) {

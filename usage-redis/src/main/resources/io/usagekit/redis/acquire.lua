@@ -1,17 +1,17 @@
--- Reads the figure or acquires the lease; state.lua stands before it.
+-- Reads the figure or else acquires the lease; concatenated after state.lua.
 -- KEYS[1]  the entry
 -- KEYS[2]  its lock
 -- KEYS[3]  its fences
--- ARGV[1]  the token
+-- ARGV[1]  the token of the requesting load
 -- ARGV[2]  the lease in milliseconds
--- ARGV[3]  the acceptable age in milliseconds: a figure younger than that is found
--- ARGV[4]  the fence that was followed: a figure stored under that or a later one is found; or empty
--- ARGV[5]  how long fences are remembered from now on, in milliseconds
--- Returns {'found', value, PTTL in milliseconds}, {'failed', fence, PTTL, reason}, {'held', fence, PTTL} or {'granted', fence}.
+-- ARGV[3]  the acceptable age in milliseconds: a younger figure is returned
+-- ARGV[4]  the awaited fence, or empty: a figure stored under that fence or a later one is returned at any age
+-- ARGV[5]  the time to keep the fences from now on, in milliseconds
+-- Returns {'found', value, PTTL in milliseconds}, {'failed', fence, PTTL, reason}, {'held', fence, PTTL} or {'acquired', fence}.
 local value, left, age = figure(KEYS[1])
 local known = fences(KEYS[3])
-local followed = tonumber(ARGV[4])
-if value and (age < tonumber(ARGV[3]) or (followed and known.published and known.published >= followed)) then
+local awaited = tonumber(ARGV[4])
+if value and (age < tonumber(ARGV[3]) or (awaited and known.published and known.published >= awaited)) then
     return {'found', value, left}
 end
 
@@ -23,16 +23,16 @@ if found.kind == 'held' and found.detail ~= ARGV[1] then
     return {'held', found.fence, found.left}
 end
 
--- Who asks again, since the answer was lost, has the lease already.
+-- A load that calls again, because the answer was lost, already holds the lease: it keeps its fence.
 local fence = found.fence
 if not fence or fence ~= known.issued then
     fence = next_fence(known.issued)
 end
--- This goes first: where memory is full the first write is refused, and no later one.
+-- The lock is written first: when memory is full, Redis refuses a script at its first write, and no later one.
 redis.call('SET', KEYS[2], 'held ' .. integer(fence) .. ' ' .. ARGV[1], 'PX', ARGV[2])
 if not known.issued then
     redis.call('DEL', KEYS[3])
 end
 redis.call('HSET', KEYS[3], 'issued', integer(fence))
 keep(KEYS[3], tonumber(ARGV[5]))
-return {'granted', fence}
+return {'acquired', fence}

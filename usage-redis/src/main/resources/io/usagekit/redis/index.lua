@@ -1,9 +1,9 @@
--- Notes that there is or will be an entry of this period; state.lua stands before it.
--- KEYS[1]  the organisation's index: a sorted set of periods, each with the time in milliseconds since 1970 until which it is noted
+-- Adds a period that has an entry, or will have one, to its organisation's index; concatenated after state.lua.
+-- KEYS[1]  the organisation's index: a sorted set of periods, scored by the time of their removal in milliseconds since 1970
 -- ARGV[1]  the period
--- ARGV[2]  how long the entry may live from now on, in milliseconds
+-- ARGV[2]  the longest time the entry may live from now on, in milliseconds
 -- Returns {}.
-local MARGIN = 60000 -- the entry begins to live a little later
+local MARGIN = 60000 -- the entry is written a little later
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

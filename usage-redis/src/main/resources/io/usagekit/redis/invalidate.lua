@@ -1,16 +1,16 @@
--- Forgets the figure, the lease and a failure, so that whoever computes can't publish; state.lua stands before it.
+-- Removes the figure, the lease and a failure, and makes publications of loads in flight fail; concatenated after state.lua.
 -- KEYS[1]  the entry
 -- KEYS[2]  its lock
 -- KEYS[3]  its fences
 -- ARGV[1]  the channel of wake-ups
 -- Returns {}.
 
--- This goes first: where memory is full a first write that needs some is refused, and no later one.
+-- The deletion goes first: when memory is full, Redis refuses a script at its first write if that needs memory, and no later one.
 redis.call('DEL', KEYS[1], KEYS[2])
 local issued = fences(KEYS[3]).issued
 if issued then
-    local nobodys = integer(next_fence(issued))
-    redis.call('HSET', KEYS[3], 'issued', nobodys, 'invalidated', nobodys)
+    local unused = integer(next_fence(issued))
+    redis.call('HSET', KEYS[3], 'issued', unused, 'invalidated', unused)
     redis.call('HDEL', KEYS[3], 'published')
 end
 redis.call('PUBLISH', ARGV[1], KEYS[1])

@@ -1,4 +1,4 @@
--- Which periods an organisation may have entries of.
+-- Lists the periods that may have an entry of an organisation.
 -- KEYS[1]  the organisation's index
 -- Returns the periods.
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then

@@ -1,4 +1,4 @@
--- Stores a figure under the fence that was issued last, and gives the lease back; state.lua stands before it.
+-- Stores a figure if its fence is the one issued last, and releases the lease; concatenated after state.lua.
 -- KEYS[1]  the entry
 -- KEYS[2]  its lock
 -- KEYS[3]  its fences
@@ -8,14 +8,14 @@
 -- ARGV[4]  its time to live in milliseconds
 -- ARGV[5]  the figure's age in milliseconds
 -- ARGV[6]  the channel of wake-ups
--- ARGV[7]  when the figure had that age, by this server's clock, in microseconds, or some time before; 0 if that isn't known
--- Returns {'stored'}, or where it isn't stored {'superseded', newer value, PTTL in milliseconds}, {'outrun', fence issued last} or
--- {'forgotten'}.
+-- ARGV[7]  the time at which the figure had that age, or earlier, by this server's clock in microseconds; 0 if unknown
+-- Returns {'stored'}, or if the figure is rejected {'superseded', newer value, PTTL in milliseconds},
+-- {'lease_lost', fence issued last} or {'invalidated'}.
 local fence = tonumber(ARGV[2])
 local known = fences(KEYS[3])
 local answer = {'stored'}
 
--- What a hang has delayed would otherwise look younger than it is: its whole time to live would begin only now.
+-- Subtracts the delay of a command that waited in a hanging server: the figure would look younger than it is otherwise.
 local life = tonumber(ARGV[4])
 if tonumber(ARGV[7]) > 0 then
     local now = redis.call('TIME')
@@ -23,7 +23,7 @@ if tonumber(ARGV[7]) > 0 then
 end
 
 if known.issued == fence and life < 1 then
-    answer = {'forgotten'}
+    answer = {'invalidated'}
 elseif known.issued == fence then
     redis.call('SET', KEYS[1], ARGV[3], 'PX', integer(life))
     redis.call('HSET', KEYS[3], 'published', integer(fence))
@@ -32,13 +32,13 @@ else
     if value and ((known.published or 0) > fence or age < tonumber(ARGV[5])) then
         answer = {'superseded', value, left}
     elseif not known.issued or (known.invalidated or 0) >= fence then
-        answer = {'forgotten'}
+        answer = {'invalidated'}
     else
-        answer = {'outrun', known.issued}
+        answer = {'lease_lost', known.issued}
     end
 end
 
--- Where the fences have been lost the lease is given back as well; that of a later flight of the same token isn't.
+-- Also released if the fences have been lost. A lease of a later load of the same token is kept.
 local ours = is_held_by(KEYS[2], ARGV[1]) and flight(KEYS[2]).fence == fence
 if ours then
     redis.call('DEL', KEYS[2])

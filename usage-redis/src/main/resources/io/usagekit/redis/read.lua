@@ -1,6 +1,6 @@
--- A value and how long it still has to live, read together: a value that is replaced between two reads would get the wrong age.
+-- Reads a value and its remaining time to live in one step: a value replaced between two reads would get a wrong age.
 -- KEYS[1]  the entry
--- Returns {value, or nil if there is none or it is no string, PTTL in milliseconds: -1 without a limit, -2 if there is no such key}.
+-- Returns {value, or nil if it is missing or no string, PTTL in milliseconds: -1 without expiry, -2 if the key is missing}.
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'table' then
     if string.sub(value.err, 1, 9) ~= 'WRONGTYPE' then

@@ -1,9 +1,9 @@
--- Gives the lease back, if it is still this token's; state.lua stands before it.
+-- Releases the lease, if this token still holds it; concatenated after state.lua.
 -- KEYS[1]  the lock
 -- ARGV[1]  the token
 -- ARGV[2]  the channel of wake-ups
 -- ARGV[3]  the entry's key, which is the message
--- Returns {1} if it was, else {0}.
+-- Returns {1} if the token held the lease, else {0}.
 if not is_held_by(KEYS[1], ARGV[1]) then
     return {0}
 end

@@ -1,10 +1,10 @@
--- Makes the lease last from now on, if it is still this token's; state.lua stands before it.
+-- Renews the lease, if this token still holds it; concatenated after state.lua.
 -- KEYS[1]  the lock
 -- KEYS[2]  the fences
 -- ARGV[1]  the token
--- ARGV[2]  the lease in milliseconds
--- ARGV[3]  how long fences are remembered from now on, in milliseconds
--- Returns {1} if it was, else {0}.
+-- ARGV[2]  the length of the lease from now on, in milliseconds
+-- ARGV[3]  the time to keep the fences from now on, in milliseconds
+-- Returns {1} if the token held the lease, else {0}.
 if not is_held_by(KEYS[1], ARGV[1]) then
     return {0}
 end

@@ -1,16 +1,17 @@
--- What the scripts of flights have in common; it stands before each of them. The keys are the library's own: a value of another
--- type or form, or one without a limit, is as good as none.
+-- Functions shared by the scripts of single-flight; concatenated before each of them. The keys are the library's own: a value of
+-- another type or form, or one without expiry, counts as missing.
 --   entry   a string: see RedisUsage
---   lock    a string: 'held <fence> <token>' as long as the lease lasts, 'failed <fence> <reason>' as long as the back-off does
---   fences  a hash: issued, the last one; published, that of the figure stored last; invalidated, the last one that may not publish
+--   lock    a string: 'held <fence> <token>' during the lease, 'failed <fence> <reason>' during the back-off
+--   fences  a hash: issued, the last fence; published, the fence of the figure stored last; invalidated, the last fence that
+--           may not publish
 
--- Lua writes large numbers as 1.7e+15, and Redis counts milliseconds in 64 bits: 2^53 - 1 is what both can hold.
+-- Lua writes large numbers as 1.7e+15, and Redis counts milliseconds in 64 bits: 2^53 - 1 is exact in both.
 local function integer(number)
     return string.format('%.0f', math.min(number, 9007199254740991))
 end
 
--- Returns the string at this key and its PTTL in milliseconds; nil if there is none with a limit.
-local function limited(key)
+-- Returns the string at this key and its PTTL in milliseconds; nil if there is no string with an expiry.
+local function expiring(key)
     if redis.call('TYPE', key).ok ~= 'string' then
         return nil
     end
@@ -23,7 +24,7 @@ end
 
 -- Returns the text of the figure at this key, its PTTL and its age in milliseconds; nil if there is none.
 local function figure(key)
-    local value, left = limited(key)
+    local value, left = expiring(key)
     local life = value
         and string.match(value, '^v1 received=%d+/%d+ sent=%d+/%d+ computed=[%d%-+T:.Z]+ life=(%d+)$')
     local age = life and tonumber(life) - left
@@ -33,10 +34,10 @@ local function figure(key)
     return value, left, age
 end
 
--- Returns the flight at this lock: {kind = 'held' or 'failed', fence, detail = token or reason, left = PTTL in milliseconds};
--- of no kind if there is none.
+-- Returns the load at this lock: {kind = 'held' or 'failed', fence, detail = token or reason, left = PTTL in milliseconds};
+-- an empty table if there is none.
 local function flight(key)
-    local value, left = limited(key)
+    local value, left = expiring(key)
     local kind, fence, detail = string.match(value or '', '^(%l+) (%d+) (.*)$')
     if kind ~= 'held' and kind ~= 'failed' then
         return {}
@@ -49,7 +50,7 @@ local function is_held_by(lock, token)
     return found.kind == 'held' and found.detail == token
 end
 
--- Returns {issued, published, invalidated}; each may be missing.
+-- Returns {issued, published, invalidated}; each may be nil.
 local function fences(key)
     if redis.call('TYPE', key).ok ~= 'hash' then
         return {}
@@ -58,13 +59,13 @@ local function fences(key)
     return {issued = tonumber(known[1]), published = tonumber(known[2]), invalidated = tonumber(known[3])}
 end
 
--- Returns a fence greater than the last one, and than all that were issued before Redis forgot them: microseconds since 1970.
+-- Returns a fence greater than the last one, and greater than all issued before Redis lost them: microseconds since 1970.
 local function next_fence(last)
     local now = redis.call('TIME')
     return math.max((last or 0) + 1, tonumber(now[1]) * 1000000 + tonumber(now[2]))
 end
 
--- Keeps a key for at least this long from now on, in milliseconds.
+-- Extends a key's expiry to at least this time from now on, in milliseconds.
 local function keep(key, time)
     if redis.call('PTTL', key) < time then
         redis.call('PEXPIRE', key, integer(time))

@@ -20,35 +20,35 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * A TCP link to a server that fails on demand, for the tests of adapters and of hosts: give the client {@link #host()} and
- * {@link #port()} instead of the server's. The port is a free one and stays the same until the link is closed, whatever
- * becomes of the server.
+ * TCP proxy in front of a server that fails on demand, for tests of adapters and hosts. The client connects to {@link #host()} and
+ * {@link #port()} instead of the server's. The port is a free one and stays the same until the proxy is closed, also while the
+ * server is down.
  *
- * <p>Each connection of a client is carried on by a connection to the server. Bytes go both ways in order, unchanged; an end
- * of output is passed on as such, and the other direction stays open. A server that can't be reached resets the client's
- * connection.
+ * <p>The proxy opens one connection to the server for each connection of a client. It forwards bytes both ways, in order and
+ * unchanged; it forwards an end of output as such, and the other direction stays open. If the server can't be reached, the proxy
+ * resets the client's connection.
  *
- * <p>A link is in one state at a time, at first that of {@link #pass()}; each switch replaces the state before it:
+ * <p>A proxy is in one state at a time, initially that of {@link #pass()}; each switch replaces the previous state:
  *
  * <table>
  * <caption>The states</caption>
- * <tr><th>state</th><th>present connections</th><th>new connections</th><th>bytes</th></tr>
- * <tr><td>{@link #pass()}</td><td>stay</td><td>carried on</td><td>forwarded</td></tr>
+ * <tr><th>state</th><th>existing connections</th><th>new connections</th><th>bytes</th></tr>
+ * <tr><td>{@link #pass()}</td><td>stay</td><td>forwarded</td><td>forwarded</td></tr>
  * <tr><td>{@link #cut()}</td><td>reset</td><td>accepted and reset at once</td><td>none</td></tr>
- * <tr><td>{@link #freeze()}</td><td>stay</td><td>accepted, the server doesn't see them yet</td><td>held back</td></tr>
- * <tr><td>{@link #freezeRequests()}</td><td>stay</td><td>accepted, the server doesn't see them yet</td>
+ * <tr><td>{@link #freeze()}</td><td>stay</td><td>accepted, not yet forwarded to the server</td><td>held back</td></tr>
+ * <tr><td>{@link #freezeRequests()}</td><td>stay</td><td>accepted, not yet forwarded to the server</td>
  *     <td>held back towards the server</td></tr>
- * <tr><td>{@link #freezeResponses()}</td><td>stay</td><td>carried on</td><td>held back towards the client</td></tr>
- * <tr><td>{@link #slow(Duration)}</td><td>stay</td><td>carried on</td><td>forwarded after the latency</td></tr>
+ * <tr><td>{@link #freezeResponses()}</td><td>stay</td><td>forwarded</td><td>held back towards the client</td></tr>
+ * <tr><td>{@link #slow(Duration)}</td><td>stay</td><td>forwarded</td><td>forwarded after the latency</td></tr>
  * </table>
  *
- * <p>What is held back includes the ends and resets of connections: neither side learns of them. A state that lets the
- * direction through again forwards all of it, also what a client sent that has given up since. A sender that goes on sending
- * is stopped once the sockets' buffers are full, as by a network that loses everything.
+ * <p>Ends and resets of connections are held back as well: the other side doesn't see them. When the direction is forwarded again,
+ * everything held back is sent, including the bytes of a client that has closed its connection since. A sender that continues is
+ * blocked once the sockets' buffers are full, as by a network that loses all packets.
  *
- * <p>A switch has taken effect when its method returns: from then on no byte goes a way that is closed, and connections that
- * were to be reset have been. A connection that a client had opened before the switch counts as present. Thread-safe; the link
- * has one thread, a daemon. Once closed, it throws {@link IllegalStateException} when it is switched or counted.
+ * <p>A switch has taken effect when its method returns: from then on no byte is forwarded in a held direction, and connections to be
+ * reset have been reset. A connection that a client opened before the switch counts as existing. Thread-safe. The proxy has one
+ * thread, a daemon. Once it is closed, its other methods throw {@link IllegalStateException}.
  *
  * @since 0.1
  */
@@ -65,12 +65,12 @@ public final class FaultyProxy implements AutoCloseable {
     private final Selector selector;
     private final Thread thread;
 
-    /** Guards {@link #ended}, too, and is held for a moment only: no read, write or wait happens under it. */
+    /** Also the lock of {@link #ended}; held briefly: no read, write or wait happens under it. */
     private final Queue<Runnable> commands = new ArrayDeque<>();
 
     private boolean ended;
 
-    // What follows belongs to the link's thread.
+    // The fields below are confined to the proxy's thread.
     private final Set<ProxyConnection> connections = new LinkedHashSet<>();
     private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
     private ProxyState state = ProxyState.PASS;
@@ -80,17 +80,17 @@ public final class FaultyProxy implements AutoCloseable {
         this.listener = listener;
         this.selector = selector;
         this.address = (InetSocketAddress) listener.getLocalAddress();
-        this.thread = new Thread(this::run, "usagekit-link-" + address.getPort());
+        this.thread = new Thread(this::run, "usagekit-proxy-" + address.getPort());
         thread.setDaemon(true);
     }
 
     /**
-     * Opens a link to this server, which needn't be there yet; each connection looks for it anew.
+     * Opens a proxy in front of this server, which needn't run yet: each connection of a client tries to connect to it.
      *
      * @param host a name, which is resolved once, or an address
      * @param port from 1 to 65535
-     * @throws IllegalArgumentException if the port is out of bounds, or the host unknown
-     * @throws UncheckedIOException if the link can't listen on this machine
+     * @throws IllegalArgumentException if the port is out of bounds, or the host can't be resolved
+     * @throws UncheckedIOException if the proxy can't listen on 127.0.0.1
      */
     public static FaultyProxy to(String host, int port) {
         if (port < 1 || port > MAX_PORT) {
@@ -98,12 +98,14 @@ public final class FaultyProxy implements AutoCloseable {
         }
         InetSocketAddress server = new InetSocketAddress(host, port);
         if (server.isUnresolved()) {
-            throw new IllegalArgumentException("host must be known, but was " + host);
+            throw new IllegalArgumentException(
+                    "host must be a name or address that can be resolved, but was \"" + host + "\"");
         }
         try {
             return open(server);
         } catch (IOException e) {
-            throw new UncheckedIOException("a link to " + server + " can't be opened: " + e.getMessage(), e);
+            throw new UncheckedIOException(
+                    "the proxy in front of " + server + " can't listen on 127.0.0.1: " + e.getMessage(), e);
         }
     }
 
@@ -114,44 +116,44 @@ public final class FaultyProxy implements AutoCloseable {
             listener.configureBlocking(false);
             Selector selector = Selector.open();
             listener.register(selector, SelectionKey.OP_ACCEPT);
-            FaultyProxy link = new FaultyProxy(server, listener, selector);
-            link.thread.start();
-            return link;
+            FaultyProxy proxy = new FaultyProxy(server, listener, selector);
+            proxy.thread.start();
+            return proxy;
         } catch (IOException e) {
             listener.close();
             throw e;
         }
     }
 
-    /** The address to connect to: {@code 127.0.0.1}. */
+    /** Returns the address to connect to: {@code 127.0.0.1}. */
     public String host() {
         return address.getAddress().getHostAddress();
     }
 
-    /** The port to connect to, from 1 to 65535. */
+    /** Returns the port to connect to, from 1 to 65535. */
     public int port() {
         return address.getPort();
     }
 
-    /** The connections of clients that are open, whether or not the server has been reached; none of those cut off. */
+    /** Returns the number of open connections of clients, whether or not the server has been reached; reset ones don't count. */
     public int connections() {
-        return onLinkThread(() -> {
+        return onProxyThread(() -> {
             acceptWaiting();
             return connections.size();
         });
     }
 
-    /** Forwards everything, at once; what was held back or delayed comes first. */
+    /** Forwards everything without delay; bytes held back or delayed go first. */
     public void pass() {
         switchTo(ProxyState.PASS);
     }
 
     /**
-     * Resets all connections (RST), on both sides, and every new one. What was held back or delayed is lost. A client still
-     * connects, and then finds its connection reset.
+     * Resets all connections (RST), on both sides, and every new one. Bytes held back or delayed are lost. A client can still
+     * connect, and its connection is then reset.
      */
     public void cut() {
-        onLinkThread(() -> {
+        onProxyThread(() -> {
             acceptWaiting();
             state = ProxyState.CUT;
             resetAll();
@@ -159,9 +161,9 @@ public final class FaultyProxy implements AutoCloseable {
         });
     }
 
-    /** Resets all connections (RST), on both sides, and doesn't change the state: what was held back or delayed is lost. */
+    /** Resets all connections (RST), on both sides, without changing the state. Bytes held back or delayed are lost. */
     public void cutOnce() {
-        onLinkThread(() -> {
+        onProxyThread(() -> {
             acceptWaiting();
             resetAll();
             return null;
@@ -173,20 +175,19 @@ public final class FaultyProxy implements AutoCloseable {
         switchTo(ProxyState.FREEZE);
     }
 
-    /** Forwards nothing from clients to the server; responses go through. */
+    /** Forwards nothing from clients to the server; responses are forwarded. */
     public void freezeRequests() {
         switchTo(ProxyState.FREEZE_REQUESTS);
     }
 
-    /** Forwards nothing from the server to clients; requests go through, and are carried out. */
+    /** Forwards nothing from the server to clients; requests are forwarded, and the server executes them. */
     public void freezeResponses() {
         switchTo(ProxyState.FREEZE_RESPONSES);
     }
 
     /**
-     * Forwards each byte, and each end of a connection, this long after it came in, in each direction: a response is late by
-     * twice the latency. Order is kept, and there is no limit to what may be under way, all of which is in memory. Opening a
-     * connection takes no longer than without.
+     * Forwards each byte, and each end of a connection, this long after its arrival, in each direction: a response is delayed by
+     * twice the latency. Order is kept; the delayed bytes are in memory, without a limit. Opening a connection isn't delayed.
      *
      * @param latency from 0 to 1 hour
      * @throws IllegalArgumentException if the latency is out of bounds
@@ -198,7 +199,7 @@ public final class FaultyProxy implements AutoCloseable {
         switchTo(ProxyState.slow(latency));
     }
 
-    /** Resets all connections, frees the port and ends the thread; returns when that is done. May be called again. */
+    /** Resets all connections, frees the port and ends the thread; returns when that is done. Idempotent. */
     @Override
     public void close() {
         synchronized (commands) {
@@ -221,31 +222,32 @@ public final class FaultyProxy implements AutoCloseable {
     }
 
     private void switchTo(ProxyState next) {
-        onLinkThread(() -> {
+        onProxyThread(() -> {
             acceptWaiting();
             state = next;
             return null;
         });
     }
 
-    private <T> T onLinkThread(Supplier<T> command) {
+    private <T> T onProxyThread(Supplier<T> command) {
         return CompletableFuture.supplyAsync(command, this::enqueue).join();
     }
 
     private void enqueue(Runnable command) {
         synchronized (commands) {
             if (ended) {
-                throw new IllegalStateException("the link is closed");
+                throw new IllegalStateException(
+                        "the proxy on port " + address.getPort() + " is closed; open another one");
             }
             commands.add(command);
-            // Not after the lock is released: a selector that has been closed meanwhile can't be woken.
+            // Under the lock: a selector that has been closed meanwhile can't be woken.
             selector.wakeup();
         }
     }
 
     private void run() {
         try {
-            while (carryOutCommands()) {
+            while (runCommands()) {
                 long now = System.nanoTime();
                 connections.removeIf(connection -> !connection.advance(state, now));
                 selector.select(this::ready, millisToWait(now));
@@ -258,12 +260,12 @@ public final class FaultyProxy implements AutoCloseable {
     }
 
     /**
-     * The queue is looked at after each command, and not only when the selector was woken: a command may use up the wake-up
-     * of the one behind it.
+     * Runs all queued commands. It reads the queue again after each command, since a command may consume the selector's wake-up for
+     * the next one.
      *
-     * @return whether the link is to go on
+     * @return whether the proxy is still open
      */
-    private boolean carryOutCommands() {
+    private boolean runCommands() {
         while (true) {
             Runnable command;
             synchronized (commands) {
@@ -284,14 +286,14 @@ public final class FaultyProxy implements AutoCloseable {
         }
     }
 
-    /** Takes the connections that clients have opened already, in the present state. */
+    /** Accepts the connections that clients have opened already, under the present state. */
     private void acceptWaiting() {
         try {
             for (SocketChannel client = listener.accept(); client != null; client = listener.accept()) {
                 accept(client);
             }
         } catch (IOException e) {
-            // That client has gone; whoever is behind it is taken at the next turn.
+            // The client has closed its connection; the ones behind it are accepted in the next round.
         }
     }
 
@@ -311,7 +313,7 @@ public final class FaultyProxy implements AutoCloseable {
         connections.forEach(ProxyConnection::reset);
         connections.clear();
         try {
-            // A channel that was closed stays open in the system until its selector has taken note.
+            // The system keeps a closed channel open until its selector has processed the close.
             selector.selectNow(key -> {});
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -323,11 +325,11 @@ public final class FaultyProxy implements AutoCloseable {
         try (channel) {
             channel.setOption(StandardSocketOptions.SO_LINGER, 0);
         } catch (IOException e) {
-            // The other side was faster.
+            // The other side has closed it already.
         }
     }
 
-    /** Rounded up, so that nothing is forwarded too early; 0 is for ever. */
+    /** Returns the time until the next byte is due, rounded up so that none is forwarded too early; 0 waits without limit. */
     private long millisToWait(long now) {
         long nanos = connections.stream()
                 .mapToLong(connection -> connection.nanosToWait(state, now))
@@ -346,8 +348,8 @@ public final class FaultyProxy implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
-            // Only after a failure of the thread is one left, which then fails instead of being waited for.
-            carryOutCommands();
+            // Commands are left only after a failure of the thread; they fail now, so that no caller waits for ever.
+            runCommands();
         }
     }
 }

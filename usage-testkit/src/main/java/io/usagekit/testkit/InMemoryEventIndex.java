@@ -14,11 +14,11 @@ import java.util.function.BiPredicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** What events are found by, and whether one meets a filter. Not thread-safe. */
+/** Endpoints and words of events, and the matching of events to filters. Not thread-safe. */
 final class InMemoryEventIndex {
 
-    /** ASCII characters that are neither letters nor digits. */
-    private static final Pattern NO_WORD = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
+    /** Separators of words: ASCII characters that are neither letters nor digits. */
+    private static final Pattern SEPARATORS = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
 
     private final Map<String, Endpoint> endpoints = new HashMap<>();
     private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
@@ -28,8 +28,8 @@ final class InMemoryEventIndex {
         endpoints.put(endpoint.id(), endpoint);
     }
 
-    /** Replaces where an event is to be delivered. */
-    void deliverTo(String eventId, Set<String> endpointIds) {
+    /** Replaces the endpoints of an event. */
+    void putEndpoints(String eventId, Set<String> endpointIds) {
         endpointsOfEvents.put(eventId, endpointIds);
     }
 
@@ -45,30 +45,30 @@ final class InMemoryEventIndex {
         return wordsOfEvents.containsKey(event.id());
     }
 
-    void forgetTokens(Event event) {
+    void removeTokens(Event event) {
         wordsOfEvents.remove(event.id());
     }
 
-    /** It is gone. */
-    void forget(Event event) {
+    /** Removes an event that is deleted for good. */
+    void remove(Event event) {
         endpointsOfEvents.remove(event.id());
-        forgetTokens(event);
+        removeTokens(event);
     }
 
     boolean matches(Event event, EventFilter filter) {
         return (filter.state() == EventFilter.State.ANY || event.deletedAt().isEmpty())
                 && filter.window().contains(event.createdAt())
-                && met(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointIds(e)))
-                && met(filter.ownerId(), event, this::isOwnedBy)
-                && met(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
-                && met(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
-                && met(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
-                && met(filter.type(), event, (type, e) -> type.equals(e.type()))
-                && met(filter.status(), event, (status, e) -> status.equals(e.status()))
-                && met(filter.text(), event, this::hasWords);
+                && matches(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointIds(e)))
+                && matches(filter.ownerId(), event, this::isOwnedBy)
+                && matches(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
+                && matches(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
+                && matches(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
+                && matches(filter.type(), event, (type, e) -> type.equals(e.type()))
+                && matches(filter.status(), event, (status, e) -> status.equals(e.status()))
+                && matches(filter.text(), event, this::hasWords);
     }
 
-    private static <T> boolean met(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
+    private static <T> boolean matches(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
         return condition.isEmpty() || test.test(condition.get(), event);
     }
 
@@ -87,7 +87,8 @@ final class InMemoryEventIndex {
     }
 
     private static Set<String> words(String text) {
-        return NO_WORD.splitAsStream(text.toLowerCase(Locale.ROOT))
+        return SEPARATORS
+                .splitAsStream(text.toLowerCase(Locale.ROOT))
                 .filter(word -> !word.isEmpty())
                 .collect(Collectors.toUnmodifiableSet());
     }

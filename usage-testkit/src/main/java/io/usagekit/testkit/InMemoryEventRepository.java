@@ -49,7 +49,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A ledger in memory, with the rules of the real one. Thread-safe.
+ * Event ledger in this process's memory, for tests, with the rules of the PostgreSQL ledger. Thread-safe; unbounded.
  *
  * @since 0.1
  */
@@ -75,12 +75,12 @@ public final class InMemoryEventRepository implements EventRepository {
         this.clock = Objects.requireNonNull(clock, "clock");
     }
 
-    /** Nothing is recorded yet; duplicates will be billed, and the system's clock tells the time. */
+    /** Returns an empty ledger that bills duplicates and uses the system's clock. */
     public static InMemoryEventRepository create() {
         return create(Duplicates.BILLED, InstantSource.system());
     }
 
-    /** Nothing is recorded yet. */
+    /** Returns an empty ledger. */
     public static InMemoryEventRepository create(Duplicates duplicates, InstantSource clock) {
         return new InMemoryEventRepository(duplicates, clock);
     }
@@ -104,7 +104,7 @@ public final class InMemoryEventRepository implements EventRepository {
 
     private void requireProject(String what, String projectId) {
         if (!projects.containsKey(projectId)) {
-            throw new EventLedgerException(what + ": there is no project \"" + projectId + '"', null);
+            throw new EventLedgerException(what + ": there is no project \"" + projectId + "\"; save it first", null);
         }
     }
 
@@ -126,7 +126,7 @@ public final class InMemoryEventRepository implements EventRepository {
             inOrder.add(row);
         }
         events.putAll(recorded);
-        given.forEach(event -> index.deliverTo(event.id(), event.endpointIds()));
+        given.forEach(event -> index.putEndpoints(event.id(), event.endpointIds()));
         return List.copyOf(inOrder);
     }
 
@@ -240,7 +240,7 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
         Set<String> replacement = Collections.unmodifiableSet(Bounds.ids("endpointIds", endpointIds));
         Optional<Event> event = find(projectId, eventId);
-        event.ifPresent(present -> index.deliverTo(present.id(), replacement));
+        event.ifPresent(present -> index.putEndpoints(present.id(), replacement));
         return event.isPresent();
     }
 
@@ -314,7 +314,7 @@ public final class InMemoryEventRepository implements EventRepository {
         }
     }
 
-    /** A calculator over what is recorded here, with the clock of this ledger. */
+    /** Returns a calculator of this ledger's figures, with this ledger's clock. */
     public UsageCalculator calculator() {
         return (key, timeout) -> {
             Instant now = clock.instant();
@@ -360,7 +360,7 @@ public final class InMemoryEventRepository implements EventRepository {
     private static <T> List<T> scan(Stream<T> rows, Function<T, Position> positions, Scan scan) {
         Comparator<Position> order = scan.order() == EventOrder.ASCENDING ? BY_POSITION : BY_POSITION.reversed();
         return rows.filter(row -> scan.beyond()
-                        .map(place -> order.compare(positions.apply(row), place) > 0)
+                        .map(cursor -> order.compare(positions.apply(row), cursor) > 0)
                         .orElse(true))
                 .sorted(Comparator.comparing(positions, order))
                 .limit(scan.limit())
@@ -390,7 +390,7 @@ public final class InMemoryEventRepository implements EventRepository {
         List<Event> found = within(projectId, window)
                 .filter(event -> index.isTokenised(event))
                 .toList();
-        found.forEach(index::forgetTokens);
+        found.forEach(index::removeTokens);
         return found.size();
     }
 
@@ -415,7 +415,7 @@ public final class InMemoryEventRepository implements EventRepository {
                 .toList();
         undelivered.forEach(event -> {
             events.remove(event.id());
-            index.forget(event);
+            index.remove(event);
         });
         return undelivered.size();
     }
@@ -427,14 +427,14 @@ public final class InMemoryEventRepository implements EventRepository {
         return writer.end();
     }
 
-    private synchronized List<Event> snapshot(ExportRequest request, Optional<Position> beyond) {
+    private synchronized List<Event> snapshot(ExportRequest request, Optional<Position> after) {
         EventFilter filter = EventFilter.builder()
                 .window(EventWindow.before(request.before()))
                 .build();
         return scan(
                 matching(request.projectId(), filter),
                 event -> new Position(event.createdAt(), event.id()),
-                new Scan(EventOrder.ASCENDING, beyond, Integer.MAX_VALUE));
+                new Scan(EventOrder.ASCENDING, after, Integer.MAX_VALUE));
     }
 
     private Stream<Event> within(String projectId, EventWindow window) {

@@ -11,9 +11,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 
 /**
- * A store of flights in this process's memory, whose time is a ticker and which can be taken down. Several over one cache are like
- * several processes at one server. Stages complete at once, and wake-ups come on the thread whose call causes them. Thread-safe;
- * unbounded.
+ * Flight store in this process's memory, for tests: its time is a ticker, and it can be taken down. Several stores over one cache
+ * behave like several processes at one server. Stages complete at once, and wake-ups run on the thread whose call causes them.
+ * Thread-safe; unbounded.
  *
  * @since 0.1
  */
@@ -21,83 +21,83 @@ public final class InMemoryFlightStore implements FlightStore {
 
     private static final Duration MILLISECOND = Duration.ofMillis(1);
 
-    private final InMemoryStore shelf;
+    private final InMemoryStore store;
     private volatile boolean down;
 
-    private InMemoryFlightStore(InMemoryStore shelf) {
-        this.shelf = shelf;
+    private InMemoryFlightStore(InMemoryStore store) {
+        this.store = store;
     }
 
-    /** With the JVM's own time, and nothing in it. */
+    /** Returns an empty store with the JVM's own time. */
     public static InMemoryFlightStore create() {
         return new InMemoryFlightStore(new InMemoryStore(System::nanoTime));
     }
 
-    /** With the time of this clock, and nothing in it. */
+    /** Returns an empty store with the time of this clock. */
     public static InMemoryFlightStore create(ManualClock clock) {
         return new InMemoryFlightStore(new InMemoryStore(clock.ticker()));
     }
 
     /**
-     * Over the figures of this cache, and with its time: what one keeps or forgets the other does, too. All stores over one cache
-     * share their leases, fences and wake-ups. Either can be taken down alone.
+     * Returns a store that shares the figures and the time of this cache. All stores over one cache share their leases, fences and
+     * wake-ups. Store and cache are taken down separately.
      */
     public static InMemoryFlightStore over(InMemoryUsageCache cache) {
-        return new InMemoryFlightStore(cache.shelf());
+        return new InMemoryFlightStore(cache.store());
     }
 
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
-        return answer(() -> shelf.acquire(key, request));
+        return answer(() -> store.acquire(key, request));
     }
 
     @Override
     public CompletionStage<Boolean> renew(UsageKey key, String token, Duration lease) {
         checkAtLeastMillisecond("lease", lease);
-        return answer(() -> shelf.renew(key, token, lease));
+        return answer(() -> store.renew(key, token, lease));
     }
 
     @Override
     public CompletionStage<Publication> publish(
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
         UsageCache.checkPut(key, figure, timeToLive);
-        return answer(() -> shelf.publish(key, token, fence, figure, timeToLive));
+        return answer(() -> store.publish(key, token, fence, figure, timeToLive));
     }
 
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
-        return run(() -> shelf.release(key, token));
+        return run(() -> store.release(key, token));
     }
 
     @Override
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
-        return run(() -> shelf.fail(key, token, reason, backOff));
+        return run(() -> store.fail(key, token, reason, backOff));
     }
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return run(() -> shelf.invalidate(key::equals));
+        return run(() -> store.invalidate(key::equals));
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return run(() -> shelf.invalidate(key -> key.organisationId().equals(organisationId)));
+        return run(() -> store.invalidate(key -> key.organisationId().equals(organisationId)));
     }
 
-    /** Wake-ups come also while this store is down: it is commands that can't be sent then. */
+    /** Registers an action that also runs while this store is down, since only its commands fail then. */
     @Override
     public Registration onWakeUp(UsageKey key, Runnable action) {
-        return shelf.onWakeUp(key, action);
+        return store.onWakeUp(key, action);
     }
 
-    /** From now on every call fails, as with a server that can't be reached; leases run out meanwhile. */
+    /** Makes every call fail, as if the server couldn't be reached; leases still expire. */
     public void goDown() {
         down = true;
     }
 
-    /** From now on calls succeed again; what was kept is still there. */
+    /** Makes calls succeed again; figures, leases and fences are still there. */
     public void comeBack() {
         down = false;
     }
@@ -115,7 +115,8 @@ public final class InMemoryFlightStore implements FlightStore {
     }
 
     private static <T> CompletionStage<T> unreachable() {
-        return CompletableFuture.failedFuture(new UsageCacheException("the in-memory store was taken down", null));
+        return CompletableFuture.failedFuture(
+                new UsageCacheException("the in-memory flight store was taken down by goDown()", null));
     }
 
     private static void checkAtLeastMillisecond(String argument, Duration value) {

@@ -20,16 +20,16 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an in-memory cache and the stores over it share, as processes share a server: figures, leases, fences, and who waits. Each
- * method is one atomic step; those who are woken are woken after it.
+ * Data that an in-memory cache and the flight stores over it share, as processes share a server: figures, leases, fences and
+ * registered wake-ups. Each method is one atomic step; wake-up actions run after it.
  */
 final class InMemoryStore {
 
-    private static final int LONGEST_REASON = 200;
+    private static final int MAX_REASON_LENGTH = 200;
 
-    private record Kept(OrganisationUsage usage, long bornAt, long expiresAt) {}
+    private record StoredFigure(OrganisationUsage usage, long bornAt, long expiresAt) {}
 
-    /** Who computes, or has failed to. */
+    /** Lease on a computation, or failure with its back-off. */
     private sealed interface Lock {
         long fence();
 
@@ -40,12 +40,12 @@ final class InMemoryStore {
 
     private record Failed(long fence, String reason, long expiresAt) implements Lock {}
 
-    /** Zero: none. */
+    /** Fences of a key; zero means none. */
     private record Fences(long issued, long published, long invalidated) {
         static final Fences NONE = new Fences(0, 0, 0);
     }
 
-    /** A registered action; two of the same action are two. */
+    /** Registered action, compared by identity: the same action may be registered twice. */
     private static final class Waiter {
         private final Runnable action;
 
@@ -54,7 +54,7 @@ final class InMemoryStore {
         }
     }
 
-    private final Map<UsageKey, Kept> figures = new HashMap<>();
+    private final Map<UsageKey, StoredFigure> figures = new HashMap<>();
     private final Map<UsageKey, Lock> locks = new HashMap<>();
     private final Map<UsageKey, Fences> fences = new HashMap<>();
     private final Map<UsageKey, Set<Waiter>> waiters = new HashMap<>();
@@ -66,24 +66,27 @@ final class InMemoryStore {
 
     synchronized Optional<AgedUsage> get(UsageKey key) {
         long now = ticker.getAsLong();
-        Kept kept = figures.get(key);
-        if (kept == null || kept.expiresAt() - now <= 0) {
+        StoredFigure stored = figures.get(key);
+        if (stored == null || stored.expiresAt() - now <= 0) {
             figures.remove(key);
             return Optional.empty();
         }
         OrganisationUsage usage = new OrganisationUsage(
-                key, kept.usage().received(), kept.usage().sent(), kept.usage().createdAt());
-        return Optional.of(new AgedUsage(usage, Duration.ofNanos(now - kept.bornAt())));
+                key,
+                stored.usage().received(),
+                stored.usage().sent(),
+                stored.usage().createdAt());
+        return Optional.of(new AgedUsage(usage, Duration.ofNanos(now - stored.bornAt())));
     }
 
     synchronized void put(UsageKey key, AgedUsage figure, Duration timeToLive) {
         long now = ticker.getAsLong();
-        figures.put(key, new Kept(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
+        figures.put(key, new StoredFigure(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
     }
 
     synchronized Acquisition acquire(UsageKey key, LeaseRequest request) {
         Fences known = fences.getOrDefault(key, Fences.NONE);
-        Optional<AgedUsage> figure = get(key).filter(kept -> meets(request, kept, known));
+        Optional<AgedUsage> figure = get(key).filter(stored -> meets(request, stored, known));
         if (figure.isPresent()) {
             return new Acquisition.Found(figure.orElseThrow());
         }
@@ -102,9 +105,9 @@ final class InMemoryStore {
     }
 
     private static boolean meets(LeaseRequest request, AgedUsage figure, Fences known) {
-        OptionalLong followed = request.awaitedFence();
+        OptionalLong awaited = request.awaitedFence();
         return figure.age().compareTo(request.acceptableAge()) < 0
-                || (followed.isPresent() && known.published() >= followed.getAsLong());
+                || (awaited.isPresent() && known.published() >= awaited.getAsLong());
     }
 
     synchronized boolean renew(UsageKey key, String token, Duration lease) {
@@ -132,8 +135,8 @@ final class InMemoryStore {
             locks.computeIfPresent(key, (k, lock) -> isHeldBy(lock, token) ? null : lock);
             return new Publication.Stored();
         }
-        Optional<AgedUsage> newer =
-                get(key).filter(kept -> known.published() > fence || kept.age().compareTo(figure.age()) < 0);
+        Optional<AgedUsage> newer = get(key).filter(
+                        stored -> known.published() > fence || stored.age().compareTo(figure.age()) < 0);
         if (newer.isPresent()) {
             return new Publication.Superseded(newer.orElseThrow());
         }
@@ -143,19 +146,19 @@ final class InMemoryStore {
     }
 
     void release(UsageKey key, String token) {
-        if (giveBack(key, token, null)) {
+        if (endLease(key, token, null)) {
             wake(key);
         }
     }
 
     void fail(UsageKey key, String token, String reason, Duration backOff) {
-        String kept = reason.substring(0, Math.min(reason.length(), LONGEST_REASON));
-        if (giveBack(key, token, new Failed(0, kept, ticker.getAsLong() + backOff.toNanos()))) {
+        String stored = reason.substring(0, Math.min(reason.length(), MAX_REASON_LENGTH));
+        if (endLease(key, token, new Failed(0, stored, ticker.getAsLong() + backOff.toNanos()))) {
             wake(key);
         }
     }
 
-    private synchronized boolean giveBack(UsageKey key, String token, @Nullable Failed failure) {
+    private synchronized boolean endLease(UsageKey key, String token, @Nullable Failed failure) {
         Lock lock = lock(key);
         if (lock == null || !isHeldBy(lock, token)) {
             return false;
@@ -169,10 +172,10 @@ final class InMemoryStore {
     }
 
     void invalidate(Predicate<UsageKey> which) {
-        forget(which).forEach(this::wake);
+        remove(which).forEach(this::wake);
     }
 
-    private synchronized Set<UsageKey> forget(Predicate<UsageKey> which) {
+    private synchronized Set<UsageKey> remove(Predicate<UsageKey> which) {
         Set<UsageKey> keys = new LinkedHashSet<>(figures.keySet());
         keys.addAll(locks.keySet());
         keys.addAll(fences.keySet());
@@ -193,13 +196,13 @@ final class InMemoryStore {
     }
 
     private synchronized void remove(UsageKey key, Waiter waiter) {
-        waiters.computeIfPresent(key, (k, those) -> {
-            those.remove(waiter);
-            return those.isEmpty() ? null : those;
+        waiters.computeIfPresent(key, (k, all) -> {
+            all.remove(waiter);
+            return all.isEmpty() ? null : all;
         });
     }
 
-    /** Not in the atomic step: what is run may call anything. */
+    /** Runs the actions outside the atomic step: they may call the store. */
     private void wake(UsageKey key) {
         waitersFor(key).forEach(waiter -> waiter.action.run());
     }

@@ -13,28 +13,28 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * A cache in this process's memory, whose time is a ticker and which can be taken down. {@link InMemoryFlightStore#over} shares its
- * figures. Thread-safe; unbounded.
+ * Cache in this process's memory, for tests: its time is a ticker, and it can be taken down. {@link InMemoryFlightStore#over} shares
+ * its figures. Thread-safe; unbounded.
  *
  * @since 0.1
  */
 public final class InMemoryUsageCache implements UsageCache {
 
-    private final InMemoryStore shelf;
+    private final InMemoryStore store;
     private final AtomicLong reads = new AtomicLong();
     private final AtomicLong writes = new AtomicLong();
     private volatile boolean down;
 
     private InMemoryUsageCache(LongSupplier ticker) {
-        this.shelf = new InMemoryStore(ticker);
+        this.store = new InMemoryStore(ticker);
     }
 
-    /** With the JVM's own time. */
+    /** Returns an empty cache with the JVM's own time. */
     public static InMemoryUsageCache create() {
         return new InMemoryUsageCache(System::nanoTime);
     }
 
-    /** With the time of this clock. */
+    /** Returns an empty cache with the time of this clock. */
     public static InMemoryUsageCache create(ManualClock clock) {
         return new InMemoryUsageCache(clock.ticker());
     }
@@ -45,7 +45,7 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        return CompletableFuture.completedFuture(shelf.get(key));
+        return CompletableFuture.completedFuture(store.get(key));
     }
 
     @Override
@@ -55,53 +55,54 @@ public final class InMemoryUsageCache implements UsageCache {
         if (down) {
             return unreachable();
         }
-        shelf.put(key, entry, timeToLive);
+        store.put(key, entry, timeToLive);
         return CompletableFuture.completedFuture(null);
     }
 
     @Override
     public CompletionStage<Void> invalidate(UsageKey key) {
-        return forget(key::equals);
+        return remove(key::equals);
     }
 
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
-        return forget(key -> key.organisationId().equals(organisationId));
+        return remove(key -> key.organisationId().equals(organisationId));
     }
 
-    private CompletionStage<Void> forget(Predicate<UsageKey> which) {
+    private CompletionStage<Void> remove(Predicate<UsageKey> which) {
         if (down) {
             return unreachable();
         }
-        shelf.invalidate(which);
+        store.invalidate(which);
         return CompletableFuture.completedFuture(null);
     }
 
-    InMemoryStore shelf() {
-        return shelf;
+    InMemoryStore store() {
+        return store;
     }
 
-    /** From now on every call fails, as with a server that can't be reached. */
+    /** Makes every call fail, as if the server couldn't be reached. */
     public void goDown() {
         down = true;
     }
 
-    /** From now on calls succeed again; what was kept is still there. */
+    /** Makes calls succeed again; figures are still there. */
     public void comeBack() {
         down = false;
     }
 
-    /** How many times it has been read, failed reads included. */
+    /** Returns the number of reads, failed ones included. */
     public long reads() {
         return reads.get();
     }
 
-    /** How many times it has been written, failed writes included. */
+    /** Returns the number of writes, failed ones included. */
     public long writes() {
         return writes.get();
     }
 
     private static <T> CompletionStage<T> unreachable() {
-        return CompletableFuture.failedFuture(new UsageCacheException("the in-memory cache was taken down", null));
+        return CompletableFuture.failedFuture(
+                new UsageCacheException("the in-memory cache was taken down by goDown()", null));
     }
 }

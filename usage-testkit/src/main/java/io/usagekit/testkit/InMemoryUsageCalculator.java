@@ -14,8 +14,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A calculator over events and deliveries that a test records, with the rules of the real one: half-open windows, whole
- * microseconds, an unknown organisation has used nothing. It counts its computations and can be taken down. Thread-safe.
+ * Calculator over events and deliveries that a test records, with the rules of the PostgreSQL calculator: half-open windows, whole
+ * microseconds, zeros for an unknown organisation. It counts its computations and can be taken down. Thread-safe.
  *
  * @since 0.1
  */
@@ -32,12 +32,12 @@ public final class InMemoryUsageCalculator implements UsageCalculator {
         this.clock = Objects.requireNonNull(clock, "clock");
     }
 
-    /** Nothing is recorded yet; figures are stamped by the system's clock. */
+    /** Returns a calculator without events; the system's clock stamps figures. */
     public static InMemoryUsageCalculator create() {
         return create(InstantSource.system());
     }
 
-    /** Nothing is recorded yet; figures are stamped by this clock. */
+    /** Returns a calculator without events; this clock stamps figures. */
     public static InMemoryUsageCalculator create(InstantSource clock) {
         return new InMemoryUsageCalculator(clock);
     }
@@ -58,7 +58,7 @@ public final class InMemoryUsageCalculator implements UsageCalculator {
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         computations.incrementAndGet();
         if (down) {
-            throw new UsageCalculationException("the in-memory calculator was taken down", null);
+            throw new UsageCalculationException("the in-memory calculator was taken down by goDown()", null);
         }
         Instant now = clock.instant();
         UsageMetrics received = UsageMetrics.ZERO;
@@ -74,17 +74,17 @@ public final class InMemoryUsageCalculator implements UsageCalculator {
         return new OrganisationUsage(key, received, sent, now);
     }
 
-    /** How many computations have begun, failed ones included. */
+    /** Returns the number of computations started, failed ones included. */
     public long computations() {
         return computations.get();
     }
 
-    /** From now on every computation fails, as with a database that can't be reached. */
+    /** Makes every computation fail, as if the database couldn't be reached. */
     public void goDown() {
         down = true;
     }
 
-    /** From now on computations succeed again. */
+    /** Makes computations succeed again. */
     public void comeBack() {
         down = false;
     }

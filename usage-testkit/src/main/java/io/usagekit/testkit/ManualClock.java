@@ -7,8 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
 /**
- * Time that passes only when the test says so: a wall clock ({@link InstantSource}) and a nano ticker that move together.
- * Thread-safe.
+ * Clock that a test advances: a wall clock ({@link InstantSource}) and a nano ticker that move together. Thread-safe.
  *
  * @since 0.1
  */
@@ -21,18 +20,18 @@ public final class ManualClock implements InstantSource {
         this.origin = origin;
     }
 
-    /** A clock that shows this instant until it is advanced. */
+    /** Returns a clock that shows this instant until it is advanced. */
     public static ManualClock at(Instant instant) {
         return new ManualClock(instant);
     }
 
-    /** {@link #at(Instant)} of an ISO 8601 instant. */
+    /** Returns a clock at an ISO 8601 instant, as {@link #at(Instant)} does. */
     public static ManualClock at(String instant) {
         return at(Instant.parse(instant));
     }
 
     /**
-     * Lets time pass.
+     * Advances the clock.
      *
      * @throws IllegalArgumentException if {@code duration} is negative
      */
@@ -48,7 +47,7 @@ public final class ManualClock implements InstantSource {
         return origin.plusNanos(elapsedNanos.get());
     }
 
-    /** The nano ticker of this clock: elapsed nanoseconds since it was made. */
+    /** Returns the nano ticker of this clock: nanoseconds advanced since its creation. */
     public LongSupplier ticker() {
         return elapsedNanos::get;
     }

@@ -8,7 +8,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 
-/** A client's connection and the one to the server that carries it on. Belongs to the thread of its link. */
+/** Connection of a client, paired with the connection to the server. Confined to the proxy's thread. */
 final class ProxyConnection {
 
     private final InetSocketAddress server;
@@ -26,13 +26,13 @@ final class ProxyConnection {
         this.upstreamKey = upstreamKey;
         this.client = (SocketChannel) clientKey.channel();
         this.upstream = (SocketChannel) upstreamKey.channel();
-        this.requests = new ProxyFlow(client, upstream, ProxyState::carriesRequests);
-        this.responses = new ProxyFlow(upstream, client, ProxyState::carriesResponses);
+        this.requests = new ProxyFlow(client, upstream, ProxyState::forwardsRequests);
+        this.responses = new ProxyFlow(upstream, client, ProxyState::forwardsResponses);
         clientKey.attach(this);
         upstreamKey.attach(this);
     }
 
-    /** Of a client that has been accepted; the server is looked for when the link's state allows. */
+    /** Returns the connection of an accepted client; it connects to the server when the proxy's state allows. */
     static ProxyConnection open(SocketChannel client, InetSocketAddress server, Selector selector) throws IOException {
         SocketChannel upstream = SocketChannel.open();
         try {
@@ -49,7 +49,7 @@ final class ProxyConnection {
         return channel.register(selector, 0);
     }
 
-    /** Takes in what one of the two channels is ready for. */
+    /** Reads from, or finishes connecting, the channel that is ready. */
     void ready(SelectionKey key, ByteBuffer chunk) {
         if (!key.isValid()) {
             return;
@@ -62,12 +62,12 @@ final class ProxyConnection {
     }
 
     /**
-     * Forwards what this state allows by now, and says what to wait for.
+     * Forwards the bytes that this state allows at this time, and registers the next interest.
      *
      * @return whether the connection is still open
      */
     boolean advance(ProxyState state, long now) {
-        if (!connecting && state.carriesRequests()) {
+        if (!connecting && state.forwardsRequests()) {
             connect();
         }
         requests.write(state, now);
@@ -81,7 +81,7 @@ final class ProxyConnection {
         return true;
     }
 
-    /** How long nothing can happen of itself; {@link Long#MAX_VALUE} if nothing will. */
+    /** Returns the time until the next delayed byte is due; {@link Long#MAX_VALUE} if there is none. */
     long nanosToWait(ProxyState state, long now) {
         return Math.min(requests.nanosToWait(state, now), responses.nanosToWait(state, now));
     }

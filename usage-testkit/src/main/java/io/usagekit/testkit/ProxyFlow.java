@@ -9,20 +9,20 @@ import java.util.Queue;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** One direction of a connection: what came in and hasn't gone out. Belongs to the thread of its link. */
+/** One direction of a connection: the bytes received and not yet written. Confined to the proxy's thread. */
 final class ProxyFlow {
 
     private final SocketChannel source;
     private final SocketChannel sink;
-    private final Predicate<ProxyState> carried;
+    private final Predicate<ProxyState> forwarded;
     private final Queue<Arrival> waiting = new ArrayDeque<>();
     private boolean sourceDone;
     private Progress progress = Progress.OPEN;
 
-    ProxyFlow(SocketChannel source, SocketChannel sink, Predicate<ProxyState> carried) {
+    ProxyFlow(SocketChannel source, SocketChannel sink, Predicate<ProxyState> forwarded) {
         this.source = source;
         this.sink = sink;
-        this.carried = carried;
+        this.forwarded = forwarded;
     }
 
     private enum Kind {
@@ -33,11 +33,11 @@ final class ProxyFlow {
 
     private enum Progress {
         OPEN,
-        /** All was written, its end as well. */
+        /** Everything has been written, including the end of output. */
         ENDED,
-        /** The sink takes no more. The other direction, which reads from it, tells how that came about. */
+        /** The sink is closed. The other direction, which reads from it, sees the reason. */
         BROKEN,
-        /** The source was reset, and all that came before was written. */
+        /** The source was reset, and everything before it has been written. */
         ABORTED
     }
 
@@ -48,7 +48,7 @@ final class ProxyFlow {
         }
     }
 
-    /** Takes in what is there, as far as it fits into the chunk. */
+    /** Reads the available bytes, at most one chunk. */
     void read(ByteBuffer chunk) {
         chunk.clear();
         try {
@@ -65,7 +65,7 @@ final class ProxyFlow {
         }
     }
 
-    /** Nothing more will come in, and the connection is to be reset once what came before is written. */
+    /** Ends reading; the connection is reset once everything received before has been written. */
     void abort() {
         finish(Kind.ABORT);
     }
@@ -75,7 +75,7 @@ final class ProxyFlow {
         waiting.add(Arrival.of(kind, ByteBuffer.allocate(0)));
     }
 
-    /** Writes what is due in this state, as far as the sink takes it. */
+    /** Writes the bytes due in this state, as far as the sink accepts them. */
     void write(ProxyState state, long now) {
         try {
             for (Arrival next = due(state, now); next != null && write(next); next = due(state, now)) {
@@ -88,7 +88,7 @@ final class ProxyFlow {
         }
     }
 
-    /** Whether all of it was written. */
+    /** Returns whether the arrival was written completely. */
     private boolean write(Arrival next) throws IOException {
         if (next.kind() == Kind.ABORT) {
             progress = Progress.ABORTED;
@@ -106,9 +106,9 @@ final class ProxyFlow {
         return !next.bytes().hasRemaining();
     }
 
-    /** Nothing more is read while something is due that can't be written: a sink that is slow slows its source down. */
+    /** Returns no interest while due bytes can't be written, so that a slow sink slows its source down. */
     int readInterest(ProxyState state, long now) {
-        return !sourceDone && carried.test(state) && due(state, now) == null ? SelectionKey.OP_READ : 0;
+        return !sourceDone && forwarded.test(state) && due(state, now) == null ? SelectionKey.OP_READ : 0;
     }
 
     int writeInterest(ProxyState state, long now) {
@@ -117,7 +117,7 @@ final class ProxyFlow {
 
     long nanosToWait(ProxyState state, long now) {
         Arrival next = waiting.peek();
-        if (next == null || !carried.test(state) || isDue(next, state, now)) {
+        if (next == null || !forwarded.test(state) || isDue(next, state, now)) {
             return Long.MAX_VALUE;
         }
         return next.nanos() + state.latencyNanos() - now;
@@ -137,7 +137,7 @@ final class ProxyFlow {
 
     private @Nullable Arrival due(ProxyState state, long now) {
         Arrival next = waiting.peek();
-        return next != null && carried.test(state) && isDue(next, state, now) ? next : null;
+        return next != null && forwarded.test(state) && isDue(next, state, now) ? next : null;
     }
 
     private static boolean isDue(Arrival arrival, ProxyState state, long now) {

@@ -2,8 +2,8 @@ package io.usagekit.testkit;
 
 import java.time.Duration;
 
-/** What a {@link FaultyProxy} does with connections and bytes. */
-record ProxyState(boolean refuses, boolean carriesRequests, boolean carriesResponses, long latencyNanos) {
+/** State of a {@link FaultyProxy}: what it does with connections and bytes. */
+record ProxyState(boolean refuses, boolean forwardsRequests, boolean forwardsResponses, long latencyNanos) {
 
     static final ProxyState PASS = new ProxyState(false, true, true, 0);
     static final ProxyState CUT = new ProxyState(true, false, false, 0);

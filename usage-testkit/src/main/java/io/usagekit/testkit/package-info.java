@@ -1,4 +1,7 @@
-/** In-memory adapters, a clock that moves when it is told to, and a link to a server that fails when it is told to. */
+/**
+ * Adapters and tools for tests of hosts and adapters: in-memory implementations of the ports, {@link
+ * io.usagekit.testkit.ManualClock}, and {@link io.usagekit.testkit.FaultyProxy}, a TCP proxy that fails on demand.
+ */
 @NullMarked
 package io.usagekit.testkit;
 

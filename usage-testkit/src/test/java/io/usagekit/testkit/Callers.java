@@ -16,20 +16,20 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Threads that call, and what their calls return within a limit. */
+/** Calls on other threads, whose results a test awaits within a limit. */
 final class Callers implements AutoCloseable {
 
-    /** Far more than anything here takes; only a test that fails waits for it. */
+    /** Far longer than any call takes; only a failing test waits that long. */
     private static final long LIMIT_SECONDS = 30;
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
-    /** Calls on a thread of its own. */
+    /** Makes a call on a thread of its own. */
     <T> Future<T> call(Callable<T> call) {
         return threads.submit(call);
     }
 
-    /** The same call on many threads at once. */
+    /** Makes the same call on many threads at once. */
     <T> List<Future<T>> callManyTimes(int times, Callable<T> call) {
         CountDownLatch start = new CountDownLatch(1);
         List<Future<T>> futures = new ArrayList<>();
@@ -47,7 +47,7 @@ final class Callers implements AutoCloseable {
         return done(stage.toCompletableFuture());
     }
 
-    /** The result of a call, which returns within the limit. */
+    /** Returns the result of a call that completes within the limit. */
     static <T> T done(Future<T> future) {
         try {
             return future.get(LIMIT_SECONDS, TimeUnit.SECONDS);
@@ -58,7 +58,7 @@ final class Callers implements AutoCloseable {
         }
     }
 
-    /** The exception of a call, which fails within the limit. */
+    /** Returns the exception of a call that fails within the limit. */
     static Throwable failureOf(CompletionStage<?> stage) {
         Throwable thrown = catchThrowable(() -> stage.toCompletableFuture().get(LIMIT_SECONDS, TimeUnit.SECONDS));
         assertThat(thrown).as("the outcome of the call").isInstanceOf(ExecutionException.class);
@@ -71,7 +71,7 @@ final class Callers implements AutoCloseable {
                     .as("released in time")
                     .isTrue();
         } catch (InterruptedException e) {
-            throw new IllegalStateException("interrupted while held up", e);
+            throw new IllegalStateException("interrupted while waiting", e);
         }
     }
 

@@ -14,13 +14,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** Sends back what it is sent, until the end, and keeps it. */
+/** Server that sends back every byte that it receives, and records it. */
 final class EchoServer implements AutoCloseable {
 
     private final ServerSocket listener;
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final CountDownLatch closed = new CountDownLatch(1);
-    private final List<Talk> talks = new CopyOnWriteArrayList<>();
+    private final List<Conversation> conversations = new CopyOnWriteArrayList<>();
 
     private EchoServer(ServerSocket listener) {
         this.listener = listener;
@@ -31,7 +31,7 @@ final class EchoServer implements AutoCloseable {
         return startOn(0);
     }
 
-    /** On this port, which is free; 0 for any. */
+    /** Starts a server on this port; 0 for any free port. */
     static EchoServer startOn(int port) {
         try {
             ServerSocket listener = new ServerSocket();
@@ -47,9 +47,9 @@ final class EchoServer implements AutoCloseable {
         return listener.getLocalPort();
     }
 
-    /** The connections that it has had, in their order. */
-    List<Talk> talks() {
-        return List.copyOf(talks);
+    /** Returns the connections so far, in their order. */
+    List<Conversation> conversations() {
+        return List.copyOf(conversations);
     }
 
     private void accept() {
@@ -60,12 +60,12 @@ final class EchoServer implements AutoCloseable {
                     socket.close();
                     return;
                 }
-                Talk talk = new Talk(socket);
-                talks.add(talk);
-                threads.execute(talk);
+                Conversation conversation = new Conversation(socket);
+                conversations.add(conversation);
+                threads.execute(conversation);
             }
         } catch (IOException e) {
-            // It is closed.
+            // The server is closed.
         } finally {
             closed.countDown();
         }
@@ -76,10 +76,10 @@ final class EchoServer implements AutoCloseable {
     public void close() {
         try {
             listener.close();
-            // Until then the system may let somebody in.
+            // Until then the system may accept further connections.
             Callers.await(closed);
-            for (Talk talk : talks) {
-                talk.socket.close();
+            for (Conversation conversation : conversations) {
+                conversation.socket.close();
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -88,27 +88,27 @@ final class EchoServer implements AutoCloseable {
     }
 
     /** One connection. */
-    static final class Talk implements Runnable {
+    static final class Conversation implements Runnable {
 
         private final Socket socket;
         private final ByteArrayOutputStream received = new ByteArrayOutputStream();
-        private final CountDownLatch over = new CountDownLatch(1);
+        private final CountDownLatch ended = new CountDownLatch(1);
 
-        private Talk(Socket socket) {
+        private Conversation(Socket socket) {
             this.socket = socket;
         }
 
-        /** All that came in so far. */
+        /** Returns all bytes received so far. */
         byte[] received() {
             return received.toByteArray();
         }
 
-        /** Returns when the connection has ended, in whichever way. */
+        /** Waits until the connection has ended in any way. */
         void awaitEnd() {
-            Callers.await(over);
+            Callers.await(ended);
         }
 
-        /** Ends it as a process that crashes may. */
+        /** Resets the connection, as a crashing process may. */
         void reset() {
             try (socket) {
                 socket.setSoLinger(true, 0);
@@ -128,9 +128,9 @@ final class EchoServer implements AutoCloseable {
                 }
                 socket.shutdownOutput();
             } catch (IOException e) {
-                // The client has gone.
+                // The client has closed the connection.
             } finally {
-                over.countDown();
+                ended.countDown();
             }
         }
     }

@@ -13,28 +13,28 @@ import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A link to a server that sends everything back, and what the tests do to it. */
+/** Fixture: a proxy in front of an echo server. */
 abstract class FaultyProxyFixture {
 
-    /** Far more than anything here takes; only a test that fails waits for it. */
+    /** Far longer than any wait takes; only a failing test waits that long. */
     static final int LIMIT_MILLIS = 30_000;
 
-    /** How long nothing must come through. */
+    /** Time for which nothing may arrive. */
     static final int QUIET_MILLIS = 100;
 
     final Callers callers = new Callers();
     EchoServer server;
-    FaultyProxy link;
+    FaultyProxy proxy;
 
     @BeforeEach
     void open() {
         server = EchoServer.start();
-        link = FaultyProxy.to("127.0.0.1", server.port());
+        proxy = FaultyProxy.to("127.0.0.1", server.port());
     }
 
     @AfterEach
     void close() {
-        link.close();
+        proxy.close();
         server.close();
         callers.close();
     }
@@ -46,7 +46,7 @@ abstract class FaultyProxyFixture {
     }
 
     Socket connect() throws IOException {
-        Socket socket = new Socket(link.host(), link.port());
+        Socket socket = new Socket(proxy.host(), proxy.port());
         socket.setSoTimeout(LIMIT_MILLIS);
         return socket;
     }
@@ -64,24 +64,24 @@ abstract class FaultyProxyFixture {
         assertThat(receive(client, message.length())).isEqualTo(message);
     }
 
-    /** What the server has received on its first connection. */
+    /** Returns what the server has received on its first connection. */
     String received() {
-        return new String(awaitTalk().received(), US_ASCII);
+        return new String(awaitConversation().received(), US_ASCII);
     }
 
-    EchoServer.Talk awaitTalk() {
-        await(() -> !server.talks().isEmpty(), "a connection reaches the server");
-        return server.talks().get(0);
+    EchoServer.Conversation awaitConversation() {
+        await(() -> !server.conversations().isEmpty(), "a connection reaches the server");
+        return server.conversations().get(0);
     }
 
     static void assertQuiet(Socket client) throws IOException {
         client.setSoTimeout(QUIET_MILLIS);
-        assertThat(endOf(client)).as("what comes to the client").isEqualTo(End.QUIET);
+        assertThat(endOf(client)).as("what the client receives").isEqualTo(End.QUIET);
         client.setSoTimeout(LIMIT_MILLIS);
     }
 
     static void assertReset(Socket client) throws IOException {
-        assertThat(endOf(client)).as("what comes to the client").isEqualTo(End.RESET);
+        assertThat(endOf(client)).as("what the client receives").isEqualTo(End.RESET);
     }
 
     static End endOf(Socket client) throws IOException {
@@ -96,9 +96,9 @@ abstract class FaultyProxyFixture {
         }
     }
 
-    List<Thread> linkThreads() {
+    List<Thread> proxyThreads() {
         return Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().equals("usagekit-link-" + link.port()))
+                .filter(thread -> thread.getName().equals("usagekit-proxy-" + proxy.port()))
                 .toList();
     }
 

@@ -18,47 +18,47 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
-/** A link that is switched at random while many talk through it. */
+/** Random switches of a proxy while many clients send and receive through it. */
 class FaultyProxyRandomTest extends FaultyProxyFixture {
 
     /**
-     * Whatever the states, what arrives is a prefix of what was sent, in both directions; and an end of output, unlike a
-     * reset, comes only after all of it.
+     * In any sequence of states the bytes received are a prefix of the bytes sent, in both directions; and an end of output, unlike
+     * a reset, arrives only after all of them.
      */
     @Test
-    void whatArrivesIsAPrefixOfWhatWasSent() throws InterruptedException {
+    void deliversPrefixOfSentBytesInAnyState() throws InterruptedException {
         long seed = Long.getLong("usagekit.seed", new Random().nextLong());
-        System.out.println("FaultyProxyRandomTest whatArrivesIsAPrefixOfWhatWasSent: -Dusagekit.seed=" + seed);
+        System.out.println("FaultyProxyRandomTest deliversPrefixOfSentBytesInAnyState: -Dusagekit.seed=" + seed);
         Random random = new Random(seed);
         int clients = 16;
-        AtomicBoolean enough = new AtomicBoolean();
+        AtomicBoolean stopped = new AtomicBoolean();
         BlockingQueue<End> ends = new LinkedBlockingQueue<>();
         List<Future<Object>> running = new ArrayList<>();
         for (int i = 0; i < clients; i++) {
             byte[] sent = message(i, random);
             running.add(callers.call(() -> {
-                while (!enough.get()) {
-                    ends.add(talk(sent));
+                while (!stopped.get()) {
+                    ends.add(converse(sent));
                 }
                 return "done";
             }));
         }
         for (int i = 0; i < 400; i++) {
             switchAtRandom(random);
-            // So that some pass before the next switch, and some don't.
+            // Lets some connections end before the next switch, and others not.
             for (int passed = random.nextInt(20); passed > 0; passed--) {
                 ends.poll(2, TimeUnit.MILLISECONDS);
             }
         }
-        enough.set(true);
-        link.pass();
+        stopped.set(true);
+        proxy.pass();
         running.forEach(Callers::done);
         for (int i = 0; i < clients; i++) {
-            assertThat(talk(message(i, random))).as("seed %s", seed).isEqualTo(End.ORDERLY);
+            assertThat(converse(message(i, random))).as("seed %s", seed).isEqualTo(End.ORDERLY);
         }
 
-        await(() -> link.connections() == 0, "no connection is left over, seed " + seed);
-        for (EchoServer.Talk talk : server.talks()) {
+        await(() -> proxy.connections() == 0, "all connections are closed, seed " + seed);
+        for (EchoServer.Conversation talk : server.conversations()) {
             talk.awaitEnd();
             byte[] received = talk.received();
             if (received.length > 0) {
@@ -69,18 +69,18 @@ class FaultyProxyRandomTest extends FaultyProxyFixture {
 
     private void switchAtRandom(Random random) {
         switch (random.nextInt(10)) {
-            case 0 -> link.cut();
-            case 1 -> link.cutOnce();
-            case 2 -> link.freeze();
-            case 3 -> link.freezeRequests();
-            case 4 -> link.freezeResponses();
-            case 5, 6 -> link.slow(Duration.ofNanos(random.nextInt(4_000_000)));
-            default -> link.pass();
+            case 0 -> proxy.cut();
+            case 1 -> proxy.cutOnce();
+            case 2 -> proxy.freeze();
+            case 3 -> proxy.freezeRequests();
+            case 4 -> proxy.freezeResponses();
+            case 5, 6 -> proxy.slow(Duration.ofNanos(random.nextInt(4_000_000)));
+            default -> proxy.pass();
         }
     }
 
-    /** Sends all of it and checks what comes back. It fits into the sockets' buffers, so that one thread is enough. */
-    private End talk(byte[] sent) {
+    /** Sends the bytes and checks the answer. They fit into the sockets' buffers, so that one thread suffices. */
+    private End converse(byte[] sent) {
         ByteArrayOutputStream received = new ByteArrayOutputStream();
         End end = End.RESET;
         try (Socket client = connect()) {
@@ -94,7 +94,7 @@ class FaultyProxyRandomTest extends FaultyProxyFixture {
             }
             end = End.ORDERLY;
         } catch (SocketTimeoutException e) {
-            throw new AssertionError("nothing came for too long", e);
+            throw new AssertionError("nothing received within the limit", e);
         } catch (IOException e) {
             // Reset.
         }

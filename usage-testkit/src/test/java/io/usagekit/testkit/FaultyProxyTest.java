@@ -18,20 +18,20 @@ import org.junit.jupiter.api.Test;
 class FaultyProxyTest extends FaultyProxyFixture {
 
     @Test
-    void forwardsBothWays() throws IOException {
+    void forwardsInBothDirections() throws IOException {
         try (Socket one = connect();
                 Socket other = connect()) {
             send(one, "one");
             send(other, "other");
             assertThat(receive(other, 5)).isEqualTo("other");
             assertThat(receive(one, 3)).isEqualTo("one");
-            assertThat(link.connections()).isEqualTo(2);
+            assertThat(proxy.connections()).isEqualTo(2);
         }
-        await(() -> link.connections() == 0, "the connections that have ended are gone");
+        await(() -> proxy.connections() == 0, "ended connections are removed");
     }
 
     @Test
-    void aMegabyteAndThenTheEndOfOutputComesBackWhole() throws IOException {
+    void forwardsMegabyteAndEndOfOutput() throws IOException {
         byte[] sent = new byte[1_048_576];
         new Random(1).nextBytes(sent);
         try (Socket client = connect()) {
@@ -43,62 +43,62 @@ class FaultyProxyTest extends FaultyProxyFixture {
             assertThat(client.getInputStream().readAllBytes()).isEqualTo(sent);
             Callers.done(sender);
         }
-        assertThat(server.talks().get(0).received()).isEqualTo(sent);
+        assertThat(server.conversations().get(0).received()).isEqualTo(sent);
     }
 
     @Test
-    void theOtherDirectionStaysOpenAfterAnEndOfOutput() throws IOException {
-        link.freezeResponses();
+    void keepsOtherDirectionOpenAfterEndOfOutput() throws IOException {
+        proxy.freezeResponses();
         try (Socket client = connect()) {
             send(client, "request");
             client.shutdownOutput();
-            awaitTalk().awaitEnd();
-            assertThat(link.connections()).isEqualTo(1);
-            link.pass();
+            awaitConversation().awaitEnd();
+            assertThat(proxy.connections()).isEqualTo(1);
+            proxy.pass();
             assertThat(client.getInputStream().readAllBytes()).isEqualTo("request".getBytes(US_ASCII));
         }
     }
 
     @Test
-    void whatIsCutIsResetUntilThePassIsOpenAgain() throws IOException {
+    void resetsAllConnectionsWhileCut() throws IOException {
         try (Socket present = connect()) {
             exchange(present, "before");
-            link.cut();
+            proxy.cut();
             assertReset(present);
-            awaitTalk().awaitEnd();
-            assertThat(link.connections()).isZero();
+            awaitConversation().awaitEnd();
+            assertThat(proxy.connections()).isZero();
             try (Socket refused = connect()) {
                 assertReset(refused);
             }
-            assertThat(server.talks()).hasSize(1);
+            assertThat(server.conversations()).hasSize(1);
         }
-        link.pass();
+        proxy.pass();
         try (Socket next = connect()) {
             exchange(next, "after");
         }
     }
 
     @Test
-    void cutOnceResetsThePresentConnectionsOnly() throws IOException {
+    void resetsExistingConnectionsOnlyWhenCutOnce() throws IOException {
         try (Socket present = connect();
                 Socket silent = connect()) {
             exchange(present, "before");
-            link.cutOnce();
+            proxy.cutOnce();
             assertReset(present);
             assertReset(silent);
             try (Socket next = connect()) {
                 exchange(next, "after");
-                assertThat(link.connections()).isEqualTo(1);
+                assertThat(proxy.connections()).isEqualTo(1);
             }
         }
     }
 
     @Test
-    void cutOnceKeepsTheState() throws IOException {
-        link.freezeResponses();
+    void keepsStateWhenCutOnce() throws IOException {
+        proxy.freezeResponses();
         try (Socket present = connect()) {
             send(present, "x");
-            link.cutOnce();
+            proxy.cutOnce();
             assertReset(present);
         }
         try (Socket next = connect()) {
@@ -108,23 +108,23 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void aFrozenLinkDeliversAfterwardsWhatItHeldBack() throws IOException {
+    void deliversHeldBytesAfterFreeze() throws IOException {
         try (Socket present = connect()) {
             exchange(present, "before");
-            link.freeze();
+            proxy.freeze();
             send(present, "held");
             try (Socket later = connect()) {
                 send(later, "later");
                 later.shutdownOutput();
                 assertQuiet(present);
                 assertQuiet(later);
-                assertThat(link.connections()).isEqualTo(2);
-                assertThat(server.talks())
+                assertThat(proxy.connections()).isEqualTo(2);
+                assertThat(server.conversations())
                         .as("connections that the server sees")
                         .hasSize(1);
                 assertThat(received()).isEqualTo("before");
 
-                link.pass();
+                proxy.pass();
                 assertThat(receive(present, 4)).isEqualTo("held");
                 assertThat(later.getInputStream().readAllBytes()).isEqualTo("later".getBytes(US_ASCII));
             }
@@ -132,77 +132,77 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void whatIsUnderWayWhenTheLinkFreezesIsHeldBack() throws IOException {
-        link.slow(Duration.ofMinutes(10));
+    void holdsDelayedBytesWhenFrozen() throws IOException {
+        proxy.slow(Duration.ofMinutes(10));
         try (Socket client = connect()) {
             send(client, "delayed");
-            await(() -> !server.talks().isEmpty(), "the connection reaches the server");
-            link.freeze();
+            await(() -> !server.conversations().isEmpty(), "the connection reaches the server");
+            proxy.freeze();
             assertQuiet(client);
             assertThat(received()).isEmpty();
-            link.pass();
+            proxy.pass();
             assertThat(receive(client, 7)).isEqualTo("delayed");
         }
     }
 
     @Test
-    void whatAClientSentThatHasGivenUpIsStillDelivered() throws IOException {
+    void deliversHeldBytesOfClosedClient() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            link.freeze();
+            proxy.freeze();
             send(client, "-late");
         }
-        link.pass();
-        awaitTalk().awaitEnd();
+        proxy.pass();
+        awaitConversation().awaitEnd();
         assertThat(received()).isEqualTo("before-late");
-        await(() -> link.connections() == 0, "the connection ends with its client");
+        await(() -> proxy.connections() == 0, "the connection ends with its client");
     }
 
     @Test
-    void frozenResponsesLetTheRequestThrough() throws IOException {
+    void forwardsRequestsWhileResponsesAreFrozen() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            link.freezeResponses();
-            send(client, "-carried-out");
-            await(() -> received().equals("before-carried-out"), "the request arrives");
+            proxy.freezeResponses();
+            send(client, "-executed");
+            await(() -> received().equals("before-executed"), "the request arrives");
             assertQuiet(client);
-            link.cutOnce();
+            proxy.cutOnce();
             assertReset(client);
-            assertThat(received()).isEqualTo("before-carried-out");
+            assertThat(received()).isEqualTo("before-executed");
         }
     }
 
     @Test
-    void frozenRequestsDontArrive() throws IOException {
+    void holdsRequestsWhileFrozen() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            link.freezeRequests();
+            proxy.freezeRequests();
             send(client, "-held");
             assertQuiet(client);
             assertThat(received()).isEqualTo("before");
-            link.freezeResponses();
-            await(() -> received().equals("before-held"), "the next state lets the request through");
+            proxy.freezeResponses();
+            await(() -> received().equals("before-held"), "the next state forwards the request");
             assertQuiet(client);
-            link.pass();
+            proxy.pass();
             assertThat(receive(client, 5)).isEqualTo("-held");
         }
     }
 
     @Test
-    void aResponseGoesThroughWhileRequestsAreFrozen() throws IOException {
-        link.freezeResponses();
+    void forwardsResponsesWhileRequestsAreFrozen() throws IOException {
+        proxy.freezeResponses();
         try (Socket client = connect()) {
             send(client, "first");
             await(() -> received().equals("first"), "the request arrives");
-            link.freezeRequests();
+            proxy.freezeRequests();
             assertThat(receive(client, 5)).isEqualTo("first");
         }
     }
 
     @Test
-    void slowAddsTheLatencyToEachDirectionAndKeepsTheOrder() throws IOException {
+    void delaysEachDirectionByLatencyInOrder() throws IOException {
         Duration latency = Duration.ofMillis(150);
-        link.slow(latency);
+        proxy.slow(latency);
         StringBuilder sent = new StringBuilder();
         try (Socket client = connect()) {
             client.setTcpNoDelay(true);
@@ -213,42 +213,42 @@ class FaultyProxyTest extends FaultyProxyFixture {
             }
             String first = receive(client, 1);
             assertThat(Duration.ofNanos(System.nanoTime() - start))
-                    .as("there and back")
+                    .as("round trip")
                     .isGreaterThanOrEqualTo(latency.multipliedBy(2));
             client.shutdownOutput();
             String rest = new String(client.getInputStream().readAllBytes(), US_ASCII);
             assertThat(first + rest).isEqualTo(sent.toString());
-            // Were each chunk delayed on its own after the one before it, 200 of them would take a minute.
+            // If each chunk were delayed after the one before it, 200 chunks would take a minute.
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(latency.multipliedBy(40));
         }
     }
 
     @Test
-    void slowDoesntLimitWhatIsUnderWay() throws IOException {
+    void buffersDelayedBytesWithoutLimit() throws IOException {
         byte[] sent = new byte[8 * 1_048_576];
         new Random(2).nextBytes(sent);
-        link.slow(Duration.ofMinutes(10));
+        proxy.slow(Duration.ofMinutes(10));
         try (Socket client = connect()) {
             client.getOutputStream().write(sent); // more than the sockets' buffers hold
             client.shutdownOutput();
-            link.pass();
+            proxy.pass();
             assertThat(client.getInputStream().readAllBytes()).isEqualTo(sent);
         }
     }
 
     @Test
-    void aLatencyOutOfBoundsIsRejected() {
+    void rejectsLatencyOutOfBounds() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> link.slow(Duration.ofNanos(-1)))
+                .isThrownBy(() -> proxy.slow(Duration.ofNanos(-1)))
                 .withMessage("latency must be from 0 to PT1H, but was PT-0.000000001S");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> link.slow(Duration.ofHours(1).plusNanos(1)))
+                .isThrownBy(() -> proxy.slow(Duration.ofHours(1).plusNanos(1)))
                 .withMessage("latency must be from 0 to PT1H, but was PT1H0.000000001S");
-        link.slow(Duration.ZERO);
+        proxy.slow(Duration.ZERO);
     }
 
     @Test
-    void aServerOutOfBoundsIsRejected() {
+    void rejectsPortOutOfBounds() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> FaultyProxy.to("127.0.0.1", 0).close())
                 .withMessage("port must be from 1 to 65535, but was 0");
@@ -258,13 +258,13 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void aServerThatIsntThereResetsTheClientUntilItIsBack() throws IOException {
+    void resetsClientsWhileServerIsDown() throws IOException {
         int port = server.port();
         server.close();
         try (Socket client = connect()) {
             assertReset(client);
         }
-        await(() -> link.connections() == 0, "the connection is gone");
+        await(() -> proxy.connections() == 0, "the connection is removed");
         server = EchoServer.startOn(port);
         try (Socket client = connect()) {
             exchange(client, "back");
@@ -272,18 +272,18 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void aFrozenLinkDoesntTellThatTheServerIsntThere() throws IOException {
+    void hidesMissingServerWhileFrozen() throws IOException {
         server.close();
-        link.freeze();
+        proxy.freeze();
         try (Socket client = connect()) {
             assertQuiet(client);
-            link.pass();
+            proxy.pass();
             assertReset(client);
         }
     }
 
     @Test
-    void theEndOfTheServersConnectionIsPassedOn() throws IOException {
+    void forwardsEndOfServersOutput() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
             server.close();
@@ -292,45 +292,47 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
-    void aResetOfTheServersConnectionIsPassedOn() throws IOException {
+    void forwardsResetByServer() throws IOException {
         try (Socket client = connect()) {
             exchange(client, "before");
-            awaitTalk().reset();
+            awaitConversation().reset();
             assertReset(client);
         }
     }
 
     @Test
-    void closeLeavesNoThreadAndNoOpenSocket() throws IOException {
+    void closesThreadAndSockets() throws IOException {
         try (Socket present = connect();
                 Socket frozen = connect()) {
             exchange(present, "before");
             exchange(frozen, "before");
-            link.freeze();
+            proxy.freeze();
             send(frozen, "held");
-            assertThat(linkThreads()).hasSize(1).allMatch(Thread::isDaemon);
-            link.close();
-            link.close();
-            assertThat(linkThreads()).isEmpty();
+            assertThat(proxyThreads()).hasSize(1).allMatch(Thread::isDaemon);
+            proxy.close();
+            proxy.close();
+            assertThat(proxyThreads()).isEmpty();
             assertReset(present);
             assertReset(frozen);
-            server.talks().forEach(EchoServer.Talk::awaitEnd);
+            server.conversations().forEach(EchoServer.Conversation::awaitEnd);
             assertThatExceptionOfType(ConnectException.class)
                     .isThrownBy(() -> connect().close());
         }
-        assertThatIllegalStateException().isThrownBy(link::pass).withMessage("the link is closed");
+        assertThatIllegalStateException()
+                .isThrownBy(proxy::pass)
+                .withMessage("the proxy on port " + proxy.port() + " is closed; open another one");
     }
 
     @Test
-    void closeWaitsForTheThreadAndKeepsTheInterrupt() {
+    void closesAndStaysInterruptedWhenInterrupted() {
         Thread.currentThread().interrupt();
-        link.close();
+        proxy.close();
         assertThat(Thread.interrupted()).isTrue();
-        assertThat(linkThreads()).isEmpty();
+        assertThat(proxyThreads()).isEmpty();
     }
 
     @Test
-    void closeAndSwitchesAtTheSameTimeAllReturn() {
+    void returnsFromSwitchesDuringClose() {
         for (int round = 0; round < 50; round++) {
             FaultyProxy closing = FaultyProxy.to("127.0.0.1", server.port());
             List<Future<Object>> switches = callers.callManyTimes(4, () -> {
@@ -339,7 +341,7 @@ class FaultyProxyTest extends FaultyProxyFixture {
                         closing.cutOnce();
                     }
                 } catch (IllegalStateException e) {
-                    assertThat(e).hasMessage("the link is closed");
+                    assertThat(e).hasMessage("the proxy on port " + closing.port() + " is closed; open another one");
                 }
                 return "returned";
             });

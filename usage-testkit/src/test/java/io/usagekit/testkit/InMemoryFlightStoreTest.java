@@ -54,11 +54,11 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     }
 
     @Test
-    void whileDownEveryCallFailsAndAfterwardsWhatWasKeptIsStillThere() {
+    void failsWhileDownAndKeepsLeases() {
         InMemoryFlightStore store = InMemoryFlightStore.create(clock);
         AgedUsage figure =
                 new AgedUsage(new OrganisationUsage(KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, START), Duration.ZERO);
-        Acquisition granted = Callers.resultOf(store.acquire(KEY, REQUEST));
+        Acquisition acquired = Callers.resultOf(store.acquire(KEY, REQUEST));
         store.goDown();
 
         List<CompletionStage<?>> calls = List.of(
@@ -75,11 +75,11 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
         store.comeBack();
         assertThat(Callers.resultOf(store.acquire(KEY, REQUEST)))
                 .as("its lease is still there")
-                .isEqualTo(granted);
+                .isEqualTo(acquired);
     }
 
     @Test
-    void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
+    void usesTimeOfJvmUnlessClockIsGiven() {
         InMemoryFlightStore store = InMemoryFlightStore.create();
         Callers.resultOf(store.acquire(KEY, REQUEST));
         LeaseRequest others =

@@ -31,7 +31,7 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
     }
 
     @Test
-    void whileDownEveryCallFailsAndAfterwardsWhatWasKeptIsStillThere() {
+    void failsWhileDownAndKeepsFigures() {
         InMemoryUsageCache cache = InMemoryUsageCache.create(clock);
         Callers.resultOf(cache.put(KEY, entry(Duration.ZERO), Duration.ofHours(1)));
         cache.goDown();
@@ -45,7 +45,7 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
     }
 
     @Test
-    void itRunsOnTheJvmsTimeUnlessAClockIsGiven() {
+    void usesTimeOfJvmUnlessClockIsGiven() {
         InMemoryUsageCache real = InMemoryUsageCache.create();
         Callers.resultOf(real.put(KEY, entry(Duration.ofSeconds(5)), Duration.ofHours(1)));
         assertThat(Callers.resultOf(real.get(KEY)).orElseThrow().age())

@@ -4,7 +4,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Instant;
 
-/** The contract, in memory. */
+/** Runs the calculator contract on the in-memory calculator. */
 class InMemoryUsageCalculatorContractTest extends UsageCalculatorContract {
 
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();

@@ -22,7 +22,7 @@ class InMemoryUsageCalculatorTest {
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create(clock);
 
     @Test
-    void theStartBelongsToTheWindowAndTheEndDoesNot() {
+    void countsStartButNotEndOfWindow() {
         calculator
                 .received("org-123", MARCH.start().minusNanos(1_000), 1)
                 .received("org-123", MARCH.start(), 20)
@@ -32,7 +32,7 @@ class InMemoryUsageCalculatorTest {
     }
 
     @Test
-    void consecutiveWindowsCountEachEventOnce() {
+    void countsEventInOneOfTwoConsecutiveWindows() {
         UsagePeriod april = UsagePeriod.month(YearMonth.of(2026, 4));
         calculator.sent("org-123", MARCH.end(), 7);
         assertThat(usage("org-123", MARCH).sent()).isEqualTo(UsageMetrics.ZERO);
@@ -40,7 +40,7 @@ class InMemoryUsageCalculatorTest {
     }
 
     @Test
-    void receivedAndSentAreCountedApartAndOnlyForTheirOwnOrganisation() {
+    void countsReceivedAndSentPerOrganisation() {
         Instant at = Instant.parse("2026-03-02T10:00:00Z");
         calculator
                 .received("org-123", at, 10)
@@ -55,20 +55,20 @@ class InMemoryUsageCalculatorTest {
     }
 
     @Test
-    void anUnknownOrganisationHasUsedNothing() {
+    void returnsZerosForUnknownOrganisation() {
         OrganisationUsage usage = usage("org-nobody", MARCH);
         assertThat(usage.received()).isEqualTo(UsageMetrics.ZERO);
         assertThat(usage.sent()).isEqualTo(UsageMetrics.ZERO);
     }
 
     @Test
-    void aSumThatOverflowsIsAnError() {
+    void throwsWhenSumOverflows() {
         calculator.received("org-123", MARCH.start(), Long.MAX_VALUE).received("org-123", MARCH.start(), 1);
         assertThatExceptionOfType(ArithmeticException.class).isThrownBy(() -> usage("org-123", MARCH));
     }
 
     @Test
-    void whileDownEveryComputationFailsAndIsCountedAllTheSame() {
+    void countsFailedComputationsWhileDown() {
         calculator.goDown();
         assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> usage("org-123", MARCH));
         calculator.comeBack();
@@ -77,7 +77,7 @@ class InMemoryUsageCalculatorTest {
     }
 
     @Test
-    void figuresAreStampedByTheSystemsClockUnlessAnotherIsGiven() {
+    void stampsFiguresBySystemClockUnlessClockIsGiven() {
         Instant before = Instant.now().minusSeconds(1);
         OrganisationUsage usage = InMemoryUsageCalculator.create().calculate(new UsageKey("org-123", MARCH), TIMEOUT);
         assertThat(usage.createdAt()).isBetween(before, Instant.now().plusSeconds(1));

@@ -2,16 +2,16 @@ package io.usagekit.postgres.events;
 
 import java.util.function.LongSupplier;
 
-/** Work that is done bit by bit. */
+/** Work in batches. */
 final class Batches {
 
     private Batches() {}
 
-    /** Does the next batch until one has fewer rows than it might have; how many they were in all. */
-    static long untilFewer(long most, LongSupplier batch) {
+    /** Runs batches until one has fewer rows than its limit; returns the number of rows of all of them. */
+    static long untilFewer(long limit, LongSupplier batch) {
         long all = 0;
-        long last = most;
-        while (last == most) {
+        long last = limit;
+        while (last == limit) {
             last = batch.getAsLong();
             all += last;
         }

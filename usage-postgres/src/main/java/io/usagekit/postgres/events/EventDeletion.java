@@ -14,7 +14,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
-/** Deletes events in batches, a transaction each: locks are held for as long as a batch takes. */
+/** Deletes events in batches, each in a transaction of its own, so that locks are held for one batch only. */
 final class EventDeletion {
 
     private static final int MOST_EVENTS = 3_000;
@@ -45,23 +45,23 @@ final class EventDeletion {
                                 .update()));
     }
 
-    /** Where a batch ended, and how many of its events are gone. */
+    /** How many events a batch deleted, and the place of its last event. */
     private record Batch(long deleted, Optional<Position> last) {}
 
     long deleteForGood(String projectId, EventWindow window) {
         LedgerFilter filter = LedgerFilter.of(window);
         long deleted = 0;
-        Optional<Position> beyond = Optional.empty();
+        Optional<Position> boundary = Optional.empty();
         do {
-            Batch batch = deleteBatch(projectId, filter, beyond);
+            Batch batch = deleteBatch(projectId, filter, boundary);
             deleted += batch.deleted();
-            beyond = batch.last();
-        } while (beyond.isPresent());
+            boundary = batch.last();
+        } while (boundary.isPresent());
         return deleted;
     }
 
-    private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Position> beyond) {
-        Scan scan = new Scan(EventOrder.ASCENDING, beyond, MOST_EVENTS);
+    private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Position> boundary) {
+        Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         return transactions.run(Jdbc.Mode.WRITE, FAILURE, connection -> {
             List<Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
                     .text("project_id", projectId)

@@ -16,18 +16,18 @@ import java.io.OutputStream;
 import java.util.Optional;
 
 /**
- * Exports events in one snapshot, batch by batch: asked for all of them at once, PostgreSQL might sort them, payloads and all,
- * before the first one comes.
+ * Exports events in one snapshot, batch by batch: a statement for all of them might make PostgreSQL sort them, with their payloads,
+ * before it returns the first one.
  */
 final class EventExport {
 
-    /** What is fetched at a time, as far as sizes can be foreseen. */
+    /** The octets that are fetched at a time, as far as the sizes so far predict the next ones. */
     private static final long FETCHED_OCTETS = 4L << 20;
 
     private static final int FEWEST_FETCHED = 10;
     private static final int FIRST_FETCHED = 100;
 
-    /** What an event takes besides its payload. */
+    /** The size of an event without its payload. */
     private static final long OVERHEAD_OCTETS = 1_000;
 
     private final LedgerTransactions transactions;
@@ -61,7 +61,7 @@ final class EventExport {
         }
     }
 
-    /** The events of a batch pass through here; as many are fetched at a time as the largest of them leaves room for. */
+    /** Writes the events of a batch; the larger the largest of them, the fewer are fetched at a time. */
     private static final class Batch {
         private final ExportWriter writer;
         private Optional<Position> last;
@@ -73,13 +73,13 @@ final class EventExport {
             last = writer.beyond();
         }
 
-        /** Begins the next one, behind this place. */
+        /** Begins the next batch, and returns the page boundary after which it starts. */
         Optional<Position> begin() {
             events = 0;
             return last;
         }
 
-        /** Takes the next event, and says how many to fetch at a time. */
+        /** Writes the next event, and returns how many to fetch at a time. */
         int add(Event event) {
             writer.write(event);
             last = Optional.of(new Position(event.createdAt(), event.id()));

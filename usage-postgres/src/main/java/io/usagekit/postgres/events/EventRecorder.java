@@ -25,7 +25,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 
-/** Records: a statement for many rows at a time, all in one transaction. */
+/** Records events and deliveries, many rows a statement and all of a call in one transaction. */
 final class EventRecorder {
 
     private static final int MOST_EVENTS = 1_000;
@@ -79,7 +79,7 @@ final class EventRecorder {
         }
     }
 
-    /** Neither too many nor too large. */
+    /** Splits events into batches that are limited in their number and their octets. */
     private static List<List<NewEvent>> inBatches(List<NewEvent> events) {
         List<List<NewEvent>> batches = new ArrayList<>();
         int begin = 0;

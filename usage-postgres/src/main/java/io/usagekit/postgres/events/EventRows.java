@@ -9,7 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Rows as what they stand for. */
+/** Makes events and deliveries of rows. */
 final class EventRows {
 
     private EventRows() {}

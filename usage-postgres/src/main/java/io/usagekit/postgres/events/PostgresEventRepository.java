@@ -37,7 +37,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
-/** The ledger over the library's own tables. */
+/** The repository of events in the library's own tables. */
 final class PostgresEventRepository implements EventRepository {
 
     private static final String UNREADABLE = "the events can't be read";
@@ -46,7 +46,7 @@ final class PostgresEventRepository implements EventRepository {
     private final LedgerSql sql;
     private final EventPager pager;
     private final EventRecorder recorder;
-    private final SearchIndex searchCopy;
+    private final SearchIndex searchIndex;
     private final EventDeletion deletion;
     private final EventExport export;
 
@@ -60,7 +60,7 @@ final class PostgresEventRepository implements EventRepository {
         this.sql = sql;
         this.pager = pager;
         recorder = new EventRecorder(transactions, sql, duplicates, clock);
-        searchCopy = new SearchIndex(transactions, sql);
+        searchIndex = new SearchIndex(transactions, sql);
         deletion = new EventDeletion(transactions, sql, clock);
         export = new EventExport(transactions, sql, pager);
     }
@@ -253,12 +253,12 @@ final class PostgresEventRepository implements EventRepository {
 
     @Override
     public long tokenise(String projectId, EventWindow window) {
-        return searchCopy.tokenise(Bounds.id("projectId", projectId), window);
+        return searchIndex.tokenise(Bounds.id("projectId", projectId), window);
     }
 
     @Override
     public long deleteTokens(String projectId, EventWindow window) {
-        return searchCopy.deleteTokens(Bounds.id("projectId", projectId), window);
+        return searchIndex.deleteTokens(Bounds.id("projectId", projectId), window);
     }
 
     @Override
@@ -280,7 +280,7 @@ final class PostgresEventRepository implements EventRepository {
         List<T> read(Connection connection, Scan scan) throws SQLException;
     }
 
-    /** In one snapshot. */
+    /** Reads a page in one snapshot. */
     private <T> Page<T> readPage(PageRead<T> page, Rows<T> rows) {
         return transactions.run(
                 Jdbc.Mode.READ_ONLY_SNAPSHOT, UNREADABLE, connection -> page.read(scan -> rows.read(connection, scan)));
@@ -294,7 +294,7 @@ final class PostgresEventRepository implements EventRepository {
         SqlCall on(Connection connection) throws SQLException;
     }
 
-    /** One statement; whether it changed something. */
+    /** Runs one statement; returns whether it changed a row. */
     private boolean update(String what, Change change) {
         return transactions.run(
                 Jdbc.Mode.WRITE, what, connection -> change.on(connection).update() > 0);

@@ -9,14 +9,14 @@ import io.usagekit.postgres.internal.Jdbc;
 import java.time.Instant;
 import java.util.Optional;
 
-/** The copy that is searched: made and thrown away in batches, a transaction each. */
+/** Makes and deletes the search index of events, in batches with a transaction each. */
 final class SearchIndex {
 
     private static final int MOST_EVENTS = 1_000;
-    /** No event was created before it. */
+    /** Before the first event. */
     private static final Instant FIRST = Instant.parse("0001-01-01T00:00:00Z");
 
-    /** No event will have been created by then. */
+    /** After the last event. */
     private static final Instant AFTER_LAST = Instant.parse("+10000-01-01T00:00:00Z");
 
     private static final int MOST_TOKENS = 10_000;
@@ -42,8 +42,8 @@ final class SearchIndex {
         return written;
     }
 
-    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Position> beyond) {
-        Scan scan = new Scan(EventOrder.ASCENDING, beyond, MOST_EVENTS);
+    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Position> boundary) {
+        Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         return transactions.run(
                 Jdbc.Mode.WRITE,
                 "the events can't be tokenised",

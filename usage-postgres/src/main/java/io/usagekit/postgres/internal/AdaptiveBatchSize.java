@@ -4,7 +4,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 
 /**
- * How much a step takes on: less when it took longer than its budget, more when it took less than half of it. Not thread-safe.
+ * The size of the next batch: halved when a batch took longer than its budget, doubled when it took less than half of it. Not
+ * thread-safe.
  */
 public final class AdaptiveBatchSize {
 
@@ -18,13 +19,13 @@ public final class AdaptiveBatchSize {
         this.most = most;
     }
 
-    /** What is done at one time. */
+    /** Work on one batch. */
     @FunctionalInterface
     public interface Step<T> {
         public T run(long size) throws SQLException;
     }
 
-    /** Takes a step of the size that fits the budget; one that can't be done within its timeout is tried at half of it. */
+    /** Runs a batch of the size that fits the budget; a batch that a timeout cancels is tried again at half its size. */
     public <T> T run(Duration budget, Step<T> step) throws SQLException {
         while (true) {
             long began = System.nanoTime();
@@ -48,7 +49,7 @@ public final class AdaptiveBatchSize {
         }
     }
 
-    /** Whether there was something to halve. */
+    /** Halves the size down to the least; returns whether it could. */
     private boolean halve() {
         boolean can = current > least;
         current = Math.max(least, current / 2);

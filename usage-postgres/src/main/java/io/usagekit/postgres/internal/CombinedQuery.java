@@ -9,10 +9,10 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.Map;
 
-/** The combined query over one set of tables, or over them and what retention has deleted of them. Immutable. */
+/** The combined query over mapped tables, with or without the sums of rows that retention has deleted. Immutable. */
 public final class CombinedQuery {
 
-    /** What it returns. */
+    /** A figure: what an organisation received and sent. */
     public record Totals(UsageMetrics received, UsageMetrics sent) {}
 
     private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
@@ -58,12 +58,12 @@ public final class CombinedQuery {
                 : Map.of();
     }
 
-    /** What the sizes are kept in. */
+    /** Returns the name of the column that holds sizes, for error messages. */
     public static String sizes(TableMapping mapping) {
         return mapping.storedBytes().orElse("payload");
     }
 
-    /** The statement as it is sent. */
+    /** Returns the statement as it is sent. */
     public String sql() {
         return statement.sql();
     }
@@ -82,16 +82,16 @@ public final class CombinedQuery {
     }
 
     /**
-     * Makes sure that no edge falls into a quarter of an hour of which only the sum is known.
+     * Checks that no edge of the window falls into a quarter of an hour of which only the sum is known.
      *
-     * @param whose whose rows they are, for the error message
+     * @param whose the owner of the rows, for the error message
      * @throws UsageCalculationException if one does
      */
     public static void checkUncut(SqlRow row, String whose) throws SQLException {
         if (row.flag("cut")) {
             throw new UsageCalculationException(
                     "the usage of " + whose
-                            + " can't be told any more: the window begins or ends within a quarter of an"
+                            + " can't be computed any more: the window begins or ends within a quarter of an"
                             + " hour of which rows were deleted by retention, which keeps the sum of a quarter only;"
                             + " windows whose edges are at full quarters have a figure",
                     null);
@@ -99,10 +99,10 @@ public final class CombinedQuery {
     }
 
     /**
-     * Makes sure that every row has a size.
+     * Checks that every row has a size.
      *
-     * @param whose whose rows they are, for the error message
-     * @param sizes what the sizes are kept in, for the error message
+     * @param whose the owner of the rows, for the error message
+     * @param sizes the name of the column that holds sizes, for the error message
      * @throws UsageCalculationException if one is neither stored nor measurable
      */
     public static void checkMeasured(SqlRow row, String whose, String sizes) throws SQLException {
@@ -116,9 +116,9 @@ public final class CombinedQuery {
     }
 
     /**
-     * The figure in a row.
+     * Reads the figure in a row.
      *
-     * @param sizes what the sizes are kept in, for the error message
+     * @param sizes the name of the column that holds sizes, for the error message
      * @throws UsageCalculationException if a size is neither stored nor measurable
      */
     public static Totals totals(SqlRow row, UsageKey key, String sizes) throws SQLException {

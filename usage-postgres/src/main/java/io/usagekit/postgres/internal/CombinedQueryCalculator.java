@@ -15,26 +15,25 @@ import org.jspecify.annotations.Nullable;
 /** Computes figures by the combined query. */
 public final class CombinedQueryCalculator implements UsageCalculator {
 
+    /** What a calculator computes figures of. */
+    public record Settings(DataSource dataSource, TableMapping mapping, ProjectScope projects, InstantSource clock) {}
+
+    private final Settings settings;
     private final Jdbc jdbc;
-    private final TableMapping mapping;
-    private final ProjectScope projects;
-    private final InstantSource clock;
 
     /** Built at the first computation, when the tables are looked up; null before, and again when they have changed. */
     private volatile @Nullable CombinedQuery query;
 
-    public CombinedQueryCalculator(
-            DataSource dataSource, TableMapping mapping, ProjectScope projects, InstantSource clock) {
-        this.jdbc = new Jdbc(dataSource);
-        this.mapping = mapping;
-        this.projects = projects;
-        this.clock = clock;
+    /** A calculator, which connects to nothing yet. */
+    public CombinedQueryCalculator(Settings settings) {
+        this.settings = settings;
+        this.jdbc = new Jdbc(settings.dataSource());
     }
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         SqlErrors.checkTimeout(timeout);
-        Instant now = clock.instant();
+        Instant now = settings.clock().instant();
         try {
             CombinedQuery.Totals totals = jdbc.transaction(
                     Jdbc.Mode.READ_ONLY,
@@ -52,7 +51,8 @@ public final class CombinedQueryCalculator implements UsageCalculator {
     private CombinedQuery query(Connection connection) throws SQLException {
         CombinedQuery known = query;
         if (known == null) {
-            known = CombinedQuery.over(mapping, TableShape.read(connection, mapping), projects);
+            TableShape shape = TableShape.read(connection, settings.mapping());
+            known = CombinedQuery.over(settings.mapping(), shape, settings.projects());
             query = known;
         }
         return known;

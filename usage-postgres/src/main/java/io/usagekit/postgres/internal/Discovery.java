@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
 
-/** Tells which mapping fits. */
+/** Finds out which of the shipped mappings fits the tables of a schema. */
 public final class Discovery {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);

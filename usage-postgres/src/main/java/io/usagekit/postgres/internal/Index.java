@@ -6,20 +6,20 @@ import java.util.Map;
 import java.util.zip.CRC32;
 
 /**
- * An index that is wanted.
+ * The definition of an index.
  *
- * @param table on which table of a schema
+ * @param table the table's name
  * @param definition what follows the table's name in {@code CREATE INDEX}
  */
 public record Index(String table, String definition) {
 
-    /** Built while writes go on; not inside a transaction, not on a partitioned table. */
+    /** Keyword: the index is built while writes go on; not inside a transaction, not on a partitioned table. */
     public static final String CONCURRENTLY = "concurrently ";
 
-    /** Built while writes to the table wait; may be inside a transaction. */
+    /** No keyword: writes to the table wait for the build; may be inside a transaction. */
     public static final String BLOCKING = "";
 
-    /** On a partitioned table without its partitions. */
+    /** Keyword: on a partitioned table without its partitions. */
     public static final String ONLY = "only ";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
@@ -27,19 +27,19 @@ public record Index(String table, String definition) {
     private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
     /**
-     * The index's name on a table or one of its partitions. It carries a digest of the definition, so that another definition
+     * Returns the index's name on a table or one of its partitions. It carries a digest of the definition, so that another definition
      * makes another index rather than finding this one.
      */
     public String nameOn(String relation) {
         return named(relation, String.format(Locale.ROOT, "_usage_%08x", digest(definition)));
     }
 
-    /** The name of something that belongs to a relation, of at most 63 bytes. */
+    /** Returns the name of an object that belongs to a relation, of at most 63 bytes. */
     public static String named(String relation, String suffix) {
         return cut(relation, MAX_IDENTIFIER_BYTES - suffix.length()) + suffix;
     }
 
-    /** Long names of partitions often differ at their end only. */
+    /** Shortens a name, with a digest of it: long names of partitions often differ at their end only. */
     private static String cut(String name, int bytes) {
         if (name.getBytes(StandardCharsets.UTF_8).length <= bytes) {
             return name;
@@ -59,7 +59,7 @@ public record Index(String table, String definition) {
     }
 
     /**
-     * The statement that creates it where it is missing.
+     * Returns the statement that creates the index where it is missing.
      *
      * @param relation the table, or one partition of it
      * @param how {@link #CONCURRENTLY} or {@link #BLOCKING}

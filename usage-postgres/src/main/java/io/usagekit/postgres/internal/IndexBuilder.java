@@ -21,8 +21,8 @@ public final class IndexBuilder {
     private IndexBuilder() {}
 
     /**
-     * Builds those that are missing or were left invalid, partition by partition where the table is partitioned. A build takes
-     * its time: no statement timeout meanwhile.
+     * Builds indexes that are missing or invalid, partition by partition where the table is partitioned. Without a statement timeout:
+     * a build takes as long as its table is large.
      *
      * @param connection in auto-commit mode, on a session of its own: it holds an advisory lock
      */
@@ -42,8 +42,8 @@ public final class IndexBuilder {
     }
 
     /**
-     * Two builders of one index would each take the other's unfinished one for a failed one. Asked for again and again rather
-     * than waited for: a session that waits in a statement holds a snapshot, which the concurrent build would wait for in turn.
+     * Takes the lock of index builds: two builders of one index would each take the other's unfinished index for a failed one. It is
+     * polled, since a session that waits in a statement holds a snapshot, for which the concurrent build would wait in turn.
      */
     private static void lock(Connection connection) throws SQLException {
         while (!SqlCall.of(connection, SESSION.template("try-lock-indexes")).answer()) {
@@ -67,7 +67,7 @@ public final class IndexBuilder {
         }
     }
 
-    /** The parent's index can't be built concurrently; it becomes valid once each partition has its part attached. */
+    /** Builds the parent's index last: it can't be built concurrently, and becomes valid once all partitions' indexes are attached. */
     private static void ensureOnPartitions(Connection connection, Index index, Relation table) throws SQLException {
         List<Relation> uncovered = uncoveredPartitions(connection, index, table);
         for (Relation partition : uncovered) {
@@ -89,7 +89,7 @@ public final class IndexBuilder {
             return;
         }
         if (valid.isPresent()) {
-            LOG.warn("index {} was left invalid by a failed build and is built anew", table.indexed(index));
+            LOG.warn("index {} was left invalid by a failed build and is built again", table.indexed(index));
             Jdbc.execute(connection, "drop index concurrently if exists " + table.indexed(index));
         }
         LOG.info("building index {} on {}", table.indexed(index), table.quoted());

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Statements that create things, out of the shipped resources. */
+/** Makes the scripts that create the library's tables and the indexes of a mapping. */
 public final class IndexDdl {
 
     /** How an index is built. */
@@ -26,7 +26,7 @@ public final class IndexDdl {
 
     private IndexDdl() {}
 
-    /** The library's own tables and their indexes. */
+    /** Returns the script of the library's own tables and their indexes. */
     public static String tables(TableMapping mapping) {
         String tables = SqlTemplate.fill(
                 SqlTemplate.resource("V1__usagekit_tables.sql"),
@@ -38,20 +38,22 @@ public final class IndexDdl {
         return tables + "\n" + indexes(mapping, Build.BLOCKING);
     }
 
+    /** Returns the script of the indexes of the combined query. */
     public static String indexes(TableMapping mapping, Build build) {
         return indexes(mapping).stream()
                 .map(index -> create(index, mapping.schema(), index.table(), build, "") + ";\n")
                 .collect(Collectors.joining("\n"));
     }
 
-    /** On a table, or on one partition of it, or (with {@code only}) on the partitioned table without its partitions. */
+    /** Returns the statement of an index on a table, on one partition of it, or (with {@code only}) on the parent alone. */
     public static String create(Index index, String schema, String relation, Build build, String only) {
         return index.create(schema, relation, build.keyword, only);
     }
 
     /**
-     * Of the window's events (not partial: a deleted event may have been delivered) and of its successful deliveries. Where
-     * sizes are stored, the events' index covers the query, and a second one finds the rows that still have to be measured.
+     * Returns the indexes of the combined query: on events by time (not partial, since a deleted event may have been delivered) and on
+     * successful deliveries by time. Where sizes are stored, the first one covers the query, and another one finds the rows that
+     * still have to be measured.
      */
     public static List<Index> indexes(TableMapping mapping) {
         String window = columns(mapping.eventProjectId(), mapping.eventCreatedAt());
@@ -74,7 +76,7 @@ public final class IndexDdl {
         return List.copyOf(indexes);
     }
 
-    /** Of the deliveries of an event, whenever they were made: what roll-ups ask for when an event's size changes. */
+    /** Returns the index on deliveries by their event, which roll-ups use when an event's size changes. */
     public static Index eventIdIndex(TableMapping mapping) {
         return new Index(mapping.deliveries(), columns(mapping.deliveryEventId()));
     }

@@ -7,50 +7,50 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** What the statements call the mapped tables and columns. */
+/** The mapped tables and columns by the names that statements use for them. */
 public final class MappedNames {
 
     private MappedNames() {}
 
     /**
-     * The names, quoted, and the expressions over {@code e}, a row of events, and {@code p}, one of projects. A new map, to
-     * which others may be added.
+     * Returns quoted names, and expressions over a row {@code e} of events and {@code p} of projects. The map is new, so that callers
+     * may add others.
      */
     public static Map<String, String> of(TableMapping mapping, TableShape shape) {
-        Map<String, String> pieces = new HashMap<>();
-        pieces.put("projects", Identifiers.qualified(mapping.schema(), mapping.projects()));
-        pieces.put("project.id", Identifiers.quote(mapping.projectId()));
-        pieces.put("project.organisation_id", Identifiers.quote(mapping.projectOrganisationId()));
-        pieces.put("events", Identifiers.qualified(mapping.schema(), mapping.events()));
-        pieces.put("event.id", Identifiers.quote(mapping.eventId()));
-        pieces.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
-        pieces.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
-        pieces.put("event.live", live("e", mapping.eventDeletedAt()));
-        pieces.put("event.measured", measured("e", mapping.payload(), shape));
-        pieces.put("event.octets", octets("e", mapping, shape));
-        mapping.storedBytes().ifPresent(column -> pieces.put("event.stored_bytes", Identifiers.quote(column)));
-        pieces.put("deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()));
-        pieces.put("delivery.project_id", Identifiers.quote(mapping.deliveryProjectId()));
-        pieces.put("delivery.event_id", Identifiers.quote(mapping.deliveryEventId()));
-        pieces.put("delivery.created_at", Identifiers.quote(mapping.deliveryCreatedAt()));
-        pieces.put("delivery.status", Identifiers.quote(mapping.deliveryStatus()));
-        pieces.put("delivered_statuses", Identifiers.literals(mapping.deliveredStatuses()));
-        return pieces;
+        Map<String, String> names = new HashMap<>();
+        names.put("projects", Identifiers.qualified(mapping.schema(), mapping.projects()));
+        names.put("project.id", Identifiers.quote(mapping.projectId()));
+        names.put("project.organisation_id", Identifiers.quote(mapping.projectOrganisationId()));
+        names.put("events", Identifiers.qualified(mapping.schema(), mapping.events()));
+        names.put("event.id", Identifiers.quote(mapping.eventId()));
+        names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
+        names.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
+        names.put("event.live", live("e", mapping.eventDeletedAt()));
+        names.put("event.measured", measured("e", mapping.payload(), shape));
+        names.put("event.octets", octets("e", mapping, shape));
+        mapping.storedBytes().ifPresent(column -> names.put("event.stored_bytes", Identifiers.quote(column)));
+        names.put("deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()));
+        names.put("delivery.project_id", Identifiers.quote(mapping.deliveryProjectId()));
+        names.put("delivery.event_id", Identifiers.quote(mapping.deliveryEventId()));
+        names.put("delivery.created_at", Identifiers.quote(mapping.deliveryCreatedAt()));
+        names.put("delivery.status", Identifiers.quote(mapping.deliveryStatus()));
+        names.put("delivered_statuses", Identifiers.literals(mapping.deliveredStatuses()));
+        return names;
     }
 
-    /** Whether a project counts, over {@code p}. */
+    /** Returns the condition that a project {@code p} counts. */
     public static String counts(TableMapping mapping, ProjectScope projects) {
         return projects == ProjectScope.ALL ? "true" : live("p", mapping.projectDeletedAt());
     }
 
-    /** Whether a row isn't soft-deleted. */
+    /** Returns the condition that a row isn't soft-deleted. */
     public static String live(String alias, Optional<String> deletedAt) {
         return deletedAt
                 .map(column -> alias + "." + Identifiers.quote(column) + " is null")
                 .orElse("true");
     }
 
-    /** An event's size as {@code bigint}: stored, or else measured; null if it is neither. */
+    /** Returns the expression of an event's size as {@code bigint}: stored, or else measured; null if it is neither. */
     public static String octets(String alias, TableMapping mapping, TableShape shape) {
         String measured = measured(alias, mapping.payload(), shape);
         String stored = mapping.storedBytes()
@@ -65,7 +65,7 @@ public final class MappedNames {
                 && !mapping.payload().isEmpty();
     }
 
-    /** Octets, not characters: octet_length of a text or bytea column is read from the TOAST pointer, without the value. */
+    /** Returns the sum of octets, not characters: octet_length of text and bytea is read from the TOAST pointer, without the value. */
     private static String measured(String alias, List<String> payload, TableShape shape) {
         return payload.stream()
                 .map(column -> "coalesce(octet_length(" + alias + "." + Identifiers.quote(column)

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The columns that the mapped tables really have, checked against what the mapping says.
+ * The columns of the mapped tables as they are in the database, checked against the mapping.
  *
  * @param events the columns of the table of events by name
  */
@@ -27,7 +27,7 @@ public record TableShape(Map<String, Column> events) {
     private static final Set<String> WHOLE_NUMBERS = Set.of("smallint", "integer", "bigint", "numeric");
 
     /**
-     * Looks the tables up and checks them.
+     * Reads the columns of the tables and checks them.
      *
      * @throws UsageCalculationException if the schema, a table or a column isn't there, or a column's type doesn't fit
      */
@@ -55,7 +55,7 @@ public record TableShape(Map<String, Column> events) {
     }
 
     /**
-     * Looks the tables up and checks them for an operation that computes no figure.
+     * Reads the columns of the tables and checks them for an operation that computes no figure.
      *
      * @throws UsageStorageException as {@link #read} throws a {@link UsageCalculationException}
      */
@@ -67,7 +67,7 @@ public record TableShape(Map<String, Column> events) {
         }
     }
 
-    /** Whether a payload column has to be turned into text to be measured. */
+    /** Whether a payload column has to be cast to text to be measured. */
     boolean isJson(String eventColumn) {
         return JSON.contains(column(eventColumn).type());
     }

@@ -12,23 +12,23 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A calculator before another, whose computations a test can hold up and let fail. */
+/** Calculator that delegates to another one, and whose computations a test can block or make fail. */
 final class BlockedComputations implements UsageCalculator {
 
-    static final String MESSAGE = "no database, says the test";
+    static final String MESSAGE = "no database in this test";
 
-    /** What a computation that begins now does first, or last. */
-    private enum Hold {
+    /** Where a computation that starts now blocks. */
+    private enum Block {
         BEFORE,
         AFTER,
         NOT
     }
 
     private final UsageCalculator calculator;
-    private final AtomicInteger begun = new AtomicInteger();
+    private final AtomicInteger started = new AtomicInteger();
     private final Semaphore notAwaited = new Semaphore(0);
     private volatile CountDownLatch gate = new CountDownLatch(0);
-    private volatile Hold hold = Hold.NOT;
+    private volatile Block block = Block.NOT;
     private volatile boolean failing;
 
     BlockedComputations(UsageCalculator calculator) {
@@ -37,20 +37,20 @@ final class BlockedComputations implements UsageCalculator {
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-        Hold how = hold;
+        Block how = block;
         CountDownLatch latch = gate;
-        begun.incrementAndGet();
-        if (how != Hold.AFTER) {
+        started.incrementAndGet();
+        if (how != Block.AFTER) {
             notAwaited.release();
         }
-        if (how == Hold.BEFORE) {
+        if (how == Block.BEFORE) {
             await(latch);
         }
         if (failing) {
             throw new UsageCalculationException(MESSAGE, null);
         }
         OrganisationUsage usage = calculator.calculate(key, timeout);
-        if (how == Hold.AFTER) {
+        if (how == Block.AFTER) {
             notAwaited.release();
             await(latch);
         }
@@ -61,29 +61,29 @@ final class BlockedComputations implements UsageCalculator {
         try {
             assertTrue(latch.await(30, TimeUnit.SECONDS), "released in time");
         } catch (InterruptedException e) {
-            throw new IllegalStateException("interrupted while held up", e);
+            throw new IllegalStateException("interrupted while blocked", e);
         }
     }
 
-    /** Computations that begin from now on wait for {@link #release} before they read. */
-    void hold() {
+    /** Makes computations that start from now on wait for {@link #release} before they read. */
+    void block() {
         gate = new CountDownLatch(1);
-        hold = Hold.BEFORE;
+        block = Block.BEFORE;
     }
 
-    /** Computations that begin from now on wait for {@link #release} after they have read. */
-    void holdResult() {
+    /** Makes computations that start from now on wait for {@link #release} after they have read. */
+    void blockResult() {
         gate = new CountDownLatch(1);
-        hold = Hold.AFTER;
+        block = Block.AFTER;
     }
 
-    /** Computations that begin from now on aren't held; those that are stay so. */
+    /** Lets computations that start from now on run; blocked ones stay blocked. */
     void passOthers() {
-        hold = Hold.NOT;
+        block = Block.NOT;
     }
 
     void release() {
-        hold = Hold.NOT;
+        block = Block.NOT;
         gate.countDown();
     }
 
@@ -95,15 +95,15 @@ final class BlockedComputations implements UsageCalculator {
         failing = false;
     }
 
-    /** Waits until this many computations have begun, or read if their result is held, that weren't awaited yet. */
-    void awaitBegun(int computations) throws InterruptedException {
+    /** Waits until this many more computations have started, or have read if their result is blocked. */
+    void awaitStarted(int computations) throws InterruptedException {
         assertTrue(
                 notAwaited.tryAcquire(computations, 30, TimeUnit.SECONDS),
-                () -> computations + " computations begin, but " + begun + " did in all");
+                () -> computations + " more computations started, but " + started + " have started in all");
     }
 
-    /** How many have begun. */
-    int begun() {
-        return begun.get();
+    /** Returns the number of computations started. */
+    int started() {
+        return started.get();
     }
 }

@@ -11,134 +11,134 @@ import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import java.time.Duration;
 
-/** What each state comes to while the cache can't be reached. */
+/** Cases of one service whose cache is down. */
 final class CacheDownCases {
 
     private CacheDownCases() {}
 
-    static void fresh(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keepAndRemember(service, ServiceFixture.FRESH);
-        scene.backend().takeCacheAway();
-        scene.eventually(
+    static void fresh(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOldAndRead(service, ServiceFixture.FRESH);
+        fixture.backend().disconnectCache();
+        fixture.eventually(
                 "the fallback copy is never fresh",
-                () -> scene.isOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(0);
+                () -> fixture.isOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(0);
     }
 
-    static void withoutFallback(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.FRESH);
-        scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+    static void withoutFallback(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.FRESH);
+        fixture.backend().disconnectCache();
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void softExpired(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.calculator().fail();
-        scene.keepAndRemember(service, ServiceFixture.SOFT_EXPIRED);
-        scene.backend().takeCacheAway();
-        scene.eventually("the cache is known to be away", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-            return scene.events("cacheReadFailed") > 0;
+    static void softExpired(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.calculator().fail();
+        fixture.putOldAndRead(service, ServiceFixture.SOFT_EXPIRED);
+        fixture.backend().disconnectCache();
+        fixture.eventually("the service has noticed that the cache is down", () -> {
+            fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            return fixture.events("cacheReadFailed") > 0;
         });
-        scene.calculator().recover();
-        scene.eventually("the refreshed figure is the fallback copy", () -> {
+        fixture.calculator().recover();
+        fixture.eventually("the refreshed figure is the fallback copy", () -> {
             UsageResult result = service.get(ServiceFixture.ORG, ServiceFixture.MARCH);
             assertEquals(Freshness.STALE, result.freshness());
-            scene.elapse(Duration.ofMillis(100));
-            return scene.isNew(Freshness.STALE, result);
+            fixture.elapse(Duration.ofMillis(100));
+            return fixture.isNew(Freshness.STALE, result);
         });
     }
 
-    static void softExpiredWithoutPermit(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.keep(ServiceFixture.SOFT_EXPIRED);
-        scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.backend().takeCacheAway();
-        scene.eventually("the cache is known to be away", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-            return scene.events("cacheReadFailed") > 0;
+    static void softExpiredWithoutPermit(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open(fixture.builder().maxConcurrentComputations(1));
+        fixture.putOld(ServiceFixture.SOFT_EXPIRED);
+        fixture.takeAllPermits(service);
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.backend().disconnectCache();
+        fixture.eventually("the service has noticed that the cache is down", () -> {
+            fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            return fixture.events("cacheReadFailed") > 0;
         });
-        int dropped = scene.events("refreshDropped");
-        scene.eventually("no refresh without a permit", () -> {
-            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-            return scene.events("refreshDropped") > dropped;
+        int dropped = fixture.events("refreshDropped");
+        fixture.eventually("no refresh without a permit", () -> {
+            fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            return fixture.events("refreshDropped") > dropped;
         });
-        scene.assertComputations(1);
-        scene.calculator().release();
+        fixture.assertComputations(1);
+        fixture.calculator().release();
     }
 
-    static void inGrace(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
-        scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+    static void inGrace(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOldAndRead(service, ServiceFixture.IN_GRACE);
+        fixture.backend().disconnectCache();
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void inGraceError(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
-        scene.backend().takeCacheAway();
-        scene.calculator().fail();
+    static void inGraceError(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOldAndRead(service, ServiceFixture.IN_GRACE);
+        fixture.backend().disconnectCache();
+        fixture.calculator().fail();
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            fixture.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
-        scene.assertComputations(1);
+        fixture.assertComputations(1);
     }
 
-    static void inGraceFailClosed(ServiceFixture scene) {
-        UsageService service = scene.open(scene.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
-        scene.keepAndRemember(service, ServiceFixture.IN_GRACE);
-        scene.backend().takeCacheAway();
-        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(0);
+    static void inGraceFailClosed(ServiceFixture fixture) {
+        UsageService service = fixture.open(fixture.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
+        fixture.putOldAndRead(service, ServiceFixture.IN_GRACE);
+        fixture.backend().disconnectCache();
+        fixture.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(0);
     }
 
-    static void failOpen(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.backend().takeCacheAway();
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+    static void failOpen(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.backend().disconnectCache();
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void noPermit(ServiceFixture scene) throws Exception {
+    static void noPermit(ServiceFixture fixture) throws Exception {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
-        scene.backend().takeCacheAway();
-        scene.takeAllPermits(service);
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
+        fixture.backend().disconnectCache();
+        fixture.takeAllPermits(service);
         ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
-        scene.calculator().release();
+        fixture.assertComputations(1);
+        fixture.calculator().release();
     }
 
-    static void failClosed(ServiceFixture scene) {
-        UsageService service = scene.open(scene.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
-        scene.backend().takeCacheAway();
+    static void failClosed(ServiceFixture fixture) {
+        UsageService service = fixture.open(fixture.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
+        fixture.backend().disconnectCache();
         assertThrows(UsageUnavailableException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(0);
+        fixture.assertComputations(0);
     }
 
-    static void loadFailed(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.backend().takeCacheAway();
-        scene.assertOneErrorForAll(service);
+    static void loadFailed(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.backend().disconnectCache();
+        fixture.assertOneErrorForAll(service);
     }
 
-    static void invalidation(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.backend().takeCacheAway();
+    static void invalidation(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.backend().disconnectCache();
         assertThrows(UsageCacheException.class, () -> service.invalidate(ServiceFixture.ORG, ServiceFixture.MARCH));
         assertThrows(UsageCacheException.class, () -> service.invalidate(ServiceFixture.ORG));
     }
 
-    static void closed(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.backend().takeCacheAway();
+    static void closed(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.backend().disconnectCache();
         service.close();
         service.close();
         assertThrows(IllegalStateException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));

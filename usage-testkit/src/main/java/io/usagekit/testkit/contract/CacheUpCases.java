@@ -14,205 +14,205 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 
-/** What each state comes to while the cache is there; one service. */
+/** Cases of one service whose cache is up. */
 final class CacheUpCases {
 
     private CacheUpCases() {}
 
-    static void fresh(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.FRESH);
-        scene.assertOld(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(0);
+    static void fresh(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.FRESH);
+        fixture.assertOld(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(0);
     }
 
-    static void softExpired(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.SOFT_EXPIRED);
-        scene.calculator().hold();
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().awaitBegun(1);
+    static void softExpired(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.SOFT_EXPIRED);
+        fixture.calculator().block();
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.calculator().awaitStarted(1);
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
-        scene.calculator().release();
-        scene.eventually(
+        fixture.calculator().release();
+        fixture.eventually(
                 "the refreshed figure is served",
-                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
-        scene.assertComputations(1);
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertComputations(1);
     }
 
-    static void softExpiredWithoutPermit(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.keep(ServiceFixture.SOFT_EXPIRED);
-        scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.awaitEvent("refreshDropped");
-        scene.assertComputations(1);
-        scene.calculator().release();
-        scene.eventually(
-                "a later hit starts it",
-                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+    static void softExpiredWithoutPermit(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open(fixture.builder().maxConcurrentComputations(1));
+        fixture.putOld(ServiceFixture.SOFT_EXPIRED);
+        fixture.takeAllPermits(service);
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.awaitEvent("refreshDropped");
+        fixture.assertComputations(1);
+        fixture.calculator().release();
+        fixture.eventually(
+                "a later hit starts the refresh",
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
     }
 
-    static void softExpiredRefreshFails(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.SOFT_EXPIRED);
-        scene.calculator().fail();
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.awaitEvent("refreshFailed");
+    static void softExpiredRefreshFails(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.SOFT_EXPIRED);
+        fixture.calculator().fail();
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.awaitEvent("refreshFailed");
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
-        scene.assertComputations(1);
+        fixture.assertComputations(1);
     }
 
-    static void inGrace(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.IN_GRACE);
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+    static void inGrace(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.IN_GRACE);
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void inGraceError(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.IN_GRACE);
-        scene.calculator().fail();
+    static void inGraceError(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.IN_GRACE);
+        fixture.calculator().fail();
         for (int i = 0; i < 10; i++) {
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            fixture.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         }
-        scene.assertComputations(1);
+        fixture.assertComputations(1);
     }
 
-    static void inGraceTimeout(ServiceFixture scene) throws Exception {
+    static void inGraceTimeout(ServiceFixture fixture) throws Exception {
         for (MissPolicy policy : List.of(MissPolicy.awaitUpTo(Duration.ofMillis(20)), MissPolicy.pending())) {
-            UsageService service = scene.open(scene.builder().missPolicy(policy));
-            scene.keep(ServiceFixture.IN_GRACE);
-            scene.calculator().hold();
-            scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-            scene.calculator().awaitBegun(1);
-            scene.calculator().release();
-            scene.eventually(
-                    "the figure comes",
-                    () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+            UsageService service = fixture.open(fixture.builder().missPolicy(policy));
+            fixture.putOld(ServiceFixture.IN_GRACE);
+            fixture.calculator().block();
+            fixture.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+            fixture.calculator().awaitStarted(1);
+            fixture.calculator().release();
+            fixture.eventually(
+                    "the figure is served",
+                    () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
         }
-        scene.assertComputations(2);
+        fixture.assertComputations(2);
     }
 
-    static void inGraceOverload(ServiceFixture scene) throws Exception {
+    static void inGraceOverload(ServiceFixture fixture) throws Exception {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
-        scene.keep(ServiceFixture.IN_GRACE);
-        scene.takeAllPermits(service);
-        scene.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
+        fixture.putOld(ServiceFixture.IN_GRACE);
+        fixture.takeAllPermits(service);
+        fixture.assertOld(Freshness.STALE_ON_ERROR, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void pastItsGrace(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.PAST_ITS_GRACE);
-        scene.calculator().fail();
+    static void pastGrace(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.PAST_GRACE);
+        fixture.calculator().fail();
         assertThrows(UsageCalculationException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+        fixture.assertComputations(1);
     }
 
-    static void absentWait(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.calculator().hold();
+    static void absentWait(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.calculator().block();
         List<Future<UsageResult>> callers =
-                scene.callTogether(16, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().awaitBegun(1);
-        scene.calculator().release();
+                fixture.callTogether(16, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.calculator().awaitStarted(1);
+        fixture.calculator().release();
         for (Future<UsageResult> caller : callers) {
-            scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(caller));
+            fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(caller));
         }
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void absentWaitUpTo(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(20))));
-        scene.calculator().hold();
+    static void absentWaitUpTo(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(20))));
+        fixture.calculator().block();
         ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().awaitBegun(1);
-        scene.calculator().release();
-        scene.eventually(
-                "the figure comes",
-                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
-        scene.assertComputations(1);
+        fixture.calculator().awaitStarted(1);
+        fixture.calculator().release();
+        fixture.eventually(
+                "the figure is served",
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertComputations(1);
     }
 
-    static void absentPending(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator().hold();
+    static void absentPending(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator().block();
         ServiceFixture.assertPending(service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().awaitBegun(1);
-        scene.calculator().release();
-        scene.eventually(
-                "the figure comes",
-                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
-        scene.assertComputations(1);
+        fixture.calculator().awaitStarted(1);
+        fixture.calculator().release();
+        fixture.eventually(
+                "the figure is served",
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertComputations(1);
     }
 
-    static void absentOverload(ServiceFixture scene) throws Exception {
+    static void absentOverload(ServiceFixture fixture) throws Exception {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
-        UsageService patient = scene.open(scene.builder()
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
+        UsageService patient = fixture.open(fixture.builder()
                 .maxConcurrentComputations(1)
                 .maxQueuedComputations(0)
                 .missPolicy(MissPolicy.awaitUpTo(Duration.ofMinutes(1))));
-        scene.takeAllPermits(service);
+        fixture.takeAllPermits(service);
         assertThrows(UsageOverloadedException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.takeAllPermits(patient);
+        fixture.takeAllPermits(patient);
         ServiceFixture.assertPending(patient.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(2);
-        scene.calculator().release();
+        fixture.assertComputations(2);
+        fixture.calculator().release();
     }
 
-    static void loadFailed(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.assertOneErrorForAll(service);
+    static void loadFailed(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.assertOneErrorForAll(service);
     }
 
-    static void unreadable(ServiceFixture scene) {
-        UsageService service = scene.open();
-        scene.backend().garble(ServiceFixture.KEY);
-        boolean isThere = scene.backend().holdsEntry(ServiceFixture.KEY);
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+    static void unreadable(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.backend().corruptEntry(ServiceFixture.KEY);
+        boolean isThere = fixture.backend().holdsEntry(ServiceFixture.KEY);
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
         if (isThere) {
-            scene.awaitEvent("entryUnreadable");
+            fixture.awaitEvent("entryUnreadable");
         }
-        scene.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(1);
+        fixture.assertNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(1);
     }
 
-    static void invalidatedDuringLoad(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.calculator().holdResult();
+    static void invalidatedDuringLoad(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.calculator().blockResult();
         CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        scene.change();
+        fixture.calculator().awaitStarted(1);
+        fixture.change();
         service.invalidate(ServiceFixture.ORG, ServiceFixture.MARCH);
         CompletionStage<UsageResult> next = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
-        scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(next));
-        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.awaitEvent("publicationRejected");
-        scene.assertComputations(2);
+        fixture.calculator().awaitStarted(1);
+        fixture.calculator().release();
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        fixture.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(next));
+        fixture.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.awaitEvent("publicationRejected");
+        fixture.assertComputations(2);
     }
 
-    static void closed(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open();
-        scene.calculator().hold();
+    static void closed(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open();
+        fixture.calculator().block();
         CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        Future<?> closing = scene.call(() -> {
+        fixture.calculator().awaitStarted(1);
+        Future<?> closing = fixture.call(() -> {
             service.close();
             return null;
         });
-        scene.eventually("new calls are rejected", () -> {
+        fixture.eventually("new calls are rejected", () -> {
             try {
                 service.invalidate("org-other", ServiceFixture.MARCH);
                 return false;
@@ -220,10 +220,10 @@ final class CacheUpCases {
                 return true;
             }
         });
-        scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        fixture.calculator().release();
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
         ServiceFixture.resultOf(closing);
         assertThrows(IllegalStateException.class, () -> service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        assertTrue(scene.backend().holdsEntry(ServiceFixture.KEY), "what was drained was kept");
+        assertTrue(fixture.backend().holdsEntry(ServiceFixture.KEY), "the figure of the drained load is stored");
     }
 }

@@ -11,106 +11,106 @@ import io.usagekit.UsageService;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 
-/** What each state comes to while the cache is there, and a service of another process at work. */
+/** Cases of two services of different processes whose cache is up. */
 final class FleetCases {
 
     private FleetCases() {}
 
-    static void softExpiredElsewhere(ServiceFixture scene) throws Exception {
-        UsageService other = scene.open();
-        UsageService service = scene.open();
-        scene.keep(ServiceFixture.SOFT_EXPIRED);
-        scene.calculator().hold();
+    static void softExpiredElsewhere(ServiceFixture fixture) throws Exception {
+        UsageService other = fixture.open();
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.SOFT_EXPIRED);
+        fixture.calculator().block();
         CompletionStage<UsageResult> computing = other.refreshAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        scene.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
-        scene.eventually(
-                "the other's figure is served",
-                () -> scene.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
-        scene.assertComputations(1);
+        fixture.calculator().awaitStarted(1);
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.calculator().release();
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
+        fixture.eventually(
+                "the other service's figure is served",
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertComputations(1);
     }
 
-    static void absentElsewhere(ServiceFixture scene) throws Exception {
-        UsageService other = scene.open();
-        UsageService service = scene.open();
-        scene.calculator().hold();
+    static void absentElsewhere(ServiceFixture fixture) throws Exception {
+        UsageService other = fixture.open();
+        UsageService service = fixture.open();
+        fixture.calculator().block();
         CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
+        fixture.calculator().awaitStarted(1);
         CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("remoteLoadAwaited");
-        assertFalse(waiting.toCompletableFuture().isDone(), "it waits for the other's figure");
-        scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
-        scene.assertComputations(1);
+        fixture.awaitEvent("remoteLoadAwaited");
+        assertFalse(waiting.toCompletableFuture().isDone(), "the call waits for the other service's figure");
+        fixture.calculator().release();
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(computing));
+        fixture.assertComputations(1);
     }
 
-    static void loadFailedElsewhere(ServiceFixture scene) throws Exception {
-        UsageService other = scene.open();
-        UsageService service = scene.open();
-        scene.calculator().hold();
-        scene.calculator().fail();
+    static void loadFailedElsewhere(ServiceFixture fixture) throws Exception {
+        UsageService other = fixture.open();
+        UsageService service = fixture.open();
+        fixture.calculator().block();
+        fixture.calculator().fail();
         CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
+        fixture.calculator().awaitStarted(1);
         CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("remoteLoadAwaited");
-        scene.calculator().release();
+        fixture.awaitEvent("remoteLoadAwaited");
+        fixture.calculator().release();
         assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(computing));
         Throwable shared = ServiceFixture.failureOf(waiting);
         assertInstanceOf(UsageCalculationException.class, shared);
         assertTrue(
                 String.valueOf(shared.getMessage()).contains(BlockedComputations.MESSAGE),
-                () -> "it says why: " + shared);
-        scene.assertComputations(1);
+                () -> "the message contains the cause: " + shared);
+        fixture.assertComputations(1);
     }
 
-    static void invalidatedElsewhere(ServiceFixture scene) throws Exception {
-        UsageService other = scene.open();
-        UsageService service = scene.open();
-        scene.calculator().holdResult();
+    static void invalidatedElsewhere(ServiceFixture fixture) throws Exception {
+        UsageService other = fixture.open();
+        UsageService service = fixture.open();
+        fixture.calculator().blockResult();
         CompletionStage<UsageResult> joined = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        scene.change();
+        fixture.calculator().awaitStarted(1);
+        fixture.change();
         other.invalidate(ServiceFixture.ORG);
-        assertFalse(scene.backend().holdsEntry(ServiceFixture.KEY));
-        scene.calculator().release();
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
-        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertChanged(Freshness.FRESH, other.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(2);
+        assertFalse(fixture.backend().holdsEntry(ServiceFixture.KEY));
+        fixture.calculator().release();
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(joined));
+        fixture.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertChanged(Freshness.FRESH, other.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(2);
     }
 
-    static void leaseLost(ServiceFixture scene) throws Exception {
-        UsageService paused = scene.open();
-        UsageService service = scene.open();
-        scene.calculator().holdResult();
+    static void leaseLost(ServiceFixture fixture) throws Exception {
+        UsageService paused = fixture.open();
+        UsageService service = fixture.open();
+        fixture.calculator().blockResult();
         CompletionStage<UsageResult> late = paused.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
-        scene.calculator().passOthers();
-        scene.change();
-        scene.backend().loseLeases();
-        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.calculator().release();
-        scene.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(late));
-        scene.awaitEvent("publicationRejected");
-        scene.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
-        scene.assertComputations(2);
+        fixture.calculator().awaitStarted(1);
+        fixture.calculator().passOthers();
+        fixture.change();
+        fixture.backend().expireLeases();
+        fixture.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.calculator().release();
+        fixture.assertChanged(Freshness.FRESH, ServiceFixture.resultOf(late));
+        fixture.awaitEvent("publicationRejected");
+        fixture.assertChanged(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertComputations(2);
     }
 
-    static void closedReleases(ServiceFixture scene) throws Exception {
-        UsageService service = scene.open(scene.builder().drainTimeout(Duration.ZERO));
-        UsageService other = scene.open();
-        scene.calculator().hold();
-        CompletionStage<UsageResult> cut = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.calculator().awaitBegun(1);
+    static void closedReleases(ServiceFixture fixture) throws Exception {
+        UsageService service = fixture.open(fixture.builder().drainTimeout(Duration.ZERO));
+        UsageService other = fixture.open();
+        fixture.calculator().block();
+        CompletionStage<UsageResult> cancelled = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
+        fixture.calculator().awaitStarted(1);
         CompletionStage<UsageResult> waiting = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
-        scene.awaitEvent("remoteLoadAwaited");
-        scene.calculator().passOthers();
+        fixture.awaitEvent("remoteLoadAwaited");
+        fixture.calculator().passOthers();
         service.close();
-        assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(cut));
-        scene.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
-        scene.assertComputations(2);
+        assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(cancelled));
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(waiting));
+        fixture.assertComputations(2);
     }
 }

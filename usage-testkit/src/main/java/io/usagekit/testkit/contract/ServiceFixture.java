@@ -39,7 +39,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 
-/** Services over one backend, each as one process would have it, and three figures that can be told apart. */
+/** Fixture of one case: services over one backend, each as one process has it, and three distinguishable figures. */
 final class ServiceFixture implements AutoCloseable {
 
     static final String ORG = "org-123";
@@ -49,7 +49,7 @@ final class ServiceFixture implements AutoCloseable {
     static final Duration FRESH = Duration.ofSeconds(10);
     static final Duration SOFT_EXPIRED = Duration.ofMinutes(3);
     static final Duration IN_GRACE = Duration.ofMinutes(20);
-    static final Duration PAST_ITS_GRACE = Duration.ofHours(2);
+    static final Duration PAST_GRACE = Duration.ofHours(2);
 
     private static final Duration SOFT = Duration.ofMinutes(1);
     private static final Duration HARD = Duration.ofMinutes(10);
@@ -106,7 +106,7 @@ final class ServiceFixture implements AutoCloseable {
         return open(builder());
     }
 
-    /** With a cache and a single-flight of its own. */
+    /** Opens a service with its own cache and single-flight. */
     UsageService open(UsageServiceBuilder builder) {
         UsageCache cache = backend.openCache();
         UsageService service =
@@ -115,32 +115,32 @@ final class ServiceFixture implements AutoCloseable {
         return service;
     }
 
-    /** The old figure, as another process put it that long ago. */
-    void keep(Duration age) {
+    /** Puts the old figure into the cache at this age, as another process does. */
+    void putOld(Duration age) {
         Instant at = Instant.parse("2026-03-17T01:28:00Z");
         AgedUsage figure = new AgedUsage(new OrganisationUsage(KEY, OLD, OLD, at), age);
         Duration left = HARD.plus(GRACE).minus(age);
         resultOf(writer.put(KEY, figure, left.isNegative() ? GRACE : left));
     }
 
-    /** The same, and this service's cache has seen it. */
-    void keepAndRemember(UsageService service, Duration age) {
-        keep(age);
+    /** Puts the old figure and reads it through this service's cache. */
+    void putOldAndRead(UsageService service, Duration age) {
+        putOld(age);
         assertTrue(
                 resultOf(Objects.requireNonNull(caches.get(service)).get(KEY)).isPresent(),
-                "the cache has seen the figure");
+                "the cache returns the figure");
     }
 
-    /** From now on the source has another event. */
+    /** Adds an event to the source. */
     void change() {
         backend.received(ORG, MARCH.start().plusSeconds(2), 30);
     }
 
-    /** Holds the one permit that this service has, by a computation for somebody else. */
+    /** Takes the service's only permit by a blocked computation for another organisation. */
     void takeAllPermits(UsageService service) throws InterruptedException {
-        calculator.hold();
+        calculator.block();
         service.getAsync("org-busy-" + busy++, MARCH);
-        calculator.awaitBegun(1);
+        calculator.awaitStarted(1);
     }
 
     void elapse(Duration duration) {
@@ -152,14 +152,14 @@ final class ServiceFixture implements AutoCloseable {
     }
 
     void awaitEvent(String name) {
-        eventually(name + " is told", () -> events(name) > 0);
+        eventually("event " + name, () -> events(name) > 0);
     }
 
     <T> Future<T> call(Callable<T> call) {
         return callers.submit(call);
     }
 
-    /** The same call on many threads at once. */
+    /** Makes the same call on many threads at once. */
     <T> List<Future<T>> callTogether(int times, Callable<T> call) {
         CyclicBarrier together = new CyclicBarrier(times);
         List<Future<T>> futures = new ArrayList<>();
@@ -172,15 +172,15 @@ final class ServiceFixture implements AutoCloseable {
         return futures;
     }
 
-    /** Waits for what happens on other threads, or on a server. */
+    /** Waits for a condition that other threads or a server fulfil. */
     void eventually(String what, Callable<Boolean> condition) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         try {
             while (!condition.call()) {
                 assertTrue(
                         System.nanoTime() < deadline,
-                        () -> "not so for " + PATIENCE_SECONDS + " s: " + what + "; told " + events + ", "
-                                + calculator.begun() + " computations");
+                        () -> "not within " + PATIENCE_SECONDS + " s: " + what + "; events " + events + ", "
+                                + calculator.started() + " computations");
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
             }
         } catch (Exception e) {
@@ -220,33 +220,31 @@ final class ServiceFixture implements AutoCloseable {
         assertTrue(
                 is(freshness, received, result),
                 () -> "expected " + what + ", " + freshness + " with " + received + " received, but got " + result
-                        + "; told " + events);
+                        + "; events " + events);
     }
 
-    /** By all services together. */
+    /** Asserts the number of computations of all services. */
     void assertComputations(int expected) {
-        assertEquals(expected, calculator.begun(), () -> "computations; told " + events);
+        assertEquals(expected, calculator.started(), () -> "computations; events " + events);
     }
 
-    /** Many ask while it fails, and somebody a moment later. */
+    /** Asserts that concurrent callers of a failing load, and a call during the back-off, share one error. */
     void assertOneErrorForAll(UsageService service) throws Exception {
-        calculator.hold();
+        calculator.block();
         calculator.fail();
         List<Future<UsageResult>> callers = callTogether(16, () -> service.get(ORG, MARCH));
-        calculator.awaitBegun(1);
+        calculator.awaitStarted(1);
         calculator.release();
         Throwable error = failureOf(callers.get(0));
         assertInstanceOf(UsageCalculationException.class, error);
         for (Future<UsageResult> caller : callers) {
-            assertEquals(error, failureOf(caller), "what those who joined get");
+            assertEquals(error, failureOf(caller), "error of the followers");
         }
         assertEquals(
-                error,
-                assertThrows(UsageException.class, () -> service.get(ORG, MARCH)),
-                "what those get who ask a moment later");
+                error, assertThrows(UsageException.class, () -> service.get(ORG, MARCH)), "error during the back-off");
         assertComputations(1);
         calculator.recover();
-        eventually("after the back-off somebody tries again", () -> {
+        eventually("a call after the back-off computes again", () -> {
             try {
                 return isNew(Freshness.FRESH, service.get(ORG, MARCH));
             } catch (UsageCalculationException e) {
@@ -259,7 +257,7 @@ final class ServiceFixture implements AutoCloseable {
 
     static void assertPending(UsageResult result) {
         assertEquals(Freshness.PENDING, result.freshness());
-        assertTrue(result.usage().isEmpty(), "no zero that nobody computed");
+        assertTrue(result.usage().isEmpty(), "a pending result has no figure");
     }
 
     static <T> T resultOf(CompletionStage<T> stage) {
@@ -280,12 +278,12 @@ final class ServiceFixture implements AutoCloseable {
 
     static Throwable failureOf(Future<?> future) {
         try {
-            return fail("it should have failed, but gave " + future.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+            return fail("expected a failure, but the result was " + future.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
             return cause == null ? e : cause;
         } catch (InterruptedException | TimeoutException e) {
-            throw new AssertionError("no end: " + e, e);
+            throw new AssertionError("not completed: " + e, e);
         }
     }
 

@@ -30,7 +30,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a {@link UsageCache} promises. Extend it, and give it a cache with nothing in it and a way to let time pass for it.
+ * Contract of {@link UsageCache}: test cases that each implementation passes. A test class of the implementation extends this class
+ * and provides an empty cache and a way to let time pass for it.
  *
  * @since 0.1
  */
@@ -45,10 +46,10 @@ public abstract class UsageCacheContract {
     /** For subclasses. */
     protected UsageCacheContract() {}
 
-    /** An empty cache, opened for one test; closed after it. */
+    /** Returns an empty cache for one test case, which closes it. */
     protected abstract UsageCache openCache();
 
-    /** Lets this much time pass for the cache: on its own clock, or by asking the server to. */
+    /** Lets this much time pass for the cache: on its own clock, or by changing the server's data. */
     protected abstract void elapse(Duration duration);
 
     @BeforeEach
@@ -62,12 +63,12 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void whatWasNeverPutIsAbsent() {
+    final void findsNothingThatWasNeverPut() {
         assertEquals(Optional.empty(), await(cache.get(new UsageKey("org-123", MARCH))));
     }
 
     @Test
-    final void whatWasPutComesBackWholeWithItsAge() {
+    final void returnsFigureAndAgeAsPut() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(7));
         await(cache.put(entry.usage().key(), entry, MINUTE));
 
@@ -78,7 +79,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void extremeFiguresComeBackWhole() {
+    final void returnsExtremeFiguresAsPut() {
         UsageKey key = new UsageKey("org-123", MARCH);
         for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE))) {
             for (Instant at : List.of(COMPUTED, Instant.EPOCH, Instant.parse("9999-12-31T23:59:59.999999Z"))) {
@@ -90,7 +91,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void ageGrowsWithTheTimeKept() {
+    final void increasesAgeWithTime() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ofSeconds(5));
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(20));
@@ -100,17 +101,17 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void whatHasOutlivedItsTimeIsAbsent() {
+    final void findsNothingExpired() {
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-123", MARCH), 100), Duration.ZERO);
         await(cache.put(entry.usage().key(), entry, MINUTE));
         elapse(Duration.ofSeconds(50));
-        assertTrue(await(cache.get(entry.usage().key())).isPresent(), "10 s before its time is over");
+        assertTrue(await(cache.get(entry.usage().key())).isPresent(), "10 s before its expiry");
         elapse(Duration.ofSeconds(10));
-        assertEquals(Optional.empty(), await(cache.get(entry.usage().key())), "when its time is over");
+        assertEquals(Optional.empty(), await(cache.get(entry.usage().key())), "at its expiry");
     }
 
     @Test
-    final void aLaterPutReplacesFigureAgeAndTimeToLive() {
+    final void replacesFigureAgeAndTimeToLive() {
         UsageKey key = new UsageKey("org-123", MARCH);
         await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ofSeconds(30)), MINUTE));
         elapse(Duration.ofSeconds(30));
@@ -122,10 +123,10 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void keysThatDifferNeverShareAnEntry() {
+    final void keepsOneEntryPerKey() {
         Map<UsageKey, OrganisationUsage> expected = new HashMap<>();
         long figure = 1;
-        for (String organisation : oddIds()) {
+        for (String organisation : unusualIds()) {
             for (UsagePeriod period : periods()) {
                 UsageKey key = new UsageKey(organisation, period);
                 OrganisationUsage usage = usage(key, figure++);
@@ -138,7 +139,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void periodsOverOneWindowShareAnEntryWhateverTheirLabels() {
+    final void sharesEntryOfPeriodsWithSameWindow() {
         UsageKey asMonth = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         await(cache.put(asMonth, new AgedUsage(usage(asMonth, 7), Duration.ZERO), MINUTE));
@@ -146,11 +147,11 @@ public abstract class UsageCacheContract {
         OrganisationUsage found = await(cache.get(asWindow)).orElseThrow().usage();
 
         assertEquals(usage(asMonth, 7), found);
-        assertEquals(asWindow.period().label(), found.period().label(), "the label is the one asked with");
+        assertEquals(asWindow.period().label(), found.period().label(), "the requested label");
     }
 
     @Test
-    final void whatIsInvalidatedIsAbsentUntilItIsPutAgainAndOthersStay() {
+    final void removesInvalidatedKeyOnly() {
         UsageKey key = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
         UsageKey other = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
@@ -162,17 +163,17 @@ public abstract class UsageCacheContract {
             await(cache.invalidate(which));
 
             assertEquals(Optional.empty(), await(cache.get(key)));
-            assertEquals(usage(other, 2), await(cache.get(other)).orElseThrow().usage(), "another period's");
+            assertEquals(usage(other, 2), await(cache.get(other)).orElseThrow().usage(), "figure of another period");
         }
     }
 
     @Test
-    final void anInvalidatedOrganisationIsAbsentWithAllItsPeriodsAndOthersStay() {
-        for (String organisation : oddIds()) {
+    final void removesAllPeriodsOfInvalidatedOrganisationOnly() {
+        for (String organisation : unusualIds()) {
             putAllPeriods(organisation);
         }
-        List<String> left = new ArrayList<>(oddIds());
-        for (String organisation : oddIds()) {
+        List<String> left = new ArrayList<>(unusualIds());
+        for (String organisation : unusualIds()) {
             await(cache.invalidate(organisation));
             left.remove(organisation);
             assertAllPeriods(organisation, false);
@@ -201,20 +202,20 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void anOrganisationIsInvalidatedHoweverLongItsFiguresLive() {
+    final void invalidatesOrganisationWithLongLivedFigures() {
         UsageKey key = new UsageKey("org-123", MARCH);
         UsageKey brief = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
         await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), Duration.ofDays(2)));
         elapse(Duration.ofDays(1));
         await(cache.put(brief, new AgedUsage(usage(brief, 2), Duration.ZERO), MINUTE));
         elapse(Duration.ofHours(23));
-        assertTrue(await(cache.get(key)).isPresent(), "an hour before its time is over");
+        assertTrue(await(cache.get(key)).isPresent(), "an hour before its expiry");
         await(cache.invalidate("org-123"));
         assertEquals(Optional.empty(), await(cache.get(key)));
     }
 
     @Test
-    final void manyThreadsReadAndWriteAtOnce() throws InterruptedException {
+    final void returnsConsistentFiguresUnderConcurrentReadsAndWrites() throws InterruptedException {
         long seed = new Random().nextLong();
         System.out.println("UsageCacheContract seed " + seed);
         List<Throwable> failures = new ArrayList<>();
@@ -223,7 +224,7 @@ public abstract class UsageCacheContract {
             Random random = new Random(seed + t);
             threads.add(new Thread(() -> {
                 try {
-                    hammer(random);
+                    readAndWrite(random);
                 } catch (Throwable e) {
                     synchronized (failures) {
                         failures.add(e);
@@ -238,7 +239,7 @@ public abstract class UsageCacheContract {
         assertEquals(List.of(), failures, () -> "seed " + seed);
     }
 
-    private void hammer(Random random) {
+    private void readAndWrite(Random random) {
         for (int i = 0; i < 200; i++) {
             UsageKey key = new UsageKey("org-" + random.nextInt(5), MARCH);
             if (random.nextBoolean()) {
@@ -249,14 +250,14 @@ public abstract class UsageCacheContract {
                     assertEquals(
                             found.usage().received().volume() * 3,
                             found.usage().sent().bytes(),
-                            "a figure is read as it was written, never mixed with another");
+                            "the figure's fields were written together");
                 });
             }
         }
     }
 
     @Test
-    final void anEntryOfAnotherKeyIsRejected() {
+    final void rejectsEntryOfAnotherKey() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(new UsageKey("org-124", MARCH), 1), Duration.ZERO);
         IllegalArgumentException error =
@@ -265,7 +266,7 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void aTimeToLiveBelowAMillisecondIsRejected() {
+    final void rejectsTimeToLiveBelowOneMillisecond() {
         UsageKey key = new UsageKey("org-123", MARCH);
         AgedUsage entry = new AgedUsage(usage(key, 1), Duration.ZERO);
         for (Duration tooShort : List.of(Duration.ofMillis(-1), Duration.ZERO, Duration.ofNanos(999_999))) {
@@ -277,13 +278,13 @@ public abstract class UsageCacheContract {
     }
 
     @Test
-    final void closingTwiceIsHarmless() {
+    final void allowsClosingTwice() {
         cache.close();
         cache.close();
     }
 
-    /** Ids that a careless key format would confuse with each other, or with a key's own syntax. */
-    static List<String> oddIds() {
+    /** Unusual ids that a wrong key format would confuse with each other, or with its own syntax. */
+    static List<String> unusualIds() {
         return List.of(
                 "org-123",
                 "ORG-123",
@@ -337,7 +338,7 @@ public abstract class UsageCacheContract {
                 key, new UsageMetrics(volume, volume * 10), new UsageMetrics(volume * 2, volume * 3), COMPUTED);
     }
 
-    /** Ages may carry the time that the test itself took, and be rounded to milliseconds. */
+    /** Asserts an age approximately: it may include the test's own time and is rounded to milliseconds. */
     private static void assertAge(Duration expected, Duration actual) {
         assertTrue(
                 actual.compareTo(expected.minusMillis(1)) >= 0 && actual.compareTo(expected.plusSeconds(9)) < 0,
@@ -345,7 +346,7 @@ public abstract class UsageCacheContract {
     }
 
     private static void assertMentions(String word, Exception error) {
-        assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
+        assertTrue(error.toString().contains(word), () -> "the message contains " + word + ", but was: " + error);
     }
 
     private static <T> T await(CompletionStage<T> stage) {

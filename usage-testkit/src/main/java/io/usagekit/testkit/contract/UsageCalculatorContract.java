@@ -23,8 +23,8 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a {@link UsageCalculator} promises. Extend it, and give it a calculator over an empty source, and ways to add to that
- * source.
+ * Contract of {@link UsageCalculator}: test cases that each implementation passes. A test class of the implementation extends this
+ * class and provides a calculator over an empty source, and ways to add to the source.
  *
  * @since 0.1
  */
@@ -36,22 +36,22 @@ public abstract class UsageCalculatorContract {
     /** For subclasses. */
     protected UsageCalculatorContract() {}
 
-    /** The calculator under test; over a source that is empty when a test begins. */
+    /** Returns the calculator under test; its source is empty when a test case starts. */
     protected abstract UsageCalculator calculator();
 
-    /** An event of this organisation, with a payload of this many octets. */
+    /** Adds an event of this organisation, with a payload of this many octets. */
     protected abstract void received(String organisationId, Instant at, int bytes);
 
-    /** A successful delivery of this organisation, of an event of this many octets that no window of these tests contains. */
+    /** Adds a successful delivery of this organisation, of an event of this many octets outside all windows of these cases. */
     protected abstract void sent(String organisationId, Instant at, int bytes);
 
     @Test
-    final void anOrganisationWithoutAnythingHasUsedNothing() {
+    final void returnsZerosForUnknownOrganisation() {
         assertUsage(UsageMetrics.ZERO, UsageMetrics.ZERO, "org-unknown", MARCH);
     }
 
     @Test
-    final void theFigureIsOfTheKeyItWasAskedFor() {
+    final void returnsFigureOfRequestedKey() {
         UsageKey key = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3), ZoneId.of("Asia/Kolkata")));
         OrganisationUsage usage = calculator().calculate(key, PATIENCE);
         assertEquals(key, usage.key());
@@ -59,7 +59,7 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void theWindowIsHalfOpenToTheMicrosecond() {
+    final void countsHalfOpenWindowToTheMicrosecond() {
         received("org-123", MARCH.start().minusNanos(1_000), 1);
         received("org-123", MARCH.start(), 10);
         received("org-123", MARCH.end().minusNanos(1_000), 100);
@@ -72,7 +72,7 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void anEndJustBelowAMonthIsNotRoundedUpToIt() {
+    final void keepsEndJustBelowMonth() {
         UsagePeriod almostMarch = UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1));
         received("org-123", MARCH.end().minusNanos(2_000), 1);
         received("org-123", MARCH.end().minusNanos(1_000), 10);
@@ -81,7 +81,7 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void consecutivePeriodsCountEachThingOnce() {
+    final void countsEachEventInOneOfTwoConsecutivePeriods() {
         UsagePeriod before = UsagePeriod.day(LocalDate.of(2026, 3, 8), ZoneId.of("America/New_York"));
         UsagePeriod after = UsagePeriod.day(LocalDate.of(2026, 3, 9), ZoneId.of("America/New_York"));
         assertEquals(before.end(), after.start());
@@ -92,8 +92,8 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void organisationsShareNothing() {
-        List<String> ids = UsageCacheContract.oddIds();
+    final void separatesOrganisations() {
+        List<String> ids = UsageCacheContract.unusualIds();
         for (int i = 0; i < ids.size(); i++) {
             received(ids.get(i), MARCH.start(), i + 1);
             sent(ids.get(i), MARCH.start(), 1_000 + i);
@@ -104,14 +104,14 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void anEmptyPayloadCountsAsAnEventOfNoBytes() {
+    final void countsEmptyPayloadAsEventOfZeroBytes() {
         received("org-123", MARCH.start(), 0);
         sent("org-123", MARCH.start(), 0);
         assertUsage(new UsageMetrics(1, 0), new UsageMetrics(1, 0), "org-123", MARCH);
     }
 
     @Test
-    final void aFigureIsStampedWhenItIsComputed() {
+    final void stampsFigureWithTimeOfComputation() {
         UsageKey key = new UsageKey("org-123", MARCH);
         OrganisationUsage first = calculator().calculate(key, PATIENCE);
         OrganisationUsage second = calculator().calculate(key, PATIENCE);
@@ -119,7 +119,7 @@ public abstract class UsageCalculatorContract {
     }
 
     @Test
-    final void manyThreadsComputeAtOnce() throws Exception {
+    final void computesConcurrently() throws Exception {
         long seed = new Random().nextLong();
         System.out.println("UsageCalculatorContract seed " + seed);
         Random random = new Random(seed);
@@ -157,7 +157,7 @@ public abstract class UsageCalculatorContract {
     private void assertUsage(UsageMetrics received, UsageMetrics sent, String organisationId, UsagePeriod period) {
         UsageKey key = new UsageKey(organisationId, period);
         OrganisationUsage usage = calculator().calculate(key, PATIENCE);
-        assertEquals(received, usage.received(), () -> "received by " + key);
-        assertEquals(sent, usage.sent(), () -> "sent by " + key);
+        assertEquals(received, usage.received(), () -> "received: " + key);
+        assertEquals(sent, usage.sent(), () -> "sent: " + key);
     }
 }

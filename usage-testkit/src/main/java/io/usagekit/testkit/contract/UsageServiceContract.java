@@ -17,92 +17,93 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.function.Executable;
 
 /**
- * What a service does in each state of its cache, with the cache there and with the cache away: the table in the project's
- * {@code docs/how-it-behaves.md}, cell by cell. Extend it, and give it the adapters that the service is to be built from.
+ * Contract of a service built from given adapters: one test case per cell of the table of states in the project's
+ * {@code docs/how-it-behaves.md}, with the cache up and with the cache down. A test class of the adapters extends this class and
+ * provides them.
  *
  * @since 0.1
  */
 public abstract class UsageServiceContract {
 
-    /** What the adapters under test can do beyond the least. */
+    /** Optional features of the adapters under test. */
     public enum Capability {
-        /** The cache remembers figures in this process: {@link UsageCache#fallback}. */
+        /** The cache keeps fallback copies: {@link UsageCache#fallback}. */
         FALLBACK,
-        /** Single-flight spans services. */
+        /** Single-flight is shared between services. */
         FLEET
     }
 
     /** Adapters over one empty cache and one empty source, for one cell of the table. */
     public interface Backend extends AutoCloseable {
 
-        /** Over the source. */
+        /** Returns a calculator of the source. */
         UsageCalculator calculator();
 
-        /** Begins to build a service; sets its clocks where they aren't the system's. */
+        /** Returns the builder of a service; sets its clocks unless they are the system's. */
         default UsageServiceBuilder builder(UsageCalculator calculator) {
             return UsageService.builder(calculator);
         }
 
-        /** Lets time pass for services, where it doesn't by itself. */
+        /** Advances the services' clocks, unless they are the system's. */
         default void elapse(Duration duration) {}
 
         /** Adds an event to the source. */
         void received(String organisationId, Instant at, int bytes);
 
-        /** A cache, as one process has it; the service closes it. */
+        /** Returns a cache, as one process has it; the service closes it. */
         UsageCache openCache();
 
-        /** Single-flight, as one process has it; the service closes it. */
+        /** Returns single-flight, as one process has it; the service closes it. */
         SingleFlight openSingleFlight();
 
-        /** Makes the cache, and what single-flight shares between processes, unreachable. */
-        void takeCacheAway();
+        /** Makes the cache, and the store of single-flight, unreachable. */
+        void disconnectCache();
 
-        /** Makes the leases that are held run out at once, without telling those who hold them. */
-        void loseLeases();
+        /** Makes all held leases expire at once, without notifying their holders. */
+        void expireLeases();
 
-        /** Puts something at the cache's entry of this key that isn't a figure, where the cache can hold such a thing. */
-        void garble(UsageKey key);
+        /** Overwrites the cache's entry of this key by an unreadable value, if the cache can hold one. */
+        void corruptEntry(UsageKey key);
 
-        /** Whether anything is at the cache's entry of this key, a figure or not. */
+        /** Returns whether the cache has an entry of this key, readable or not. */
         boolean holdsEntry(UsageKey key);
 
         @Override
         void close();
     }
 
-    /** What a row of the table is called, and what its two columns are. */
-    private record Cell(String state, String column, Executable walk) {}
+    /** Cell of the table: its row, its column and its test case. */
+    private record Cell(String state, String column, Executable test) {}
 
     /** For subclasses. */
     protected UsageServiceContract() {}
 
-    /** Opened for each cell of the table. */
+    /** Returns an empty backend for one cell of the table, which closes it. */
     protected abstract Backend openBackend();
 
-    /** What the adapters can do. */
+    /** Returns the features of the adapters. */
     protected abstract Set<Capability> capabilities();
 
-    private interface Walk {
-        void in(ServiceFixture scene) throws Exception;
+    private interface Case {
+        void run(ServiceFixture fixture) throws Exception;
     }
 
-    private Cell up(String state, Walk walk) {
-        return new Cell(state, "cache there", () -> walk(walk));
+    private Cell up(String state, Case test) {
+        return new Cell(state, "cache up", () -> run(test));
     }
 
-    private Cell away(String state, Walk walk) {
-        return new Cell(state, "cache away", () -> walk(walk));
+    private Cell down(String state, Case test) {
+        return new Cell(state, "cache down", () -> run(test));
     }
 
-    private void walk(Walk walk) throws Exception {
-        try (ServiceFixture scene = new ServiceFixture(openBackend())) {
-            walk.in(scene);
+    private void run(Case test) throws Exception {
+        try (ServiceFixture fixture = new ServiceFixture(openBackend())) {
+            test.run(fixture);
         }
     }
 
     @TestFactory
-    final Stream<DynamicTest> everyCellOfTheTable() {
+    final Stream<DynamicTest> behavesAsTableOfStatesSays() {
         List<Cell> cells = new ArrayList<>(List.of(
                 up("fresh", CacheUpCases::fresh),
                 up("soft-expired", CacheUpCases::softExpired),
@@ -112,7 +113,7 @@ public abstract class UsageServiceContract {
                 up("in grace, error", CacheUpCases::inGraceError),
                 up("in grace, timeout", CacheUpCases::inGraceTimeout),
                 up("in grace, overload", CacheUpCases::inGraceOverload),
-                up("past its grace", CacheUpCases::pastItsGrace),
+                up("past grace", CacheUpCases::pastGrace),
                 up("absent, wait", CacheUpCases::absentWait),
                 up("absent, wait up to d", CacheUpCases::absentWaitUpTo),
                 up("absent, pending at once", CacheUpCases::absentPending),
@@ -121,22 +122,22 @@ public abstract class UsageServiceContract {
                 up("unreadable", CacheUpCases::unreadable),
                 up("invalidated during a load", CacheUpCases::invalidatedDuringLoad),
                 up("closed", CacheUpCases::closed),
-                away("absent, fail open", CacheDownCases::failOpen),
-                away("absent, no permit", CacheDownCases::noPermit),
-                away("absent, fail closed", CacheDownCases::failClosed),
-                away("load failed, nothing stale", CacheDownCases::loadFailed),
-                away("invalidation", CacheDownCases::invalidation),
-                away("closed", CacheDownCases::closed)));
+                down("absent, fail open", CacheDownCases::failOpen),
+                down("absent, no permit", CacheDownCases::noPermit),
+                down("absent, fail closed", CacheDownCases::failClosed),
+                down("load failed, nothing stale", CacheDownCases::loadFailed),
+                down("invalidation", CacheDownCases::invalidation),
+                down("closed", CacheDownCases::closed)));
         if (capabilities().contains(Capability.FALLBACK)) {
             cells.addAll(List.of(
-                    away("fresh", CacheDownCases::fresh),
-                    away("soft-expired", CacheDownCases::softExpired),
-                    away("soft-expired, no permit", CacheDownCases::softExpiredWithoutPermit),
-                    away("in grace", CacheDownCases::inGrace),
-                    away("in grace, error", CacheDownCases::inGraceError),
-                    away("in grace, fail closed", CacheDownCases::inGraceFailClosed)));
+                    down("fresh", CacheDownCases::fresh),
+                    down("soft-expired", CacheDownCases::softExpired),
+                    down("soft-expired, no permit", CacheDownCases::softExpiredWithoutPermit),
+                    down("in grace", CacheDownCases::inGrace),
+                    down("in grace, error", CacheDownCases::inGraceError),
+                    down("in grace, fail closed", CacheDownCases::inGraceFailClosed)));
         } else {
-            cells.add(away("fresh", CacheDownCases::withoutFallback));
+            cells.add(down("fresh", CacheDownCases::withoutFallback));
         }
         if (capabilities().contains(Capability.FLEET)) {
             cells.addAll(List.of(
@@ -147,6 +148,6 @@ public abstract class UsageServiceContract {
                     up("lease lost during a load", FleetCases::leaseLost),
                     up("closed, another waits", FleetCases::closedReleases)));
         }
-        return cells.stream().map(cell -> DynamicTest.dynamicTest(cell.state() + " | " + cell.column(), cell.walk()));
+        return cells.stream().map(cell -> DynamicTest.dynamicTest(cell.state() + " | " + cell.column(), cell.test()));
     }
 }

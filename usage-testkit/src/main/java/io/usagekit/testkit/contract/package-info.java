@@ -1,4 +1,7 @@
-/** What every adapter promises, as JUnit suites to extend: one per port. */
+/**
+ * Contract suites (JUnit), one per port: a test class of an implementation extends the suite of its port and provides the
+ * implementation.
+ */
 @NullMarked
 package io.usagekit.testkit.contract;
 

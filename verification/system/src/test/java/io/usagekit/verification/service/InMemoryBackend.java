@@ -52,17 +52,17 @@ class InMemoryBackend implements UsageServiceContract.Backend {
     }
 
     @Override
-    public void takeCacheAway() {
+    public void disconnectCache() {
         cache.goDown();
     }
 
     @Override
-    public void loseLeases() {
+    public void expireLeases() {
         throw new AssertionError("there are none");
     }
 
     @Override
-    public void garble(UsageKey key) {
+    public void corruptEntry(UsageKey key) {
         // What this cache can't read it doesn't have.
     }
 

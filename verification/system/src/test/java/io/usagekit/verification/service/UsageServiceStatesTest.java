@@ -74,13 +74,13 @@ class UsageServiceStatesTest {
         }
 
         @Override
-        public void takeCacheAway() {
-            super.takeCacheAway();
+        public void disconnectCache() {
+            super.disconnectCache();
             stores.forEach(InMemoryFlightStore::goDown);
         }
 
         @Override
-        public void loseLeases() {
+        public void expireLeases() {
             clock.advance(SingleFlights.DEFAULT_LEASE.plusMillis(1));
         }
     }

@@ -99,17 +99,17 @@ class ServersBackend implements UsageServiceContract.Backend {
     }
 
     @Override
-    public void takeCacheAway() {
+    public void disconnectCache() {
         link.cut();
     }
 
     @Override
-    public void loseLeases() {
+    public void expireLeases() {
         ask(redis -> redis.del(redis.keys("usage:lock:*").toArray(String[]::new)));
     }
 
     @Override
-    public void garble(UsageKey key) {
+    public void corruptEntry(UsageKey key) {
         ask(redis -> redis.set(entry(key), "v0 something else", SetArgs.Builder.px(600_000)));
     }
 
