@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * A figure and how old it is. The age is elapsed time, told by whoever kept the figure; it isn't the difference of two
- * machines' wall clocks.
+ * A figure and how old it is. The age is elapsed time, measured by the cache or the process that stored the figure; it isn't
+ * the difference of two machines' wall clocks.
  *
  * @param usage the figure
  * @param age time since its computation began, at least zero

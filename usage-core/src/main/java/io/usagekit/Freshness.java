@@ -8,7 +8,7 @@ package io.usagekit;
 public enum Freshness {
     /** Computed within the soft limit ({@code refreshAfter}), or just now. */
     FRESH,
-    /** Right when it was computed, but older than the soft limit, or not known to be the newest since the cache can't be asked. */
+    /** Right when it was computed, but older than the soft limit, or not known to be the newest since the cache can't be reached. */
     STALE,
     /**
      * Right when it was computed, but older than the hard limit ({@code ttl}): served, within the grace

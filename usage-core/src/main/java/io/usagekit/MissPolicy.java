@@ -6,8 +6,9 @@ import java.util.Optional;
 
 /**
  * What a caller gets when no figure is cached that can be served at once: the computation begins in any case, and goes on
- * whatever the caller does. Where a figure past its hard limit is still kept, who would be told {@link Freshness#PENDING} gets
- * that as {@link Freshness#STALE_ON_ERROR} instead: an old figure that says so is worth more than none.
+ * whatever the caller does. Where a figure past its hard limit is still cached, a caller that would get {@link
+ * Freshness#PENDING} gets that figure as {@link Freshness#STALE_ON_ERROR} instead: an old figure that says so is worth more
+ * than none.
  *
  * @since 0.1
  */

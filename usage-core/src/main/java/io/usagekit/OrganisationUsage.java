@@ -9,7 +9,7 @@ import java.util.Objects;
  * and sent, never disagree.
  *
  * @param organisationId as in {@link UsageKey}
- * @param period the window; its label is the one that the caller asked with
+ * @param period the window; its label is the caller's own
  * @param received events of the organisation's projects created in the window and not deleted, and the octets of their
  *     payloads
  * @param sent successful deliveries of those projects created in the window, and the octets of the payloads that they

@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Remembers figures for a time. A cache that fails costs speed, never an answer: the service goes on without it.
+ * Stores figures for a time. A cache that fails costs speed, never an answer: the service goes on without it.
  *
  * <p>Implementations are safe for use by many threads at once, don't block the caller for longer than a bound they
  * document, and complete every stage within that bound: with an answer or exceptionally with a {@link UsageCacheException}.
@@ -19,43 +19,43 @@ import java.util.concurrent.CompletionStage;
 public interface UsageCache extends AutoCloseable {
 
     /**
-     * What is kept for this key, with its age: the age at which it was put plus the time that it has been kept.
+     * Returns the figure stored for this key, with its age: the age at which it was put plus the time since then.
      *
-     * @return empty if nothing is kept, what was kept has expired, or it can't be read (a corrupted value or one of another
+     * @return empty if no figure is stored, it has expired, or it can't be read (a corrupted value or one of another
      *     version); the figure carries the key's own period label
      */
     CompletionStage<Optional<AgedUsage>> get(UsageKey key);
 
     /**
-     * Keeps a figure, replacing what was kept for this key.
+     * Stores a figure, replacing the one stored for this key.
      *
      * @param key which figure
      * @param entry the figure and how old it is already
-     * @param timeToLive how long to keep it from now on, at least 1 ms
+     * @param timeToLive how long to store it from now on, at least 1 ms
      * @return completes when the figure is visible to every reader
      * @throws IllegalArgumentException if {@code entry} is of another key, or {@code timeToLive} is shorter than 1 ms
      */
     CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive);
 
     /**
-     * Forgets what is kept for this key.
+     * Removes the figure stored for this key.
      *
-     * @return completes when no reader will find it any more; exceptionally if that can't be said
+     * @return completes when no reader finds it any more; exceptionally if that can't be guaranteed
      */
     CompletionStage<Void> invalidate(UsageKey key);
 
     /**
-     * Forgets what is kept for this organisation, whatever the period.
+     * Removes the figures stored for this organisation, of all periods.
      *
      * @param organisationId as in {@link UsageKey}
-     * @return completes when no reader will find any of it any more; exceptionally if that can't be said
+     * @return completes when no reader finds any of them any more; exceptionally if that can't be guaranteed
      */
     CompletionStage<Void> invalidate(String organisationId);
 
     /**
-     * What can be had from this process's memory at once, without I/O, and is known to be what {@link #get} would give.
+     * Returns the figure that this process's memory holds, without I/O, if it is known to be the one that {@link #get} would return.
      *
-     * @return empty if it isn't there or isn't known to be that any more; the figure carries the key's own period label
+     * @return empty if there is none, or it isn't known to be current any more; the figure carries the key's own period label
      */
     default Optional<AgedUsage> near(UsageKey key) {
         return Optional.empty();
@@ -82,13 +82,13 @@ public interface UsageCache extends AutoCloseable {
     default void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {}
 
     /**
-     * Whom to tell of what happens to this cache itself, such as {@link UsageListener#trackingLost} or
-     * {@link UsageListener#entryUnreadable}. The service calls it once, before anything else.
+     * Sets the listener for events of this cache itself, such as {@link UsageListener#trackingLost} or {@link
+     * UsageListener#entryUnreadable}. The service calls it once, before anything else.
      */
     default void observe(UsageListener listener) {}
 
     /**
-     * The check that every {@link #put} begins with.
+     * Checks the arguments of {@link #put}; every implementation begins with it.
      *
      * @throws IllegalArgumentException if {@code entry} is of another key, or {@code timeToLive} is shorter than 1 ms
      */

@@ -3,8 +3,8 @@ package io.usagekit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The cache can't be reached or refuses. {@link UsageService#invalidate} alone throws it; elsewhere the service goes on without
- * the cache and tells the listener.
+ * The cache can't be reached or refuses. {@link UsageService#invalidate} alone throws it; elsewhere the service goes on
+ * without the cache and reports it to the listener.
  *
  * @since 0.1
  */

@@ -17,7 +17,7 @@ public interface UsageCalculator {
      * Computes the figure now, in one snapshot. Blocks.
      *
      * @param key which figure
-     * @param timeout how long it may take, positive; an implementation gives up by then, and nobody waits for it any longer
+     * @param timeout how long it may take, positive; an implementation gives up by then, since no caller waits any longer
      * @return the figure for exactly this key
      * @throws UsageCalculationException if it can't be computed; the cause says why
      */

@@ -3,7 +3,7 @@ package io.usagekit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The computation was refused before it began, since too many are waiting already. Trying again later is safe.
+ * The computation was refused before it began, since the queue is full. Trying again later is safe.
  *
  * @since 0.1
  */

@@ -47,7 +47,7 @@ public final class UsagePeriod {
     private final Instant start;
     private final Instant end;
     private final String label;
-    /** Computed once: every look into a near cache asks for it. */
+    /** Computed once: every near-cache lookup needs it. */
     private final int hash;
 
     private UsagePeriod(Instant start, Instant end, String label) {
@@ -90,7 +90,7 @@ public final class UsagePeriod {
      *
      * @param startsIn the month in which the cycle starts
      * @param anchorDay the day of the month on which cycles start, 1 to 31; in a month that lacks it, the month's last day
-     * @param zone whose midnights begin the days
+     * @param zone its midnights begin the days
      */
     public static UsagePeriod billingCycle(YearMonth startsIn, int anchorDay, ZoneId zone) {
         checkYear("startsIn", startsIn.getYear(), startsIn);
@@ -236,7 +236,7 @@ public final class UsagePeriod {
         return end;
     }
 
-    /** What the window is called where it was asked for, e.g. in a response; not unique: a zone isn't part of it. */
+    /** Label of the window, for example in a response; not unique: the zone isn't part of it. */
     public String label() {
         return label;
     }

@@ -8,7 +8,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The answer to one call: a figure and how fresh it is, or the statement that it isn't known yet. Immutable.
+ * Answer to one call: a figure and how fresh it is, or the statement that it isn't known yet. Immutable.
  *
  * @since 0.1
  */
@@ -59,7 +59,7 @@ public final class UsageResult {
                 null, freshness, Optional.of(figure), figure.usage().createdAt());
     }
 
-    /** What was asked for. */
+    /** Key of the requested figure. */
     public UsageKey key() {
         UsageKey pending = pendingKey;
         return pending != null ? pending : figure.orElseThrow().usage().key();

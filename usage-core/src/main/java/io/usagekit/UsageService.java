@@ -4,20 +4,21 @@ import java.util.Collection;
 import java.util.concurrent.CompletionStage;
 
 /**
- * How much has this organisation used in this period? Answers from the cache where it can, computes where it must, and then
- * only once for everyone who asks at the same time.
+ * Returns how much an organisation has used in a period: from the cache where possible, computed where necessary, and then
+ * once for all concurrent callers.
  *
  * <ul>
  *   <li>A cached figure younger than the soft limit ({@code refreshAfter}) is {@link Freshness#FRESH}.
  *   <li>An older one is returned at once as {@link Freshness#STALE}, and one refresh is started in the background, under its
  *       own deadline. If that fails, the figure stays until it expires.
- *   <li>One past the hard limit ({@code ttl}) is kept for its grace ({@code staleIfError}): a computation is started, and if
+ *   <li>One past the hard limit ({@code ttl}) stays cached for its grace ({@code staleIfError}): a computation is started, and if
  *       that fails, is refused, or takes longer than the caller waits, the old figure is returned as
  *       {@link Freshness#STALE_ON_ERROR}.
- *   <li>With none cached, one computation is started, and the {@link MissPolicy} says what the caller gets. Callers who ask
- *       meanwhile join it; if it fails, they get the same error, and so does who asks within a moment ({@code errorBackOff}).
- *   <li>A cache that can't be reached is left out, as the {@link OutagePolicy} says: figures that this process still remembers
- *       are {@link Freshness#STALE}; others are computed, within the permits, or refused.
+ *   <li>With none cached, one computation is started, and the {@link MissPolicy} says what the caller gets. Callers that
+ *       come meanwhile join it; if it fails, they get the same error, and so do callers during the back-off after that
+ *       ({@code errorBackOff}).
+ *   <li>A cache that can't be reached is left out, as the {@link OutagePolicy} says: fallback copies that this process still
+ *       has are {@link Freshness#STALE}; others are computed, within the permits, or refused.
  * </ul>
  *
  * <p>Never more computations run at a time than there are permits, of all and of one organisation; the others wait in a
@@ -56,13 +57,13 @@ public interface UsageService extends AutoCloseable {
     CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period);
 
     /**
-     * Computes the figure now, whatever is cached, keeps it and returns it. Joins a computation that is under way, in this
+     * Computes the figure now, whatever is cached, stores and returns it. Joins a computation that is under way, in this
      * process or, with a fleet-wide single-flight, in another.
      *
      * @return {@link Freshness#FRESH}
      * @throws UsageCalculationException if it can't be computed
      * @throws UsageOverloadedException if there is no room to compute it
-     * @throws UsageUnavailableException if the fleet can't be asked who computes, and the policy is to fail closed
+     * @throws UsageUnavailableException if the fleet-wide single-flight can't reach its store, and the policy is to fail closed
      */
     UsageResult refresh(String organisationId, UsagePeriod period);
 
@@ -70,12 +71,11 @@ public interface UsageService extends AutoCloseable {
     CompletionStage<UsageResult> refreshAsync(String organisationId, UsagePeriod period);
 
     /**
-     * Forgets a figure, in the cache and in this process. A computation under way goes on for those who have joined it, but
-     * its figure isn't kept; who asks next starts another. With a fleet-wide single-flight that goes for all processes, else
-     * for the computations of this one. Other processes' near caches follow within their documented bound.
+     * Invalidates a figure, in the cache and in this process. A load in flight goes on for the callers that have joined it,
+     * but its figure isn't stored; the next caller starts another. With a fleet-wide single-flight that holds for the loads
+     * of all processes, else for those of this one. Other processes' near caches follow within their documented bound.
      *
-     * @throws UsageCacheException if the cache can't be told: the figure may then be served by other processes until it
-     *     expires
+     * @throws UsageCacheException if the cache can't be reached: other processes may then serve the figure until it expires
      */
     void invalidate(String organisationId, UsagePeriod period);
 
@@ -89,8 +89,8 @@ public interface UsageService extends AutoCloseable {
     CompletionStage<Void> invalidateAsync(String organisationId);
 
     /**
-     * Sees to it that the figures of these organisations are cached and younger than the soft limit, before somebody asks for
-     * them: those that aren't are computed, no more at a time than there are permits. Failures don't end it; they are listed.
+     * Loads the figures of these organisations that aren't cached or are older than the soft limit, so that later calls find
+     * them; no more at a time than there are permits. Failures don't end it; they are listed.
      *
      * @throws IllegalArgumentException if an id is out of bounds, before anything is computed
      */
@@ -101,13 +101,13 @@ public interface UsageService extends AutoCloseable {
 
     /**
      * Rejects new calls, waits up to {@code drainTimeout} for the loads under way, then interrupts those that run on this
-     * service's own pool and fails those that wait, and closes the single-flight, which gives its leases back, and the cache
+     * service's own pool and fails those that wait, and closes the single-flight, which releases its leases, and the cache
      * that it was built with (not the clients or pools that those were given). A host's executor is left alone. Idempotent.
      */
     @Override
     void close();
 
-    /** Begins to build a service around a source of truth. */
+    /** Creates a builder of services that compute with this calculator. */
     static UsageServiceBuilder builder(UsageCalculator calculator) {
         return new UsageServiceBuilder(calculator);
     }

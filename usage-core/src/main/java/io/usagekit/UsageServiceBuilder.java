@@ -34,7 +34,7 @@ public final class UsageServiceBuilder {
     /** How long one computation may take: 30 seconds. */
     public static final Duration DEFAULT_COMPUTATION_TIMEOUT = Duration.ofSeconds(30);
 
-    /** How long nobody tries again after a failure, give or take a half: a second. */
+    /** Back-off after a failure, jittered by a half up and down: a second. */
     public static final Duration DEFAULT_ERROR_BACK_OFF = Duration.ofSeconds(1);
 
     /** The most computations at a time: 4. */
@@ -79,13 +79,13 @@ public final class UsageServiceBuilder {
         this.calculator = Objects.requireNonNull(calculator, "calculator");
     }
 
-    /** Where figures are kept; none by default. The service closes it. */
+    /** Sets the cache; none by default. The service closes it. */
     public UsageServiceBuilder cache(UsageCache cache) {
         this.cache = Objects.requireNonNull(cache, "cache");
         return this;
     }
 
-    /** How concurrent computations are made one; {@link SingleFlights#inProcess()} by default. The service closes it. */
+    /** Sets the single-flight; {@link SingleFlights#inProcess()} by default. The service closes it. */
     public UsageServiceBuilder singleFlight(SingleFlight singleFlight) {
         this.singleFlight = Objects.requireNonNull(singleFlight, "singleFlight");
         return this;
@@ -110,7 +110,7 @@ public final class UsageServiceBuilder {
 
     /**
      * How much older than {@code ttl} a figure may be served where a newer one can't be had, marked as
-     * {@link Freshness#STALE_ON_ERROR}; 0 (never) to a day; an hour by default. The cache keeps figures for {@code ttl} and
+     * {@link Freshness#STALE_ON_ERROR}; 0 (never) to a day; an hour by default. The cache stores figures for {@code ttl} and
      * this together.
      */
     public UsageServiceBuilder staleIfError(Duration staleIfError) {
@@ -130,7 +130,7 @@ public final class UsageServiceBuilder {
 
     /**
      * How long after a failed computation callers get its error (or an old figure) instead of another attempt, give or take a
-     * half; 0 (not at all) to a minute; a second by default. With a fleet-wide single-flight other processes hold off for a
+     * half; 0 (not at all) to a minute; a second by default. With a fleet-wide single-flight other processes back off for a
      * third of it.
      */
     public UsageServiceBuilder errorBackOff(Duration errorBackOff) {
@@ -190,8 +190,8 @@ public final class UsageServiceBuilder {
     }
 
     /**
-     * Where computations run; they block. Left to the host: the service never shuts it down. Where it rejects a refresh, that
-     * is dropped; a miss is handed over again until its time is over. Virtual threads are fine: nothing here holds a monitor
+     * Sets the executor of computations, which block. The service never shuts it down. A refresh that it rejects is dropped;
+     * a miss is submitted again until it times out. Virtual threads are fine: nothing here holds a monitor
      * across I/O. By default the service has a pool of its own: a daemon thread for each of
      * {@code maxConcurrentComputations}, started when needed and ended when idle for a minute.
      */
@@ -200,7 +200,7 @@ public final class UsageServiceBuilder {
         return this;
     }
 
-    /** Told what the service does; nobody by default. */
+    /** Sets the listener; none by default. */
     public UsageServiceBuilder listener(UsageListener listener) {
         this.listener = Objects.requireNonNull(listener, "listener");
         return this;

@@ -3,7 +3,7 @@ package io.usagekit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The cache can't be reached, and the service was told not to compute without it ({@link OutagePolicy#FAIL_CLOSED}).
+ * The cache can't be reached, and the service is configured not to compute without it ({@link OutagePolicy#FAIL_CLOSED}).
  *
  * @since 0.1
  */

@@ -10,7 +10,7 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Bounds of what the ledger keeps, for who implements it. Ids and keys stand in indexes, whose entries PostgreSQL limits.
+ * Bounds of the ledger's values, for implementations. Ids and keys stand in indexes, whose entries PostgreSQL limits.
  *
  * @since 0.1
  */
@@ -83,7 +83,7 @@ public final class Bounds {
     }
 
     /**
-     * An instant as PostgreSQL keeps it: truncated to microseconds.
+     * An instant as PostgreSQL stores it: truncated to microseconds.
      *
      * @throws IllegalArgumentException if it isn't in the years 1 to 9999
      */

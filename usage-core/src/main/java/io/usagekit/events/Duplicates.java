@@ -1,7 +1,7 @@
 package io.usagekit.events;
 
 /**
- * What becomes of an event whose idempotency key a live event has already. It is recorded as a duplicate in any case.
+ * What happens to an event whose idempotency key a live event has already. It is recorded as a duplicate in any case.
  *
  * @since 0.1
  */

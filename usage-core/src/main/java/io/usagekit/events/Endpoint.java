@@ -4,7 +4,7 @@ package io.usagekit.events;
  * Where events of a project are delivered to.
  *
  * @param id not blank, at most 255 octets in UTF-8, as are all of these
- * @param ownerId whom it belongs to; empty if to nobody in particular
+ * @param ownerId id of its owner; empty if it has none
  * @param name may be empty
  * @since 0.1
  */

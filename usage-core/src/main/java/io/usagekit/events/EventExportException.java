@@ -21,7 +21,7 @@ public final class EventExportException extends UsageException {
                 message + "; " + progress.events() + " events were handed over"
                         + progress.cursor()
                                 .map(cursor -> ", resume at " + cursor)
-                                .orElse(", begin anew"),
+                                .orElse(", start again from the beginning"),
                 cause);
         this.progress = progress;
     }

@@ -9,9 +9,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Which events of a project. What isn't set doesn't restrict; what is set restricts to equal values, all together. A filter of
- * the empty text isn't an absent one: it is met by the events that don't have what it asks for. Likewise, a filter of no ids at
- * all is met by no event. Immutable.
+ * Filter of a project's events. A property that isn't set doesn't restrict; all that are set must be equal to the event's.
+ * The empty text isn't an absent filter: it selects the events without that property. An empty set of ids selects no event.
+ * Immutable.
  *
  * @since 0.1
  */
@@ -34,7 +34,7 @@ public final class EventFilter {
         this.values = values;
     }
 
-    /** Begins with all live events. */
+    /** Creates a builder that selects all live events. */
     public static Builder builder() {
         return new Builder();
     }
@@ -54,7 +54,7 @@ public final class EventFilter {
         return values.endpointIds;
     }
 
-    /** Whose endpoint they are to be delivered to; empty: anybody's, or none. */
+    /** Owner of an endpoint they are to be delivered to; empty: any, or none. */
     public Optional<String> ownerId() {
         return values.ownerId;
     }

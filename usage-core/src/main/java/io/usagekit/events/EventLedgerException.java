@@ -4,7 +4,7 @@ import io.usagekit.UsageException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ledger can't do what it was asked: the database is down, slow or refuses, or what is to be recorded refers to something
+ * The ledger can't complete a call: the database is down, slow or refuses, or what is to be recorded refers to something
  * that isn't there, or has an id that is taken.
  *
  * @since 0.1

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The ledger of events and deliveries that figures are made of.
+ * Ledger of the events and deliveries that figures count.
  *
- * <p>Everything is asked for by project: what is in another project isn't there. Each call is one transaction unless it says
+ * <p>Every call names a project: what belongs to another project is absent. Each call is one transaction unless it says
  * otherwise: it happens as a whole or not at all. What can't be done is an {@link EventLedgerException}; what is out of bounds
  * an {@link IllegalArgumentException} that names the argument, its value and the bound, before anything is done.
  *
@@ -73,7 +73,7 @@ public interface EventRepository {
     /**
      * Events, live or soft-deleted.
      *
-     * @return those that are there, each once, in the order in which they are asked for
+     * @return those that exist, each once, in the requested order
      */
     List<Event> findAll(String projectId, Collection<String> eventIds);
 

@@ -20,7 +20,7 @@ public final class ExportRequest {
     }
 
     /**
-     * Begins with a JSON array, not compressed, from the first event on.
+     * Creates a builder of an uncompressed JSON array, from the first event on.
      *
      * @param before truncated to microseconds, in the years 1 to 9999; one that lies in the past, where an export may have to be
      *     resumed: what is recorded meanwhile is no part of it then
@@ -30,7 +30,7 @@ public final class ExportRequest {
         return new Builder(Bounds.id("projectId", projectId), Bounds.instant("before", before));
     }
 
-    /** Whose events. */
+    /** Project id. */
     public String projectId() {
         return values.projectId;
     }
@@ -105,7 +105,7 @@ public final class ExportRequest {
             return this;
         }
 
-        /** Told after each batch, on the exporting thread; what it throws ends the export. Nobody by default. */
+        /** Sets what is called after each batch, on the exporting thread; what it throws ends the export. Nothing by default. */
         public Builder listener(Consumer<ExportProgress> listener) {
             this.listener = Objects.requireNonNull(listener, "listener");
             return this;

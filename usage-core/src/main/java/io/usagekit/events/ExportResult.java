@@ -1,7 +1,7 @@
 package io.usagekit.events;
 
 /**
- * What an export came to, counted since it was started or resumed.
+ * Result of an export, counted since it was started or resumed.
  *
  * @param events how many events were handed over
  * @param octets how many octets that was, as they came out of the compression

@@ -31,7 +31,7 @@ public final class Headers {
         return Collections.unmodifiableSortedMap(normalised);
     }
 
-    /** Headers as a JSON object of strings, for who implements an {@link EventRepository}. */
+    /** Headers as a JSON object of strings, for implementations of {@link EventRepository}. */
     public static String toJson(Map<String, String> headers) {
         return Json.write(headers);
     }

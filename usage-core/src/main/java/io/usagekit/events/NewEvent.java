@@ -31,7 +31,7 @@ public final class NewEvent {
         return new Builder(Bounds.id("projectId", projectId), Bounds.id("id", id));
     }
 
-    /** Whose it is. */
+    /** Project id. */
     public String projectId() {
         return values.projectId;
     }
@@ -129,7 +129,7 @@ public final class NewEvent {
         }
 
         /**
-         * Names and values; none by default. Names are kept in lower case; fields of one name have been put together by commas
+         * Names and values; none by default. Names are stored in lower case; fields of one name have been put together by commas
          * (RFC 9110, 5.2). That named {@value Event#BROKER_MESSAGE_ID} has at most 255 octets.
          */
         public Builder headers(Map<String, String> headers) {

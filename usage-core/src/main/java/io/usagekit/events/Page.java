@@ -8,7 +8,7 @@ import java.util.Optional;
  * order, project or figure) and no other, in any process and for as long as one likes; it names a place between rows, whatever
  * comes or goes there.
  *
- * @param items the rows; empty only if there is nothing, or nothing is left beyond the cursor asked with
+ * @param items the rows; empty only if there is nothing, or nothing is left after the cursor
  * @param next the cursor of the page behind this one; empty if there is none
  * @param previous the cursor of the page before this one; empty if there is none
  * @since 0.1

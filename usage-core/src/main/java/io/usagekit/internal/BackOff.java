@@ -8,8 +8,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.LongSupplier;
 
 /**
- * Which figures couldn't be computed a moment ago, so that those who ask meanwhile get the same error instead of another
- * attempt each. Thread-safe; remembers at most {@value #MOST} failures, and no others while it is full.
+ * Recent failures, so that callers get the same error for a while instead of another attempt each. Thread-safe; holds at
+ * most {@value #MOST} failures, and no others while it is full.
  */
 final class BackOff {
 
@@ -26,7 +26,7 @@ final class BackOff {
         this.ticker = ticker;
     }
 
-    /** What it failed with, while nobody should try again. */
+    /** Returns the error of the last failure while the back-off lasts. */
     Optional<Throwable> of(UsageKey key) {
         if (failures.isEmpty()) {
             return Optional.empty();
@@ -42,7 +42,7 @@ final class BackOff {
         return Optional.of(failure.error());
     }
 
-    /** Half as long to half as long again. */
+    /** Notes a failure; the back-off is jittered by a half up and down. */
     void failed(UsageKey key, Throwable error) {
         if (length.isZero()) {
             return;
@@ -66,8 +66,8 @@ final class BackOff {
     }
 
     /**
-     * For how long other processes shall not try either: less than any process that failed itself, so that one whose own way
-     * to the database is broken doesn't have the next turn, too.
+     * Returns the back-off of other processes: shorter than that of the process that failed, so that a process whose own
+     * connection to the database is broken doesn't get the next attempt as well.
      */
     Optional<Duration> forOthers() {
         long millis = length.toMillis() / 3;

@@ -16,7 +16,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** One call of the calculator: waits for its permit, then for a thread, and ends with the call itself. */
+/** One call of the calculator: waits for its permit, then for a thread, and ends when the calculator returns. */
 final class Computation implements Runnable, Permits.Holder {
 
     private static final Duration RETRY = Duration.ofMillis(20);
@@ -29,7 +29,7 @@ final class Computation implements Runnable, Permits.Holder {
     private final CompletableFuture<Permits.Ticket> ticket = new CompletableFuture<>();
     private final long asked;
     private volatile boolean granted;
-    /** Whether it is settled if the calculator is asked: who settles it either asks, or gives the permit back. */
+    /** Whether it is decided if the calculator is called: the thread that sets it either calls the calculator or releases the permit. */
     private final AtomicBoolean settled = new AtomicBoolean();
 
     private volatile boolean begun;
@@ -108,7 +108,7 @@ final class Computation implements Runnable, Permits.Holder {
         }
     }
 
-    /** A refresh can as well be done another time; a miss tries again until its flight's time is over. */
+    /** A refresh is dropped; a miss is submitted again until its load times out. */
     private void rejected() {
         if (isRefresh()) {
             drop();
@@ -124,8 +124,8 @@ final class Computation implements Runnable, Permits.Holder {
     public void run() {
         Thread here = Thread.currentThread();
         if (here == handingOver && here != load.home()) {
-            // An executor that runs tasks on the thread that brings them: a driver's or a timer's, which must not
-            // block; nor must the common pool's.
+            // The executor runs tasks on the submitting thread, which is a driver's or a timer's and must not
+            // block; neither must a thread of the common pool.
             Thread own = new Thread(this::compute, "usagekit-computation");
             own.setDaemon(true);
             own.start();
@@ -173,7 +173,7 @@ final class Computation implements Runnable, Permits.Holder {
     }
 
     private Throwable typed(Throwable error) {
-        // Whoever interrupts our thread interrupts none of those who wait for it.
+        // An interrupt of the computing thread is no interrupt of the callers that wait for it.
         return error instanceof UsageException && !(error instanceof UsageInterruptedException)
                 ? error
                 : new UsageCalculationException("the usage of " + key + " can't be computed: " + error, error);
@@ -195,23 +195,23 @@ final class Computation implements Runnable, Permits.Holder {
         var unused = ticket.thenAccept(Permits.Ticket::close);
     }
 
-    /** Whether the calculator was asked. */
+    /** Whether the calculator was called. */
     boolean hasBegun() {
         return begun;
     }
 
-    /** What it waits for while it hasn't begun. */
+    /** Returns what it waits for while it hasn't begun. */
     String waitingFor() {
         return granted ? "the executor had no thread for it" : "no permit was free";
     }
 
-    /** Why the executor refused it last, if it did. */
+    /** Returns why the executor rejected it last, if it did. */
     @Nullable
     RejectedExecutionException rejection() {
         return rejection;
     }
 
-    /** What hasn't begun needn't; what has ends by itself, and holds its permit until then. */
+    /** Cancels the computation unless it has begun; one that has begun ends by itself and holds its permit until then. */
     void nobodyWaits() {
         endUnlessBegun(new UsageCalculationException("nobody waits for the usage of " + key, null));
     }

@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The pool of a service whose host brings none: a thread for each permit, started when needed, ended when idle. Its queue is
- * as good as empty, since what comes here has a permit: who waits does so for that.
+ * Thread pool of a service without a host's executor: a thread for each permit, started when needed, ended when idle. Its
+ * queue stays almost empty, since each submitted computation has a permit already.
  */
 final class ComputationPool implements Executor, AutoCloseable {
 
@@ -37,7 +37,7 @@ final class ComputationPool implements Executor, AutoCloseable {
         pool.execute(task);
     }
 
-    /** Interrupts what runs. */
+    /** Interrupts the running computations. */
     @Override
     public void close() {
         pool.shutdownNow();

@@ -142,7 +142,7 @@ public final class DefaultUsageService implements UsageService {
         return UsageResult.stale(figure);
     }
 
-    /** A fallback copy is never fresh: it may have been replaced or invalidated by those who can still reach the cache. */
+    /** A fallback copy is never fresh: processes that still reach the cache may have replaced or invalidated it. */
     private CompletableFuture<UsageResult> answerWithoutCache(UsageKey key, Throwable outage) {
         listener.cacheReadFailed(key, outage);
         Optional<AgedUsage> copy = cache.fallback(key);
@@ -156,7 +156,7 @@ public final class DefaultUsageService implements UsageService {
     }
 
     /**
-     * There is nothing to serve at once.
+     * Loads, since there is nothing to serve at once.
      *
      * @param grace a figure past its hard limit, for want of a better one
      * @param outage why the cache can't be read, if it can't

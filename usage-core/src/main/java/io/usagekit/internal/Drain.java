@@ -5,7 +5,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
-/** Waits for something to become true that others bring about and signal. */
+/** Waits for a condition that other threads bring about and signal. */
 final class Drain {
 
     private final ReentrantLock lock = new ReentrantLock();

@@ -16,7 +16,7 @@ final class Futures {
 
     private Futures() {}
 
-    /** What is supplied, also where that throws or there is nothing. */
+    /** Returns the supplied stage as a future; failed where the supplier throws. */
     static <T> CompletableFuture<T> of(Supplier<CompletionStage<T>> stage) {
         try {
             return stage.get().toCompletableFuture();
@@ -25,7 +25,7 @@ final class Futures {
         }
     }
 
-    /** Goes on with what it came to, whichever way; the error without its wrappers. */
+    /** Composes with the result or the error, the latter without its wrappers. */
     @SuppressWarnings("FutureReturnValueIgnored") // the inner one is what is returned
     static <T, R> CompletableFuture<R> compose(
             CompletableFuture<T> future,

@@ -13,7 +13,7 @@ import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The host's cache, whose failures are values, and which never gives what is past its grace. */
+/** The host's cache with failures as values; it never returns a figure past its grace. */
 final class GuardedCache {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageCache.class);
@@ -31,13 +31,13 @@ final class GuardedCache {
         cache.observe(listener);
     }
 
-    /** What this process's memory has and can be served. */
+    /** Returns the servable figure of the near cache. */
     Optional<AgedUsage> near(UsageKey key) {
         Optional<AgedUsage> found = fromMemory(key, cache::near);
         return found.isPresent() && !limits.isServable(found.get()) ? Optional.empty() : found;
     }
 
-    /** What this process's memory still has. */
+    /** Returns the fallback copy. */
     Optional<AgedUsage> fallback(UsageKey key) {
         return fromMemory(key, cache::fallback).filter(limits::isAlive);
     }
@@ -73,7 +73,7 @@ final class GuardedCache {
         return limits.life().minus(figure.age());
     }
 
-    /** Keeps a figure for what is left of its time; one that has outlived it already isn't kept. */
+    /** Writes a figure for the rest of its life; one that has outlived it isn't written. */
     CompletionStage<Void> write(UsageKey key, AgedUsage figure) {
         Duration timeToLive = timeToLive(figure);
         if (timeToLive.compareTo(SHORTEST) < 0) {

@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What reading the cache came to.
+ * Result of a cache read.
  *
  * @param figure what was found, if anything that may still be served
  * @param error why the cache couldn't be read, if it couldn't

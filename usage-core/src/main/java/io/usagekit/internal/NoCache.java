@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
-/** Keeps nothing: what a service without a cache has. */
+/** Stores nothing: the cache of a service without one. */
 public final class NoCache implements UsageCache {
 
     /** It has no state. */

@@ -13,37 +13,38 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many computations run at a time, of all and of one organisation, and how many wait. Nobody blocks: who waits is called.
- * Organisations take turns, so that one that asks for a hundred windows doesn't hold up the others. Thread-safe.
+ * Limits how many computations run at a time, in total and per organisation, and how many wait. No thread blocks: a waiting
+ * holder is called back. Organisations take turns, so that one with a hundred windows doesn't hold up the others.
+ * Thread-safe.
  */
 public final class Permits {
 
-    /** What wants to run. */
+    /** A request's callback. */
     public interface Holder {
-        /** It may; at once, on the thread that asks, or later, on the one that gives a permit back. Doesn't throw. */
+        /** The permit is granted; at once, on the requesting thread, or later, on the one that releases a permit. Doesn't throw. */
         void granted();
 
-        /** It never will, since this was closed. */
+        /** The permit will never be granted, since this was closed. */
         void refused();
     }
 
-    /** Who waits goes into the queue; who doesn't is refused where there is no permit at once. */
+    /** Whether a request waits in the queue or is refused where there is no permit at once. */
     public enum Urgency {
-        /** Somebody waits for it. */
+        /** It waits. */
         WAITS,
-        /** It can as well be done another time. */
+        /** It is refused at once. */
         NOW_OR_NOT
     }
 
-    /** Whom the thread has still to tell that they may run. */
-    private static final ThreadLocal<@Nullable Queue<Ticket>> TELLING = new ThreadLocal<>();
+    /** Granted tickets that the thread has still to call back. */
+    private static final ThreadLocal<@Nullable Queue<Ticket>> CALLING = new ThreadLocal<>();
 
     private final int total;
     private final int perOrganisation;
     private final int maxWaiting;
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<String, Organisation> organisations = new HashMap<>();
-    /** Those with somebody waiting and a permit of their own left, in turn. */
+    /** Organisations with a waiting ticket and a permit left, in turn. */
     private final LinkedHashSet<Organisation> ready = new LinkedHashSet<>();
 
     private int running;
@@ -66,7 +67,7 @@ public final class Permits {
         }
     }
 
-    /** One request: it waits, holds a permit, or is over. */
+    /** One request: it waits, holds a permit, or has ended. */
     public final class Ticket {
         private final Organisation organisation;
         private final Holder holder;
@@ -78,7 +79,7 @@ public final class Permits {
             this.holder = holder;
         }
 
-        /** Gives the permit back, or stops waiting for it. Idempotent. */
+        /** Releases the permit, or stops waiting for it. Idempotent. */
         public void close() {
             if (over.compareAndSet(false, true)) {
                 end(this);
@@ -87,7 +88,7 @@ public final class Permits {
     }
 
     /**
-     * Asks for a permit.
+     * Requests a permit.
      *
      * @return empty if there is none and it can't wait: the queue is full, or it isn't for waiting
      */
@@ -139,25 +140,25 @@ public final class Permits {
             lock.unlock();
         }
         if (next != null) {
-            tell(next);
+            call(next);
         }
     }
 
-    /** One after the other: holders that give their permits back at once would otherwise nest as deep as the queue is long. */
-    private void tell(Ticket granted) {
-        Queue<Ticket> others = TELLING.get();
+    /** Calls holders one after the other: those that release their permits at once would otherwise nest as deep as the queue is long. */
+    private void call(Ticket granted) {
+        Queue<Ticket> others = CALLING.get();
         if (others != null) {
             others.add(granted);
             return;
         }
-        Queue<Ticket> untold = new ArrayDeque<>();
-        TELLING.set(untold);
+        Queue<Ticket> pending = new ArrayDeque<>();
+        CALLING.set(pending);
         try {
-            for (Ticket ticket = granted; ticket != null; ticket = untold.poll()) {
+            for (Ticket ticket = granted; ticket != null; ticket = pending.poll()) {
                 ticket.holder.granted();
             }
         } finally {
-            TELLING.remove();
+            CALLING.remove();
         }
     }
 
@@ -195,7 +196,7 @@ public final class Permits {
         }
     }
 
-    /** How many wait. */
+    /** Returns how many requests wait. */
     public int waiting() {
         lock.lock();
         try {
@@ -205,7 +206,7 @@ public final class Permits {
         }
     }
 
-    /** Whether nobody runs or waits, and nothing is remembered of those who did. */
+    /** Whether no ticket runs or waits, and no organisation is retained. */
     boolean isIdle() {
         lock.lock();
         try {
@@ -215,7 +216,7 @@ public final class Permits {
         }
     }
 
-    /** Refuses all who wait and all who come. Idempotent. */
+    /** Refuses all waiting and all later requests. Idempotent. */
     public void close() {
         List<Ticket> refused = new ArrayList<>();
         lock.lock();

@@ -2,7 +2,7 @@ package io.usagekit.internal;
 
 import io.usagekit.UsageException;
 
-/** There was no room for a refresh. Whoever joined it, and needs the figure, starts a load of their own. */
+/** A refresh was dropped for want of a permit or a thread. Callers that joined it and need the figure start loads of their own. */
 final class RefreshDroppedException extends UsageException {
 
     private static final long serialVersionUID = 1L;

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Goes through many figures, a few at a time, so that it never fills the queue in which callers wait. */
+/** Warms many figures, a few at a time, so that it never fills the queue in which callers wait. */
 final class Warming {
 
     private final Collection<UsageKey> keys;
@@ -46,7 +46,7 @@ final class Warming {
         return CompletableFuture.allOf(lanes).thenApply(done -> result());
     }
 
-    /** A loop where figures are there at once, so that a thousand of them aren't a thousand frames deep. */
+    /** Loops over figures that are cached already, so that a thousand of them don't nest a thousand frames deep. */
     private void goOn(CompletableFuture<Void> lane) {
         for (UsageKey key = left.poll(); key != null; key = left.poll()) {
             UsageKey current = key;

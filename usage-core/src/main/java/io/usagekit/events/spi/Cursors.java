@@ -19,7 +19,7 @@ import javax.crypto.spec.SecretKeySpec;
  */
 final class Cursors {
 
-    /** Which way a cursor leads, in the order of its page. */
+    /** Direction of a cursor, in the order of its page. */
     enum Move {
         FORWARD((byte) 1),
         BACKWARD((byte) 2);
@@ -31,7 +31,7 @@ final class Cursors {
         }
     }
 
-    /** Where a cursor leads: to the rows behind or before a place. */
+    /** Target of a cursor: the rows after or before a position. */
     record Place(Move move, Position position) {}
 
     private static final byte VERSION = 1;
@@ -49,7 +49,7 @@ final class Cursors {
     /**
      * A cursor.
      *
-     * @param scope the question whose rows it is between
+     * @param scope canonical text of the query that the cursor belongs to
      */
     String encode(String scope, Place place) {
         byte[] id = place.position().id().getBytes(StandardCharsets.UTF_8);

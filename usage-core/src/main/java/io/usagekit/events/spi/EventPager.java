@@ -15,14 +15,14 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * What pages and exports have in common, whatever rows are stored in: cursors, and how they are put together from rows. For who
- * implements an {@link EventRepository}. Immutable.
+ * Creates pages and exports from rows, whatever the rows are stored in: checks and issues cursors. For implementations of
+ * {@link EventRepository}. Immutable.
  *
  * @since 0.1
  */
 public final class EventPager {
 
-    /** For who has no secret: good against accidents, and accidents are all there is to be had by a cursor. */
+    /** Key of cursors without a secret: it detects accidents, and a cursor gives no access that a secret would protect. */
     private static final byte[] PUBLIC = "usagekit cursor".getBytes(StandardCharsets.UTF_8);
 
     private final Cursors cursors;

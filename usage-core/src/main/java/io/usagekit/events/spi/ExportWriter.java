@@ -18,8 +18,8 @@ import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes an export, whatever the events come from: for who implements an {@link EventRepository}. It is given the events behind
- * {@link #beyond}, in their order, one by one; it keeps none of them. Not thread-safe.
+ * Writes an export, whatever the events come from; for implementations of {@link EventRepository}. It receives the events
+ * after {@link #beyond}, in their order, one by one, and retains none of them. Not thread-safe.
  *
  * <p>After each batch of {@value #BATCH_EVENTS} events the sink is flushed, and a cursor names that place. Batches are counted
  * from there on when an export is resumed, so that it goes on as it would have gone without the interruption, to the last octet.
@@ -52,7 +52,7 @@ public final class ExportWriter {
         progress = new ExportProgress(0, 0, request.cursor());
     }
 
-    /** The place that events come behind; empty: from the first one on. */
+    /** Position after which events follow; empty: from the first one on. */
     public Optional<Position> beyond() {
         return beyond;
     }
@@ -89,7 +89,7 @@ public final class ExportWriter {
     }
 
     /**
-     * Writes what comes behind the last event.
+     * Writes the end of the export.
      *
      * @throws EventExportException if the sink fails
      */
@@ -107,7 +107,7 @@ public final class ExportWriter {
         }
     }
 
-    /** What to throw when there are no more events to be had; says where to resume. */
+    /** Returns the exception for an export that can't read further events; it says where to resume. */
     public EventExportException failed(String message, Throwable cause) {
         return new EventExportException(message, cause, progress);
     }

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * A page about to be read: its cursor has been checked.
+ * Request for one page whose cursor has been checked.
  *
  * @since 0.1
  */
@@ -44,7 +44,7 @@ public final class PageRead<T> {
         from = place.map(Cursors.Place::position);
     }
 
-    /** Reads it: one row more than fits tells whether the scan goes on, one the other way whether there are rows behind. */
+    /** Reads the page: one row more than fits shows whether rows follow, one in the other direction whether rows precede. */
     public <X extends Exception> Page<T> read(Rows<T, X> rows) throws X {
         EventOrder order =
                 move == Cursors.Move.FORWARD ? request.order() : request.order().reversed();

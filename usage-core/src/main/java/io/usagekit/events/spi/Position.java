@@ -4,7 +4,7 @@ import io.usagekit.events.EventOrder;
 import java.time.Instant;
 
 /**
- * The place of a row in {@link EventOrder}.
+ * Position of a row in {@link EventOrder}.
  *
  * @since 0.1
  */

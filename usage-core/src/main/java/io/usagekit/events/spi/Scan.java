@@ -4,11 +4,11 @@ import io.usagekit.events.EventOrder;
 import java.util.Optional;
 
 /**
- * What a {@link PageRead} asks for.
+ * Rows that a {@link PageRead} requests.
  *
- * @param order in which rows are to come
- * @param beyond the place that they come behind in that order; empty: from the first row on
- * @param limit the most rows that are wanted
+ * @param order scan direction
+ * @param beyond position after which rows follow in that order; empty: from the first row on
+ * @param limit maximum number of rows
  * @since 0.1
  */
 public record Scan(EventOrder order, Optional<Position> beyond, int limit) {}

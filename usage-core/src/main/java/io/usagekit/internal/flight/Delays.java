@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Runs things later. A port of its own, so that tests can decide when later is. */
+/** Schedules actions. An interface, so that tests control time. */
 @FunctionalInterface
 public interface Delays {
 
@@ -19,10 +19,10 @@ public interface Delays {
     /** Runs an action once, after this delay. */
     Timer after(Duration delay, Runnable action);
 
-    /** Something that will run. */
+    /** A scheduled action. */
     @FunctionalInterface
     interface Timer {
-        /** It won't, unless it has begun. Idempotent. */
+        /** Cancels the action unless it has begun. Idempotent. */
         void cancel();
     }
 }

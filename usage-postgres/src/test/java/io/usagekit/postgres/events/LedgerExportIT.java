@@ -127,6 +127,6 @@ class LedgerExportIT {
         assertThatThrownBy(() -> export(nowhere, lines().build()))
                 .isInstanceOf(EventExportException.class)
                 .hasMessageContaining("the events can't be read")
-                .hasMessageEndingWith("0 events were handed over, begin anew");
+                .hasMessageEndingWith("0 events were handed over, start again from the beginning");
     }
 }
