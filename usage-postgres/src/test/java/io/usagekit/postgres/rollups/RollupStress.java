@@ -51,7 +51,10 @@ final class RollupStress implements AutoCloseable {
     private static final int READERS = 3;
     private static final int ORGANISATIONS = 4;
     private static final int PROJECTS = 10;
-    /** Pause between the reads of an advance and its deletion of marks, so that writers commit in between. */
+    /**
+     * Pause between the reads of an advance and its deletion of marks, so that writers commit in between. Where the variant depends
+     * on just that, the pause is longer, and in every step.
+     */
     private static final long ROLLING_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private static final Instant BEGIN = Instant.parse("2026-03-17T00:00:00Z");
@@ -224,8 +227,9 @@ final class RollupStress implements AutoCloseable {
                 .probe((step, point) -> {
                     if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.COMMITTED) {
                         advances.incrementAndGet();
-                    } else if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
-                        LockSupport.parkNanos(ROLLING_NANOS);
+                    } else if (point == RollupTransactions.Point.ROLLED
+                            && (step == RollupTransactions.Step.ADVANCE || variant == Variant.READ_COMMITTED)) {
+                        LockSupport.parkNanos(variant == Variant.READ_COMMITTED ? 4 * ROLLING_NANOS : ROLLING_NANOS);
                     }
                 })
                 .build()) {
