@@ -1,0 +1,245 @@
+package io.usagekit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
+
+/** Small in-memory ports of one service: a calculator that can be held and can fail, a cache, and a recording listener. */
+final class TestPorts implements UsageCalculator {
+
+    private static final long LIMIT_SECONDS = 30;
+
+    private final AtomicLong nanos = new AtomicLong();
+    private final AtomicInteger calls = new AtomicInteger();
+    private final AtomicReference<CountDownLatch> gate = new AtomicReference<>(new CountDownLatch(0));
+    private volatile boolean failing;
+
+    final LongSupplier ticker = nanos::get;
+    final Cache cache = new Cache();
+    final Events events = new Events();
+
+    void advance(Duration time) {
+        nanos.addAndGet(time.toNanos());
+    }
+
+    /** Holds computations until {@link #release}. */
+    void hold() {
+        gate.set(new CountDownLatch(1));
+    }
+
+    void release() {
+        gate.get().countDown();
+    }
+
+    void fail() {
+        failing = true;
+    }
+
+    void recover() {
+        failing = false;
+    }
+
+    int calls() {
+        return calls.get();
+    }
+
+    void awaitCalls(int number) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        while (calls.get() < number && System.nanoTime() < deadline) {
+            Thread.onSpinWait();
+        }
+        assertThat(calls.get()).as("calls of the calculator").isGreaterThanOrEqualTo(number);
+    }
+
+    @Override
+    public OrganisationUsage calculate(UsageKey key, Duration timeout) {
+        calls.incrementAndGet();
+        try {
+            assertThat(gate.get().await(LIMIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new UsageCalculationException("interrupted", e);
+        }
+        if (failing) {
+            throw new UsageCalculationException("no database", null);
+        }
+        return usage(key);
+    }
+
+    private static OrganisationUsage usage(UsageKey key) {
+        return new OrganisationUsage(key, new UsageMetrics(1, 1_024), UsageMetrics.ZERO, Instant.EPOCH);
+    }
+
+    /** A map whose entries grow older with the ticker. */
+    final class Cache implements UsageCache {
+        private record Entry(OrganisationUsage usage, long computedAt) {}
+
+        private final ConcurrentHashMap<UsageKey, Entry> entries = new ConcurrentHashMap<>();
+        private final AtomicInteger puts = new AtomicInteger();
+        private final AtomicInteger closes = new AtomicInteger();
+        private volatile boolean down;
+
+        void goDown() {
+            down = true;
+        }
+
+        /** As new, for another service. */
+        void open() {
+            down = false;
+            entries.clear();
+        }
+
+        /** Stores a figure as another process does. */
+        void store(UsageKey key, Duration age) {
+            entries.put(key, new Entry(usage(key), nanos.get() - age.toNanos()));
+        }
+
+        int puts() {
+            return puts.get();
+        }
+
+        int closes() {
+            return closes.get();
+        }
+
+        private <T> CompletionStage<T> answer(T value) {
+            return down
+                    ? CompletableFuture.failedFuture(new UsageCacheException("down", null))
+                    : CompletableFuture.completedFuture(value);
+        }
+
+        @Override
+        public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+            return answer(Optional.ofNullable(entries.get(key))
+                    .map(entry -> new AgedUsage(entry.usage(), Duration.ofNanos(nanos.get() - entry.computedAt()))));
+        }
+
+        @Override
+        public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+            UsageCache.checkPut(key, entry, timeToLive);
+            puts.incrementAndGet();
+            entries.put(key, new Entry(entry.usage(), nanos.get() - entry.age().toNanos()));
+            return done();
+        }
+
+        @Override
+        public CompletionStage<Void> invalidate(UsageKey key) {
+            entries.remove(key);
+            return done();
+        }
+
+        @Override
+        public CompletionStage<Void> invalidate(String organisationId) {
+            entries.keySet().removeIf(key -> key.organisationId().equals(organisationId));
+            return done();
+        }
+
+        private CompletionStage<Void> done() {
+            return answer(true).thenAccept(ignored -> {});
+        }
+
+        @Override
+        public void close() {
+            closes.incrementAndGet();
+        }
+    }
+
+    /** Records the names of events, and lets a test wait for loads. */
+    static final class Events implements UsageListener {
+        private final List<String> names = new ArrayList<>();
+        private final AtomicReference<Runnable> beforeLoad = new AtomicReference<>(() -> {});
+        private int loads;
+
+        /** Sets what the next caller does before its load. */
+        void beforeLoad(Runnable action) {
+            beforeLoad.set(action);
+        }
+
+        synchronized List<String> names() {
+            return List.copyOf(names);
+        }
+
+        synchronized void await(String name, int times) throws InterruptedException {
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+            while (names.stream().filter(name::equals).count() < times && System.nanoTime() < deadline) {
+                wait(1_000);
+            }
+            assertThat(names).contains(name);
+        }
+
+        synchronized void awaitLoads() {
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+            try {
+                while (loads > 0 && System.nanoTime() < deadline) {
+                    wait(1_000);
+                }
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("interrupted while waiting for loads", e);
+            }
+            assertThat(loads).as("loads in flight").isZero();
+        }
+
+        private synchronized void add(String name) {
+            names.add(name);
+            notifyAll();
+        }
+
+        private synchronized void count(int change) {
+            loads += change;
+            notifyAll();
+        }
+
+        @Override
+        public void loadRequested(UsageKey key) {
+            count(1);
+            beforeLoad.getAndSet(() -> {}).run();
+        }
+
+        @Override
+        public void loadCompleted(UsageKey key, LoadOutcome.Origin origin) {
+            count(-1);
+        }
+
+        @Override
+        public void loadFailed(UsageKey key, Throwable error) {
+            count(-1);
+        }
+
+        @Override
+        public void hit(UsageKey key, Tier tier, Duration age) {
+            add("hit");
+        }
+
+        @Override
+        public void miss(UsageKey key) {
+            add("miss");
+        }
+
+        @Override
+        public void computed(UsageKey key, Duration took) {
+            add("computed");
+        }
+
+        @Override
+        public void coalesced(UsageKey key) {
+            add("coalesced");
+        }
+
+        @Override
+        public void publicationRejected(UsageKey key) {
+            add("publicationRejected");
+        }
+    }
+}
