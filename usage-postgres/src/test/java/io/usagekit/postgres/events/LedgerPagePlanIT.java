@@ -46,10 +46,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What pages and exports read. With few events, so that it is part of every build; {@code docs/ledger.md} describes runs with many. */
+/**
+ * Buffers of pages, wherever they are, and the memory of an export. {@code -Dusagekit.plan.events=1000000} checks the same over many events;
+ * {@code verification/benchmarks} measures time.
+ */
 class LedgerPagePlanIT {
 
-    private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);
+    private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 20_000);
     private static final int PAGE = 20;
 
     /** Page 10,000 of a million; as deep among fewer. */
@@ -69,7 +72,7 @@ class LedgerPagePlanIT {
 
     @BeforeAll
     static void fill() {
-        schema = LedgerTables.install("benchmark");
+        schema = LedgerTables.install("plan");
         String s = Identifiers.quote(schema);
         ledger = PostgresLedger.of(Database.pool(), schema).repository();
         Database.execute(
@@ -143,12 +146,6 @@ class LedgerPagePlanIT {
 
     @Test
     void readsAsManyBuffersForEveryPage() throws SQLException {
-        System.out.printf(
-                Locale.ROOT,
-                "%,d events, pages of %d; buffers of the first page and of one %,d rows on:%n",
-                EVENTS,
-                PAGE,
-                DEPTH);
         try (HikariDataSource one = Database.newPool(1);
                 Connection connection = one.getConnection()) {
             connection.setAutoCommit(false);
@@ -161,16 +158,6 @@ class LedgerPagePlanIT {
                 EventOrder order = EventOrder.DESCENDING;
                 Cost first = cost(read, order, Optional.empty());
                 Cost deep = cost(read, order, at(read, order, Math.min(DEPTH, all / 2)));
-                System.out.printf(
-                        Locale.ROOT,
-                        "  %-16s %,9d events  first %,8d %7.2f ms   deep %,8d %7.2f ms   %s%n",
-                        filter.getKey(),
-                        all,
-                        first.buffers(),
-                        first.millis(),
-                        deep.buffers(),
-                        deep.millis(),
-                        deep.indexes());
                 if (deep.buffers() > 1.5 * first.buffers() + PAGE || deep.scansAll() || first.scansAll()) {
                     wrong.add(filter.getKey() + ": " + first + ", " + deep);
                 }
@@ -211,13 +198,13 @@ class LedgerPagePlanIT {
         }
     }
 
-    private record Cost(long buffers, double millis, List<String> indexes, boolean scansAll) {}
+    private record Cost(long buffers, List<String> indexes, boolean scansAll) {}
 
     private interface Read {
         SqlCall of(Scan scan);
     }
 
-    /** The place of a row in the order of what is read; empty if there is none. */
+    /** Position of a row in scan order; empty if there is none. */
     private static Optional<Position> at(Read read, EventOrder order, long offset) throws SQLException {
         Optional<Position> at = Optional.empty();
         Scan scan = new Scan(order, Optional.empty(), (int) Math.max(1, offset));
@@ -239,12 +226,6 @@ class LedgerPagePlanIT {
 
     private static Cost cost(Read read, EventOrder order, Optional<Position> beyond) throws SQLException {
         Scan scan = new Scan(order, beyond, PAGE + 1);
-        double best = Double.MAX_VALUE;
-        for (int run = 0; run < 5; run++) {
-            long began = System.nanoTime();
-            read.of(scan).list(EventRows::event);
-            best = Math.min(best, (System.nanoTime() - began) / 1e6);
-        }
         try (PreparedStatement statement = read.of(scan).prepare("explain (analyze, buffers, format json) ");
                 ResultSet row = statement.executeQuery()) {
             row.next();
@@ -260,7 +241,6 @@ class LedgerPagePlanIT {
             return new Cost(
                     plan.path("Shared Hit Blocks").asLong()
                             + plan.path("Shared Read Blocks").asLong(),
-                    best,
                     indexes,
                     scansAll);
         } catch (IOException e) {
@@ -279,16 +259,9 @@ class LedgerPagePlanIT {
     @Test
     void exportsTheSameWhenResumedInTheMiddle() throws IOException {
         Path whole = directory.resolve("whole");
-        long began = System.nanoTime();
         try (OutputStream sink = Files.newOutputStream(whole)) {
             ledger.export(export().build(), sink);
         }
-        System.out.printf(
-                Locale.ROOT,
-                "%,d events exported, gzipped, in %.1f s: %,d octets%n",
-                ledger.countMessages(PROJECT),
-                (System.nanoTime() - began) / 1e9,
-                Files.size(whole));
         Path part = directory.resolve("part");
         IllegalStateException middle = new IllegalStateException("the middle");
         long half = ledger.countMessages(PROJECT) / 2;
@@ -341,7 +314,6 @@ class LedgerPagePlanIT {
             exporting.destroyForcibly();
         }
         String said = Files.readString(log);
-        System.out.println(said.strip());
         assertThat(exporting.exitValue()).as(said).isZero();
         assertThat(said).contains(String.format(Locale.ROOT, "%,d events", ledger.countMessages(PROJECT)));
     }

@@ -74,6 +74,90 @@ public final class BenchmarksCommand implements Runnable {
         return print(progress -> new OutageBenchmark(times).run(WARM_UP, checkedRounds(), progress));
     }
 
+    @Command(
+            name = "rollups",
+            description =
+                    "Figures by the original design's query, the combined query and from roll-ups; all organisations; retention.")
+    int rollups(
+            @Option(
+                            names = "--events",
+                            defaultValue = "60000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new RollupBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    @Command(
+            name = "writes",
+            description =
+                    "Processor time of writes with the triggers of roll-ups, without, and with counters kept by triggers.")
+    int writes(
+            @Option(
+                            names = "--events",
+                            defaultValue = "60000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new WriteBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    @Command(name = "partitions", description = "Partitioning the tables and back while a writer and a reader work.")
+    int partitions(
+            @Option(
+                            names = "--events",
+                            defaultValue = "100000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new PartitionBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    @Command(name = "ledger", description = "Pages by each filter, the first and a deep one, and an export.")
+    int ledger(
+            @Option(
+                            names = "--events",
+                            defaultValue = "20000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new LedgerBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    @Command(name = "recording", description = "Events a second that are recorded, beside INSERT and COPY.")
+    int recording(
+            @Option(
+                            names = "--events",
+                            defaultValue = "20000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new RecordingBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    private int checkedEvents(int events) {
+        if (events < 100 || events > 100_000_000) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--events must be between 100 and 100000000, but was " + events);
+        }
+        return events;
+    }
+
+    private int finished() {
+        spec.commandLine().getOut().flush();
+        return 0;
+    }
+
     private int checkedRounds() {
         if (rounds < 1 || rounds > 10_000) {
             throw new CommandLine.ParameterException(

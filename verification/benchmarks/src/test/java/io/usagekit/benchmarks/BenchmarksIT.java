@@ -9,7 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
-/** That they run; what they measure is for those who run them for long. */
+/** Each benchmark runs and prints; its measurements take longer runs. */
 class BenchmarksIT {
 
     private final StringWriter out = new StringWriter();
@@ -24,14 +24,29 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("median", "quartiles", "ratio", peer);
     }
 
-    @Test
-    void whatIsOutOfBoundsIsRefusedByName() {
-        assertThat(run("near", "--rounds", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
-        assertThat(err.toString()).contains("--rounds must be between 1 and 10000, but was 0");
+    @ParameterizedTest
+    @CsvSource({
+        "rollups,all organisations",
+        "writes,change of a status",
+        "partitions,unpartition of",
+        "ledger,export of",
+        "recording,COPY"
+    })
+    void everyBenchmarkOfPostgresPrintsItsLines(String command, String line) {
+        assertThat(run(command, "--events", "2000")).as(err.toString()).isZero();
+        assertThat(out.toString()).contains(line);
     }
 
     @Test
-    void aCommandIsNeeded() {
+    void rejectsNumbersOutOfBounds() {
+        assertThat(run("near", "--rounds", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--rounds must be between 1 and 10000, but was 0");
+        assertThat(run("rollups", "--events", "99")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--events must be between 100 and 100000000, but was 99");
+    }
+
+    @Test
+    void rejectsMissingCommand() {
         assertThat(run()).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains("a COMMAND is missing");
     }

@@ -1,14 +1,11 @@
-package io.usagekit.postgres.events;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package io.usagekit.benchmarks;
 
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
-import io.usagekit.postgres.internal.Identifiers;
-import io.usagekit.postgres.testing.Database;
-import java.io.IOException;
+import io.usagekit.postgres.events.PostgresLedger;
+import java.io.PrintWriter;
 import java.io.StringReader;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -18,36 +15,46 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
-/** What recording costs beside what a host would write itself; as {@link LedgerPagePlanIT}. */
-class LedgerRecordingBenchmarkIT {
+/** Events a second that are recorded, beside what a host would write itself into the same tables. */
+final class RecordingBenchmark {
 
-    private static final int EVENTS = Integer.getInteger("usagekit.benchmark.events", 20_000);
     private static final Instant BEFORE = Instant.parse("2026-04-01T00:00:00Z");
 
+    private final int events;
+    private final PrintWriter out;
+
+    RecordingBenchmark(int events, PrintWriter out) {
+        this.events = events;
+        this.out = out;
+    }
+
     private interface Way {
-        void record(List<NewEvent> events) throws SQLException, IOException;
+        void record(List<NewEvent> events) throws Exception;
     }
 
-    @Test
-    void recordingBesideInsertAndCopy() throws SQLException, IOException {
-        int count = Math.min(EVENTS, 100_000);
-        String other = LedgerTables.install("recording");
-        EventRepository into = PostgresLedger.of(Database.pool(), other).repository();
-        into.save(new Project("p", "org-1", ""));
-        System.out.println("Recording, events a second; no key, one endpoint, 500 octets:");
-        rate("one by one", count / 20, 1, events -> into.record(events.get(0)));
-        rate("lists of 100", count, 100, into::recordAll);
-        rate("lists of 10,000", count, 10_000, into::recordAll);
-        rate("INSERT of 1,000", count, 1_000, events -> insert(other, events));
-        rate("COPY of 10,000", count, 10_000, events -> copy(other, events));
-        assertThat(into.countMessages("p")).isEqualTo(4L * count + count / 20);
-        Database.dropSchema(other);
+    void run() throws Exception {
+        try (BenchmarkDatabase database = new BenchmarkDatabase()) {
+            PostgresLedger.of(database.pool()).install();
+            EventRepository ledger = PostgresLedger.of(database.pool()).repository();
+            ledger.save(new Project("p", "org-1", ""));
+            int single = Math.max(1, events / 20);
+            out.println("events a second; no key, one endpoint, 500 octets:");
+            rate("one by one", single, 1, list -> ledger.record(list.get(0)));
+            rate("lists of 100", events, 100, ledger::recordAll);
+            rate("lists of 10,000", events, 10_000, ledger::recordAll);
+            rate("INSERT of 1,000", events, 1_000, list -> insert(database, list));
+            rate("COPY of 10,000", events, 10_000, list -> copy(database, list));
+            long recorded = ledger.countMessages("p");
+            if (recorded != 4L * events + single) {
+                throw new IllegalStateException(
+                        "recorded " + recorded + " events instead of " + (4L * events + single));
+            }
+        }
     }
 
-    private static void rate(String name, int count, int size, Way way) throws SQLException, IOException {
+    private void rate(String name, int count, int size, Way way) throws Exception {
         List<List<NewEvent>> lists = new ArrayList<>();
         for (int from = 0; from < count; from += size) {
             lists.add(IntStream.range(from, Math.min(count, from + size))
@@ -60,22 +67,23 @@ class LedgerRecordingBenchmarkIT {
                             .build())
                     .toList());
         }
-        long began = System.nanoTime();
-        for (List<NewEvent> list : lists) {
-            way.record(list);
-        }
-        System.out.printf(Locale.ROOT, "  %-16s %,10.0f%n", name, count / ((System.nanoTime() - began) / 1e9));
+        double seconds = Timing.millis(() -> {
+                    for (List<NewEvent> list : lists) {
+                        way.record(list);
+                    }
+                })
+                / 1e3;
+        out.printf(Locale.ROOT, "%-16s %,10.0f%n", name, count / seconds);
     }
 
     /** As a host would without the ledger, into the same tables under the same indexes. */
-    private static void insert(String into, List<NewEvent> events) throws SQLException {
-        String s = Identifiers.quote(into);
-        try (Connection connection = Database.pool().getConnection();
-                PreparedStatement insert = connection.prepareStatement("insert into " + s
-                        + ".events (id, project_id, event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?::timestamptz)"
+    private static void insert(BenchmarkDatabase database, List<NewEvent> events) throws SQLException {
+        try (Connection connection = database.pool().getConnection();
+                PreparedStatement insert = connection.prepareStatement("insert into usagekit.events (id, project_id,"
+                        + " event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?::timestamptz)"
                         + ", (?, ?, ?, ?, ?, ?::timestamptz)".repeat(events.size() - 1));
-                PreparedStatement endpoints = connection.prepareStatement("insert into " + s
-                        + ".events_endpoints values (?, ?)" + ", (?, ?)".repeat(events.size() - 1))) {
+                PreparedStatement endpoints = connection.prepareStatement(
+                        "insert into usagekit.events_endpoints values (?, ?)" + ", (?, ?)".repeat(events.size() - 1))) {
             connection.setAutoCommit(false);
             int at = 1;
             int endpointAt = 1;
@@ -96,8 +104,7 @@ class LedgerRecordingBenchmarkIT {
         }
     }
 
-    private static void copy(String into, List<NewEvent> events) throws SQLException, IOException {
-        String s = Identifiers.quote(into);
+    private static void copy(BenchmarkDatabase database, List<NewEvent> events) throws Exception {
         StringBuilder rows = new StringBuilder();
         StringBuilder endpoints = new StringBuilder();
         for (NewEvent event : events) {
@@ -116,15 +123,15 @@ class LedgerRecordingBenchmarkIT {
                     .append(event.endpointIds().iterator().next())
                     .append('\n');
         }
-        try (Connection connection = Database.pool().getConnection()) {
+        try (Connection connection = database.pool().getConnection()) {
             connection.setAutoCommit(false);
             PGConnection copying = connection.unwrap(PGConnection.class);
             copying.getCopyAPI()
                     .copyIn(
-                            "copy " + s + ".events (id, project_id, event_type, status, raw, created_at) from stdin",
+                            "copy usagekit.events (id, project_id, event_type, status, raw, created_at) from stdin",
                             new StringReader(rows.toString()));
             copying.getCopyAPI()
-                    .copyIn("copy " + s + ".events_endpoints from stdin", new StringReader(endpoints.toString()));
+                    .copyIn("copy usagekit.events_endpoints from stdin", new StringReader(endpoints.toString()));
             connection.commit();
             connection.setAutoCommit(true);
         }

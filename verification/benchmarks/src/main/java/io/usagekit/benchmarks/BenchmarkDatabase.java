@@ -1,0 +1,112 @@
+package io.usagekit.benchmarks;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** A PostgreSQL server of its own for one benchmark, and statements on it. */
+final class BenchmarkDatabase implements AutoCloseable {
+
+    private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
+
+    private final EmbeddedPostgresServer server = EmbeddedPostgresServer.start();
+    private final HikariDataSource pool;
+
+    BenchmarkDatabase() {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(server.jdbcUrl());
+        config.setMaximumPoolSize(8);
+        pool = new HikariDataSource(config);
+    }
+
+    HikariDataSource pool() {
+        return pool;
+    }
+
+    void run(String... statements) throws SQLException {
+        try (Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    long count(String query) throws SQLException {
+        try (Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(query)) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    /**
+     * Creates the gateway's tables with events of 90 days in it, of 100 organisations {@code org-1} to {@code org-100} whose shares follow
+     * Zipf's law, and two deliveries of each event.
+     */
+    void createGatewayTables(String schema, int events) throws SQLException {
+        String script = resource("/io/usagekit/postgres/baseline-tables.sql")
+                .replace("{s}", schema)
+                .replace("{events}", Integer.toString(events))
+                .replace("{organisations}", "100")
+                .replace(
+                        "{event_time}",
+                        "timestamptz '2026-04-01Z' - ((" + events + " - n)::float8 / " + events
+                                + ") * interval '90 days'")
+                .replace("{delay}", "1 hour");
+        run(script.replaceAll("(?m)^--.*$", "").strip().split(";\\s*"));
+    }
+
+    /** Reads all rows of a query of a resource, whose parameters are written {@code :name}. */
+    void read(Connection connection, String resource, String schema, Map<String, ?> values) throws SQLException {
+        String sql = resource(resource).replaceAll("(?m)^--.*$", "").replace("{s}", schema);
+        List<Object> bound = new ArrayList<>();
+        Matcher parameter = PARAMETER.matcher(sql);
+        while (parameter.find()) {
+            bound.add(String.valueOf(values.get(parameter.group(1))));
+        }
+        try (PreparedStatement statement =
+                connection.prepareStatement(PARAMETER.matcher(sql).replaceAll("?"))) {
+            for (int i = 0; i < bound.size(); i++) {
+                statement.setObject(i + 1, bound.get(i), java.sql.Types.OTHER);
+            }
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    row.getObject(1);
+                }
+            }
+        }
+    }
+
+    private static String resource(String name) {
+        try (InputStream resource = BenchmarkDatabase.class.getResourceAsStream(name)) {
+            if (resource == null) {
+                throw new IllegalStateException("no resource " + name);
+            }
+            return new String(resource.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        server.close();
+    }
+}
