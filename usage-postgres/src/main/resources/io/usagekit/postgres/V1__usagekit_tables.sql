@@ -7,12 +7,12 @@ create table if not exists {projects} (
     organisation_id text not null,
     name text not null default '',
     created_at timestamptz not null default now(),
-    deleted_at timestamptz -- null: alive
+    deleted_at timestamptz -- null: live
 );
 
 create index if not exists projects_organisation_id_idx on {projects} (organisation_id);
 
--- What was received. The payload stands in raw (text), in data (bytes), or in both; its size is that of both together.
+-- The events that were received. The payload stands in raw (text), in data (bytes), or in both; its size is that of both together.
 create table if not exists {events} (
     id text primary key,
     project_id text not null references {projects} (id),
@@ -21,10 +21,10 @@ create table if not exists {events} (
     data bytea not null default '',
     payload_bytes bigint not null generated always as (octet_length(raw)::bigint + octet_length(data)) stored,
     created_at timestamptz not null default now(),
-    deleted_at timestamptz -- null: alive
+    deleted_at timestamptz -- null: live
 );
 
--- What was sent: one row for each event and endpoint. Those with status Success were delivered.
+-- The deliveries that were sent: one row for each event and endpoint. Those with status Success were delivered.
 create table if not exists {deliveries} (
     id text primary key,
     project_id text not null references {projects} (id),

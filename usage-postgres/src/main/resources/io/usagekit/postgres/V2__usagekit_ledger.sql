@@ -1,15 +1,15 @@
--- What the event ledger adds to the library's own tables. Columns with constant defaults rewrite no table; new rows of hosts
--- that know nothing of them are events without any of this.
+-- The columns and tables that the event ledger adds to the library's own tables. Columns with constant defaults rewrite no table; rows
+-- that a host inserts without these columns are events without these values.
 
-alter table {events} add column if not exists source_id text not null default ''; -- empty: none in particular
-alter table {events} add column if not exists idempotency_key text not null default ''; -- empty: none
+alter table {events} add column if not exists source_id text not null default ''; -- empty: no source
+alter table {events} add column if not exists idempotency_key text not null default ''; -- empty: no key
 alter table {events} add column if not exists is_duplicate boolean not null default false; -- of a live one with the same key
 alter table {events} add column if not exists status text not null default '';
 alter table {events} add column if not exists headers jsonb not null default '{}'; -- one text for each name in lower case
 
-alter table {deliveries} add column if not exists endpoint_id text not null default ''; -- empty: none in particular
+alter table {deliveries} add column if not exists endpoint_id text not null default ''; -- empty: no endpoint
 
--- Where events are delivered to, and whose that is.
+-- The endpoints to which events are delivered, and their owners.
 create table if not exists {endpoints} (
     id text primary key,
     project_id text not null references {projects} (id),
@@ -19,7 +19,7 @@ create table if not exists {endpoints} (
 
 create index if not exists endpoints_project_id_owner_id_idx on {endpoints} (project_id, owner_id);
 
--- Where events come from.
+-- The sources of events.
 create table if not exists {sources} (
     id text primary key,
     project_id text not null references {projects} (id),
@@ -27,7 +27,7 @@ create table if not exists {sources} (
     type text not null default ''
 );
 
--- Where each event is to be delivered; goes with the event.
+-- The endpoints to which each event is to be delivered; deleted with the event.
 create table if not exists {events_endpoints} (
     event_id text not null references {events} (id) on delete cascade,
     endpoint_id text not null,
@@ -38,7 +38,7 @@ create table if not exists {events_endpoints} (
 -- rather than once by the primary key.
 create index if not exists events_endpoints_endpoint_id_idx on {events_endpoints} (endpoint_id) include (event_id);
 
--- The words of events, to search in. A copy, made and thrown away by window: a row whose event is gone is never found.
+-- The search index: the words of events, made and deleted by window. A row whose event is deleted is never found.
 create table if not exists {events_search} (
     event_id text primary key,
     project_id text not null,

@@ -1,4 +1,4 @@
-/** What this module's packages share; not exported. */
+/** The JDBC runner, named statements, the combined query and the schema installer; shared by this module's packages and not exported. */
 @NullMarked
 package io.usagekit.postgres.internal;
 
