@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Contract of {@link SingleFlight} towards the callers of one process, for this library's implementations and for those of hosts.
- * Extend it and supply one without a load in flight.
+ * A test class of the implementation extends this class and provides the implementation.
  *
  * @since 0.1
  */
@@ -61,7 +61,7 @@ public abstract class SingleFlightContract {
     /** For subclasses. */
     protected SingleFlightContract() {}
 
-    /** Opens one for one test; it is closed after the test. */
+    /** Returns an implementation without a load in flight, for one test case, which closes it. */
     protected abstract SingleFlight openSingleFlight();
 
     /**
@@ -84,18 +84,18 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void manyThreadsShareOneLoadAndItsFigure() throws Exception {
+    final void sharesOneLoadAndItsFigureAmongManyThreads() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
         List<CompletionStage<AgedUsage>> stages = joinFromManyThreads(load);
         load.complete(figure(1));
         for (CompletionStage<AgedUsage> stage : stages) {
             assertEquals(figure(1), get(stage));
         }
-        assertEquals(1, loads.get(), "loads started while one was under way");
+        assertEquals(1, loads.get(), "loads started while one was in flight");
     }
 
     @Test
-    final void sharesAFailureWithAllWhoJoinedAndNobodyElse() throws Exception {
+    final void sharesFailureWithFollowersOnly() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
         List<CompletionStage<AgedUsage>> stages = joinFromManyThreads(load);
         UsageCalculationException failure = new UsageCalculationException("no database", null);
@@ -131,8 +131,8 @@ public abstract class SingleFlightContract {
                 ExecutionException.class,
                 () -> timesOut.orTimeout(1, TimeUnit.NANOSECONDS).get(30, TimeUnit.SECONDS));
 
-        assertFalse(load.isDone(), "the load goes on");
-        assertFalse(bystander.isDone(), "one who joined still waits");
+        assertFalse(load.isDone(), "the load continues");
+        assertFalse(bystander.isDone(), "a follower still waits");
         CompletableFuture<AgedUsage> late = join(load);
         assertEquals(1, loads.get(), "the load can still be joined");
         load.complete(figure(1));
@@ -141,7 +141,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void failsALoadThatTimesOutForAllWhoJoinedAndFreesTheKey() throws Exception {
+    final void failsTimedOutLoadForAllFollowersAndFreesTheKey() throws Exception {
         CompletableFuture<AgedUsage> never = new CompletableFuture<>();
         CompletionStage<AgedUsage> leader =
                 figureOf(flights.run(KEY, new TestLoad(() -> never, Duration.ofMillis(50))));
@@ -200,7 +200,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void invalidationWaitsForAStoreThatIsUnderWay() throws Exception {
+    final void invalidatesOnlyAfterStoreInProgress() throws Exception {
         if (!storesThroughLoad()) {
             return;
         }
@@ -230,7 +230,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void anInvalidatedLoadCompletesForThoseWhoJoinedAndTheNextCallerStartsAnother() throws Exception {
+    final void completesInvalidatedLoadForItsFollowersAndStartsAnotherForNextCaller() throws Exception {
         for (boolean wholeOrganisation : new boolean[] {false, true}) {
             loads.set(0);
             CompletableFuture<AgedUsage> load = new CompletableFuture<>();
@@ -241,7 +241,7 @@ public abstract class SingleFlightContract {
             get(wholeOrganisation ? flights.invalidate(KEY.organisationId()) : flights.invalidate(KEY));
 
             assertEquals(figure(2), get(run(KEY, this::loadNow)), "the next caller's own load");
-            assertFalse(joined.isDone(), "those who joined still wait");
+            assertFalse(joined.isDone(), "followers still wait");
             load.complete(figure(1));
             assertEquals(figure(1), get(joined));
             CompletionStage<AgedUsage> joinsOther = run(OTHER, this::loadNow);
@@ -252,7 +252,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void anInvalidatedLoadDoesntFreeTheKeyOfItsSuccessor() throws Exception {
+    final void keepsSuccessorInFlightWhenInvalidatedLoadEnds() throws Exception {
         CompletableFuture<AgedUsage> first = new CompletableFuture<>();
         CompletableFuture<AgedUsage> joined = join(first);
         get(flights.invalidate(KEY));
@@ -261,14 +261,14 @@ public abstract class SingleFlightContract {
         first.complete(figure(1));
         assertEquals(figure(1), get(joined));
         CompletableFuture<AgedUsage> late = join(new CompletableFuture<>());
-        assertEquals(2, loads.get(), "loads: the second is still under way");
+        assertEquals(2, loads.get(), "loads: the second is still in flight");
         second.complete(figure(2));
         assertEquals(figure(2), get(next));
         assertEquals(figure(2), get(late));
     }
 
     @Test
-    final void closeFailsTheLoadsInFlightAndLaterOnes() {
+    final void failsLoadsInFlightAndLaterOnesOnceClosed() {
         CompletableFuture<AgedUsage> joined = join(new CompletableFuture<>());
         flights.close();
         assertInstanceOf(UsageException.class, failureOf(joined));
@@ -330,7 +330,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void callsForOneWindowJoinWhateverItsLabel() throws Exception {
+    final void joinsLoadOfSameWindowUnderAnyLabel() throws Exception {
         CompletableFuture<AgedUsage> load = new CompletableFuture<>();
         CompletableFuture<AgedUsage> asMonth = join(load);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
@@ -341,7 +341,7 @@ public abstract class SingleFlightContract {
     }
 
     @Test
-    final void closesTwice() {
+    final void allowsClosingTwice() {
         flights.close();
         flights.close();
     }
