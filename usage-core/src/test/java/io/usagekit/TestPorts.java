@@ -24,7 +24,7 @@ final class TestPorts implements UsageCalculator {
 
     private final AtomicLong nanos = new AtomicLong();
     private final AtomicInteger calls = new AtomicInteger();
-    private final AtomicReference<CountDownLatch> gate = new AtomicReference<>(new CountDownLatch(0));
+    private volatile CountDownLatch gate = new CountDownLatch(0);
     private volatile boolean failing;
 
     final LongSupplier ticker = nanos::get;
@@ -37,11 +37,11 @@ final class TestPorts implements UsageCalculator {
 
     /** Holds computations until {@link #release}. */
     void hold() {
-        gate.set(new CountDownLatch(1));
+        gate = new CountDownLatch(1);
     }
 
     void release() {
-        gate.get().countDown();
+        gate.countDown();
     }
 
     void fail() {
@@ -68,7 +68,7 @@ final class TestPorts implements UsageCalculator {
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         calls.incrementAndGet();
         try {
-            assertThat(gate.get().await(LIMIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(gate.await(LIMIT_SECONDS, TimeUnit.SECONDS)).isTrue();
         } catch (InterruptedException e) {
             throw new UsageCalculationException("interrupted", e);
         }
