@@ -148,12 +148,12 @@ class RedisEntryIT {
 
     @Test
     void reportsNeitherPresentNorMissingEntryAsUnreadable() {
-        AtomicInteger told = new AtomicInteger();
-        cache.observe(counting(told));
+        AtomicInteger notifications = new AtomicInteger();
+        cache.observe(counting(notifications));
         assertThat(await(cache.get(KEY))).isEmpty();
         await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
         assertThat(await(cache.get(KEY))).isPresent();
-        assertThat(told).hasValue(0);
+        assertThat(notifications).hasValue(0);
     }
 
     @Test
@@ -171,22 +171,22 @@ class RedisEntryIT {
 
     /** Asserts that the listener is notified once per read and the entry is deleted. */
     private void assertATellingAndDeletedMiss(BiConsumer<RedisCommands<String, String>, String> intruder) {
-        AtomicInteger told = new AtomicInteger();
-        cache.observe(counting(told));
+        AtomicInteger notifications = new AtomicInteger();
+        cache.observe(counting(notifications));
         Redis.with(client, redis -> intruder.accept(redis, ENTRY));
 
         assertThat(await(cache.get(KEY))).isEmpty();
 
-        assertThat(told).hasValue(1);
+        assertThat(notifications).hasValue(1);
         eventually("the entry is deleted", () -> !holds(ENTRY));
     }
 
-    private static UsageListener counting(AtomicInteger told) {
+    private static UsageListener counting(AtomicInteger notifications) {
         return new UsageListener() {
             @Override
             public void entryUnreadable(UsageKey key) {
                 assertThat(key).isEqualTo(KEY);
-                told.incrementAndGet();
+                notifications.incrementAndGet();
             }
         };
     }
