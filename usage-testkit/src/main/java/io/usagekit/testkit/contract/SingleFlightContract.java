@@ -124,13 +124,11 @@ public abstract class SingleFlightContract {
         CompletableFuture<LoadOutcome> completes = joinRaw(load);
         CompletableFuture<LoadOutcome> timesOut = joinRaw(load);
         CompletableFuture<AgedUsage> bystander = join(load);
-
         leader.cancel(true);
         completes.complete(LoadOutcome.computed(figure(666)));
         assertThrows(
                 ExecutionException.class,
                 () -> timesOut.orTimeout(1, TimeUnit.NANOSECONDS).get(30, TimeUnit.SECONDS));
-
         assertFalse(load.isDone(), "the load continues");
         assertFalse(bystander.isDone(), "a follower still waits");
         CompletableFuture<AgedUsage> late = join(load);
@@ -237,9 +235,7 @@ public abstract class SingleFlightContract {
             CompletableFuture<AgedUsage> joined = join(load);
             CompletableFuture<AgedUsage> others = new CompletableFuture<>();
             CompletionStage<AgedUsage> unaffected = run(OTHER, () -> others);
-
             get(wholeOrganisation ? flights.invalidate(KEY.organisationId()) : flights.invalidate(KEY));
-
             assertEquals(figure(2), get(run(KEY, this::loadNow)), "the next caller's own load");
             assertFalse(joined.isDone(), "followers still wait");
             load.complete(figure(1));
