@@ -1,19 +1,22 @@
 -- Deletion of events, in batches.
 
 -- name: soft-delete-events
--- Soft-deletes a batch of a project's live events.
+-- Soft-deletes a batch of a project's live events. The batch is an array, so that its ids are looked up by the primary key: a join
+-- with them took 43 s for 6,001 events where the statistics were those of an empty table, instead of 0.4 s.
 --
 -- Parameters: :project_id; :now, when they are deleted; :limit, how many at most; those of the filter.
 update {events}
 set deleted_at = :now
 where deleted_at is null
-    and id in (
-        select e.id
-        from {events} e
-        where e.project_id = :project_id
-            {filter}
-        order by e.created_at, e.id collate "C"
-        limit :limit
+    and id = any (
+        array(
+            select e.id
+            from {events} e
+            where e.project_id = :project_id
+                {filter}
+            order by e.created_at, e.id collate "C"
+            limit :limit
+        )
     )
 
 -- name: lock-undelivered-events

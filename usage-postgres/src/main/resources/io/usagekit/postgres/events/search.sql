@@ -42,13 +42,15 @@ order by b.created_at desc, b.id collate "C" desc
 limit 1
 
 -- name: delete-tokens
--- Deletes a batch of a project's events from the search index.
+-- Deletes a batch of a project's events from the search index; by an array, as soft-delete-events does.
 --
 -- Parameters: :project_id; :from and :before, the window [from, before); :limit, how many events at most.
 delete from {events_search}
-where event_id in (
-    select s.event_id
-    from {events_search} s
-    where s.project_id = :project_id and s.event_created_at >= :from and s.event_created_at < :before
-    limit :limit
+where event_id = any (
+    array(
+        select s.event_id
+        from {events_search} s
+        where s.project_id = :project_id and s.event_created_at >= :from and s.event_created_at < :before
+        limit :limit
+    )
 )
