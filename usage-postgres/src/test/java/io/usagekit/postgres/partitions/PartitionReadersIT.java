@@ -20,7 +20,6 @@ import org.junit.jupiter.api.Test;
 class PartitionReadersIT {
 
     private final PartitionFixture tables = PartitionFixture.create();
-    private final PostgresPartitions partitions = tables.partitions();
 
     @AfterEach
     void drop() {

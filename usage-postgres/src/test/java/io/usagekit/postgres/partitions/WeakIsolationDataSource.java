@@ -53,7 +53,7 @@ final class WeakIsolationDataSource {
                             && args.length == 1
                             && REPEATABLE_READ.equals(args[0])
                             && weakenNext.compareAndSet(true, false);
-                    return isSkipped ? Boolean.FALSE : invoke(statement, method, args);
+                    return isSkipped ? false : invoke(statement, method, args);
                 }));
     }
 
