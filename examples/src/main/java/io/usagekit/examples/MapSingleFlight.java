@@ -12,14 +12,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A host's own single-flight: a map of futures, without this library's engine. */
 public final class MapSingleFlight implements SingleFlight {
     private static final CompletableFuture<Void> COMPUTING = new CompletableFuture<>();
+    private static final UsageException CLOSED = new UsageCalculationException("closed", null);
     private static final CompletableFuture<Void> SEALED = CompletableFuture.completedFuture(null);
-    private static final Supplier<UsageException> CLOSED = () -> new UsageCalculationException("closed", null);
 
     /** The outcome of a load in flight, and the state of its store: computing, a store under way, or sealed. */
     private static final class Flight extends CompletableFuture<LoadOutcome> {
@@ -43,7 +42,7 @@ public final class MapSingleFlight implements SingleFlight {
             unfinished.put(flight, key);
             CompletableFuture<Void> storing = new CompletableFuture<>();
             var unused = CompletableFuture.completedFuture(load)
-                    .thenCompose(one -> closed ? CompletableFuture.failedFuture(CLOSED.get()) : one.compute())
+                    .thenCompose(one -> closed ? CompletableFuture.failedFuture(CLOSED) : one.compute())
                     .thenCompose(outcome -> CompletableFuture.completedFuture(outcome)
                             .thenCompose(flight.store.compareAndSet(COMPUTING, storing) ? load::store : one -> SEALED)
                             .handle((stored, error) -> storing.complete(null))
@@ -57,7 +56,7 @@ public final class MapSingleFlight implements SingleFlight {
     private void end(UsageKey key, Flight flight, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
         var unused = flight.seal().thenRun(() -> unfinished.remove(flight));
         joinable.remove(key, flight);
-        var first = error == null ? flight.complete(outcome) : flight.completeExceptionally(error);
+        var unusedToo = error == null ? flight.complete(outcome) : flight.completeExceptionally(error);
     }
     // end::quote
 
@@ -82,6 +81,6 @@ public final class MapSingleFlight implements SingleFlight {
     @Override
     public void close() {
         closed = true;
-        unfinished.forEach((flight, key) -> end(key, flight, null, CLOSED.get()));
+        unfinished.forEach((flight, key) -> end(key, flight, null, CLOSED));
     }
 }
