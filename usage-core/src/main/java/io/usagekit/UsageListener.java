@@ -91,4 +91,12 @@ public interface UsageListener {
 
     /** The near cache receives invalidation messages again; it starts empty. */
     default void trackingRestored() {}
+
+    /** Where a cached figure was found. */
+    enum Tier {
+        /** In this process's memory. */
+        NEAR,
+        /** In the cache that processes share: one round trip away. */
+        SHARED
+    }
 }

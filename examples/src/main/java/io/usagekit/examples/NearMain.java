@@ -1,7 +1,6 @@
 package io.usagekit.examples;
 
 import io.lettuce.core.RedisClient;
-import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
@@ -22,7 +21,7 @@ public final class NearMain {
         dataSource.setURL(args[0]);
         UsageListener hits = new UsageListener() {
             @Override
-            public void hit(UsageKey key, Tier tier, Duration age) {
+            public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
                 System.out.println(tier);
             }
         };

@@ -41,12 +41,12 @@ public final class ExportRequest {
     }
 
     /** How they stand beside each other. */
-    public ExportFormat format() {
+    public Format format() {
         return values.format;
     }
 
     /** Whether it is compressed. */
-    public ExportCompression compression() {
+    public Compression compression() {
         return values.compression;
     }
 
@@ -68,8 +68,8 @@ public final class ExportRequest {
     public static final class Builder {
         private final String projectId;
         private final Instant before;
-        private ExportFormat format = ExportFormat.JSON;
-        private ExportCompression compression = ExportCompression.NONE;
+        private Format format = Format.JSON;
+        private Compression compression = Compression.NONE;
         private Optional<String> cursor = Optional.empty();
         private Consumer<ExportProgress> listener = progress -> {};
 
@@ -87,14 +87,14 @@ public final class ExportRequest {
             listener = other.listener;
         }
 
-        /** {@link ExportFormat#JSON} by default. */
-        public Builder format(ExportFormat format) {
+        /** {@link Format#JSON} by default. */
+        public Builder format(Format format) {
             this.format = Objects.requireNonNull(format, "format");
             return this;
         }
 
-        /** {@link ExportCompression#NONE} by default. */
-        public Builder compression(ExportCompression compression) {
+        /** {@link Compression#NONE} by default. */
+        public Builder compression(Compression compression) {
             this.compression = Objects.requireNonNull(compression, "compression");
             return this;
         }
@@ -115,5 +115,21 @@ public final class ExportRequest {
         public ExportRequest build() {
             return new ExportRequest(new Builder(this));
         }
+    }
+
+    /** How exported events stand beside each other; each is a JSON object (RFC 8259), in UTF-8. */
+    public enum Format {
+        /** One array; {@code []} if there are none. */
+        JSON,
+        /** One on each line; nothing if there are none. */
+        NDJSON
+    }
+
+    /** Whether an export is compressed. */
+    public enum Compression {
+        /** It isn't. */
+        NONE,
+        /** By gzip (RFC 1952), one member for each batch: members one after the other are a file as well. */
+        GZIP
     }
 }

@@ -8,7 +8,6 @@ import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
-import io.usagekit.Tier;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageCalculator;
@@ -83,7 +82,7 @@ public final class DefaultUsageService implements UsageService {
         UsageKey key = admit(organisationId, period);
         Optional<AgedUsage> near = cache.near(key);
         return near.isPresent()
-                ? hit(key, Tier.NEAR, near.get())
+                ? hit(key, UsageListener.Tier.NEAR, near.get())
                 : Futures.await(answer(key, Futures.await(cache.read(key))));
     }
 
@@ -92,7 +91,7 @@ public final class DefaultUsageService implements UsageService {
         UsageKey key = admit(organisationId, period);
         Optional<AgedUsage> near = cache.near(key);
         if (near.isPresent()) {
-            return CompletableFuture.completedFuture(hit(key, Tier.NEAR, near.get()));
+            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.NEAR, near.get()));
         }
         CompletableFuture<Lookup> reading = cache.read(key);
         return reading.isDone()
@@ -122,13 +121,13 @@ public final class DefaultUsageService implements UsageService {
         }
         Optional<AgedUsage> figure = lookup.figure();
         if (figure.isPresent() && limits.isServable(figure.get())) {
-            return CompletableFuture.completedFuture(hit(key, Tier.SHARED, figure.get()));
+            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get()));
         }
         listener.miss(key);
         return miss(key, figure, null);
     }
 
-    private UsageResult hit(UsageKey key, Tier tier, AgedUsage figure) {
+    private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure) {
         listener.hit(key, tier, figure.age());
         if (limits.isFresh(figure)) {
             return UsageResult.fresh(figure);

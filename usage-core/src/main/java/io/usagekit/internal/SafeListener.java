@@ -2,7 +2,6 @@ package io.usagekit.internal;
 
 import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome.Origin;
-import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
@@ -22,7 +21,7 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
-    public void hit(UsageKey key, Tier tier, Duration age) {
+    public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
         try {
             host.hit(key, tier, age); // written out: a hit in memory takes less time than the lambda would
         } catch (Throwable e) {

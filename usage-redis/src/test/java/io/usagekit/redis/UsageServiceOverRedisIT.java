@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lettuce.core.RedisClient;
 import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
-import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
@@ -325,7 +324,7 @@ class UsageServiceOverRedisIT {
         private final AtomicLong misses = new AtomicLong();
 
         @Override
-        public void hit(UsageKey key, Tier tier, Duration age) {
+        public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
             hits.incrementAndGet();
         }
 

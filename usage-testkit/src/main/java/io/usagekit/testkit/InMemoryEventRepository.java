@@ -27,7 +27,6 @@ import io.usagekit.events.SourcedEvent;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.ExportWriter;
 import io.usagekit.events.spi.PageRead;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import java.io.OutputStream;
 import java.time.Instant;
@@ -58,8 +57,8 @@ public final class InMemoryEventRepository implements EventRepository {
     private static final Comparator<String> BY_CODE_POINTS =
             (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
 
-    private static final Comparator<Position> BY_POSITION =
-            Comparator.comparing(Position::createdAt).thenComparing(Position::id, BY_CODE_POINTS);
+    private static final Comparator<Scan.Position> BY_POSITION =
+            Comparator.comparing(Scan.Position::createdAt).thenComparing(Scan.Position::id, BY_CODE_POINTS);
 
     private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
@@ -290,7 +289,7 @@ public final class InMemoryEventRepository implements EventRepository {
         PageRead<Event> page = pager.events(projectId, filter, request);
         synchronized (this) {
             return page.read(scan ->
-                    scan(matching(projectId, filter), event -> new Position(event.createdAt(), event.id()), scan));
+                    scan(matching(projectId, filter), event -> new Scan.Position(event.createdAt(), event.id()), scan));
         }
     }
 
@@ -298,7 +297,8 @@ public final class InMemoryEventRepository implements EventRepository {
     public Page<Event> received(UsageKey key, PageRequest request) {
         PageRead<Event> page = pager.received(key, request);
         synchronized (this) {
-            return page.read(scan -> scan(receivedBy(key), event -> new Position(event.createdAt(), event.id()), scan));
+            return page.read(
+                    scan -> scan(receivedBy(key), event -> new Scan.Position(event.createdAt(), event.id()), scan));
         }
     }
 
@@ -308,7 +308,7 @@ public final class InMemoryEventRepository implements EventRepository {
         synchronized (this) {
             return page.read(scan -> scan(
                     sentBy(key),
-                    sent -> new Position(
+                    sent -> new Scan.Position(
                             sent.delivery().createdAt(), sent.delivery().id()),
                     scan));
         }
@@ -357,8 +357,8 @@ public final class InMemoryEventRepository implements EventRepository {
                         .equals(key.organisationId());
     }
 
-    private static <T> List<T> scan(Stream<T> rows, Function<T, Position> positions, Scan scan) {
-        Comparator<Position> order = scan.order() == EventOrder.ASCENDING ? BY_POSITION : BY_POSITION.reversed();
+    private static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {
+        Comparator<Scan.Position> order = scan.order() == EventOrder.ASCENDING ? BY_POSITION : BY_POSITION.reversed();
         return rows.filter(row -> scan.beyond()
                         .map(cursor -> order.compare(positions.apply(row), cursor) > 0)
                         .orElse(true))
@@ -427,13 +427,13 @@ public final class InMemoryEventRepository implements EventRepository {
         return writer.end();
     }
 
-    private synchronized List<Event> snapshot(ExportRequest request, Optional<Position> after) {
+    private synchronized List<Event> snapshot(ExportRequest request, Optional<Scan.Position> after) {
         EventFilter filter = EventFilter.builder()
                 .window(EventWindow.before(request.before()))
                 .build();
         return scan(
                 matching(request.projectId(), filter),
-                event -> new Position(event.createdAt(), event.id()),
+                event -> new Scan.Position(event.createdAt(), event.id()),
                 new Scan(EventOrder.ASCENDING, after, Integer.MAX_VALUE));
     }
 

@@ -13,8 +13,6 @@ import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.ExportCompression;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
@@ -231,8 +229,8 @@ public final class EventsCommand {
 
         private ExportResult export(EventRepository repository, Instant until, Steps steps) throws IOException {
             ExportRequest.Builder request = ExportRequest.builder(project(), until)
-                    .format(format == Format.JSON ? ExportFormat.JSON : ExportFormat.NDJSON)
-                    .compression(gzip ? ExportCompression.GZIP : ExportCompression.NONE)
+                    .format(format == Format.JSON ? ExportRequest.Format.JSON : ExportRequest.Format.NDJSON)
+                    .compression(gzip ? ExportRequest.Compression.GZIP : ExportRequest.Compression.NONE)
                     .listener(steps::told);
             if (resume != null) {
                 request.resume(resume);

@@ -3,7 +3,6 @@ package io.usagekit.cli.demo;
 import com.zaxxer.hikari.HikariDataSource;
 import io.lettuce.core.RedisClient;
 import io.usagekit.LoadOutcome.Origin;
-import io.usagekit.Tier;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -110,7 +109,7 @@ public final class DemoMember {
         }
 
         @Override
-        public void hit(UsageKey asked, Tier tier, Duration age) {
+        public void hit(UsageKey asked, UsageListener.Tier tier, Duration age) {
             loadCompleted(asked, Origin.CACHED);
         }
 

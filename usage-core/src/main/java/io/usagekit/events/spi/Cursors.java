@@ -32,7 +32,7 @@ final class Cursors {
     }
 
     /** Target of a cursor: the rows after or before a position. */
-    record Place(Move move, Position position) {}
+    record Place(Move move, Scan.Position position) {}
 
     private static final byte VERSION = 1;
     private static final int DIGEST_OCTETS = 8;
@@ -97,7 +97,8 @@ final class Cursors {
                             + " but was of others: " + Arguments.quote(cursor));
         }
         return new Place(
-                move, new Position(createdAt, StandardCharsets.UTF_8.decode(in).toString()));
+                move,
+                new Scan.Position(createdAt, StandardCharsets.UTF_8.decode(in).toString()));
     }
 
     private static byte[] octets(String cursor) {

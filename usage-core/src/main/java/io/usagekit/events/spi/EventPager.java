@@ -54,7 +54,7 @@ public final class EventPager {
         CanonicalText scope = new CanonicalText();
         scope.add("events", Optional.of(Bounds.id("projectId", projectId)));
         scope.add("filter", Optional.of(filter.description()));
-        return page(scope, request, event -> new Position(event.createdAt(), event.id()));
+        return page(scope, request, event -> new Scan.Position(event.createdAt(), event.id()));
     }
 
     /**
@@ -63,7 +63,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
     public PageRead<Event> received(UsageKey key, PageRequest request) {
-        return page(scope("received", key), request, event -> new Position(event.createdAt(), event.id()));
+        return page(scope("received", key), request, event -> new Scan.Position(event.createdAt(), event.id()));
     }
 
     /**
@@ -75,7 +75,7 @@ public final class EventPager {
         return page(
                 scope("sent", key),
                 request,
-                sent -> new Position(
+                sent -> new Scan.Position(
                         sent.delivery().createdAt(), sent.delivery().id()));
     }
 
@@ -101,7 +101,7 @@ public final class EventPager {
         return scope;
     }
 
-    private <T> PageRead<T> page(CanonicalText scope, PageRequest request, Function<T, Position> positions) {
+    private <T> PageRead<T> page(CanonicalText scope, PageRequest request, Function<T, Scan.Position> positions) {
         scope.add("order", Optional.of(request.order().name()));
         return new PageRead<>(cursors, scope.toString(), request, positions);
     }

@@ -3,8 +3,6 @@ package io.usagekit.events.spi;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventRepository;
-import io.usagekit.events.ExportCompression;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
@@ -37,7 +35,7 @@ public final class ExportWriter {
     private final String scope;
     private final ExportRequest request;
     private final Counted sink;
-    private final Optional<Position> beyond;
+    private final Optional<Scan.Position> beyond;
     private @Nullable OutputStream batch;
     private long inBatch;
     private long events;
@@ -52,8 +50,8 @@ public final class ExportWriter {
         progress = new ExportProgress(0, 0, request.cursor());
     }
 
-    /** Position after which events follow; empty: from the first one on. */
-    public Optional<Position> beyond() {
+    /** Scan.Position after which events follow; empty: from the first one on. */
+    public Optional<Scan.Position> beyond() {
         return beyond;
     }
 
@@ -65,11 +63,11 @@ public final class ExportWriter {
     public void write(Event event) {
         try {
             String json = EventJson.of(event);
-            write(request.format() == ExportFormat.NDJSON ? json + '\n' : separator() + json);
+            write(request.format() == ExportRequest.Format.NDJSON ? json + '\n' : separator() + json);
             events++;
             inBatch++;
             if (inBatch == BATCH_EVENTS) {
-                endBatch(new Position(event.createdAt(), event.id()));
+                endBatch(new Scan.Position(event.createdAt(), event.id()));
             }
         } catch (IOException e) {
             throw failed("the export can't be written: " + e.getMessage(), e);
@@ -80,7 +78,7 @@ public final class ExportWriter {
         return beyond.isEmpty() && events == 0 ? "[" : ",\n";
     }
 
-    private void endBatch(Position last) throws IOException {
+    private void endBatch(Scan.Position last) throws IOException {
         flush();
         inBatch = 0;
         String cursor = cursors.encode(scope, new Cursors.Place(Cursors.Move.FORWARD, last));
@@ -95,7 +93,7 @@ public final class ExportWriter {
      */
     public ExportResult end() {
         try {
-            if (request.format() == ExportFormat.JSON) {
+            if (request.format() == ExportRequest.Format.JSON) {
                 write(beyond.isEmpty() && events == 0 ? "[]" : "]");
             } else if (beyond.isEmpty() && events == 0) {
                 write(""); // no octets at all would be no gzip file
@@ -115,7 +113,7 @@ public final class ExportWriter {
     private void write(String text) throws IOException {
         OutputStream out = batch;
         if (out == null) {
-            out = request.compression() == ExportCompression.GZIP
+            out = request.compression() == ExportRequest.Compression.GZIP
                     ? new GZIPOutputStream(sink, BUFFER_OCTETS)
                     : new BufferedOutputStream(sink, BUFFER_OCTETS);
             batch = out;

@@ -30,11 +30,11 @@ public final class PageRead<T> {
     private final Cursors cursors;
     private final String scope;
     private final PageRequest request;
-    private final Function<T, Position> positions;
+    private final Function<T, Scan.Position> positions;
     private final Cursors.Move move;
-    private final Optional<Position> from;
+    private final Optional<Scan.Position> from;
 
-    PageRead(Cursors cursors, String scope, PageRequest request, Function<T, Position> positions) {
+    PageRead(Cursors cursors, String scope, PageRequest request, Function<T, Scan.Position> positions) {
         this.cursors = cursors;
         this.scope = scope;
         this.request = request;

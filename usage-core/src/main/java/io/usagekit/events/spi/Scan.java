@@ -1,6 +1,7 @@
 package io.usagekit.events.spi;
 
 import io.usagekit.events.EventOrder;
+import java.time.Instant;
 import java.util.Optional;
 
 /**
@@ -11,4 +12,8 @@ import java.util.Optional;
  * @param limit maximum number of rows
  * @since 0.1
  */
-public record Scan(EventOrder order, Optional<Position> beyond, int limit) {}
+public record Scan(EventOrder order, Optional<Position> beyond, int limit) {
+
+    /** Position of a row in {@link EventOrder}. */
+    public record Position(Instant createdAt, String id) {}
+}

@@ -55,7 +55,7 @@ class EventPagerTest {
         assertThat(new Cursors("usagekit cursor".getBytes(StandardCharsets.UTF_8))
                         .decode(CURSOR, "events=1:1:p filter=1:14:state=1:4:LIVE order=1:9:ASCENDING")
                         .position())
-                .isEqualTo(new Position(AT, "e1"));
+                .isEqualTo(new Scan.Position(AT, "e1"));
     }
 
     @Test
@@ -74,8 +74,8 @@ class EventPagerTest {
         assertThat(asked)
                 .containsExactly(
                         new Scan(EventOrder.ASCENDING, Optional.empty(), 2),
-                        new Scan(EventOrder.ASCENDING, Optional.of(new Position(AT, "e1")), 8),
-                        new Scan(EventOrder.DESCENDING, Optional.of(new Position(AT, "e2")), 1));
+                        new Scan(EventOrder.ASCENDING, Optional.of(new Scan.Position(AT, "e1")), 8),
+                        new Scan(EventOrder.DESCENDING, Optional.of(new Scan.Position(AT, "e2")), 1));
     }
 
     @Test

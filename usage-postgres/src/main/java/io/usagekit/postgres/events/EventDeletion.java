@@ -3,7 +3,6 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
@@ -46,12 +45,12 @@ final class EventDeletion {
     }
 
     /** How many events a batch deleted, and the place of its last event. */
-    private record Batch(long deleted, Optional<Position> last) {}
+    private record Batch(long deleted, Optional<Scan.Position> last) {}
 
     long deleteForGood(String projectId, EventWindow window) {
         LedgerFilter filter = LedgerFilter.of(window);
         long deleted = 0;
-        Optional<Position> boundary = Optional.empty();
+        Optional<Scan.Position> boundary = Optional.empty();
         do {
             Batch batch = deleteBatch(projectId, filter, boundary);
             deleted += batch.deleted();
@@ -60,21 +59,21 @@ final class EventDeletion {
         return deleted;
     }
 
-    private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Position> boundary) {
+    private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
         Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         return transactions.run(Jdbc.Mode.WRITE, FAILURE, connection -> {
-            List<Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
+            List<Scan.Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
                     .text("project_id", projectId)
-                    .list(row -> new Position(row.instant("created_at"), row.text("id")));
+                    .list(row -> new Scan.Position(row.instant("created_at"), row.text("id")));
             return locked.isEmpty()
                     ? new Batch(0, Optional.empty())
                     : new Batch(deleteLocked(connection, locked), Optional.of(locked.get(locked.size() - 1)));
         });
     }
 
-    private long deleteLocked(Connection connection, List<Position> locked) throws SQLException {
+    private long deleteLocked(Connection connection, List<Scan.Position> locked) throws SQLException {
         return sql.call(connection, LedgerStatement.DELETE_UNDELIVERED_EVENTS)
-                .texts("ids", locked.stream().map(Position::id).toList())
+                .texts("ids", locked.stream().map(Scan.Position::id).toList())
                 .first(row -> row.number("events"))
                 .orElseThrow();
     }

@@ -9,7 +9,6 @@ import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.ExportWriter;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import java.io.OutputStream;
@@ -64,7 +63,7 @@ final class EventExport {
     /** Writes the events of a batch; the larger the largest of them, the fewer are fetched at a time. */
     private static final class Batch {
         private final ExportWriter writer;
-        private Optional<Position> last;
+        private Optional<Scan.Position> last;
         private int events;
         private long largest = FETCHED_OCTETS / FIRST_FETCHED;
 
@@ -74,7 +73,7 @@ final class EventExport {
         }
 
         /** Begins the next batch, and returns the page boundary after which it starts. */
-        Optional<Position> begin() {
+        Optional<Scan.Position> begin() {
             events = 0;
             return last;
         }
@@ -82,7 +81,7 @@ final class EventExport {
         /** Writes the next event, and returns how many to fetch at a time. */
         int add(Event event) {
             writer.write(event);
-            last = Optional.of(new Position(event.createdAt(), event.id()));
+            last = Optional.of(new Scan.Position(event.createdAt(), event.id()));
             largest = events == 0 ? octets(event) : Math.max(largest, octets(event));
             events++;
             return fetched();

@@ -1,7 +1,6 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventOrder;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlType;
@@ -43,7 +42,7 @@ final class LedgerScan {
      */
     static Instant from(Instant from, Scan scan) {
         return scan.beyond()
-                .map(Position::createdAt)
+                .map(Scan.Position::createdAt)
                 .filter(at -> scan.order() == EventOrder.ASCENDING && at.isAfter(from))
                 .orElse(from);
     }

@@ -3,7 +3,6 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import java.time.Instant;
@@ -29,7 +28,7 @@ final class SearchIndex {
         this.sql = sql;
     }
 
-    private record Batch(long written, Position last) {}
+    private record Batch(long written, Scan.Position last) {}
 
     long tokenise(String projectId, EventWindow window) {
         LedgerFilter live = LedgerFilter.of(EventFilter.builder().window(window).build());
@@ -42,7 +41,7 @@ final class SearchIndex {
         return written;
     }
 
-    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Position> boundary) {
+    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
         Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         return transactions.run(
                 Jdbc.Mode.WRITE,
@@ -51,7 +50,7 @@ final class SearchIndex {
                         .text("project_id", projectId)
                         .first(row -> new Batch(
                                 row.number("written"),
-                                new Position(row.instant("last_created_at"), row.text("last_id")))));
+                                new Scan.Position(row.instant("last_created_at"), row.text("last_id")))));
     }
 
     long deleteTokens(String projectId, EventWindow window) {

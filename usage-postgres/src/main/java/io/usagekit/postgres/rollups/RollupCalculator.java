@@ -45,9 +45,9 @@ final class RollupCalculator implements UsageCalculator {
 
     /** A figure, and why it was computed from raw rows; empty if it wasn't. */
     private record Outcome(
-            CombinedQuery.Totals totals, Optional<RollupFallback> fallback, long liveHours, long markedHours) {
+            CombinedQuery.Totals totals, Optional<RollupListener.Fallback> fallback, long liveHours, long markedHours) {
 
-        static Outcome raw(CombinedQuery.Totals totals, RollupFallback why) {
+        static Outcome raw(CombinedQuery.Totals totals, RollupListener.Fallback why) {
             return new Outcome(totals, Optional.of(why), 0, 0);
         }
     }
@@ -112,10 +112,10 @@ final class RollupCalculator implements UsageCalculator {
         if (answer.isEmpty()) {
             // The tables may have changed their shape since it was read.
             queries = null;
-            return Outcome.raw(known.combined().execute(connection, key), RollupFallback.FOREIGN);
+            return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.FOREIGN);
         }
         if (answer.get().totals().isEmpty()) {
-            return Outcome.raw(known.combined().execute(connection, key), RollupFallback.NOT_COVERING);
+            return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.NOT_COVERING);
         }
         return new Outcome(
                 answer.get().totals().get(),
@@ -138,7 +138,7 @@ final class RollupCalculator implements UsageCalculator {
                             + " library can't read them; grant SELECT on the schema's tables, or call install() again",
                     null);
         }
-        return Outcome.raw(totals, RollupFallback.ABSENT);
+        return Outcome.raw(totals, RollupListener.Fallback.ABSENT);
     }
 
     private void notifyListener(UsageKey key, Outcome outcome) {

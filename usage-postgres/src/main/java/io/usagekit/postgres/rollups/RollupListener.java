@@ -22,5 +22,15 @@ public interface RollupListener {
     default void fromRollups(UsageKey key, long liveHours, long markedHours) {}
 
     /** A figure was computed from raw rows alone. */
-    default void fromRawRows(UsageKey key, RollupFallback why) {}
+    default void fromRawRows(UsageKey key, Fallback why) {}
+
+    /** Why a calculator of roll-ups computed a figure from raw rows, by the combined query. */
+    enum Fallback {
+        /** There are no roll-ups, or this role has no privilege to read them. */
+        ABSENT,
+        /** The roll-ups were installed for another mapping, or by another version of the library. */
+        FOREIGN,
+        /** Too little of the window is rolled, or too much of it has changed: the combined query is faster. */
+        NOT_COVERING
+    }
 }

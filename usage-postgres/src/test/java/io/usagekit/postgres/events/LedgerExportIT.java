@@ -10,7 +10,6 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
@@ -54,7 +53,7 @@ class LedgerExportIT {
     }
 
     private static ExportRequest.Builder lines() {
-        return ExportRequest.builder("p", BEFORE).format(ExportFormat.NDJSON);
+        return ExportRequest.builder("p", BEFORE).format(ExportRequest.Format.NDJSON);
     }
 
     private static byte[] export(EventRepository from, ExportRequest request) {

@@ -11,10 +11,7 @@ import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.ExportCompression;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportRequest;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
@@ -205,13 +202,13 @@ class LedgerPagePlanIT {
     }
 
     /** Position of a row in scan order; empty if there is none. */
-    private static Optional<Position> at(Read read, EventOrder order, long offset) throws SQLException {
-        Optional<Position> at = Optional.empty();
+    private static Optional<Scan.Position> at(Read read, EventOrder order, long offset) throws SQLException {
+        Optional<Scan.Position> at = Optional.empty();
         Scan scan = new Scan(order, Optional.empty(), (int) Math.max(1, offset));
         try (PreparedStatement statement = read.of(scan).prepare("");
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
-                at = Optional.of(new Position(
+                at = Optional.of(new Scan.Position(
                         row.getObject("created_at", OffsetDateTime.class).toInstant(), row.getString("id")));
             }
         }
@@ -224,7 +221,7 @@ class LedgerPagePlanIT {
                 .text("project_id", PROJECT);
     }
 
-    private static Cost cost(Read read, EventOrder order, Optional<Position> beyond) throws SQLException {
+    private static Cost cost(Read read, EventOrder order, Optional<Scan.Position> beyond) throws SQLException {
         Scan scan = new Scan(order, beyond, PAGE + 1);
         try (PreparedStatement statement = read.of(scan).prepare("explain (analyze, buffers, format json) ");
                 ResultSet row = statement.executeQuery()) {
@@ -252,8 +249,8 @@ class LedgerPagePlanIT {
 
     private static ExportRequest.Builder export() {
         return ExportRequest.builder(PROJECT, BEFORE)
-                .format(ExportFormat.NDJSON)
-                .compression(ExportCompression.GZIP);
+                .format(ExportRequest.Format.NDJSON)
+                .compression(ExportRequest.Compression.GZIP);
     }
 
     @Test

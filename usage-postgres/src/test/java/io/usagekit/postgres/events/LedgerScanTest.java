@@ -3,7 +3,6 @@ package io.usagekit.postgres.events;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.events.EventOrder;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import java.time.Instant;
 import java.util.Optional;
@@ -17,7 +16,7 @@ class LedgerScanTest {
     private static final Instant END = Instant.parse("2026-03-01T00:00:00Z");
 
     private static Scan behind(EventOrder order, Instant createdAt) {
-        return new Scan(order, Optional.of(new Position(createdAt, "event-1")), 20);
+        return new Scan(order, Optional.of(new Scan.Position(createdAt, "event-1")), 20);
     }
 
     @Test

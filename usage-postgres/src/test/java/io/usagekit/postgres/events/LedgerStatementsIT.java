@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.spi.Position;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlStatements;
@@ -46,8 +45,8 @@ class LedgerStatementsIT extends StatementsIT {
 
     /** Both directions, after a page boundary and from the first row on. */
     private static final List<Scan> SCANS = List.of(
-            new Scan(EventOrder.ASCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
-            new Scan(EventOrder.DESCENDING, Optional.of(new Position(Instant.EPOCH, "e")), 1),
+            new Scan(EventOrder.ASCENDING, Optional.of(new Scan.Position(Instant.EPOCH, "e")), 1),
+            new Scan(EventOrder.DESCENDING, Optional.of(new Scan.Position(Instant.EPOCH, "e")), 1),
             new Scan(EventOrder.ASCENDING, Optional.empty(), 1),
             new Scan(EventOrder.DESCENDING, Optional.empty(), 1));
 

@@ -36,7 +36,7 @@ class RollupCalculatorIT {
         }
 
         @Override
-        public void fromRawRows(UsageKey key, RollupFallback why) {
+        public void fromRawRows(UsageKey key, RollupListener.Fallback why) {
             reports.add(why.toString());
         }
     };
@@ -215,7 +215,7 @@ class RollupCalculatorIT {
         UsageCalculator calculator = rollups()
                 .listener(new RollupListener() {
                     @Override
-                    public void fromRawRows(UsageKey key, RollupFallback why) {
+                    public void fromRawRows(UsageKey key, RollupListener.Fallback why) {
                         throw new IllegalStateException("the listener failed");
                     }
 

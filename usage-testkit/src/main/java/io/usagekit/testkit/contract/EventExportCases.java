@@ -9,8 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.ExportCompression;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
@@ -82,7 +80,7 @@ abstract class EventExportCases extends EventRepositoryFixture {
         return sink.octets();
     }
 
-    private static ExportRequest.Builder request(ExportFormat format, ExportCompression compression) {
+    private static ExportRequest.Builder request(ExportRequest.Format format, ExportRequest.Compression compression) {
         return ExportRequest.builder(P, LATER).format(format).compression(compression);
     }
 
@@ -96,10 +94,12 @@ abstract class EventExportCases extends EventRepositoryFixture {
 
     @Test
     final void exportsEmptyArrayOrNoLineWhenNothingMatches() {
-        assertEquals("[]", new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
-        assertEquals("", new String(export(request(ExportFormat.NDJSON, ExportCompression.NONE)), UTF_8));
-        assertEquals("[]", unzipped(export(request(ExportFormat.JSON, ExportCompression.GZIP))));
-        assertEquals("", unzipped(export(request(ExportFormat.NDJSON, ExportCompression.GZIP))));
+        assertEquals(
+                "[]", new String(export(request(ExportRequest.Format.JSON, ExportRequest.Compression.NONE)), UTF_8));
+        assertEquals(
+                "", new String(export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)), UTF_8));
+        assertEquals("[]", unzipped(export(request(ExportRequest.Format.JSON, ExportRequest.Compression.GZIP))));
+        assertEquals("", unzipped(export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.GZIP))));
     }
 
     @Test
@@ -117,8 +117,12 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 + "\"headers\":{\"x-a\":\"\\\"\",\"x-b\":\"2\"},"
                 + "\"raw\":\"{\\\"a\\\": \\\"é\\\\n\\\"}\\u000a\\u0001\",\"data\":\"AP8=\",\"bytes\":17,"
                 + "\"created_at\":\"2026-03-17T01:28:00.123456Z\"}";
-        assertEquals("[" + json + "]", new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
-        assertEquals(json + "\n", new String(export(request(ExportFormat.NDJSON, ExportCompression.NONE)), UTF_8));
+        assertEquals(
+                "[" + json + "]",
+                new String(export(request(ExportRequest.Format.JSON, ExportRequest.Compression.NONE)), UTF_8));
+        assertEquals(
+                json + "\n",
+                new String(export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)), UTF_8));
     }
 
     @Test
@@ -129,8 +133,8 @@ abstract class EventExportCases extends EventRepositoryFixture {
         recorded(NewEvent.builder(SIBLING, "sibling").createdAt(NOW));
         recorded(event("deleted").createdAt(NOW.minusSeconds(1)));
         ledger.delete(P, EventWindow.before(NOW));
-        String lines =
-                new String(export(ExportRequest.builder(P, NOW.plusSeconds(2)).format(ExportFormat.NDJSON)), UTF_8);
+        String lines = new String(
+                export(ExportRequest.builder(P, NOW.plusSeconds(2)).format(ExportRequest.Format.NDJSON)), UTF_8);
         assertEquals(
                 List.of("e4", "e5", "e2", "e3"),
                 lines.lines().map(line -> line.substring(7, 9)).toList());
@@ -150,8 +154,8 @@ abstract class EventExportCases extends EventRepositoryFixture {
         recordMany();
         long seed = new Random().nextLong();
         Random random = new Random(seed);
-        for (ExportFormat format : ExportFormat.values()) {
-            for (ExportCompression compression : ExportCompression.values()) {
+        for (ExportRequest.Format format : ExportRequest.Format.values()) {
+            for (ExportRequest.Compression compression : ExportRequest.Compression.values()) {
                 byte[] whole = export(request(format, compression));
                 for (long most : new long[] {0, whole.length / 2, whole.length - 1, random.nextInt(whole.length)}) {
                     FailingSink sink = new FailingSink(most);
@@ -172,8 +176,9 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 }
             }
         }
-        String json = unzipped(export(request(ExportFormat.JSON, ExportCompression.GZIP)));
-        assertEquals(json, new String(export(request(ExportFormat.JSON, ExportCompression.NONE)), UTF_8));
+        String json = unzipped(export(request(ExportRequest.Format.JSON, ExportRequest.Compression.GZIP)));
+        assertEquals(
+                json, new String(export(request(ExportRequest.Format.JSON, ExportRequest.Compression.NONE)), UTF_8));
         assertEquals(7_000, json.lines().count());
     }
 
@@ -181,19 +186,19 @@ abstract class EventExportCases extends EventRepositoryFixture {
     final void reportsProgressAfterEachBatchAndResumesFromAnyOfThem() {
         recordMany();
         List<ExportProgress> reported = new ArrayList<>();
-        byte[] whole =
-                export(request(ExportFormat.NDJSON, ExportCompression.NONE).listener(reported::add));
+        byte[] whole = export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)
+                .listener(reported::add));
         assertEquals(
                 List.of(3_000L, 6_000L),
                 reported.stream().map(ExportProgress::events).toList());
         for (ExportProgress progress : reported) {
-            byte[] rest = export(request(ExportFormat.NDJSON, ExportCompression.NONE)
+            byte[] rest = export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)
                     .resume(progress.cursor().orElseThrow()));
             assertArrayEquals(Arrays.copyOfRange(whole, (int) progress.octets(), whole.length), rest);
         }
         FailingSink sink = new FailingSink(0);
         String cursor = reported.get(0).cursor().orElseThrow();
-        ExportRequest resumed = request(ExportFormat.NDJSON, ExportCompression.NONE)
+        ExportRequest resumed = request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)
                 .resume(cursor)
                 .build();
         EventExportException error = assertThrows(EventExportException.class, () -> ledger.export(resumed, sink));
@@ -219,19 +224,20 @@ abstract class EventExportCases extends EventRepositoryFixture {
     final void rejectsCursorOfAnotherExport() {
         recordMany();
         List<ExportProgress> reported = new ArrayList<>();
-        export(request(ExportFormat.JSON, ExportCompression.NONE).listener(reported::add));
+        export(request(ExportRequest.Format.JSON, ExportRequest.Compression.NONE)
+                .listener(reported::add));
         String cursor = reported.get(0).cursor().orElseThrow();
         FailingSink untouched = new FailingSink(0);
         for (ExportRequest.Builder other : List.of(
-                request(ExportFormat.NDJSON, ExportCompression.NONE),
-                request(ExportFormat.JSON, ExportCompression.GZIP),
+                request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE),
+                request(ExportRequest.Format.JSON, ExportRequest.Compression.GZIP),
                 ExportRequest.builder(P, LATER.plusSeconds(1)),
                 ExportRequest.builder(SIBLING, LATER))) {
             assertRejected(() -> ledger.export(other.resume(cursor).build(), untouched), "cursor", "of others");
         }
         assertRejected(
                 () -> ledger.export(
-                        request(ExportFormat.JSON, ExportCompression.NONE)
+                        request(ExportRequest.Format.JSON, ExportRequest.Compression.NONE)
                                 .resume("x" + cursor)
                                 .build(),
                         untouched),

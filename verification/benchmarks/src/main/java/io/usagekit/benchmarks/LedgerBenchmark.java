@@ -5,8 +5,6 @@ import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.ExportCompression;
-import io.usagekit.events.ExportFormat;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import io.usagekit.events.Page;
@@ -92,8 +90,8 @@ final class LedgerBenchmark {
         ExportResult[] result = new ExportResult[1];
         double seconds = Timing.millis(() -> result[0] = ledger.export(
                         ExportRequest.builder(PROJECT, BEFORE)
-                                .format(ExportFormat.NDJSON)
-                                .compression(ExportCompression.GZIP)
+                                .format(ExportRequest.Format.NDJSON)
+                                .compression(ExportRequest.Compression.GZIP)
                                 .build(),
                         OutputStream.nullOutputStream()))
                 / 1e3;

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome;
-import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
@@ -107,7 +106,7 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
-    public void hit(UsageKey key, Tier tier, Duration age) {
+    public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
         add("hit", key, age);
     }
 

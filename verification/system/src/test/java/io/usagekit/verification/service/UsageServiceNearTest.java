@@ -10,7 +10,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
-import io.usagekit.Tier;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
@@ -29,7 +28,7 @@ class UsageServiceNearTest {
 
     private final Scene scene = new Scene();
     private final TwoTierCache cache = new TwoTierCache(scene.clock, scene.cache);
-    private final List<Tier> tiers = new CopyOnWriteArrayList<>();
+    private final List<UsageListener.Tier> tiers = new CopyOnWriteArrayList<>();
     private final UsageService service = scene.open(scene.builder().cache(cache));
 
     @AfterEach
@@ -60,7 +59,7 @@ class UsageServiceNearTest {
     void theListenerIsToldTheTier() {
         UsageService told = scene.open(scene.builder().cache(cache).listener(new UsageListener() {
             @Override
-            public void hit(UsageKey key, Tier tier, Duration age) {
+            public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
                 tiers.add(tier);
             }
         }));
@@ -69,7 +68,7 @@ class UsageServiceNearTest {
         remember(Duration.ZERO);
         told.get(ORG, MARCH);
         Scene.resultOf(told.getAsync(ORG, MARCH));
-        assertThat(tiers).containsExactly(Tier.SHARED, Tier.NEAR, Tier.NEAR);
+        assertThat(tiers).containsExactly(UsageListener.Tier.SHARED, UsageListener.Tier.NEAR, UsageListener.Tier.NEAR);
     }
 
     @Test

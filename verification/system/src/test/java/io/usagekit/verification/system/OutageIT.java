@@ -2,7 +2,6 @@ package io.usagekit.verification.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagekit.Tier;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -120,7 +119,7 @@ class OutageIT {
     private UsageListener counting() {
         return new UsageListener() {
             @Override
-            public void hit(UsageKey key, Tier tier, Duration age) {
+            public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
                 hits.incrementAndGet();
             }
 
