@@ -241,7 +241,7 @@ final class CutOver {
         }
         emptyOldTable(connection);
         foreignKeys.create(connection);
-        settings.rollups().guardPartitions(connection);
+        settings.rollups().partitionGuard().guardPartitions(connection);
         sql.runScript(connection, "check-snapshots", Map.of("swapped_at", Identifiers.literal(complete)));
         long updated = sql.call(connection, "save-cut-over")
                 .text("role", sql.role().key())

@@ -175,7 +175,7 @@ public final class PostgresPartitions {
         return locks.run(sql.table(), connection -> {
             Optional<PartitionCatalog.Missing> missing =
                     PartitionCatalog.read(connection, sql).createIfMissing(connection, interval, start);
-            settings.rollups().guardPartitions(connection);
+            settings.rollups().partitionGuard().guardPartitions(connection);
             return missing;
         });
     }

@@ -10,6 +10,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
@@ -144,13 +145,11 @@ public final class PostgresRollups {
     }
 
     /**
-     * Creates the missing triggers of partitions that were created since {@link #install()}, if roll-ups are installed. For
-     * {@link io.usagekit.postgres.partitions.PostgresPartitions}, which creates partitions.
-     *
-     * @param connection with a transaction, which the caller commits
+     * Returns what creates the missing triggers of partitions that were created since {@link #install()}, if roll-ups are installed.
+     * For {@link io.usagekit.postgres.partitions.PostgresPartitions}, which creates partitions; its type is internal.
      */
-    public void guardPartitions(Connection connection) throws SQLException {
-        installer().guardPartitions(connection);
+    public PartitionGuard partitionGuard() {
+        return installer()::guardPartitions;
     }
 
     private RollupInstaller installer() {
