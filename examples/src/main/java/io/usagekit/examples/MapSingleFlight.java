@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
 /** A host's own single-flight: a map of futures, without this library's engine. */
 public final class MapSingleFlight implements SingleFlight {
     private static final CompletableFuture<Void> COMPUTING = new CompletableFuture<>();
-    private static final UsageException CLOSED = new UsageCalculationException("closed", null);
     private static final CompletableFuture<Void> SEALED = CompletableFuture.completedFuture(null);
 
     /** The outcome of a load in flight, and the state of its store: computing, a store under way, or sealed. */
@@ -31,6 +30,7 @@ public final class MapSingleFlight implements SingleFlight {
 
     private final Map<UsageKey, Flight> joinable = new ConcurrentHashMap<>();
     private final Map<Flight, UsageKey> unfinished = new ConcurrentHashMap<>();
+    private final UsageException failure = new UsageCalculationException("the single-flight is closed", null);
     private volatile boolean closed;
 
     // tag::quote
@@ -42,7 +42,7 @@ public final class MapSingleFlight implements SingleFlight {
             unfinished.put(flight, key);
             CompletableFuture<Void> storing = new CompletableFuture<>();
             var unused = CompletableFuture.completedFuture(load)
-                    .thenCompose(one -> closed ? CompletableFuture.failedFuture(CLOSED) : one.compute())
+                    .thenCompose(one -> closed ? CompletableFuture.failedFuture(failure) : one.compute())
                     .thenCompose(outcome -> CompletableFuture.completedFuture(outcome)
                             .thenCompose(flight.store.compareAndSet(COMPUTING, storing) ? load::store : one -> SEALED)
                             .handle((stored, error) -> storing.complete(null))
@@ -81,6 +81,6 @@ public final class MapSingleFlight implements SingleFlight {
     @Override
     public void close() {
         closed = true;
-        unfinished.forEach((flight, key) -> end(key, flight, null, CLOSED));
+        unfinished.forEach((flight, key) -> end(key, flight, null, failure));
     }
 }
