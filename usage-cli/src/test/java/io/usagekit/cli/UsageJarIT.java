@@ -320,7 +320,7 @@ class UsageJarIT {
             for (String name : List.of("get-1", "get-2")) {
                 ended.add(java(question)
                         .redirectOutput(directory.resolve(name).toFile())
-                        .redirectErrorStream(true)
+                        .redirectError(directory.resolve(name + "-err").toFile())
                         .start()
                         .onExit());
             }
@@ -331,8 +331,11 @@ class UsageJarIT {
                             .filter(listening -> listening == 2));
             Await.until("one computes", () -> Optional.of(waiting()).filter(queries -> queries == 1));
             connection.commit();
-            for (CompletableFuture<Process> process : ended) {
-                assertThat(process.join().exitValue()).isZero();
+            for (String name : List.of("get-1", "get-2")) {
+                Process process = ended.remove(0).join();
+                assertThat(process.exitValue())
+                        .as("%s", Files.readString(directory.resolve(name + "-err")))
+                        .isZero();
             }
         } finally {
             client.shutdown();
