@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a request's {@code period} parameter may say, and what it is told when it says something else. */
+/** What a request's {@code period} parameter may say, and the errors for everything else. */
 class UsagePeriodParseTest {
 
     private static final ZoneId KOLKATA = ZoneId.of("Asia/Kolkata");

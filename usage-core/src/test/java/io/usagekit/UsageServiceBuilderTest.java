@@ -82,7 +82,7 @@ class UsageServiceBuilderTest {
     }
 
     @Test
-    @SuppressWarnings("NullAway") // callers without a null checker are told by name
+    @SuppressWarnings("NullAway") // callers without a null checker get an error with the name
     void nothingMayBeNull() {
         UsageServiceBuilder builder = builder();
         assertThatNullPointerException()

@@ -15,7 +15,7 @@ public final class WarmMain {
 
     private WarmMain() {}
 
-    /** Prints how many figures had to be computed, and one that was computed anew. */
+    /** Prints how many figures had to be computed, and one that was computed again. */
     public static void main(String... args) {
         PGSimpleDataSource dataSource = new PGSimpleDataSource();
         dataSource.setURL(args[0]);

@@ -62,7 +62,7 @@ public final class TestServers implements BeforeAllCallback {
         return rows.toString().strip();
     }
 
-    /** Drops a schema, so that a suite may make it anew. */
+    /** Drops a schema, so that a suite can create it again. */
     public static String without(String schema) {
         execute("drop schema if exists \"" + schema + "\" cascade");
         return schema;

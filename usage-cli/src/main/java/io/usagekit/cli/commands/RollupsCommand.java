@@ -163,7 +163,7 @@ public final class RollupsCommand {
                 return "another worker is at it";
             }
             return "rolled before " + run.coveredBefore().map(Object::toString).orElse("nothing")
-                    + ", " + UsageTables.grouped(run.rerolledHours()) + " marked hours rolled anew, "
+                    + ", " + UsageTables.grouped(run.rerolledHours()) + " dirty hours re-rolled, "
                     + UsageTables.grouped(run.backfillSteps()) + " pieces of history rolled"
                     + (run.waitedFor().isEmpty() ? "" : ", waiting for " + String.join(", ", run.waitedFor()))
                     + (run.finished() ? "; nothing left to do" : "");
@@ -178,7 +178,7 @@ public final class RollupsCommand {
     static final class Verify extends Subcommand {
         @Option(
                 names = "--repair",
-                description = "Marks each of them, so that it is read from raw rows, and rolled anew by the worker.")
+                description = "Marks each of them dirty: it is read from raw rows until the worker has re-rolled it.")
         private boolean repair;
 
         @Override

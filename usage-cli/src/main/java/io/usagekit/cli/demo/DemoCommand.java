@@ -295,7 +295,7 @@ public final class DemoCommand implements Callable<Integer> {
         out.println("  curl -s '" + http.url() + "/organisations/" + largest.organisationId() + "/usage?period="
                 + largest.period().label() + "'");
         out.flush();
-        new CountDownLatch(1).await(); // until the JVM is told to stop
+        new CountDownLatch(1).await(); // until the JVM is stopped
     }
 
     private static long megabytes(long octets) {

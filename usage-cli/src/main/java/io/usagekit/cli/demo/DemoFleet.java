@@ -37,7 +37,7 @@ final class DemoFleet implements AutoCloseable {
     /**
      * None is running yet.
      *
-     * @param err where it is told how far they have come
+     * @param err receives the progress messages
      */
     DemoFleet(int count, PrintWriter err) {
         this.count = count;
@@ -165,7 +165,7 @@ final class DemoFleet implements AutoCloseable {
                 writing.run();
                 process.getOutputStream().flush();
             } catch (IOException e) {
-                return; // it has ended, and whoever listens to it learns why
+                return; // it has ended; reading its output reports why
             }
         }
 

@@ -90,7 +90,7 @@ final class DemoLoader {
             }
             return sum;
         } finally {
-            next.set(count); // whoever is still at it, since another has failed, stops after its chunk
+            next.set(count); // another thread has failed: the remaining ones stop after their chunk
             pool.shutdown();
         }
     }

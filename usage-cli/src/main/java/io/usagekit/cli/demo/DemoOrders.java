@@ -9,7 +9,7 @@ import java.util.Objects;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * What each process of the demo's fleet is told: where the servers are, and what to ask for. Handed over by a pipe, since
+ * Orders to each process of the demo's fleet: where the servers are, and which figure to request. Handed over by a pipe, since
  * there may be passwords in it, and arguments can be read by everybody.
  *
  * @param user empty if there is none

@@ -5,7 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * What has been opened, closed in the reverse order: once, in the end or when the JVM is told to stop, whichever comes first.
+ * Opened resources, closed once in reverse order: at the end, or when the JVM is stopped, whichever comes first.
  * Thread-safe.
  */
 public final class Resources implements AutoCloseable {
@@ -36,7 +36,7 @@ public final class Resources implements AutoCloseable {
         return resource;
     }
 
-    /** Whether it has all been closed or is about to be, so that failures of whoever still uses it are no news. */
+    /** Whether the resources are closed or being closed, so that failures of their users need no report. */
     public boolean isStopping() {
         return stopping;
     }

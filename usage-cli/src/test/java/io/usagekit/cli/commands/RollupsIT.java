@@ -77,7 +77,7 @@ class RollupsIT {
         TestServers.execute("update rolled.events set raw = 'longer than before' where id = 'e1'");
         assertThat(get("--rollups")).isEqualTo(get()).contains("\"bytes\":711");
         assertThat(rollups("run", "--once").succeeded().out())
-                .contains("1 marked hours rolled anew", "nothing left to do");
+                .contains("1 dirty hours re-rolled", "nothing left to do");
         assertThat(rollups("verify").succeeded().out()).startsWith("All rolled hours are those of the raw rows.");
 
         TestServers.execute("update rolled_rollups.rollup set received_bytes = received_bytes + 1"

@@ -69,7 +69,7 @@ class PayloadGeneratorTest {
             octets += body.length;
             characters += text.length();
         }
-        assertThat(characters).as("whoever counts characters counts too few").isLessThan(octets);
+        assertThat(characters).as("a count of characters is too low").isLessThan(octets);
     }
 
     @Test

@@ -8,7 +8,7 @@ import java.sql.Statement;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
 
-/** A data source whose next transaction stays in READ COMMITTED when it asks for REPEATABLE READ, if it is told so. */
+/** A data source whose next transaction stays in READ COMMITTED when it asks for REPEATABLE READ, once weakened. */
 final class WeakIsolationDataSource {
 
     private static final String REPEATABLE_READ = "set transaction isolation level repeatable read";

@@ -196,7 +196,7 @@ public final class EmbeddedPostgresServer implements PostgresServer {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The JVM is ending: whoever comes first stops it.
+            // The JVM is ending: the first caller stops the server.
         }
         stop();
     }

@@ -23,7 +23,7 @@ import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** After a failure, who asks gets the same error instead of another attempt each, for a moment. */
+/** After a failure, callers get the same error during the back-off, instead of an attempt each. */
 class UsageServiceBackOffTest {
 
     private static final Duration LENGTH = Duration.ofSeconds(10);

@@ -176,7 +176,7 @@ class UsageServiceCoalescingTest {
         assertThat(scene.calculator.calls()).isEqualTo(2);
     }
 
-    /** Sixty-four callers, of whom all but one have joined when the computation is let go. */
+    /** Sixty-four callers, of whom all but one have joined when the computation is released. */
     private List<Future<UsageResult>> callersOfOneComputation(UsageService service, String notFound)
             throws InterruptedException {
         scene.calculator.hold();

@@ -26,7 +26,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What the listener is told, exactly, and that it harms nobody. */
+/** The exact events that the listener receives, and that one that throws affects no caller. */
 class UsageServiceListenerTest {
 
     private final Scene scene = new Scene();

@@ -11,13 +11,13 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Holds what callers were told against what the database held: each figure is one that it held within the limit that goes with
+ * Compares the answers that callers received with what the database held: each figure is one that it held within the limit that goes with
  * its freshness, and after the last invalidation that was acknowledged; no call takes longer than its bounds; errors are typed.
  * Thread-safe.
  */
 final class Checker {
 
-    /** Ages are told in milliseconds, and rounded up. */
+    /** Ages are reported in milliseconds, rounded up. */
     private static final long ROUNDING = Duration.ofMillis(50).toNanos();
 
     /** How long after an acknowledged invalidation somebody may still join a flight that began before it. */

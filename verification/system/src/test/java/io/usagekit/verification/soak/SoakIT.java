@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for a minute, or for as long as
- * {@code -Dusagekit.soak.seconds} says. What they were told is held against what the database held.
+ * {@code -Dusagekit.soak.seconds} says. Their answers are compared with what the database held.
  */
 class SoakIT {
 
@@ -154,7 +154,7 @@ class SoakIT {
         return happened;
     }
 
-    /** With all faults mended everybody is soon served fresh figures again, and no error is told any more. */
+    /** With all faults mended, every caller soon receives fresh figures again, and no error. */
     private void calmDown() {
         until("fresh figures again, and no errors", () -> {
             long fresh = checker.told("get FRESH");

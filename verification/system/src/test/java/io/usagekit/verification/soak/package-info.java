@@ -1,4 +1,4 @@
-/** Processes under random faults for a long time, and a checker of what they were told. */
+/** Processes under random faults for a long time, and a checker of the answers they returned. */
 @NullMarked
 package io.usagekit.verification.soak;
 

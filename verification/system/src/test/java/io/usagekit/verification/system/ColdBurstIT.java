@@ -108,7 +108,7 @@ class ColdBurstIT {
             connectionsTaken.set(0);
             gate = new CountDownLatch(1);
             for (int i = 0; i < 10; i++) {
-                // The refresh stands at the gate meanwhile: whoever waited for it would wait for ever.
+                // The refresh stands at the gate meanwhile: a caller that waited for it would never return.
                 UsageResult hit = usage.get("org-4", WholeSystem.MARCH);
                 assertThat(hit.freshness()).isEqualTo(Freshness.STALE);
                 assertThat(hit.usage()).isEqualTo(first.usage());
