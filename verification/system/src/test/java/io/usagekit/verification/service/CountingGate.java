@@ -14,7 +14,7 @@ final class CountingGate {
 
     void pass() {
         entered.release();
-        Scene.await(open);
+        ServiceFixture.await(open);
     }
 
     /** Waits until one more has come. */

@@ -46,7 +46,7 @@ final class HeldCache implements UsageCache {
         CompletionStage<Optional<AgedUsage>> found = cache.get(key);
         if (chosen.contains(Thread.currentThread())) {
             held.release();
-            Scene.await(gate);
+            ServiceFixture.await(gate);
         }
         return found;
     }

@@ -36,7 +36,7 @@ final class HeldCalculator implements UsageCalculator {
             timeouts.add(timeout);
             threads.add(Thread.currentThread());
             entered.release();
-            Scene.await(closed);
+            ServiceFixture.await(closed);
             return calculator.calculate(key, timeout);
         } finally {
             running.decrementAndGet();

@@ -19,7 +19,7 @@ final class RecordingListener implements UsageListener {
     record Event(String name, UsageKey key, Object detail) {}
 
     /** The key of events of no figure in particular. */
-    static final UsageKey NO_KEY = new UsageKey("-", Scene.MARCH);
+    static final UsageKey NO_KEY = new UsageKey("-", ServiceFixture.MARCH);
 
     private final List<Event> events = new ArrayList<>();
     private final AtomicReference<Runnable> beforeNextLoad = new AtomicReference<>(() -> {});

@@ -1,9 +1,9 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.AgedUsage;
@@ -28,7 +28,7 @@ class UsageServiceAsyncTest {
 
     private static final String CACHE_THREAD = "thread-of-the-cache";
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
     private final ExecutorService cacheThread =
             Executors.newSingleThreadExecutor(task -> new Thread(task, CACHE_THREAD));
     private final CountDownLatch cacheGate = new CountDownLatch(1);
@@ -36,150 +36,157 @@ class UsageServiceAsyncTest {
     @AfterEach
     void close() {
         cacheGate.countDown();
-        scene.close();
+        fixture.close();
         cacheThread.shutdownNow();
     }
 
     @Test
     void aMissIsComputedAndKept() {
-        UsageService service = scene.open();
-        assertFigure(Scene.resultOf(service.getAsync(ORG, MARCH)));
-        assertThat(Scene.resultOf(service.getAsync(ORG, MARCH)).freshness()).isEqualTo(Freshness.FRESH);
-        assertThat(scene.events.names()).containsExactly("miss", "computed", "hit");
+        UsageService service = fixture.open();
+        assertFigure(ServiceFixture.resultOf(service.getAsync(ORG, MARCH)));
+        assertThat(ServiceFixture.resultOf(service.getAsync(ORG, MARCH)).freshness())
+                .isEqualTo(Freshness.FRESH);
+        assertThat(fixture.events.names()).containsExactly("miss", "computed", "hit");
     }
 
     @Test
     void theCallReturnsWhileTheComputationIsHeld() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
 
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
 
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         assertThat(stage.toCompletableFuture()).isNotDone();
-        scene.calculator.release();
-        assertFigure(Scene.resultOf(stage));
+        fixture.calculator.release();
+        assertFigure(ServiceFixture.resultOf(stage));
     }
 
     @Test
     void theCallReturnsWhileTheCacheHasNotAnswered() {
-        UsageService service = scene.open(scene.builder().cache(new SlowCache()));
+        UsageService service = fixture.open(fixture.builder().cache(new SlowCache()));
 
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
 
         assertThat(stage.toCompletableFuture()).isNotDone();
         cacheGate.countDown();
-        assertFigure(Scene.resultOf(stage));
+        assertFigure(ServiceFixture.resultOf(stage));
     }
 
     @Test
     void aSoftExpiredFigureIsStaleAndRefreshed() {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.calculator.hold();
 
-        UsageResult result = Scene.resultOf(service.getAsync(ORG, MARCH));
+        UsageResult result = ServiceFixture.resultOf(service.getAsync(ORG, MARCH));
 
         assertThat(result.freshness()).isEqualTo(Freshness.STALE);
-        scene.calculator.release();
-        scene.events.awaitLoads();
-        assertThat(Scene.resultOf(service.getAsync(ORG, MARCH)).freshness()).isEqualTo(Freshness.FRESH);
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+        assertThat(ServiceFixture.resultOf(service.getAsync(ORG, MARCH)).freshness())
+                .isEqualTo(Freshness.FRESH);
     }
 
     @Test
     void theMissPolicyHolds() {
-        scene.calculator.hold();
-        UsageService atOnce = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        assertThat(Scene.resultOf(atOnce.getAsync(ORG, MARCH)).isPending()).isTrue();
-        UsageService briefly = scene.open(scene.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(50))));
-        assertThat(Scene.resultOf(briefly.getAsync(ORG, MARCH)).isPending()).isTrue();
+        fixture.calculator.hold();
+        UsageService atOnce = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        assertThat(ServiceFixture.resultOf(atOnce.getAsync(ORG, MARCH)).isPending())
+                .isTrue();
+        UsageService briefly = fixture.open(fixture.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(50))));
+        assertThat(ServiceFixture.resultOf(briefly.getAsync(ORG, MARCH)).isPending())
+                .isTrue();
     }
 
     @Test
     void aFailureCompletesTheStageWithWhatGetThrows() {
-        UsageService service = scene.open();
-        scene.database.goDown();
-        assertThat(Scene.failureOf(service.getAsync(ORG, MARCH)))
+        UsageService service = fixture.open();
+        fixture.database.goDown();
+        assertThat(ServiceFixture.failureOf(service.getAsync(ORG, MARCH)))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessage("the in-memory calculator was taken down");
     }
 
     @Test
     void whileTheCacheIsDownTheAnswerIsRight() {
-        UsageService service = scene.open();
-        scene.cache.goDown();
-        assertFigure(Scene.resultOf(service.getAsync(ORG, MARCH)));
+        UsageService service = fixture.open();
+        fixture.cache.goDown();
+        assertFigure(ServiceFixture.resultOf(service.getAsync(ORG, MARCH)));
     }
 
     @Test
     void synchronousAndAsynchronousCallersShareOneComputation() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         CompletionStage<UsageResult> first = service.getAsync(ORG, MARCH);
-        var second = scene.call(() -> service.get(ORG, MARCH));
-        scene.events.await("coalesced", 1);
-        scene.calculator.release();
+        var second = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("coalesced", 1);
+        fixture.calculator.release();
 
-        assertFigure(Scene.resultOf(first));
-        assertFigure(Scene.done(second));
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertFigure(ServiceFixture.resultOf(first));
+        assertFigure(ServiceFixture.done(second));
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void cancellingOrCompletingOnesStageEndsNeitherTheComputationNorTheWaitOfOthers() {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         CompletableFuture<UsageResult> cancelled = service.getAsync(ORG, MARCH).toCompletableFuture();
         CompletableFuture<UsageResult> failed = service.getAsync(ORG, MARCH).toCompletableFuture();
         CompletionStage<UsageResult> other = service.getAsync(ORG, MARCH);
 
         cancelled.cancel(true);
         failed.completeExceptionally(new IllegalStateException("mine alone"));
-        scene.calculator.release();
+        fixture.calculator.release();
 
-        assertFigure(Scene.resultOf(other));
-        assertThat(Scene.resultOf(scene.cache.get(KEY))).isPresent();
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertFigure(ServiceFixture.resultOf(other));
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY))).isPresent();
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void whatCallersAttachNeverRunsOnTheCalculatorsThread() {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         CompletableFuture<String> thread = threadOf(service.getAsync(ORG, MARCH));
-        scene.calculator.release();
+        fixture.calculator.release();
 
-        assertThat(Scene.done(thread)).doesNotContain("usagekit-computation").isNotEqualTo("main");
+        assertThat(ServiceFixture.done(thread))
+                .doesNotContain("usagekit-computation")
+                .isNotEqualTo("main");
     }
 
     @Test
     void whatCallersAttachToAMissNeverRunsOnTheCachesThread() {
-        UsageService service = scene.open(scene.builder().cache(new SlowCache()));
+        UsageService service = fixture.open(fixture.builder().cache(new SlowCache()));
         CompletableFuture<String> thread = threadOf(service.getAsync(ORG, MARCH));
         cacheGate.countDown();
 
-        assertThat(Scene.done(thread)).isNotEqualTo(CACHE_THREAD).doesNotContain("usagekit-computation");
-        assertThat(scene.events.names()).containsExactly("miss", "computed");
+        assertThat(ServiceFixture.done(thread)).isNotEqualTo(CACHE_THREAD).doesNotContain("usagekit-computation");
+        assertThat(fixture.events.names()).containsExactly("miss", "computed");
     }
 
     @Test
     void whatCallersAttachToAHitNeverRunsOnTheCachesThread() {
-        scene.keep(Duration.ZERO);
-        UsageService service = scene.open(scene.builder().cache(new SlowCache()));
+        fixture.keep(Duration.ZERO);
+        UsageService service = fixture.open(fixture.builder().cache(new SlowCache()));
         CompletableFuture<String> thread = threadOf(service.getAsync(ORG, MARCH));
         cacheGate.countDown();
 
-        assertThat(Scene.done(thread)).isNotEqualTo(CACHE_THREAD);
-        assertThat(scene.events.names()).containsExactly("hit");
+        assertThat(ServiceFixture.done(thread)).isNotEqualTo(CACHE_THREAD);
+        assertThat(fixture.events.names()).containsExactly("hit");
     }
 
     @Test
     void whatCallersAttachNeverRunsOnATimersThread() {
-        scene.calculator.hold();
-        UsageService pending = scene.open(scene.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(50))));
-        assertThat(Scene.done(threadOf(pending.getAsync(ORG, MARCH)))).doesNotContain("DelayScheduler");
-        UsageService failing = scene.open(scene.builder().computationTimeout(Duration.ofMillis(50)));
-        assertThat(Scene.done(threadOf(failing.getAsync("org-124", MARCH)))).doesNotContain("DelayScheduler");
+        fixture.calculator.hold();
+        UsageService pending = fixture.open(fixture.builder().missPolicy(MissPolicy.awaitUpTo(Duration.ofMillis(50))));
+        assertThat(ServiceFixture.done(threadOf(pending.getAsync(ORG, MARCH)))).doesNotContain("DelayScheduler");
+        UsageService failing = fixture.open(fixture.builder().computationTimeout(Duration.ofMillis(50)));
+        assertThat(ServiceFixture.done(threadOf(failing.getAsync("org-124", MARCH))))
+                .doesNotContain("DelayScheduler");
     }
 
     /** The name of the thread on which a function attached now runs. */
@@ -192,14 +199,14 @@ class UsageServiceAsyncTest {
 
         @Override
         public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-            return CompletableFuture.runAsync(() -> Scene.await(cacheGate), cacheThread)
-                    .thenCompose(opened -> scene.cache.get(key));
+            return CompletableFuture.runAsync(() -> ServiceFixture.await(cacheGate), cacheThread)
+                    .thenCompose(opened -> fixture.cache.get(key));
         }
 
         @Override
         public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-            return CompletableFuture.runAsync(() -> Scene.await(cacheGate), cacheThread)
-                    .thenCompose(opened -> scene.cache.put(key, entry, timeToLive));
+            return CompletableFuture.runAsync(() -> ServiceFixture.await(cacheGate), cacheThread)
+                    .thenCompose(opened -> fixture.cache.put(key, entry, timeToLive));
         }
     }
 }

@@ -1,8 +1,8 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -32,64 +32,65 @@ class UsageServiceBackOffTest {
 
     private static final Duration REST = Duration.ofSeconds(10).plusNanos(1);
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void theSameErrorUntilItIsOverThenAnotherAttempt() {
-        UsageService service = scene.open(builder());
+        UsageService service = fixture.open(builder());
         Throwable first = failAfterAnAttempt(service);
-        scene.database.comeBack();
-        scene.clock.advance(STILL);
+        fixture.database.comeBack();
+        fixture.clock.advance(STILL);
         for (int i = 0; i < 10; i++) {
-            assertThat(Scene.failure(scene.call(() -> service.get(ORG, MARCH)))).isSameAs(first);
+            assertThat(ServiceFixture.failure(fixture.call(() -> service.get(ORG, MARCH))))
+                    .isSameAs(first);
         }
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
 
-        scene.clock.advance(REST);
+        fixture.clock.advance(REST);
 
         assertFigure(service.get(ORG, MARCH));
     }
 
     @Test
     void byDefaultItLastsASecondGiveOrTakeAHalf() {
-        UsageService service = scene.open(
-                UsageService.builder(scene.calculator).cache(scene.cache).ticker(scene.clock.ticker()));
+        UsageService service = fixture.open(
+                UsageService.builder(fixture.calculator).cache(fixture.cache).ticker(fixture.clock.ticker()));
         failAfterAnAttempt(service);
-        scene.clock.advance(Duration.ofMillis(500).minusNanos(1));
+        fixture.clock.advance(Duration.ofMillis(500).minusNanos(1));
         failWithoutAnAttempt(service);
-        scene.clock.advance(Duration.ofSeconds(1).plusNanos(1));
+        fixture.clock.advance(Duration.ofSeconds(1).plusNanos(1));
         failAfterAnAttempt(service);
     }
 
     @Test
     void whoLookedBeforeTheFailureAndIsHeldUpUntilAllIsOverGetsItToo() {
-        UsageService service = scene.open(builder());
+        UsageService service = fixture.open(builder());
         CountDownLatch held = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        scene.events.beforeNextLoad(() -> {
+        fixture.events.beforeNextLoad(() -> {
             held.countDown();
-            Scene.await(gate);
+            ServiceFixture.await(gate);
         });
-        Future<UsageResult> late = scene.call(() -> service.get(ORG, MARCH));
-        Scene.await(held);
+        Future<UsageResult> late = fixture.call(() -> service.get(ORG, MARCH));
+        ServiceFixture.await(held);
         Throwable first = failAfterAnAttempt(service);
 
         gate.countDown();
 
-        assertThat(Scene.failure(late)).isSameAs(first);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(ServiceFixture.failure(late)).isSameAs(first);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void otherPeriodsAndOrganisationsArentHeldOff() {
-        UsageService service = scene.open(builder());
+        UsageService service = fixture.open(builder());
         failAfterAnAttempt(service);
-        scene.database.comeBack();
+        fixture.database.comeBack();
         service.get("org-124", MARCH);
         service.get(ORG, UsagePeriod.month(YearMonth.of(2026, 4)));
         failWithoutAnAttempt(service);
@@ -97,46 +98,46 @@ class UsageServiceBackOffTest {
 
     @Test
     void aFailedRefreshHoldsOffTheNextAndTheStaleFigureIsServed() {
-        UsageService service = scene.open(builder());
-        scene.keep(Duration.ofMinutes(2));
-        scene.database.goDown();
+        UsageService service = fixture.open(builder());
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.database.goDown();
         for (int i = 0; i < 5; i++) {
             assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-            scene.events.awaitLoads();
+            fixture.events.awaitLoads();
         }
-        assertThat(scene.calculator.calls()).isEqualTo(1);
-        assertThat(scene.events.count("refreshFailed")).isEqualTo(1);
-        scene.clock.advance(STILL.plus(REST));
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.events.count("refreshFailed")).isEqualTo(1);
+        fixture.clock.advance(STILL.plus(REST));
         service.get(ORG, MARCH);
-        scene.events.awaitLoads();
-        assertThat(scene.calculator.calls()).isEqualTo(2);
+        fixture.events.awaitLoads();
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
     }
 
     @Test
     void underAPolicyThatDoesntWaitAnErrorStaysAnError() {
-        UsageService service = scene.open(builder().missPolicy(MissPolicy.pending()));
-        scene.database.goDown();
-        scene.calculator.hold();
+        UsageService service = fixture.open(builder().missPolicy(MissPolicy.pending()));
+        fixture.database.goDown();
+        fixture.calculator.hold();
         assertThat(service.get(ORG, MARCH).isPending()).isTrue();
-        scene.calculator.release();
-        scene.events.awaitLoads();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
         failWithoutAnAttempt(service);
     }
 
     @Test
     void anInvalidationEndsItForItsKey() {
-        UsageService service = scene.open(builder());
+        UsageService service = fixture.open(builder());
         failAfterAnAttempt(service);
-        scene.database.comeBack();
+        fixture.database.comeBack();
         service.invalidate(ORG, MARCH);
         assertFigure(service.get(ORG, MARCH));
     }
 
     @Test
     void anInvalidationOfTheOrganisationEndsItToo() {
-        UsageService service = scene.open(builder());
+        UsageService service = fixture.open(builder());
         failAfterAnAttempt(service);
-        scene.database.comeBack();
+        fixture.database.comeBack();
         service.invalidate("org-124");
         failWithoutAnAttempt(service);
         service.invalidate(ORG);
@@ -145,9 +146,9 @@ class UsageServiceBackOffTest {
 
     @Test
     void aFigureComputedMeanwhileEndsIt() {
-        UsageService service = scene.open(builder().cache(new ForgetfulCache()));
+        UsageService service = fixture.open(builder().cache(new ForgetfulCache()));
         failAfterAnAttempt(service);
-        scene.database.comeBack();
+        fixture.database.comeBack();
         assertFigure(service.refresh(ORG, MARCH));
         assertFigure(service.get(ORG, MARCH));
     }
@@ -155,8 +156,8 @@ class UsageServiceBackOffTest {
     @Test
     void whatTheDatabaseWasNeverAskedForHoldsNobodyOff() {
         UsageService service =
-                scene.open(builder().computationTimeout(Duration.ofMillis(50)).executor(task -> {
-                    if (scene.events.count("miss") == 1) {
+                fixture.open(builder().computationTimeout(Duration.ofMillis(50)).executor(task -> {
+                    if (fixture.events.count("miss") == 1) {
                         throw new RejectedExecutionException("full");
                     }
                     task.run();
@@ -167,28 +168,28 @@ class UsageServiceBackOffTest {
 
     @Test
     void aComputationThatTookTooLongHoldsOffToo() throws InterruptedException {
-        UsageService service = scene.open(builder().computationTimeout(Duration.ofMillis(500)));
-        scene.calculator.hold();
+        UsageService service = fixture.open(builder().computationTimeout(Duration.ofMillis(500)));
+        fixture.calculator.hold();
         assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
         failWithoutAnAttempt(service);
     }
 
     private UsageServiceBuilder builder() {
-        return scene.builder().errorBackOff(LENGTH);
+        return fixture.builder().errorBackOff(LENGTH);
     }
 
     private Throwable failAfterAnAttempt(UsageService service) {
-        int before = scene.calculator.calls();
-        scene.database.goDown();
-        Throwable failure = Scene.failure(scene.call(() -> service.get(ORG, MARCH)));
+        int before = fixture.calculator.calls();
+        fixture.database.goDown();
+        Throwable failure = ServiceFixture.failure(fixture.call(() -> service.get(ORG, MARCH)));
         assertThat(failure).isInstanceOf(UsageCalculationException.class);
-        assertThat(scene.calculator.calls()).as("attempts").isEqualTo(before + 1);
+        assertThat(fixture.calculator.calls()).as("attempts").isEqualTo(before + 1);
         return failure;
     }
 
     private void failWithoutAnAttempt(UsageService service) {
-        int before = scene.calculator.calls();
+        int before = fixture.calculator.calls();
         assertThatExceptionOfType(UsageException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        assertThat(scene.calculator.calls()).as("attempts").isEqualTo(before);
+        assertThat(fixture.calculator.calls()).as("attempts").isEqualTo(before);
     }
 }

@@ -1,10 +1,10 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.START;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.START;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.AgedUsage;
@@ -32,30 +32,31 @@ class UsageServiceCachingTest {
     private static final Duration TTL = Duration.ofMinutes(10);
     private static final Duration NANO = Duration.ofNanos(1);
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void aMissComputesTheFigureAndKeepsIt() {
-        UsageResult result = scene.open().get(ORG, MARCH);
+        UsageResult result = fixture.open().get(ORG, MARCH);
 
         assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
         assertFigure(result);
         assertThat(result.key()).isEqualTo(KEY);
         assertThat(result.age()).contains(Duration.ZERO);
         assertThat(result.createdAt()).isEqualTo(START);
-        assertThat(Scene.resultOf(scene.cache.get(KEY)).map(AgedUsage::usage)).isEqualTo(result.usage());
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY)).map(AgedUsage::usage))
+                .isEqualTo(result.usage());
     }
 
     @Test
     void aHitDoesNotComputeAndTellsTheFiguresAge() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get(ORG, MARCH);
-        scene.clock.advance(Duration.ofSeconds(59));
+        fixture.clock.advance(Duration.ofSeconds(59));
 
         UsageResult result = service.get(ORG, MARCH);
 
@@ -65,90 +66,90 @@ class UsageServiceCachingTest {
         assertThat(result.createdAt())
                 .as("when it was computed, not when it was read")
                 .isEqualTo(START);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void aFigureThatHasReachedItsHardLimitIsComputedAgain() {
-        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        UsageService service = fixture.open(fixture.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
         service.get(ORG, MARCH);
-        scene.clock.advance(TTL.minus(NANO).minus(NANO));
+        fixture.clock.advance(TTL.minus(NANO).minus(NANO));
         assertThat(service.get(ORG, MARCH).createdAt())
                 .as("2 ns before the limit")
                 .isEqualTo(START);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
 
-        scene.clock.advance(NANO.plus(NANO));
+        fixture.clock.advance(NANO.plus(NANO));
 
         assertThat(service.get(ORG, MARCH).createdAt()).as("at the limit").isEqualTo(START.plus(TTL));
-        assertThat(scene.calculator.calls()).isEqualTo(2);
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
     }
 
     @Test
     void anEntryAsOldAsThisServicesOwnLimitIsAMissHoweverLongTheCacheKeepsIt() {
-        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
-        scene.keep(TTL);
+        UsageService service = fixture.open(fixture.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        fixture.keep(TTL);
 
         UsageResult result = service.get(ORG, MARCH);
 
-        assertThat(scene.events.names()).containsExactly("miss", "computed");
+        assertThat(fixture.events.names()).containsExactly("miss", "computed");
         assertThat(result.age()).contains(Duration.ZERO);
     }
 
     @Test
     void anEntryALittleYoungerThanThatIsAHit() {
-        UsageService service = scene.open(scene.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
-        scene.keep(TTL.minus(NANO).minus(NANO));
+        UsageService service = fixture.open(fixture.builder().ttl(TTL).refreshAfter(TTL.minus(NANO)));
+        fixture.keep(TTL.minus(NANO).minus(NANO));
 
         service.get(ORG, MARCH);
 
-        assertThat(scene.events.names()).containsExactly("hit");
+        assertThat(fixture.events.names()).containsExactly("hit");
     }
 
     @Test
     void theAgeOfAFigureBeginsWithItsComputationAndCountsAgainstItsTime() {
-        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
-                    OrganisationUsage usage = scene.database.calculate(key, timeout);
-                    scene.clock.advance(Duration.ofMinutes(4));
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
+                    OrganisationUsage usage = fixture.database.calculate(key, timeout);
+                    fixture.clock.advance(Duration.ofMinutes(4));
                     return usage;
                 })
-                .cache(scene.cache)
+                .cache(fixture.cache)
                 .staleIfError(Duration.ZERO)
-                .ticker(scene.clock.ticker()));
+                .ticker(fixture.clock.ticker()));
 
         UsageResult computed = service.get(ORG, MARCH);
 
         assertThat(computed.freshness()).as("computed just now").isEqualTo(Freshness.FRESH);
         assertThat(computed.age()).contains(Duration.ofMinutes(4));
-        scene.clock.advance(Duration.ofMinutes(6).minus(NANO));
-        assertThat(Scene.resultOf(scene.cache.get(KEY)))
+        fixture.clock.advance(Duration.ofMinutes(6).minus(NANO));
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY)))
                 .as("before 10 minutes are over")
                 .isPresent();
-        scene.clock.advance(NANO);
-        assertThat(Scene.resultOf(scene.cache.get(KEY)))
+        fixture.clock.advance(NANO);
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY)))
                 .as("10 minutes after it was begun")
                 .isEmpty();
     }
 
     @Test
     void aFigureWhoseTimeIsOverWhenItComesIsAnsweredButNotKept() {
-        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
-                    OrganisationUsage usage = scene.database.calculate(key, timeout);
-                    scene.clock.advance(TTL);
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
+                    OrganisationUsage usage = fixture.database.calculate(key, timeout);
+                    fixture.clock.advance(TTL);
                     return usage;
                 })
-                .cache(scene.cache)
+                .cache(fixture.cache)
                 .staleIfError(Duration.ZERO)
-                .ticker(scene.clock.ticker()));
+                .ticker(fixture.clock.ticker()));
 
         assertFigure(service.get(ORG, MARCH));
 
-        assertThat(scene.cache.writes()).isZero();
+        assertThat(fixture.cache.writes()).isZero();
     }
 
     @Test
     void organisationsAndPeriodsAreKeptApart() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         assertFigure(service.get(ORG, MARCH));
 
         UsageResult other = service.get("org-nobody", MARCH);
@@ -158,12 +159,12 @@ class UsageServiceCachingTest {
                 .as("an unknown organisation has used nothing, and that is known")
                 .contains(UsageMetrics.ZERO);
         assertThat(april.usage().map(OrganisationUsage::received)).contains(UsageMetrics.ZERO);
-        assertThat(scene.calculator.calls()).isEqualTo(3);
+        assertThat(fixture.calculator.calls()).isEqualTo(3);
     }
 
     @Test
     void periodsOverOneWindowShareAFigureAndKeepTheirLabels() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         UsagePeriod window = UsagePeriod.between(MARCH.start(), MARCH.end());
         service.get(ORG, MARCH);
 
@@ -171,30 +172,30 @@ class UsageServiceCachingTest {
 
         assertFigure(result);
         assertThat(result.key().period().label()).isEqualTo(window.label());
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void withoutACacheEachCallComputes() {
-        UsageService service = scene.open(scene.withoutCache());
+        UsageService service = fixture.open(fixture.withoutCache());
 
         assertFigure(service.get(ORG, MARCH));
         assertFigure(service.get(ORG, MARCH));
 
-        assertThat(scene.calculator.calls()).isEqualTo(2);
-        assertThat(scene.events.names()).containsExactly("miss", "computed", "miss", "computed");
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
+        assertThat(fixture.events.names()).containsExactly("miss", "computed", "miss", "computed");
     }
 
     @Test
     void whileTheCacheIsDownAnswersAreRightAndTheListenerIsTold() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.cache.goDown();
+        UsageService service = fixture.open();
+        fixture.cache.goDown();
 
         assertFigure(service.get(ORG, MARCH));
         assertFigure(service.get(ORG, MARCH));
 
-        scene.events.await("cacheWriteFailed", 2);
-        assertThat(scene.events.names())
+        fixture.events.await("cacheWriteFailed", 2);
+        assertThat(fixture.events.names())
                 .containsExactlyInAnyOrder(
                         "cacheReadFailed",
                         "computed",
@@ -202,32 +203,32 @@ class UsageServiceCachingTest {
                         "cacheReadFailed",
                         "computed",
                         "cacheWriteFailed");
-        assertThat(scene.events.details("cacheReadFailed")).hasOnlyElementsOfType(UsageCacheException.class);
-        assertThat(scene.events.details("cacheWriteFailed")).hasOnlyElementsOfType(UsageCacheException.class);
+        assertThat(fixture.events.details("cacheReadFailed")).hasOnlyElementsOfType(UsageCacheException.class);
+        assertThat(fixture.events.details("cacheWriteFailed")).hasOnlyElementsOfType(UsageCacheException.class);
     }
 
     @Test
     void whenTheCacheComesBackItIsUsedAgain() {
-        UsageService service = scene.open();
-        scene.cache.goDown();
+        UsageService service = fixture.open();
+        fixture.cache.goDown();
         service.get(ORG, MARCH);
-        scene.cache.comeBack();
-        scene.events.clear();
+        fixture.cache.comeBack();
+        fixture.events.clear();
 
         service.get(ORG, MARCH);
         service.get(ORG, MARCH);
 
-        assertThat(scene.events.names()).containsExactly("miss", "computed", "hit");
+        assertThat(fixture.events.names()).containsExactly("miss", "computed", "hit");
     }
 
     @Test
     void whatWasKeptBeforeAnOutageIsServedAfterIt() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get(ORG, MARCH);
-        scene.cache.goDown();
+        fixture.cache.goDown();
         service.get(ORG, MARCH);
-        scene.cache.comeBack();
-        scene.clock.advance(Duration.ofSeconds(7));
+        fixture.cache.comeBack();
+        fixture.clock.advance(Duration.ofSeconds(7));
 
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(7));
     }
@@ -235,7 +236,7 @@ class UsageServiceCachingTest {
     @Test
     void aCacheThatThrowsInsteadOfFailingItsStagesIsLeftOutToo() throws InterruptedException {
         IllegalStateException broken = new IllegalStateException("broken");
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 throw broken;
@@ -249,15 +250,15 @@ class UsageServiceCachingTest {
 
         assertFigure(service.get(ORG, MARCH));
 
-        scene.events.await("cacheWriteFailed", 1);
-        assertThat(scene.events.details("cacheReadFailed")).containsExactly(broken);
-        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(broken);
+        fixture.events.await("cacheWriteFailed", 1);
+        assertThat(fixture.events.details("cacheReadFailed")).containsExactly(broken);
+        assertThat(fixture.events.details("cacheWriteFailed")).containsExactly(broken);
     }
 
     @Test
     @SuppressWarnings("NullAway") // a cache that breaks its promise
     void aCacheThatAnswersNothingAtAllIsLeftOutToo() {
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return CompletableFuture.completedFuture(null);
@@ -270,16 +271,16 @@ class UsageServiceCachingTest {
         }));
 
         assertFigure(service.get(ORG, MARCH));
-        assertThat(scene.events.names()).containsExactly("cacheReadFailed", "computed");
+        assertThat(fixture.events.names()).containsExactly("cacheReadFailed", "computed");
     }
 
     @Test
     void whileTheCacheIsDownEachCallTriesItOnceAndNobodyWaitsForItsWrite() {
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-                scene.cache.goDown();
-                return scene.cache.get(key);
+                fixture.cache.goDown();
+                return fixture.cache.get(key);
             }
 
             @Override
@@ -288,43 +289,43 @@ class UsageServiceCachingTest {
             }
         }));
 
-        assertFigure(Scene.done(scene.call(() -> service.get(ORG, MARCH))));
+        assertFigure(ServiceFixture.done(fixture.call(() -> service.get(ORG, MARCH))));
 
-        assertThat(scene.cache.reads()).isEqualTo(1);
+        assertThat(fixture.cache.reads()).isEqualTo(1);
     }
 
     @Test
     void aFlightLandsOnlyOnceItsFigureIsKeptSoThatWhoAsksNextFindsIt() throws InterruptedException {
         CountDownLatch writing = new CountDownLatch(1);
         CompletableFuture<Void> written = new CompletableFuture<>();
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-                return scene.cache.get(key);
+                return fixture.cache.get(key);
             }
 
             @Override
             public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
                 writing.countDown();
-                return written.thenCompose(go -> scene.cache.put(key, entry, timeToLive));
+                return written.thenCompose(go -> fixture.cache.put(key, entry, timeToLive));
             }
         }));
-        Future<UsageResult> first = scene.call(() -> service.get(ORG, MARCH));
-        Scene.await(writing);
-        Future<UsageResult> second = scene.call(() -> service.get(ORG, MARCH));
-        scene.events.await("coalesced", 1);
+        Future<UsageResult> first = fixture.call(() -> service.get(ORG, MARCH));
+        ServiceFixture.await(writing);
+        Future<UsageResult> second = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("coalesced", 1);
 
         written.complete(null);
 
-        assertFigure(Scene.done(first));
-        assertFigure(Scene.done(second));
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertFigure(ServiceFixture.done(first));
+        assertFigure(ServiceFixture.done(second));
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void aFailureOfTheCacheIsToldWithoutTheWrappersOfFutures() throws InterruptedException {
         UsageCacheException down = new UsageCacheException("down", null);
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
                 return CompletableFuture.<Optional<AgedUsage>>failedFuture(down).thenApply(found -> found);
@@ -338,18 +339,18 @@ class UsageServiceCachingTest {
 
         assertFigure(service.get(ORG, MARCH));
 
-        scene.events.await("cacheWriteFailed", 1);
-        assertThat(scene.events.details("cacheReadFailed")).containsExactly(down);
-        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(down);
+        fixture.events.await("cacheWriteFailed", 1);
+        assertThat(fixture.events.details("cacheReadFailed")).containsExactly(down);
+        assertThat(fixture.events.details("cacheWriteFailed")).containsExactly(down);
     }
 
     @Test
     void aCacheThatCannotBeWrittenCostsNoAnswer() {
         UsageCacheException full = new UsageCacheException("full", null);
-        UsageService service = scene.open(scene.withoutCache().cache(new BareCache() {
+        UsageService service = fixture.open(fixture.withoutCache().cache(new BareCache() {
             @Override
             public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-                return scene.cache.get(key);
+                return fixture.cache.get(key);
             }
 
             @Override
@@ -359,7 +360,7 @@ class UsageServiceCachingTest {
         }));
 
         assertFigure(service.get(ORG, MARCH));
-        assertThat(scene.events.names()).containsExactly("miss", "computed", "cacheWriteFailed");
-        assertThat(scene.events.details("cacheWriteFailed")).containsExactly(full);
+        assertThat(fixture.events.names()).containsExactly("miss", "computed", "cacheWriteFailed");
+        assertThat(fixture.events.details("cacheWriteFailed")).containsExactly(full);
     }
 }

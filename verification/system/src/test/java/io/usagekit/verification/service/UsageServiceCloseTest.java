@@ -1,8 +1,8 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
@@ -27,17 +27,17 @@ class UsageServiceCloseTest {
 
     private static final int POOL_THREADS = 4;
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void aClosedServiceRejectsCalls() {
-        UsageService service = scene.open();
-        scene.keep(Duration.ZERO);
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ZERO);
         service.close();
 
         assertThatIllegalStateException()
@@ -46,14 +46,14 @@ class UsageServiceCloseTest {
         assertThatIllegalStateException()
                 .isThrownBy(() -> service.getAsync(ORG, MARCH))
                 .withMessage("this UsageService is closed");
-        assertThat(scene.cache.reads()).isZero();
+        assertThat(fixture.cache.reads()).isZero();
     }
 
     @Test
     void theThreadsOfItsOwnPoolEnd() throws InterruptedException {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get(ORG, MARCH);
-        Thread thread = scene.calculator.threads().get(0);
+        Thread thread = fixture.calculator.threads().get(0);
         assertThat(thread.isAlive())
                 .as("idle, but there, before the service is closed")
                 .isTrue();
@@ -66,10 +66,10 @@ class UsageServiceCloseTest {
 
     @Test
     void computationsThatRunAreWaitedForAndAnswered() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
-        Future<UsageResult> caller = scene.call(() -> service.get(ORG, MARCH));
-        scene.calculator.awaitBegun(1);
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
         Thread closing = new Thread(service::close);
         closing.start();
         while (closing.getState() != Thread.State.TIMED_WAITING && closing.isAlive()) {
@@ -77,33 +77,33 @@ class UsageServiceCloseTest {
         }
         assertThat(closing.isAlive()).as("close waits").isTrue();
 
-        scene.calculator.release();
+        fixture.calculator.release();
 
-        assertFigure(Scene.done(caller));
+        assertFigure(ServiceFixture.done(caller));
         closing.join(10_000);
         assertThat(closing.isAlive()).isFalse();
     }
 
     @Test
     void computationsThatDoNotEndInTimeAreInterruptedAndThoseThatWaitFailAtOnce() throws InterruptedException {
-        UsageService service = scene.open(
-                scene.builder().computationTimeout(Duration.ofHours(1)).drainTimeout(Duration.ofMillis(100)));
-        scene.calculator.hold();
-        Future<UsageResult> caller = scene.call(() -> service.get(ORG, MARCH));
-        scene.calculator.awaitBegun(1);
+        UsageService service = fixture.open(
+                fixture.builder().computationTimeout(Duration.ofHours(1)).drainTimeout(Duration.ofMillis(100)));
+        fixture.calculator.hold();
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
         for (int others = 1; others < POOL_THREADS; others++) {
             service.getAsync("org-other-" + others, MARCH);
-            scene.calculator.awaitBegun(1);
+            fixture.calculator.awaitBegun(1);
         }
         CompletionStage<UsageResult> waiting = service.getAsync("org-waiting", MARCH);
-        Thread thread = scene.calculator.threads().get(0);
+        Thread thread = fixture.calculator.threads().get(0);
 
         service.close();
 
-        assertThat(Scene.failure(caller))
+        assertThat(ServiceFixture.failure(caller))
                 .as("closed, or interrupted, whichever is first")
                 .isInstanceOf(UsageCalculationException.class);
-        assertThat(Scene.failureOf(waiting))
+        assertThat(ServiceFixture.failureOf(waiting))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessage("the service was closed before the usage of \"org-waiting\" in 2026-03 was computed");
         thread.join(10_000);
@@ -114,13 +114,14 @@ class UsageServiceCloseTest {
     void aHostsExecutorIsLeftAlone() {
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try {
-            UsageService service = scene.open(scene.builder().executor(executor));
+            UsageService service = fixture.open(fixture.builder().executor(executor));
             service.get(ORG, MARCH);
 
             service.close();
 
             assertThat(executor.isShutdown()).isFalse();
-            assertThat(Scene.done(executor.submit(() -> "still working"))).isEqualTo("still working");
+            assertThat(ServiceFixture.done(executor.submit(() -> "still working")))
+                    .isEqualTo("still working");
         } finally {
             executor.shutdownNow();
         }
@@ -130,22 +131,23 @@ class UsageServiceCloseTest {
     void cacheAndSingleFlightAreClosedOnceHoweverOftenTheServiceIs() {
         AtomicInteger closes = new AtomicInteger();
         BrokenFlights flights = new BrokenFlights(new IllegalStateException("not used"));
-        UsageService service = scene.open(scene.builder().singleFlight(flights).cache(new BareCache() {
-            @Override
-            public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-                return scene.cache.get(key);
-            }
+        UsageService service =
+                fixture.open(fixture.builder().singleFlight(flights).cache(new BareCache() {
+                    @Override
+                    public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+                        return fixture.cache.get(key);
+                    }
 
-            @Override
-            public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-                return scene.cache.put(key, entry, timeToLive);
-            }
+                    @Override
+                    public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
+                        return fixture.cache.put(key, entry, timeToLive);
+                    }
 
-            @Override
-            public void close() {
-                closes.incrementAndGet();
-            }
-        }));
+                    @Override
+                    public void close() {
+                        closes.incrementAndGet();
+                    }
+                }));
         assertThat(closes).hasValue(0);
 
         service.close();
@@ -158,7 +160,7 @@ class UsageServiceCloseTest {
     @Test
     void aServiceThatIsNotUsedStartsNoThread() {
         Set<Thread> before = Thread.getAllStackTraces().keySet();
-        scene.open();
+        fixture.open();
         assertThat(Thread.getAllStackTraces().keySet())
                 .filteredOn(thread -> !before.contains(thread))
                 .extracting(Thread::getName)

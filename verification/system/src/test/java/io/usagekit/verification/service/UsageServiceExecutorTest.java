@@ -1,8 +1,8 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageCalculationException;
@@ -27,56 +27,56 @@ class UsageServiceExecutorTest {
 
     private static final String DRIVER = "thread-of-the-driver";
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
     private final ExecutorService driver = Executors.newSingleThreadExecutor(task -> new Thread(task, DRIVER));
-    private final GatedCache cache = new GatedCache(scene.cache, driver);
+    private final GatedCache cache = new GatedCache(fixture.cache, driver);
 
     @AfterEach
     void close() {
         cache.release();
-        scene.close();
+        fixture.close();
         driver.shutdownNow();
     }
 
     @Test
     void aCallerWhoseExecutorRunsTasksAtOnceComputesItself() {
-        UsageService service = scene.open(scene.builder().executor(Runnable::run));
+        UsageService service = fixture.open(fixture.builder().executor(Runnable::run));
         assertFigure(service.get(ORG, MARCH));
-        assertThat(scene.calculator.threads()).containsExactly(Thread.currentThread());
+        assertThat(fixture.calculator.threads()).containsExactly(Thread.currentThread());
     }
 
     @Test
     void aDriversThreadNeverComputesForAMiss() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache).executor(Runnable::run));
+        UsageService service = fixture.open(fixture.builder().cache(cache).executor(Runnable::run));
         cache.holdReadsAfter(0);
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
         cache.release();
-        assertFigure(Scene.resultOf(stage));
+        assertFigure(ServiceFixture.resultOf(stage));
         assertNoDriverComputed();
     }
 
     @Test
     void aDriversThreadNeverComputesAfterTheSecondLook() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache).executor(Runnable::run));
+        UsageService service = fixture.open(fixture.builder().cache(cache).executor(Runnable::run));
         cache.holdReadsAfter(1);
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
         cache.release();
-        assertFigure(Scene.resultOf(stage));
+        assertFigure(ServiceFixture.resultOf(stage));
         assertNoDriverComputed();
     }
 
     @Test
     void aDriversThreadNeverComputesForAMissThatHadJoinedADroppedRefresh() throws InterruptedException {
         AtomicInteger tasks = new AtomicInteger();
-        UsageService service = scene.open(scene.builder().cache(cache).executor(task -> {
+        UsageService service = fixture.open(fixture.builder().cache(cache).executor(task -> {
             if (tasks.incrementAndGet() == 1) {
                 throw new RejectedExecutionException("full");
             }
             task.run();
         }));
-        scene.keep(Duration.ofMinutes(2));
+        fixture.keep(Duration.ofMinutes(2));
         cache.holdReadsAfter(1);
         service.get(ORG, MARCH);
         cache.awaitHeld(1);
@@ -84,47 +84,47 @@ class UsageServiceExecutorTest {
 
         cache.release();
 
-        assertFigure(Scene.resultOf(renewal));
-        assertThat(scene.events.names()).contains("coalesced", "refreshDropped", "computed");
+        assertFigure(ServiceFixture.resultOf(renewal));
+        assertThat(fixture.events.names()).contains("coalesced", "refreshDropped", "computed");
         assertNoDriverComputed();
     }
 
     @Test
     void aDriversThreadNeverComputesForWarming() throws InterruptedException {
-        UsageService service = scene.open(
-                scene.builder().cache(cache).maxConcurrentComputations(1).executor(Runnable::run));
+        UsageService service = fixture.open(
+                fixture.builder().cache(cache).maxConcurrentComputations(1).executor(Runnable::run));
         cache.holdReadsAfter(0);
         CompletionStage<WarmResult> stage = service.warmAsync(List.of(ORG, "org-124", "org-125"), MARCH);
         cache.awaitHeld(1);
         cache.release();
-        assertThat(Scene.resultOf(stage).computed()).isEqualTo(3);
-        assertThat(scene.calculator.calls()).isEqualTo(3);
+        assertThat(ServiceFixture.resultOf(stage).computed()).isEqualTo(3);
+        assertThat(fixture.calculator.calls()).isEqualTo(3);
         assertNoDriverComputed();
     }
 
     @Test
     void aThreadThatGivesAPermitBackDoesntComputeForTheNext() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).executor(Runnable::run));
-        scene.calculator.hold();
-        Future<Thread> first = scene.call(() -> {
+                fixture.open(fixture.builder().maxConcurrentComputations(1).executor(Runnable::run));
+        fixture.calculator.hold();
+        Future<Thread> first = fixture.call(() -> {
             service.get(ORG, MARCH);
             return Thread.currentThread();
         });
-        scene.calculator.awaitBegun(1);
-        Future<UsageResult> second = scene.call(() -> service.get("org-124", MARCH));
-        scene.events.await("miss", 2);
+        fixture.calculator.awaitBegun(1);
+        Future<UsageResult> second = fixture.call(() -> service.get("org-124", MARCH));
+        fixture.events.await("miss", 2);
         CompletionStage<UsageResult> third = service.getAsync("org-125", MARCH);
-        scene.calculator.release();
+        fixture.calculator.release();
 
-        Thread firsts = Scene.done(first);
-        Scene.done(second);
-        Scene.resultOf(third);
-        assertThat(scene.calculator.threads())
+        Thread firsts = ServiceFixture.done(first);
+        ServiceFixture.done(second);
+        ServiceFixture.resultOf(third);
+        assertThat(fixture.calculator.threads())
                 .hasSize(3)
                 .filteredOn(firsts::equals)
                 .hasSize(1);
-        assertThat(scene.calculator.threads()).doesNotContain(Thread.currentThread());
+        assertThat(fixture.calculator.threads()).doesNotContain(Thread.currentThread());
     }
 
     @Test
@@ -132,14 +132,14 @@ class UsageServiceExecutorTest {
         AtomicInteger tasks = new AtomicInteger();
         OutOfMemoryError noThread = new OutOfMemoryError("unable to create native thread");
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).executor(task -> {
+                fixture.open(fixture.builder().maxConcurrentComputations(1).executor(task -> {
                     if (tasks.incrementAndGet() <= 2) {
                         throw noThread;
                     }
                     task.run();
                 }));
         for (int i = 0; i < 2; i++) {
-            assertThat(Scene.failure(scene.call(() -> service.get(ORG, MARCH))))
+            assertThat(ServiceFixture.failure(fixture.call(() -> service.get(ORG, MARCH))))
                     .isInstanceOf(UsageCalculationException.class)
                     .hasCause(noThread);
         }
@@ -150,27 +150,29 @@ class UsageServiceExecutorTest {
     void onClosingWhatRunsOnAHostsExecutorIsWaitedForThenLeftThereAndItsCallersAreTold() throws InterruptedException {
         ExecutorService hosts = Executors.newCachedThreadPool();
         try {
-            UsageService service = scene.open(
-                    scene.builder().executor(hosts).maxConcurrentComputations(1).drainTimeout(Duration.ofMillis(50)));
-            scene.calculator.hold();
+            UsageService service = fixture.open(fixture.builder()
+                    .executor(hosts)
+                    .maxConcurrentComputations(1)
+                    .drainTimeout(Duration.ofMillis(50)));
+            fixture.calculator.hold();
             CompletionStage<UsageResult> running = service.getAsync(ORG, MARCH);
-            scene.calculator.awaitBegun(1);
+            fixture.calculator.awaitBegun(1);
             CompletionStage<UsageResult> waiting = service.getAsync("org-124", MARCH);
-            Thread thread = scene.calculator.threads().get(0);
+            Thread thread = fixture.calculator.threads().get(0);
 
             service.close();
 
             for (CompletionStage<UsageResult> stage : List.of(running, waiting)) {
-                assertThat(Scene.failureOf(stage))
+                assertThat(ServiceFixture.failureOf(stage))
                         .isInstanceOf(UsageCalculationException.class)
                         .hasMessageStartingWith("the service was closed before the usage of ");
             }
             assertThat(thread.isInterrupted()).as("it is the host's").isFalse();
-            scene.calculator.release();
+            fixture.calculator.release();
             hosts.shutdown();
             assertThat(hosts.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-            assertThat(scene.calculator.calls()).as("computations begun").isEqualTo(1);
-            assertThat(scene.cache.writes()).as("figures kept").isZero();
+            assertThat(fixture.calculator.calls()).as("computations begun").isEqualTo(1);
+            assertThat(fixture.cache.writes()).as("figures kept").isZero();
         } finally {
             hosts.shutdownNow();
         }
@@ -179,7 +181,7 @@ class UsageServiceExecutorTest {
     @Test
     void onClosingWhoJoinedAnInvalidatedFlightIsToldAtOnceToo() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().drainTimeout(Duration.ZERO).cache(cache));
+                fixture.open(fixture.builder().drainTimeout(Duration.ZERO).cache(cache));
         cache.holdReadsAfter(1);
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
@@ -187,26 +189,27 @@ class UsageServiceExecutorTest {
 
         service.close();
 
-        assertThat(Scene.failureOf(stage)).isInstanceOf(UsageCalculationException.class);
+        assertThat(ServiceFixture.failureOf(stage)).isInstanceOf(UsageCalculationException.class);
     }
 
     @Test
     void whatTheExecutorTakesUpOnlyAfterClosingIsntComputed() {
         List<Runnable> tasks = new ArrayList<>();
-        UsageService service = scene.open(scene.builder().executor(tasks::add).drainTimeout(Duration.ZERO));
+        UsageService service =
+                fixture.open(fixture.builder().executor(tasks::add).drainTimeout(Duration.ZERO));
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
         service.close();
-        assertThat(Scene.failureOf(stage)).isInstanceOf(UsageCalculationException.class);
+        assertThat(ServiceFixture.failureOf(stage)).isInstanceOf(UsageCalculationException.class);
 
         tasks.forEach(Runnable::run);
 
         assertThat(tasks).hasSize(1);
-        assertThat(scene.calculator.calls()).isZero();
+        assertThat(fixture.calculator.calls()).isZero();
     }
 
     /** Nor the common pool's, which has no threads where there are two processors, until JDK 25. */
     private void assertNoDriverComputed() {
-        assertThat(scene.calculator.threads())
+        assertThat(fixture.calculator.threads())
                 .isNotEmpty()
                 .extracting(Thread::getName)
                 .doesNotContain(DRIVER)

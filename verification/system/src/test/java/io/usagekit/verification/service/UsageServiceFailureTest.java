@@ -1,9 +1,9 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -39,17 +39,17 @@ class UsageServiceFailureTest {
 
     private static final Duration SHORT = Duration.ofMillis(200);
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void whoeverInterruptsTheComputationsThreadInterruptsNoCaller() {
         UsageInterruptedException interrupted = new UsageInterruptedException("interrupted while it computed", null);
-        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
             Thread.currentThread().interrupt();
             throw interrupted;
         }));
@@ -98,91 +98,93 @@ class UsageServiceFailureTest {
     @Test
     void aCalculatorThatReturnsAnotherKeysFigureFailsAndTheFigureIsNotKept() {
         UsageKey other = new UsageKey("org-666", MARCH);
-        assertThat(failureOf((key, timeout) -> scene.database.calculate(other, timeout)))
+        assertThat(failureOf((key, timeout) -> fixture.database.calculate(other, timeout)))
                 .hasMessage("the calculator was asked for \"org-123\" in 2026-03 but returned \"org-666\" in 2026-03");
-        assertThat(scene.cache.writes()).isZero();
+        assertThat(fixture.cache.writes()).isZero();
     }
 
     @Test
     void aComputationThatTakesTooLongIsATypedErrorAndItsLateFigureIsNotKept() throws InterruptedException {
         ExecutorService executor = Executors.newCachedThreadPool();
-        UsageService service = scene.open(scene.builder().executor(executor).computationTimeout(SHORT));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().executor(executor).computationTimeout(SHORT));
+        fixture.calculator.hold();
 
         assertThatExceptionOfType(UsageCalculationException.class)
                 .isThrownBy(() -> service.get(ORG, MARCH))
                 .withMessage("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.2S")
                 .withCauseInstanceOf(TimeoutException.class);
 
-        scene.calculator.release();
+        fixture.calculator.release();
         executor.shutdown();
         assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(scene.events.names()).as("it did come").containsExactly("miss", "computed");
-        assertThat(scene.cache.writes()).as("figures kept").isZero();
+        assertThat(fixture.events.names()).as("it did come").containsExactly("miss", "computed");
+        assertThat(fixture.cache.writes()).as("figures kept").isZero();
     }
 
     @Test
     void afterATimeoutTheNextCallStartsAComputationOfItsOwn() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().computationTimeout(SHORT));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().computationTimeout(SHORT));
+        fixture.calculator.hold();
         assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        scene.calculator.awaitBegun(1);
-        assertThat(scene.events.count("coalesced")).isZero();
+        fixture.calculator.awaitBegun(1);
+        assertThat(fixture.events.count("coalesced")).isZero();
     }
 
     @Test
     void theCalculatorIsToldHowLongItMayTake() {
-        scene.open(scene.builder().computationTimeout(Duration.ofSeconds(7))).get(ORG, MARCH);
-        assertThat(scene.calculator.timeouts()).containsExactly(Duration.ofSeconds(7));
+        fixture.open(fixture.builder().computationTimeout(Duration.ofSeconds(7)))
+                .get(ORG, MARCH);
+        assertThat(fixture.calculator.timeouts()).containsExactly(Duration.ofSeconds(7));
     }
 
     @Test
     void theWaitForAThreadCountsAgainstTheTimeTheCalculatorHas() {
-        UsageService service = scene.open(
-                scene.builder().computationTimeout(Duration.ofSeconds(7)).executor(task -> {
-                    scene.clock.advance(Duration.ofSeconds(2));
+        UsageService service = fixture.open(
+                fixture.builder().computationTimeout(Duration.ofSeconds(7)).executor(task -> {
+                    fixture.clock.advance(Duration.ofSeconds(2));
                     task.run();
                 }));
         service.get(ORG, MARCH);
-        assertThat(scene.calculator.timeouts()).containsExactly(Duration.ofSeconds(5));
+        assertThat(fixture.calculator.timeouts()).containsExactly(Duration.ofSeconds(5));
     }
 
     @Test
     void aComputationWhoseTimeIsOverBeforeItHasAThreadIsNotBegun() {
         Queue<Runnable> waiting = new ArrayDeque<>();
-        UsageService service = scene.open(scene.builder().executor(waiting::add).computationTimeout(SHORT));
+        UsageService service =
+                fixture.open(fixture.builder().executor(waiting::add).computationTimeout(SHORT));
         assertThatExceptionOfType(UsageOverloadedException.class)
                 .isThrownBy(() -> service.get(ORG, MARCH))
                 .withMessageContaining("wasn't computed within " + SHORT + ": the executor had no thread for it");
 
         waiting.forEach(Runnable::run);
 
-        assertThat(scene.calculator.calls()).isZero();
+        assertThat(fixture.calculator.calls()).isZero();
     }
 
     @Test
     void aMissThatTheExecutorRejectsIsHandedOverUntilItIsTaken() {
         AtomicInteger rejections = new AtomicInteger();
-        UsageService service = scene.open(scene.builder().executor(task -> {
+        UsageService service = fixture.open(fixture.builder().executor(task -> {
             if (rejections.incrementAndGet() <= 3) {
                 throw new RejectedExecutionException("full");
             }
-            scene.execute(task);
+            fixture.execute(task);
         }));
 
         assertFigure(service.get(ORG, MARCH));
 
         assertThat(rejections).hasValue(4);
-        assertThat(scene.events.names()).containsExactly("miss", "computed");
+        assertThat(fixture.events.names()).containsExactly("miss", "computed");
     }
 
     @Test
     void aMissThatTheExecutorNeverTakesIsOverloadWhenItsTimeIsOver() {
         RejectedExecutionException rejected = new RejectedExecutionException("full");
-        UsageService service = scene.open(
-                scene.builder().computationTimeout(Duration.ofMillis(100)).executor(task -> {
+        UsageService service = fixture.open(
+                fixture.builder().computationTimeout(Duration.ofMillis(100)).executor(task -> {
                     throw rejected;
                 }));
 
@@ -195,7 +197,7 @@ class UsageServiceFailureTest {
     @Test
     void whoDoesntWaitForAnExecutorThatTakesNothingIsToldThatItIsPending() {
         for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(SHORT))) {
-            UsageService service = scene.open(scene.builder()
+            UsageService service = fixture.open(fixture.builder()
                     .computationTimeout(Duration.ofMillis(200))
                     .missPolicy(policy)
                     .executor(task -> {
@@ -209,38 +211,38 @@ class UsageServiceFailureTest {
 
     @Test
     void theServicesOwnPoolRunsFourComputationsKeepsAThousandWaitingAndRejectsTheRest() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         List<CompletionStage<UsageResult>> accepted = new ArrayList<>();
         for (int i = 0; i < 4 + 1_000; i++) {
             accepted.add(service.getAsync("org-" + i, MARCH));
         }
-        scene.calculator.awaitBegun(4);
+        fixture.calculator.awaitBegun(4);
 
-        assertThat(Scene.failureOf(service.getAsync("one-too-many", MARCH)))
+        assertThat(ServiceFixture.failureOf(service.getAsync("one-too-many", MARCH)))
                 .isInstanceOf(UsageOverloadedException.class);
 
-        scene.calculator.release();
-        accepted.forEach(Scene::resultOf);
-        assertThat(scene.calculator.mostAtOnce()).isEqualTo(4);
-        assertThat(scene.calculator.calls()).isEqualTo(1_004);
+        fixture.calculator.release();
+        accepted.forEach(ServiceFixture::resultOf);
+        assertThat(fixture.calculator.mostAtOnce()).isEqualTo(4);
+        assertThat(fixture.calculator.calls()).isEqualTo(1_004);
     }
 
     @Test
     void theServicesOwnThreadsAreNamedDaemons() {
-        scene.open().get(ORG, MARCH);
-        Thread thread = scene.calculator.threads().get(0);
+        fixture.open().get(ORG, MARCH);
+        Thread thread = fixture.calculator.threads().get(0);
         assertThat(thread.getName()).startsWith("usagekit-computation-");
         assertThat(thread.isDaemon()).isTrue();
     }
 
     @Test
     void aCallerInterruptedWhileItWaitsIsToldAndStaysInterruptedAndTheComputationGoesOn() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         List<Thread> waiting = new ArrayList<>();
         AtomicBoolean marked = new AtomicBoolean();
-        Future<UsageResult> caller = scene.call(() -> {
+        Future<UsageResult> caller = fixture.call(() -> {
             synchronized (waiting) {
                 waiting.add(Thread.currentThread());
             }
@@ -250,24 +252,24 @@ class UsageServiceFailureTest {
                 marked.set(Thread.interrupted());
             }
         });
-        scene.calculator.awaitBegun(1);
-        Future<UsageResult> bystander = scene.call(() -> service.get(ORG, MARCH));
-        scene.events.await("coalesced", 1);
+        fixture.calculator.awaitBegun(1);
+        Future<UsageResult> bystander = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("coalesced", 1);
 
         synchronized (waiting) {
             waiting.get(0).interrupt();
         }
 
-        assertThat(Scene.failure(caller)).isInstanceOf(UsageInterruptedException.class);
+        assertThat(ServiceFixture.failure(caller)).isInstanceOf(UsageInterruptedException.class);
         assertThat(marked).as("interrupt status").isTrue();
-        scene.calculator.release();
-        assertFigure(Scene.done(bystander));
-        assertThat(Scene.resultOf(scene.cache.get(KEY))).isPresent();
+        fixture.calculator.release();
+        assertFigure(ServiceFixture.done(bystander));
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY))).isPresent();
     }
 
     @Test
     void impossibleOrganisationsAreRejectedBeforeAnythingIsRead() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         for (String id : List.of("", " \t", "x".repeat(256), "x".repeat(10_000), "a\u0000b", "a\ud83d")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> service.get(id, MARCH))
@@ -277,16 +279,16 @@ class UsageServiceFailureTest {
                     .isThrownBy(() -> service.getAsync(id, MARCH))
                     .withMessageStartingWith("organisationId must ");
         }
-        assertThat(scene.cache.reads()).isZero();
-        assertThat(scene.calculator.calls()).isZero();
-        assertThat(scene.events.names()).isEmpty();
+        assertThat(fixture.cache.reads()).isZero();
+        assertThat(fixture.calculator.calls()).isZero();
+        assertThat(fixture.events.names()).isEmpty();
     }
 
     private UsageCalculationException failureOf(UsageCalculator calculator) {
-        UsageService service =
-                scene.open(UsageService.builder(calculator).cache(scene.cache).listener(scene.events));
-        Throwable failure = Scene.failure(scene.call(() -> service.get(ORG, MARCH)));
-        assertThat(scene.events.details("computationFailed")).containsExactly(failure);
+        UsageService service = fixture.open(
+                UsageService.builder(calculator).cache(fixture.cache).listener(fixture.events));
+        Throwable failure = ServiceFixture.failure(fixture.call(() -> service.get(ORG, MARCH)));
+        assertThat(fixture.events.details("computationFailed")).containsExactly(failure);
         assertThat(failure).isInstanceOf(UsageCalculationException.class);
         return (UsageCalculationException) failure;
     }

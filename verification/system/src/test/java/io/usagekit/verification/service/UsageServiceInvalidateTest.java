@@ -1,10 +1,10 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.START;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.START;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -49,30 +49,30 @@ class UsageServiceInvalidateTest {
         abstract CompletionStage<Void> invalidate(UsageService service);
     }
 
-    private final Scene scene = new Scene();
-    private final GatedCache cache = new GatedCache(scene.cache);
+    private final ServiceFixture fixture = new ServiceFixture();
+    private final GatedCache cache = new GatedCache(fixture.cache);
 
     @AfterEach
     void close() {
         cache.release();
-        scene.close();
+        fixture.close();
     }
 
     @ParameterizedTest
     @EnumSource
     void whatIsKeptIsForgotten(What what) {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get(ORG, MARCH);
         changeTheData();
 
-        Scene.resultOf(what.invalidate(service));
+        ServiceFixture.resultOf(what.invalidate(service));
 
         assertNewFigure(service.get(ORG, MARCH));
     }
 
     @Test
     void thePlainFormsDoTheSame() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get(ORG, MARCH);
         service.invalidate(ORG, MARCH);
         assertNothingIsKept();
@@ -83,81 +83,81 @@ class UsageServiceInvalidateTest {
 
     @Test
     void oneFigureLeavesTheOthersOfItsOrganisation() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         UsagePeriod april = UsagePeriod.month(YearMonth.of(2026, 4));
         service.get(ORG, april);
         service.invalidate(ORG, MARCH);
         service.get(ORG, april);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void anOrganisationIsForgottenInAllPeriodsAndOthersArent() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         UsagePeriod april = UsagePeriod.month(YearMonth.of(2026, 4));
         service.get(ORG, MARCH);
         service.get(ORG, april);
         service.get("org-124", MARCH);
         service.invalidate(ORG);
         service.get("org-124", MARCH);
-        assertThat(scene.calculator.calls()).isEqualTo(3);
+        assertThat(fixture.calculator.calls()).isEqualTo(3);
         service.get(ORG, MARCH);
         service.get(ORG, april);
-        assertThat(scene.calculator.calls()).isEqualTo(5);
+        assertThat(fixture.calculator.calls()).isEqualTo(5);
     }
 
     @ParameterizedTest
     @EnumSource
     void whatIsBeingComputedGoesToThoseWhoJoinedAndIsNotKeptAndTheNextCallerComputesAnew(What what)
             throws InterruptedException {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         CountingGate gate = new CountingGate();
-        UsageService held = scene.open(UsageService.builder((key, timeout) -> {
-                    OrganisationUsage usage = scene.database.calculate(key, timeout);
+        UsageService held = fixture.open(UsageService.builder((key, timeout) -> {
+                    OrganisationUsage usage = fixture.database.calculate(key, timeout);
                     gate.pass();
                     return usage;
                 })
-                .cache(scene.cache)
-                .listener(scene.events)
-                .ticker(scene.clock.ticker()));
+                .cache(fixture.cache)
+                .listener(fixture.events)
+                .ticker(fixture.clock.ticker()));
         CompletionStage<UsageResult> leader = held.getAsync(ORG, MARCH);
         CompletionStage<UsageResult> joined = held.getAsync(ORG, MARCH);
         gate.awaitEntered();
         changeTheData();
 
-        Scene.resultOf(what.invalidate(held));
+        ServiceFixture.resultOf(what.invalidate(held));
 
         CompletionStage<UsageResult> next = held.getAsync(ORG, MARCH);
         gate.awaitEntered();
         gate.open();
-        assertFigure(Scene.resultOf(leader));
-        assertFigure(Scene.resultOf(joined));
-        assertNewFigure(Scene.resultOf(next));
-        assertThat(scene.events.count("publicationRejected")).isEqualTo(1);
+        assertFigure(ServiceFixture.resultOf(leader));
+        assertFigure(ServiceFixture.resultOf(joined));
+        assertNewFigure(ServiceFixture.resultOf(next));
+        assertThat(fixture.events.count("publicationRejected")).isEqualTo(1);
         assertNewFigure(service.get(ORG, MARCH));
-        assertThat(scene.database.computations()).isEqualTo(2);
+        assertThat(fixture.database.computations()).isEqualTo(2);
     }
 
     @ParameterizedTest
     @EnumSource
     void aRefreshUnderWayKeepsNothingEither(What what) throws InterruptedException {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.calculator.hold();
         service.get(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
 
-        Scene.resultOf(what.invalidate(service));
+        ServiceFixture.resultOf(what.invalidate(service));
 
-        scene.calculator.release();
-        scene.events.awaitLoads();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
         assertNothingIsKept();
     }
 
     @ParameterizedTest
     @EnumSource
     void whatIsBeingKeptIsWaitedForAndForgottenAfterThat(What what) throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache));
+        UsageService service = fixture.open(fixture.builder().cache(cache));
         cache.holdWrites();
         CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
@@ -169,8 +169,8 @@ class UsageServiceInvalidateTest {
                 .as("while the old figure is on its way to the cache")
                 .isNotDone();
         cache.release();
-        Scene.done(invalidated);
-        assertFigure(Scene.resultOf(caller));
+        ServiceFixture.done(invalidated);
+        assertFigure(ServiceFixture.resultOf(caller));
         assertNothingIsKept();
         assertNewFigure(service.get(ORG, MARCH));
     }
@@ -178,7 +178,7 @@ class UsageServiceInvalidateTest {
     @ParameterizedTest
     @EnumSource
     void whoeverInvalidatesSecondWaitsForItToo(What what) throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache));
+        UsageService service = fixture.open(fixture.builder().cache(cache));
         cache.holdWrites();
         var unused = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
@@ -188,48 +188,48 @@ class UsageServiceInvalidateTest {
 
         assertThat(second).isNotDone();
         cache.release();
-        Scene.done(second);
+        ServiceFixture.done(second);
         assertNothingIsKept();
-        Scene.resultOf(first);
+        ServiceFixture.resultOf(first);
     }
 
     @Test
     void whatLandedWhileItWasBeingKeptIsWaitedForToo() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache).computationTimeout(Duration.ofMillis(500)));
+        UsageService service = fixture.open(fixture.builder().cache(cache).computationTimeout(Duration.ofMillis(500)));
         cache.holdWrites();
         CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
-        assertThat(Scene.failureOf(caller)).hasMessageContaining("wasn't computed within");
+        assertThat(ServiceFixture.failureOf(caller)).hasMessageContaining("wasn't computed within");
 
         CompletableFuture<Void> invalidated =
                 service.invalidateAsync(ORG, MARCH).toCompletableFuture();
 
         assertThat(invalidated).isNotDone();
         cache.release();
-        Scene.done(invalidated);
+        ServiceFixture.done(invalidated);
         assertNothingIsKept();
     }
 
     @Test
     void itIsNotDoneBeforeTheCacheIs() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().cache(cache));
-        scene.keep(Duration.ZERO);
+        UsageService service = fixture.open(fixture.builder().cache(cache));
+        fixture.keep(Duration.ZERO);
         cache.holdInvalidations();
         CompletableFuture<Void> invalidated =
                 service.invalidateAsync(ORG, MARCH).toCompletableFuture();
         cache.awaitHeld(1);
         assertThat(invalidated).isNotDone();
         cache.release();
-        Scene.done(invalidated);
+        ServiceFixture.done(invalidated);
     }
 
     @ParameterizedTest
     @EnumSource
     void aCacheThatCantBeToldIsThrown(What what) {
-        UsageService service = scene.open();
-        scene.keep(Duration.ZERO);
-        scene.cache.goDown();
-        assertThat(Scene.failureOf(what.invalidate(service))).isInstanceOf(UsageCacheException.class);
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ZERO);
+        fixture.cache.goDown();
+        assertThat(ServiceFixture.failureOf(what.invalidate(service))).isInstanceOf(UsageCacheException.class);
         assertThatExceptionOfType(UsageCacheException.class).isThrownBy(() -> service.invalidate(ORG, MARCH));
         assertThatExceptionOfType(UsageCacheException.class).isThrownBy(() -> service.invalidate(ORG));
     }
@@ -237,15 +237,15 @@ class UsageServiceInvalidateTest {
     @ParameterizedTest
     @EnumSource
     void evenThenWhatIsBeingComputedIsNotKept(What what) throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
-        scene.cache.goDown();
-        assertThat(Scene.failureOf(what.invalidate(service))).isInstanceOf(UsageCacheException.class);
-        scene.cache.comeBack();
-        scene.calculator.release();
-        assertFigure(Scene.resultOf(caller));
+        fixture.calculator.awaitBegun(1);
+        fixture.cache.goDown();
+        assertThat(ServiceFixture.failureOf(what.invalidate(service))).isInstanceOf(UsageCacheException.class);
+        fixture.cache.comeBack();
+        fixture.calculator.release();
+        assertFigure(ServiceFixture.resultOf(caller));
         assertNothingIsKept();
     }
 
@@ -254,8 +254,8 @@ class UsageServiceInvalidateTest {
     void whateverTheCacheFailsWithIsAFailureOfTheCache(What what) {
         IllegalStateException broken = new IllegalStateException("broken");
         for (boolean throwsAtOnce : new boolean[] {true, false}) {
-            UsageService service = scene.open(scene.withoutCache().cache(new BrokenCache(broken, throwsAtOnce)));
-            assertThat(Scene.failureOf(what.invalidate(service)))
+            UsageService service = fixture.open(fixture.withoutCache().cache(new BrokenCache(broken, throwsAtOnce)));
+            assertThat(ServiceFixture.failureOf(what.invalidate(service)))
                     .as("it throws at once: %s", throwsAtOnce)
                     .isInstanceOf(UsageCacheException.class)
                     .hasMessageContaining(ORG)
@@ -267,15 +267,15 @@ class UsageServiceInvalidateTest {
     @EnumSource
     void whereTheFleetCantBeToldTheCacheIsAllTheSame(What what) {
         UsageCacheException unreachable = new UsageCacheException("no fleet", null);
-        UsageService service = scene.open(scene.builder().singleFlight(new BrokenFlights(unreachable)));
-        scene.keep(Duration.ZERO);
-        assertThat(Scene.failureOf(what.invalidate(service))).isSameAs(unreachable);
+        UsageService service = fixture.open(fixture.builder().singleFlight(new BrokenFlights(unreachable)));
+        fixture.keep(Duration.ZERO);
+        assertThat(ServiceFixture.failureOf(what.invalidate(service))).isSameAs(unreachable);
         assertNothingIsKept();
     }
 
     @Test
     void argumentsAreChecked() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         assertThatIllegalArgumentException().isThrownBy(() -> service.invalidate(" ", MARCH));
         assertThatIllegalArgumentException().isThrownBy(() -> service.invalidateAsync(" ", MARCH));
         assertThatIllegalArgumentException().isThrownBy(() -> service.invalidate(" "));
@@ -286,11 +286,13 @@ class UsageServiceInvalidateTest {
     }
 
     private void changeTheData() {
-        scene.database.received(ORG, START, 10);
+        fixture.database.received(ORG, START, 10);
     }
 
     private void assertNothingIsKept() {
-        assertThat(Scene.resultOf(scene.cache.get(KEY))).as("what is kept").isEmpty();
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY)))
+                .as("what is kept")
+                .isEmpty();
     }
 
     private static void assertNewFigure(UsageResult result) {

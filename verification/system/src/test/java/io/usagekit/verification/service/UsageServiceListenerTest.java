@@ -1,9 +1,9 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -29,26 +29,26 @@ import org.junit.jupiter.api.Test;
 /** The exact events that the listener receives, and that one that throws affects no caller. */
 class UsageServiceListenerTest {
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void aMissAndItsComputation() {
-        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
-                    scene.clock.advance(Duration.ofMillis(250));
-                    return scene.database.calculate(key, timeout);
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
+                    fixture.clock.advance(Duration.ofMillis(250));
+                    return fixture.database.calculate(key, timeout);
                 })
-                .cache(scene.cache)
-                .listener(scene.events)
-                .ticker(scene.clock.ticker()));
+                .cache(fixture.cache)
+                .listener(fixture.events)
+                .ticker(fixture.clock.ticker()));
 
         service.get(ORG, MARCH);
 
-        assertThat(scene.events.events())
+        assertThat(fixture.events.events())
                 .containsExactly(
                         new RecordingListener.Event("miss", KEY, ""),
                         new RecordingListener.Event("computed", KEY, Duration.ofMillis(250)));
@@ -56,20 +56,20 @@ class UsageServiceListenerTest {
 
     @Test
     void aFreshHitWithItsAgeAndNothingElse() {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofSeconds(7));
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofSeconds(7));
         service.get(ORG, MARCH);
-        assertThat(scene.events.events())
+        assertThat(fixture.events.events())
                 .containsExactly(new RecordingListener.Event("hit", KEY, Duration.ofSeconds(7)));
     }
 
     @Test
     void aStaleHitItsRefreshAndTheComputation() {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofMinutes(2));
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofMinutes(2));
         service.get(ORG, MARCH);
-        scene.events.awaitLoads();
-        assertThat(scene.events.events())
+        fixture.events.awaitLoads();
+        assertThat(fixture.events.events())
                 .containsExactlyInAnyOrder(
                         new RecordingListener.Event("hit", KEY, Duration.ofMinutes(2)),
                         new RecordingListener.Event("staleServed", KEY, Duration.ofMinutes(2)),
@@ -79,51 +79,51 @@ class UsageServiceListenerTest {
 
     @Test
     void aStaleHitWhoseRefreshFails() {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofMinutes(2));
-        scene.database.goDown();
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.database.goDown();
         service.get(ORG, MARCH);
-        scene.events.awaitLoads();
-        assertThat(scene.events.names())
+        fixture.events.awaitLoads();
+        assertThat(fixture.events.names())
                 .containsExactlyInAnyOrder(
                         "hit", "staleServed", "refreshStarted", "computationFailed", "refreshFailed");
-        assertThat(scene.events.details("computationFailed")).hasOnlyElementsOfType(UsageCalculationException.class);
+        assertThat(fixture.events.details("computationFailed")).hasOnlyElementsOfType(UsageCalculationException.class);
     }
 
     @Test
     void aStaleHitThatJoinsTheRefreshUnderWay() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.keep(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.calculator.hold();
         service.get(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
-        scene.events.clear();
+        fixture.calculator.awaitBegun(1);
+        fixture.events.clear();
 
         service.get(ORG, MARCH);
 
-        assertThat(scene.events.names()).containsExactly("hit", "coalesced", "staleServed");
+        assertThat(fixture.events.names()).containsExactly("hit", "coalesced", "staleServed");
     }
 
     @Test
     void aMissThatJoinsTheComputationUnderWay() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator.hold();
         service.get(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
-        assertThat(scene.events.names()).containsExactly("miss", "pendingServed");
-        scene.events.clear();
+        fixture.calculator.awaitBegun(1);
+        assertThat(fixture.events.names()).containsExactly("miss", "pendingServed");
+        fixture.events.clear();
 
         service.get(ORG, MARCH);
 
-        assertThat(scene.events.names()).containsExactly("miss", "coalesced", "pendingServed");
+        assertThat(fixture.events.names()).containsExactly("miss", "coalesced", "pendingServed");
     }
 
     @Test
     void aMissWhoseComputationFailsWithTheErrorThatTheCallerGets() {
-        UsageService service = scene.open();
-        scene.database.goDown();
-        Throwable failure = Scene.failure(scene.call(() -> service.get(ORG, MARCH)));
-        assertThat(scene.events.events())
+        UsageService service = fixture.open();
+        fixture.database.goDown();
+        Throwable failure = ServiceFixture.failure(fixture.call(() -> service.get(ORG, MARCH)));
+        assertThat(fixture.events.events())
                 .containsExactly(
                         new RecordingListener.Event("miss", KEY, ""),
                         new RecordingListener.Event("computationFailed", KEY, failure));
@@ -131,33 +131,33 @@ class UsageServiceListenerTest {
 
     @Test
     void whoIsHeldUpAndFindsTheFigureAfterAllHasMissedButNotComputed() throws InterruptedException {
-        HeldCache held = new HeldCache(scene.cache);
-        UsageService service = scene.open(scene.builder().cache(held));
-        Future<UsageResult> late = scene.call(() -> {
+        HeldCache held = new HeldCache(fixture.cache);
+        UsageService service = fixture.open(fixture.builder().cache(held));
+        Future<UsageResult> late = fixture.call(() -> {
             held.holdThisThread();
             return service.get(ORG, MARCH);
         });
         held.awaitHeld(1);
-        scene.keep(Duration.ZERO);
+        fixture.keep(Duration.ZERO);
         held.release();
-        assertFigure(Scene.done(late));
-        assertThat(scene.events.names()).containsExactly("miss");
+        assertFigure(ServiceFixture.done(late));
+        assertThat(fixture.events.names()).containsExactly("miss");
     }
 
     @Test
     void nothingIsToldOfCallsThatAreRejected() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         assertThatIllegalArgumentException().isThrownBy(() -> service.get(" ", MARCH));
         service.close();
         assertThatExceptionOfType(IllegalStateException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        assertThat(scene.events.names()).isEmpty();
+        assertThat(fixture.events.names()).isEmpty();
     }
 
     @Test
     void eventsBearTheKeyAskedFor() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         service.get("org-124", MARCH);
-        assertThat(scene.events.events())
+        assertThat(fixture.events.events())
                 .extracting(RecordingListener.Event::key)
                 .containsOnly(new UsageKey("org-124", MARCH));
     }
@@ -166,7 +166,7 @@ class UsageServiceListenerTest {
     void aListenerThatThrowsFromEveryMethodHarmsNobody() {
         for (Throwable thrown : List.of(new IllegalStateException("listener"), new AssertionError("listener"))) {
             Set<String> called = ConcurrentHashMap.newKeySet();
-            try (Scene fresh = new Scene()) {
+            try (ServiceFixture fresh = new ServiceFixture()) {
                 UsageListener throwing = (UsageListener) Proxy.newProxyInstance(
                         UsageListener.class.getClassLoader(),
                         new Class<?>[] {UsageListener.class},
@@ -192,41 +192,41 @@ class UsageServiceListenerTest {
         }
     }
 
-    private static void provokeEveryEvent(Scene scene, UsageListener listener) {
+    private static void provokeEveryEvent(ServiceFixture fixture, UsageListener listener) {
         AtomicBoolean full = new AtomicBoolean();
-        UsageService service = scene.open(scene.builder().listener(listener).executor(task -> {
+        UsageService service = fixture.open(fixture.builder().listener(listener).executor(task -> {
             if (full.get()) {
                 throw new RejectedExecutionException("full");
             }
-            scene.execute(task);
+            fixture.execute(task);
         }));
         assertFigure(service.get(ORG, MARCH));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
 
-        scene.clock.advance(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        fixture.clock.advance(Duration.ofMinutes(2));
+        fixture.calculator.hold();
         assertThat(service.get(ORG, MARCH).freshness()).as("starts a refresh").isEqualTo(Freshness.STALE);
         assertThat(service.get(ORG, MARCH).freshness()).as("joins it").isEqualTo(Freshness.STALE);
-        scene.calculator.release();
-        scene.events.awaitLoads();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
         assertThat(service.get(ORG, MARCH).freshness()).as("refreshed").isEqualTo(Freshness.FRESH);
 
         full.set(true);
-        scene.clock.advance(Duration.ofMinutes(2));
+        fixture.clock.advance(Duration.ofMinutes(2));
         assertThat(service.get(ORG, MARCH).freshness()).as("no room for it").isEqualTo(Freshness.STALE);
         full.set(false);
 
-        scene.database.goDown();
+        fixture.database.goDown();
         assertThatExceptionOfType(UsageCalculationException.class)
                 .isThrownBy(() -> service.get("org-124", MARCH))
                 .withMessage("the in-memory calculator was taken down");
-        scene.database.comeBack();
+        fixture.database.comeBack();
 
-        scene.cache.goDown();
+        fixture.cache.goDown();
         assertFigure(service.get(ORG, MARCH));
-        scene.events.awaitLoads();
-        scene.cache.comeBack();
-        assertThat(scene.cache.writes())
+        fixture.events.awaitLoads();
+        fixture.cache.comeBack();
+        assertThat(fixture.cache.writes())
                 .as("the first figure, the refresh, the failed one")
                 .isEqualTo(3);
     }

@@ -1,10 +1,10 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.START;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.START;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.Freshness;
@@ -23,49 +23,49 @@ class UsageServiceMissPolicyTest {
     private static final MissPolicy BRIEFLY = MissPolicy.awaitUpTo(Duration.ofMillis(50));
     private static final MissPolicy LONG = MissPolicy.awaitUpTo(Duration.ofHours(1));
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void awaitWaitsForTheFigure() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.await()));
-        scene.calculator.hold();
-        Future<UsageResult> caller = scene.call(() -> service.get(ORG, MARCH));
-        scene.calculator.awaitBegun(1);
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.await()));
+        fixture.calculator.hold();
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
         assertThat(caller).isNotDone();
 
-        scene.calculator.release();
+        fixture.calculator.release();
 
-        assertFigure(Scene.done(caller));
+        assertFigure(ServiceFixture.done(caller));
     }
 
     @Test
     void pendingAnswersWhileTheComputationIsHeld() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator.hold();
 
         assertPending(service.get(ORG, MARCH));
 
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
     }
 
     @Test
     void awaitUpToAnswersPendingOnceItsTimeIsOver() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().missPolicy(BRIEFLY));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().missPolicy(BRIEFLY));
+        fixture.calculator.hold();
 
         assertPending(service.get(ORG, MARCH));
 
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
     }
 
     @Test
     void awaitUpToAnswersTheFigureIfItComesInTime() {
-        UsageService service = scene.open(scene.builder().missPolicy(LONG));
+        UsageService service = fixture.open(fixture.builder().missPolicy(LONG));
 
         UsageResult result = service.get(ORG, MARCH);
 
@@ -76,7 +76,7 @@ class UsageServiceMissPolicyTest {
     @Test
     void afterAPendingAnswerTheComputationGoesOnAndItsFigureIsKept() {
         for (MissPolicy policy : List.of(MissPolicy.pending(), BRIEFLY)) {
-            try (Scene fresh = new Scene()) {
+            try (ServiceFixture fresh = new ServiceFixture()) {
                 UsageService service = fresh.open(fresh.builder().missPolicy(policy));
                 fresh.calculator.hold();
                 assertPending(service.get(ORG, MARCH));
@@ -94,48 +94,48 @@ class UsageServiceMissPolicyTest {
 
     @Test
     void thoseWhoAskAgainMeanwhileAllJoinTheOneComputation() {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator.hold();
 
         for (int i = 0; i < 20; i++) {
             assertPending(service.get(ORG, MARCH));
         }
 
-        assertThat(scene.events.count("coalesced")).isEqualTo(19);
+        assertThat(fixture.events.count("coalesced")).isEqualTo(19);
     }
 
     @Test
     void aComputationThatFailsAfterAPendingAnswerIsBegunAgainByTheNextCall() {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator.hold();
-        scene.database.goDown();
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator.hold();
+        fixture.database.goDown();
         assertPending(service.get(ORG, MARCH));
-        scene.calculator.release();
-        scene.events.awaitLoads();
-        scene.database.comeBack();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+        fixture.database.comeBack();
         service.get(ORG, MARCH);
-        scene.events.awaitLoads();
+        fixture.events.awaitLoads();
 
         assertFigure(service.get(ORG, MARCH));
-        assertThat(scene.calculator.calls()).isEqualTo(2);
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
     }
 
     @Test
     void aPolicyForMissesLeavesHitsAlone() {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.keep(Duration.ofSeconds(5));
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.keep(Duration.ofSeconds(5));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
 
-        scene.clock.advance(Duration.ofMinutes(2));
+        fixture.clock.advance(Duration.ofMinutes(2));
 
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
     }
 
     @Test
     void aPendingAnswerTellsWhenItWasGiven() {
-        UsageService service = scene.open(scene.builder().missPolicy(MissPolicy.pending()));
-        scene.calculator.hold();
-        scene.clock.advance(Duration.ofSeconds(90));
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.pending()));
+        fixture.calculator.hold();
+        fixture.clock.advance(Duration.ofSeconds(90));
 
         assertThat(service.get(ORG, MARCH).createdAt()).isEqualTo(START.plusSeconds(90));
     }

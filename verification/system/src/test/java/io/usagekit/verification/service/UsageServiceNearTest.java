@@ -1,10 +1,10 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.KEY;
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.START;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.KEY;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.START;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.AgedUsage;
@@ -26,14 +26,14 @@ import org.junit.jupiter.api.Test;
 /** A cache with a copy in this process's memory. */
 class UsageServiceNearTest {
 
-    private final Scene scene = new Scene();
-    private final TwoTierCache cache = new TwoTierCache(scene.clock, scene.cache);
+    private final ServiceFixture fixture = new ServiceFixture();
+    private final TwoTierCache cache = new TwoTierCache(fixture.clock, fixture.cache);
     private final List<UsageListener.Tier> tiers = new CopyOnWriteArrayList<>();
-    private final UsageService service = scene.open(scene.builder().cache(cache));
+    private final UsageService service = fixture.open(fixture.builder().cache(cache));
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
@@ -43,7 +43,7 @@ class UsageServiceNearTest {
         assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
         assertThat(result.age()).contains(Duration.ofSeconds(7));
         assertFigure(result);
-        assertThat(scene.cache.reads()).isZero();
+        assertThat(fixture.cache.reads()).isZero();
     }
 
     @Test
@@ -51,64 +51,66 @@ class UsageServiceNearTest {
         remember(Duration.ofSeconds(7));
         CompletionStage<UsageResult> stage = service.getAsync(ORG, MARCH);
         assertThat(stage.toCompletableFuture()).isCompleted();
-        assertFigure(Scene.resultOf(stage));
-        assertThat(scene.cache.reads()).isZero();
+        assertFigure(ServiceFixture.resultOf(stage));
+        assertThat(fixture.cache.reads()).isZero();
     }
 
     @Test
     void theListenerIsToldTheTier() {
-        UsageService told = scene.open(scene.builder().cache(cache).listener(new UsageListener() {
+        UsageService told = fixture.open(fixture.builder().cache(cache).listener(new UsageListener() {
             @Override
             public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
                 tiers.add(tier);
             }
         }));
-        scene.keep(Duration.ZERO);
+        fixture.keep(Duration.ZERO);
         told.get(ORG, MARCH);
         remember(Duration.ZERO);
         told.get(ORG, MARCH);
-        Scene.resultOf(told.getAsync(ORG, MARCH));
+        ServiceFixture.resultOf(told.getAsync(ORG, MARCH));
         assertThat(tiers).containsExactly(UsageListener.Tier.SHARED, UsageListener.Tier.NEAR, UsageListener.Tier.NEAR);
     }
 
     @Test
     void pastItsSoftLimitItIsStaleAndRefreshedOnce() throws InterruptedException {
         remember(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        fixture.calculator.hold();
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-        scene.calculator.awaitBegun(1);
-        scene.database.received(ORG, START, 10);
-        scene.calculator.release();
-        scene.events.awaitLoads();
-        assertThat(scene.calculator.calls()).isEqualTo(1);
-        assertThat(Scene.resultOf(scene.cache.get(KEY)).map(AgedUsage::usage).map(OrganisationUsage::received))
+        fixture.calculator.awaitBegun(1);
+        fixture.database.received(ORG, START, 10);
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
+        assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY))
+                        .map(AgedUsage::usage)
+                        .map(OrganisationUsage::received))
                 .contains(new UsageMetrics(2, 1_034));
     }
 
     @Test
     void aRefreshThatFindsAYoungerOneInTheSharedCacheComputesNothing() {
         remember(Duration.ofMinutes(2));
-        scene.keep(Duration.ofSeconds(5));
+        fixture.keep(Duration.ofSeconds(5));
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
-        scene.events.awaitLoads();
-        assertThat(scene.calculator.calls()).isZero();
+        fixture.events.awaitLoads();
+        assertThat(fixture.calculator.calls()).isZero();
     }
 
     @Test
     void pastItsHardLimitTheSharedCacheIsAsked() {
         remember(Duration.ofMinutes(10));
-        scene.keep(Duration.ofSeconds(5));
+        fixture.keep(Duration.ofSeconds(5));
         UsageResult result = service.get(ORG, MARCH);
         assertThat(result.age()).contains(Duration.ofSeconds(5));
-        assertThat(scene.calculator.calls()).isZero();
-        assertThat(Scene.resultOf(service.getAsync(ORG, MARCH)).age()).contains(Duration.ofSeconds(5));
+        assertThat(fixture.calculator.calls()).isZero();
+        assertThat(ServiceFixture.resultOf(service.getAsync(ORG, MARCH)).age()).contains(Duration.ofSeconds(5));
     }
 
     @Test
     void whatIsntKnownToBeCurrentIsntServed() {
         remember(Duration.ZERO);
-        scene.keep(Duration.ofSeconds(5));
+        fixture.keep(Duration.ofSeconds(5));
         cache.loseTrack();
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(5));
     }
@@ -116,7 +118,7 @@ class UsageServiceNearTest {
     @Test
     void anInvalidationReachesIt() {
         remember(Duration.ZERO);
-        scene.database.received(ORG, START, 10);
+        fixture.database.received(ORG, START, 10);
         service.invalidate(ORG, MARCH);
         assertThat(service.get(ORG, MARCH).usage().map(OrganisationUsage::received))
                 .contains(new UsageMetrics(2, 1_034));
@@ -126,21 +128,21 @@ class UsageServiceNearTest {
     void aMemoryThatThrowsIsLeftOut() {
         remember(Duration.ZERO);
         cache.breakMemory();
-        scene.keep(Duration.ofSeconds(5));
+        fixture.keep(Duration.ofSeconds(5));
         assertThat(service.get(ORG, MARCH).age()).contains(Duration.ofSeconds(5));
     }
 
     private void remember(Duration age) {
-        rememberIn(cache, scene, MARCH, age);
+        rememberIn(cache, fixture, MARCH, age);
     }
 
-    static void rememberIn(TwoTierCache cache, Scene scene, UsagePeriod period, Duration age) {
+    static void rememberIn(TwoTierCache cache, ServiceFixture fixture, UsagePeriod period, Duration age) {
         UsageKey key = new UsageKey(ORG, period);
         OrganisationUsage usage = new OrganisationUsage(
                 key,
                 new UsageMetrics(1, 1_024),
                 new UsageMetrics(1, 512),
-                scene.clock.instant().minus(age));
-        Scene.resultOf(cache.memory.put(key, new AgedUsage(usage, age), Duration.ofHours(2)));
+                fixture.clock.instant().minus(age));
+        ServiceFixture.resultOf(cache.memory.put(key, new AgedUsage(usage, age), Duration.ofHours(2)));
     }
 }

@@ -1,8 +1,8 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
-import static io.usagekit.verification.service.Scene.assertFigure;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
+import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -39,85 +39,85 @@ class UsageServicePermitsTest {
 
     private static final int KEYS = 10_000;
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void byDefaultFourRunAndTwoOfOneOrganisation() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         List<CompletionStage<UsageResult>> stages = new ArrayList<>();
         for (int month = 1; month <= 12; month++) {
             stages.add(service.getAsync(ORG, UsagePeriod.month(YearMonth.of(2026, month))));
         }
-        scene.calculator.awaitBegun(2);
+        fixture.calculator.awaitBegun(2);
         for (int other = 0; other < 12; other++) {
             stages.add(service.getAsync("org-other-" + other, MARCH));
         }
-        scene.calculator.awaitBegun(2);
-        assertThat(scene.calculator.calls()).as("begun while all are held").isEqualTo(4);
-        scene.calculator.release();
-        stages.forEach(Scene::resultOf);
-        assertThat(scene.calculator.mostAtOnce()).isEqualTo(4);
-        assertThat(scene.calculator.calls()).isEqualTo(24);
+        fixture.calculator.awaitBegun(2);
+        assertThat(fixture.calculator.calls()).as("begun while all are held").isEqualTo(4);
+        fixture.calculator.release();
+        stages.forEach(ServiceFixture::resultOf);
+        assertThat(fixture.calculator.mostAtOnce()).isEqualTo(4);
+        assertThat(fixture.calculator.calls()).isEqualTo(24);
     }
 
     @Test
     void anOrganisationThatAsksForManyWindowsDoesntHoldUpTheOthers() throws InterruptedException {
-        UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(2).maxConcurrentComputationsPerOrganisation(1));
-        scene.calculator.hold();
+        UsageService service = fixture.open(
+                fixture.builder().maxConcurrentComputations(2).maxConcurrentComputationsPerOrganisation(1));
+        fixture.calculator.hold();
         for (int month = 1; month <= 12; month++) {
             var unused = service.getAsync(ORG, UsagePeriod.month(YearMonth.of(2026, month)));
         }
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         var unused = service.getAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
-        assertThat(scene.calculator.calls()).isEqualTo(2);
+        fixture.calculator.awaitBegun(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
     }
 
     @Test
     void tenThousandColdKeysNeverExceedThePermitsAndEachGetsAFigureOrIsRefused() throws InterruptedException {
-        Watched watched = new Watched(scene.calculator);
-        UsageService service = scene.open(UsageService.builder(watched)
-                .cache(scene.cache)
-                .listener(scene.events)
+        Watched watched = new Watched(fixture.calculator);
+        UsageService service = fixture.open(UsageService.builder(watched)
+                .cache(fixture.cache)
+                .listener(fixture.events)
                 .maxConcurrentComputations(4)
                 .maxConcurrentComputationsPerOrganisation(2)
                 .maxQueuedComputations(1_000));
-        scene.calculator.hold();
+        fixture.calculator.hold();
         Queue<CompletionStage<UsageResult>> stages = new ConcurrentLinkedQueue<>();
         List<Future<Void>> callers = callers(i -> stages.add(service.getAsync(organisation(i), day(i))));
-        scene.events.await("overloaded", 1);
-        scene.calculator.release();
-        callers.forEach(Scene::done);
+        fixture.events.await("overloaded", 1);
+        fixture.calculator.release();
+        callers.forEach(ServiceFixture::done);
 
         int figures = 0;
         for (CompletionStage<UsageResult> stage : stages) {
-            if (Scene.resultOf(stage.handle((result, error) -> error == null))) {
-                assertThat(Scene.resultOf(stage).freshness()).isEqualTo(Freshness.FRESH);
+            if (ServiceFixture.resultOf(stage.handle((result, error) -> error == null))) {
+                assertThat(ServiceFixture.resultOf(stage).freshness()).isEqualTo(Freshness.FRESH);
                 figures++;
             } else {
-                assertThat(Scene.failureOf(stage)).isInstanceOf(UsageOverloadedException.class);
+                assertThat(ServiceFixture.failureOf(stage)).isInstanceOf(UsageOverloadedException.class);
             }
         }
 
         assertThat(stages).hasSize(KEYS);
         assertThat(figures).as("figures").isBetween(1_004, KEYS - 1);
-        assertThat(scene.events.count("overloaded")).as("refused").isEqualTo(KEYS - figures);
+        assertThat(fixture.events.count("overloaded")).as("refused").isEqualTo(KEYS - figures);
         assertThat(watched.computations).hasValue(figures);
         watched.assertNeverMoreThan(4, 2);
     }
 
     @Test
     void whoDoesntWaitGetsAFigureOrPendingWhateverTheRush() {
-        Watched watched = new Watched(scene.database);
-        UsageService service = scene.open(UsageService.builder(watched)
-                .cache(scene.cache)
+        Watched watched = new Watched(fixture.database);
+        UsageService service = fixture.open(UsageService.builder(watched)
+                .cache(fixture.cache)
                 .missPolicy(MissPolicy.pending())
                 .maxConcurrentComputations(3)
                 .maxConcurrentComputationsPerOrganisation(1)
@@ -128,7 +128,7 @@ class UsageServicePermitsTest {
                             .isIn(Freshness.FRESH, Freshness.PENDING);
                     answers.incrementAndGet();
                 })
-                .forEach(Scene::done);
+                .forEach(ServiceFixture::done);
         assertThat(answers).hasValue(KEYS);
         watched.assertNeverMoreThan(3, 1);
     }
@@ -136,25 +136,25 @@ class UsageServicePermitsTest {
     @Test
     void aQueueThatIsFullRefusesAndSaysSo() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(2));
-        scene.calculator.hold();
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(2));
+        fixture.calculator.hold();
         List<CompletionStage<UsageResult>> accepted = IntStream.range(0, 3)
                 .mapToObj(i -> service.getAsync("org-" + i, MARCH))
                 .toList();
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         assertThatExceptionOfType(UsageOverloadedException.class)
                 .isThrownBy(() -> service.get(ORG, MARCH))
                 .withMessage("no room to compute the usage of \"org-123\" in 2026-03: 2 computations wait already");
-        assertThat(scene.events.count("overloaded")).isEqualTo(1);
-        scene.calculator.release();
-        accepted.forEach(Scene::resultOf);
+        assertThat(fixture.events.count("overloaded")).isEqualTo(1);
+        fixture.calculator.release();
+        accepted.forEach(ServiceFixture::resultOf);
         assertFigure(service.get(ORG, MARCH));
     }
 
     @Test
     void underAPolicyThatDoesntWaitItIsPendingInstead() throws InterruptedException {
         for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(Duration.ofHours(1)))) {
-            try (Scene fresh = new Scene()) {
+            try (ServiceFixture fresh = new ServiceFixture()) {
                 UsageService service = fresh.open(fresh.builder()
                         .missPolicy(policy)
                         .maxConcurrentComputations(1)
@@ -172,16 +172,16 @@ class UsageServicePermitsTest {
 
     @Test
     void theWaitForAPermitIsTold() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().maxConcurrentComputations(1));
+        fixture.calculator.hold();
         var first = service.getAsync(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         var second = service.getAsync("org-124", MARCH);
-        scene.clock.advance(Duration.ofSeconds(3));
-        scene.calculator.release();
-        Scene.resultOf(first);
-        Scene.resultOf(second);
-        assertThat(scene.events.events())
+        fixture.clock.advance(Duration.ofSeconds(3));
+        fixture.calculator.release();
+        ServiceFixture.resultOf(first);
+        ServiceFixture.resultOf(second);
+        assertThat(fixture.events.events())
                 .filteredOn(event -> event.name().equals("permitWaited"))
                 .singleElement()
                 .satisfies(event -> {
@@ -192,13 +192,13 @@ class UsageServicePermitsTest {
 
     @Test
     void whoHasItsTimeOverWhileItWaitsForAPermitIsToldThatAndItsPlaceIsFree() throws InterruptedException {
-        UsageService service = scene.open(scene.builder()
+        UsageService service = fixture.open(fixture.builder()
                 .maxConcurrentComputations(1)
                 .maxQueuedComputations(1)
                 .computationTimeout(Duration.ofMillis(500)));
-        scene.calculator.hold();
+        fixture.calculator.hold();
         var unused = service.getAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         for (int i = 0; i < 2; i++) {
             assertThatExceptionOfType(UsageOverloadedException.class)
                     .isThrownBy(() -> service.get(ORG, MARCH))
@@ -209,19 +209,19 @@ class UsageServicePermitsTest {
 
     @Test
     void aComputationPastItsDeadlineHoldsItsPermitUntilItEnds() throws InterruptedException {
-        UsageService service = scene.open(scene.builder()
+        UsageService service = fixture.open(fixture.builder()
                 .maxConcurrentComputations(1)
                 .maxQueuedComputations(0)
                 .computationTimeout(Duration.ofMillis(500)));
-        scene.calculator.hold();
+        fixture.calculator.hold();
         CompletionStage<UsageResult> late = service.getAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
-        assertThat(Scene.failureOf(late)).hasMessageContaining("wasn't computed within");
+        fixture.calculator.awaitBegun(1);
+        assertThat(ServiceFixture.failureOf(late)).hasMessageContaining("wasn't computed within");
         assertThatExceptionOfType(UsageOverloadedException.class)
                 .as("the database still works on it")
                 .isThrownBy(() -> service.get(ORG, MARCH));
-        scene.calculator.release();
-        scene.events.await("computed", 1);
+        fixture.calculator.release();
+        fixture.events.await("computed", 1);
         CompletableFuture<UsageResult> next = new CompletableFuture<>();
         while (!next.isDone()) {
             var unused = service.getAsync(ORG, MARCH)
@@ -234,21 +234,23 @@ class UsageServicePermitsTest {
 
     @Test
     void aRefreshNeverWaits() throws InterruptedException {
-        UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
-        scene.keep(Duration.ofMinutes(2));
-        scene.calculator.hold();
+        UsageService service = fixture.open(fixture.builder().maxConcurrentComputations(1));
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.calculator.hold();
         var unused = service.getAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
-        scene.events.clear();
+        fixture.calculator.awaitBegun(1);
+        fixture.events.clear();
 
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
 
-        assertThat(scene.events.names()).containsExactly("hit", "refreshDropped", "staleServed");
-        scene.calculator.release();
-        scene.events.awaitLoads();
-        assertThat(scene.calculator.calls()).as("nothing was left in the queue").isEqualTo(1);
+        assertThat(fixture.events.names()).containsExactly("hit", "refreshDropped", "staleServed");
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+        assertThat(fixture.calculator.calls())
+                .as("nothing was left in the queue")
+                .isEqualTo(1);
         service.get(ORG, MARCH);
-        scene.events.awaitLoads();
+        fixture.events.awaitLoads();
         assertThat(service.get(ORG, MARCH).freshness())
                 .as("a later hit started it")
                 .isEqualTo(Freshness.FRESH);
@@ -257,35 +259,35 @@ class UsageServicePermitsTest {
     /** The refresh is held at its second look; what joins it there needs the figure, and waits for a permit of its own. */
     @Test
     void whoNeedsTheFigureAndHasJoinedARefreshThatIsDroppedFliesByItself() throws InterruptedException {
-        GatedCache cache = new GatedCache(scene.cache);
-        UsageService service = scene.open(scene.builder().cache(cache).maxConcurrentComputations(1));
-        scene.keep(Duration.ofMinutes(2));
+        GatedCache cache = new GatedCache(fixture.cache);
+        UsageService service = fixture.open(fixture.builder().cache(cache).maxConcurrentComputations(1));
+        fixture.keep(Duration.ofMinutes(2));
         cache.holdReadsAfter(2);
-        scene.calculator.hold();
+        fixture.calculator.hold();
         var unused = service.refreshAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         cache.holdReadsAfter(1);
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
         cache.awaitHeld(1);
         CompletionStage<UsageResult> needsIt = service.refreshAsync(ORG, MARCH);
-        assertThat(scene.events.count("coalesced")).isEqualTo(1);
+        assertThat(fixture.events.count("coalesced")).isEqualTo(1);
 
         cache.release();
 
-        scene.events.await("refreshDropped", 1);
-        scene.calculator.release();
-        assertThat(Scene.resultOf(needsIt).freshness()).isEqualTo(Freshness.FRESH);
-        assertThat(scene.events.names()).doesNotContain("refreshFailed");
+        fixture.events.await("refreshDropped", 1);
+        fixture.calculator.release();
+        assertThat(ServiceFixture.resultOf(needsIt).freshness()).isEqualTo(Freshness.FRESH);
+        assertThat(fixture.events.names()).doesNotContain("refreshFailed");
     }
 
     @Test
     void hitsTakeNoPermit() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
-        scene.keep(Duration.ZERO);
-        scene.calculator.hold();
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(0));
+        fixture.keep(Duration.ZERO);
+        fixture.calculator.hold();
         var unused = service.getAsync("org-124", MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
     }
 
@@ -304,7 +306,7 @@ class UsageServicePermitsTest {
     /** All keys, from 64 threads. */
     private List<Future<Void>> callers(Call call) {
         AtomicInteger next = new AtomicInteger();
-        return scene.callManyTimes(64, () -> {
+        return fixture.callManyTimes(64, () -> {
             for (int i = next.getAndIncrement(); i < KEYS; i = next.getAndIncrement()) {
                 call.make(i);
             }

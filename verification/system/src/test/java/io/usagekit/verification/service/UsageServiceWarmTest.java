@@ -1,7 +1,7 @@
 package io.usagekit.verification.service;
 
-import static io.usagekit.verification.service.Scene.MARCH;
-import static io.usagekit.verification.service.Scene.ORG;
+import static io.usagekit.verification.service.ServiceFixture.MARCH;
+import static io.usagekit.verification.service.ServiceFixture.ORG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -30,36 +30,36 @@ import org.junit.jupiter.api.Test;
 /** {@code warm}: figures cached before somebody asks for them. */
 class UsageServiceWarmTest {
 
-    private final Scene scene = new Scene();
+    private final ServiceFixture fixture = new ServiceFixture();
 
     @AfterEach
     void close() {
-        scene.close();
+        fixture.close();
     }
 
     @Test
     void whatIsMissingOrOldIsComputedAndWhatIsFreshIsnt() {
-        UsageService service = scene.open();
-        scene.keep(new UsageKey("fresh", MARCH), Duration.ofSeconds(59));
-        scene.keep(new UsageKey("soft-expired", MARCH), Duration.ofMinutes(1));
-        scene.keep(new UsageKey("hard-expired", MARCH), Duration.ofMinutes(10));
+        UsageService service = fixture.open();
+        fixture.keep(new UsageKey("fresh", MARCH), Duration.ofSeconds(59));
+        fixture.keep(new UsageKey("soft-expired", MARCH), Duration.ofMinutes(1));
+        fixture.keep(new UsageKey("hard-expired", MARCH), Duration.ofMinutes(10));
 
         WarmResult result = service.warm(List.of("fresh", "soft-expired", "hard-expired", "absent"), MARCH);
 
         assertThat(result).isEqualTo(new WarmResult(1, 3, Map.of()));
-        assertThat(scene.calculator.calls()).isEqualTo(3);
+        assertThat(fixture.calculator.calls()).isEqualTo(3);
         for (String id : List.of("fresh", "soft-expired", "hard-expired", "absent")) {
             assertThat(service.get(id, MARCH).freshness()).as(id).isEqualTo(Freshness.FRESH);
         }
-        assertThat(scene.calculator.calls()).isEqualTo(3);
+        assertThat(fixture.calculator.calls()).isEqualTo(3);
     }
 
     @Test
     void withJitterToo() {
         UsageService service =
-                scene.open(scene.builder().refreshJitterPercent(50).refreshAfter(Duration.ofMinutes(1)));
+                fixture.open(fixture.builder().refreshJitterPercent(50).refreshAfter(Duration.ofMinutes(1)));
         List<String> ids = ids(100);
-        ids.forEach(id -> scene.keep(new UsageKey(id, MARCH), Duration.ofSeconds(50)));
+        ids.forEach(id -> fixture.keep(new UsageKey(id, MARCH), Duration.ofSeconds(50)));
 
         WarmResult result = service.warm(ids, MARCH);
 
@@ -73,40 +73,40 @@ class UsageServiceWarmTest {
     @Test
     void noMoreAtATimeThanThereArePermitsAndTheQueueStaysEmpty() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(3).maxQueuedComputations(0));
-        scene.calculator.hold();
-        Future<WarmResult> warming = scene.call(() -> service.warm(ids(20), MARCH));
-        scene.calculator.awaitBegun(3);
-        scene.calculator.release();
+                fixture.open(fixture.builder().maxConcurrentComputations(3).maxQueuedComputations(0));
+        fixture.calculator.hold();
+        Future<WarmResult> warming = fixture.call(() -> service.warm(ids(20), MARCH));
+        fixture.calculator.awaitBegun(3);
+        fixture.calculator.release();
 
-        assertThat(Scene.done(warming)).isEqualTo(new WarmResult(0, 20, Map.of()));
-        assertThat(scene.calculator.mostAtOnce()).isEqualTo(3);
-        assertThat(scene.events.names()).doesNotContain("permitWaited", "overloaded");
+        assertThat(ServiceFixture.done(warming)).isEqualTo(new WarmResult(0, 20, Map.of()));
+        assertThat(fixture.calculator.mostAtOnce()).isEqualTo(3);
+        assertThat(fixture.events.names()).doesNotContain("permitWaited", "overloaded");
     }
 
     @Test
     void anOrganisationNamedTwiceIsCountedOnce() {
-        assertThat(scene.open().warm(List.of(ORG, ORG, "org-124", ORG), MARCH))
+        assertThat(fixture.open().warm(List.of(ORG, ORG, "org-124", ORG), MARCH))
                 .isEqualTo(new WarmResult(0, 2, Map.of()));
     }
 
     @Test
     void nobodyToWarmIsDoneAtOnce() {
-        assertThat(scene.open().warm(List.of(), MARCH)).isEqualTo(new WarmResult(0, 0, Map.of()));
+        assertThat(fixture.open().warm(List.of(), MARCH)).isEqualTo(new WarmResult(0, 0, Map.of()));
     }
 
     @Test
     void failuresDontEndItAndAreListedInTheOrderAskedFor() {
         Set<String> broken = ConcurrentHashMap.newKeySet();
         broken.addAll(List.of("org-17", "org-3", "org-11"));
-        UsageService service = scene.open(UsageService.builder((key, timeout) -> {
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
                     if (broken.contains(key.organisationId())) {
                         throw new UsageCalculationException("no figure of " + key.organisationId(), null);
                     }
-                    return scene.database.calculate(key, timeout);
+                    return fixture.database.calculate(key, timeout);
                 })
-                .cache(scene.cache)
-                .ticker(scene.clock.ticker()));
+                .cache(fixture.cache)
+                .ticker(fixture.clock.ticker()));
 
         WarmResult result = service.warm(ids(20), MARCH);
 
@@ -121,7 +121,7 @@ class UsageServiceWarmTest {
 
     @Test
     void theListOfFailuresCantBeChanged() {
-        WarmResult result = scene.open().warm(List.of(ORG), MARCH);
+        WarmResult result = fixture.open().warm(List.of(ORG), MARCH);
         UsageException error = new UsageCalculationException("mine", null);
         assertThatExceptionOfType(UnsupportedOperationException.class)
                 .isThrownBy(() -> result.failures().put(ORG, error));
@@ -129,53 +129,53 @@ class UsageServiceWarmTest {
 
     @Test
     void aThousandFiguresThatAreThereArentAThousandFramesDeep() {
-        UsageService service = scene.open(scene.builder().maxConcurrentComputations(1));
+        UsageService service = fixture.open(fixture.builder().maxConcurrentComputations(1));
         List<String> ids = ids(20_000);
-        ids.forEach(id -> scene.keep(new UsageKey(id, MARCH), Duration.ZERO));
+        ids.forEach(id -> fixture.keep(new UsageKey(id, MARCH), Duration.ZERO));
         assertThat(service.warm(ids, MARCH)).isEqualTo(new WarmResult(20_000, 0, Map.of()));
     }
 
     @Test
     void theCallReturnsWhileItGoesOn() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         CompletionStage<WarmResult> stage = service.warmAsync(List.of(ORG), MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         assertThat(stage.toCompletableFuture()).isNotDone();
-        scene.calculator.release();
-        assertThat(Scene.resultOf(stage)).isEqualTo(new WarmResult(0, 1, Map.of()));
+        fixture.calculator.release();
+        assertThat(ServiceFixture.resultOf(stage)).isEqualTo(new WarmResult(0, 1, Map.of()));
     }
 
     @Test
     void itJoinsWhatIsUnderWayAndIsJoined() throws InterruptedException {
-        UsageService service = scene.open();
-        scene.calculator.hold();
+        UsageService service = fixture.open();
+        fixture.calculator.hold();
         var miss = service.getAsync(ORG, MARCH);
-        scene.calculator.awaitBegun(1);
+        fixture.calculator.awaitBegun(1);
         CompletionStage<WarmResult> warming = service.warmAsync(List.of(ORG), MARCH);
-        scene.events.await("coalesced", 1);
-        scene.calculator.release();
-        assertThat(Scene.resultOf(warming)).isEqualTo(new WarmResult(0, 1, Map.of()));
-        Scene.assertFigure(Scene.resultOf(miss));
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        fixture.events.await("coalesced", 1);
+        fixture.calculator.release();
+        assertThat(ServiceFixture.resultOf(warming)).isEqualTo(new WarmResult(0, 1, Map.of()));
+        ServiceFixture.assertFigure(ServiceFixture.resultOf(miss));
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void whileTheCacheIsDownItComputesOrRefusesAsThePolicySays() {
-        scene.cache.goDown();
-        UsageService open = scene.open();
+        fixture.cache.goDown();
+        UsageService open = fixture.open();
         assertThat(open.warm(List.of(ORG), MARCH)).isEqualTo(new WarmResult(0, 1, Map.of()));
-        UsageService closed = scene.open(scene.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
+        UsageService closed = fixture.open(fixture.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
         WarmResult refused = closed.warm(List.of(ORG), MARCH);
         assertThat(refused.failures().get(ORG)).isInstanceOf(UsageUnavailableException.class);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
     }
 
     @Test
     void anErrorOfAnotherKindIsListedAsATypedOne() {
         IllegalStateException broken = new IllegalStateException("broken");
-        UsageServiceBuilder builder = scene.builder().singleFlight(new BrokenFlights(broken));
-        WarmResult result = scene.open(builder).warm(List.of(ORG), MARCH);
+        UsageServiceBuilder builder = fixture.builder().singleFlight(new BrokenFlights(broken));
+        WarmResult result = fixture.open(builder).warm(List.of(ORG), MARCH);
         assertThat(result.failures().get(ORG))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasCause(broken);
@@ -184,25 +184,25 @@ class UsageServiceWarmTest {
     @Test
     void onClosingWhatIsLeftIsNotBegun() throws InterruptedException {
         UsageService service =
-                scene.open(scene.builder().maxConcurrentComputations(1).drainTimeout(Duration.ofMillis(10)));
-        scene.calculator.hold();
+                fixture.open(fixture.builder().maxConcurrentComputations(1).drainTimeout(Duration.ofMillis(10)));
+        fixture.calculator.hold();
         CompletionStage<WarmResult> warming = service.warmAsync(ids(5), MARCH);
-        scene.calculator.awaitBegun(1);
-        long reads = scene.cache.reads();
+        fixture.calculator.awaitBegun(1);
+        long reads = fixture.cache.reads();
         service.close();
-        WarmResult result = Scene.resultOf(warming);
+        WarmResult result = ServiceFixture.resultOf(warming);
         assertThat(result.failures()).hasSize(5);
-        assertThat(scene.calculator.calls()).isEqualTo(1);
-        assertThat(scene.cache.reads()).as("a closed cache isn't read").isEqualTo(reads);
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
+        assertThat(fixture.cache.reads()).as("a closed cache isn't read").isEqualTo(reads);
     }
 
     @Test
     void argumentsAreCheckedBeforeAnythingIsComputed() {
-        UsageService service = scene.open();
+        UsageService service = fixture.open();
         assertThatIllegalArgumentException().isThrownBy(() -> service.warm(List.of(ORG, " "), MARCH));
         assertThatIllegalArgumentException().isThrownBy(() -> service.warmAsync(List.of(ORG, " "), MARCH));
-        assertThat(scene.cache.reads()).isZero();
-        assertThat(scene.calculator.calls()).isZero();
+        assertThat(fixture.cache.reads()).isZero();
+        assertThat(fixture.calculator.calls()).isZero();
         service.close();
         assertThatIllegalStateException().isThrownBy(() -> service.warm(List.of(ORG), MARCH));
     }

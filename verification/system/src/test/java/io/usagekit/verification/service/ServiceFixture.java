@@ -31,7 +31,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /** A service over in-memory parts whose threads a test can hold up, and whose doings it can see. */
-final class Scene implements AutoCloseable {
+final class ServiceFixture implements AutoCloseable {
 
     static final String ORG = "org-123";
     static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
@@ -67,7 +67,7 @@ final class Scene implements AutoCloseable {
                 .ticker(clock.ticker());
     }
 
-    /** Builds a service that is closed with this scene. */
+    /** Builds a service that is closed with this fixture. */
     UsageService open(UsageServiceBuilder builder) {
         UsageService service = builder.build();
         services.add(service);
@@ -78,7 +78,7 @@ final class Scene implements AutoCloseable {
         return open(builder());
     }
 
-    /** The figure that this scene's database holds at first. */
+    /** The figure that this fixture's database holds at first. */
     static void assertFigure(UsageResult result) {
         assertThat(result.usage().map(OrganisationUsage::received)).contains(new UsageMetrics(1, 1_024));
         assertThat(result.usage().map(OrganisationUsage::sent)).contains(new UsageMetrics(1, 512));
