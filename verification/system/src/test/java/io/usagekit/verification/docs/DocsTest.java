@@ -20,7 +20,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.HashSet;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -60,11 +61,11 @@ class DocsTest {
             "TableMapping.builder", TableMapping.Builder.class,
             "RedisUsage.builder", RedisUsage.Builder.class);
 
-    private static final Set<String> TYPES = types();
+    private static final Map<String, List<Path>> TYPES = types();
 
-    /** The names of the project's Java files. */
-    private static Set<String> types() {
-        Set<String> types = new HashSet<>();
+    /** The project's Java files, by the names of their types. */
+    private static Map<String, List<Path>> types() {
+        Map<String, List<Path>> types = new HashMap<>();
         try {
             Files.walkFileTree(ROOT, new SimpleFileVisitor<>() {
                 @Override
@@ -78,7 +79,9 @@ class DocsTest {
                 public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
                     String name = file.getFileName().toString();
                     if (name.endsWith(".java")) {
-                        types.add(name.substring(0, name.length() - ".java".length()));
+                        types.computeIfAbsent(
+                                        name.substring(0, name.length() - ".java".length()), type -> new ArrayList<>())
+                                .add(file);
                     }
                     return FileVisitResult.CONTINUE;
                 }
@@ -89,8 +92,12 @@ class DocsTest {
         return types;
     }
 
-    private static boolean exists(String type) {
-        return TYPES.contains(type) || OTHER_PACKAGES.stream().anyMatch(name -> isClass(name + "." + type));
+    /** The sources of a type of the project; the empty text for a type of others. */
+    private static List<String> sources(String type) {
+        List<Path> files = TYPES.getOrDefault(type, List.of());
+        return files.isEmpty() && OTHER_PACKAGES.stream().anyMatch(name -> isClass(name + "." + type))
+                ? List.of("")
+                : files.stream().map(Pages::text).toList();
     }
 
     private static boolean isClass(String name) {
@@ -154,16 +161,16 @@ class DocsTest {
 
     @ParameterizedTest
     @MethodSource("pages")
-    void namedTypesExist(Path page) {
+    void namedTypesAndMembersExist(Path page) {
         if (!page.equals(CHANGELOG)) { // which has the names of former versions
-            assertThat(Pages.unknownTypes(Pages.text(page), DocsTest::exists)).isEmpty();
+            assertThat(Pages.unknownNames(Pages.text(page), DocsTest::sources)).isEmpty();
         }
     }
 
     @ParameterizedTest
     @MethodSource("pages")
     void commandsNameWhatTheProjectHas(Path page) {
-        assertThat(Pages.brokenCommands(ROOT, Pages.text(page), TYPES::contains))
+        assertThat(Pages.brokenCommands(ROOT, Pages.text(page), TYPES::containsKey))
                 .isEmpty();
     }
 

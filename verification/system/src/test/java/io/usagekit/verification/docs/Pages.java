@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -21,8 +22,7 @@ final class Pages {
     private static final Pattern LINK = Pattern.compile("\\[[^]]*]\\(([^)\\s]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
     private static final Pattern FENCED = Pattern.compile("(?ms)^```.*?^```$");
-    private static final Pattern TYPE =
-            Pattern.compile("`([A-Z][a-z]\\w*?[A-Z]\\w*)(?:[.][a-z]\\w*(?:\\([^`]*\\))?)?`");
+    private static final Pattern NAME = Pattern.compile("`([A-Z][a-z]\\w*?[A-Z]\\w*)(?:[.](\\w+))?(?:[.(][^`]*)?`");
     private static final Pattern MODULES = Pattern.compile("-pl (\\S+)");
     private static final Pattern TESTS = Pattern.compile("-D(?:it[.])?test=([A-Z]\\w+)");
     private static final Pattern JAR = Pattern.compile("\\b(\\S+)/target/(\\w+)[.]jar");
@@ -123,12 +123,29 @@ final class Pages {
                 .toList();
     }
 
-    /** Code spans that name a type ({@code `RollupWorker`}, {@code `RollupWorker.runOnce()`}) which nobody has. */
-    static List<String> unknownTypes(String page, Predicate<String> exists) {
-        return matches(TYPE, page).stream()
-                .filter(exists.negate())
-                .map(name -> name + ": there is no such type")
-                .toList();
+    /**
+     * Code spans that name a type ({@code `RollupWorker`}) that doesn't exist, or a member ({@code `RollupWorker.runOnce()`}) that
+     * its source doesn't contain.
+     *
+     * @param sources the source texts of a type; none: there is no such type; the empty text: any member will do
+     */
+    static List<String> unknownNames(String page, Function<String, List<String>> sources) {
+        List<String> findings = new ArrayList<>();
+        for (Matcher name = NAME.matcher(page); name.find(); ) {
+            List<String> texts = sources.apply(name.group(1));
+            String member = name.group(2);
+            if (texts.isEmpty()) {
+                findings.add(name.group(1) + ": there is no such type");
+            } else if (member != null && texts.stream().noneMatch(text -> contains(text, member))) {
+                findings.add(name.group(1) + "." + member + ": there is no such member");
+            }
+        }
+        return findings;
+    }
+
+    private static boolean contains(String text, String member) {
+        return text.isEmpty()
+                || Pattern.compile("\\b" + member + "\\b").matcher(text).find();
     }
 
     /** Commands whose modules, tests or jars aren't in the project. */

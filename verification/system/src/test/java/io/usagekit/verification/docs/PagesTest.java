@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -77,11 +78,15 @@ class PagesTest {
     }
 
     @Test
-    void findsATypeThatDoesNotExist() {
-        String page = "`RollupWorker` `RollupWorker.runOnce()` `rollups.worker` `FRESH` `FaultyLink` `UTC`";
+    void findsATypeOrAMemberThatDoesNotExist() {
+        String page =
+                "`RollupWorker` `RollupWorker.runOnce()` `RollupWorker.runTwice()` `rollups.worker` `FRESH` `FaultyLink`"
+                        + " `CompletableFuture.join()` `UTC`";
+        Map<String, List<String>> sources =
+                Map.of("RollupWorker", List.of("void runOnce() {}"), "CompletableFuture", List.of(""));
 
-        assertThat(Pages.unknownTypes(page, "RollupWorker"::equals))
-                .containsExactly("FaultyLink: there is no such type");
+        assertThat(Pages.unknownNames(page, type -> sources.getOrDefault(type, List.of())))
+                .containsExactly("RollupWorker.runTwice: there is no such member", "FaultyLink: there is no such type");
     }
 
     @Test
