@@ -6,28 +6,14 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import org.junit.jupiter.api.extension.BeforeAllCallback;
-import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** Servers for all suites that are extended with it. */
-public final class TestServers implements BeforeAllCallback {
+/** One PostgreSQL and one Redis for the suites of a fork that don't stop them. They end with the JVM. */
+public final class TestServers {
 
     public static final PostgresServer POSTGRES = PostgresServer.start();
     public static final RedisServer REDIS = RedisServer.start();
 
-    @Override
-    public void beforeAll(ExtensionContext context) {
-        context.getRoot().getStore(ExtensionContext.Namespace.GLOBAL).computeIfAbsent(Running.class);
-    }
-
-    /** What JUnit closes when all suites have run. */
-    static final class Running implements AutoCloseable {
-        @Override
-        public void close() {
-            POSTGRES.close();
-            REDIS.close();
-        }
-    }
+    private TestServers() {}
 
     public static String jdbcUrl() {
         return POSTGRES.jdbcUrl();

@@ -29,11 +29,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The jar as it is packaged, in processes of its own. */
-@ExtendWith(TestServers.class)
 class UsageJarIT {
 
     private static final Path JAR = Path.of("target/usage.jar");

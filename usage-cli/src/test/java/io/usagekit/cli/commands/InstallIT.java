@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.cli.Run;
 import io.usagekit.cli.TestServers;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
-@ExtendWith(TestServers.class)
 class InstallIT {
 
     private static final String TABLES = "select string_agg(table_name, ',' order by table_name)"

@@ -17,13 +17,11 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code load} and {@code get}, over the library's own tables and over a gateway's. */
-@ExtendWith(TestServers.class)
 class LoadAndGetIT {
 
     private static final String AT = "2026-03-17T09:30:00.123456Z";

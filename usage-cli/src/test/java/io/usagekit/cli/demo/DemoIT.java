@@ -14,10 +14,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** {@code demo --once} on servers that are running already; what it prints equals what SQL says, computed another way. */
-@ExtendWith(TestServers.class)
 class DemoIT {
 
     private static final String EVENTS = "3000";

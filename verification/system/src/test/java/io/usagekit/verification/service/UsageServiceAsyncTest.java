@@ -105,7 +105,7 @@ class UsageServiceAsyncTest {
         fixture.database.goDown();
         assertThat(ServiceFixture.failureOf(service.getAsync(ORG, MARCH)))
                 .isInstanceOf(UsageCalculationException.class)
-                .hasMessage("the in-memory calculator was taken down");
+                .hasMessage("the in-memory calculator was taken down by goDown()");
     }
 
     @Test

@@ -219,7 +219,7 @@ class UsageServiceListenerTest {
         fixture.database.goDown();
         assertThatExceptionOfType(UsageCalculationException.class)
                 .isThrownBy(() -> service.get("org-124", MARCH))
-                .withMessage("the in-memory calculator was taken down");
+                .withMessage("the in-memory calculator was taken down by goDown()");
         fixture.database.comeBack();
 
         fixture.cache.goDown();

@@ -5,28 +5,14 @@ import io.usagekit.servers.RedisServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
-import org.junit.jupiter.api.extension.BeforeAllCallback;
-import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** One PostgreSQL and one Redis for the suites that don't stop them. */
-final class TestServers implements BeforeAllCallback {
+/** One PostgreSQL and one Redis for the suites of a fork that don't stop them. They end with the JVM. */
+final class TestServers {
 
     static final PostgresServer POSTGRES = PostgresServer.start();
     static final RedisServer REDIS = RedisServer.start();
 
-    @Override
-    public void beforeAll(ExtensionContext context) {
-        context.getRoot().getStore(ExtensionContext.Namespace.GLOBAL).computeIfAbsent(Running.class);
-    }
-
-    /** Closed by JUnit after the last suite. */
-    static final class Running implements AutoCloseable {
-        @Override
-        public void close() {
-            POSTGRES.close();
-            REDIS.close();
-        }
-    }
+    private TestServers() {}
 
     /** Drops a schema, so that a suite can create it. */
     static String without(String schema) {

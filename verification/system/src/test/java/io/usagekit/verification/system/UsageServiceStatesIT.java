@@ -7,10 +7,8 @@ import io.usagekit.testkit.contract.UsageServiceContract;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Every state, over real Redis and PostgreSQL. */
-@ExtendWith(TestServers.class)
 class UsageServiceStatesIT {
 
     @Nested
