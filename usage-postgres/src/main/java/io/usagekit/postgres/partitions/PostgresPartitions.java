@@ -336,7 +336,7 @@ public final class PostgresPartitions {
 
         /** Sets how long attempts to acquire locks are repeated before a call fails, at least a second; 10 minutes by default. */
         public Builder lockBudget(Duration budget) {
-            this.pace = pace.withBudget(budget);
+            this.pace = pace.withBudget(Objects.requireNonNull(budget, "budget"));
             return this;
         }
 

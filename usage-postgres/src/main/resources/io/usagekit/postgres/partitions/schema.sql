@@ -54,7 +54,7 @@ begin
     raise exception 'cannot truncate table "%" while it is being rewritten', tg_argv[0]
         using
             errcode = 'object_in_use',
-            hint = 'Retry after PostgresPartitions has finished, or take the rewrite back first.';
+            hint = 'Retry after PostgresPartitions has finished, or undo the rewrite with its reverse call.';
 end
 $usagekit$;
 

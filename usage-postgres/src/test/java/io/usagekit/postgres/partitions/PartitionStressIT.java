@@ -10,11 +10,14 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Partitions the tables and makes them plain again, in turn, while hosts write and record expected totals, and readers compare figures
- * and expected totals in one snapshot. Each protection that is left out is detected.
+ * and expected totals in one snapshot. Each protection that is left out is detected. How long that takes varies with the load of the
+ * machine, since hosts block cut-overs.
  */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class PartitionStressIT {
 
     private static final int ROUNDS =
