@@ -106,6 +106,24 @@ public final class LockRetrier {
         }
     }
 
+    /**
+     * Runs a change of the schema, in the session's own settings, again until it acquires its locks.
+     *
+     * @param lockTimeout for each of its locks
+     * @param attempts how many at most
+     * @throws SQLException the last attempt's
+     */
+    public static <T> T schemaChange(Jdbc jdbc, Duration lockTimeout, int attempts, Jdbc.Work<T> work)
+            throws SQLException {
+        return Jdbc.retry(
+                attempts,
+                SqlErrors::isLockConflict,
+                () -> jdbc.schemaChange(connection -> {
+                    Jdbc.execute(connection, "set local lock_timeout = " + lockTimeout.toMillis());
+                    return work.run(connection);
+                }));
+    }
+
     /** Locks tables, all of them within a timeout; the transaction then continues with its own timeout. */
     public static void lock(Connection connection, String tables, String mode, Duration timeout) throws SQLException {
         if (timeout.toMillis() < 1) {

@@ -5,11 +5,13 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -24,7 +26,7 @@ final class RollupInstaller {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
 
     /** How long the host's writers may queue behind an attempt to create triggers. */
-    private static final String LOCK_TIMEOUT = "2s";
+    private static final Duration LOCK_TIMEOUT = Duration.ofSeconds(2);
 
     private static final int ATTEMPTS = 15;
 
@@ -265,13 +267,7 @@ final class RollupInstaller {
      */
     private <T> T inTransaction(String operation, Jdbc.Work<T> work) {
         try {
-            return Jdbc.retry(
-                    ATTEMPTS,
-                    SqlErrors::isLockConflict,
-                    () -> jdbc.schemaChange(connection -> {
-                        Jdbc.execute(connection, "set local lock_timeout = '" + LOCK_TIMEOUT + "'");
-                        return work.run(connection);
-                    }));
+            return LockRetrier.schemaChange(jdbc, LOCK_TIMEOUT, ATTEMPTS, work);
         } catch (SQLException e) {
             throw new UsageStorageException(
                     operation + " the roll-ups in the schema " + settings.quotedSchema() + " failed: " + e.getMessage()
