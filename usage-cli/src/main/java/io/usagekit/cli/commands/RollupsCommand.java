@@ -1,6 +1,6 @@
 package io.usagekit.cli.commands;
 
-import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
 import io.usagekit.cli.support.DatabaseCommand;
 import io.usagekit.cli.support.InstantConverter;
 import io.usagekit.cli.support.Progress;
@@ -52,7 +52,7 @@ public final class RollupsCommand {
 
         static RollupStatus status(PostgresRollups rollups) {
             return rollups.status()
-                    .orElseThrow(() -> new UsageCalculationException(
+                    .orElseThrow(() -> new UsageStorageException(
                             "there are no roll-ups of this version in the schema " + rollups.schema()
                                     + "; install them first",
                             null));
