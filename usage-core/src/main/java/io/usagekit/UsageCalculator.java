@@ -14,12 +14,14 @@ import java.time.Duration;
 public interface UsageCalculator {
 
     /**
-     * Computes the figure now, in one snapshot. Blocks.
+     * Computes the figure now, in one snapshot: it counts what was committed when the snapshot was taken, and its four numbers never
+     * disagree. {@link OrganisationUsage#createdAt} says when this call computed it. Blocks.
      *
      * @param key which figure
      * @param timeout how long it may take, positive; an implementation gives up by then, since no caller waits any longer
-     * @return the figure for exactly this key
-     * @throws UsageCalculationException if it can't be computed; the cause says why
+     * @return the figure for exactly this key, with the label of its period; zeros for an organisation without events
+     * @throws UsageCalculationException if it can't be computed, also after the timeout; the message says what failed, the cause, where
+     *     there is one, why. Nothing else is thrown for a reason that lies in the source. A later call tries again
      */
     OrganisationUsage calculate(UsageKey key, Duration timeout);
 }

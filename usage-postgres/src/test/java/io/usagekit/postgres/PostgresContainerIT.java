@@ -8,7 +8,9 @@ import io.usagekit.servers.Docker;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.Objects;
+import java.util.Set;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -47,6 +49,11 @@ class PostgresContainerIT extends UsageCalculatorContract {
     }
 
     @Override
+    protected Set<Capability> capabilities() {
+        return EnumSet.of(Capability.STALL, Capability.FAILURE, Capability.TRANSACTIONS);
+    }
+
+    @Override
     protected void received(String organisationId, Instant at, int bytes) {
         tables().received(organisationId, at, bytes);
     }
@@ -54,6 +61,26 @@ class PostgresContainerIT extends UsageCalculatorContract {
     @Override
     protected void sent(String organisationId, Instant at, int bytes) {
         tables().sent(organisationId, at, bytes);
+    }
+
+    @Override
+    protected void receivedMany(String organisationId, Instant at, int bytes, int events) {
+        tables().receivedMany(organisationId, at, bytes, events);
+    }
+
+    @Override
+    protected void receivedAndSent(String organisationId, Instant at, int bytes) {
+        tables().receivedAndSent(organisationId, at, bytes);
+    }
+
+    @Override
+    protected Runnable stallSource() {
+        return tables().stall();
+    }
+
+    @Override
+    protected Runnable breakSource() {
+        return tables().breakQueries();
     }
 
     private static OwnTables tables() {

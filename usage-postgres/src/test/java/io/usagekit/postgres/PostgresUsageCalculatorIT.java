@@ -5,6 +5,8 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OwnTables;
 import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Instant;
+import java.util.EnumSet;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,6 +40,11 @@ class PostgresUsageCalculatorIT extends UsageCalculatorContract {
     }
 
     @Override
+    protected Set<Capability> capabilities() {
+        return EnumSet.of(Capability.STALL, Capability.FAILURE, Capability.TRANSACTIONS);
+    }
+
+    @Override
     protected void received(String organisationId, Instant at, int bytes) {
         tables.received(organisationId, at, bytes);
     }
@@ -45,5 +52,25 @@ class PostgresUsageCalculatorIT extends UsageCalculatorContract {
     @Override
     protected void sent(String organisationId, Instant at, int bytes) {
         tables.sent(organisationId, at, bytes);
+    }
+
+    @Override
+    protected void receivedMany(String organisationId, Instant at, int bytes, int events) {
+        tables.receivedMany(organisationId, at, bytes, events);
+    }
+
+    @Override
+    protected void receivedAndSent(String organisationId, Instant at, int bytes) {
+        tables.receivedAndSent(organisationId, at, bytes);
+    }
+
+    @Override
+    protected Runnable stallSource() {
+        return tables.stall();
+    }
+
+    @Override
+    protected Runnable breakSource() {
+        return tables.breakQueries();
     }
 }

@@ -1,0 +1,81 @@
+package io.usagekit.testkit.mutants;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+
+/** Tests of a contract suite: the right adapter passes all cases, and each mutant of it fails the case that its fault names. */
+final class Mutants {
+
+    /** A list that is shorter leaves much of the contract unproved. */
+    private static final int FEWEST = 20;
+
+    private static final int THREADS = 4;
+    private static final long LIMIT_SECONDS = 120;
+
+    private Mutants() {}
+
+    static <A> Stream<DynamicTest> tests(Class<?> suite, A right, List<Mutant<A>> mutants) {
+        ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+        try {
+            Stream<DynamicTest> all = Stream.of(
+                    dynamicTest("there are at least " + FEWEST, () -> {
+                        assertThat(mutants.stream().map(Mutant::fault).distinct())
+                                .hasSizeGreaterThanOrEqualTo(FEWEST);
+                    }),
+                    test(threads, "the right adapter passes every case", () -> passesAll(suite, right)));
+            return Stream.concat(
+                    all,
+                    mutants.stream()
+                            .map(mutant -> test(
+                                    threads, mutant.fault() + ": " + mutant.check(), () -> isReported(suite, mutant)))
+                            .toList()
+                            .stream());
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    /** Starts a run at once, and reports its end in the test. */
+    private static DynamicTest test(ExecutorService threads, String name, Runnable run) {
+        Future<?> running = threads.submit(run);
+        return dynamicTest(name, () -> {
+            try {
+                running.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            } catch (ExecutionException e) {
+                throw e.getCause() == null ? e : e.getCause();
+            } catch (TimeoutException e) {
+                throw new AssertionError("the contract didn't end within " + LIMIT_SECONDS + " s", e);
+            }
+        });
+    }
+
+    private static void passesAll(Class<?> suite, Object right) {
+        Map<String, Optional<Throwable>> cases =
+                ContractRun.of(suite, right, check -> true).cases();
+        assertThat(cases).isNotEmpty();
+        assertThat(cases)
+                .allSatisfy((check, error) -> assertThat(error).as(check).isEmpty());
+    }
+
+    private static void isReported(Class<?> suite, Mutant<?> mutant) {
+        Map<String, Optional<Throwable>> cases =
+                ContractRun.of(suite, mutant.adapter(), mutant.check()::equals).cases();
+        assertThat(cases).as("the cases run").containsOnlyKeys(mutant.check());
+        assertThat(cases.getOrDefault(mutant.check(), Optional.empty()))
+                .as("what the case reports: an assertion that failed; it doesn't only break")
+                .get()
+                .isInstanceOf(AssertionError.class);
+    }
+}
