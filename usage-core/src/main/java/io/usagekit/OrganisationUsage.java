@@ -35,6 +35,20 @@ public record OrganisationUsage(
         this(key.organisationId(), key.period(), received, sent, createdAt);
     }
 
+    /**
+     * The same figure under another period of the same window: with its label and its zone. Callers that share a figure each get
+     * it under the period that they passed.
+     *
+     * @throws IllegalArgumentException if the windows differ
+     */
+    public OrganisationUsage withPeriod(UsagePeriod other) {
+        if (!period.equals(other)) {
+            throw new IllegalArgumentException(
+                    "period must be of the window " + period + ", but was " + other + ": it is another figure");
+        }
+        return period.isNamedAs(other) ? this : new OrganisationUsage(organisationId, other, received, sent, createdAt);
+    }
+
     /** Which figure this is. */
     public UsageKey key() {
         return new UsageKey(organisationId, period);

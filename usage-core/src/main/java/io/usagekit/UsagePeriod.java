@@ -4,6 +4,7 @@ import io.usagekit.internal.Arguments;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
@@ -24,7 +25,8 @@ import java.util.Objects;
  * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long, and both its ends
  * lie in the years 1 to 9999. Whatever is out of bounds is an {@link IllegalArgumentException} that names the argument, its value and the bound.
  *
- * <p>Two periods are equal when their windows are; the label is only what the window is called. Immutable.
+ * <p>Two periods are equal when their windows are. The label, the zone and what {@link #next()} returns say what the window is
+ * called and which calendar it comes from; they aren't part of equality. Immutable.
  *
  * @since 0.1
  */
@@ -47,14 +49,81 @@ public final class UsagePeriod {
     private final Instant start;
     private final Instant end;
     private final String label;
+    private final Calendar calendar;
     /** Computed once: every near-cache lookup needs it. */
     private final int hash;
 
-    private UsagePeriod(Instant start, Instant end, String label) {
+    private UsagePeriod(Instant start, Instant end, String label, Calendar calendar) {
         this.start = start;
         this.end = end;
         this.label = label;
+        this.calendar = calendar;
         this.hash = 31 * start.hashCode() + end.hashCode();
+    }
+
+    /** The sequence of consecutive periods that a period belongs to, and its place in it. */
+    private sealed interface Calendar {
+        ZoneId zone();
+
+        /** Returns the period so many places later. */
+        UsagePeriod plus(int places);
+    }
+
+    private record Months(YearMonth month, ZoneId zone) implements Calendar {
+        @Override
+        public UsagePeriod plus(int places) {
+            return UsagePeriod.month(month.plusMonths(places), zone);
+        }
+    }
+
+    private record Cycles(YearMonth startsIn, int anchorDay, ZoneId zone) implements Calendar {
+        @Override
+        public UsagePeriod plus(int places) {
+            return billingCycle(startsIn.plusMonths(places), anchorDay, zone);
+        }
+    }
+
+    private record Days(LocalDate day, ZoneId zone) implements Calendar {
+        @Override
+        public UsagePeriod plus(int places) {
+            LocalDate other = day.plusDays(places);
+            while (isSkipped(other, other.plusDays(1), zone)) {
+                other = other.plusDays(places);
+            }
+            return UsagePeriod.day(other, zone);
+        }
+    }
+
+    private record Dates(LocalDate first, LocalDate next, ZoneId zone) implements Calendar {
+        @Override
+        public UsagePeriod plus(int places) {
+            long days = places * ChronoUnit.DAYS.between(first, next);
+            LocalDate from = first.plusDays(days);
+            while (isSkipped(from, from.plusDays(Math.abs(days)), zone)) {
+                from = from.plusDays(days);
+            }
+            return dates(from, from.plusDays(Math.abs(days)), zone);
+        }
+    }
+
+    /** Whether no instant bears these dates: a zone that moved across the date line had a day less. */
+    private static boolean isSkipped(LocalDate first, LocalDate next, ZoneId zone) {
+        return first.atStartOfDay(zone)
+                .toInstant()
+                .equals(next.atStartOfDay(zone).toInstant());
+    }
+
+    private record Instants(Instant start, Instant end) implements Calendar {
+        @Override
+        public ZoneId zone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public UsagePeriod plus(int places) {
+            Duration distance = Duration.between(start, end).multipliedBy(places);
+            return between(start.plus(distance), end.plus(distance));
+        }
     }
 
     /** A calendar month in UTC, labelled {@code 2026-03}. */
@@ -65,7 +134,8 @@ public final class UsagePeriod {
     /** A calendar month in a zone, labelled {@code 2026-03}. */
     public static UsagePeriod month(YearMonth month, ZoneId zone) {
         checkYear("month", month.getYear(), month);
-        return ofDates("month", month.atDay(1), month.plusMonths(1).atDay(1), zone, month.toString());
+        return ofDates(
+                "month", month.atDay(1), month.plusMonths(1).atDay(1), month.toString(), new Months(month, zone));
     }
 
     /** A calendar day in UTC, labelled {@code 2026-03-17}. */
@@ -76,7 +146,33 @@ public final class UsagePeriod {
     /** A calendar day in a zone, 23 to 25 hours long where clocks change, labelled {@code 2026-03-17}. */
     public static UsagePeriod day(LocalDate day, ZoneId zone) {
         checkYear("day", day.getYear(), day);
-        return ofDates("day", day, day.plusDays(1), zone, day.toString());
+        return ofDates("day", day, day.plusDays(1), day.toString(), new Days(day, zone));
+    }
+
+    /** The calendar month in a zone that the clock's present instant belongs to. */
+    public static UsagePeriod current(ZoneId zone, InstantSource clock) {
+        return monthContaining(clock.instant(), zone);
+    }
+
+    /** The calendar month in a zone that an instant belongs to. */
+    public static UsagePeriod monthContaining(Instant instant, ZoneId zone) {
+        checkRange("instant", instant);
+        return containing(instant, month(YearMonth.from(LocalDate.ofInstant(instant, zone)), zone));
+    }
+
+    /** The calendar day in a zone that an instant belongs to. */
+    public static UsagePeriod dayContaining(Instant instant, ZoneId zone) {
+        checkRange("instant", instant);
+        return containing(instant, day(LocalDate.ofInstant(instant, zone), zone));
+    }
+
+    /** By instants, not dates: where clocks go back over a midnight, an hour of the new day bears the old date. */
+    private static UsagePeriod containing(Instant instant, UsagePeriod near) {
+        UsagePeriod period = near;
+        while (!period.contains(instant)) {
+            period = instant.isBefore(period.start) ? period.previous() : period.next();
+        }
+        return period;
     }
 
     /** The billing cycle that starts in a month, in UTC: see {@link #billingCycle(YearMonth, int, ZoneId)}. */
@@ -96,7 +192,7 @@ public final class UsagePeriod {
         checkYear("startsIn", startsIn.getYear(), startsIn);
         LocalDate first = anchored(startsIn, anchorDay);
         LocalDate next = anchored(startsIn.plusMonths(1), anchorDay);
-        return ofDates("startsIn", first, next, zone, first + "/" + next);
+        return ofDates("startsIn", first, next, first + "/" + next, new Cycles(startsIn, anchorDay, zone));
     }
 
     /** The billing cycle that an instant belongs to; parameters as in {@link #billingCycle(YearMonth, int, ZoneId)}. */
@@ -119,7 +215,7 @@ public final class UsagePeriod {
     public static UsagePeriod between(Instant start, Instant end) {
         Instant from = truncate("start", start);
         Instant to = truncate("end", end);
-        return of(from, to, from + "/" + to);
+        return of(from, to, from + "/" + to, new Instants(from, to));
     }
 
     /** {@link #parse(String, ZoneId)} in UTC. */
@@ -167,7 +263,11 @@ public final class UsagePeriod {
         if (start.indexOf('T') >= 0) {
             return between(instant(start), instant(end));
         }
-        return ofDates("period", LocalDate.parse(start), LocalDate.parse(end), zone, start + "/" + end);
+        return dates(LocalDate.parse(start), LocalDate.parse(end), zone);
+    }
+
+    private static UsagePeriod dates(LocalDate first, LocalDate next, ZoneId zone) {
+        return ofDates("period", first, next, first + "/" + next, new Dates(first, next, zone));
     }
 
     private static Instant instant(String text) {
@@ -183,15 +283,16 @@ public final class UsagePeriod {
         return month.atDay(Math.min(anchorDay, month.lengthOfMonth()));
     }
 
-    private static UsagePeriod ofDates(String argument, LocalDate first, LocalDate next, ZoneId zone, String label) {
-        Instant start = first.atStartOfDay(zone).toInstant();
-        Instant end = next.atStartOfDay(zone).toInstant();
+    private static UsagePeriod ofDates(
+            String argument, LocalDate first, LocalDate next, String label, Calendar calendar) {
+        Instant start = first.atStartOfDay(calendar.zone()).toInstant();
+        Instant end = next.atStartOfDay(calendar.zone()).toInstant();
         checkRange(argument, start);
         checkRange(argument, end);
-        return of(start, end, label);
+        return of(start, end, label, calendar);
     }
 
-    private static UsagePeriod of(Instant start, Instant end, String label) {
+    private static UsagePeriod of(Instant start, Instant end, String label, Calendar calendar) {
         if (!start.isBefore(end)) {
             throw new IllegalArgumentException(
                     "start must be before end by at least 1 microsecond, but was " + start + " with end " + end);
@@ -200,7 +301,7 @@ public final class UsagePeriod {
             throw new IllegalArgumentException("period must be at most " + MAX_DAYS + " days long, but was "
                     + Duration.between(start, end) + ": " + start + "/" + end);
         }
-        return new UsagePeriod(start, end, label);
+        return new UsagePeriod(start, end, label, calendar);
     }
 
     private static Instant truncate(String argument, Instant instant) {
@@ -239,6 +340,41 @@ public final class UsagePeriod {
     /** Label of the window, for example in a response; not unique: the zone isn't part of it. */
     public String label() {
         return label;
+    }
+
+    /** The zone of the calendar that the period comes from; UTC for a window between two instants. */
+    public ZoneId zone() {
+        return calendar.zone();
+    }
+
+    /**
+     * The period after this one, which begins where this one ends: the next month, day or billing cycle of the same zone; after an
+     * interval of dates as many days, after a window between two instants one of the same length.
+     *
+     * @throws IllegalArgumentException if it would end after the year 9999
+     */
+    public UsagePeriod next() {
+        return calendar.plus(1);
+    }
+
+    /**
+     * The period before this one, which ends where this one begins; otherwise as {@link #next()}.
+     *
+     * @throws IllegalArgumentException if it would begin before the year 1
+     */
+    public UsagePeriod previous() {
+        return calendar.plus(-1);
+    }
+
+    /** Whether an instant lies in the window {@code [start, end)}. */
+    public boolean contains(Instant instant) {
+        return !instant.isBefore(start) && instant.isBefore(end);
+    }
+
+    /** Whether the other period isn't only equal, but has the same label, zone, and neighbours. */
+    @SuppressWarnings("ReferenceEquality") // only to be quick: a hit in memory comes by here
+    boolean isNamedAs(UsagePeriod other) {
+        return this == other || (label.equals(other.label) && calendar.equals(other.calendar));
     }
 
     /**

@@ -20,28 +20,43 @@ public final class UsageResult {
     private final Freshness freshness;
     private final Optional<AgedUsage> figure;
     private final Instant createdAt;
+    private final Duration freshUntil;
 
     private UsageResult(
-            @Nullable UsageKey pendingKey, Freshness freshness, Optional<AgedUsage> figure, Instant createdAt) {
+            @Nullable UsageKey pendingKey,
+            Freshness freshness,
+            Optional<AgedUsage> figure,
+            Instant createdAt,
+            Duration freshUntil) {
         this.pendingKey = pendingKey;
         this.freshness = freshness;
         this.figure = figure;
         this.createdAt = createdAt;
+        this.freshUntil = freshUntil;
     }
 
-    /** A figure within the soft limit. */
+    /** A figure within the soft limit, of which no time is left: {@link #freshFor()} is zero. */
     public static UsageResult fresh(AgedUsage figure) {
-        return known(Freshness.FRESH, figure);
+        return fresh(figure, Duration.ZERO);
+    }
+
+    /**
+     * A figure within the soft limit.
+     *
+     * @param freshUntil the age at which the figure isn't fresh any more
+     */
+    public static UsageResult fresh(AgedUsage figure, Duration freshUntil) {
+        return known(Freshness.FRESH, figure, Objects.requireNonNull(freshUntil, "freshUntil"));
     }
 
     /** A figure older than the soft limit, or not known to be the newest. */
     public static UsageResult stale(AgedUsage figure) {
-        return known(Freshness.STALE, figure);
+        return known(Freshness.STALE, figure, Duration.ZERO);
     }
 
     /** A figure older than the hard limit, for want of a newer one. */
     public static UsageResult staleOnError(AgedUsage figure) {
-        return known(Freshness.STALE_ON_ERROR, figure);
+        return known(Freshness.STALE_ON_ERROR, figure, Duration.ZERO);
     }
 
     /**
@@ -51,12 +66,13 @@ public final class UsageResult {
      */
     public static UsageResult pending(UsageKey key, Instant at) {
         Objects.requireNonNull(key, "key");
-        return new UsageResult(key, Freshness.PENDING, Optional.empty(), at.truncatedTo(ChronoUnit.MICROS));
+        return new UsageResult(
+                key, Freshness.PENDING, Optional.empty(), at.truncatedTo(ChronoUnit.MICROS), Duration.ZERO);
     }
 
-    private static UsageResult known(Freshness freshness, AgedUsage figure) {
+    private static UsageResult known(Freshness freshness, AgedUsage figure, Duration freshUntil) {
         return new UsageResult(
-                null, freshness, Optional.of(figure), figure.usage().createdAt());
+                null, freshness, Optional.of(figure), figure.usage().createdAt(), freshUntil);
     }
 
     /** Key of the requested figure. */
@@ -85,6 +101,15 @@ public final class UsageResult {
         return figure.map(AgedUsage::age);
     }
 
+    /**
+     * How long the figure stays {@link Freshness#FRESH} from when this answer was given: what is left until the soft limit. At least
+     * zero; zero unless it is fresh.
+     */
+    public Duration freshFor() {
+        Duration left = figure.map(known -> freshUntil.minus(known.age())).orElse(Duration.ZERO);
+        return left.isNegative() ? Duration.ZERO : left;
+    }
+
     /** When the figure was computed, or, if it is pending, when this answer was given. */
     public Instant createdAt() {
         return createdAt;
@@ -96,12 +121,13 @@ public final class UsageResult {
                 && Objects.equals(pendingKey, that.pendingKey)
                 && freshness == that.freshness
                 && figure.equals(that.figure)
-                && createdAt.equals(that.createdAt);
+                && createdAt.equals(that.createdAt)
+                && freshUntil.equals(that.freshUntil);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(pendingKey, freshness, figure, createdAt);
+        return Objects.hash(pendingKey, freshness, figure, createdAt, freshUntil);
     }
 
     @Override

@@ -125,6 +125,21 @@ class MainsIT {
     }
 
     @Test
+    void endpoint() {
+        assertThat(printed(() -> EndpointMain.main(POSTGRES.jdbcUrl())).lines())
+                .satisfiesExactly(
+                        first -> assertThat(first)
+                                .startsWith("Response[status=200, headers={Cache-Control=private, max-age=")
+                                .contains("ETag=W/\"", "\"zone\":\"Asia/Kolkata\"", "\"volume\":1,\"bytes\":6"),
+                        again -> assertThat(again)
+                                .startsWith("Response[status=304")
+                                .contains("ETag=W/", "body=]"),
+                        wrong -> assertThat(wrong)
+                                .startsWith("Response[status=400, headers={Cache-Control=no-store}")
+                                .contains("\"status\":false", "\"error\":\"invalid_request\"", "March"));
+    }
+
+    @Test
     void fleet() {
         assertThat(printed(() -> FleetMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
                 .contains("received=UsageMetrics[volume=1, bytes=6]");

@@ -1,17 +1,22 @@
 package io.usagekit.format;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
 import io.usagekit.internal.Json;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,40 +30,69 @@ import org.jspecify.annotations.Nullable;
  *
  * A figure that isn't known yet has {@code "pending": true} in place of {@code received} and {@code sent}: a zero is printed
  * where it was computed, and nowhere else. {@code created_at} is in UTC to the second, rounded down: when the figure was
- * computed, or, while it is pending, when this was answered. Immutable; the {@code with} methods return a changed copy.
+ * computed, or, while it is pending, when this was answered.
+ *
+ * <pre>{@code
+ * {"organisation_id": "org-123", "period": "2026-03", "pending": true, "created_at": "2026-03-17T01:28:00Z"}
+ * }</pre>
+ *
+ * An error has its code and its message; with a key, it is that of one figure. In an envelope the message is the envelope's, and
+ * {@code status} is false.
+ *
+ * <pre>{@code
+ * {"error": "invalid_request", "message": "organisationId must not be blank, but was \" \""}
+ * {"organisation_id": "org-123", "period": "2026-03", "error": "overloaded", "message": "Too many usage figures ..."}
+ * {"status": false, "message": "Too many usage figures ...", "data": {"error": "overloaded"}}
+ * }</pre>
+ *
+ * Immutable; the {@code with} methods return a changed copy.
  *
  * @since 0.1
  */
 public final class UsageResponseFormatter {
 
     private static final String DEFAULT_MESSAGE = "Organisation usage fetched successfully";
+    private static final String DEFAULT_PENDING_MESSAGE = "Organisation usage is being computed; try again soon";
 
+    /** The members that a figure has beyond those of the plain response. */
     private enum Detail {
-        FIGURE,
-        FIGURE_AND_FRESHNESS
+        ZONE,
+        FRESHNESS
     }
 
-    private final @Nullable String message;
-    private final Detail detail;
+    /** The messages of an envelope. */
+    private record Messages(String known, String pending) {}
 
-    private UsageResponseFormatter(@Nullable String message, Detail detail) {
-        this.message = message;
-        this.detail = detail;
+    private final @Nullable Messages messages;
+    private final Set<Detail> details;
+
+    private UsageResponseFormatter(@Nullable Messages messages, Set<Detail> details) {
+        this.messages = messages;
+        this.details = details;
     }
 
     /** The figure by itself, as above. */
     public static UsageResponseFormatter plain() {
-        return new UsageResponseFormatter(null, Detail.FIGURE);
+        return new UsageResponseFormatter(null, Set.of());
     }
 
     /** The figure as {@code data} of {@code {"status": true, "message": "...", "data": {...}}}. */
     public static UsageResponseFormatter enveloped() {
-        return new UsageResponseFormatter(DEFAULT_MESSAGE, Detail.FIGURE);
+        return new UsageResponseFormatter(new Messages(DEFAULT_MESSAGE, DEFAULT_PENDING_MESSAGE), Set.of());
     }
 
-    /** In an envelope with this message. */
+    /** In an envelope, with this message for a figure that is known. */
     public UsageResponseFormatter withMessage(String message) {
-        return new UsageResponseFormatter(Objects.requireNonNull(message, "message"), detail);
+        Objects.requireNonNull(message, "message");
+        return new UsageResponseFormatter(
+                new Messages(message, messages == null ? DEFAULT_PENDING_MESSAGE : messages.pending()), details);
+    }
+
+    /** In an envelope, with this message for a figure that isn't known yet. */
+    public UsageResponseFormatter withPendingMessage(String message) {
+        Objects.requireNonNull(message, "message");
+        return new UsageResponseFormatter(
+                new Messages(messages == null ? DEFAULT_MESSAGE : messages.known(), message), details);
     }
 
     /**
@@ -66,25 +100,80 @@ public final class UsageResponseFormatter {
      * {@code created_at} to the microsecond) and {@code age_seconds} (whole seconds, rounded down).
      */
     public UsageResponseFormatter withFreshness() {
-        return new UsageResponseFormatter(message, Detail.FIGURE_AND_FRESHNESS);
+        return with(Detail.FRESHNESS);
+    }
+
+    /**
+     * Adds {@code zone} after {@code period}: the id of {@link io.usagekit.UsagePeriod#zone()}, for example {@code Asia/Kolkata};
+     * {@code UTC} for UTC.
+     */
+    public UsageResponseFormatter withZone() {
+        return with(Detail.ZONE);
+    }
+
+    private UsageResponseFormatter with(Detail detail) {
+        Set<Detail> all = EnumSet.of(detail);
+        all.addAll(details);
+        return new UsageResponseFormatter(messages, all);
     }
 
     /** The response as an unmodifiable map in the order of its keys; values are strings, longs, booleans and such maps. */
     public Map<String, Object> toMap(UsageResult result) {
-        Map<String, Object> data = new LinkedHashMap<>();
-        data.put("organisation_id", result.key().organisationId());
-        data.put("period", result.key().period().label());
+        Map<String, Object> data = keyMembers(result.key());
         result.usage().ifPresentOrElse(usage -> putFigure(data, usage), () -> data.put("pending", true));
         data.put("created_at", toTheSecond(result.createdAt()));
-        if (detail == Detail.FIGURE_AND_FRESHNESS) {
+        if (details.contains(Detail.FRESHNESS)) {
             putFreshness(data, result);
         }
-        return Collections.unmodifiableMap(message == null ? data : envelope(message, data));
+        Messages envelope = messages;
+        return envelope == null
+                ? Collections.unmodifiableMap(data)
+                : envelope(true, result.isPending() ? envelope.pending() : envelope.known(), data);
     }
 
     /** The response as one line of JSON text. */
     public String toJson(UsageResult result) {
         return Json.write(toMap(result));
+    }
+
+    /** The response of an error that is of no figure, in the manner of {@link #toMap(UsageResult)}. */
+    public Map<String, Object> toMap(UsageError error) {
+        return errorResponse(new LinkedHashMap<>(), error);
+    }
+
+    /** The response of an error as one line of JSON text. */
+    public String toJson(UsageError error) {
+        return Json.write(toMap(error));
+    }
+
+    /** The response of the error of one figure, in the manner of {@link #toMap(UsageResult)}. */
+    public Map<String, Object> toMap(UsageKey key, UsageError error) {
+        return errorResponse(keyMembers(key), error);
+    }
+
+    /** The response of the error of one figure as one line of JSON text. */
+    public String toJson(UsageKey key, UsageError error) {
+        return Json.write(toMap(key, error));
+    }
+
+    private Map<String, Object> errorResponse(Map<String, Object> data, UsageError error) {
+        data.put("error", error.code());
+        if (messages != null) {
+            return envelope(false, error.message(), data);
+        }
+        data.put("message", error.message());
+        return Collections.unmodifiableMap(data);
+    }
+
+    private Map<String, Object> keyMembers(UsageKey key) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put("organisation_id", key.organisationId());
+        data.put("period", key.period().label());
+        if (details.contains(Detail.ZONE)) {
+            ZoneId zone = key.period().zone();
+            data.put("zone", zone.equals(ZoneOffset.UTC) ? "UTC" : zone.getId());
+        }
+        return data;
     }
 
     private static void putFigure(Map<String, Object> data, OrganisationUsage usage) {
@@ -107,12 +196,12 @@ public final class UsageResponseFormatter {
         });
     }
 
-    private static Map<String, Object> envelope(String message, Map<String, Object> data) {
+    private static Map<String, Object> envelope(boolean status, String message, Map<String, Object> data) {
         Map<String, Object> envelope = new LinkedHashMap<>();
-        envelope.put("status", true);
+        envelope.put("status", status);
         envelope.put("message", message);
         envelope.put("data", Collections.unmodifiableMap(data));
-        return envelope;
+        return Collections.unmodifiableMap(envelope);
     }
 
     private static String toTheSecond(Instant instant) {

@@ -5,7 +5,6 @@ import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome;
 import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.MissPolicy;
-import io.usagekit.OrganisationUsage;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
@@ -129,8 +128,9 @@ public final class DefaultUsageService implements UsageService {
 
     private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure) {
         listener.hit(key, tier, figure.age());
-        if (limits.isFresh(figure)) {
-            return UsageResult.fresh(figure);
+        Duration freshUntil = limits.freshUntil(figure);
+        if (figure.age().compareTo(freshUntil) < 0) {
+            return UsageResult.fresh(figure, freshUntil);
         }
         refresh(key, figure);
         return stale(key, figure);
@@ -225,17 +225,13 @@ public final class DefaultUsageService implements UsageService {
         return UsageResult.pending(key, settings.clock().instant());
     }
 
-    /** Returns the figure under this caller's own label: callers that share a load may label the window differently. */
+    /** Returns the figure under this caller's own period: callers that share a load may label the window differently. */
     private UsageResult loaded(UsageKey key, LoadOutcome outcome) {
         AgedUsage figure = outcome.figure().orElseThrow();
-        OrganisationUsage usage = figure.usage();
-        AgedUsage own = usage.period().label().equals(key.period().label())
-                ? figure
-                : new AgedUsage(
-                        new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt()), figure.age());
+        AgedUsage own = new AgedUsage(figure.usage().withPeriod(key.period()), figure.age());
         // A figure computed while the caller waited is fresh, whatever the limits.
         return outcome.origin() != Origin.CACHED || limits.isFresh(own)
-                ? UsageResult.fresh(own)
+                ? UsageResult.fresh(own, limits.freshUntil(own))
                 : UsageResult.stale(own);
     }
 

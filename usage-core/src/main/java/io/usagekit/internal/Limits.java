@@ -19,7 +19,13 @@ public record Limits(Duration soft, Duration hard, Duration grace, int jitterPer
     }
 
     boolean isFresh(AgedUsage figure) {
-        return figure.age().compareTo(softFor(figure)) < 0 && isServable(figure);
+        return figure.age().compareTo(freshUntil(figure)) < 0;
+    }
+
+    /** The age at which this very figure isn't fresh any more. */
+    Duration freshUntil(AgedUsage figure) {
+        Duration limit = softFor(figure);
+        return limit.compareTo(hard) < 0 ? limit : hard;
     }
 
     boolean isServable(AgedUsage figure) {

@@ -50,15 +50,9 @@ final class NearEntry implements NearStore.Slot {
         return now - expires < 0;
     }
 
-    /** Returns the figure with its present age and the period label of this key. */
+    /** Returns the figure with its present age and the period of this key. */
     AgedUsage as(UsageKey key, long now) {
         long kept = Math.max(0, now - began); // the clock may have been read before the figure arrived
-        return new AgedUsage(labelled(key), age.plusNanos(kept));
-    }
-
-    private OrganisationUsage labelled(UsageKey key) {
-        return usage.period().label().equals(key.period().label())
-                ? usage
-                : new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt());
+        return new AgedUsage(usage.withPeriod(key.period()), age.plusNanos(kept));
     }
 }

@@ -18,6 +18,8 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.time.ZoneId;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -173,6 +175,35 @@ class UsageServiceCachingTest {
         assertFigure(result);
         assertThat(result.key().period().label()).isEqualTo(window.label());
         assertThat(fixture.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void figureComputedOrCachedHasZoneOfItsCaller() {
+        UsageService service = fixture.open();
+        ZoneId london = ZoneId.of("Europe/London");
+        UsagePeriod utc = UsagePeriod.parse("2026-01");
+        UsagePeriod winter = UsagePeriod.parse("2026-01", london);
+        assertThat(winter).isEqualTo(utc);
+
+        for (UsagePeriod period : List.of(utc, winter, utc)) {
+            UsageResult result = service.get(ORG, period);
+            assertThat(result.key().period().label()).isEqualTo("2026-01");
+            assertThat(result.key().period().zone()).isEqualTo(period.zone());
+        }
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void aHitSaysHowLongItStaysFresh() {
+        UsageService service = fixture.open(
+                fixture.builder().refreshAfter(Duration.ofMinutes(5)).refreshJitterPercent(0));
+        assertThat(service.get(ORG, MARCH).freshFor()).isEqualTo(Duration.ofMinutes(5));
+        fixture.clock.advance(Duration.ofSeconds(290));
+        assertThat(service.get(ORG, MARCH).freshFor()).isEqualTo(Duration.ofSeconds(10));
+        fixture.clock.advance(Duration.ofSeconds(10));
+        UsageResult stale = service.get(ORG, MARCH);
+        assertThat(stale.freshness()).isEqualTo(Freshness.STALE);
+        assertThat(stale.freshFor()).isZero();
     }
 
     @Test
