@@ -12,8 +12,17 @@ public final class UsageCalculationException extends UsageException {
 
     private static final long serialVersionUID = 1L;
 
-    /** With the reason and, where there is one, the cause. */
+    /** With the reason and, where there is one, the cause; {@linkplain #isTransient() transient} unless its cause says otherwise. */
     public UsageCalculationException(String message, @Nullable Throwable cause) {
         super(message, cause);
+    }
+
+    private UsageCalculationException(String message, @Nullable Throwable cause, boolean permanent) {
+        super(message, cause, permanent);
+    }
+
+    /** Returns one that isn't {@linkplain #isTransient() transient}: no retry cures it until somebody corrects a setting. */
+    public static UsageCalculationException permanent(String message, @Nullable Throwable cause) {
+        return new UsageCalculationException(message, cause, true);
     }
 }
