@@ -2,6 +2,7 @@ package io.usagekit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -25,7 +27,7 @@ final class TestPorts implements UsageCalculator {
     private final AtomicLong nanos = new AtomicLong();
     private final AtomicInteger calls = new AtomicInteger();
     private volatile CountDownLatch gate = new CountDownLatch(0);
-    private volatile boolean failing;
+    private volatile Optional<UsageCalculationException> failure = Optional.empty();
 
     final LongSupplier ticker = nanos::get;
     final Cache cache = new Cache();
@@ -45,11 +47,20 @@ final class TestPorts implements UsageCalculator {
     }
 
     void fail() {
-        failing = true;
+        failWith(new UsageCalculationException("no database", null));
+    }
+
+    /** Fails with an error that no retry cures. */
+    void failPermanently() {
+        failWith(UsageCalculationException.permanent("there is no schema \"app\"", new SQLException("3F000")));
+    }
+
+    void failWith(UsageCalculationException error) {
+        failure = Optional.of(error);
     }
 
     void recover() {
-        failing = false;
+        failure = Optional.empty();
     }
 
     int calls() {
@@ -72,9 +83,9 @@ final class TestPorts implements UsageCalculator {
         } catch (InterruptedException e) {
             throw new UsageCalculationException("interrupted", e);
         }
-        if (failing) {
-            throw new UsageCalculationException("no database", null);
-        }
+        failure.ifPresent(error -> {
+            throw error;
+        });
         return usage(key);
     }
 
@@ -160,6 +171,7 @@ final class TestPorts implements UsageCalculator {
     static final class Events implements UsageListener {
         private final List<String> names = new ArrayList<>();
         private final AtomicReference<Runnable> beforeLoad = new AtomicReference<>(() -> {});
+        private final List<Throwable> refreshFailures = new CopyOnWriteArrayList<>();
         private int loads;
 
         /** Sets what the next caller does before its load. */
@@ -189,6 +201,10 @@ final class TestPorts implements UsageCalculator {
                 throw new IllegalStateException("interrupted while waiting for loads", e);
             }
             assertThat(loads).as("loads in flight").isZero();
+        }
+
+        List<Throwable> refreshFailures() {
+            return refreshFailures;
         }
 
         private synchronized void add(String name) {
@@ -235,6 +251,11 @@ final class TestPorts implements UsageCalculator {
         @Override
         public void coalesced(UsageKey key) {
             add("coalesced");
+        }
+
+        @Override
+        public void refreshFailed(UsageKey key, Throwable error) {
+            refreshFailures.add(error);
         }
 
         @Override

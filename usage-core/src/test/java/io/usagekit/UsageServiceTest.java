@@ -42,6 +42,7 @@ class UsageServiceTest {
 
     abstract static class Cases {
 
+        private final CapturedLog log = new CapturedLog(); // asserted by UsageServiceLogTest
         final TestPorts ports = new TestPorts();
         UsageService service = builder().build();
 
@@ -66,6 +67,7 @@ class UsageServiceTest {
         void close() {
             ports.release();
             service.close();
+            log.close();
         }
 
         @Test
@@ -93,6 +95,59 @@ class UsageServiceTest {
             ports.fail();
             assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE_ON_ERROR);
             assertThat(ports.calls()).isEqualTo(2);
+        }
+
+        @Test
+        void throwsAnErrorThatNoRetryCuresInsteadOfServingStaleBeyondTtl() {
+            service.get(ORG, MARCH);
+            ports.advance(Duration.ofMinutes(11));
+            ports.failPermanently();
+            for (int calls = 0; calls < 3; calls++) {
+                assertThatExceptionOfType(UsageCalculationException.class)
+                        .isThrownBy(() -> service.get(ORG, MARCH))
+                        .matches(error -> !error.isTransient());
+            }
+            assertThat(ports.calls())
+                    .as("computations, one of them during the back-off")
+                    .isEqualTo(2);
+
+            ports.recover();
+            ports.advance(Duration.ofSeconds(2));
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+        }
+
+        @Test
+        void servesStaleWithinTtlAndReportsARefreshErrorThatNoRetryCures() {
+            service.get(ORG, MARCH);
+            ports.failPermanently();
+            ports.advance(Duration.ofMinutes(9));
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+            ports.events.awaitLoads();
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+            assertThat(ports.events.refreshFailures())
+                    .singleElement()
+                    .matches(error -> error instanceof UsageException known && !known.isTransient());
+        }
+
+        @Test
+        void throwsAnErrorThatNoRetryCuresAlsoWhereCallersDoNotWait() {
+            rebuild(builder().missPolicy(MissPolicy.pending()));
+            ports.failPermanently();
+            ports.cache.store(KEY, Duration.ofMinutes(11));
+            ports.hold();
+            assertThat(service.get(ORG, MARCH).freshness())
+                    .as("before the first computation has failed")
+                    .isEqualTo(Freshness.STALE_ON_ERROR);
+            ports.release();
+            ports.events.awaitLoads();
+            for (int calls = 0; calls < 3; calls++) {
+                assertThatExceptionOfType(UsageCalculationException.class)
+                        .as("during the back-off and after it")
+                        .isThrownBy(() -> service.get(ORG, MARCH));
+                ports.events.awaitLoads();
+                ports.advance(Duration.ofSeconds(2));
+            }
+            assertThat(ports.calls()).isEqualTo(3);
         }
 
         @Test

@@ -33,6 +33,9 @@ final class Computation implements Runnable, Permits.Holder {
     private final AtomicBoolean settled = new AtomicBoolean();
 
     private volatile boolean begun;
+    /** State of the incidents when the calculator was called. */
+    private volatile long incidentsBefore;
+
     private volatile @Nullable Thread requesting;
     private volatile @Nullable Thread handingOver;
     private volatile @Nullable RejectedExecutionException rejection;
@@ -143,6 +146,7 @@ final class Computation implements Runnable, Permits.Holder {
         if (!settled.compareAndSet(false, true)) {
             return;
         }
+        incidentsBefore = computations.incidents().state();
         begun = true;
         if (isRefresh()) {
             listener.refreshStarted(key);
@@ -154,14 +158,24 @@ final class Computation implements Runnable, Permits.Holder {
             figure = new AgedUsage(checked(usage), Duration.ofNanos(computations.now() - began));
         } catch (Throwable error) {
             Throwable typed = typed(error);
+            noteFailure(typed);
             listener.computationFailed(key, typed);
             end(typed);
             return;
         }
+        computations.incidents().succeeded(key, incidentsBefore);
         listener.computed(key, figure.age());
         computations.backOff().clear(key);
         giveBack();
         outcome.complete(figure);
+    }
+
+    /** Reports a failure of the calculator, or that it hasn't returned in time, as part of an incident. */
+    void noteFailure(Throwable error) {
+        boolean succeeded = outcome.isDone() && !outcome.isCompletedExceptionally();
+        if (!succeeded && !computations.isClosed()) {
+            computations.incidents().failed(key, error, incidentsBefore);
+        }
     }
 
     private OrganisationUsage checked(OrganisationUsage usage) {

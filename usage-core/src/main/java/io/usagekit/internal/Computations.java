@@ -18,6 +18,7 @@ final class Computations {
     private final UsageListener listener;
     private final GuardedCache cache;
     private final BackOff backOff;
+    private final ComputationIncidents incidents;
     private final Permits permits;
     private final Executor executor;
     private final @Nullable ComputationPool ownPool;
@@ -30,6 +31,7 @@ final class Computations {
         this.listener = listener;
         this.cache = cache;
         this.backOff = backOff;
+        this.incidents = new ComputationIncidents(settings.ticker());
         this.permits =
                 new Permits(settings.maxConcurrent(), settings.maxConcurrentPerOrganisation(), settings.maxQueued());
         Executor hosts = settings.executor();
@@ -73,6 +75,10 @@ final class Computations {
 
     BackOff backOff() {
         return backOff;
+    }
+
+    ComputationIncidents incidents() {
+        return incidents;
     }
 
     Permits permits() {

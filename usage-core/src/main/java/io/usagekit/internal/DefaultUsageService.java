@@ -174,14 +174,12 @@ public final class DefaultUsageService implements UsageService {
             return answerFrom(key, load, grace, outage);
         }
         if (limit.get().isZero()) {
-            return CompletableFuture.completedFuture(meanwhile(key, grace));
+            return meanwhile(key, grace);
         }
         CompletableFuture<Void> waited = new CompletableFuture<Void>()
                 .completeOnTimeout(null, limit.get().toNanos(), TimeUnit.NANOSECONDS);
         return CompletableFuture.anyOf(load.handle((outcome, error) -> waited.complete(null)), waited)
-                .thenCompose(first -> load.isDone()
-                        ? answerFrom(key, load, grace, outage)
-                        : CompletableFuture.completedFuture(meanwhile(key, grace)));
+                .thenCompose(first -> load.isDone() ? answerFrom(key, load, grace, outage) : meanwhile(key, grace));
     }
 
     private static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
@@ -199,14 +197,19 @@ public final class DefaultUsageService implements UsageService {
     }
 
     /** Answers a caller that has waited for as long as the miss policy says. */
-    private UsageResult meanwhile(UsageKey key, Optional<AgedUsage> grace) {
-        return grace.map(figure -> staleOnError(key, figure)).orElseGet(() -> pending(key));
+    private CompletableFuture<UsageResult> meanwhile(UsageKey key, Optional<AgedUsage> grace) {
+        return computations
+                .incidents()
+                .permanentFailure(key)
+                .<CompletableFuture<UsageResult>>map(CompletableFuture::failedFuture)
+                .orElseGet(() -> CompletableFuture.completedFuture(
+                        grace.map(figure -> staleOnError(key, figure)).orElseGet(() -> pending(key))));
     }
 
-    /** Answers without the figure that can't be loaded now. */
+    /** Answers without the figure that can't be loaded now. An old figure doesn't hide an error that no retry cures. */
     private CompletableFuture<UsageResult> instead(
             UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable Throwable outage) {
-        if (grace.isPresent()) {
+        if (grace.isPresent() && !ComputationIncidents.isPermanent(error)) {
             return CompletableFuture.completedFuture(staleOnError(key, grace.get()));
         }
         boolean mayBePending = outage != null || settings.missPolicy().limit().isPresent();

@@ -291,7 +291,13 @@ final class UsageLoad implements FlightTask {
         String what = "the usage of " + key + " wasn't computed within " + terms.timeout();
         Computation last = computation;
         if (last == null || last.hasBegun()) {
-            return new UsageCalculationException(what, FlightTask.super.timedOut());
+            Throwable cause = FlightTask.super.timedOut();
+            return computations
+                    .incidents()
+                    .permanentFailure(key)
+                    .map(earlier -> UsageCalculationException.permanent(
+                            what + "; the computation before failed: " + earlier.getMessage(), earlier))
+                    .orElseGet(() -> new UsageCalculationException(what, cause));
         }
         return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
     }
@@ -314,9 +320,10 @@ final class UsageLoad implements FlightTask {
         });
     }
 
+    /** Other processes don't back off from an error that no retry cures: it may be one of this process's settings. */
     @Override
     public Optional<Duration> backOff(Throwable error) {
-        return hasComputed() && !computations.isClosed()
+        return hasComputed() && !computations.isClosed() && !ComputationIncidents.isPermanent(error)
                 ? computations.backOff().forOthers()
                 : Optional.empty();
     }
@@ -342,8 +349,10 @@ final class UsageLoad implements FlightTask {
         if (!failureNoted.compareAndSet(false, true)) {
             return;
         }
-        if (hasComputed() && !computations.isClosed()) {
+        Computation last = computation;
+        if (last != null && last.hasBegun() && !computations.isClosed()) {
             computations.backOff().failed(key, error);
+            last.noteFailure(error);
         }
         if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
             listener.refreshFailed(key, error);

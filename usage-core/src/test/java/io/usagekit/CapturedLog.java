@@ -1,0 +1,34 @@
+package io.usagekit;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** Captures the log while open. slf4j-simple writes to the standard error stream of the moment. */
+public final class CapturedLog implements AutoCloseable {
+
+    private final PrintStream before = System.err;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    public CapturedLog() {
+        System.setErr(new PrintStream(out, true, StandardCharsets.UTF_8));
+    }
+
+    /** Returns the service's lines of one level, e.g. {@code WARN}. */
+    public List<String> lines(String level) {
+        return text().lines()
+                .filter(line -> line.contains(level + " ") && line.contains(UsageService.class.getSimpleName() + " - "))
+                .toList();
+    }
+
+    /** Returns all that was logged, stack traces included. */
+    public String text() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public void close() {
+        System.setErr(before);
+    }
+}

@@ -1,0 +1,126 @@
+package io.usagekit.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.CapturedLog;
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
+import java.time.Duration;
+import java.time.YearMonth;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ComputationIncidentsTest {
+
+    private static final UsageKey ONE = key("org-1");
+    private static final UsageKey OTHER = key("org-2");
+    private static final UsageCalculationException OUTAGE = new UsageCalculationException("no database", null);
+    private static final UsageCalculationException PERMANENT = UsageCalculationException.permanent("no schema", null);
+
+    private final CapturedLog log = new CapturedLog();
+    private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1_000);
+    private final ComputationIncidents incidents = new ComputationIncidents(nanos::get);
+
+    private static UsageKey key(String organisation) {
+        return new UsageKey(organisation, UsagePeriod.month(YearMonth.of(2026, 3)));
+    }
+
+    @AfterEach
+    void close() {
+        log.close();
+    }
+
+    private void fails(UsageKey key, Throwable error) {
+        incidents.failed(key, error, incidents.state());
+    }
+
+    private void succeeds(UsageKey key) {
+        incidents.succeeded(key, incidents.state());
+    }
+
+    private void assertLines(int warnings, int infos) {
+        assertThat(log.lines("WARN")).hasSize(warnings);
+        assertThat(log.lines("INFO")).hasSize(infos);
+    }
+
+    @Test
+    void logsAFigureThatKeepsFailingAmongOthersOnceInAWhile() {
+        for (int i = 0; i < 50; i++) {
+            fails(ONE, OUTAGE);
+            succeeds(OTHER);
+        }
+        assertLines(1, 1);
+
+        nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
+        fails(ONE, OUTAGE);
+        succeeds(OTHER);
+        assertLines(2, 2);
+    }
+
+    @Test
+    void logsAnOutageThatFollowsWhileAFigureKeepsFailing() {
+        fails(ONE, OUTAGE);
+        succeeds(OTHER);
+        fails(ONE, OUTAGE);
+        fails(OTHER, OUTAGE);
+        assertLines(2, 1);
+    }
+
+    @Test
+    void logsTheFirstErrorThatNoRetryCuresOfAFigureThatKeepsFailing() {
+        fails(ONE, OUTAGE);
+        succeeds(OTHER);
+        fails(ONE, PERMANENT);
+        assertLines(2, 1);
+    }
+
+    @Test
+    void ignoresResultsOfComputationsThatStartedBeforeTheLastChange() {
+        long before = incidents.state();
+        fails(ONE, OUTAGE);
+        incidents.succeeded(OTHER, before);
+        assertLines(1, 0);
+
+        long during = incidents.state();
+        succeeds(ONE);
+        incidents.failed(ONE, OUTAGE, during);
+        assertLines(1, 1);
+
+        fails(ONE, OUTAGE);
+        assertLines(2, 1);
+    }
+
+    @Test
+    void remembersAnErrorThatNoRetryCuresUntilTheFigureIsComputed() {
+        assertThat(incidents.permanentFailure(ONE)).isEmpty();
+        fails(ONE, OUTAGE);
+        assertThat(incidents.permanentFailure(ONE)).isEmpty();
+        fails(ONE, PERMANENT);
+        assertThat(incidents.permanentFailure(ONE)).containsSame(PERMANENT);
+        assertThat(incidents.permanentFailure(OTHER)).isEmpty();
+        succeeds(OTHER);
+        assertThat(incidents.permanentFailure(ONE)).containsSame(PERMANENT);
+        succeeds(ONE);
+        assertThat(incidents.permanentFailure(ONE)).isEmpty();
+
+        fails(ONE, PERMANENT);
+        nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
+        assertThat(incidents.permanentFailure(ONE))
+                .as("after " + Duration.ofMinutes(10))
+                .isEmpty();
+    }
+
+    @Test
+    void describesTheDeepestCause() {
+        Exception root = new IllegalStateException("connection refused");
+        assertThat(ComputationIncidents.describe(new Exception("can't be computed", new Exception(null, root))))
+                .isEqualTo("can't be computed; cause: IllegalStateException: connection refused");
+        assertThat(ComputationIncidents.describe(new Exception("failed: connection refused", root)))
+                .isEqualTo("failed: connection refused");
+        assertThat(ComputationIncidents.describe(new Exception("no message below", new Exception())))
+                .isEqualTo("no message below");
+        assertThat(ComputationIncidents.describe(new Exception())).isEqualTo("java.lang.Exception");
+    }
+}
