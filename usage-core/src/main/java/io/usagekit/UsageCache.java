@@ -1,7 +1,9 @@
 package io.usagekit;
 
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -80,6 +82,41 @@ public interface UsageCache extends AutoCloseable {
      * @param timeToLive how long to keep it from now on
      */
     default void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {}
+
+    /** Returns what is known about this cache without I/O, for gauges; {@link Stats#UNKNOWN} by default. */
+    default Stats stats() {
+        return Stats.UNKNOWN;
+    }
+
+    /**
+     * State of a cache.
+     *
+     * @param nearSize about how many figures it holds in this process's memory; empty if it has no such memory
+     * @param shared whether the cache that processes share is reachable, as far as calls have shown
+     * @param tracking whether what the memory holds is known to be current; {@link Condition#UNKNOWN} without such memory
+     */
+    record Stats(OptionalLong nearSize, Condition shared, Condition tracking) {
+
+        /** Nothing is known. */
+        public static final Stats UNKNOWN = new Stats(OptionalLong.empty(), Condition.UNKNOWN, Condition.UNKNOWN);
+
+        /** Checks that nothing is null. */
+        public Stats {
+            Objects.requireNonNull(nearSize, "nearSize");
+            Objects.requireNonNull(shared, "shared");
+            Objects.requireNonNull(tracking, "tracking");
+        }
+    }
+
+    /** Whether something works. */
+    enum Condition {
+        /** It isn't known. */
+        UNKNOWN,
+        /** It works. */
+        UP,
+        /** It doesn't work at present. */
+        DOWN
+    }
 
     /**
      * Sets the listener for events of this cache itself, such as {@link UsageListener#trackingLost} or {@link

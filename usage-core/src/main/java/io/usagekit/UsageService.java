@@ -96,6 +96,28 @@ public interface UsageService extends AutoCloseable {
      */
     WarmResult warm(Collection<String> organisationIds, UsagePeriod period);
 
+    /**
+     * Returns a view of this service with another miss policy: it shares everything else, the cache, the loads in flight and the
+     * permits. Closing the view does nothing; closing this service closes the view.
+     */
+    UsageService with(MissPolicy missPolicy);
+
+    /** Returns the state of this service at present, without I/O, for gauges; also of one that is closed. */
+    Stats stats();
+
+    /**
+     * State of a service. Its numbers are read one after the other, not in one step.
+     *
+     * @param permitsInUse how many computations run, or have a permit and wait for a thread
+     * @param permits how many may ({@code maxConcurrentComputations})
+     * @param queued how many computations wait for a permit
+     * @param maxQueued how many may ({@code maxQueuedComputations})
+     * @param loads how many loads are in flight in this process: those that compute, that wait for a permit, and that wait for another
+     *     process
+     * @param cache state of the cache
+     */
+    record Stats(int permitsInUse, int permits, int queued, int maxQueued, int loads, UsageCache.Stats cache) {}
+
     /** {@link #warm} without waiting. */
     CompletionStage<WarmResult> warmAsync(Collection<String> organisationIds, UsagePeriod period);
 

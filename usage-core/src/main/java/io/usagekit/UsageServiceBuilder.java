@@ -6,6 +6,8 @@ import io.usagekit.internal.Limits;
 import io.usagekit.internal.NoCache;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
@@ -71,7 +73,7 @@ public final class UsageServiceBuilder {
     private Duration computationTimeout = DEFAULT_COMPUTATION_TIMEOUT;
     private MissPolicy missPolicy = MissPolicy.await();
     private @Nullable Executor executor;
-    private UsageListener listener = new UsageListener() {};
+    private final List<UsageListener> listeners = new ArrayList<>();
     private InstantSource clock = InstantSource.system();
     private LongSupplier ticker = System::nanoTime;
 
@@ -200,9 +202,17 @@ public final class UsageServiceBuilder {
         return this;
     }
 
-    /** Sets the listener; none by default. */
+    /** Sets the listener, instead of all that were set or added before; none by default. */
     public UsageServiceBuilder listener(UsageListener listener) {
-        this.listener = Objects.requireNonNull(listener, "listener");
+        Objects.requireNonNull(listener, "listener");
+        listeners.clear();
+        listeners.add(listener);
+        return this;
+    }
+
+    /** Adds a listener. Listeners are called in the order in which they were added; one that throws doesn't keep an event from the others. */
+    public UsageServiceBuilder addListener(UsageListener listener) {
+        listeners.add(Objects.requireNonNull(listener, "listener"));
         return this;
     }
 
@@ -255,7 +265,7 @@ public final class UsageServiceBuilder {
                 maxQueuedComputations,
                 drainTimeout,
                 executor,
-                listener,
+                List.copyOf(listeners),
                 clock,
                 ticker));
     }

@@ -36,9 +36,18 @@ public final class ListenerMain {
             }
         };
         try (UsageService usage = UsageService.builder(PostgresUsage.calculator(dataSource))
-                .listener(metrics)
+                .addListener(metrics)
                 .build()) {
             usage.get("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+
+            UsageService.Stats gauges = usage.stats();
+            System.out.printf(
+                    "%d of %d permits in use, %d queued, %d loads in flight, cache %s%n",
+                    gauges.permitsInUse(),
+                    gauges.permits(),
+                    gauges.queued(),
+                    gauges.loads(),
+                    gauges.cache().shared());
         }
         System.out.printf("%s computed in %s ms, %s failed%n", computations, milliseconds, failures);
         // end::quote

@@ -97,6 +97,11 @@ final class Computations {
         return closed;
     }
 
+    /** Returns how many loads of this process are in flight. */
+    int loads() {
+        return inFlight.size();
+    }
+
     void started(UsageLoad load) {
         inFlight.add(load);
     }

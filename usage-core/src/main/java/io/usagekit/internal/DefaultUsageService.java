@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -54,26 +55,61 @@ public final class DefaultUsageService implements UsageService {
             int maxQueued,
             Duration drainTimeout,
             @Nullable Executor executor,
-            UsageListener listener,
+            List<UsageListener> listeners,
             InstantSource clock,
             LongSupplier ticker) {}
 
     private final Settings settings;
+    private final MissPolicy missPolicy;
     private final Limits limits;
     private final UsageListener listener;
     private final GuardedCache cache;
     private final BackOff backOff;
     private final Computations computations;
-    private final AtomicBoolean closed = new AtomicBoolean();
+    /** Whether the service is closed, which its views share. */
+    private final AtomicBoolean closed;
+    /** Whether this is a view: it closes nothing. */
+    private final boolean isView;
 
     public DefaultUsageService(Settings settings) {
         this.settings = settings;
+        this.missPolicy = settings.missPolicy();
+        this.closed = new AtomicBoolean();
+        this.isView = false;
         this.limits = settings.limits();
-        this.listener = new SafeListener(settings.listener());
+        this.listener = new SafeListener(settings.listeners());
         this.cache = new GuardedCache(settings.cache(), limits);
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
         cache.observe(listener);
+    }
+
+    private DefaultUsageService(DefaultUsageService service, MissPolicy missPolicy) {
+        this.settings = service.settings;
+        this.missPolicy = missPolicy;
+        this.limits = service.limits;
+        this.listener = service.listener;
+        this.cache = service.cache;
+        this.backOff = service.backOff;
+        this.computations = service.computations;
+        this.closed = service.closed;
+        this.isView = true;
+    }
+
+    @Override
+    public UsageService with(MissPolicy missPolicy) {
+        return new DefaultUsageService(this, Objects.requireNonNull(missPolicy, "missPolicy"));
+    }
+
+    @Override
+    public Stats stats() {
+        return new Stats(
+                computations.permits().inUse(),
+                settings.maxConcurrent(),
+                computations.permits().waiting(),
+                settings.maxQueued(),
+                computations.loads(),
+                cache.stats());
     }
 
     @Override
@@ -169,7 +205,7 @@ public final class DefaultUsageService implements UsageService {
             return instead(key, grace, notWithoutCache(key, outage), outage);
         }
         CompletableFuture<LoadOutcome> load = load(key, Purpose.MISS, limits.hard(), outage != null);
-        Optional<Duration> limit = settings.missPolicy().limit();
+        Optional<Duration> limit = missPolicy.limit();
         if (limit.isEmpty() || load.isDone()) {
             return answerFrom(key, load, grace, outage);
         }
@@ -212,7 +248,7 @@ public final class DefaultUsageService implements UsageService {
         if (grace.isPresent() && !ComputationIncidents.isPermanent(error)) {
             return CompletableFuture.completedFuture(staleOnError(key, grace.get()));
         }
-        boolean mayBePending = outage != null || settings.missPolicy().limit().isPresent();
+        boolean mayBePending = outage != null || missPolicy.limit().isPresent();
         return error instanceof UsageOverloadedException && mayBePending
                 ? CompletableFuture.completedFuture(pending(key))
                 : CompletableFuture.failedFuture(error);
@@ -403,7 +439,7 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public void close() {
-        if (!closed.compareAndSet(false, true)) {
+        if (isView || !closed.compareAndSet(false, true)) {
             return;
         }
         computations.close(settings.drainTimeout());

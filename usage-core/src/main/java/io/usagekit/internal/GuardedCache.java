@@ -107,6 +107,16 @@ final class GuardedCache {
         return cache.invalidate(organisationId);
     }
 
+    /** Returns what the cache knows about itself; nothing if it throws. */
+    UsageCache.Stats stats() {
+        try {
+            return cache.stats();
+        } catch (RuntimeException e) {
+            LOG.warn("a usage cache threw in stats(); its state is reported as unknown", e);
+            return UsageCache.Stats.UNKNOWN;
+        }
+    }
+
     void close() {
         cache.close();
     }

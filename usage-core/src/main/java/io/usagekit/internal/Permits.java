@@ -196,6 +196,16 @@ public final class Permits {
         }
     }
 
+    /** Returns how many permits are granted and not yet released. */
+    public int inUse() {
+        lock.lock();
+        try {
+            return running;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Returns how many requests wait. */
     public int waiting() {
         lock.lock();

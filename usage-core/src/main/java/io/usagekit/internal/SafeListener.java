@@ -5,27 +5,30 @@ import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Calls the host's listener and logs what it throws, so that neither a caller nor a computation fails with it. */
+/** Calls the host's listeners and logs what one throws, so that neither a caller, a computation nor another listener fails with it. */
 final class SafeListener implements UsageListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageListener.class);
 
-    private final UsageListener host;
+    private final UsageListener[] hosts;
 
-    SafeListener(UsageListener host) {
-        this.host = host;
+    SafeListener(List<UsageListener> hosts) {
+        this.hosts = hosts.toArray(UsageListener[]::new);
     }
 
     @Override
     public void hit(UsageKey key, UsageListener.Tier tier, Duration age) {
-        try {
-            host.hit(key, tier, age); // written out: a hit in memory takes less time than the lambda would
-        } catch (Throwable e) {
-            thrown(e);
+        for (UsageListener host : hosts) {
+            try {
+                host.hit(key, tier, age); // written out: a hit in memory takes less time than the lambda would
+            } catch (Throwable e) {
+                thrown(host, e);
+            }
         }
     }
 
@@ -140,14 +143,16 @@ final class SafeListener implements UsageListener {
     }
 
     private void call(Consumer<UsageListener> event) {
-        try {
-            event.accept(host);
-        } catch (Throwable e) {
-            thrown(e);
+        for (UsageListener host : hosts) {
+            try {
+                event.accept(host);
+            } catch (Throwable e) {
+                thrown(host, e);
+            }
         }
     }
 
-    private static void thrown(Throwable error) {
-        LOG.warn("a usage listener threw; the call goes on without it", error);
+    private static void thrown(UsageListener host, Throwable error) {
+        LOG.warn("the usage listener {} threw; the call goes on without it", host.getClass().getName(), error);
     }
 }

@@ -10,7 +10,6 @@ import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageListener;
 import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
@@ -49,12 +48,12 @@ class ComputationLincheckTest {
                     1,
                     Duration.ZERO,
                     handedOver::add,
-                    new UsageListener() {},
+                    List.of(),
                     () -> Instant.EPOCH,
                     () -> 0);
             computations = new Computations(
                     settings,
-                    settings.listener(),
+                    new SafeListener(settings.listeners()),
                     new GuardedCache(settings.cache(), limits),
                     new BackOff(Duration.ZERO, settings.ticker()));
             load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false);

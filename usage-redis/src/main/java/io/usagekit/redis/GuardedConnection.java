@@ -205,6 +205,11 @@ final class GuardedConnection {
         }
     }
 
+    /** Whether Redis was reachable when it was last called; tries nothing by itself. */
+    boolean isAvailable() {
+        return !closed && !unavailability.isOngoing();
+    }
+
     void close() {
         if (closed) {
             return; // closing a connection twice makes the client log a warning

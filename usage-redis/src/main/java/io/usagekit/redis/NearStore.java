@@ -107,6 +107,11 @@ class NearStore {
         slots.keySet().removeIf(condition);
     }
 
+    /** Returns about how many figures and loads in flight it holds. */
+    int size() {
+        return slots.size();
+    }
+
     void clear() {
         slots.clear();
     }

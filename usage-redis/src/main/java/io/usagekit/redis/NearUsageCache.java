@@ -7,6 +7,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.LongSupplier;
@@ -132,6 +133,13 @@ final class NearUsageCache implements UsageCache {
 
     private void removeAll(String organisationId) {
         store.removeIf(key -> key.organisationId().equals(organisationId));
+    }
+
+    @Override
+    public Stats stats() {
+        TrackingConnection tracking = supervisor.current();
+        boolean isValid = tracking != null && tracking.validity().isValid(ticker.getAsLong());
+        return new Stats(OptionalLong.of(store.size()), shared.stats().shared(), RedisUsageCache.condition(isValid));
     }
 
     @Override

@@ -45,6 +45,11 @@ final class OutageLog {
         return false;
     }
 
+    /** Whether an outage lasts. */
+    boolean isOngoing() {
+        return changes.get() % 2 == 1;
+    }
+
     /**
      * Ends the outage, if there is one.
      *

@@ -8,6 +8,7 @@ import io.usagekit.UsageListener;
 import io.usagekit.redis.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -70,6 +71,15 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
         return index.invalidate(organisationId);
+    }
+
+    @Override
+    public Stats stats() {
+        return new Stats(OptionalLong.empty(), condition(connection.isAvailable()), Condition.UNKNOWN);
+    }
+
+    static Condition condition(boolean works) {
+        return works ? Condition.UP : Condition.DOWN;
     }
 
     @Override

@@ -10,10 +10,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.UsageListener;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
@@ -60,6 +62,25 @@ class NearCacheOutageIT extends NearCacheFixture {
         }
         assertOneTrackingOutage();
         assertThat(log.lines("WARN")).as("no other outage").hasSize(1);
+    }
+
+    @Test
+    void reportsSizeAndTracking() {
+        write(other, 1, 1);
+        write(other, 2, 1);
+        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
+            load(cache, 1);
+            load(cache, 2);
+            assertThat(cache.stats())
+                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.UP));
+            killTracking();
+            eventually("tracking is lost", () -> notifications.size() == 1);
+            assertThat(cache.stats())
+                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.DOWN));
+            eventually("tracking is regained", () -> notifications.size() == 2);
+            assertThat(cache.stats())
+                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(0), Condition.UP, Condition.UP));
+        }
     }
 
     @Test

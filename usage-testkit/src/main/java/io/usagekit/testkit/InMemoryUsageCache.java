@@ -6,6 +6,7 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
@@ -75,6 +76,12 @@ public final class InMemoryUsageCache implements UsageCache {
         }
         store.invalidate(which);
         return CompletableFuture.completedFuture(null);
+    }
+
+    /** Returns whether the cache is {@linkplain #goDown() down}. */
+    @Override
+    public Stats stats() {
+        return new Stats(OptionalLong.empty(), down ? Condition.DOWN : Condition.UP, Condition.UNKNOWN);
     }
 
     InMemoryStore store() {

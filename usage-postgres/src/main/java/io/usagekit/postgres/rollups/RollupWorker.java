@@ -5,9 +5,11 @@ import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlSource;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -59,6 +61,7 @@ public final class RollupWorker implements AutoCloseable {
 
     private volatile boolean closed;
     private volatile @Nullable ScheduledFuture<?> schedule;
+    private volatile @Nullable LastRun lastRun;
 
     /** Guarded by {@link #running}. */
     private boolean failing;
@@ -133,6 +136,23 @@ public final class RollupWorker implements AutoCloseable {
         }
     }
 
+    /** Returns the last run that has ended, scheduled or not; for gauges. Empty if none has. Doesn't wait for a run under way. */
+    public Optional<LastRun> lastRun() {
+        return Optional.ofNullable(lastRun);
+    }
+
+    /**
+     * A run that has ended.
+     *
+     * @param startedAt when it started, by the worker's clock
+     * @param took how long it took, by the JVM's own time
+     * @param result what it did; empty if it failed
+     * @param failure why it failed, as the database or the mapping's check reported it; empty if it didn't
+     * @since 0.1
+     */
+    public record LastRun(
+            Instant startedAt, Duration took, Optional<RollupRunResult> result, Optional<Throwable> failure) {}
+
     private void runQuietly() {
         running.lock();
         try {
@@ -161,7 +181,21 @@ public final class RollupWorker implements AutoCloseable {
     }
 
     private RollupRunResult run() throws SQLException {
-        return new Jdbc(settings.rollups().dataSource()).stepSession(settings.stepTimeout(), pass::run);
+        Instant startedAt = settings.clock().instant();
+        long began = System.nanoTime();
+        try {
+            RollupRunResult result =
+                    new Jdbc(settings.rollups().dataSource()).stepSession(settings.stepTimeout(), pass::run);
+            lastRun = new LastRun(startedAt, since(began), Optional.of(result), Optional.empty());
+            return result;
+        } catch (Throwable e) {
+            lastRun = new LastRun(startedAt, since(began), Optional.empty(), Optional.of(e));
+            throw e;
+        }
+    }
+
+    private static Duration since(long began) {
+        return Duration.ofNanos(System.nanoTime() - began);
     }
 
     private static void checkDuration(String name, Duration value, Duration least, Duration most) {

@@ -149,6 +149,27 @@ class RollupWorkerIT {
     }
 
     @Test
+    void reportsLastRunAndItsFailure() {
+        try (RollupWorker worker = fixture.worker().build()) {
+            assertThat(worker.lastRun()).isEmpty();
+            RollupRunResult result = worker.runOnce();
+            RollupWorker.LastRun succeeded = worker.lastRun().orElseThrow();
+            assertThat(succeeded.result()).contains(result);
+            assertThat(succeeded.failure()).isEmpty();
+            assertThat(succeeded.startedAt()).isEqualTo(fixture.clock.instant());
+            assertThat(succeeded.took()).isPositive();
+
+            fixture.clock.advance(Duration.ofMinutes(1));
+            fixture.rollups.remove();
+            assertThatThrownBy(worker::runOnce).isInstanceOf(UsageStorageException.class);
+            RollupWorker.LastRun failed = worker.lastRun().orElseThrow();
+            assertThat(failed.result()).isEmpty();
+            assertThat(failed.failure().orElseThrow()).hasMessageContaining("there are no roll-ups in the schema");
+            assertThat(failed.startedAt()).isEqualTo(fixture.clock.instant());
+        }
+    }
+
+    @Test
     void waitsForCurrentStepWhenClosed() throws Exception {
         CountDownLatch working = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -190,6 +191,56 @@ class UsageServiceListenerTest {
                             "cacheReadFailed",
                             "cacheWriteFailed");
         }
+    }
+
+    @Test
+    void everyListenerReceivesEveryEventWhateverTheOthersThrow() {
+        List<String> called = new CopyOnWriteArrayList<>();
+        UsageListener failing = new UsageListener() {
+            @Override
+            public void miss(UsageKey key) {
+                called.add("failing");
+                throw new IllegalStateException("a listener fails");
+            }
+
+            @Override
+            public void hit(UsageKey key, Tier tier, Duration age) {
+                called.add("failing hit");
+                throw new AssertionError("a listener fails");
+            }
+        };
+        UsageListener last = new UsageListener() {
+            @Override
+            public void miss(UsageKey key) {
+                called.add("last");
+            }
+
+            @Override
+            public void hit(UsageKey key, Tier tier, Duration age) {
+                called.add("last hit");
+            }
+        };
+        UsageService service = fixture.open(fixture.builder().addListener(failing).addListener(last));
+
+        assertFigure(service.get(ORG, MARCH));
+        assertFigure(service.get(ORG, MARCH));
+
+        assertThat(called).containsExactly("failing", "last", "failing hit", "last hit");
+        assertThat(fixture.events.details("hit")).as("the first listener's").hasSize(1);
+    }
+
+    @Test
+    void listenerReplacesThoseBeforeIt() {
+        List<String> called = new CopyOnWriteArrayList<>();
+        UsageListener replaced = new UsageListener() {
+            @Override
+            public void miss(UsageKey key) {
+                called.add("replaced");
+            }
+        };
+        UsageService service = fixture.open(fixture.builder().addListener(replaced).listener(fixture.events));
+        assertFigure(service.get(ORG, MARCH));
+        assertThat(called).isEmpty();
     }
 
     private static void provokeEveryEvent(ServiceFixture fixture, UsageListener listener) {

@@ -6,6 +6,7 @@ import static io.usagekit.verification.service.ServiceFixture.ORG;
 import static io.usagekit.verification.service.ServiceFixture.START;
 import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
@@ -51,6 +52,38 @@ class UsageServiceMissPolicyTest {
         assertPending(service.get(ORG, MARCH));
 
         fixture.calculator.awaitBegun(1);
+    }
+
+    @Test
+    void viewWaitsAsItsOwnPolicySaysAndSharesLoadAndCache() throws InterruptedException {
+        UsageService service = fixture.open(fixture.builder().missPolicy(MissPolicy.await()));
+        UsageService pending = service.with(MissPolicy.pending());
+        fixture.calculator.hold();
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
+
+        assertPending(pending.get(ORG, MARCH));
+        assertPending(ServiceFixture.resultOf(pending.getAsync(ORG, MARCH)));
+        assertPending(pending.with(BRIEFLY).get(ORG, MARCH));
+        assertThat(caller).as("the service itself still waits").isNotDone();
+        fixture.calculator.release();
+
+        assertFigure(ServiceFixture.done(caller));
+        assertFigure(pending.get(ORG, MARCH));
+        assertThat(fixture.calculator.calls()).isEqualTo(1);
+    }
+
+    @Test
+    void closingViewLeavesServiceOpenAndClosingServiceClosesView() {
+        UsageService service = fixture.open(fixture.builder());
+        UsageService view = service.with(MissPolicy.pending());
+        view.close();
+        assertFigure(service.get(ORG, MARCH));
+        assertFigure(view.get(ORG, MARCH));
+
+        service.close();
+
+        assertThatIllegalStateException().isThrownBy(() -> view.get(ORG, MARCH)).withMessageContaining("closed");
     }
 
     @Test
