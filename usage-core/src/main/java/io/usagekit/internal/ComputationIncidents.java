@@ -91,26 +91,24 @@ final class ComputationIncidents {
     private Line note(UsageKey key, Throwable error, long since, long now) {
         Failure last = failures.get(key);
         boolean isPermanent = isPermanent(error);
-        boolean isLogged = last != null && isRecent(last.logged(), now) && (last.isPermanent() || !isPermanent);
-        Line line = Line.NONE;
         if (isOpen()) {
-            if (isPermanent && !permanent) {
-                permanent = true;
-                line = Line.WORSENING;
-            }
-        } else if (isLogged) {
+            boolean worsens = isPermanent && !permanent;
+            permanent |= isPermanent;
+            remember(key, new Failure(error, now, logged), now);
+            return worsens ? Line.WORSENING : Line.NONE;
+        }
+        if (last != null && isRecent(last.logged(), now) && (last.isPermanent() || !isPermanent)) {
             remember(key, new Failure(error, now, last.logged()), now);
             return Line.NONE;
-        } else if (since == changes) {
-            changes = since + 1;
-            permanent = isPermanent;
-            logged = now;
-            line = Line.BEGINNING;
-        } else {
+        }
+        if (since != changes) {
             return Line.NONE;
         }
-        remember(key, new Failure(error, now, line == Line.NONE ? logged : now), now);
-        return line;
+        changes = since + 1;
+        permanent = isPermanent;
+        logged = now;
+        remember(key, new Failure(error, now, now), now);
+        return Line.BEGINNING;
     }
 
     private void remember(UsageKey key, Failure failure, long now) {

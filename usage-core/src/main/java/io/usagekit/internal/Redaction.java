@@ -79,6 +79,7 @@ public final class Redaction {
         }
 
         @Override
+        @SuppressWarnings("OverrideThrowableToString") // the class of the original stands in the message
         public String toString() {
             return String.valueOf(getMessage());
         }

@@ -16,8 +16,8 @@ class ComputationIncidentsTest {
 
     private static final UsageKey ONE = key("org-1");
     private static final UsageKey OTHER = key("org-2");
-    private static final UsageCalculationException OUTAGE = new UsageCalculationException("no database", null);
-    private static final UsageCalculationException PERMANENT = UsageCalculationException.permanent("no schema", null);
+    private final UsageCalculationException outage = new UsageCalculationException("no database", null);
+    private final UsageCalculationException permanent = UsageCalculationException.permanent("no schema", null);
 
     private final CapturedLog log = new CapturedLog();
     private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1_000);
@@ -48,64 +48,64 @@ class ComputationIncidentsTest {
     @Test
     void logsAFigureThatKeepsFailingAmongOthersOnceInAWhile() {
         for (int i = 0; i < 50; i++) {
-            fails(ONE, OUTAGE);
+            fails(ONE, outage);
             succeeds(OTHER);
         }
         assertLines(1, 1);
 
         nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         succeeds(OTHER);
         assertLines(2, 2);
     }
 
     @Test
     void logsAnOutageThatFollowsWhileAFigureKeepsFailing() {
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         succeeds(OTHER);
-        fails(ONE, OUTAGE);
-        fails(OTHER, OUTAGE);
+        fails(ONE, outage);
+        fails(OTHER, outage);
         assertLines(2, 1);
     }
 
     @Test
     void logsTheFirstErrorThatNoRetryCuresOfAFigureThatKeepsFailing() {
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         succeeds(OTHER);
-        fails(ONE, PERMANENT);
+        fails(ONE, permanent);
         assertLines(2, 1);
     }
 
     @Test
     void ignoresResultsOfComputationsThatStartedBeforeTheLastChange() {
         long before = incidents.state();
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         incidents.succeeded(OTHER, before);
         assertLines(1, 0);
 
         long during = incidents.state();
         succeeds(ONE);
-        incidents.failed(ONE, OUTAGE, during);
+        incidents.failed(ONE, outage, during);
         assertLines(1, 1);
 
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         assertLines(2, 1);
     }
 
     @Test
     void remembersAnErrorThatNoRetryCuresUntilTheFigureIsComputed() {
         assertThat(incidents.permanentFailure(ONE)).isEmpty();
-        fails(ONE, OUTAGE);
+        fails(ONE, outage);
         assertThat(incidents.permanentFailure(ONE)).isEmpty();
-        fails(ONE, PERMANENT);
-        assertThat(incidents.permanentFailure(ONE)).containsSame(PERMANENT);
+        fails(ONE, permanent);
+        assertThat(incidents.permanentFailure(ONE)).containsSame(permanent);
         assertThat(incidents.permanentFailure(OTHER)).isEmpty();
         succeeds(OTHER);
-        assertThat(incidents.permanentFailure(ONE)).containsSame(PERMANENT);
+        assertThat(incidents.permanentFailure(ONE)).containsSame(permanent);
         succeeds(ONE);
         assertThat(incidents.permanentFailure(ONE)).isEmpty();
 
-        fails(ONE, PERMANENT);
+        fails(ONE, permanent);
         nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
         assertThat(incidents.permanentFailure(ONE))
                 .as("after " + Duration.ofMinutes(10))
