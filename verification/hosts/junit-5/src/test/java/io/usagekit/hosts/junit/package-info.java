@@ -1,0 +1,5 @@
+/** Tests of a host with the JUnit of its choice. */
+@NullMarked
+package io.usagekit.hosts.junit;
+
+import org.jspecify.annotations.NullMarked;
