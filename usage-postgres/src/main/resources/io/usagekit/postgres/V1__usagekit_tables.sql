@@ -1,7 +1,5 @@
 -- The library's own tables, for hosts without any. Ids are opaque text; times are instants.
 
-create schema if not exists {schema};
-
 create table if not exists {projects} (
     id text primary key,
     organisation_id text not null,

@@ -21,6 +21,19 @@ order by a.attnum
 -- Returns one row: answer.
 select to_regnamespace(:schema) is not null as answer
 
+-- name: create-schema
+-- Creates a schema, a script. Needs CREATE on the database.
+create schema {schema}
+
+-- name: database
+-- Whether this role may create schemas, and what a message says to those who may.
+--
+-- Returns one row: may_create; database and role, quoted.
+select
+    has_database_privilege(current_database(), 'CREATE') as may_create,
+    quote_ident(current_database()) as database,
+    quote_ident(current_user) as role
+
 -- name: is-partitioned
 -- Whether a table is partitioned.
 --

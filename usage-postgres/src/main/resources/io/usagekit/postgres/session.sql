@@ -18,21 +18,16 @@ select
 -- Returns one row that isn't read.
 select set_config(:setting, :value, true)
 
--- name: lock-tables
--- Locks the creation of the library's own tables for the rest of a transaction: "if not exists" doesn't keep two sessions from
--- creating the same table at once.
+-- name: try-lock-installation
+-- Acquires the advisory lock of installations into a schema for this session, if no other session holds it.
 --
--- Returns one row that isn't read.
-select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))
-
--- name: try-lock-indexes
--- Takes the lock of index builds for this session, if no other session holds it.
---
+-- Parameters: :schema, that of the tables, quoted.
 -- Returns one row: answer.
-select pg_try_advisory_lock(hashtextextended('usagekit indexes', 0)) as answer
+select pg_try_advisory_lock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer
 
--- name: unlock-indexes
--- Releases the lock of index builds.
+-- name: unlock-installation
+-- Releases the advisory lock.
 --
+-- Parameters: :schema, as in try-lock-installation.
 -- Returns one row: answer.
-select pg_advisory_unlock(hashtextextended('usagekit indexes', 0)) as answer
+select pg_advisory_unlock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer

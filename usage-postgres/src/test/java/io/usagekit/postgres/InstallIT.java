@@ -4,11 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.testing.Database;
-import java.lang.reflect.Proxy;
+import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
-import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,8 +19,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
-import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,25 +60,22 @@ class InstallIT {
     }
 
     @Test
-    void refreshesTheCatalogAfterTheWaitForAnotherInstallation() throws Exception {
+    void seesWhatAnotherInstallationHasCreatedWhileItWaited() throws Exception {
         ExecutorService thread = Executors.newSingleThreadExecutor();
         try (Connection other = Database.pool().getConnection();
                 Connection waiting = Database.pool().getConnection();
                 Statement installing = other.createStatement();
                 Statement looking = waiting.createStatement()) {
-            // What it will look up is in its cache already: looking it up would make it take note of changes.
+            // The session's catalog cache holds the schema's and the tables' absence.
             looking.execute(PostgresUsage.ddl(schema));
             looking.execute("drop schema " + s + " cascade");
-            other.setAutoCommit(false);
-            installing.execute("select pg_advisory_xact_lock(hashtextextended('usagekit tables', 0))");
-            DataSource itself = onlyThisConnection(waiting, () -> {
-                // It looks for the schema, which isn't there, and remembers that; then it waits.
-                looking.execute("select to_regnamespace('" + s + "')");
-                installing.execute("create schema " + s);
-            });
-            Future<?> install = thread.submit(() -> PostgresUsage.install(itself, schema));
-            awaitAWaitingSession();
-            other.commit();
+            looking.execute("select to_regnamespace(" + Identifiers.literal(s) + ")");
+            installing.execute("select pg_advisory_lock" + key());
+            Future<?> install =
+                    thread.submit(() -> PostgresUsage.install(new OneConnection(waiting), schema));
+            assertThatThrownBy(() -> install.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
+            installing.execute("create schema " + s);
+            installing.execute("select pg_advisory_unlock" + key());
             install.get(30, TimeUnit.SECONDS);
         } finally {
             thread.shutdownNow();
@@ -87,36 +83,9 @@ class InstallIT {
         assertThat(Database.query("select count(*) from " + s + ".events")).isEqualTo("0");
     }
 
-    private interface Step {
-        void run() throws SQLException;
-    }
-
-    /** A data source of this connection, whose transaction begins with a step of the test. */
-    private static DataSource onlyThisConnection(Connection connection, Step first) {
-        Connection stepped = (Connection) Proxy.newProxyInstance(
-                InstallIT.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
-                    if (method.getName().equals("close")) {
-                        return null;
-                    }
-                    Object result = method.invoke(connection, arguments);
-                    if (method.getName().equals("setAutoCommit") && Boolean.FALSE.equals(arguments[0])) {
-                        first.run();
-                    }
-                    return result;
-                });
-        return (DataSource) Proxy.newProxyInstance(
-                InstallIT.class.getClassLoader(),
-                new Class<?>[] {DataSource.class},
-                (proxy, method, arguments) -> stepped);
-    }
-
-    private static void awaitAWaitingSession() {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (Database.query("select count(*) from pg_locks where locktype = 'advisory' and not granted")
-                .equals("0")) {
-            assertThat(System.nanoTime()).as("somebody waits").isLessThan(deadline);
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-        }
+    /** The key of the advisory lock of installations into the schema. */
+    private String key() {
+        return "(hashtextextended(" + Identifiers.literal("usagekit installation in " + s) + ", 0))";
     }
 
     @Test
@@ -173,25 +142,30 @@ class InstallIT {
         assertThat(invalid()).isEqualTo("0");
     }
 
-    /** Without these locks two sessions collide too rarely for the other tests to notice. */
+    /** Without this lock two sessions collide too rarely for the other tests to notice. */
     @Test
     void waitsForAnotherInstallation() throws Exception {
-        assertWaits("usagekit tables", () -> PostgresUsage.install(Database.pool(), schema));
-        assertWaits(
-                "usagekit indexes", () -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
+        PostgresRollups rollups = PostgresRollups.of(Database.pool(), TableMapping.usagekit(schema));
+        assertWaits(() -> PostgresUsage.install(Database.pool(), schema));
+        assertWaits(() -> PostgresUsage.installIndexes(Database.pool(), TableMapping.usagekit(schema)));
+        assertWaits(() -> PostgresLedger.of(Database.pool(), schema).install());
+        assertWaits(rollups::install);
+        assertWaits(rollups::remove);
     }
 
-    private static void assertWaits(String lock, Runnable installation) throws Exception {
+    private void assertWaits(Runnable installation) throws Exception {
         ExecutorService thread = Executors.newSingleThreadExecutor();
         try (Connection other = Database.pool().getConnection();
                 Statement statement = other.createStatement()) {
-            String key = "(hashtextextended(" + Identifiers.literal(lock) + ", 0))";
-            statement.execute("select pg_advisory_lock" + key);
+            statement.execute("select pg_advisory_lock" + key());
             Future<?> installing = thread.submit(installation);
             assertThatThrownBy(() -> installing.get(1, TimeUnit.SECONDS))
-                    .as("while another session holds the lock '%s'", lock)
+                    .as("while another session installs")
                     .isInstanceOf(TimeoutException.class);
-            statement.execute("select pg_advisory_unlock" + key);
+            assertThat(Database.query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'"))
+                    .as("sessions that wait in a statement")
+                    .isEqualTo("0");
+            statement.execute("select pg_advisory_unlock" + key());
             installing.get(30, TimeUnit.SECONDS);
         } finally {
             thread.shutdown();

@@ -2,18 +2,21 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Index;
-import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
+import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 
 /** Creates the library's own tables and what the ledger adds to them. */
 final class LedgerInstaller {
+
+    private static final String TABLES = "V2__usagekit_ledger.sql";
 
     /** Pages of events in order, all of them or those with one value of a filtered column; and pages of sent deliveries. */
     private static final List<Index> INDEXES = List.of(
@@ -38,27 +41,24 @@ final class LedgerInstaller {
         return new Index("events", definition);
     }
 
-    /** Creates the tables, all of them or none; then the indexes, one by one and without blocking writes. */
+    /** Creates what is missing: tables and columns in one transaction; indexes one by one and without blocking writes. */
     void install() throws SQLException {
-        new SchemaInstaller(dataSource).createTables(TableMapping.usagekit(schema));
-        Jdbc jdbc = new Jdbc(dataSource);
-        jdbc.schemaChange(connection -> {
-            SchemaInstaller.lockTables(connection);
-            Jdbc.execute(connection, tables());
+        TableMapping mapping = TableMapping.usagekit(schema);
+        List<Index> indexes = new ArrayList<>(IndexDdl.indexes(mapping));
+        indexes.addAll(INDEXES);
+        Installation.run(new Jdbc(dataSource), schema, installation -> {
+            SchemaInstaller.createMissing(
+                    installation,
+                    schema,
+                    List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES)),
+                    indexes);
             return schema;
         });
-        jdbc.session(connection -> {
-            IndexBuilder.build(connection, schema, INDEXES);
-            return schema;
-        });
-    }
-
-    private String tables() {
-        return SqlTemplate.fill(SqlTemplate.resource("V2__usagekit_ledger.sql"), LedgerSql.tables(schema));
     }
 
     String ddl() {
-        return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n" + tables() + "\n"
+        return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n"
+                + SqlTemplate.fill(SqlTemplate.resource(TABLES), LedgerSql.tables(schema)) + "\n"
                 + INDEXES.stream()
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));

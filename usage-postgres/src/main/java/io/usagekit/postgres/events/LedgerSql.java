@@ -2,8 +2,8 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.UsageKey;
 import io.usagekit.events.spi.Scan;
-import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SchemaScript;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlFiles;
 import io.usagekit.postgres.internal.SqlSignature;
@@ -43,17 +43,21 @@ final class LedgerSql {
         return names;
     }
 
-    /** The tables, by the names that resources have for them. */
+    /** The tables, qualified and quoted, by the names that resources have for them. */
     static Map<String, String> tables(String schema) {
+        return SchemaScript.qualified(schema, tableNames());
+    }
+
+    /** The tables' names, by those that resources have for them. */
+    static Map<String, String> tableNames() {
         return Map.of(
-                "schema", Identifiers.quote(schema),
-                "projects", Identifiers.qualified(schema, "projects"),
-                "events", Identifiers.qualified(schema, "events"),
-                "deliveries", Identifiers.qualified(schema, "event_deliveries"),
-                "endpoints", Identifiers.qualified(schema, "endpoints"),
-                "sources", Identifiers.qualified(schema, "sources"),
-                "events_endpoints", Identifiers.qualified(schema, "events_endpoints"),
-                "events_search", Identifiers.qualified(schema, "events_search"));
+                "projects", "projects",
+                "events", "events",
+                "deliveries", "event_deliveries",
+                "endpoints", "endpoints",
+                "sources", "sources",
+                "events_endpoints", "events_endpoints",
+                "events_search", "events_search");
     }
 
     SqlStatements statements() {

@@ -3,6 +3,7 @@ package io.usagekit.postgres.internal;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.zip.CRC32;
 
 /**
@@ -10,8 +11,9 @@ import java.util.zip.CRC32;
  *
  * @param table the table's name
  * @param definition what follows the table's name in {@code CREATE INDEX}
+ * @param name on the table, if it has a name of its own
  */
-public record Index(String table, String definition) {
+public record Index(String table, String definition, Optional<String> name) {
 
     /** Keyword: the index is built while writes go on; not inside a transaction, not on a partitioned table. */
     public static final String CONCURRENTLY = "concurrently ";
@@ -26,11 +28,19 @@ public record Index(String table, String definition) {
 
     private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
+    /** Creates the definition of an index that is named after its table and definition. */
+    public Index(String table, String definition) {
+        this(table, definition, Optional.empty());
+    }
+
     /**
      * Returns the index's name on a table or one of its partitions. It carries a digest of the definition, so that another definition
      * makes another index rather than finding this one.
      */
     public String nameOn(String relation) {
+        if (name.isPresent() && relation.equals(table)) {
+            return name.get();
+        }
         return named(relation, String.format(Locale.ROOT, "_usage_%08x", digest(definition)));
     }
 

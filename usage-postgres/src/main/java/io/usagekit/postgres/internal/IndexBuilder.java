@@ -3,6 +3,7 @@ package io.usagekit.postgres.internal;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,76 +16,81 @@ public final class IndexBuilder {
     private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
 
     private static final SqlStatements CATALOG = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
-    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
-    private static final long LOCK_POLL_MILLIS = 100;
+    private static final List<String> TIMEOUTS = List.of("statement_timeout", "lock_timeout");
 
     private IndexBuilder() {}
 
     /**
-     * Builds indexes that are missing or invalid, partition by partition where the table is partitioned. Without a statement timeout:
-     * a build takes as long as its table is large.
-     *
-     * @param connection in auto-commit mode, on a session of its own: it holds an advisory lock
+     * Builds indexes that are missing or invalid, partition by partition where the table is partitioned. Without a timeout: a build takes
+     * as long as its table is large, and waits for transactions that use the table; neither blocks other sessions.
      */
-    public static void build(Connection connection, String schema, List<Index> indexes) throws SQLException {
-        String statementTimeout = SqlCall.of(connection, SqlTemplate.of("show statement_timeout", Map.of()))
-                .one(row -> row.text("statement_timeout"));
-        Jdbc.execute(connection, "set statement_timeout = 0");
-        lock(connection);
+    public static void build(Installation installation, String schema, List<Index> indexes) throws SQLException {
+        Connection connection = installation.connection();
+        Map<String, String> before = new LinkedHashMap<>();
+        for (String timeout : TIMEOUTS) {
+            before.put(
+                    timeout,
+                    SqlCall.of(connection, SqlTemplate.of("show " + timeout, Map.of()))
+                            .one(row -> row.text(timeout)));
+            Jdbc.execute(connection, "set " + timeout + " = 0");
+        }
         try {
             for (Index index : indexes) {
-                ensure(connection, index, new Relation(schema, index.table()));
+                ensure(installation, index, new Relation(schema, index.table()));
             }
         } finally {
-            SqlCall.of(connection, SESSION.template("unlock-indexes")).answer();
-            Jdbc.execute(connection, "set statement_timeout = " + Identifiers.literal(statementTimeout));
+            for (Map.Entry<String, String> timeout : before.entrySet()) {
+                Jdbc.execute(connection, "set " + timeout.getKey() + " = " + Identifiers.literal(timeout.getValue()));
+            }
+        }
+    }
+
+    private static void ensure(Installation installation, Index index, Relation table) throws SQLException {
+        boolean isPartitioned = SqlCall.of(installation.connection(), CATALOG.template("is-partitioned"))
+                .text("table", table.quoted())
+                .answer();
+        if (isPartitioned) {
+            ensureOnPartitions(installation, index, table);
+        } else {
+            ensureOnTable(installation.connection(), index, table);
         }
     }
 
     /**
-     * Takes the lock of index builds: two builders of one index would each take the other's unfinished index for a failed one. It is
-     * polled, since a session that waits in a statement holds a snapshot, for which the concurrent build would wait in turn.
+     * Builds the parent's index last: it can't be built concurrently, and becomes valid once all partitions' indexes are attached. Both
+     * are changes of the catalog, which lock the parent against writers, and a partition's index against all.
      */
-    private static void lock(Connection connection) throws SQLException {
-        while (!SqlCall.of(connection, SESSION.template("try-lock-indexes")).answer()) {
-            try {
-                Thread.sleep(LOCK_POLL_MILLIS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new SQLException("interrupted while another session creates the indexes", e);
-            }
-        }
-    }
-
-    private static void ensure(Connection connection, Index index, Relation table) throws SQLException {
-        boolean isPartitioned = SqlCall.of(connection, CATALOG.template("is-partitioned"))
-                .text("table", table.quoted())
-                .answer();
-        if (isPartitioned) {
-            ensureOnPartitions(connection, index, table);
-        } else {
-            ensureOnTable(connection, index, table);
-        }
-    }
-
-    /** Builds the parent's index last: it can't be built concurrently, and becomes valid once all partitions' indexes are attached. */
-    private static void ensureOnPartitions(Connection connection, Index index, Relation table) throws SQLException {
+    private static void ensureOnPartitions(Installation installation, Index index, Relation table) throws SQLException {
+        Connection connection = installation.connection();
         List<Relation> uncovered = uncoveredPartitions(connection, index, table);
         for (Relation partition : uncovered) {
-            ensure(connection, index, partition);
+            ensure(installation, index, partition);
         }
-        Jdbc.execute(connection, index.create(table.schema(), table.name(), Index.BLOCKING, Index.ONLY));
+        if (isValid(connection, index, table).isEmpty()) {
+            installation.change(table.quoted(), it -> {
+                installation.locks().lock(it, Map.of("only " + table.quoted(), "share"));
+                Jdbc.execute(it, index.create(table.schema(), table.name(), Index.BLOCKING, Index.ONLY));
+                return table;
+            });
+        }
         for (Relation partition : uncovered) {
-            Jdbc.execute(
-                    connection,
-                    "alter index " + table.indexed(index) + " attach partition " + partition.indexed(index));
+            installation.change(partition.quoted(), it -> {
+                Jdbc.execute(
+                        it, "alter index " + table.indexed(index) + " attach partition " + partition.indexed(index));
+                return partition;
+            });
         }
+    }
+
+    /** Whether an index is valid; empty if there is none. */
+    private static Optional<Boolean> isValid(Connection connection, Index index, Relation table) throws SQLException {
+        return SqlCall.of(connection, CATALOG.template("index-is-valid"))
+                .text("index", table.indexed(index))
+                .first(row -> row.flag("answer"));
     }
 
     private static void ensureOnTable(Connection connection, Index index, Relation table) throws SQLException {
-        Optional<Boolean> valid = SqlCall.of(connection, CATALOG.template("index-is-valid"))
-                .text("index", table.indexed(index))
-                .first(row -> row.flag("answer"));
+        Optional<Boolean> valid = isValid(connection, index, table);
         if (valid.orElse(false)) {
             return;
         }

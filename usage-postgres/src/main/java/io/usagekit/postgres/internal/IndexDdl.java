@@ -24,18 +24,34 @@ public final class IndexDdl {
         }
     }
 
+    private static final String TABLES = "V1__usagekit_tables.sql";
+
     private IndexDdl() {}
 
-    /** Returns the script of the library's own tables and their indexes. */
+    /** Returns the script of the library's own tables and their indexes; its first statement creates the schema. */
     public static String tables(TableMapping mapping) {
-        String tables = SqlTemplate.fill(
-                SqlTemplate.resource("V1__usagekit_tables.sql"),
-                Map.of(
-                        "schema", Identifiers.quote(mapping.schema()),
-                        "projects", Identifiers.qualified(mapping.schema(), mapping.projects()),
-                        "events", Identifiers.qualified(mapping.schema(), mapping.events()),
-                        "deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries())));
-        return tables + "\n" + indexes(mapping, Build.BLOCKING);
+        return SqlTemplate.fill(
+                        SqlTemplate.resource("V0__usagekit_schema.sql"),
+                        Map.of("schema", Identifiers.quote(mapping.schema())))
+                + "\n"
+                + SqlTemplate.fill(
+                        SqlTemplate.resource(TABLES), SchemaScript.qualified(mapping.schema(), names(mapping)))
+                + "\n" + indexes(mapping, Build.BLOCKING);
+    }
+
+    /** Returns the statements of the library's own tables. */
+    public static SchemaScript script(TableMapping mapping) {
+        return script(mapping.schema(), names(mapping), TABLES);
+    }
+
+    /** Returns the statements of a script that is a resource. */
+    public static SchemaScript script(String schema, Map<String, String> tables, String resource) {
+        return SchemaScript.of(SqlTemplate.resource(resource), schema, tables);
+    }
+
+    private static Map<String, String> names(TableMapping mapping) {
+        return Map.of(
+                "projects", mapping.projects(), "events", mapping.events(), "deliveries", mapping.deliveries());
     }
 
     /** Returns the script of the indexes of the combined query. */

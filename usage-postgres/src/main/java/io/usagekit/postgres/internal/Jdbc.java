@@ -91,19 +91,6 @@ public record Jdbc(DataSource dataSource) {
         }
     }
 
-    /** Runs a transaction that changes the schema: with the session's own settings, and for as long as it takes. */
-    public <T> T schemaChange(Work<T> work) throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
-            boolean autoCommit = connection.getAutoCommit();
-            return restoring(connection, restored -> restored.setAutoCommit(autoCommit), () -> {
-                connection.setAutoCommit(false);
-                T result = work.run(connection);
-                connection.commit();
-                return result;
-            });
-        }
-    }
-
     /** Runs on a connection in auto-commit mode, for as long as it takes. */
     public <T> T session(Work<T> work) throws SQLException {
         try (Connection connection = dataSource.getConnection()) {

@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -34,6 +35,9 @@ public final class LockRetrier {
 
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
+    /** The longest pause between two attempts. The pause doubles, so that sessions that queue behind an attempt have most of the time. */
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+
     /**
      * The most locks that one statement acquires. The lock timeout applies to each of them, while the first ones are held: {@code alter
      * table} that adds a foreign key to a partitioned table waits for three.
@@ -43,13 +47,50 @@ public final class LockRetrier {
     /** The first version of PostgreSQL in which a lock with {@code NOWAIT} may overtake those that queue for weaker ones. */
     private static final int FIRST_WITH_OVERTAKING_NOWAIT = 17;
 
-    private final Jdbc jdbc;
+    /** Where transactions run. */
+    private interface Transactions {
+        <T> T run(Jdbc.Work<T> work) throws SQLException;
+    }
+
+    private final Transactions transactions;
     private final Pace pace;
+    private final String remedy;
     private Duration longest = Duration.ZERO;
 
-    public LockRetrier(Jdbc jdbc, Pace pace) {
-        this.jdbc = jdbc;
+    private LockRetrier(Transactions transactions, Pace pace, String remedy) {
+        this.transactions = transactions;
         this.pace = pace;
+        this.remedy = remedy;
+    }
+
+    /** Runs each transaction on a connection of its own. */
+    public LockRetrier(Jdbc jdbc, Pace pace) {
+        this(
+                new Transactions() {
+                    @Override
+                    public <T> T run(Jdbc.Work<T> work) throws SQLException {
+                        return jdbc.transaction(Jdbc.Mode.WRITE, TIMEOUT, work);
+                    }
+                },
+                pace,
+                "retry when load is lower, or raise lockBudget");
+    }
+
+    /** Runs all transactions on this connection, which is in auto-commit mode. */
+    static LockRetrier on(Connection connection, Pace pace) {
+        return new LockRetrier(
+                new Transactions() {
+                    @Override
+                    public <T> T run(Jdbc.Work<T> work) throws SQLException {
+                        return Jdbc.step(connection, TIMEOUT, it -> {
+                                    Jdbc.execute(it, "set transaction isolation level read committed");
+                                    return Optional.of(work.run(it));
+                                })
+                                .orElseThrow();
+                    }
+                },
+                pace,
+                "retry when load is lower, or when the transactions that hold it have ended");
     }
 
     public Pace pace() {
@@ -69,7 +110,7 @@ public final class LockRetrier {
      */
     public <T> T run(String object, Jdbc.Work<T> work) throws SQLException {
         long deadline = System.nanoTime() + pace.budget().toNanos();
-        while (true) {
+        for (Duration pause = pace.pause(); ; pause = longer(pause)) {
             try {
                 return once(pace.lockTimeout().dividedBy(MAX_LOCKS), work);
             } catch (SQLException e) {
@@ -79,13 +120,22 @@ public final class LockRetrier {
                 if (System.nanoTime() > deadline) {
                     throw new SQLException(
                             "timed out after " + pace.budget() + " waiting for a lock on " + object + " ("
-                                    + e.getMessage() + "); retry when load is lower, or raise lockBudget",
+                                    + e.getMessage() + "); " + remedy,
                             e.getSQLState(),
                             e);
                 }
-                pause();
+                LockSupport.parkNanos(pause.toNanos());
+                if (Thread.interrupted()) {
+                    Thread.currentThread().interrupt();
+                    throw new SQLException("interrupted while waiting for a lock on " + object, e.getSQLState(), e);
+                }
             }
         }
+    }
+
+    private static Duration longer(Duration pause) {
+        Duration twice = pause.multipliedBy(2);
+        return twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
     }
 
     /** Runs a transaction once; it limits the wait for its locks in all by itself. */
@@ -96,7 +146,7 @@ public final class LockRetrier {
     private <T> T once(Duration lockTimeout, Jdbc.Work<T> work) throws SQLException {
         long began = System.nanoTime();
         try {
-            return jdbc.transaction(Jdbc.Mode.WRITE, TIMEOUT, connection -> {
+            return transactions.run(connection -> {
                 Jdbc.limit(connection, "lock_timeout", lockTimeout);
                 return work.run(connection);
             });
@@ -107,21 +157,15 @@ public final class LockRetrier {
     }
 
     /**
-     * Runs a change of the schema, in the session's own settings, again until it acquires its locks.
+     * Locks tables in the transaction of an attempt, all of them within the lock timeout, so that what follows waits for no lock on them.
      *
-     * @param lockTimeout for each of its locks
-     * @param attempts how many at most
-     * @throws SQLException the last attempt's
+     * @param modes by the tables, the strongest locks first
      */
-    public static <T> T schemaChange(Jdbc jdbc, Duration lockTimeout, int attempts, Jdbc.Work<T> work)
-            throws SQLException {
-        return Jdbc.retry(
-                attempts,
-                SqlErrors::isLockConflict,
-                () -> jdbc.schemaChange(connection -> {
-                    Jdbc.execute(connection, "set local lock_timeout = " + lockTimeout.toMillis());
-                    return work.run(connection);
-                }));
+    public void lock(Connection connection, Map<String, String> modes) throws SQLException {
+        long deadline = System.nanoTime() + pace.lockTimeout().toNanos();
+        for (Map.Entry<String, String> lock : modes.entrySet()) {
+            lock(connection, lock.getKey(), lock.getValue(), Duration.ofNanos(deadline - System.nanoTime()));
+        }
     }
 
     /** Locks tables, all of them within a timeout; the transaction then continues with its own timeout. */

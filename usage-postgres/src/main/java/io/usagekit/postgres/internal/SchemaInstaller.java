@@ -4,14 +4,21 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Predicate;
 import javax.sql.DataSource;
 
-/** Creates the tables and indexes that aren't there. */
+/** Creates the schema, tables, columns and indexes that are missing. */
 public final class SchemaInstaller {
 
-    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+    private static final SqlStatements CATALOG = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
     private final Jdbc jdbc;
 
@@ -19,12 +26,12 @@ public final class SchemaInstaller {
         this.jdbc = new Jdbc(dataSource);
     }
 
-    /** Creates the library's own tables and their indexes, all of them or none. */
+    /** Creates the library's own tables and their indexes. */
     public void createTables(TableMapping mapping) {
         try {
-            jdbc.schemaChange(connection -> {
-                lockTables(connection);
-                Jdbc.execute(connection, IndexDdl.tables(mapping));
+            Installation.run(jdbc, mapping.schema(), installation -> {
+                createMissing(
+                        installation, mapping.schema(), List.of(IndexDdl.script(mapping)), IndexDdl.indexes(mapping));
                 return mapping;
             });
         } catch (SQLException e) {
@@ -32,35 +39,163 @@ public final class SchemaInstaller {
         }
     }
 
-    /** Keeps other sessions from creating the library's tables until the transaction ends. */
-    public static void lockTables(Connection connection) throws SQLException {
-        SqlCall.of(connection, SESSION.template("lock-tables")).execute();
-        refreshCatalog(connection);
-    }
-
-    /**
-     * Makes the session see what others created while it waited for a lock. Its catalog cache may still hold that a schema is
-     * missing; to open a relation makes it process the invalidations that have been committed meanwhile.
-     */
-    public static void refreshCatalog(Connection connection) throws SQLException {
-        Jdbc.execute(connection, "select 1 from pg_catalog.pg_namespace where false");
-    }
-
     /** Creates the indexes of the combined query. */
     public void createIndexes(TableMapping mapping) {
-        createIndexes(mapping, IndexDdl.indexes(mapping));
-    }
-
-    /** Creates indexes on the mapped tables, which are checked first. */
-    public void createIndexes(TableMapping mapping, List<Index> indexes) {
         try {
-            jdbc.session(connection -> {
-                TableShape.readForStorage(connection, mapping);
-                IndexBuilder.build(connection, mapping.schema(), indexes);
+            Installation.run(jdbc, mapping.schema(), installation -> {
+                TableShape.readForStorage(installation.connection(), mapping);
+                IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(mapping));
                 return mapping;
             });
         } catch (SQLException e) {
             throw new UsageStorageException("the indexes can't be created: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * Creates what is missing: schema, tables and columns in one transaction, with the indexes of the tables that it creates; then the
+     * indexes of other tables, without blocking writes.
+     *
+     * @param indexes besides those of the scripts
+     */
+    public static void createMissing(
+            Installation installation, String schema, List<SchemaScript> scripts, List<Index> indexes)
+            throws SQLException {
+        if (missing(installation.connection(), schema, scripts).isEmpty()) {
+            buildMissing(installation, schema, scripts, indexes);
+            return;
+        }
+        installation.change("the tables in the schema " + Identifiers.quote(schema), connection -> {
+            createSchema(connection, schema);
+            List<SchemaScript.Statement> missing = missing(connection, schema, scripts);
+            Set<String> created = tables(missing, statement -> statement.kind() == SchemaScript.Kind.TABLE);
+            lockExisting(installation.locks(), connection, schema, missing, created);
+            for (SchemaScript.Statement statement : missing) {
+                Jdbc.execute(connection, statement.sql());
+            }
+            for (Index index : all(scripts, indexes)) {
+                if (created.contains(index.table())) {
+                    Jdbc.execute(connection, index.create(schema, index.table(), Index.BLOCKING, ""));
+                }
+            }
+            return created;
+        });
+        buildMissing(installation, schema, scripts, indexes);
+    }
+
+    private static void buildMissing(
+            Installation installation, String schema, List<SchemaScript> scripts, List<Index> indexes)
+            throws SQLException {
+        IndexBuilder.build(installation, schema, all(scripts, indexes));
+    }
+
+    private static List<Index> all(List<SchemaScript> scripts, List<Index> indexes) {
+        List<Index> all = new ArrayList<>();
+        scripts.forEach(script -> all.addAll(script.indexes()));
+        all.addAll(indexes);
+        return all;
+    }
+
+    /** Returns the statements of the scripts whose table or column is missing, in their order. */
+    private static List<SchemaScript.Statement> missing(
+            Connection connection, String schema, List<SchemaScript> scripts) throws SQLException {
+        Map<String, Set<String>> columns = new LinkedHashMap<>();
+        List<SchemaScript.Statement> missing = new ArrayList<>();
+        for (SchemaScript script : scripts) {
+            for (SchemaScript.Statement statement : script.statements()) {
+                Set<String> known = columns.get(statement.table());
+                if (known == null) {
+                    known = columns(connection, Identifiers.qualified(schema, statement.table()));
+                    columns.put(statement.table(), known);
+                }
+                boolean isMissing =
+                        switch (statement.kind()) {
+                            case TABLE -> known.isEmpty();
+                            case COLUMN -> !known.contains(statement.name());
+                            case INDEX -> false;
+                        };
+                if (isMissing) {
+                    missing.add(statement);
+                }
+            }
+        }
+        return missing;
+    }
+
+    private static Set<String> columns(Connection connection, String table) throws SQLException {
+        return new HashSet<>(SqlCall.of(connection, CATALOG.template("columns"))
+                .text("table", table)
+                .list(row -> row.text("name")));
+    }
+
+    /** Locks the tables that exist already and are changed or referred to: each at once as strongly as it will be. */
+    private static void lockExisting(
+            LockRetrier locks,
+            Connection connection,
+            String schema,
+            List<SchemaScript.Statement> missing,
+            Set<String> created)
+            throws SQLException {
+        Set<String> altered = tables(missing, statement -> statement.kind() == SchemaScript.Kind.COLUMN);
+        altered.removeAll(created);
+        Set<String> referred = new TreeSet<>();
+        missing.forEach(statement -> referred.addAll(statement.references()));
+        referred.removeAll(created);
+        referred.removeAll(altered);
+        Map<String, String> modes = new LinkedHashMap<>();
+        put(modes, schema, altered, "access exclusive");
+        put(modes, schema, referred, "share row exclusive");
+        locks.lock(connection, modes);
+    }
+
+    private static void put(Map<String, String> modes, String schema, Set<String> tables, String mode) {
+        if (!tables.isEmpty()) {
+            modes.put(
+                    String.join(
+                            ", ",
+                            tables.stream()
+                                    .map(table -> Identifiers.qualified(schema, table))
+                                    .toList()),
+                    mode);
+        }
+    }
+
+    private static Set<String> tables(
+            List<SchemaScript.Statement> statements, Predicate<SchemaScript.Statement> condition) {
+        Set<String> tables = new LinkedHashSet<>();
+        statements.stream()
+                .filter(condition)
+                .map(SchemaScript.Statement::table)
+                .forEach(tables::add);
+        return tables;
+    }
+
+    /**
+     * Creates a schema if it is missing. {@code create schema if not exists} would need CREATE on the database in any case.
+     *
+     * @throws UsageStorageException if it is missing and this role can't create it
+     */
+    public static void createSchema(Connection connection, String schema) throws SQLException {
+        String quoted = Identifiers.quote(schema);
+        if (schemaExists(connection, schema)) {
+            return;
+        }
+        SqlCall.of(connection, CATALOG.template("database")).forEach(row -> {
+            if (!row.flag("may_create")) {
+                throw new UsageStorageException(
+                        "the schema " + quoted + " is missing, and this role lacks CREATE on the database "
+                                + row.text("database") + "; let a role that has it run: create schema " + quoted
+                                + " authorization " + row.text("role"),
+                        null);
+            }
+        });
+        Jdbc.execute(connection, CATALOG.script("create-schema", Map.of("schema", quoted)));
+    }
+
+    /** Whether there is such a schema. */
+    public static boolean schemaExists(Connection connection, String schema) throws SQLException {
+        return SqlCall.of(connection, CATALOG.template("schema-exists"))
+                .text("schema", Identifiers.quote(schema))
+                .answer();
     }
 }

@@ -6,6 +6,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** Reads which roll-ups are installed, and their state. */
@@ -49,8 +51,58 @@ final class RollupCatalog {
 
     /** Whether there are roll-ups in this schema, of any version. */
     static boolean isPresent(Connection connection, String schema) throws SQLException {
+        return exists(connection, Identifiers.qualified(schema, "state"));
+    }
+
+    /** Whether a table or index, qualified and quoted, exists. */
+    static boolean exists(Connection connection, String relation) throws SQLException {
         return RollupSql.callWithoutNames(connection, "is-present")
-                .text("state", Identifiers.qualified(schema, "state"))
+                .text("relation", relation)
+                .answer();
+    }
+
+    /** A partition of one of the host's tables. */
+    record Partition(String schema, String name) {
+
+        String quoted() {
+            return Identifiers.qualified(schema, name);
+        }
+    }
+
+    /** Returns the partitions of a table, at every level, that lack their trigger. */
+    static List<Partition> unguardedPartitions(Connection connection, RollupSql sql, String table)
+            throws SQLException {
+        List<Partition> partitions = new ArrayList<>();
+        sql.call(connection, "partitions")
+                .text("table", table)
+                .text("trigger", sql.triggerName("truncate"))
+                .forEach(row -> {
+                    if (!row.flag("guarded")) {
+                        partitions.add(new Partition(row.text("schema"), row.text("name")));
+                    }
+                });
+        return partitions;
+    }
+
+    /** Returns the tables that dropping the roll-ups locks against readers, the host's first, in the order of writers' locks. */
+    static List<String> tablesToLock(Connection connection, String schema) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "tables-to-lock")
+                .text("schema", schema)
+                .list(row -> row.text("name"));
+    }
+
+    /** Returns statements that drop everything in a schema, with the triggers on the host's tables, but for some tables. */
+    static List<String> dropStatements(Connection connection, String schema, List<String> kept) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "drop-statements")
+                .text("schema", schema)
+                .texts("kept", kept)
+                .list(row -> row.text("statement"));
+    }
+
+    /** Whether this role may drop the schema and could create it again. */
+    static boolean isSchemaReplaceable(Connection connection, String schema) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "is-schema-replaceable")
+                .text("schema", schema)
                 .answer();
     }
 

@@ -3,18 +3,23 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
+import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.SchemaInstaller;
-import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -24,11 +29,6 @@ import org.slf4j.LoggerFactory;
 final class RollupInstaller {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
-
-    /** How long the host's writers may queue behind an attempt to create triggers. */
-    private static final Duration LOCK_TIMEOUT = Duration.ofSeconds(2);
-
-    private static final int ATTEMPTS = 15;
 
     /** The mapped tables that have triggers. */
     private static final List<String> ROLLED_TABLES = List.of("events", "deliveries");
@@ -45,20 +45,17 @@ final class RollupInstaller {
 
     /** Installs roll-ups, as {@link PostgresRollups#install} says. */
     void install() {
-        inTransaction("installing", connection -> {
+        inInstallation("installing", installation -> {
+            Connection connection = installation.connection();
             RollupSql sql = sql(connection);
             checkVersion(RollupCatalog.installed(connection, sql));
             checkTables(connection, sql);
             checkPrivileges(connection, sql);
-            return sql;
-        });
-        SchemaInstaller indexes = new SchemaInstaller(settings.dataSource());
-        indexes.createIndexes(mapping);
-        if (inTransaction("installing", connection -> lacksEventIdIndex(connection, sql(connection)))) {
-            indexes.createIndexes(mapping, List.of(IndexDdl.eventIdIndex(mapping)));
-        }
-        inTransaction("installing", connection -> {
-            createTablesAndTriggers(connection);
+            IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(mapping));
+            if (lacksEventIdIndex(connection, sql)) {
+                IndexBuilder.build(installation, mapping.schema(), List.of(IndexDdl.eventIdIndex(mapping)));
+            }
+            createTablesAndTriggers(installation);
             return settings;
         });
     }
@@ -71,42 +68,89 @@ final class RollupInstaller {
 
     /** Removes roll-ups, as {@link PostgresRollups#remove} says. */
     void remove(Retained retained) {
-        inTransaction("removing", connection -> {
-            lock(connection);
-            if (retained == Retained.PROTECTED && RollupCatalog.holdsRetained(connection, settings.schema())) {
-                throw new UsageStorageException(
-                        "the roll-ups in the schema " + settings.quotedSchema()
-                                + " can't be removed: they hold sums of rows that were deleted by retention, and figures would"
-                                + " fall without them; call removeWithRetained() to remove these sums, too",
-                        null);
+        inInstallation("removing", installation -> {
+            Connection connection = installation.connection();
+            if (SchemaInstaller.schemaExists(connection, settings.schema()) || hasOwnEventIdIndex(connection)) {
+                installation.change(tables(), it -> {
+                    remove(it, installation.locks(), retained);
+                    return settings;
+                });
             }
-            Jdbc.execute(connection, RollupSql.dropScript(settings.schema()));
-            Jdbc.execute(
-                    connection,
-                    "drop index if exists "
-                            + Identifiers.qualified(
-                                    mapping.schema(),
-                                    IndexDdl.eventIdIndex(mapping).nameOn(mapping.deliveries())));
             return settings;
         });
     }
 
+    private void remove(Connection connection, LockRetrier locks, Retained retained) throws SQLException {
+        boolean hasIndex = hasOwnEventIdIndex(connection);
+        lockForRemoval(connection, locks, hasIndex ? List.of(deliveries()) : List.of());
+        if (retained == Retained.PROTECTED && RollupCatalog.holdsRetained(connection, settings.schema())) {
+            throw new UsageStorageException(
+                    "the roll-ups in the schema " + settings.quotedSchema()
+                            + " can't be removed: they hold sums of rows that were deleted by retention, and figures would"
+                            + " fall without them; call removeWithRetained() to remove these sums, too",
+                    null);
+        }
+        if (RollupCatalog.isSchemaReplaceable(connection, settings.schema())) {
+            Jdbc.execute(connection, RollupSql.dropScript(settings.schema()));
+        } else {
+            executeAll(connection, RollupCatalog.dropStatements(connection, settings.schema(), List.of()));
+        }
+        if (hasIndex) {
+            Jdbc.execute(connection, "drop index " + ownEventIdIndex());
+        }
+    }
+
+    /** Locks what is to be dropped, and the tables whose triggers go with it, in one statement. */
+    private void lockForRemoval(Connection connection, LockRetrier locks, List<String> others) throws SQLException {
+        Set<String> tables = new LinkedHashSet<>(others);
+        tables.addAll(RollupCatalog.tablesToLock(connection, settings.schema()));
+        if (!tables.isEmpty()) {
+            locks.lock(connection, Map.of(String.join(", ", tables), "access exclusive"));
+        }
+    }
+
+    private String deliveries() {
+        return Identifiers.qualified(mapping.schema(), mapping.deliveries());
+    }
+
+    private String tables() {
+        return Identifiers.qualified(mapping.schema(), mapping.events()) + " and " + deliveries();
+    }
+
+    /** The index on the deliveries' event id, if {@link #install} built it. */
+    private String ownEventIdIndex() {
+        return Identifiers.qualified(
+                mapping.schema(), IndexDdl.eventIdIndex(mapping).nameOn(mapping.deliveries()));
+    }
+
+    private boolean hasOwnEventIdIndex(Connection connection) throws SQLException {
+        return RollupCatalog.exists(connection, ownEventIdIndex());
+    }
+
     /** Returns the script of {@link PostgresRollups#ddl}. */
     String ddl() {
-        return inTransaction("describing", connection -> {
-            RollupSql sql = sql(connection);
-            checkTables(connection, sql);
-            String index = lacksEventIdIndex(connection, sql)
-                    ? IndexDdl.create(
-                                    IndexDdl.eventIdIndex(mapping),
-                                    mapping.schema(),
-                                    mapping.deliveries(),
-                                    IndexDdl.Build.BLOCKING,
-                                    "")
-                            + ";\n\n"
-                    : "";
-            return index + createScript(connection, sql) + String.join("", partitionScripts(connection, sql));
-        });
+        try {
+            return jdbc.session(connection -> {
+                RollupSql sql = sql(connection);
+                checkTables(connection, sql);
+                String schema = SchemaInstaller.schemaExists(connection, settings.schema())
+                        ? ""
+                        : RollupSql.schemaScript(settings.schema());
+                String index = lacksEventIdIndex(connection, sql)
+                        ? IndexDdl.create(
+                                        IndexDdl.eventIdIndex(mapping),
+                                        mapping.schema(),
+                                        mapping.deliveries(),
+                                        IndexDdl.Build.BLOCKING,
+                                        "")
+                                + ";\n\n"
+                        : "";
+                return schema + index + tablesScript(connection, sql) + "\n" + sql.triggersScript()
+                        + String.join("", partitionScripts(connection, sql));
+            });
+        } catch (SQLException e) {
+            throw failed("describing", e);
+        }
     }
 
     private RollupSql sql(Connection connection) throws SQLException {
@@ -116,39 +160,73 @@ final class RollupInstaller {
     /** Creates the missing triggers of partitions, if roll-ups are installed. */
     void guardPartitions(Connection connection) throws SQLException {
         if (RollupCatalog.isPresent(connection, settings.schema())) {
-            executeAll(connection, partitionScripts(connection, sql(connection)));
+            RollupSql sql = sql(connection);
+            List<RollupCatalog.Partition> missing = partitions(connection, sql);
+            if (!missing.isEmpty()) {
+                LockRetrier.lock(
+                        connection, locked(missing), "share row exclusive", Installation.PACE.lockTimeout());
+                executeAll(connection, partitionScripts(connection, sql));
+            }
         }
     }
 
-    private void createTablesAndTriggers(Connection connection) throws SQLException {
-        lock(connection);
+    private void createTablesAndTriggers(Installation installation) throws SQLException {
+        Connection connection = installation.connection();
         RollupSql sql = sql(connection);
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
-        checkVersion(installed);
-        if (installed.isPresent() && !installed.get().isCurrent(sql)) {
-            LOG.info(
-                    "the roll-ups in the schema {} are of another version or mapping; they are replaced and start from scratch",
-                    settings.schema());
-        } else if (installed.isPresent() && !RollupCatalog.areTriggersInForce(connection, sql)) {
+        boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
+        if (isCurrent && RollupCatalog.areTriggersInForce(connection, sql)) {
+            createPartitionTriggers(installation, sql);
+            return;
+        }
+        if (isCurrent) {
             LOG.warn(
                     "triggers of the roll-ups in the schema {} are missing or disabled; the roll-ups are replaced and start from"
                             + " scratch",
                     settings.schema());
         } else if (installed.isPresent()) {
-            executeAll(connection, partitionScripts(connection, sql));
-            return;
+            LOG.info(
+                    "the roll-ups in the schema {} are of another version or mapping; they are replaced and start from scratch",
+                    settings.schema());
         }
-        boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
-        if (retains) {
-            sql.call(connection, "save-retained").execute();
+        installation.change(tables(), it -> {
+            createAll(it, installation.locks());
+            return settings;
+        });
+    }
+
+    /** Creates the triggers of partitions that were created since. */
+    private void createPartitionTriggers(Installation installation, RollupSql sql) throws SQLException {
+        if (!partitions(installation.connection(), sql).isEmpty()) {
+            installation.change("the partitions of " + tables(), connection -> {
+                guardPartitions(connection);
+                return settings;
+            });
         }
-        if (installed.isPresent()) {
-            Jdbc.execute(connection, RollupSql.dropScript(settings.schema()));
+    }
+
+    private static String locked(List<RollupCatalog.Partition> partitions) {
+        return partitions.stream().map(RollupCatalog.Partition::quoted).collect(Collectors.joining(", "));
+    }
+
+    /** Creates tables, functions and triggers, after it has dropped older ones. The host's tables are locked as late as possible. */
+    private void createAll(Connection connection, LockRetrier locks) throws SQLException {
+        RollupSql sql = sql(connection);
+        String tables = tablesScript(connection, sql);
+        SchemaInstaller.createSchema(connection, settings.schema());
+        if (RollupCatalog.isPresent(connection, settings.schema())) {
+            convertRetained(connection, sql);
+            lockForRemoval(connection, locks, List.of());
+            boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
+            executeAll(
+                    connection,
+                    RollupCatalog.dropStatements(
+                            connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of()));
         }
-        Jdbc.execute(connection, createScript(connection, sql));
-        if (retains) {
-            sql.call(connection, "restore-retained").execute();
-        }
+        Jdbc.execute(connection, tables);
+        locks.lock(
+                connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
+        Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));
     }
 
@@ -196,28 +274,63 @@ final class RollupInstaller {
                 .answer();
     }
 
-    private String createScript(Connection connection, RollupSql sql) throws SQLException {
+    /** Type of a column of the roll-ups that holds ids of the host's tables. */
+    private record IdType(String type, String collation) {
+
+        String definition() {
+            return collation.isEmpty() ? type : type + " collate " + collation;
+        }
+    }
+
+    private IdType projectIdType(Connection connection, RollupSql sql) throws SQLException {
+        return commonType(
+                connection,
+                column(connection, sql, "projects", mapping.projectId()),
+                column(connection, sql, "events", mapping.eventProjectId()),
+                column(connection, sql, "deliveries", mapping.deliveryProjectId()));
+    }
+
+    private String tablesScript(Connection connection, RollupSql sql) throws SQLException {
         ColumnType projectId = column(connection, sql, "projects", mapping.projectId());
         ColumnType eventsProjectId = column(connection, sql, "events", mapping.eventProjectId());
         ColumnType deliveriesProjectId = column(connection, sql, "deliveries", mapping.deliveryProjectId());
         ColumnType eventId = column(connection, sql, "events", mapping.eventId());
         ColumnType deliveriesEventId = column(connection, sql, "deliveries", mapping.deliveryEventId());
         ColumnType status = column(connection, sql, "deliveries", mapping.deliveryStatus());
-        return sql.createScript(
-                commonType(connection, projectId, eventsProjectId, deliveriesProjectId),
-                commonType(connection, eventId, deliveriesEventId),
+        return sql.tablesScript(
+                projectIdType(connection, sql).definition(),
+                commonType(connection, eventId, deliveriesEventId).definition(),
                 operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
     }
 
+    /** Gives the project ids of retained sums, which are kept, the type that they have in this mapping. */
+    private void convertRetained(Connection connection, RollupSql sql) throws SQLException {
+        IdType type = projectIdType(connection, sql);
+        Optional<ColumnType> present = sql.call(connection, "column-type")
+                .text("table", Identifiers.qualified(settings.schema(), RollupSql.RETAINED))
+                .text("column", "project_id")
+                .first(ColumnType::of);
+        if (present.isPresent()
+                && !new IdType(present.get().type(), present.get().collation()).equals(type)) {
+            Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
+            Jdbc.execute(connection, sql.convertRetainedScript(type.type(), type.definition()));
+        }
+    }
+
     /** Type of a column, its collation if that isn't the type's own, and the schema of the type. */
-    private record ColumnType(String type, String collation, String schema) {}
+    private record ColumnType(String type, String collation, String schema) {
+
+        static ColumnType of(SqlRow row) throws SQLException {
+            return new ColumnType(row.text("type"), row.text("collation"), row.text("schema"));
+        }
+    }
 
     private static ColumnType column(Connection connection, RollupSql sql, String table, String column)
             throws SQLException {
         return sql.call(connection, "column-type")
                 .text("table", sql.table(table))
                 .text("column", column)
-                .one(row -> new ColumnType(row.text("type"), row.text("collation"), row.text("schema")));
+                .one(ColumnType::of);
     }
 
     /** Returns the schemas of the columns' types: trigger functions find the same operators there as the combined query. */
@@ -229,54 +342,42 @@ final class RollupInstaller {
     }
 
     /** Returns the type to which PostgreSQL converts columns that are compared with each other, such as varchar and text. */
-    private static String commonType(Connection connection, ColumnType... columns) throws SQLException {
-        String collation = columns[0].collation().isEmpty() ? "" : " collate " + columns[0].collation();
+    private static IdType commonType(Connection connection, ColumnType... columns) throws SQLException {
+        String collation = columns[0].collation();
         if (Stream.of(columns).map(ColumnType::type).distinct().count() == 1) {
-            return columns[0].type() + collation;
+            return new IdType(columns[0].type(), collation);
         }
         String nulls =
                 Stream.of(columns).map(column -> "null::" + column.type()).collect(Collectors.joining(", "));
-        return RollupSql.commonType(connection, nulls).one(row -> row.text("type")) + collation;
+        return new IdType(RollupSql.commonType(connection, nulls).one(row -> row.text("type")), collation);
     }
 
-    private List<String> partitionScripts(Connection connection, RollupSql sql) throws SQLException {
-        List<String> scripts = new ArrayList<>();
+    private static List<RollupCatalog.Partition> partitions(Connection connection, RollupSql sql) throws SQLException {
+        List<RollupCatalog.Partition> partitions = new ArrayList<>();
         for (String table : ROLLED_TABLES) {
-            sql.call(connection, "partitions")
-                    .text("table", sql.table(table))
-                    .text("trigger", sql.triggerName("truncate"))
-                    .forEach(row -> {
-                        if (!row.flag("guarded")) {
-                            scripts.add(sql.createPartitionScript(row.text("schema"), row.text("name")));
-                        }
-                    });
+            partitions.addAll(RollupCatalog.unguardedPartitions(connection, sql, sql.table(table)));
         }
-        return scripts;
+        return partitions;
     }
 
-    private void lock(Connection connection) throws SQLException {
-        RollupSql.callWithoutNames(connection, "lock-installation")
-                .text("schema", settings.quotedSchema())
-                .execute();
-        SchemaInstaller.refreshCatalog(connection);
+    private static List<String> partitionScripts(Connection connection, RollupSql sql) throws SQLException {
+        return partitions(connection, sql).stream()
+                .map(partition -> sql.createPartitionScript(partition.quoted()))
+                .toList();
     }
 
-    /**
-     * Runs all of it or nothing. Creating a trigger waits for the transactions that write to the table, and other writers queue
-     * behind it: an attempt times out soon, lets the writers through, and is retried.
-     */
-    private <T> T inTransaction(String operation, Jdbc.Work<T> work) {
+    /** Runs an operation, which does all of it or nothing but indexes. */
+    private <T> void inInstallation(String operation, Installation.Work<T> work) {
         try {
-            return LockRetrier.schemaChange(jdbc, LOCK_TIMEOUT, ATTEMPTS, work);
+            Installation.run(jdbc, mapping.schema(), work);
         } catch (SQLException e) {
-            throw new UsageStorageException(
-                    operation + " the roll-ups in the schema " + settings.quotedSchema() + " failed: " + e.getMessage()
-                            + (SqlErrors.isLockConflict(e)
-                                    ? " (other sessions held locks on the tables in each of " + ATTEMPTS
-                                            + " attempts of " + LOCK_TIMEOUT + "; retry when load is lower)"
-                                    : ""),
-                    e);
+            throw failed(operation, e);
         }
+    }
+
+    private UsageStorageException failed(String operation, SQLException e) {
+        return new UsageStorageException(
+                operation + " the roll-ups in the schema " + settings.quotedSchema() + " failed: " + e.getMessage(), e);
     }
 
     private static void executeAll(Connection connection, List<String> scripts) throws SQLException {

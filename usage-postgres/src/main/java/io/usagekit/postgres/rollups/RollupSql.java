@@ -27,6 +27,9 @@ final class RollupSql {
     /** Version of the installed tables, functions and triggers; raised with each change to them. */
     static final int VERSION = 2;
 
+    /** The table that is kept when roll-ups are replaced: its sums can't be computed again. */
+    static final String RETAINED = "retained";
+
     /** The statements as shipped. */
     static final SqlSource SOURCE = SqlFiles.of(
             "rollups/read.sql",
@@ -184,16 +187,32 @@ final class RollupSql {
         return statements.with(Map.of("project.counts", MappedNames.counts(mapping, projects)));
     }
 
+    /** Returns the script that creates the schema. */
+    static String schemaScript(String schema) {
+        return SqlTemplate.fill(
+                SqlTemplate.resource("rollups/schema-create.sql"), Map.of("rollups", Identifiers.quote(schema)));
+    }
+
     /**
-     * Returns the script that creates the schema and the triggers, with its comments.
+     * Returns the script that creates tables and functions in the schema, with its comments.
      *
      * @param operators the schemas in which trigger functions look for operators, quoted
      */
-    String createScript(String projectIdType, String eventIdType, String operators) {
-        Map<String, String> all = new HashMap<>(names);
+    String tablesScript(String projectIdType, String eventIdType, String operators) {
+        Map<String, String> all = scriptNames();
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
         all.put("operators", operators);
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2.sql"), all);
+    }
+
+    /** Returns the script that creates the triggers on the host's tables, with its comments. */
+    String triggersScript() {
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2-triggers.sql"), scriptNames());
+    }
+
+    private Map<String, String> scriptNames() {
+        Map<String, String> all = new HashMap<>(names);
         all.put("watermark", "to_timestamp(pg_sequence_last_value(" + names.get("mark_before") + "::regclass))");
         all.put("event.old_live", "(" + MappedNames.live("old", mapping.eventDeletedAt()) + ")");
         all.put("event.new_live", "(" + MappedNames.live("new", mapping.eventDeletedAt()) + ")");
@@ -202,11 +221,16 @@ final class RollupSql {
         for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
             all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
         }
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2.sql"), all);
+        return all;
     }
 
-    /** Returns the script that creates the trigger of one partition, with its comments. */
-    String createPartitionScript(String partitionSchema, String partition) {
+    /** Returns the statement that gives the project ids of retained sums another type. */
+    String convertRetainedScript(String type, String definition) {
+        return statements.script("convert-retained", Map.of("type", type, "definition", definition));
+    }
+
+    /** Returns the script that creates the trigger of one partition, qualified and quoted, with its comments. */
+    String createPartitionScript(String partition) {
         return SqlTemplate.fill(
                 SqlTemplate.resource("rollups/schema-partition.sql"),
                 Map.of(
@@ -215,7 +239,7 @@ final class RollupSql {
                         "trigger.truncate",
                         Identifiers.quote(triggerName("truncate")),
                         "partition",
-                        Identifiers.qualified(partitionSchema, partition)));
+                        partition));
     }
 
     /** Returns the script that drops the roll-ups in a schema. */

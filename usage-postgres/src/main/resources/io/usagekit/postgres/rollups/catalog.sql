@@ -1,8 +1,8 @@
 -- Statements about what is installed, and about the host's tables that roll-ups are to be installed on.
 
 -- name: is-present
--- Whether there are roll-ups in a schema. Parameter: :state, the table of their state, quoted. Returns answer.
-select to_regclass(:state) is not null as answer
+-- Whether there is a table or index. Parameter: :relation, qualified and quoted. Returns answer.
+select to_regclass(:relation) is not null as answer
 
 -- name: installed-version
 -- Returns version and settings, with which the roll-ups were installed; no row if the state is empty.
@@ -19,10 +19,56 @@ from pg_catalog.pg_trigger t
 join pg_catalog.pg_proc f on f.oid = t.tgfoid
 where f.pronamespace = to_regnamespace(:schema)
 
--- name: lock-installation
--- Waits until no other session installs or removes roll-ups in this schema; until the end of the transaction.
--- Parameter: :schema, quoted. Returns one row that isn't read.
-select pg_advisory_xact_lock(hashtextextended('usagekit roll-ups installed in ' || :schema, 0))
+-- name: tables-to-lock
+-- The tables that are locked against readers when roll-ups are dropped, qualified and quoted: those with their triggers first, since
+-- writers lock them before the roll-ups' tables. Parameter: :schema, not quoted. Returns name.
+with locked as (
+    select distinct t.tgrelid as oid, 1 as turn
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_proc f on f.oid = t.tgfoid
+    join pg_catalog.pg_namespace n on n.oid = f.pronamespace
+    where n.nspname = :schema
+    union all
+    select c.oid, 2
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and c.relkind in ('r', 'p')
+)
+
+select format('%I.%I', n.nspname, c.relname) as name
+from locked
+join pg_catalog.pg_class c on c.oid = locked.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+order by locked.turn, c.oid
+
+-- name: drop-statements
+-- The statements that drop what is in a schema: functions, with the triggers that call them, then tables and sequences.
+-- Parameters: :schema, not quoted; :kept, names of tables that stay. Returns statement.
+select statement
+from (
+    select 1 as turn, p.oid, format('drop function if exists %s cascade', p.oid::regprocedure) as statement
+    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = :schema
+    union all
+    select
+        case c.relkind when 'S' then 3 else 2 end,
+        c.oid,
+        format('drop %s if exists %I.%I cascade', case c.relkind when 'S' then 'sequence' else 'table' end, n.nspname, c.relname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and c.relkind in ('r', 'p', 'S') and c.relname <> all (:kept)
+        and not exists (
+            select from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+        )
+) as dropped
+order by turn, oid
+
+-- name: is-schema-replaceable
+-- Whether this role may drop a schema and could create it again. Parameter: :schema, not quoted. Returns answer.
+select coalesce(
+    (select pg_has_role(nspowner, 'USAGE') from pg_catalog.pg_namespace where nspname = :schema)
+    and has_database_privilege(current_database(), 'CREATE'),
+    false
+) as answer
 
 -- name: table-kind
 -- Returns: is_table, whether a relation is a table, partitioned or not; is_inherited, whether tables that aren't its partitions
@@ -34,13 +80,22 @@ from pg_catalog.pg_class c
 where c.oid = to_regclass(:table)
 
 -- name: lacking-privileges
--- The privileges that installing needs and this role lacks. Parameters: :events, :deliveries, :projects, quoted.
+-- The privileges that installing needs and this role lacks. Parameters: :events, :deliveries, :projects and :schema (the roll-ups'),
+-- quoted.
 -- Returns lacking, for messages.
 select needed.privilege as lacking
 from (values
     (
-        'CREATE on the database ' || quote_ident(current_database()),
-        has_database_privilege(current_database(), 'CREATE')
+        case
+            when to_regnamespace(:schema) is null
+                then 'CREATE on the database ' || quote_ident(current_database()) || ' (or somebody else creates the schema ' || :schema || ')'
+            else 'CREATE and USAGE on the schema ' || :schema
+        end,
+        case
+            when to_regnamespace(:schema) is null then has_database_privilege(current_database(), 'CREATE')
+            else has_schema_privilege(to_regnamespace(:schema), 'CREATE')
+                and has_schema_privilege(to_regnamespace(:schema), 'USAGE')
+        end
     ),
     (
         'ownership of the table ' || :events || ' (or of a role that owns it)',

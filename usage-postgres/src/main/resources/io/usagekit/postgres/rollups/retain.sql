@@ -188,29 +188,6 @@ select exists (
     where n.nspname = :schema and c.relname = 'retained' and coalesce(pg_relation_size(c.oid), 0) > 0
 ) as answer
 
--- name: save-retained
--- Copies the retained sums to a temporary table until the end of the transaction, while the schema is created again.
-create temporary table usagekit_retained on commit drop as
-select
-    project_id::text as project_id,
-    quarter,
-    received_volume,
-    received_bytes,
-    sent_volume,
-    sent_bytes,
-    unmeasured
-from {rollups}.retained
-
--- name: restore-retained
--- Copies the retained sums back; the type of project ids may have changed.
-insert into {rollups}.retained
-    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
-select
-    (jsonb_populate_record(null::{rollups}.retained, jsonb_build_object('project_id', project_id))).project_id,
-    quarter,
-    received_volume,
-    received_bytes,
-    sent_volume,
-    sent_bytes,
-    unmeasured
-from pg_temp.usagekit_retained
+-- name: convert-retained
+-- Gives the project ids of retained sums another type, a script: {definition}, the type with its collation; {type}, without.
+alter table {rollups}.retained alter column project_id type {definition} using project_id::text::{type}

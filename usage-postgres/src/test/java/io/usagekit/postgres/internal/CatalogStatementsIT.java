@@ -48,7 +48,7 @@ class CatalogStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("V1__usagekit_tables.sql", "V2__usagekit_ledger.sql");
+        return Set.of("V0__usagekit_schema.sql", "V1__usagekit_tables.sql", "V2__usagekit_ledger.sql");
     }
 
     @Override
@@ -66,6 +66,8 @@ class CatalogStatementsIT extends StatementsIT {
     @Override
     protected Map<String, Map<String, String>> namedScripts() {
         return Map.of(
+                "create-schema",
+                Map.of("schema", Identifiers.quote(schema + "_other")),
                 "create-index",
                 Map.of(
                         "concurrently",

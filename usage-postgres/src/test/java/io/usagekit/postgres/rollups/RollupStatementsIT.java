@@ -3,7 +3,6 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.postgres.internal.CombinedQuery;
-import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.SqlStatements;
@@ -15,20 +14,13 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The statements of roll-ups. */
 class RollupStatementsIT extends StatementsIT {
-
-    /** Reads a temporary table that {@code save-retained} creates in the same transaction. */
-    private static final String RESTORE = "restore-retained";
 
     private static RollupFixture fixture;
     private static String combinedQuery;
@@ -60,7 +52,12 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("schema-V2.sql", "schema-partition.sql", "schema-drop.sql");
+        return Set.of(
+                "schema-create.sql",
+                "schema-V2.sql",
+                "schema-V2-triggers.sql",
+                "schema-partition.sql",
+                "schema-drop.sql");
     }
 
     @Override
@@ -86,20 +83,8 @@ class RollupStatementsIT extends StatementsIT {
     }
 
     @Override
-    @TestFactory
-    protected Stream<DynamicTest> preparesOnTheInstalledTables() {
-        return super.preparesOnTheInstalledTables()
-                .filter(test -> !test.getDisplayName().equals(RESTORE));
-    }
-
-    @Test
-    void savesAndRestoresRetainedSums() throws SQLException {
-        SqlStatements statements = statements();
-        new Jdbc(Database.pool()).schemaChange(connection -> {
-            Jdbc.execute(connection, statements.script("save-retained"));
-            Jdbc.execute(connection, statements.script(RESTORE));
-            return statements;
-        });
+    protected Map<String, Map<String, String>> namedScripts() {
+        return Map.of("convert-retained", Map.of("definition", "text collate \"C\"", "type", "text"));
     }
 
     /** Negative controls. */

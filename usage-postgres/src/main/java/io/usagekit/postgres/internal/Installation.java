@@ -1,0 +1,111 @@
+package io.usagekit.postgres.internal;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An installation into a schema of tables, or a removal: all of its phases run on one connection, whose session holds the advisory lock
+ * of that schema's installations from the first phase to the last. So no two of them wait for each other, and none sees an unfinished
+ * object of another one. Not thread-safe.
+ */
+public final class Installation {
+
+    /** What is done while the lock is held. */
+    @FunctionalInterface
+    public interface Work<T> {
+        /** Runs all phases. */
+        T run(Installation installation) throws SQLException;
+    }
+
+    /** How locks of the host's tables are waited for. */
+    public static final LockRetrier.Pace PACE = LockRetrier.Pace.DEFAULT.withBudget(Duration.ofMinutes(2));
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
+    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+    private static final long POLL_MILLIS = 100;
+
+    private final Connection connection;
+    private final LockRetrier locks;
+
+    private Installation(Connection connection) {
+        this.connection = connection;
+        this.locks = LockRetrier.on(connection, PACE);
+    }
+
+    /**
+     * Runs work once no other session installs into the schema, however long that takes.
+     *
+     * @param schema of the tables, not quoted
+     * @throws SQLException as the work does, or if the thread is interrupted while it waits
+     */
+    public static <T> T run(Jdbc jdbc, String schema, Work<T> work) throws SQLException {
+        String quoted = Identifiers.quote(schema);
+        return jdbc.session(connection -> {
+            acquire(connection, quoted);
+            try {
+                return work.run(new Installation(connection));
+            } finally {
+                release(connection, quoted);
+            }
+        });
+    }
+
+    /**
+     * Acquires the lock. It is polled: a session that waits in a statement holds a snapshot, for which another session's {@code create
+     * index concurrently} would wait in turn.
+     */
+    private static void acquire(Connection connection, String schema) throws SQLException {
+        boolean isReported = false;
+        while (!SqlCall.of(connection, SESSION.template("try-lock-installation"))
+                .text("schema", schema)
+                .answer()) {
+            if (!isReported) {
+                LOG.info("waiting until another session has finished its installation in the schema {}", schema);
+                isReported = true;
+            }
+            try {
+                Thread.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new SQLException("interrupted while another session installs in the schema " + schema, e);
+            }
+        }
+    }
+
+    private static void release(Connection connection, String schema) {
+        try {
+            SqlCall.of(connection, SESSION.template("unlock-installation"))
+                    .text("schema", schema)
+                    .answer();
+        } catch (SQLException e) {
+            LOG.warn(
+                    "the session that installed in the schema {} was lost, and its advisory lock with it: {}",
+                    schema,
+                    e.getMessage());
+        }
+    }
+
+    /** Returns the connection, in auto-commit mode: for reading the catalog, and for what blocks no other session. */
+    public Connection connection() {
+        return connection;
+    }
+
+    /** Returns how locks are acquired in the transactions of {@link #change}. */
+    public LockRetrier locks() {
+        return locks;
+    }
+
+    /**
+     * Runs a transaction again until it acquires its locks.
+     *
+     * @param object that it locks, for the message
+     * @throws SQLException also if it hasn't acquired them within the budget
+     */
+    public <T> T change(String object, Jdbc.Work<T> work) throws SQLException {
+        return locks.run(object, work);
+    }
+}

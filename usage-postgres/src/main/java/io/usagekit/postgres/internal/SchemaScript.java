@@ -1,0 +1,115 @@
+package io.usagekit.postgres.internal;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * A script that creates tables, columns and indexes where they are missing, and what each of its statements creates: so an installer can
+ * run only those whose object is missing, with the locks that they need. Immutable.
+ *
+ * @param statements in the order of the script
+ */
+public record SchemaScript(List<Statement> statements) {
+
+    /** What a statement creates. */
+    public enum Kind {
+        TABLE,
+        COLUMN,
+        INDEX
+    }
+
+    /**
+     * A statement of the script.
+     *
+     * @param table that it creates or changes, not quoted
+     * @param name of the column or index, not quoted; empty for a table
+     * @param definition of the index, as {@code CREATE INDEX} has it after the table's name; empty for others
+     * @param references the tables that its foreign keys refer to, not quoted
+     * @param sql as it is run
+     */
+    public record Statement(
+            Kind kind, String table, String name, String definition, Set<String> references, String sql) {
+
+        /** Returns the index that it creates. */
+        Index index() {
+            return new Index(table, definition, Optional.of(name));
+        }
+    }
+
+    private static final Pattern CREATE_TABLE = Pattern.compile("create table if not exists \\{([a-z_]+)} \\(.*");
+    private static final Pattern ADD_COLUMN =
+            Pattern.compile("alter table \\{([a-z_]+)} add column if not exists ([a-z_]+) .*");
+    private static final Pattern CREATE_INDEX =
+            Pattern.compile("create index if not exists ([a-z_]+) on \\{([a-z_]+)} (.*)");
+    private static final Pattern REFERENCES = Pattern.compile("\\breferences \\{([a-z_]+)}");
+
+    public SchemaScript {
+        statements = List.copyOf(statements);
+    }
+
+    /**
+     * Reads a script.
+     *
+     * @param text with tables as <code>{events}</code>
+     * @param schema of the tables, not quoted
+     * @param tables names, not quoted, by those that the text has for them
+     * @throws IllegalStateException if a statement isn't of a form whose object can be looked up
+     */
+    public static SchemaScript of(String text, String schema, Map<String, String> tables) {
+        List<Statement> statements = new ArrayList<>();
+        for (String statement : SqlTemplate.withoutComments(text).split(";\\s*")) {
+            statements.add(parse(statement, tables, SqlTemplate.fill(statement, qualified(schema, tables))));
+        }
+        return new SchemaScript(statements);
+    }
+
+    /** Returns the tables as they stand in a script, qualified and quoted, by the names that the script has for them. */
+    public static Map<String, String> qualified(String schema, Map<String, String> tables) {
+        return tables.entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey, table -> Identifiers.qualified(schema, table.getValue())));
+    }
+
+    private static Statement parse(String statement, Map<String, String> tables, String sql) {
+        String line = statement.replaceAll("\\s+", " ").strip();
+        Set<String> references = new LinkedHashSet<>();
+        REFERENCES.matcher(line).results().forEach(found -> references.add(name(tables, found.group(1))));
+        Matcher table = CREATE_TABLE.matcher(line);
+        if (table.matches()) {
+            return new Statement(Kind.TABLE, name(tables, table.group(1)), "", "", references, sql);
+        }
+        Matcher column = ADD_COLUMN.matcher(line);
+        if (column.matches()) {
+            return new Statement(Kind.COLUMN, name(tables, column.group(1)), column.group(2), "", references, sql);
+        }
+        Matcher index = CREATE_INDEX.matcher(line);
+        if (index.matches()) {
+            return new Statement(
+                    Kind.INDEX, name(tables, index.group(2)), index.group(1), index.group(3), references, sql);
+        }
+        throw new IllegalStateException("the object of this statement can't be looked up: " + line);
+    }
+
+    private static String name(Map<String, String> tables, String key) {
+        String name = tables.get(key);
+        if (name == null) {
+            throw new IllegalStateException("nothing is given for {" + key + "}");
+        }
+        return name;
+    }
+
+    /** Returns the indexes of the script, to be built without blocking writes where a table exists without them. */
+    public List<Index> indexes() {
+        return statements.stream()
+                .filter(statement -> statement.kind() == Kind.INDEX)
+                .map(Statement::index)
+                .toList();
+    }
+}

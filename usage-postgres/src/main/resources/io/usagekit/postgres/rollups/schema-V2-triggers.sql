@@ -1,0 +1,66 @@
+-- The triggers on the host's tables.
+
+-- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL parses them again for
+-- each statement. If the watermark isn't set, no row is recent. The function checks whether a late change alters any sum.
+
+create trigger {trigger.insert}
+    after insert on {events} for each row
+    when ((new.{event.created_at} >= {watermark}) is not true)
+    execute function {rollups}.event_changed();
+
+create trigger {trigger.delete}
+    after delete on {events} for each row
+    when ((old.{event.created_at} >= {watermark}) is not true)
+    execute function {rollups}.event_changed();
+
+create trigger {trigger.update}
+    after update on {events} for each row
+    when ((least(old.{event.created_at}, new.{event.created_at}) >= {watermark}) is not true)
+    execute function {rollups}.event_changed();
+
+create trigger {trigger.size_delete}
+    after delete on {events} for each row
+    execute function {rollups}.event_size_changed();
+
+create trigger {trigger.size_update}
+    after update on {events} for each row
+    when (
+        old.{event.id} is distinct from new.{event.id}
+        or {event.old_octets} is distinct from {event.new_octets}
+    )
+    execute function {rollups}.event_size_changed();
+
+create trigger {trigger.truncate}
+    after truncate on {events} for each statement
+    execute function {rollups}.table_truncated();
+
+create trigger {trigger.insert}
+    after insert on {deliveries} for each row
+    when ((new.{delivery.created_at} >= {watermark}) is not true)
+    execute function {rollups}.delivery_changed();
+
+create trigger {trigger.delete}
+    after delete on {deliveries} for each row
+    when ((old.{delivery.created_at} >= {watermark}) is not true)
+    execute function {rollups}.delivery_changed();
+
+create trigger {trigger.update}
+    after update on {deliveries} for each row
+    when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {watermark}) is not true)
+    execute function {rollups}.delivery_changed();
+
+create trigger {trigger.truncate}
+    after truncate on {deliveries} for each statement
+    execute function {rollups}.table_truncated();
+
+-- The triggers also fire for changes that replication applies and in sessions with session_replication_role = replica.
+alter table {events} enable always trigger {trigger.insert};
+alter table {events} enable always trigger {trigger.delete};
+alter table {events} enable always trigger {trigger.update};
+alter table {events} enable always trigger {trigger.size_delete};
+alter table {events} enable always trigger {trigger.size_update};
+alter table {events} enable always trigger {trigger.truncate};
+alter table {deliveries} enable always trigger {trigger.insert};
+alter table {deliveries} enable always trigger {trigger.delete};
+alter table {deliveries} enable always trigger {trigger.update};
+alter table {deliveries} enable always trigger {trigger.truncate};
