@@ -52,16 +52,25 @@ public final class PostgresUsage {
     }
 
     /**
-     * Creates the library's own tables and their indexes in a schema, and the schema if it is missing. Idempotent: what
-     * exists stays. Runs in one transaction.
+     * Creates the library's own tables and their indexes in a schema, and the schema if it is missing. Idempotent: looks into the
+     * catalog first, and runs nothing where everything exists. Tables are created in one transaction; indexes of tables that existed
+     * are built as by {@link #installIndexes}.
      *
-     * @throws UsageStorageException if the database refuses; nothing has been created then
+     * <p>Several processes may install at once: one advisory lock, held by a session on one connection, lets them install into a schema
+     * one after the other. Statements of the host wait at most half a second at a time for an attempt to lock its tables, which is repeated
+     * for two minutes.
+     *
+     * @throws UsageStorageException if the schema is missing and this role can't create it, other sessions hold locks on the tables for
+     *     longer than two minutes, or the database refuses; no table has been created then
      */
     public static void install(DataSource dataSource, String schema) {
         new SchemaInstaller(dataSource).createTables(TableMapping.usagekit(schema));
     }
 
-    /** What {@link #install} runs, as a script for Flyway, Liquibase or psql; may run inside a transaction. */
+    /**
+     * What {@link #install} creates, as a script for Flyway, Liquibase or psql; may run inside a transaction. The first statement creates the
+     * schema: leave it out where the schema exists and the role lacks {@code CREATE} on the database, which PostgreSQL checks first.
+     */
     public static String ddl(String schema) {
         return IndexDdl.tables(TableMapping.usagekit(schema));
     }
@@ -70,7 +79,9 @@ public final class PostgresUsage {
      * Creates the indexes that the combined query needs on a host's tables, where they are missing, without blocking writes
      * ({@code CREATE INDEX CONCURRENTLY}; on partitioned tables partition by partition). Idempotent; an index that a failed
      * build left invalid is built again. May take as long as it takes to read the tables twice. Needs ownership of the tables
-     * and, since it holds an advisory lock of its session, a connection that isn't shared between transactions.
+     * and, since it holds an advisory lock of its session (see {@link #install}), a connection that isn't shared between transactions.
+     * Attaching the index of a partition locks that partition, and creating the parent's index locks the parent against writers, as
+     * {@link #install} locks tables.
      *
      * @throws UsageStorageException if the database refuses; indexes built before stay
      */

@@ -71,8 +71,7 @@ class InstallIT {
             looking.execute("drop schema " + s + " cascade");
             looking.execute("select to_regnamespace(" + Identifiers.literal(s) + ")");
             installing.execute("select pg_advisory_lock" + key());
-            Future<?> install =
-                    thread.submit(() -> PostgresUsage.install(new OneConnection(waiting), schema));
+            Future<?> install = thread.submit(() -> PostgresUsage.install(new OneConnection(waiting), schema));
             assertThatThrownBy(() -> install.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
             installing.execute("create schema " + s);
             installing.execute("select pg_advisory_unlock" + key());
@@ -162,7 +161,7 @@ class InstallIT {
             assertThatThrownBy(() -> installing.get(1, TimeUnit.SECONDS))
                     .as("while another session installs")
                     .isInstanceOf(TimeoutException.class);
-            assertThat(Database.query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'"))
+            assertThat(Database.query("select count(*) from pg_stat_activity where wait_event = 'advisory'"))
                     .as("sessions that wait in a statement")
                     .isEqualTo("0");
             statement.execute("select pg_advisory_unlock" + key());

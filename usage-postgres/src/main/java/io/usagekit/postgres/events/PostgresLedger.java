@@ -63,12 +63,13 @@ public final class PostgresLedger {
     }
 
     /**
-     * Creates the library's own tables where they are missing, and what the ledger adds to them. Idempotent. The tables are
-     * extended in one transaction, under locks that are held for an instant: no column that is added rewrites a table. Indexes are
-     * then built one by one without blocking writes, however large the tables are; an index that a failed build left invalid is
-     * built again. Needs ownership of the tables and a connection that isn't shared between transactions.
+     * Creates the library's own tables where they are missing, and what the ledger adds to them. Idempotent: looks into the catalog
+     * first, and runs nothing where everything exists. The tables are extended in one transaction, under locks that are held for an
+     * instant: no column that is added rewrites a table. Indexes are then built one by one without blocking writes, however large the
+     * tables are; an index that a failed build left invalid is built again. Other sessions and other installations wait as {@link
+     * PostgresUsage#install} says. Needs ownership of the tables and a connection that isn't shared between transactions.
      *
-     * @throws UsageStorageException if the database refuses; what was created before stays
+     * @throws UsageStorageException as {@link PostgresUsage#install}; what was created before stays
      */
     public void install() {
         try {
@@ -78,7 +79,10 @@ public final class PostgresLedger {
         }
     }
 
-    /** What {@link #install} comes to, as a script for Flyway, Liquibase or psql; may run inside a transaction. */
+    /**
+     * What {@link #install} comes to, as a script for Flyway, Liquibase or psql; may run inside a transaction. The first statement creates
+     * the schema, as in {@link PostgresUsage#ddl}.
+     */
     public String ddl() {
         return installer().ddl();
     }

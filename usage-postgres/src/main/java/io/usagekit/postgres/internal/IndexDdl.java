@@ -50,8 +50,7 @@ public final class IndexDdl {
     }
 
     private static Map<String, String> names(TableMapping mapping) {
-        return Map.of(
-                "projects", mapping.projects(), "events", mapping.events(), "deliveries", mapping.deliveries());
+        return Map.of("projects", mapping.projects(), "events", mapping.events(), "deliveries", mapping.deliveries());
     }
 
     /** Returns the script of the indexes of the combined query. */

@@ -108,12 +108,11 @@ public final class SchemaInstaller {
                     known = columns(connection, Identifiers.qualified(schema, statement.table()));
                     columns.put(statement.table(), known);
                 }
-                boolean isMissing =
-                        switch (statement.kind()) {
-                            case TABLE -> known.isEmpty();
-                            case COLUMN -> !known.contains(statement.name());
-                            case INDEX -> false;
-                        };
+                boolean isMissing = switch (statement.kind()) {
+                    case TABLE -> known.isEmpty();
+                    case COLUMN -> !known.contains(statement.name());
+                    case INDEX -> false;
+                };
                 if (isMissing) {
                     missing.add(statement);
                 }
@@ -163,10 +162,7 @@ public final class SchemaInstaller {
     private static Set<String> tables(
             List<SchemaScript.Statement> statements, Predicate<SchemaScript.Statement> condition) {
         Set<String> tables = new LinkedHashSet<>();
-        statements.stream()
-                .filter(condition)
-                .map(SchemaScript.Statement::table)
-                .forEach(tables::add);
+        statements.stream().filter(condition).map(SchemaScript.Statement::table).forEach(tables::add);
         return tables;
     }
 

@@ -43,6 +43,7 @@ public record SchemaScript(List<Statement> statements) {
         }
     }
 
+    private static final Pattern END = Pattern.compile(";\\s*");
     private static final Pattern CREATE_TABLE = Pattern.compile("create table if not exists \\{([a-z_]+)} \\(.*");
     private static final Pattern ADD_COLUMN =
             Pattern.compile("alter table \\{([a-z_]+)} add column if not exists ([a-z_]+) .*");
@@ -64,17 +65,16 @@ public record SchemaScript(List<Statement> statements) {
      */
     public static SchemaScript of(String text, String schema, Map<String, String> tables) {
         List<Statement> statements = new ArrayList<>();
-        for (String statement : SqlTemplate.withoutComments(text).split(";\\s*")) {
-            statements.add(parse(statement, tables, SqlTemplate.fill(statement, qualified(schema, tables))));
-        }
+        END.splitAsStream(SqlTemplate.withoutComments(text))
+                .forEach(statement -> statements.add(
+                        parse(statement, tables, SqlTemplate.fill(statement, qualified(schema, tables)))));
         return new SchemaScript(statements);
     }
 
     /** Returns the tables as they stand in a script, qualified and quoted, by the names that the script has for them. */
     public static Map<String, String> qualified(String schema, Map<String, String> tables) {
         return tables.entrySet().stream()
-                .collect(Collectors.toMap(
-                        Map.Entry::getKey, table -> Identifiers.qualified(schema, table.getValue())));
+                .collect(Collectors.toMap(Map.Entry::getKey, table -> Identifiers.qualified(schema, table.getValue())));
     }
 
     private static Statement parse(String statement, Map<String, String> tables, String sql) {

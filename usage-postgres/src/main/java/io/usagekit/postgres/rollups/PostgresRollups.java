@@ -95,17 +95,19 @@ public final class PostgresRollups {
     }
 
     /**
-     * Creates the roll-ups' schema with its tables, the triggers on the host's events and deliveries, and the indexes that are
-     * missing on them ({@link PostgresUsage#installIndexes}, and one on the deliveries' event id). Idempotent: what is installed
-     * and current stays, rolled hours included; partitions that were created since get their triggers. Roll-ups of an older version
-     * or another mapping, and those whose triggers are missing or disabled, are replaced and start from scratch.
+     * Creates the roll-ups' schema, if it is missing, with its tables, the triggers on the host's events and deliveries, and the indexes
+     * that are missing on them ({@link PostgresUsage#installIndexes}, and one on the deliveries' event id). Idempotent: what is
+     * installed and current stays, rolled hours included, and then nothing is run; partitions that were created since get their
+     * triggers. Roll-ups of an older version or another mapping, and those whose triggers are missing or disabled, are replaced and
+     * start from scratch; their schema and retained sums stay.
      *
-     * <p>Indexes are built without blocking writes. Creating triggers waits for transactions that write to the tables, at most
-     * 2 s at a time, 15 times. Needs ownership of both tables, {@code SELECT} on the projects, and {@code CREATE} on the database.
+     * <p>Indexes are built without blocking writes. Creating triggers waits for transactions that write to the tables, and replacing
+     * them for those that read; other sessions and other installations wait as {@link PostgresUsage#install} says. Needs ownership of
+     * both tables, {@code SELECT} on the projects, and {@code CREATE} on the schema or, if it is missing, on the database.
      *
      * @throws UsageStorageException if the mapping doesn't fit the tables, a privilege is missing (the message names it), a
-     *     table is a view or foreign or has others inherit from it, a newer version has installed the roll-ups, or the database
-     *     refuses; then nothing but indexes has been created
+     *     table is a view or foreign or has others inherit from it, a newer version has installed the roll-ups, other sessions hold
+     *     locks on the tables for longer than two minutes, or the database refuses; then nothing but indexes has been created
      */
     public void install() {
         installer().install();
@@ -113,8 +115,8 @@ public final class PostgresRollups {
 
     /**
      * Drops the roll-ups' schema with everything in it, their triggers on the host's tables, and the index on the deliveries'
-     * event id if {@link #install()} built it. The indexes of the combined query stay. Idempotent. Waits for transactions that
-     * use the tables as {@link #install()} does.
+     * event id if {@link #install()} built it. The indexes of the combined query stay. The schema itself stays, empty, if this role
+     * couldn't create it again. Idempotent. Waits for transactions that use the tables as {@link #install()} does.
      *
      * @throws UsageStorageException if the schema holds retained sums of rows that {@link #deleteBefore} has deleted, or the
      *     database refuses; then nothing has been removed
@@ -135,7 +137,8 @@ public final class PostgresRollups {
 
     /**
      * Returns what {@link #install()} runs besides {@link PostgresUsage#indexDdl}, as a script for Flyway, Liquibase or psql. It may
-     * run inside a transaction, and is for the tables as they are now: their types and partitions are looked up.
+     * run inside a transaction, and is for the tables as they are now: their types and partitions are looked up. It begins with the
+     * statement that creates the schema, unless that exists.
      *
      * @throws UsageStorageException if the mapping doesn't fit the tables, a table is a view or foreign or has others inherit from it,
      *     or the database refuses
@@ -370,7 +373,7 @@ public final class PostgresRollups {
         }
 
         /**
-         * Sets the schema of the roll-ups, which holds nothing else: {@link PostgresRollups#remove()} drops it. By default it has
+         * Sets the schema of the roll-ups, which holds nothing else: {@link PostgresRollups#remove()} drops what is in it. By default it has
          * the name of the tables' schema and {@value PostgresRollups#SCHEMA_SUFFIX}.
          */
         public Builder schema(String schema) {

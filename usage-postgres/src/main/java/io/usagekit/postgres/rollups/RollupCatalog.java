@@ -70,8 +70,7 @@ final class RollupCatalog {
     }
 
     /** Returns the partitions of a table, at every level, that lack their trigger. */
-    static List<Partition> unguardedPartitions(Connection connection, RollupSql sql, String table)
-            throws SQLException {
+    static List<Partition> unguardedPartitions(Connection connection, RollupSql sql, String table) throws SQLException {
         List<Partition> partitions = new ArrayList<>();
         sql.call(connection, "partitions")
                 .text("table", table)

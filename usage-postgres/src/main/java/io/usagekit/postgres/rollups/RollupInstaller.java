@@ -163,8 +163,7 @@ final class RollupInstaller {
             RollupSql sql = sql(connection);
             List<RollupCatalog.Partition> missing = partitions(connection, sql);
             if (!missing.isEmpty()) {
-                LockRetrier.lock(
-                        connection, locked(missing), "share row exclusive", Installation.PACE.lockTimeout());
+                LockRetrier.lock(connection, locked(missing), "share row exclusive", Installation.PACE.lockTimeout());
                 executeAll(connection, partitionScripts(connection, sql));
             }
         }
@@ -224,8 +223,7 @@ final class RollupInstaller {
                             connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of()));
         }
         Jdbc.execute(connection, tables);
-        locks.lock(
-                connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
+        locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
         Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));
     }

@@ -1,0 +1,71 @@
+package io.usagekit.postgres.testing;
+
+import io.usagekit.postgres.internal.Identifiers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
+
+/** A host that inserts an event and reads it again, a hundred times a second, and the longest time that one of these took. */
+public final class Traffic implements AutoCloseable {
+
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private final Future<?> running;
+    private volatile boolean closed;
+    private volatile long longestNanos;
+    private volatile boolean hasRun;
+
+    private Traffic(DataSource dataSource, String schema) {
+        this.running = thread.submit(() -> {
+            run(dataSource, Identifiers.quote(schema));
+            return null;
+        });
+    }
+
+    /** Starts it on the tables {@code projects} and {@code events} of a schema. */
+    public static Traffic on(DataSource dataSource, String schema) {
+        return new Traffic(dataSource, schema);
+    }
+
+    private void run(DataSource dataSource, String s) throws SQLException {
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement()) {
+            while (!closed) {
+                String id = Identifiers.literal(UUID.randomUUID().toString());
+                long began = System.nanoTime();
+                statement.execute("insert into " + s + ".projects (id, organisation_id) values (" + id + ", 'o')");
+                statement.execute("insert into " + s + ".events (id, project_id, created_at) values (" + id + ", " + id
+                        + ", now())");
+                statement.execute("select id from " + s + ".events where id = " + id);
+                longestNanos = Math.max(longestNanos, System.nanoTime() - began);
+                hasRun = true;
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+    }
+
+    /** Ends it, and returns the longest time that an insertion and its reading took. */
+    public Duration end() throws Exception {
+        closed = true;
+        running.get(1, TimeUnit.MINUTES);
+        if (!hasRun) {
+            throw new AssertionError("there was no traffic");
+        }
+        return Duration.ofNanos(longestNanos);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        thread.shutdown();
+    }
+}
