@@ -13,7 +13,10 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
-/** Deletes events in batches, each in a transaction of its own, so that locks are held for one batch only. */
+/**
+ * Deletes events in batches, each in a transaction of its own, so that locks are held for one batch only; or all of them in the host's
+ * transaction.
+ */
 final class EventDeletion {
 
     private static final int MOST_EVENTS = 3_000;
@@ -61,7 +64,8 @@ final class EventDeletion {
 
     private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
         Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
-        return transactions.run(Jdbc.Mode.WRITE, FAILURE, connection -> {
+        // A delivery that is recorded while the locks are waited for is seen by the next statement only.
+        return transactions.runIsolated(Jdbc.Mode.WRITE, FAILURE, connection -> {
             List<Scan.Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
                     .text("project_id", projectId)
                     .list(row -> new Scan.Position(row.instant("created_at"), row.text("id")));

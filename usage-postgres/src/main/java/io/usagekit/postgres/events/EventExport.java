@@ -45,7 +45,7 @@ final class EventExport {
                 .window(EventWindow.before(request.before()))
                 .build());
         try {
-            return transactions.run(Jdbc.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
+            return transactions.runIsolated(Jdbc.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
                 Batch batch = new Batch(writer);
                 do {
                     Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);

@@ -28,6 +28,7 @@ import java.util.function.Function;
 /** Records events and deliveries, many rows a statement and all of a call in one transaction. */
 final class EventRecorder {
 
+    private static final String FAILURE = "the events can't be recorded";
     private static final int MOST_EVENTS = 1_000;
     private static final long MOST_OCTETS = 4L << 20;
     private static final int MOST_ENDPOINTS = 30_000;
@@ -50,8 +51,11 @@ final class EventRecorder {
             return List.of();
         }
         Instant now = now();
-        return transactions.run(Jdbc.Mode.WRITE, "the events can't be recorded", connection -> {
-            lockKeys(connection, events);
+        List<NewEvent> keyed = events.stream()
+                .filter(event -> !event.idempotencyKey().isEmpty())
+                .toList();
+        Jdbc.Work<List<Event>> work = connection -> {
+            lockKeys(connection, keyed);
             Map<String, Event> recorded = new HashMap<>();
             for (List<NewEvent> some : inBatches(events)) {
                 insert(connection, some, now, recorded);
@@ -60,17 +64,18 @@ final class EventRecorder {
             return events.stream()
                     .map(event -> Objects.requireNonNull(recorded.get(event.id())))
                     .toList();
-        });
+        };
+        // Another transaction that held a key's lock has committed an event with it: only a younger snapshot sees that.
+        return keyed.isEmpty()
+                ? transactions.run(Jdbc.Mode.WRITE, FAILURE, work)
+                : transactions.runIsolated(Jdbc.Mode.WRITE, FAILURE, work);
     }
 
     private Instant now() {
         return clock.instant().truncatedTo(ChronoUnit.MICROS);
     }
 
-    private void lockKeys(Connection connection, List<NewEvent> events) throws SQLException {
-        List<NewEvent> keyed = events.stream()
-                .filter(event -> !event.idempotencyKey().isEmpty())
-                .toList();
+    private void lockKeys(Connection connection, List<NewEvent> keyed) throws SQLException {
         if (!keyed.isEmpty()) {
             sql.call(connection, LedgerStatement.LOCK_KEYS)
                     .texts("project_ids", each(keyed, NewEvent::projectId))

@@ -2,28 +2,17 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
-import io.usagekit.postgres.internal.SqlErrors;
-import java.sql.SQLException;
-import java.time.Duration;
 
-/** Runs the ledger's transactions, each with the ledger's timeout; a driver's exception becomes an {@link EventLedgerException}. */
-record LedgerTransactions(Jdbc jdbc, Duration timeout) {
+/** Runs the ledger's work in transactions; a driver's exception becomes an {@link EventLedgerException}. */
+interface LedgerTransactions {
 
     /**
-     * Runs a transaction.
+     * Runs work of which nothing is left if it fails.
      *
      * @param failure the beginning of the error message, e.g. {@code the events can't be read}
      */
-    <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
-        try {
-            return jdbc.transaction(mode, timeout, work);
-        } catch (SQLException e) {
-            throw explain(failure, e);
-        }
-    }
+    <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
 
-    EventLedgerException explain(String failure, SQLException e) {
-        return new EventLedgerException(
-                SqlErrors.isTimeout(e) ? failure + " within " + timeout : failure + ": " + e.getMessage(), e);
-    }
+    /** Runs work that is right only with the snapshots of its mode. Fails where they are others. */
+    <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
 }

@@ -9,6 +9,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -20,16 +21,18 @@ import javax.sql.DataSource;
  * Figures are those of {@link PostgresUsage} and of roll-ups over {@link TableMapping#usagekit(String)}, as without a ledger.
  *
  * <p>The host owns the {@link DataSource}. Each call takes one connection for one transaction at a time, and gives it back as
- * it was. Immutable; safe for use by many threads at once.
+ * it was; a connection that is already in a transaction is refused. Immutable; safe for use by many threads at once.
  *
  * @since 0.1
  */
 public final class PostgresLedger {
 
     private final Settings settings;
+    private final LedgerSql sql;
 
     private PostgresLedger(Settings settings) {
         this.settings = settings;
+        this.sql = LedgerSql.in(settings.schema(), settings.projects());
     }
 
     /** What the builder describes. */
@@ -93,12 +96,36 @@ public final class PostgresLedger {
 
     /** Returns the repository of the ledger's events. Connects to nothing yet; safe for use by many threads at once. */
     public EventRepository repository() {
+        return repository(new OwnTransactions(new Jdbc(settings.dataSource()), settings.timeout()));
+    }
+
+    /**
+     * Returns a repository whose calls are part of the host's own transaction on this connection, e.g. to record an event together with
+     * the host's rows, or neither. It never commits, never rolls the transaction back, and changes no setting of the connection: the
+     * host ends the transaction, which decides whether anything has been recorded, and its own timeouts apply instead of {@link
+     * Builder#timeout}.
+     *
+     * <p>Each call sets a savepoint. A call that fails is rolled back to it: the transaction is then as it was before the call, and can
+     * be continued or rolled back. Deletions and tokenising, which work in batches, do all of them in this transaction. Locks are held
+     * until it ends, among them those of idempotency keys, for which other sessions that record with the same keys wait.
+     *
+     * <p>Recording events that have idempotency keys and deleting for good need READ COMMITTED, exporting needs REPEATABLE READ or
+     * SERIALIZABLE; in a transaction of another isolation they fail, and the message says which one they need. In READ COMMITTED a
+     * page may miss that a row before or after it was recorded meanwhile.
+     *
+     * <p>Needs the ledger's tables in the database of the connection, which needn't come from this ledger's {@link DataSource}. Like
+     * the connection it is for one thread at a time, and ends with the transaction.
+     *
+     * @param connection with auto-commit off; with Spring that of {@code DataSourceUtils.getConnection} or of {@code
+     *     JdbcTemplate.execute}
+     */
+    public EventRepository repository(Connection connection) {
+        return repository(new HostTransaction(Objects.requireNonNull(connection, "connection")));
+    }
+
+    private EventRepository repository(LedgerTransactions transactions) {
         return new PostgresEventRepository(
-                new LedgerTransactions(new Jdbc(settings.dataSource()), settings.timeout()),
-                LedgerSql.in(settings.schema(), settings.projects()),
-                settings.pager(),
-                settings.duplicates(),
-                settings.clock());
+                transactions, sql, settings.pager(), settings.duplicates(), settings.clock());
     }
 
     /**

@@ -8,7 +8,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import java.time.Instant;
 import java.util.Optional;
 
-/** Makes and deletes the search index of events, in batches with a transaction each. */
+/** Makes and deletes the search index of events, in batches with a transaction each, or all of them in the host's. */
 final class SearchIndex {
 
     private static final int MOST_EVENTS = 1_000;

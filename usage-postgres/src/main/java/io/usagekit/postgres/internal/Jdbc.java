@@ -13,7 +13,8 @@ import javax.sql.DataSource;
 
 /**
  * Runs transactions and sessions on a host's connections, each of which is given back as it was: the one place that sets
- * auto-commit, isolation and timeouts.
+ * auto-commit, isolation and timeouts. Connections with auto-commit off are accepted; one that is already in a transaction is refused
+ * before anything is changed on it.
  */
 public record Jdbc(DataSource dataSource) {
 
@@ -37,6 +38,11 @@ public record Jdbc(DataSource dataSource) {
         Mode(boolean readOnly, boolean oneSnapshot) {
             this.readOnly = readOnly;
             this.oneSnapshot = oneSnapshot;
+        }
+
+        /** Whether all statements see what was committed when the first one began. */
+        public boolean hasOneSnapshot() {
+            return oneSnapshot;
         }
     }
 
@@ -68,7 +74,7 @@ public record Jdbc(DataSource dataSource) {
      */
     public <T> T transaction(Mode mode, Duration timeout, Work<T> work) throws SQLException {
         long began = System.nanoTime();
-        try (Connection connection = dataSource.getConnection()) {
+        try (Connection connection = connect()) {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
             if (left.toMillis() < 1) {
                 throw new SQLTimeoutException("no connection within " + timeout);
@@ -93,7 +99,7 @@ public record Jdbc(DataSource dataSource) {
 
     /** Runs on a connection in auto-commit mode, for as long as it takes. */
     public <T> T session(Work<T> work) throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
+        try (Connection connection = connect()) {
             boolean autoCommit = connection.getAutoCommit();
             return restoring(connection, restored -> restored.setAutoCommit(autoCommit), () -> {
                 connection.setAutoCommit(true);
@@ -108,7 +114,7 @@ public record Jdbc(DataSource dataSource) {
      * @param timeout for each of their statements
      */
     public <T> T stepSession(Duration timeout, Work<T> work) throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
+        try (Connection connection = connect()) {
             boolean autoCommit = connection.getAutoCommit();
             int isolation = connection.getTransactionIsolation();
             int networkTimeout = connection.getNetworkTimeout();
@@ -124,6 +130,21 @@ public record Jdbc(DataSource dataSource) {
                         Runnable::run, Math.toIntExact(timeout.plus(GRACE).toMillis()));
                 return work.run(connection);
             });
+        }
+    }
+
+    private Connection connect() throws SQLException {
+        Connection connection = dataSource.getConnection();
+        try {
+            OpenTransaction.refuse(connection);
+            return connection;
+        } catch (Throwable e) {
+            try {
+                connection.close();
+            } catch (SQLException closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
         }
     }
 

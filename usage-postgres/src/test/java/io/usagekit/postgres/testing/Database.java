@@ -12,6 +12,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /** The server that all suites of one run share; each takes a schema of its own. */
@@ -48,13 +49,25 @@ public final class Database {
         return pool;
     }
 
+    /** Returns another pool on the same server, with as many connections and these settings. */
+    public static HikariDataSource newPool(int size, Consumer<HikariConfig> settings) {
+        HikariConfig config = config(Shared.SERVER.jdbcUrl());
+        config.setMaximumPoolSize(size);
+        settings.accept(config);
+        return new HikariDataSource(config);
+    }
+
     public static HikariDataSource pool(String jdbcUrl) {
+        return new HikariDataSource(config(jdbcUrl));
+    }
+
+    private static HikariConfig config(String jdbcUrl) {
         HikariConfig config = new HikariConfig();
         config.setJdbcUrl(jdbcUrl);
         config.setMaximumPoolSize(8);
         // A session in an odd zone: no figure may depend on it.
         config.setConnectionInitSql("set time zone 'Pacific/Apia'");
-        return new HikariDataSource(config);
+        return config;
     }
 
     /** Returns a name that no schema has yet. */

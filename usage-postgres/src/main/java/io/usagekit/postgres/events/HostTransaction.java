@@ -1,0 +1,71 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.postgres.internal.Jdbc;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+
+/**
+ * The host's transaction on a connection, which the host commits or rolls back. Each work has a savepoint, to which the transaction is
+ * rolled back if the work fails: it stays usable, and nothing of the work is left in it. As thread-safe as the connection.
+ */
+record HostTransaction(Connection connection) implements LedgerTransactions {
+
+    @Override
+    public <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
+        return inSavepoint(failure, work);
+    }
+
+    @Override
+    public <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
+        return inSavepoint(failure, host -> {
+            checkSnapshots(mode);
+            return work.run(host);
+        });
+    }
+
+    private void checkSnapshots(Jdbc.Mode mode) throws SQLException {
+        boolean oneSnapshot = connection.getTransactionIsolation() > Connection.TRANSACTION_READ_COMMITTED;
+        if (mode.hasOneSnapshot() && !oneSnapshot) {
+            throw new SQLException(
+                    "all statements must see one snapshot, and the transaction of the connection is in READ"
+                            + " COMMITTED; begin it in REPEATABLE READ, or use PostgresLedger.repository()");
+        }
+        if (!mode.hasOneSnapshot() && oneSnapshot) {
+            throw new SQLException(
+                    "each statement must see what has been committed before it, and the transaction of the"
+                            + " connection keeps its first snapshot; begin it in READ COMMITTED, or use PostgresLedger.repository()");
+        }
+    }
+
+    private <T> T inSavepoint(String failure, Jdbc.Work<T> work) {
+        try {
+            if (connection.getAutoCommit()) {
+                throw new SQLException("the connection is in auto-commit mode; begin a transaction on it"
+                        + " (setAutoCommit(false)) before you pass it to PostgresLedger.repository(connection)");
+            }
+            Savepoint before = connection.setSavepoint();
+            T result;
+            try {
+                result = work.run(connection);
+            } catch (Throwable e) {
+                undo(before, e);
+                throw e;
+            }
+            connection.releaseSavepoint(before);
+            return result;
+        } catch (SQLException e) {
+            throw new EventLedgerException(failure + ": " + e.getMessage(), e);
+        }
+    }
+
+    private void undo(Savepoint before, Throwable reason) {
+        try {
+            connection.rollback(before);
+            connection.releaseSavepoint(before);
+        } catch (SQLException e) {
+            reason.addSuppressed(e);
+        }
+    }
+}
