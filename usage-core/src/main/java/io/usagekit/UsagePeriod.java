@@ -377,6 +377,26 @@ public final class UsagePeriod {
         return this == other || (label.equals(other.label) && calendar.equals(other.calendar));
     }
 
+    /** Bean form of {@link #start()}: a mapper without {@code usage-jackson} prints the whole window, not an empty object. */
+    public Instant getStart() {
+        return start;
+    }
+
+    /** Bean form of {@link #end()}. */
+    public Instant getEnd() {
+        return end;
+    }
+
+    /** Bean form of {@link #label()}. */
+    public String getLabel() {
+        return label;
+    }
+
+    /** Bean form of {@link #zone()}. */
+    public ZoneId getZone() {
+        return zone();
+    }
+
     /**
      * The name of the window itself: the same for equal periods, different for different ones, whatever they are labelled and
      * whichever rules a process has for a zone. A month of UTC is {@code 2026-03}, a day of UTC {@code 2026-03-17}, any other

@@ -115,6 +115,31 @@ public final class UsageResult {
         return createdAt;
     }
 
+    /** Bean form of {@link #key()}: a mapper without {@code usage-jackson} prints the whole answer, not only that it isn't pending. */
+    public UsageKey getKey() {
+        return key();
+    }
+
+    /** Bean form of {@link #freshness()}. */
+    public Freshness getFreshness() {
+        return freshness;
+    }
+
+    /** Bean form of {@link #usage()}. */
+    public Optional<OrganisationUsage> getUsage() {
+        return usage();
+    }
+
+    /** Bean form of {@link #age()}. */
+    public Optional<Duration> getAge() {
+        return age();
+    }
+
+    /** Bean form of {@link #createdAt()}. */
+    public Instant getCreatedAt() {
+        return createdAt;
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof UsageResult that

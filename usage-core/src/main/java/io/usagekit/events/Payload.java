@@ -55,6 +55,16 @@ public final class Payload {
         return (long) Bounds.octets(raw) + data.length;
     }
 
+    /** Bean form of {@link #raw()}: a mapper prints the whole payload, not an empty object. */
+    public String getRaw() {
+        return raw;
+    }
+
+    /** Bean form of {@link #data()}, which a mapper prints in Base64. */
+    public byte[] getData() {
+        return data();
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof Payload that && raw.equals(that.raw) && Arrays.equals(data, that.data);

@@ -38,6 +38,7 @@ class ArchitectureTest {
     };
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
+    private static final String JACKSON = "io.usagekit.jackson..";
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
     private static final String CLI = "io.usagekit.cli..";
@@ -77,6 +78,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.events",
                         "io.usagekit.postgres.internal",
                         "io.usagekit.redis",
+                        "io.usagekit.jackson",
                         "io.usagekit.testkit",
                         "io.usagekit.testkit.contract",
                         "io.usagekit.servers",
@@ -93,9 +95,9 @@ class ArchitectureTest {
     void everyPackageBelongsToAModuleAndIsNullMarked() {
         classes()
                 .should()
-                .resideInAnyPackage(
-                        Stream.concat(Stream.of(CORE), Stream.of(POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES))
-                                .toArray(String[]::new))
+                .resideInAnyPackage(Stream.concat(
+                                Stream.of(CORE), Stream.of(POSTGRES, REDIS, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES))
+                        .toArray(String[]::new))
                 .check(PROJECT);
 
         Set<String> unmarked = PROJECT.stream()
@@ -140,11 +142,14 @@ class ArchitectureTest {
 
         @Test
         void adaptersDependOnCoreAndNeverOnEachOther() {
-            ModuleRules.independent(POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
+            ModuleRules.independent(POSTGRES, REDIS, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(REDIS, POSTGRES, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
+            ModuleRules.independent(
+                            REDIS, POSTGRES, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
                     .check(PROJECT);
-            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, SERVERS, CLI, EXAMPLES)
+            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, SERVERS, CLI, EXAMPLES)
+                    .check(PROJECT);
+            ModuleRules.independent(JACKSON, POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
 
             assertRejects(ModuleRules.independent(BROKEN + ".redis", BROKEN), "TableMapping");
@@ -160,7 +165,7 @@ class ArchitectureTest {
 
         @Test
         void modulesFormNoCycle() {
-            slices().matching("io.usagekit.(postgres|redis|testkit|servers|cli|examples)..")
+            slices().matching("io.usagekit.(postgres|redis|jackson|testkit|servers|cli|examples)..")
                     .should()
                     .beFreeOfCycles()
                     .check(PROJECT);
