@@ -104,7 +104,7 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
 
     @Test
     final void distinguishesUnusualIds() {
-        List<String> ids = UsageCacheContract.unusualIds().stream()
+        List<String> ids = UnusualKeys.organisationIds().stream()
                 .filter(id -> id.getBytes(StandardCharsets.UTF_8).length <= 255)
                 .toList();
         ledger.recordAll(ids.stream()

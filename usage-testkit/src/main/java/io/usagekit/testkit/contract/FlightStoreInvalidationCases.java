@@ -136,7 +136,7 @@ abstract class FlightStoreInvalidationCases extends FlightStoreFixture {
 
     @Test
     final void keepsOtherOrganisations() {
-        List<String> ids = UsageCacheContract.unusualIds();
+        List<String> ids = UnusualKeys.organisationIds();
         for (String id : ids) {
             UsageKey key = new UsageKey(id, MARCH);
             assertStored(await(here.publish(key, "p", acquiredOf(here, key, "p"), aged(key, 1), TIME_TO_LIVE)));

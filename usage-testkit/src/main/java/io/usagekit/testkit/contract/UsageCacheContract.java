@@ -12,9 +12,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.LocalDate;
 import java.time.YearMonth;
-import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -126,8 +124,8 @@ public abstract class UsageCacheContract {
     final void keepsOneEntryPerKey() {
         Map<UsageKey, OrganisationUsage> expected = new HashMap<>();
         long figure = 1;
-        for (String organisation : unusualIds()) {
-            for (UsagePeriod period : periods()) {
+        for (String organisation : UnusualKeys.organisationIds()) {
+            for (UsagePeriod period : UnusualKeys.periods()) {
                 UsageKey key = new UsageKey(organisation, period);
                 OrganisationUsage usage = usage(key, figure++);
                 expected.put(key, usage);
@@ -169,11 +167,11 @@ public abstract class UsageCacheContract {
 
     @Test
     final void removesAllPeriodsOfInvalidatedOrganisationOnly() {
-        for (String organisation : unusualIds()) {
+        for (String organisation : UnusualKeys.organisationIds()) {
             putAllPeriods(organisation);
         }
-        List<String> left = new ArrayList<>(unusualIds());
-        for (String organisation : unusualIds()) {
+        List<String> left = new ArrayList<>(UnusualKeys.organisationIds());
+        for (String organisation : UnusualKeys.organisationIds()) {
             await(cache.invalidate(organisation));
             left.remove(organisation);
             assertAllPeriods(organisation, false);
@@ -188,14 +186,14 @@ public abstract class UsageCacheContract {
     }
 
     private void putAllPeriods(String organisation) {
-        for (UsagePeriod period : periods()) {
+        for (UsagePeriod period : UnusualKeys.periods()) {
             UsageKey key = new UsageKey(organisation, period);
             await(cache.put(key, new AgedUsage(usage(key, 1), Duration.ZERO), MINUTE));
         }
     }
 
     private void assertAllPeriods(String organisation, boolean present) {
-        for (UsagePeriod period : periods()) {
+        for (UsagePeriod period : UnusualKeys.periods()) {
             UsageKey key = new UsageKey(organisation, period);
             assertEquals(present, await(cache.get(key)).isPresent(), () -> "present: " + key);
         }
@@ -281,56 +279,6 @@ public abstract class UsageCacheContract {
     final void allowsClosingTwice() {
         cache.close();
         cache.close();
-    }
-
-    /** Unusual ids that a wrong key format would confuse with each other, or with its own syntax. */
-    static List<String> unusualIds() {
-        return List.of(
-                "org-123",
-                "ORG-123",
-                "org",
-                "org:2026-03",
-                "org-123:2026-03",
-                "org%3A2026-03",
-                "{org}",
-                "{",
-                "}",
-                "%",
-                "%25",
-                "%2525",
-                " org",
-                "org ",
-                "o rg",
-                "o+rg",
-                "o%20rg",
-                "a\nb",
-                "a\rb",
-                "a\tb",
-                "\u0001",
-                "\u007f",
-                "*",
-                "?",
-                "[a]",
-                "\\",
-                "\"",
-                "'",
-                "/",
-                "é",
-                "e\u0301",
-                "日本",
-                "😀",
-                "x".repeat(UsageKey.MAX_ORGANISATION_ID_LENGTH));
-    }
-
-    private static List<UsagePeriod> periods() {
-        return List.of(
-                MARCH,
-                UsagePeriod.month(YearMonth.of(2026, 4)),
-                UsagePeriod.day(LocalDate.of(2026, 3, 1)),
-                UsagePeriod.month(YearMonth.of(2026, 3), ZoneId.of("Asia/Kolkata")),
-                UsagePeriod.billingCycle(YearMonth.of(2026, 3), 15),
-                UsagePeriod.between(MARCH.start(), MARCH.end().minusNanos(1_000)),
-                UsagePeriod.between(MARCH.start().plusNanos(1_000), MARCH.end()));
     }
 
     private static OrganisationUsage usage(UsageKey key, long volume) {

@@ -188,7 +188,7 @@ public abstract class UsageCalculatorContract {
 
     @Test
     final void separatesOrganisations() {
-        List<String> ids = UsageCacheContract.unusualIds();
+        List<String> ids = UnusualKeys.organisationIds();
         for (int i = 0; i < ids.size(); i++) {
             received(ids.get(i), MARCH.start(), i + 1);
             sent(ids.get(i), MARCH.start(), 1_000 + i);
