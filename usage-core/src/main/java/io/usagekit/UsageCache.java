@@ -11,7 +11,8 @@ import java.util.concurrent.CompletionStage;
  *
  * <p>Implementations are safe for use by many threads at once, don't block the caller for longer than a bound they
  * document, and complete every stage within that bound: with an answer or exceptionally with a {@link UsageCacheException}.
- * Stages may complete on any thread; the service runs no caller's code there.
+ * Stages may complete on any thread; the service runs no caller's code there. What has expired is removed, also where no caller asks
+ * for it again: a cache doesn't grow with the number of keys ever put.
  *
  * <p>A cache that keeps a copy in this process's memory overrides {@link #near}, {@link #fallback} and
  * {@link #putFallback} as well; all others leave them as they are.
@@ -65,7 +66,7 @@ public interface UsageCache extends AutoCloseable {
 
     /**
      * Returns the fallback copy: what this process's memory still holds while the cache behind it can't be reached. It was
-     * right when it was computed, but may have been replaced or invalidated since.
+     * right when it was computed, but may have been replaced or invalidated since. It is no older than its time to live.
      *
      * @return empty if there is nothing; the figure carries the key's own period label
      */
@@ -139,7 +140,10 @@ public interface UsageCache extends AutoCloseable {
         }
     }
 
-    /** Releases what this cache itself opened. Idempotent. */
+    /**
+     * Releases what this cache itself opened and holds in memory. From then on each call that returns a stage fails with
+     * {@link UsageCacheException}, and {@link #near} and {@link #fallback} return nothing. Idempotent.
+     */
     @Override
     default void close() {}
 }

@@ -21,6 +21,7 @@ final class NearUsageCache implements UsageCache {
     private final NearStore store;
     private final Duration commandTimeout;
     private final LongSupplier ticker;
+    private volatile boolean closed;
 
     NearUsageCache(RedisUsageCache shared, TrackingSupervisor supervisor, NearCacheContext context) {
         this.shared = shared;
@@ -49,6 +50,9 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Optional<AgedUsage> fallback(UsageKey key) {
+        if (closed) {
+            return Optional.empty();
+        }
         NearEntry figure = store.fallback(key);
         long now = ticker.getAsLong();
         return figure != null && figure.isAlive(now) ? Optional.of(figure.as(key, now)) : Optional.empty();
@@ -56,7 +60,9 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        store.put(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
+        if (!closed) {
+            store.put(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
+        }
     }
 
     @Override
@@ -150,6 +156,7 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public void close() {
+        closed = true;
         supervisor.close();
         store.clear();
         shared.close();

@@ -8,6 +8,8 @@ import io.usagekit.UsageKey;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.contract.UsageCacheContract;
 import java.time.Duration;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,6 +20,11 @@ class NearCacheIT extends UsageCacheContract {
     private static RedisServer server;
     private static RedisClient client;
     private final AtomicLong elapsed = new AtomicLong();
+    private final ConcurrentMap<UsageKey, NearStore.Slot> memory = Caffeine.newBuilder()
+            .maximumSize(200)
+            .executor(Runnable::run)
+            .<UsageKey, NearStore.Slot>build()
+            .asMap();
 
     @BeforeAll
     static void start() {
@@ -39,12 +46,7 @@ class NearCacheIT extends UsageCacheContract {
                 .connectTimeout(Duration.ofSeconds(20))
                 .settings()
                 .openNearCache(
-                        new NearStore(Caffeine.newBuilder()
-                                .executor(Runnable::run)
-                                .<UsageKey, NearStore.Slot>build()
-                                .asMap()),
-                        () -> System.nanoTime() + elapsed.get(),
-                        TrackingSupervisor.RETRY);
+                        new NearStore(memory), () -> System.nanoTime() + elapsed.get(), TrackingSupervisor.RETRY);
     }
 
     /** Lets time pass in Redis and in the near cache, which has a clock of its own. */
@@ -52,5 +54,10 @@ class NearCacheIT extends UsageCacheContract {
     protected void elapse(Duration duration) {
         Redis.elapse(client, duration);
         elapsed.addAndGet(duration.toNanos());
+    }
+
+    @Override
+    protected OptionalLong heldEntries() {
+        return OptionalLong.of(memory.size() + Redis.keys(client));
     }
 }

@@ -108,6 +108,13 @@ final class Redis {
         });
     }
 
+    /** Returns the number of keys, those included that have expired and that Redis hasn't removed yet. */
+    static long keys(RedisClient client) {
+        AtomicLong count = new AtomicLong();
+        with(client, redis -> count.set(redis.dbsize()));
+        return count.get();
+    }
+
     /** Returns the number of calls of a command since the server's statistics were reset. */
     static long calls(RedisClient client, String command) {
         AtomicLong count = new AtomicLong();

@@ -8,6 +8,7 @@ import io.usagekit.servers.Docker;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.contract.UsageCacheContract;
 import java.time.Duration;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,6 +44,11 @@ class RedisContainerIT extends UsageCacheContract {
     @Override
     protected void elapse(Duration duration) {
         Redis.elapse(started(), duration);
+    }
+
+    @Override
+    protected OptionalLong heldEntries() {
+        return OptionalLong.of(Redis.keys(started()));
     }
 
     private static RedisClient started() {

@@ -5,6 +5,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.contract.UsageCacheContract;
 import java.time.Duration;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
@@ -34,5 +35,10 @@ class RedisUsageCacheIT extends UsageCacheContract {
     @Override
     protected void elapse(Duration duration) {
         Redis.elapse(client, duration);
+    }
+
+    @Override
+    protected OptionalLong heldEntries() {
+        return OptionalLong.of(Redis.keys(client));
     }
 }

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Flight store in this process's memory, for tests: its time is a ticker, and it can be taken down. Several stores over one cache
@@ -23,6 +24,7 @@ public final class InMemoryFlightStore implements FlightStore {
 
     private final InMemoryStore store;
     private volatile boolean down;
+    private volatile boolean closed;
 
     private InMemoryFlightStore(InMemoryStore store) {
         this.store = store;
@@ -102,21 +104,30 @@ public final class InMemoryFlightStore implements FlightStore {
         down = false;
     }
 
+    /** Makes each later call of this store fail; figures, leases and fences stay for the other stores over the cache. Idempotent. */
+    @Override
+    public void close() {
+        closed = true;
+    }
+
     private CompletionStage<Void> run(Runnable step) {
-        if (down) {
-            return unreachable();
+        return answer(() -> {
+            step.run();
+            return null;
+        });
+    }
+
+    private <T extends @Nullable Object> CompletionStage<T> answer(Supplier<T> step) {
+        if (closed) {
+            return failed("the in-memory flight store is closed");
         }
-        step.run();
-        return CompletableFuture.completedFuture(null);
+        return down
+                ? failed("the in-memory flight store was taken down by goDown()")
+                : CompletableFuture.completedFuture(step.get());
     }
 
-    private <T> CompletionStage<T> answer(Supplier<T> step) {
-        return down ? unreachable() : CompletableFuture.completedFuture(step.get());
-    }
-
-    private static <T> CompletionStage<T> unreachable() {
-        return CompletableFuture.failedFuture(
-                new UsageCacheException("the in-memory flight store was taken down by goDown()", null));
+    private static <T extends @Nullable Object> CompletionStage<T> failed(String message) {
+        return CompletableFuture.failedFuture(new UsageCacheException(message, null));
     }
 
     private static void checkAtLeastMillisecond(String argument, Duration value) {

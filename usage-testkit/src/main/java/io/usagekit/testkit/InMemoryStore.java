@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class InMemoryStore {
 
     private static final int MAX_REASON_LENGTH = 200;
+    private static final int FEWEST_TO_REMOVE = 64;
 
     private record StoredFigure(OrganisationUsage usage, long bornAt, long expiresAt) {}
 
@@ -59,6 +60,8 @@ final class InMemoryStore {
     private final Map<UsageKey, Fences> fences = new HashMap<>();
     private final Map<UsageKey, Set<Waiter>> waiters = new HashMap<>();
     private final LongSupplier ticker;
+    /** Number of figures at which those that have expired are removed. */
+    private int removeAt = FEWEST_TO_REMOVE;
 
     InMemoryStore(LongSupplier ticker) {
         this.ticker = ticker;
@@ -81,7 +84,15 @@ final class InMemoryStore {
 
     synchronized void put(UsageKey key, AgedUsage figure, Duration timeToLive) {
         long now = ticker.getAsLong();
+        if (figures.size() >= removeAt) {
+            figures.values().removeIf(stored -> stored.expiresAt() - now <= 0);
+            removeAt = Math.max(FEWEST_TO_REMOVE, 2 * figures.size());
+        }
         figures.put(key, new StoredFigure(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
+    }
+
+    synchronized int heldFigures() {
+        return figures.size();
     }
 
     synchronized Acquisition acquire(UsageKey key, LeaseRequest request) {

@@ -45,7 +45,7 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
 
     @Override
     protected UsageCache openCache() {
-        return cache;
+        return InMemoryUsageCache.over(cache);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.testkit.contract.UsageCacheContract;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class InMemoryUsageCacheTest extends UsageCacheContract {
@@ -19,10 +20,16 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
 
     private final ManualClock clock = ManualClock.at("2026-03-17T01:28:00Z");
+    private final InMemoryUsageCache server = InMemoryUsageCache.create(clock);
 
     @Override
     protected UsageCache openCache() {
-        return InMemoryUsageCache.create(clock);
+        return InMemoryUsageCache.over(server);
+    }
+
+    @Override
+    protected OptionalLong heldEntries() {
+        return OptionalLong.of(server.heldFigures());
     }
 
     @Override
@@ -42,6 +49,22 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
         assertThat(Callers.resultOf(cache.get(KEY))).isPresent();
         assertThat(cache.reads()).as("failed reads count too").isEqualTo(2);
         assertThat(cache.writes()).isEqualTo(1);
+    }
+
+    @Test
+    void sharesFiguresCountersAndOutagesWithCachesOverIt() {
+        InMemoryUsageCache first = InMemoryUsageCache.create(clock);
+        InMemoryUsageCache second = InMemoryUsageCache.over(first);
+        Callers.resultOf(first.put(KEY, entry(Duration.ZERO), Duration.ofHours(1)));
+        first.close();
+
+        assertThat(Callers.resultOf(second.get(KEY))).isPresent();
+        assertThat(second.writes()).isEqualTo(1);
+        first.goDown();
+        assertThat(Callers.failureOf(second.get(KEY))).hasMessageContaining("goDown()");
+        second.comeBack();
+        assertThat(Callers.resultOf(InMemoryUsageCache.over(first).get(KEY))).isPresent();
+        assertThat(first.reads()).isEqualTo(3);
     }
 
     @Test

@@ -43,7 +43,7 @@ class InMemoryBackend implements UsageServiceContract.Backend {
 
     @Override
     public UsageCache openCache() {
-        return cache;
+        return InMemoryUsageCache.over(cache);
     }
 
     @Override

@@ -54,7 +54,7 @@ final class ServiceFixture implements AutoCloseable {
 
     /** All parts but the executor, which is the service's own. No jitter, grace or back-off: those who test them ask for them. */
     UsageServiceBuilder builder() {
-        return withoutCache().cache(cache);
+        return withoutCache().cache(InMemoryUsageCache.over(cache));
     }
 
     UsageServiceBuilder withoutCache() {

@@ -34,7 +34,7 @@ class UsageServiceStatesTest {
             return new InMemoryBackend() {
                 @Override
                 public UsageCache openCache() {
-                    return new RememberingCache(cache, clock.ticker());
+                    return new RememberingCache(super.openCache(), clock.ticker());
                 }
             };
         }
@@ -63,7 +63,7 @@ class UsageServiceStatesTest {
 
         @Override
         public UsageCache openCache() {
-            return new RememberingCache(cache, clock.ticker());
+            return new RememberingCache(super.openCache(), clock.ticker());
         }
 
         @Override

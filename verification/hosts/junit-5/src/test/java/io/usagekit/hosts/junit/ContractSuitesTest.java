@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.EnumSet;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -85,10 +86,16 @@ class ContractSuitesTest {
     class Cache extends UsageCacheContract {
 
         private final ManualClock clock = ManualClock.at("2026-03-17T01:28:00Z");
+        private final InMemoryUsageCache server = InMemoryUsageCache.create(clock);
 
         @Override
         protected UsageCache openCache() {
-            return InMemoryUsageCache.create(clock);
+            return InMemoryUsageCache.over(server);
+        }
+
+        @Override
+        protected OptionalLong heldEntries() {
+            return OptionalLong.of(server.heldFigures());
         }
 
         @Override
