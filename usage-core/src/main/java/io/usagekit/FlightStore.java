@@ -125,7 +125,10 @@ public interface FlightStore extends AutoCloseable {
         void close();
     }
 
-    /** Releases what this store itself opened. Idempotent. */
+    /**
+     * Releases what this store itself opened; leases stay until they end. From then on each call that returns a stage fails with
+     * {@link UsageCacheException}. Idempotent.
+     */
     @Override
     default void close() {}
 }

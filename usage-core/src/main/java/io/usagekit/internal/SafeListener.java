@@ -153,6 +153,9 @@ final class SafeListener implements UsageListener {
     }
 
     private static void thrown(UsageListener host, Throwable error) {
-        LOG.warn("the usage listener {} threw; the call goes on without it", host.getClass().getName(), error);
+        LOG.warn(
+                "the usage listener {} threw; the call goes on without it",
+                host.getClass().getName(),
+                error);
     }
 }

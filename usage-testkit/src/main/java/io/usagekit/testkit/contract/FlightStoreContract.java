@@ -32,6 +32,11 @@ public abstract class FlightStoreContract {
     /** Lets this much time pass for the stores and the cache: on their own clock, or by changing the server's data. */
     protected abstract void elapse(Duration duration);
 
+    /** Returns how long a case waits for a wake-up, or for the answer of a closed store, before the case fails. */
+    protected Duration patience() {
+        return Duration.ofSeconds(15);
+    }
+
     @Nested
     final class Leases extends FlightStoreLeaseCases {
         Leases() {

@@ -66,6 +66,10 @@ abstract class FlightStoreFixture {
         contract.elapse(duration);
     }
 
+    final Duration patience() {
+        return contract.patience();
+    }
+
     /** One way to invalidate a key. */
     record Invalidation(String name, Supplier<CompletionStage<Void>> call) {
         CompletionStage<Void> run() {
@@ -138,10 +142,10 @@ abstract class FlightStoreFixture {
         assertEquals(usage(KEY, volume), await(cache.get(KEY)).orElseThrow().usage());
     }
 
-    static void assertWoken(String why, Semaphore... all) {
+    final void assertWoken(String why, Semaphore... all) {
         for (Semaphore woken : all) {
             try {
-                assertTrue(woken.tryAcquire(10, TimeUnit.SECONDS), () -> "woken: " + why);
+                assertTrue(woken.tryAcquire(patience().toMillis(), TimeUnit.MILLISECONDS), () -> "woken: " + why);
             } catch (InterruptedException e) {
                 throw new AssertionError(e);
             }

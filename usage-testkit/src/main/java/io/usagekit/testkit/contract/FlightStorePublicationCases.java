@@ -27,11 +27,11 @@ abstract class FlightStorePublicationCases extends FlightStoreFixture {
     @Test
     final void storesPublishedFigureAndReleasesLease() {
         long fence = acquired(here, "a");
-        assertStored(publish(here, "a", fence, new AgedUsage(usage(KEY, 7), Duration.ofSeconds(5))));
+        assertStored(publish(here, "a", fence, new AgedUsage(usage(KEY, 7), Duration.ofSeconds(50))));
 
         AgedUsage kept = await(cache.get(KEY)).orElseThrow();
         assertEquals(usage(KEY, 7), kept.usage());
-        assertAbout(Duration.ofSeconds(5), kept.age());
+        assertAbout(Duration.ofSeconds(50), kept.age());
         acquired(there, "b");
         elapse(TIME_TO_LIVE.minusSeconds(20));
         assertTrue(await(cache.get(KEY)).isPresent(), "20 s before its expiry");

@@ -1,13 +1,24 @@
 package io.usagekit.testkit.contract;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
+import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Registration;
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** Cases of wake-ups and of closing. */
@@ -116,9 +127,47 @@ abstract class FlightStoreWakeUpCases extends FlightStoreFixture {
         }
     }
 
+    // Closing
+
+    @Test
+    final void failsEveryCallOnceClosed() {
+        long fence = acquired(here, "a");
+        here.close();
+        Map<String, Supplier<CompletionStage<?>>> calls = Map.of(
+                "acquire", () -> here.acquire(KEY, request("b", ANY_AGE, OptionalLong.empty())),
+                "renew", () -> here.renew(KEY, "a", LEASE),
+                "publish", () -> here.publish(KEY, "a", fence, figure(1), TIME_TO_LIVE),
+                "release", () -> here.release(KEY, "a"),
+                "fail", () -> here.fail(KEY, "a", "no database", BACK_OFF),
+                "invalidate(key)", () -> here.invalidate(KEY),
+                "invalidate(organisationId)", () -> here.invalidate(KEY.organisationId()));
+        calls.forEach((name, call) -> assertInstanceOf(
+                UsageCacheException.class,
+                failureOf(name, call),
+                () -> name + " of a closed store completes with UsageCacheException"));
+        assertEquals(
+                fence,
+                assertInstanceOf(Acquisition.Held.class, acquire(there, "b")).fence(),
+                "the lease stays, since a closed store did nothing");
+        assertStored(publish(there, "a", fence, figure(2)));
+    }
+
+    private Throwable failureOf(String name, Supplier<CompletionStage<?>> call) {
+        CompletionStage<?> stage = assertDoesNotThrow(
+                call::get, () -> name + " of a closed store throws nothing itself, but its stage fails");
+        try {
+            Object answer = stage.toCompletableFuture().get(patience().toMillis(), TimeUnit.MILLISECONDS);
+            return fail(name + " of a closed store fails, but it answered " + answer);
+        } catch (ExecutionException e) {
+            return e.getCause() == null ? e : e.getCause();
+        } catch (InterruptedException | TimeoutException e) {
+            throw new AssertionError("the closed store didn't answer: " + e, e);
+        }
+    }
+
     @Test
     final void allowsClosingTwice() {
         here.close();
-        here.close();
+        assertDoesNotThrow(here::close, "close is idempotent");
     }
 }
