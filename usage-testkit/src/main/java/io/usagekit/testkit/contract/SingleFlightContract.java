@@ -1,24 +1,25 @@
 package io.usagekit.testkit.contract;
 
+import static io.usagekit.testkit.contract.TestLoad.figure;
+import static io.usagekit.testkit.contract.TestLoad.figureOf;
+import static io.usagekit.testkit.contract.TestLoad.sneaky;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.LoadOutcome;
-import io.usagekit.LoadTerms;
-import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +27,6 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -50,7 +50,7 @@ import org.junit.jupiter.api.Test;
 public abstract class SingleFlightContract {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
-    private static final UsageKey KEY = new UsageKey("org-123", MARCH);
+    static final UsageKey KEY = new UsageKey("org-123", MARCH);
     private static final UsageKey OTHER = new UsageKey("org-124", MARCH);
     private static final int CALLERS = 64;
 
@@ -72,6 +72,11 @@ public abstract class SingleFlightContract {
         return true;
     }
 
+    /** Returns how long a case waits for a load, a store or an invalidation before the case fails. */
+    protected Duration patience() {
+        return Duration.ofSeconds(30);
+    }
+
     @BeforeEach
     final void open() {
         flights = openSingleFlight();
@@ -85,13 +90,31 @@ public abstract class SingleFlightContract {
 
     @Test
     final void sharesOneLoadAndItsFigureAmongManyThreads() throws Exception {
-        CompletableFuture<AgedUsage> load = new CompletableFuture<>();
-        List<CompletionStage<AgedUsage>> stages = joinFromManyThreads(load);
-        load.complete(figure(1));
-        for (CompletionStage<AgedUsage> stage : stages) {
-            assertEquals(figure(1), get(stage));
+        for (int round = 0; round < 20; round++) {
+            loads.set(0);
+            CompletableFuture<AgedUsage> load = new CompletableFuture<>();
+            List<CompletionStage<AgedUsage>> stages = joinFromManyThreads(load);
+            load.complete(figure(1));
+            for (CompletionStage<AgedUsage> stage : stages) {
+                assertEquals(figure(1), get(stage));
+            }
+            assertEquals(1, loads.get(), "loads started while one was in flight");
         }
-        assertEquals(1, loads.get(), "loads started while one was in flight");
+    }
+
+    @Test
+    final void returnsWithoutWaitingForTheLoad() throws Exception {
+        CompletableFuture<AgedUsage> computing = new CompletableFuture<>();
+        Future<CompletionStage<AgedUsage>> call = threads.submit(() -> run(KEY, () -> computing));
+        try {
+            CompletionStage<AgedUsage> stage = call.get(patience().toMillis(), TimeUnit.MILLISECONDS);
+            assertFalse(stage.toCompletableFuture().isDone(), "the load is still computing");
+        } catch (TimeoutException e) {
+            fail("run returns a stage at once, but it waited for the load", e);
+        } finally {
+            computing.complete(figure(1));
+        }
+        assertEquals(figure(1), get(call.get(patience().toMillis(), TimeUnit.MILLISECONDS)));
     }
 
     @Test
@@ -141,8 +164,7 @@ public abstract class SingleFlightContract {
     @Test
     final void failsTimedOutLoadForAllFollowersAndFreesTheKey() throws Exception {
         CompletableFuture<AgedUsage> never = new CompletableFuture<>();
-        CompletionStage<AgedUsage> leader =
-                figureOf(flights.run(KEY, new TestLoad(() -> never, Duration.ofMillis(50))));
+        CompletionStage<AgedUsage> leader = figureOf(started(KEY, new TestLoad(() -> never, Duration.ofMillis(50))));
         CompletionStage<AgedUsage> follower = run(KEY, this::loadNow);
         assertInstanceOf(TimeoutException.class, failureOf(leader));
         assertInstanceOf(TimeoutException.class, failureOf(follower));
@@ -155,9 +177,9 @@ public abstract class SingleFlightContract {
         CompletableFuture<AgedUsage> computing = new CompletableFuture<>();
         TestLoad leader = new TestLoad(() -> computing);
         TestLoad follower = new TestLoad(this::loadNow);
-        CompletionStage<LoadOutcome> first = flights.run(KEY, leader);
+        CompletionStage<LoadOutcome> first = started(KEY, leader);
         assertTrue(leader.termsRead, "the terms of the leader's load were read");
-        CompletionStage<LoadOutcome> second = flights.run(KEY, follower);
+        CompletionStage<LoadOutcome> second = started(KEY, follower);
         computing.complete(figure(1));
         assertEquals(figure(1), get(figureOf(first)));
         assertEquals(figure(1), get(figureOf(second)));
@@ -171,7 +193,7 @@ public abstract class SingleFlightContract {
         if (storesThroughLoad()) {
             load.storing = new CompletableFuture<>();
         }
-        CompletableFuture<LoadOutcome> caller = flights.run(KEY, load).toCompletableFuture();
+        CompletableFuture<LoadOutcome> caller = started(KEY, load).toCompletableFuture();
         assertEquals(storesThroughLoad(), !caller.isDone(), "the caller waits for the store");
         load.storing.complete(null);
         assertEquals(figure(1), get(figureOf(caller)));
@@ -182,7 +204,19 @@ public abstract class SingleFlightContract {
     final void returnsTheFigureWhenItCannotBeStored() throws Exception {
         TestLoad load = new TestLoad(this::loadNow);
         load.storing = CompletableFuture.failedFuture(new IllegalStateException("no cache"));
-        assertEquals(figure(1), get(figureOf(flights.run(KEY, load))));
+        assertEquals(figure(1), get(figureOf(started(KEY, load))));
+        assertEquals(figure(2), get(run(KEY, this::loadNow)));
+    }
+
+    @Test
+    final void returnsTheFigureWhenStoringThrows() throws Exception {
+        CompletionStage<LoadOutcome> caller = started(KEY, new TestLoad(this::loadNow) {
+            @Override
+            public CompletionStage<Void> store(LoadOutcome outcome) {
+                throw new IllegalStateException("no cache");
+            }
+        });
+        assertEquals(figure(1), get(figureOf(caller)));
         assertEquals(figure(2), get(run(KEY, this::loadNow)));
     }
 
@@ -190,7 +224,7 @@ public abstract class SingleFlightContract {
     final void storesNothingWhenTheKeyWasInvalidatedSinceTheLoadBegan() throws Exception {
         CompletableFuture<AgedUsage> computing = new CompletableFuture<>();
         TestLoad load = new TestLoad(() -> computing);
-        CompletionStage<LoadOutcome> caller = flights.run(KEY, load);
+        CompletionStage<LoadOutcome> caller = started(KEY, load);
         get(flights.invalidate(KEY));
         computing.complete(figure(1));
         assertEquals(figure(1), get(figureOf(caller)));
@@ -204,7 +238,7 @@ public abstract class SingleFlightContract {
         }
         TestLoad load = new TestLoad(this::loadNow);
         load.storing = new CompletableFuture<>();
-        CompletionStage<LoadOutcome> caller = flights.run(KEY, load);
+        CompletionStage<LoadOutcome> caller = started(KEY, load);
         CompletableFuture<Void> invalidation = flights.invalidate(KEY).toCompletableFuture();
         CompletableFuture<Void> second =
                 flights.invalidate(KEY.organisationId()).toCompletableFuture();
@@ -219,7 +253,7 @@ public abstract class SingleFlightContract {
     @Test
     final void returnsTheOriginThatTheLoadReports() throws Exception {
         LoadOutcome cached = LoadOutcome.cached(figure(1));
-        assertEquals(cached, get(flights.run(KEY, new TestLoad(this::loadNow) {
+        assertEquals(cached, get(started(KEY, new TestLoad(this::loadNow) {
             @Override
             public CompletionStage<LoadOutcome> compute() {
                 return CompletableFuture.completedFuture(cached);
@@ -308,7 +342,11 @@ public abstract class SingleFlightContract {
             }));
         }
         for (Future<?> caller : callers) {
-            caller.get(60, TimeUnit.SECONDS);
+            try {
+                caller.get(60, TimeUnit.SECONDS);
+            } catch (ExecutionException e) {
+                throw new AssertionError("one of the callers: " + e.getCause(), e);
+            }
         }
     }
 
@@ -339,7 +377,7 @@ public abstract class SingleFlightContract {
     @Test
     final void allowsClosingTwice() {
         flights.close();
-        flights.close();
+        assertDoesNotThrow(flights::close, "close is idempotent");
     }
 
     private List<CompletionStage<AgedUsage>> joinFromManyThreads(CompletableFuture<AgedUsage> load) throws Exception {
@@ -367,7 +405,7 @@ public abstract class SingleFlightContract {
     }
 
     private CompletableFuture<LoadOutcome> joinRaw(CompletableFuture<AgedUsage> load) {
-        return flights.run(KEY, new TestLoad(() -> {
+        return started(KEY, new TestLoad(() -> {
                     loads.incrementAndGet();
                     return load;
                 }))
@@ -375,74 +413,36 @@ public abstract class SingleFlightContract {
     }
 
     private CompletionStage<AgedUsage> run(UsageKey key, Supplier<CompletionStage<AgedUsage>> computation) {
-        return figureOf(flights.run(key, new TestLoad(computation)));
+        return figureOf(started(key, new TestLoad(computation)));
     }
 
-    private static CompletionStage<AgedUsage> figureOf(CompletionStage<LoadOutcome> stage) {
-        return stage.thenApply(outcome -> outcome.figure().orElseThrow());
-    }
-
-    /** Accepts no stored figure: it computes, and records what it is to store. */
-    private static class TestLoad implements SingleFlight.Load {
-        private final Supplier<CompletionStage<AgedUsage>> computation;
-        private final Duration timeout;
-        volatile boolean termsRead;
-        final List<LoadOutcome> stored = new CopyOnWriteArrayList<>();
-        CompletableFuture<Void> storing = CompletableFuture.completedFuture(null);
-
-        TestLoad(Supplier<CompletionStage<AgedUsage>> computation) {
-            this(computation, Duration.ofMinutes(1));
-        }
-
-        TestLoad(Supplier<CompletionStage<AgedUsage>> computation, Duration timeout) {
-            this.computation = computation;
-            this.timeout = timeout;
-        }
-
-        @Override
-        public LoadTerms terms() {
-            termsRead = true;
-            return new LoadTerms(timeout, Duration.ZERO, LoadTerms.RemoteLoads.AWAITED, Duration.ofMinutes(1));
-        }
-
-        @Override
-        public CompletionStage<LoadOutcome> compute() {
-            return computation.get().thenApply(LoadOutcome::computed);
-        }
-
-        @Override
-        public CompletionStage<Void> store(LoadOutcome outcome) {
-            stored.add(outcome);
-            return storing;
-        }
+    /** Calls run, which throws nothing itself, whatever the load throws. */
+    private CompletionStage<LoadOutcome> started(UsageKey key, SingleFlight.Load load) {
+        return assertDoesNotThrow(() -> flights.run(key, load), "run throws nothing itself: its stage fails");
     }
 
     private CompletionStage<AgedUsage> loadNow() {
         return CompletableFuture.completedFuture(figure(loads.incrementAndGet()));
     }
 
-    /** The figure of the load of this number. */
-    private static AgedUsage figure(long number) {
-        return new AgedUsage(
-                new OrganisationUsage(KEY, new UsageMetrics(number, 0), UsageMetrics.ZERO, Instant.EPOCH),
-                Duration.ZERO);
-    }
-
-    private static <T> T get(CompletionStage<T> stage) throws Exception {
-        return stage.toCompletableFuture().get(30, TimeUnit.SECONDS);
+    private <T> T get(CompletionStage<T> stage) throws InterruptedException {
+        try {
+            return stage.toCompletableFuture().get(patience().toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            throw new AssertionError("expected an outcome, but it failed: " + e.getCause(), e);
+        } catch (TimeoutException e) {
+            throw new AssertionError("expected an outcome, but there was none after " + patience(), e);
+        }
     }
 
     /** What a stage failed with, behind the wrappers of futures. */
-    private static Throwable failureOf(CompletionStage<?> stage) {
-        Throwable cause = assertThrows(ExecutionException.class, () -> get(stage));
+    private Throwable failureOf(CompletionStage<?> stage) {
+        Throwable cause = assertThrows(
+                ExecutionException.class,
+                () -> stage.toCompletableFuture().get(patience().toMillis(), TimeUnit.MILLISECONDS));
         while (cause instanceof ExecutionException || cause instanceof CompletionException) {
             cause = Objects.requireNonNull(cause.getCause(), "a failure without a cause");
         }
         return cause;
-    }
-
-    @SuppressWarnings("unchecked")
-    private static <T extends Throwable> RuntimeException sneaky(Throwable thrown) throws T {
-        throw (T) thrown;
     }
 }
