@@ -18,12 +18,18 @@ final class Connector<C extends StatefulConnection<String, String>> {
 
     static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    private static final long DIAGNOSIS_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     /** One attempt to connect, and when it began. */
     private record Attempt<C>(long began, CompletableFuture<C> connection) {}
 
     private final Supplier<C> connect;
     private final Duration maxAttempt;
     private final AtomicReference<@Nullable Attempt<C>> attempt = new AtomicReference<>();
+    /** Last attempt to find out why a connection that was lost isn't back. */
+    private final AtomicReference<@Nullable Attempt<Void>> diagnosis = new AtomicReference<>();
+
+    private volatile @Nullable Throwable lastFailure;
     private volatile boolean closed;
 
     /**
@@ -55,9 +61,55 @@ final class Connector<C extends StatefulConnection<String, String>> {
             return attempt();
         }
         if (last != null) {
+            lastFailure = failureOf(last);
             var unused = close(last); // not joined: this may be the client's own thread
         }
         ConnectionAttempt.start(connect, maxAttempt, () -> closed, next.connection());
+        return next.connection();
+    }
+
+    /** Returns why the last attempt that has ended failed; null if it didn't. */
+    @Nullable
+    Throwable lastFailure() {
+        Attempt<C> last = attempt.get();
+        Throwable failure = last == null ? null : failureOf(last);
+        return failure == null ? lastFailure : failure;
+    }
+
+    private static @Nullable Throwable failureOf(Attempt<?> attempt) {
+        return attempt.connection().isCompletedExceptionally()
+                ? attempt.connection().handle((connection, error) -> error).join()
+                : null;
+    }
+
+    /**
+     * Finds out why a connection that was lost isn't back, by an attempt to connect in the background, since the client doesn't
+     * tell; at most every five seconds.
+     *
+     * @return fails with the reason; completes normally if there is none any more, or if the client doesn't reconnect by itself,
+     *     so that {@link #lastFailure} is the reason
+     */
+    CompletableFuture<Void> diagnose() {
+        Attempt<Void> last = diagnosis.get();
+        if (last != null && (!last.connection().isDone() || System.nanoTime() - last.began() < DIAGNOSIS_NANOS)) {
+            return last.connection();
+        }
+        Attempt<Void> next = new Attempt<>(System.nanoTime(), new CompletableFuture<>());
+        if (!diagnosis.compareAndSet(last, next)) {
+            return diagnose();
+        }
+        CompletableFuture<C> connecting = new CompletableFuture<>();
+        var unused = connecting.whenComplete((connection, error) -> {
+            if (error != null) {
+                lastFailure = error;
+                next.connection().completeExceptionally(error);
+                return;
+            }
+            lastFailure = null;
+            next.connection().complete(null);
+            var unusedToo = connection.closeAsync();
+        });
+        ConnectionAttempt.start(connect, maxAttempt, () -> false, connecting);
         return next.connection();
     }
 

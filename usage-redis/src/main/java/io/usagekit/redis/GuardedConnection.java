@@ -68,6 +68,11 @@ final class GuardedConnection {
     /** States of the outage logs when a command was sent. */
     private record States(long unavailable, OutageLog refusal, long refused) {}
 
+    private static final String NO_CONNECTION = "there is no connection to Redis";
+
+    /** How long the log's line of an outage is put off until its reason is known, beyond the command timeout. */
+    private static final Duration DIAGNOSIS_PATIENCE = Duration.ofSeconds(1);
+
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
@@ -84,18 +89,40 @@ final class GuardedConnection {
         }
     }
 
-    /** Makes the first attempt to connect and waits for its end, but no longer than this. */
+    /**
+     * Makes the first attempt to connect, and a first command, whose classes take their time to load; waits for their end, but no
+     * longer than this.
+     *
+     * @throws IllegalArgumentException if the client was created without an address
+     */
     void open(Duration wait) {
         long state = unavailability.state();
         try {
-            connector.attempt().get(wait.toNanos(), TimeUnit.NANOSECONDS);
+            connector.attempt().thenCompose(GuardedConnection::ping).get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
             unavailability.begin(state, "no connection within " + wait);
         } catch (ExecutionException e) {
-            unavailability.begin(state, String.valueOf(e.getCause()));
+            Throwable error = unwrap(e);
+            if (RedisErrors.isWithoutAddress(error)) {
+                throw new IllegalArgumentException(
+                        "client has no address to connect to: create it with RedisClient.create(RedisURI) or"
+                                + " RedisClient.create(\"redis://host:6379\"), not with RedisClient.create()",
+                        error);
+            }
+            unavailability.begin(state, RedisErrors.of(NO_CONNECTION, error));
         }
+    }
+
+    /** Sends a PING. Any answer will do: a user may lack the permission. */
+    private static CompletionStage<?> ping(StatefulRedisConnection<String, String> connection) {
+        return connection.async().ping().exceptionally(error -> {
+            if (unwrap(error) instanceof RedisCommandExecutionException) {
+                return "";
+            }
+            throw new CompletionException(unwrap(error));
+        });
     }
 
     /**
@@ -122,7 +149,7 @@ final class GuardedConnection {
         States states = new States(unavailability.state(), refusal, refusal.state());
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
-            return CompletableFuture.failedFuture(unavailable(states, "there is no connection to Redis", null));
+            return CompletableFuture.failedFuture(notConnected(states, connection));
         }
         if (isStalled(connection)) {
             return CompletableFuture.failedFuture(unavailable(states, "Redis has stopped answering", null));
@@ -147,29 +174,68 @@ final class GuardedConnection {
     }
 
     private static Throwable unwrap(Throwable error) {
-        return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+        return (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null
+                ? unwrap(error.getCause())
+                : error;
+    }
+
+    private CompletableFuture<Void> rootCause(CompletableFuture<Void> diagnosis) {
+        return diagnosis
+                .copy()
+                .orTimeout(commandTimeout.plus(DIAGNOSIS_PATIENCE).toNanos(), TimeUnit.NANOSECONDS)
+                .handle((none, cause) -> {
+                    Throwable found = cause == null ? null : unwrap(cause);
+                    if (found == null || found instanceof TimeoutException) {
+                        return null;
+                    }
+                    throw RedisErrors.of(NO_CONNECTION, found);
+                });
+    }
+
+    /** Where a connection was lost, the outage is logged once the reason is known. */
+    private UsageCacheException notConnected(
+            States states, @Nullable StatefulRedisConnection<String, String> connection) {
+        if (closed) {
+            return new UsageCacheException(NO_CONNECTION, null);
+        }
+        boolean reconnects = connection != null && connection.getOptions().isAutoReconnect();
+        CompletableFuture<Void> diagnosis = reconnects ? connector.diagnose() : CompletableFuture.completedFuture(null);
+        UsageCacheException error = RedisErrors.of(NO_CONNECTION, connector.lastFailure());
+        if (unavailability.isOngoing()) {
+            unavailability.begin(states.unavailable(), error);
+        } else {
+            unavailability.begin(states.unavailable(), error, rootCause(diagnosis));
+        }
+        return error;
     }
 
     private UsageCacheException failed(
             States states, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
-            String message = "Redis refused the command: " + error.getMessage();
+            UsageCacheException refused = RedisErrors.of("Redis refused the command", error);
             unavailability.end();
-            states.refusal().begin(states.refused(), message);
-            return new UsageCacheException(message, error);
+            states.refusal().begin(states.refused(), refused);
+            return refused;
         }
         if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
+            if (!connection.isOpen()) {
+                return notConnected(states, connection);
+            }
             probe(connection);
             return unavailable(states, "Redis didn't answer within commandTimeout (" + commandTimeout + ")", error);
         }
-        return unavailable(states, "the command to Redis failed: " + error, error);
+        return unavailable(states, RedisErrors.of("the command to Redis failed", error));
     }
 
     private UsageCacheException unavailable(States states, String message, @Nullable Throwable cause) {
+        return unavailable(states, new UsageCacheException(message, cause));
+    }
+
+    private UsageCacheException unavailable(States states, UsageCacheException error) {
         if (!closed) {
-            unavailability.begin(states.unavailable(), message);
+            unavailability.begin(states.unavailable(), error);
         }
-        return new UsageCacheException(message, cause);
+        return error;
     }
 
     private boolean isStalled(StatefulRedisConnection<String, String> connection) {

@@ -73,10 +73,16 @@ record RedisSettings(
     NearUsageCache openNearCache(NearStore store, LongSupplier ticker, Duration retry) {
         check("heartbeat", heartbeat, MIN_TIME, MAX_TIME);
         long began = System.nanoTime();
-        RedisUsageCache shared = openCache();
+        GuardedConnection connection = guardedConnection();
+        connection.open(connectTimeout);
+        RedisUsageCache shared = new RedisUsageCache(connection, keys());
         NearCacheContext context = new NearCacheContext(this, shared.reader(), store, ticker);
         TrackingSupervisor supervisor = new TrackingSupervisor(context, retry);
-        supervisor.open(connectTimeout.minusNanos(System.nanoTime() - began));
+        // The second connection may take as long as the first one before that is a loss; the caller doesn't wait for
+        // that.
+        supervisor.open(
+                connectTimeout.minusNanos(System.nanoTime() - began),
+                connection.isAvailable() ? connectTimeout : Duration.ZERO);
         return new NearUsageCache(shared, supervisor, context);
     }
 

@@ -161,9 +161,11 @@ public final class RedisUsage {
          *
          * <p>Calls fail at once while there is no connection, and also while Redis hangs: after a command has timed out, only a
          * {@code PING} is sent until that is answered. A failed command isn't executed later, except one that a hanging Redis had
-         * already received. An outage is logged once when it begins and once when it ends.
+         * already received. An outage is logged once when it begins, with its root cause, and once when it ends. Errors that last until
+         * somebody corrects a setting (a password, a permission, a database number, TLS) aren't
+         * {@linkplain io.usagekit.UsageException#isTransient() transient}, and the log says so.
          *
-         * @throws IllegalArgumentException if a knob is out of bounds
+         * @throws IllegalArgumentException if a knob is out of bounds, or the client was created without an address
          */
         public UsageCache build() {
             return settings().openCache();
@@ -175,7 +177,7 @@ public final class RedisUsage {
          * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes;
          * {@link SingleFlight#close()} closes them. It starts no thread of its own.
          *
-         * @throws IllegalArgumentException if a knob is out of bounds
+         * @throws IllegalArgumentException if a knob is out of bounds, or the client was created without an address
          */
         public SingleFlight buildSingleFlight() {
             return settings().openSingleFlight();
@@ -214,7 +216,7 @@ public final class RedisUsage {
          * client is set to RESP2, or the user lacks the permission to track, the cache works as without a near cache and reports
          * that once.
          *
-         * @throws IllegalArgumentException if a knob is out of bounds
+         * @throws IllegalArgumentException if a knob is out of bounds, or the client was created without an address
          */
         public UsageCache buildNearCache() {
             return settings().openNearCache();

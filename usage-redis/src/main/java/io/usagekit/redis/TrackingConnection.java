@@ -66,7 +66,8 @@ final class TrackingConnection {
             if (tracking.validity.hasEnded()) {
                 throw new CompletionException(new IllegalStateException(tracking.ended.join()));
             }
-            tracking.beat();
+            // A start may be slow: the entries' validity doesn't depend on this timeout.
+            tracking.beat(context.settings().connectTimeout());
             return tracking;
         });
     }
@@ -90,6 +91,7 @@ final class TrackingConnection {
         });
         return answered(
                 "CLIENT TRACKING",
+                context.settings().connectTimeout(),
                 () -> connection
                         .async()
                         .clientTracking(TrackingArgs.Builder.enabled())
@@ -112,29 +114,29 @@ final class TrackingConnection {
      * @return fails with {@link TimeoutException} if there is no answer in time, which also ends tracking
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
-        return answered("a read", () -> CacheEntry.send(connection.async(), keys.of(key)))
+        return answered("a read", commandTimeout, () -> CacheEntry.send(connection.async(), keys.of(key)))
                 .thenApply(answer -> context.reader().decode(key, answer));
     }
 
-    private void beat() {
+    private void beat(Duration timeout) {
         if (validity.hasEnded()) {
             return;
         }
-        var unused = answered("PING", () -> connection.async().ping().toCompletableFuture());
+        var unused = answered("PING", timeout, () -> connection.async().ping().toCompletableFuture());
         CompletableFuture<Void> next = new CompletableFuture<Void>()
                 .completeOnTimeout(null, context.settings().heartbeat().toNanos(), TimeUnit.NANOSECONDS);
         nextBeat = next;
-        var unusedToo = next.thenRun(this::beat);
+        var unusedToo = next.thenRun(() -> beat(commandTimeout));
         if (validity.hasEnded()) {
             next.complete(null);
         }
     }
 
-    private <T> CompletableFuture<T> answered(String what, Supplier<CompletableFuture<T>> command) {
+    private <T> CompletableFuture<T> answered(String what, Duration timeout, Supplier<CompletableFuture<T>> command) {
         long sent = context.ticker().getAsLong();
         CompletableFuture<T> answer;
         try {
-            answer = command.get().orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS);
+            answer = command.get().orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
         } catch (RuntimeException e) {
             answer = CompletableFuture.failedFuture(e);
         }
@@ -184,7 +186,7 @@ final class TrackingConnection {
     }
 
     private static String reason(String what, Throwable error) {
-        return isTimeout(error) ? what + " wasn't answered in time" : what + " failed: " + error.getMessage();
+        return isTimeout(error) ? what + " wasn't answered in time" : what + " failed: " + RedisErrors.reason(error);
     }
 
     static boolean isTimeout(Throwable error) {

@@ -40,19 +40,40 @@ final class TrackingSupervisor {
         this.retry = retry;
     }
 
-    /** Makes the first attempt and waits for its end, but no longer than this. */
-    void open(Duration wait) {
+    /**
+     * Makes the first attempt and waits for its end, but no longer than this.
+     *
+     * @param patience how much longer the attempt may last before its delay counts as a loss
+     */
+    void open(Duration wait, Duration patience) {
+        CompletableFuture<Void> first = attempt();
         try {
-            attempt().get(wait.toNanos(), TimeUnit.NANOSECONDS);
+            first.get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            lose("no connection within connectTimeout");
-            if (current() != null) {
-                regain(); // the connection was made just then
+            if (patience.isZero()) {
+                loseUnlessConnected();
+            } else {
+                var unused = first.copy()
+                        .orTimeout(patience.toNanos(), TimeUnit.NANOSECONDS)
+                        .exceptionally(timeout -> {
+                            loseUnlessConnected();
+                            return null;
+                        });
             }
         } catch (ExecutionException e) {
             throw new IllegalStateException(e); // can't happen: a failed attempt completes normally
+        }
+    }
+
+    private void loseUnlessConnected() {
+        if (closed) {
+            return;
+        }
+        lose("no connection within connectTimeout");
+        if (current() != null) {
+            regain(); // the connection was made just then
         }
     }
 
@@ -80,7 +101,7 @@ final class TrackingSupervisor {
                     if (error == null) {
                         install(tracking, began);
                     } else {
-                        end(String.valueOf(TrackingConnection.unwrap(error).getMessage()), began);
+                        end(RedisErrors.reason(TrackingConnection.unwrap(error)), began);
                     }
                     return null;
                 });

@@ -75,7 +75,7 @@ final class WakeUpSubscription {
         long state = refusal.state();
         connection.async().subscribe(channel).whenComplete((done, error) -> {
             if (error instanceof RedisCommandExecutionException) {
-                refusal.begin(state, String.valueOf(error.getMessage()));
+                refusal.begin(state, RedisErrors.of("Redis refused the command", error));
                 ready.complete(null);
             }
         });

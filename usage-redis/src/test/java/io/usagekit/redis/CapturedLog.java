@@ -17,10 +17,14 @@ final class CapturedLog implements AutoCloseable {
 
     /** Returns the lines of one level, e.g. {@code WARN}. */
     List<String> lines(String level) {
-        return out.toString(StandardCharsets.UTF_8)
-                .lines()
+        return text().lines()
                 .filter(line -> line.contains(level + " " + RedisUsage.class.getName() + " - "))
                 .toList();
+    }
+
+    /** Returns all that was logged, stack traces included. */
+    String text() {
+        return out.toString(StandardCharsets.UTF_8);
     }
 
     @Override

@@ -43,6 +43,16 @@ public final class EmbeddedRedisServer implements RedisServer {
         return new EmbeddedRedisServer(freePort(), List.of(settings));
     }
 
+    /**
+     * On a port that another one had, e.g. with other settings after that was killed.
+     *
+     * @param settings lines of {@code redis.conf}
+     * @throws UncheckedIOException if it can't be started on this machine
+     */
+    public static EmbeddedRedisServer startOn(int port, String... settings) {
+        return new EmbeddedRedisServer(port, List.of(settings));
+    }
+
     private static int freePort() {
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return free.getLocalPort();

@@ -1,0 +1,126 @@
+package io.usagekit.redis;
+
+import io.lettuce.core.RedisCommandExecutionException;
+import io.usagekit.UsageCacheException;
+import java.net.UnknownHostException;
+import java.security.cert.CertificateException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Finds the root cause of Lettuce's exceptions, and whether a retry can cure it. */
+final class RedisErrors {
+
+    /** How Redis's replies begin that last until somebody corrects the client's or the server's settings. */
+    private static final List<String> PERMANENT_REPLIES = List.of(
+            "NOAUTH",
+            "WRONGPASS",
+            "NOPERM",
+            "ERR AUTH ",
+            "ERR Client sent AUTH",
+            "ERR invalid password",
+            "ERR DB index is out of range",
+            "ERR invalid DB index",
+            "ERR SELECT is not allowed",
+            "ERR unknown command");
+
+    /** What the reply to a script contains that lacks a permission, before Redis 7 and since. */
+    private static final List<String> REFUSED_SCRIPT =
+            List.of("-NOPERM ", "can't run this command or subcommand", "ACL failure in script");
+
+    private static final String NO_ADDRESS = "RedisURI is not available";
+    private static final int MOST_CAUSES = 50;
+
+    private RedisErrors() {}
+
+    private static List<Throwable> chain(Throwable error) {
+        List<Throwable> chain = new ArrayList<>();
+        Throwable next = error;
+        while (next != null && chain.size() < MOST_CAUSES) {
+            chain.add(next);
+            next = next.getCause();
+        }
+        return chain;
+    }
+
+    /** Whether the error lasts until somebody corrects a setting: an authentication, a permission, a database number or TLS. */
+    static boolean isPermanent(Throwable error) {
+        return chain(error).stream().anyMatch(cause -> isPermanentReply(cause) || isTlsMismatch(cause));
+    }
+
+    private static boolean isPermanentReply(Throwable cause) {
+        String reply = cause instanceof RedisCommandExecutionException ? String.valueOf(cause.getMessage()) : "";
+        return PERMANENT_REPLIES.stream().anyMatch(reply::startsWith)
+                || REFUSED_SCRIPT.stream().anyMatch(reply::contains);
+    }
+
+    private static boolean isTlsMismatch(Throwable cause) {
+        return isAnswerWithoutTls(cause) || cause instanceof CertificateException;
+    }
+
+    private static boolean isAnswerWithoutTls(Throwable cause) {
+        return isNettys("NotSslRecordException", cause);
+    }
+
+    /** Netty's exceptions aren't named as types here: no other class of its module is used. */
+    private static boolean isNettys(String name, Throwable cause) {
+        return cause.getClass().getSimpleName().equals(name);
+    }
+
+    /** Whether the client was created without an address, so that it can never connect. */
+    static boolean isWithoutAddress(Throwable error) {
+        return chain(error).stream()
+                .anyMatch(cause -> cause instanceof IllegalStateException
+                        && String.valueOf(cause.getMessage()).startsWith(NO_ADDRESS));
+    }
+
+    /** Describes the deepest cause that says anything. */
+    static String reason(Throwable error) {
+        List<Throwable> chain = chain(error);
+        Collections.reverse(chain);
+        return chain.stream()
+                .flatMap(cause -> known(cause).stream())
+                .findFirst()
+                .or(() ->
+                        chain.stream().flatMap(cause -> message(cause).stream()).findFirst())
+                .orElse(error.toString());
+    }
+
+    /** Describes a cause whose message says less than its class. */
+    private static Optional<String> known(Throwable cause) {
+        if (isAnswerWithoutTls(cause)) {
+            return Optional.of(
+                    "the server answers without TLS on this port; use redis:// instead of rediss://, or its TLS port");
+        }
+        if (isNettys("SslHandshakeTimeoutException", cause)) {
+            return Optional.of(cause.getMessage() + "; a server that expects no TLS on this port waits like that");
+        }
+        return cause instanceof UnknownHostException
+                ? Optional.of("unknown host: " + cause.getMessage())
+                : Optional.empty();
+    }
+
+    private static Optional<String> message(Throwable cause) {
+        String message = cause.getMessage();
+        if (message == null || message.isBlank()) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                cause instanceof RedisCommandExecutionException
+                        ? message
+                        : cause.getClass().getSimpleName() + ": " + message);
+    }
+
+    /** Returns the exception of the port for an error; with its root cause in the message. */
+    static UsageCacheException of(String what, @Nullable Throwable error) {
+        if (error == null) {
+            return new UsageCacheException(what, null);
+        }
+        String message = what + ": " + reason(error);
+        return isPermanent(error)
+                ? UsageCacheException.permanent(message, error)
+                : new UsageCacheException(message, error);
+    }
+}
