@@ -39,7 +39,8 @@ record PageGrants(List<String> statements, List<Grant> grants) {
 
     /** Reads what the page has below the heading of a role. */
     static PageGrants of(String role, String schema, String ownRole) throws IOException {
-        Matcher section = Pattern.compile("^### " + role + "\\n.*?```sql\\n(.*?)```", Pattern.MULTILINE | Pattern.DOTALL)
+        Matcher section = Pattern.compile(
+                        "^### " + role + "\\n.*?```sql\\n(.*?)```", Pattern.MULTILINE | Pattern.DOTALL)
                 .matcher(Files.readString(PAGE));
         if (!section.find()) {
             throw new AssertionError(PAGE + " has no SQL below the heading " + role);

@@ -107,7 +107,9 @@ class PrivilegesIT {
             revoked = Optional.empty();
             run(grant.grant());
         }
-        assertThat(unneeded).as("grants of the page without which the job works").isEmpty();
+        assertThat(unneeded)
+                .as("grants of the page without which the job works")
+                .isEmpty();
         assertThatCode(job::run).doesNotThrowAnyException();
     }
 
@@ -140,8 +142,8 @@ class PrivilegesIT {
                 "insert into {s}.projects (id, organisation_id) values ('" + id + "', 'org')",
                 "insert into {s}.events (id, project_id, raw, created_at) values ('" + id + "', '" + id
                         + "', 'x', '2026-03-17T" + hour + ":10:00Z')",
-                "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) values ('" + id + "', '"
-                        + id + "', '" + id + "', 'Success', '2026-03-17T" + hour + ":10:00Z')");
+                "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) values ('" + id
+                        + "', '" + id + "', '" + id + "', 'Success', '2026-03-17T" + hour + ":10:00Z')");
         return id;
     }
 

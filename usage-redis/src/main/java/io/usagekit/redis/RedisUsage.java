@@ -15,7 +15,8 @@ import java.util.Objects;
  * threads and the reconnect delay; the host closes the client. The ACL user needs, on the keys {@code usage:*} and the channel
  * {@code usage:wakeups}, {@code GET}, {@code SET}, {@code DEL}, {@code TYPE}, {@code PTTL}, {@code PEXPIRE}, {@code HMGET},
  * {@code HSET}, {@code HDEL}, {@code ZADD}, {@code ZSCORE}, {@code ZRANGE}, {@code ZREMRANGEBYSCORE}, {@code TIME},
- * {@code EVAL}, {@code EVALSHA}, {@code PUBLISH} and {@code SUBSCRIBE}, and {@code SELECT} where the database isn't number 0.
+ * {@code EVAL}, {@code EVALSHA}, {@code PUBLISH}, {@code SUBSCRIBE} and {@code PING}, and {@code SELECT} where the database isn't
+ * number 0.
  *
  * <p>An entry is a string at {@code usage:{organisation}:{period}}, e.g. {@code usage:org-123:2026-03}. The organisation is
  * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is
@@ -212,7 +213,7 @@ public final class RedisUsage {
          * <p><b>Fallback copies.</b> A figure that {@link UsageCache#put} couldn't write becomes a fallback copy, and so does a
          * figure that {@code get} has read over the first connection.
          *
-         * <p><b>Permissions.</b> Beyond those of {@link #build()}: {@code CLIENT TRACKING}, {@code HELLO} and {@code PING}. If the
+         * <p><b>Permissions.</b> Beyond those of {@link #build()}: {@code CLIENT TRACKING}. If the
          * client is set to RESP2, or the user lacks the permission to track, the cache works as without a near cache and reports
          * that once.
          *

@@ -71,15 +71,12 @@ class NearCacheOutageIT extends NearCacheFixture {
         try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
             load(cache, 1);
             load(cache, 2);
-            assertThat(cache.stats())
-                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.UP));
+            assertThat(cache.stats()).isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.UP));
             killTracking();
             eventually("tracking is lost", () -> notifications.size() == 1);
-            assertThat(cache.stats())
-                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.DOWN));
+            assertThat(cache.stats()).isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.DOWN));
             eventually("tracking is regained", () -> notifications.size() == 2);
-            assertThat(cache.stats())
-                    .isEqualTo(new UsageCache.Stats(OptionalLong.of(0), Condition.UP, Condition.UP));
+            assertThat(cache.stats()).isEqualTo(new UsageCache.Stats(OptionalLong.of(0), Condition.UP, Condition.UP));
         }
     }
 
