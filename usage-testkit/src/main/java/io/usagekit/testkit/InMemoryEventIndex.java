@@ -20,6 +20,8 @@ final class InMemoryEventIndex {
     /** Separators of words: ASCII characters that are neither letters nor digits. */
     private static final Pattern SEPARATORS = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
 
+    private static final int SEARCHED_CHARACTERS = 100_000;
+
     private final Map<String, Endpoint> endpoints = new HashMap<>();
     private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
     private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
@@ -38,7 +40,14 @@ final class InMemoryEventIndex {
     }
 
     void tokenise(Event event) {
-        wordsOfEvents.put(event.id(), words(event.type() + " " + event.payload().raw()));
+        wordsOfEvents.put(
+                event.id(), words(event.type() + " " + searched(event.payload().raw())));
+    }
+
+    private static String searched(String text) {
+        return text.codePointCount(0, text.length()) <= SEARCHED_CHARACTERS
+                ? text
+                : text.substring(0, text.offsetByCodePoints(0, SEARCHED_CHARACTERS));
     }
 
     boolean isTokenised(Event event) {

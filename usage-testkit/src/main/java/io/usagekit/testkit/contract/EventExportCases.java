@@ -206,6 +206,20 @@ abstract class EventExportCases extends EventRepositoryFixture {
     }
 
     @Test
+    final void exportsEventsAsTheyWereAtOneMoment() {
+        recordMany();
+        ExportRequest.Format format = ExportRequest.Format.NDJSON;
+        byte[] before = export(request(format, ExportRequest.Compression.NONE));
+        byte[] during = export(request(format, ExportRequest.Compression.NONE).listener(progress -> {
+            if (progress.events() == 3_000) {
+                recorded(event("late").createdAt(NOW.plusSeconds(1_000)));
+                ledger.delete(P, EventWindow.since(NOW.plusSeconds(1_200)));
+            }
+        }));
+        assertArrayEquals(before, during, "an export doesn't see what changes while it runs");
+    }
+
+    @Test
     final void endsExportWithExceptionOfProgressCallback() {
         recordMany();
         IllegalStateException thrown = new IllegalStateException("enough");

@@ -66,6 +66,15 @@ abstract class EventSearchCases extends EventRepositoryFixture {
     }
 
     @Test
+    final void findsWordsOfFirst100000CharactersOnly() {
+        String text = "first " + "😀 ".repeat(49_985) + "inside";
+        recordText("e1", text + " ".repeat(100_000 - text.codePointCount(0, text.length())) + "beyond");
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e1"), found("first inside"), "words among the first 100,000 characters of the text");
+        assertEquals(List.of(), found("beyond"), "a word after the first 100,000 characters of the text");
+    }
+
+    @Test
     final void treatsSearchOperatorsAsPlainText() {
         recordText("e1", "a & b | !c:* <-> d");
         recordText("e2", "a");
