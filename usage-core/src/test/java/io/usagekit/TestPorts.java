@@ -2,7 +2,7 @@ package io.usagekit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.sql.SQLException;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -52,7 +52,7 @@ final class TestPorts implements UsageCalculator {
 
     /** Fails with an error that no retry cures. */
     void failPermanently() {
-        failWith(UsageCalculationException.permanent("there is no schema \"app\"", new SQLException("3F000")));
+        failWith(UsageCalculationException.permanent("there is no schema \"app\"", new IOException("3F000")));
     }
 
     void failWith(UsageCalculationException error) {
