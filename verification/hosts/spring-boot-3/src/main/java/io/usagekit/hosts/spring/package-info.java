@@ -1,0 +1,5 @@
+/** A host with Spring Boot. */
+@NullMarked
+package io.usagekit.hosts.spring;
+
+import org.jspecify.annotations.NullMarked;
