@@ -21,8 +21,8 @@ public abstract class UsageException extends RuntimeException {
         this(message, cause, cause instanceof UsageException known && !known.isTransient());
     }
 
-    /** For the leaves that say which it is. */
-    UsageException(String message, @Nullable Throwable cause, boolean permanent) {
+    /** For the leaves that say which it is; hosts call their factories. */
+    protected UsageException(String message, @Nullable Throwable cause, boolean permanent) {
         super(Redaction.redact(message), cause);
         this.permanent = permanent;
     }

@@ -17,4 +17,13 @@ public final class EventLedgerException extends UsageException {
     public EventLedgerException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
+
+    private EventLedgerException(String message, @Nullable Throwable cause, boolean permanent) {
+        super(message, cause, permanent);
+    }
+
+    /** Returns one that isn't {@linkplain #isTransient() transient}: no retry cures it until somebody corrects a setting. */
+    public static EventLedgerException permanent(String message, @Nullable Throwable cause) {
+        return new EventLedgerException(message, cause, true);
+    }
 }

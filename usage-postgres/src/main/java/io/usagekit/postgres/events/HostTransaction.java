@@ -1,6 +1,5 @@
 package io.usagekit.postgres.events;
 
-import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -56,7 +55,7 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
             connection.releaseSavepoint(before);
             return result;
         } catch (SQLException e) {
-            throw new EventLedgerException(failure + ": " + e.getMessage(), e);
+            throw LedgerTransactions.failed(failure, e);
         }
     }
 

@@ -2,6 +2,8 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlErrors;
+import java.sql.SQLException;
 
 /** Runs the ledger's work in transactions; a driver's exception becomes an {@link EventLedgerException}. */
 interface LedgerTransactions {
@@ -15,4 +17,12 @@ interface LedgerTransactions {
 
     /** Runs work that is right only with the snapshots of its mode. Fails where they are others. */
     <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
+
+    /** The exception of a call that an error ended. */
+    static EventLedgerException failed(String failure, SQLException e) {
+        String message = failure + ": " + SqlErrors.message(e);
+        return SqlErrors.isPermanent(e)
+                ? EventLedgerException.permanent(message, e)
+                : new EventLedgerException(message, e);
+    }
 }

@@ -14,8 +14,9 @@ record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransaction
         try {
             return jdbc.transaction(mode, timeout, work);
         } catch (SQLException e) {
-            throw new EventLedgerException(
-                    SqlErrors.isTimeout(e) ? failure + " within " + timeout : failure + ": " + e.getMessage(), e);
+            throw SqlErrors.isTimeout(e) && !SqlErrors.isPermanent(e)
+                    ? new EventLedgerException(failure + " within " + timeout, e)
+                    : LedgerTransactions.failed(failure, e);
         }
     }
 

@@ -78,7 +78,7 @@ public final class PostgresLedger {
         try {
             installer().install();
         } catch (SQLException e) {
-            throw new UsageStorageException("the ledger can't be installed: " + e.getMessage(), e);
+            throw SqlErrors.storageFailure("the ledger can't be installed", e);
         }
     }
 

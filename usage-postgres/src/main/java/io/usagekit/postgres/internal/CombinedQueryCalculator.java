@@ -35,10 +35,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         SqlErrors.checkTimeout(timeout);
         Instant now = settings.clock().instant();
         try {
-            CombinedQuery.Totals totals = jdbc.transaction(
-                    Jdbc.Mode.READ_ONLY,
-                    timeout,
-                    connection -> query(connection).execute(connection, key));
+            CombinedQuery.Totals totals = compute(key, timeout);
             return new OrganisationUsage(key, totals.received(), totals.sent(), now);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
@@ -46,6 +43,27 @@ public final class CombinedQueryCalculator implements UsageCalculator {
             }
             throw SqlErrors.explain(key, timeout, e);
         }
+    }
+
+    /** Computes once more if the tables have changed since they were looked up: that error isn't one of the settings. */
+    private CombinedQuery.Totals compute(UsageKey key, Duration timeout) throws SQLException {
+        long start = System.nanoTime();
+        boolean lookedUpBefore = query != null;
+        try {
+            return computeOnce(key, timeout);
+        } catch (SQLException e) {
+            Duration left = timeout.minusNanos(System.nanoTime() - start);
+            if (!lookedUpBefore || !SqlErrors.meansChangedShape(e) || left.toMillis() < 1) {
+                throw e;
+            }
+            query = null;
+            return computeOnce(key, left);
+        }
+    }
+
+    private CombinedQuery.Totals computeOnce(UsageKey key, Duration timeout) throws SQLException {
+        return jdbc.transaction(
+                Jdbc.Mode.READ_ONLY, timeout, connection -> query(connection).execute(connection, key));
     }
 
     private CombinedQuery query(Connection connection) throws SQLException {

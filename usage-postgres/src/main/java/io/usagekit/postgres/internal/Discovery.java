@@ -1,6 +1,5 @@
 package io.usagekit.postgres.internal;
 
-import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -22,7 +21,7 @@ public final class Discovery {
                 return own.storedBytes().filter(shape.events()::containsKey).isPresent() ? own : gateway;
             });
         } catch (SQLException e) {
-            throw new UsageStorageException("the tables can't be looked up: " + e.getMessage(), e);
+            throw SqlErrors.storageFailure("the tables can't be looked up", e);
         }
     }
 }

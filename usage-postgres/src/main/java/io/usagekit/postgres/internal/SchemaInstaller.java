@@ -35,7 +35,7 @@ public final class SchemaInstaller {
                 return mapping;
             });
         } catch (SQLException e) {
-            throw new UsageStorageException("the tables can't be created: " + e.getMessage(), e);
+            throw SqlErrors.storageFailure("the tables can't be created", e);
         }
     }
 
@@ -48,7 +48,7 @@ public final class SchemaInstaller {
                 return mapping;
             });
         } catch (SQLException e) {
-            throw new UsageStorageException("the indexes can't be created: " + e.getMessage(), e);
+            throw SqlErrors.storageFailure("the indexes can't be created", e);
         }
     }
 
@@ -178,7 +178,7 @@ public final class SchemaInstaller {
         }
         SqlCall.of(connection, CATALOG.template("database")).forEach(row -> {
             if (!row.flag("may_create")) {
-                throw new UsageStorageException(
+                throw UsageStorageException.permanent(
                         "the schema " + quoted + " is missing, and this role lacks CREATE on the database "
                                 + row.text("database") + "; let a role that has it run: create schema " + quoted
                                 + " authorization " + row.text("role"),

@@ -2,14 +2,20 @@ package io.usagekit.postgres.internal;
 
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageStorageException;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 
 /** What PostgreSQL's errors mean, by their SQLSTATE. */
 public final class SqlErrors {
 
+    private static final String INVALID_AUTHORIZATION_CLASS = "28";
+    private static final String INVALID_CATALOG_NAME = "3D000";
+    private static final String CANNOT_COERCE = "42846";
     private static final String FOREIGN_KEY_VIOLATION = "23503";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String INVALID_SCHEMA_NAME = "3F000";
@@ -27,9 +33,19 @@ public final class SqlErrors {
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, DATATYPE_MISMATCH, UNDEFINED_FUNCTION);
     private static final Set<String> UNREADABLE =
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE);
+    private static final Set<String> PERMANENT = Set.of(
+            INVALID_CATALOG_NAME,
+            INVALID_SCHEMA_NAME,
+            UNDEFINED_TABLE,
+            UNDEFINED_COLUMN,
+            UNDEFINED_FUNCTION,
+            INSUFFICIENT_PRIVILEGE,
+            DATATYPE_MISMATCH,
+            CANNOT_COERCE);
     private static final Set<String> LOCK_CONFLICT = Set.of(LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED);
     private static final Set<String> WRITE_CONFLICT = Set.of(SERIALIZATION_FAILURE, DEADLOCK_DETECTED);
 
+    private static final int MOST_CAUSES = 50;
     private static final Duration SHORTEST = Duration.ofMillis(1);
     private static final Duration LONGEST = Duration.ofDays(1);
 
@@ -100,12 +116,62 @@ public final class SqlErrors {
         }
     }
 
+    /**
+     * Whether the error lasts until somebody corrects a setting or the schema: the password, the database, a privilege, or a
+     * schema, table, column or type that isn't what the mapping says. Looks into the causes too: a pool whose connections are
+     * refused says only that it has none.
+     */
+    public static boolean isPermanent(SQLException e) {
+        return chain(e).stream().anyMatch(cause -> cause instanceof SQLException known && isPermanentState(known));
+    }
+
+    private static boolean isPermanentState(SQLException e) {
+        String state = e.getSQLState();
+        return state != null && (state.startsWith(INVALID_AUTHORIZATION_CLASS) || PERMANENT.contains(state));
+    }
+
+    private static List<Throwable> chain(Throwable error) {
+        List<Throwable> chain = new ArrayList<>();
+        Throwable next = error;
+        while (next != null && chain.size() < MOST_CAUSES) {
+            chain.add(next);
+            next = next.getCause();
+        }
+        return chain;
+    }
+
+    /** Returns the error's message, with that of its deepest SQL error where that says more, as behind a pool. */
+    public static String message(SQLException e) {
+        String message = String.valueOf(e.getMessage());
+        List<Throwable> chain = chain(e);
+        for (int i = chain.size() - 1; i > 0; i--) {
+            String cause = chain.get(i).getMessage();
+            if (chain.get(i) instanceof SQLException && cause != null && !message.contains(cause)) {
+                return message + ": " + cause;
+            }
+        }
+        return message;
+    }
+
     /** The exception of a computation that an error ended. */
     public static UsageCalculationException explain(UsageKey key, Duration timeout, SQLException e) {
-        return new UsageCalculationException(
-                isTimeout(e)
-                        ? "the usage of " + key + " wasn't computed within " + timeout
-                        : "the usage of " + key + " can't be computed: " + e.getMessage(),
-                e);
+        if (!isPermanent(e) && isTimeout(e)) {
+            return new UsageCalculationException("the usage of " + key + " wasn't computed within " + timeout, e);
+        }
+        return calculationFailure("the usage of " + key + " can't be computed", e);
+    }
+
+    /** The exception of a read that an error ended. */
+    public static UsageCalculationException calculationFailure(String what, SQLException e) {
+        String message = what + ": " + message(e);
+        return isPermanent(e)
+                ? UsageCalculationException.permanent(message, e)
+                : new UsageCalculationException(message, e);
+    }
+
+    /** The exception of an operation on what is stored that an error ended. */
+    public static UsageStorageException storageFailure(String what, SQLException e) {
+        String message = what + ": " + message(e);
+        return isPermanent(e) ? UsageStorageException.permanent(message, e) : new UsageStorageException(message, e);
     }
 }

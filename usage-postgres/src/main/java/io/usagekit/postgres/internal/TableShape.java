@@ -92,7 +92,7 @@ public record TableShape(Map<String, Column> events) {
                 .text("table", qualified)
                 .forEach(row -> columns.put(row.text("name"), new Column(row.text("type"), row.flag("nullable"))));
         if (columns.isEmpty()) {
-            throw new UsageCalculationException(
+            throw UsageCalculationException.permanent(
                     schemaExists(connection, mapping)
                             ? "there is no table " + qualified + " (mapped as " + role + ")"
                             : "there is no schema " + Identifiers.quote(mapping.schema()) + " (mapped as schema)",
@@ -110,7 +110,7 @@ public record TableShape(Map<String, Column> events) {
     private static Column require(Map<String, Column> columns, String table, String argument, String name) {
         Column column = columns.get(name);
         if (column == null) {
-            throw new UsageCalculationException(
+            throw UsageCalculationException.permanent(
                     "the table " + Identifiers.quote(table) + " has no column " + Identifiers.quote(name)
                             + " (mapped as " + argument + "); it has " + String.join(", ", columns.keySet()),
                     null);
@@ -141,7 +141,7 @@ public record TableShape(Map<String, Column> events) {
 
     private static UsageCalculationException unfit(
             String table, String argument, String name, String type, String bound) {
-        return new UsageCalculationException(
+        return UsageCalculationException.permanent(
                 "the column " + Identifiers.quote(name) + " of " + Identifiers.quote(table) + " (mapped as " + argument
                         + ") must be " + bound + ", but is " + type,
                 null);

@@ -6,6 +6,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.rollups.PostgresRollups;
@@ -285,7 +286,10 @@ public final class PostgresPartitions {
     }
 
     private UsageStorageException failed(String operation, Exception e) {
-        return new UsageStorageException("cannot " + operation + " " + tables() + ": " + e.getMessage(), e);
+        String what = "cannot " + operation + " " + tables();
+        return e instanceof SQLException known
+                ? SqlErrors.storageFailure(what, known)
+                : new UsageStorageException(what + ": " + e.getMessage(), e);
     }
 
     /**

@@ -189,10 +189,8 @@ public final class PostgresRollups {
                         : Optional.of(RollupCatalog.status(connection, sql.get(), now));
             });
         } catch (SQLException e) {
-            throw new UsageStorageException(
-                    "reading the state of the roll-ups in the schema " + settings.quotedSchema() + " failed: "
-                            + e.getMessage(),
-                    e);
+            throw SqlErrors.storageFailure(
+                    "reading the state of the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
         }
     }
 
@@ -251,15 +249,13 @@ public final class PostgresRollups {
             jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 TableShape shape = TableShape.read(connection, settings.mapping());
                 RollupSql sql = RollupCatalog.current(connection, settings, shape)
-                        .orElseThrow(() -> new UsageCalculationException(nothingCurrent(), null));
+                        .orElseThrow(() -> UsageCalculationException.permanent(nothingCurrent(), null));
                 RollupSeriesQuery.over(sql, settings.projects(), organisationId).execute(connection, edges, each);
                 return settings;
             });
         } catch (SQLException e) {
-            throw new UsageCalculationException(
-                    "reading sums from the roll-ups in the schema " + settings.quotedSchema() + " failed: "
-                            + e.getMessage(),
-                    e);
+            throw SqlErrors.calculationFailure(
+                    "reading sums from the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
         }
     }
 
@@ -342,7 +338,7 @@ public final class PostgresRollups {
 
     private RollupSql readCurrent() throws SQLException {
         return jdbc.transaction(Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
-                .orElseThrow(() -> new UsageStorageException(nothingCurrent(), null));
+                .orElseThrow(() -> UsageStorageException.permanent(nothingCurrent(), null));
     }
 
     private Optional<RollupSql> current(Connection connection) throws SQLException {

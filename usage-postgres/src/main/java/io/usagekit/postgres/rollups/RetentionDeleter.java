@@ -211,10 +211,9 @@ final class RetentionDeleter {
     }
 
     static UsageStorageException failed(String schema, long deliveries, long events, SQLException e) {
-        return new UsageStorageException(
+        return SqlErrors.storageFailure(
                 "retention of the roll-ups in the schema " + Identifiers.quote(schema) + " failed after deleting "
-                        + deliveries + " deliveries and " + events + " events, whose sums are retained: "
-                        + e.getMessage(),
+                        + deliveries + " deliveries and " + events + " events, whose sums are retained",
                 e);
     }
 }

@@ -58,7 +58,7 @@ final class RollupCalculator implements UsageCalculator {
         Instant now = settings.clock().instant();
         Outcome outcome;
         try {
-            outcome = compute(key, timeout);
+            outcome = compute(key, timeout, queries != null);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 queries = null;
@@ -73,28 +73,38 @@ final class RollupCalculator implements UsageCalculator {
     /**
      * Computes from roll-ups first. An error ends its transaction, so the fallback runs in one of its own: the roll-ups have been
      * removed, or replaced by those of another version, or this role can't read them.
+     *
+     * @param lookedUpBefore whether the tables were looked up by an earlier computation, and may have changed since
      */
-    private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
+    private Outcome compute(UsageKey key, Duration timeout, boolean lookedUpBefore) throws SQLException {
         long start = System.nanoTime();
         try {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
         } catch (SQLException e) {
+            if (lookedUpBefore && SqlErrors.meansChangedShape(e)) {
+                // The tables have changed since they were looked up: that error isn't one of the settings.
+                queries = null;
+                return compute(key, leftOf(timeout, start), false);
+            }
             if (!SqlErrors.isUnreadable(e)) {
                 throw e;
             }
             queries = null;
-            Duration left = timeout.minusNanos(System.nanoTime() - start);
             try {
-                return jdbc.transaction(
-                        Jdbc.Mode.READ_ONLY, left.compareTo(SHORTEST) < 0 ? SHORTEST : left, connection -> {
-                            TableShape shape = TableShape.read(connection, mapping);
-                            return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
-                        });
+                return jdbc.transaction(Jdbc.Mode.READ_ONLY, leftOf(timeout, start), connection -> {
+                    TableShape shape = TableShape.read(connection, mapping);
+                    return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
+                });
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
                 throw again;
             }
         }
+    }
+
+    private static Duration leftOf(Duration timeout, long start) {
+        Duration left = timeout.minusNanos(System.nanoTime() - start);
+        return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
     }
 
     private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
@@ -131,7 +141,7 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome fromRawRows(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
         if (RollupCatalog.holdsRetained(connection, settings.schema())) {
-            throw new UsageCalculationException(
+            throw UsageCalculationException.permanent(
                     "the usage of " + key + " can't be computed: the roll-ups in the schema "
                             + settings.quotedSchema()
                             + " hold sums of rows that were deleted by retention, and this role or this version of the"

@@ -9,6 +9,7 @@ import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.SchemaInstaller;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
@@ -230,7 +231,7 @@ final class RollupInstaller {
 
     private void checkVersion(Optional<RollupCatalog.Installed> installed) {
         if (installed.isPresent() && installed.get().version() > RollupSql.VERSION) {
-            throw new UsageStorageException(
+            throw UsageStorageException.permanent(
                     "the roll-ups in the schema " + settings.quotedSchema() + " are of version "
                             + installed.get().version() + ", made by a newer library; this one knows versions up to "
                             + RollupSql.VERSION + ": update the library",
@@ -246,7 +247,7 @@ final class RollupInstaller {
                     .first(row -> row.flag("is_table") && !row.flag("is_inherited"))
                     .orElse(false);
             if (!fits) {
-                throw new UsageStorageException(
+                throw UsageStorageException.permanent(
                         sql.table(table) + " (mapped as " + table
                                 + ") must be a table, partitioned or not, to be rolled up: no view, no foreign table,"
                                 + " and no table from which others inherit",
@@ -258,7 +259,7 @@ final class RollupInstaller {
     private void checkPrivileges(Connection connection, RollupSql sql) throws SQLException {
         List<String> lacking = sql.call(connection, "lacking-privileges").list(row -> row.text("lacking"));
         if (!lacking.isEmpty()) {
-            throw new UsageStorageException(
+            throw UsageStorageException.permanent(
                     "the roll-ups in the schema " + settings.quotedSchema() + " can't be installed: this role lacks "
                             + String.join(", ", lacking),
                     null);
@@ -374,8 +375,8 @@ final class RollupInstaller {
     }
 
     private UsageStorageException failed(String operation, SQLException e) {
-        return new UsageStorageException(
-                operation + " the roll-ups in the schema " + settings.quotedSchema() + " failed: " + e.getMessage(), e);
+        return SqlErrors.storageFailure(
+                operation + " the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
     }
 
     private static void executeAll(Connection connection, List<String> scripts) throws SQLException {

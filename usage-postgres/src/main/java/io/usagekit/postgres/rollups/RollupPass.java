@@ -47,11 +47,11 @@ final class RollupPass {
                 rollups.schema(),
                 settings.statements());
         RollupCatalog.Installed installed = RollupCatalog.installed(connection, sql)
-                .orElseThrow(() -> new UsageStorageException(
+                .orElseThrow(() -> UsageStorageException.permanent(
                         "there are no roll-ups in the schema " + rollups.quotedSchema() + "; call install() first",
                         null));
         if (!installed.isCurrent(sql)) {
-            throw new UsageStorageException(
+            throw UsageStorageException.permanent(
                     "the roll-ups in the schema " + rollups.quotedSchema() + " were installed by version "
                             + installed.version() + " or for another mapping, and this library has version "
                             + RollupSql.VERSION + "; call install() again",

@@ -76,7 +76,7 @@ final class RollupSeriesQuery {
             }
         });
         if (!any.get()) {
-            throw new UsageCalculationException(
+            throw UsageCalculationException.permanent(
                     "the roll-ups were installed for another mapping or by another version of the library;"
                             + " call install() again",
                     null);

@@ -4,6 +4,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -125,7 +126,7 @@ final class RollupVerifier {
     }
 
     static UsageStorageException failed(String schema, SQLException e) {
-        return new UsageStorageException(
-                "verifying the roll-ups in the schema " + Identifiers.quote(schema) + " failed: " + e.getMessage(), e);
+        return SqlErrors.storageFailure(
+                "verifying the roll-ups in the schema " + Identifiers.quote(schema) + " failed", e);
     }
 }

@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -89,10 +90,8 @@ public final class RollupWorker implements AutoCloseable {
             }
             return run();
         } catch (SQLException e) {
-            throw new UsageStorageException(
-                    "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed: "
-                            + e.getMessage(),
-                    e);
+            throw SqlErrors.storageFailure(
+                    "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed", e);
         } finally {
             running.unlock();
         }
