@@ -1,0 +1,165 @@
+package io.usagekit.verification.upgrades;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lettuce.core.SetArgs;
+import io.usagekit.verification.upgrades.Release.Instance;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Figures that one version stores in Redis are served by the other one, or are a miss. */
+class CachedFiguresUpgradeIT {
+
+    private static final String MARCH = "2026-03";
+    private static final Duration TIMELY = Duration.ofSeconds(20);
+
+    /** Ids and periods whose keys are encoded in every way that there is. */
+    private static final List<String> ORGANISATIONS = List.of("org-123", "a:b{c}%d e", "größe/№ 1", "x".repeat(255));
+
+    private static final List<String> PERIODS =
+            List.of(MARCH, "2026-03-17", "2026-03-01/2026-03-09", "2026-02-28T18:30:00Z/2026-03-31T18:30:00.000001Z");
+
+    /** Each computation returns other numbers. */
+    private static final class Computations implements Release.Calculation {
+
+        private final AtomicLong count = new AtomicLong();
+
+        @Override
+        public long[] compute(String organisation, String period) {
+            long number = count.incrementAndGet();
+            return new long[] {number, Long.MAX_VALUE - number, 0, number * 1_000};
+        }
+    }
+
+    static Stream<Arguments> bothDirections() {
+        return Stream.of(
+                Arguments.of(Baseline.previous(), Baseline.present()),
+                Arguments.of(Baseline.present(), Baseline.previous()));
+    }
+
+    @BeforeEach
+    void clear() {
+        Servers.clearRedis();
+    }
+
+    @Test
+    void theVersionsAreDifferentClasses() {
+        assertThat(Baseline.previous().getClass())
+                .isNotEqualTo(Baseline.present().getClass());
+        assertThat(Baseline.previous().getClass().getClassLoader()).isInstanceOf(Baseline.class);
+    }
+
+    @ParameterizedTest
+    @MethodSource("bothDirections")
+    void aStoredFigureIsServedWithoutAComputation(Release writer, Release reader) {
+        Computations computations = new Computations();
+        try (Instance writing = writer.start(Servers.redisUrl(), computations);
+                Instance reading = reader.start(Servers.redisUrl(), computations)) {
+            assertServesStored(writing, reading);
+        }
+        assertThat(computations.count).hasValue((long) ORGANISATIONS.size() * PERIODS.size());
+    }
+
+    private static void assertServesStored(Instance writing, Instance reading) {
+        for (String organisation : ORGANISATIONS) {
+            for (String period : PERIODS) {
+                Figure written = writing.get(organisation, period);
+                assertThat(reading.get(organisation, period)).isEqualTo(written);
+                assertThat(reading.get(organisation, period))
+                        .as("from the near cache")
+                        .isEqualTo(written);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bothDirections")
+    void aValueOfAnotherFormatVersionIsAMiss(Release writer, Release reader) {
+        Computations computations = new Computations();
+        try (Instance writing = writer.start(Servers.redisUrl(), computations);
+                Instance reading = reader.start(Servers.redisUrl(), computations)) {
+            Figure written = writing.get("org-123", MARCH);
+            String key = "usage:org-123:" + MARCH;
+            Servers.redis(commands -> {
+                String value = commands.get(key);
+                assertThat(value).startsWith("v1 received=1/");
+                return commands.set(key, value.replace("v1 ", "v2 "), SetArgs.Builder.keepttl());
+            });
+
+            Figure read = reading.get("org-123", MARCH);
+
+            assertThat(read).isNotEqualTo(written);
+            assertThat(read.receivedVolume()).isEqualTo(2);
+            assertThat(computations.count).hasValue(2);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bothDirections")
+    void anInvalidationReachesTheOthersNearCache(Release writer, Release reader) {
+        Computations computations = new Computations();
+        try (Instance one = writer.start(Servers.redisUrl(), computations);
+                Instance other = reader.start(Servers.redisUrl(), computations)) {
+            Figure before = one.get("org-123", MARCH);
+            assertThat(other.get("org-123", MARCH)).isEqualTo(before);
+
+            other.invalidate("org-123", MARCH);
+
+            Figure after = awaitOtherThan(before, one);
+            assertThat(after.receivedVolume()).isEqualTo(2);
+            assertThat(other.get("org-123", MARCH)).isEqualTo(after);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bothDirections")
+    void anOrganisationsPeriodsOfOneVersionAreInvalidatedByTheOther(Release writer, Release reader) {
+        Computations computations = new Computations();
+        try (Instance one = writer.start(Servers.redisUrl(), computations);
+                Instance other = reader.start(Servers.redisUrl(), computations)) {
+            List<Figure> before =
+                    PERIODS.stream().map(period -> one.get("org-123", period)).toList();
+            Figure kept = one.get("org-9", MARCH);
+
+            other.invalidate("org-123");
+
+            assertThat(PERIODS.stream().map(period -> other.get("org-123", period)))
+                    .doesNotContainAnyElementsOf(before);
+            assertThat(other.get("org-9", MARCH)).isEqualTo(kept);
+        }
+    }
+
+    /** A near cache receives the change some time after Redis has acknowledged it. */
+    private static Figure awaitOtherThan(Figure before, Instance process) {
+        long deadline = System.nanoTime() + TIMELY.toNanos();
+        Figure now = process.get(before.organisation(), before.period());
+        while (now.equals(before) && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(1_000_000);
+            now = process.get(before.organisation(), before.period());
+        }
+        return now;
+    }
+
+    /** A version that stores the same text with another meaning is detected: the suite can fail. */
+    @Test
+    void aScriptThatStoresOtherFiguresIsDetected() {
+        Release wrong = Baseline.changed(
+                "redis/publish.lua",
+                "redis.call('SET', KEYS[1], ARGV[3],",
+                "redis.call('SET', KEYS[1], string.gsub(ARGV[3], 'received=(%S+) sent=(%S+)', 'received=%2 sent=%1'),");
+        Computations computations = new Computations();
+        try (Instance writing = wrong.start(Servers.redisUrl(), computations);
+                Instance reading = Baseline.present().start(Servers.redisUrl(), computations)) {
+            assertThatThrownBy(() -> assertServesStored(writing, reading)).isInstanceOf(AssertionError.class);
+        }
+    }
+}
