@@ -25,6 +25,40 @@ select to_regnamespace(:schema) is not null as answer
 -- Creates a schema, a script. Needs CREATE on the database.
 create schema {schema}
 
+-- name: drop-schema
+-- Drops a schema with all that is in it or depends on it, a script. Needs ownership of the schema.
+drop schema {schema} cascade
+
+-- name: drop-statements
+-- The statements that drop what is in a schema: functions, with the triggers that call them, then tables and sequences.
+-- Parameters: :schema, not quoted; :kept, names of tables that stay. Returns statement.
+select statement
+from (
+    select 1 as turn, p.oid, format('drop function if exists %s cascade', p.oid::regprocedure) as statement
+    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = :schema
+    union all
+    select
+        case c.relkind when 'S' then 3 else 2 end,
+        c.oid,
+        format('drop %s if exists %I.%I cascade', case c.relkind when 'S' then 'sequence' else 'table' end, n.nspname, c.relname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and c.relkind in ('r', 'p', 'S') and c.relname <> all (:kept)
+        and not exists (
+            select from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+        )
+) as dropped
+order by turn, oid
+
+-- name: is-schema-replaceable
+-- Whether this role may drop a schema and could create it again. Parameter: :schema, not quoted. Returns answer.
+select coalesce(
+    (select pg_has_role(nspowner, 'USAGE') from pg_catalog.pg_namespace where nspname = :schema)
+    and has_database_privilege(current_database(), 'CREATE'),
+    false
+) as answer
+
 -- name: database
 -- Whether this role may create schemas, and what a message says to those who may.
 --

@@ -22,6 +22,9 @@ import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.events.Source;
 import io.usagekit.postgres.events.PostgresLedger;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupListener;
@@ -174,6 +177,31 @@ class PrivilegesIT {
             });
         }
         run("drop owned by " + role);
+    }
+
+    @Test
+    void partitionsWithTheGrantsOfThePage() throws IOException {
+        for (String page : List.of("usage_install", "usage_partition")) {
+            grants(page).statements().forEach(Database::execute);
+        }
+        grants("usage_install").grants().forEach(grant -> run(grant.grant()));
+        TableMapping mapping = TableMapping.usagekit(schema);
+        try (HikariDataSource pool = Database.newPool(3, config -> config.setConnectionInitSql("set role " + role))) {
+            PostgresLedger.of(pool, schema).install();
+            PostgresRollups.of(pool, mapping).install();
+            insertProject("09");
+            PostgresPartitions partitions = PostgresPartitions.builder(pool)
+                    .mapping(mapping)
+                    .clock(clock)
+                    .lockBudget(Duration.ofMinutes(1))
+                    .build();
+            assertNeeds(grants("usage_partition").grants(), () -> {
+                partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+                partitions.createAhead();
+                partitions.unpartition(PartitionProgress.NONE);
+            });
+        }
+        run("drop owned by " + role, "drop schema {s}_partitions cascade");
     }
 
     private List<PageGrants.Grant> granted(PageGrants page) {

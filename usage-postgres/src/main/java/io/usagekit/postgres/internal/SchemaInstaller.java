@@ -188,6 +188,32 @@ public final class SchemaInstaller {
         Jdbc.execute(connection, CATALOG.script("create-schema", Map.of("schema", quoted)));
     }
 
+    /** Drops a schema with all that is in it, if this role may; it stays, empty, if this role couldn't create it again. */
+    public static void dropSchema(Connection connection, String schema) throws SQLException {
+        if (SqlCall.of(connection, CATALOG.template("is-schema-replaceable"))
+                .text("schema", schema)
+                .answer()) {
+            Jdbc.execute(connection, CATALOG.script("drop-schema", Map.of("schema", Identifiers.quote(schema))));
+        } else {
+            emptySchema(connection, schema, List.of());
+        }
+    }
+
+    /**
+     * Drops the functions in a schema, with the triggers that call them, its tables and its sequences.
+     *
+     * @param kept names of tables that stay
+     */
+    public static void emptySchema(Connection connection, String schema, List<String> kept) throws SQLException {
+        List<String> statements = SqlCall.of(connection, CATALOG.template("drop-statements"))
+                .text("schema", schema)
+                .texts("kept", kept)
+                .list(row -> row.text("statement"));
+        for (String statement : statements) {
+            Jdbc.execute(connection, statement);
+        }
+    }
+
     /** Whether there is such a schema. */
     public static boolean schemaExists(Connection connection, String schema) throws SQLException {
         return SqlCall.of(connection, CATALOG.template("schema-exists"))

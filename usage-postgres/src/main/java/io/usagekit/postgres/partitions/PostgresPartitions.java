@@ -48,7 +48,7 @@ import javax.sql.DataSource;
  * </ul>
  *
  * <p>Uses up to three connections at a time. The state of the work is kept in a schema of its own while one of the tables is partitioned
- * or being rewritten. Immutable and thread-safe; of two concurrent calls that change something, one fails. The host owns the {@link
+ * or being rewritten; the schema stays, empty, where this role couldn't create it again. Immutable and thread-safe; of two concurrent calls that change something, one fails. The host owns the {@link
  * DataSource}.
  *
  * @since 0.1
@@ -94,8 +94,8 @@ public final class PostgresPartitions {
      * being rewritten is rejected. On a standby, a transaction in REPEATABLE READ that began before the cut-over may see too few rows
      * after it.
      *
-     * <p>Needs ownership of both tables and of those that foreign keys connect with them, {@code CREATE} on the database, and disk space
-     * for another copy of a table with its indexes.
+     * <p>Needs ownership of both tables and of those that foreign keys connect with them, {@code CREATE} on their schema and on the
+     * schema of the state or, if that is missing, on the database, and disk space for another copy of a table with its indexes.
      *
      * @throws UsageStorageException if a table can't be partitioned (a view depends on it, it has no primary key of one column, its time
      *     may be null, it would have more than 400 partitions), another call is running, or the database fails; the tables are intact

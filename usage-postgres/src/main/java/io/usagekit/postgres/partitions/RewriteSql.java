@@ -130,6 +130,11 @@ final class RewriteSql {
         return Identifiers.quote(stateSchema);
     }
 
+    /** The schema in which the state of rewrites is kept, unquoted. */
+    String stateSchemaName() {
+        return stateSchema;
+    }
+
     SqlStatements statements() {
         return statements;
     }

@@ -4,6 +4,7 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.SchemaInstaller;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -98,7 +99,8 @@ final class ShadowTable {
     private void create(Connection connection, Optional<PartitionInterval> target, List<Instant> bounds)
             throws SQLException {
         TableDefinition table = TableDefinition.describe(connection, sql);
-        sql.runScript(connection, "create-schema", Map.of());
+        SchemaInstaller.createSchema(connection, sql.stateSchemaName());
+        sql.runScript(connection, "create-state", Map.of());
         if (table.isPartitioned()
                 && RewriteState.read(connection, sql)
                         .flatMap(RewriteState::interval)
@@ -113,6 +115,7 @@ final class ShadowTable {
         }
         TableDefinition.checkObstacles(connection, sql);
         createShadow(connection, table, target, bounds);
+        locks.lock(connection, Map.of(sql.table(), "share row exclusive"));
         sql.runScript(connection, "create-change-log", Map.of());
         for (String relation : relations(connection)) {
             sql.runScript(connection, "refuse-truncate", Map.of("relation", relation));
@@ -178,6 +181,7 @@ final class ShadowTable {
 
     /** Drops the shadow table and the triggers: the table stays as it is. */
     Optional<RewriteState> drop(Connection connection) throws SQLException {
+        locks.lock(connection, Map.of(sql.table(), "access exclusive"));
         Jdbc.execute(connection, "drop function if exists " + sql.name("log_change") + "() cascade");
         for (String relation : relations(connection)) {
             Jdbc.execute(connection, "drop trigger if exists " + sql.name("trigger.truncate") + " on " + relation);
@@ -187,11 +191,11 @@ final class ShadowTable {
         return RewriteState.read(connection, sql);
     }
 
-    /** Records that the rewrite has ended, and drops the schema of the state once no table needs it. */
+    /** Records that the rewrite has ended, and drops the state once no table needs it. */
     static void endRewrite(Connection connection, RewriteSql sql) throws SQLException {
         sql.call(connection, "end-rewrite").text("role", sql.role().key()).execute();
         if (!sql.call(connection, "is-in-use").answer()) {
-            Jdbc.execute(connection, "drop schema " + sql.stateSchema() + " cascade");
+            SchemaInstaller.dropSchema(connection, sql.stateSchemaName());
         }
     }
 }

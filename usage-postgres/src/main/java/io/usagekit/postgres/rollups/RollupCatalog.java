@@ -90,21 +90,6 @@ final class RollupCatalog {
                 .list(row -> row.text("name"));
     }
 
-    /** Returns statements that drop everything in a schema, with the triggers on the host's tables, but for some tables. */
-    static List<String> dropStatements(Connection connection, String schema, List<String> kept) throws SQLException {
-        return RollupSql.callWithoutNames(connection, "drop-statements")
-                .text("schema", schema)
-                .texts("kept", kept)
-                .list(row -> row.text("statement"));
-    }
-
-    /** Whether this role may drop the schema and could create it again. */
-    static boolean isSchemaReplaceable(Connection connection, String schema) throws SQLException {
-        return RollupSql.callWithoutNames(connection, "is-schema-replaceable")
-                .text("schema", schema)
-                .answer();
-    }
-
     /** Whether there are retained sums of rows that retention has deleted; needs no privilege. */
     static boolean holdsRetained(Connection connection, String schema) throws SQLException {
         return RollupSql.callWithoutNames(connection, "holds-retained")

@@ -91,11 +91,7 @@ final class RollupInstaller {
                             + " fall without them; call removeWithRetained() to remove these sums, too",
                     null);
         }
-        if (RollupCatalog.isSchemaReplaceable(connection, settings.schema())) {
-            Jdbc.execute(connection, RollupSql.dropScript(settings.schema()));
-        } else {
-            executeAll(connection, RollupCatalog.dropStatements(connection, settings.schema(), List.of()));
-        }
+        SchemaInstaller.dropSchema(connection, settings.schema());
         if (hasIndex) {
             Jdbc.execute(connection, "drop index " + ownEventIdIndex());
         }
@@ -218,10 +214,8 @@ final class RollupInstaller {
             convertRetained(connection, sql);
             lockForRemoval(connection, locks, List.of());
             boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
-            executeAll(
-                    connection,
-                    RollupCatalog.dropStatements(
-                            connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of()));
+            SchemaInstaller.emptySchema(
+                    connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }
         Jdbc.execute(connection, tables);
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));

@@ -242,12 +242,6 @@ final class RollupSql {
                         partition));
     }
 
-    /** Returns the script that drops the roll-ups in a schema. */
-    static String dropScript(String schema) {
-        return SqlTemplate.fill(
-                SqlTemplate.resource("rollups/schema-drop.sql"), Map.of("rollups", Identifiers.quote(schema)));
-    }
-
     /**
      * Returns the name of a trigger on the host's tables. It carries a digest of the roll-ups' schema, so that the tables can have
      * the triggers of several mappings.

@@ -1,10 +1,8 @@
 -- The schema in which PostgresPartitions keeps the state of its work: its tables and functions, and the rows that describe one
 -- table's rewrite. {partitions} is the schema, quoted. :role is the mapped table: events or deliveries.
 
--- name: create-schema
--- Script: creates what is missing of the schema. It exists while a table is partitioned or being rewritten.
-create schema if not exists {partitions};
-
+-- name: create-state
+-- Script: creates what is missing in the schema. It exists while a table is partitioned or being rewritten.
 -- One row for each table that is partitioned or being rewritten.
 create table if not exists {partitions}.state (
     role text primary key, -- events or deliveries

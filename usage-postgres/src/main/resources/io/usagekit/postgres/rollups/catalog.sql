@@ -40,36 +40,6 @@ join pg_catalog.pg_class c on c.oid = locked.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by locked.turn, c.oid
 
--- name: drop-statements
--- The statements that drop what is in a schema: functions, with the triggers that call them, then tables and sequences.
--- Parameters: :schema, not quoted; :kept, names of tables that stay. Returns statement.
-select statement
-from (
-    select 1 as turn, p.oid, format('drop function if exists %s cascade', p.oid::regprocedure) as statement
-    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = :schema
-    union all
-    select
-        case c.relkind when 'S' then 3 else 2 end,
-        c.oid,
-        format('drop %s if exists %I.%I cascade', case c.relkind when 'S' then 'sequence' else 'table' end, n.nspname, c.relname)
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = :schema and c.relkind in ('r', 'p', 'S') and c.relname <> all (:kept)
-        and not exists (
-            select from pg_catalog.pg_depend d
-            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
-        )
-) as dropped
-order by turn, oid
-
--- name: is-schema-replaceable
--- Whether this role may drop a schema and could create it again. Parameter: :schema, not quoted. Returns answer.
-select coalesce(
-    (select pg_has_role(nspowner, 'USAGE') from pg_catalog.pg_namespace where nspname = :schema)
-    and has_database_privilege(current_database(), 'CREATE'),
-    false
-) as answer
-
 -- name: table-kind
 -- Returns: is_table, whether a relation is a table, partitioned or not; is_inherited, whether tables that aren't its partitions
 -- inherit from it; no row if there is no such relation. Parameter: :table, quoted.

@@ -68,6 +68,8 @@ class CatalogStatementsIT extends StatementsIT {
         return Map.of(
                 "create-schema",
                 Map.of("schema", Identifiers.quote(schema + "_other")),
+                "drop-schema",
+                Map.of("schema", Identifiers.quote(schema)),
                 "create-index",
                 Map.of(
                         "concurrently",

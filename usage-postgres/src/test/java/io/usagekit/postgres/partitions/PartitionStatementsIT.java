@@ -85,7 +85,7 @@ class PartitionStatementsIT extends StatementsIT {
     protected Map<String, Map<String, String>> namedScripts() {
         String state = Identifiers.quote(tables.schema + PostgresPartitions.SCHEMA_SUFFIX);
         return Map.of(
-                "create-schema", Map.of(),
+                "create-state", Map.of(),
                 "create-change-log",
                         Map.of(
                                 "change_log", state + ".checked_log",

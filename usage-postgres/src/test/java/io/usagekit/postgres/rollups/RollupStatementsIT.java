@@ -56,8 +56,7 @@ class RollupStatementsIT extends StatementsIT {
                 "schema-create.sql",
                 "schema-V2.sql",
                 "schema-V2-triggers.sql",
-                "schema-partition.sql",
-                "schema-drop.sql");
+                "schema-partition.sql");
     }
 
     @Override
