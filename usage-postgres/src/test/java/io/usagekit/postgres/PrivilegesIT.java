@@ -35,6 +35,9 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -176,6 +179,48 @@ class PrivilegesIT {
                 assertThat(PostgresRollups.of(pool, mapping).status()).isPresent();
             });
         }
+        run("drop owned by " + role);
+    }
+
+    @Test
+    void saysWhatToRunWhereASchemaIsMissing() throws IOException {
+        try (HikariDataSource pool = pool()) {
+            assertThatThrownBy(() -> PostgresUsage.install(pool, schema))
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("the schema \"" + schema + "\" is missing")
+                    .hasMessageContaining("run: create schema \"" + schema + "\" authorization " + role);
+            run("create schema {s} authorization " + role);
+            PostgresUsage.install(pool, schema);
+            assertThatThrownBy(() -> rollups(pool, new RollupListener() {}).install())
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("this role lacks CREATE on the database")
+                    .hasMessageContaining("creates the schema \"" + schema + "_rollups\"");
+        }
+        run("drop owned by " + role);
+    }
+
+    /** A script begins with the statement that creates the schema, which can be left out. */
+    @Test
+    void runsTheScriptsInSchemasThatSomebodyElseMade() throws IOException, SQLException {
+        PostgresRollups rollups = rollups(Database.pool(), new RollupListener() {});
+        PageGrants page = grants("usage_install");
+        page.statements().forEach(Database::execute);
+        page.grants().forEach(grant -> run(grant.grant()));
+        try (HikariDataSource pool = pool();
+                Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement()) {
+            for (String script : List.of(
+                    PostgresUsage.ddl(schema), PostgresLedger.of(pool, schema).ddl())) {
+                int end = script.indexOf(';') + 1;
+                assertThat(script.substring(0, end)).contains("create schema if not exists");
+                assertThatThrownBy(() -> statement.execute(script))
+                        .hasMessageContaining("permission denied for database");
+                statement.execute(script.substring(end));
+            }
+            assertThat(rollups.ddl()).doesNotContain("create schema");
+            statement.execute(rollups.ddl());
+        }
+        assertThat(rollups.status()).isPresent();
         run("drop owned by " + role);
     }
 

@@ -371,6 +371,21 @@ class RollupRetentionIT {
     }
 
     @Test
+    void keepsRetainedSumsWhenTheTypeOfProjectIdsHasChanged() {
+        deleteBeforeTen();
+        String type = "select format_type(atttypid, atttypmod) from pg_attribute"
+                + " where attrelid = ?::regclass and attname = 'project_id'";
+        String retained = fixture.sql("{r}.retained");
+        assertThat(Database.query(type, retained)).isEqualTo("character varying");
+        fixture.run("alter table {r}.retained alter project_id type text", "update {r}.state set version = 0");
+
+        fixture.rollups.install();
+
+        assertThat(Database.query(type, retained)).isEqualTo("character varying");
+        assertThat(figure()).isEqualTo(THREE);
+    }
+
+    @Test
     void rejectsFigureForRoleThatCanNotReadRetainedSums() throws SQLException {
         deleteBeforeTen();
         fixture.run(

@@ -1,0 +1,81 @@
+package io.usagekit.postgres.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.postgres.internal.SchemaScript.Kind;
+import io.usagekit.postgres.internal.SchemaScript.Statement;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SchemaScriptTest {
+
+    private static final Map<String, String> TABLES = Map.of("things", "my things", "owners", "owners");
+
+    private static SchemaScript of(String text) {
+        return SchemaScript.of(text, "s", TABLES);
+    }
+
+    @Test
+    void readsWhatEachStatementCreates() {
+        assertThat(of("""
+                -- Things; and their owners.
+                create table if not exists {things} (
+                    id text primary key, -- of a thing; not empty
+                    owner text references {owners} (id)
+                );
+
+                alter table {things} add column if not exists size bigint not null default 0;
+                create index if not exists things_size_idx on {things} using gin (size);
+                """).statements())
+                .containsExactly(
+                        new Statement(
+                                Kind.TABLE,
+                                "my things",
+                                "",
+                                "",
+                                Set.of("owners"),
+                                "create table if not exists \"s\".\"my things\" (\n    id text primary key,\n"
+                                        + "    owner text references \"s\".\"owners\" (id)\n)"),
+                        new Statement(
+                                Kind.COLUMN,
+                                "my things",
+                                "size",
+                                "",
+                                Set.of(),
+                                "alter table \"s\".\"my things\" add column if not exists size bigint not null default 0"),
+                        new Statement(
+                                Kind.INDEX,
+                                "my things",
+                                "things_size_idx",
+                                "using gin (size)",
+                                Set.of(),
+                                "create index if not exists things_size_idx on \"s\".\"my things\" using gin (size)"));
+    }
+
+    @Test
+    void namesAnIndexAsTheScriptDoesAndThoseOfPartitionsByTheirDefinition() {
+        Index index = of("create index if not exists things_size_idx on {things} (size)")
+                .indexes()
+                .get(0);
+        assertThat(index.nameOn("my things")).isEqualTo("things_size_idx");
+        assertThat(index.nameOn("things_1")).startsWith("things_1_usage_");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "create table {things} (id text)",
+                "alter table {things} drop column size",
+                "create unique index things_size_idx on {things} (size)",
+                "create table if not exists {others} (id text)",
+            })
+    void rejectsStatementWhoseObjectIsUnknown(String statement) {
+        assertThatThrownBy(() -> of(statement))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageMatching("(?s).*(can't be looked up: |nothing is given for ).*");
+    }
+}
