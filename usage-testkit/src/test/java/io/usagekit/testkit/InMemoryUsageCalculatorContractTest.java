@@ -7,6 +7,7 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /** Runs the calculator contract on the in-memory calculator. */
+// tag::quote
 class InMemoryUsageCalculatorContractTest extends UsageCalculatorContract {
 
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
@@ -48,3 +49,4 @@ class InMemoryUsageCalculatorContractTest extends UsageCalculatorContract {
         return calculator::comeBack;
     }
 }
+// end::quote
