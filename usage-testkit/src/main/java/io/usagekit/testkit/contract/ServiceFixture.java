@@ -62,6 +62,7 @@ final class ServiceFixture implements AutoCloseable {
     private static final UsageMetrics CHANGED = new UsageMetrics(3, 60);
 
     private final UsageServiceContract.Backend backend;
+    private final Duration patience;
     private final BlockedComputations calculator;
     private final UsageCache writer;
     private final Map<UsageService, UsageCache> caches = new ConcurrentHashMap<>();
@@ -69,8 +70,9 @@ final class ServiceFixture implements AutoCloseable {
     private final ExecutorService callers = Executors.newCachedThreadPool();
     private int busy;
 
-    ServiceFixture(UsageServiceContract.Backend backend) {
+    ServiceFixture(UsageServiceContract.Backend backend, Duration patience) {
         this.backend = backend;
+        this.patience = patience;
         this.calculator = new BlockedComputations(backend.calculator());
         this.writer = backend.openCache();
         backend.received(ORG, MARCH.start(), 10);
@@ -174,12 +176,12 @@ final class ServiceFixture implements AutoCloseable {
 
     /** Waits for a condition that other threads or a server fulfil. */
     void eventually(String what, Callable<Boolean> condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        long deadline = System.nanoTime() + patience.toNanos();
         try {
             while (!condition.call()) {
                 assertTrue(
                         System.nanoTime() < deadline,
-                        () -> "not within " + PATIENCE_SECONDS + " s: " + what + "; events " + events + ", "
+                        () -> "not within " + patience + ": " + what + "; events " + events + ", "
                                 + calculator.started() + " computations");
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
             }

@@ -84,6 +84,11 @@ public abstract class UsageServiceContract {
     /** Returns the features of the adapters. */
     protected abstract Set<Capability> capabilities();
 
+    /** Returns how long a case waits for a state that services or the cache reach by themselves, before the case fails. */
+    protected Duration patience() {
+        return Duration.ofSeconds(30);
+    }
+
     private interface Case {
         void run(ServiceFixture fixture) throws Exception;
     }
@@ -97,7 +102,7 @@ public abstract class UsageServiceContract {
     }
 
     private void run(Case test) throws Exception {
-        try (ServiceFixture fixture = new ServiceFixture(openBackend())) {
+        try (ServiceFixture fixture = new ServiceFixture(openBackend(), patience())) {
             test.run(fixture);
         }
     }

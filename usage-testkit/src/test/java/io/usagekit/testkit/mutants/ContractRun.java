@@ -1,6 +1,7 @@
 package io.usagekit.testkit.mutants;
 
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectUniqueId;
 
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +12,7 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
+import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.FilterResult;
 import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
@@ -36,17 +38,28 @@ final class ContractRun {
 
     /** How a case ended; empty if it passed. */
     private final Map<String, Optional<Throwable>> cases = new TreeMap<>();
+    /** Unique ids of the cases. */
+    private final Map<String, String> ids = new TreeMap<>();
 
     private ContractRun() {}
 
     /** Runs the cases whose method names meet the condition. */
     static ContractRun of(Class<?> suite, Object adapter, Predicate<String> condition) {
+        return of(selectClass(suite), adapter, condition);
+    }
+
+    /** Runs one case of a table of cases, which has this unique id. */
+    static ContractRun ofCell(String uniqueId, Object adapter) {
+        return of(selectUniqueId(uniqueId), adapter, method -> true);
+    }
+
+    private static ContractRun of(DiscoverySelector selector, Object adapter, Predicate<String> condition) {
         String number = Long.toString(NUMBERS.incrementAndGet());
         ADAPTERS.put(number, adapter);
         try {
             ContractRun run = new ContractRun();
             LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
-                    .selectors(selectClass(suite))
+                    .selectors(selector)
                     .filters((PostDiscoveryFilter) test -> included(test, condition))
                     .configurationParameter(ADAPTER, number)
                     .build();
@@ -79,6 +92,11 @@ final class ContractRun {
         return cases;
     }
 
+    /** Returns the unique id of each case. */
+    Map<String, String> ids() {
+        return ids;
+    }
+
     private final class Listener implements TestExecutionListener {
 
         @Override
@@ -89,12 +107,14 @@ final class ContractRun {
             if (test.isTest() || error.isPresent()) {
                 synchronized (cases) {
                     cases.put(name(test), error);
+                    ids.put(name(test), test.getUniqueId());
                 }
             }
         }
 
         private static String name(TestIdentifier test) {
             return test.getSource()
+                    .filter(source -> !test.getUniqueId().contains("[dynamic-test:"))
                     .filter(MethodSource.class::isInstance)
                     .map(source -> ((MethodSource) source).getMethodName())
                     .orElseGet(test::getDisplayName);

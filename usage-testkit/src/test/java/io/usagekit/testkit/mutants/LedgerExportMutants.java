@@ -115,14 +115,6 @@ final class LedgerExportMutants {
                                         .build(),
                                 sink)),
                 exported(
-                        "no compression",
-                        "resumesFailedExportWithIdenticalOctets",
-                        (ledger, request, sink) -> ledger.export(
-                                copyRequest(request)
-                                        .compression(ExportRequest.Compression.NONE)
-                                        .build(),
-                                sink)),
-                exported(
                         "no progress",
                         "reportsProgressAfterEachBatchAndResumesFromAnyOfThem",
                         (ledger, request, sink) -> {

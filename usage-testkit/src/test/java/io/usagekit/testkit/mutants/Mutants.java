@@ -12,6 +12,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 
@@ -27,19 +29,35 @@ final class Mutants {
     private Mutants() {}
 
     static <A> Stream<DynamicTest> tests(Class<?> suite, A right, List<Mutant<A>> mutants) {
+        return tests(
+                () -> ContractRun.of(suite, right, check -> true),
+                mutant -> ContractRun.of(suite, mutant.adapter(), mutant.check()::equals),
+                mutants);
+    }
+
+    /**
+     * Returns the tests of mutants.
+     *
+     * @param all runs the right adapter in all cases
+     * @param one runs a mutant in the case that it names
+     */
+    static <A> Stream<DynamicTest> tests(
+            Supplier<ContractRun> all, Function<Mutant<A>, ContractRun> one, List<Mutant<A>> mutants) {
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);
         try {
-            Stream<DynamicTest> all = Stream.of(
+            Stream<DynamicTest> first = Stream.of(
                     dynamicTest("there are at least " + FEWEST, () -> {
                         assertThat(mutants.stream().map(Mutant::fault).distinct())
                                 .hasSizeGreaterThanOrEqualTo(FEWEST);
                     }),
-                    test(threads, "the right adapter passes every case", () -> passesAll(suite, right)));
+                    test(threads, "the right adapter passes every case", () -> passesAll(all.get())));
             return Stream.concat(
-                    all,
+                    first,
                     mutants.stream()
                             .map(mutant -> test(
-                                    threads, mutant.fault() + ": " + mutant.check(), () -> isReported(suite, mutant)))
+                                    threads,
+                                    mutant.fault() + ": " + mutant.check(),
+                                    () -> isReported(mutant, one.apply(mutant))))
                             .toList()
                             .stream());
         } finally {
@@ -61,17 +79,15 @@ final class Mutants {
         });
     }
 
-    private static void passesAll(Class<?> suite, Object right) {
-        Map<String, Optional<Throwable>> cases =
-                ContractRun.of(suite, right, check -> true).cases();
+    private static void passesAll(ContractRun run) {
+        Map<String, Optional<Throwable>> cases = run.cases();
         assertThat(cases).isNotEmpty();
         assertThat(cases)
                 .allSatisfy((check, error) -> assertThat(error).as(check).isEmpty());
     }
 
-    private static void isReported(Class<?> suite, Mutant<?> mutant) {
-        Map<String, Optional<Throwable>> cases =
-                ContractRun.of(suite, mutant.adapter(), mutant.check()::equals).cases();
+    private static void isReported(Mutant<?> mutant, ContractRun run) {
+        Map<String, Optional<Throwable>> cases = run.cases();
         assertThat(cases).as("the cases run").containsOnlyKeys(mutant.check());
         assertThat(cases.getOrDefault(mutant.check(), Optional.empty()))
                 .as("what the case reports: an assertion that failed; it doesn't only break")
