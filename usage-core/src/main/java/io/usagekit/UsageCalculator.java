@@ -21,7 +21,8 @@ public interface UsageCalculator {
      * @param timeout how long it may take, positive; an implementation gives up by then, since no caller waits any longer
      * @return the figure for exactly this key, with the label of its period; zeros for an organisation without events
      * @throws UsageCalculationException if it can't be computed, also after the timeout; the message says what failed, the cause, where
-     *     there is one, why. Nothing else is thrown for a reason that lies in the source. A later call tries again
+     *     there is one, why. Nothing else is thrown for a reason that lies in the source. A later call tries again.
+     *     Made by {@link UsageCalculationException#permanent} where no retry cures the error, e.g. a wrong password
      */
     OrganisationUsage calculate(UsageKey key, Duration timeout);
 }

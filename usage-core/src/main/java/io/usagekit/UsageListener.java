@@ -53,7 +53,7 @@ public interface UsageListener {
     /** A refresh was due but there was no permit or no thread for it; a later hit will start it. */
     default void refreshDropped(UsageKey key) {}
 
-    /** A refresh failed; the figure it was to replace stays. */
+    /** A refresh failed; the figure it was to replace stays up to its limits: up to {@code ttl} if {@link UsageException#isTransient} is false. */
     default void refreshFailed(UsageKey key, Throwable error) {}
 
     /** A computation had to wait this long for its permit. */
@@ -65,7 +65,12 @@ public interface UsageListener {
     /** The calculator ran and returned a figure; it took this long. */
     default void computed(UsageKey key, Duration took) {}
 
-    /** The calculator failed, on a miss or in a refresh. */
+    /**
+     * The calculator failed, on a miss or in a refresh. Called for each failure, also where a stale figure hides it; the log has one
+     * line for an incident.
+     *
+     * @param error a {@link UsageException}; whether it is an outage or a wrong setting says {@link UsageException#isTransient}
+     */
     default void computationFailed(UsageKey key, Throwable error) {}
 
     /** A figure was computed but not stored: another load acquired the lease, or the key was invalidated. */
@@ -77,7 +82,12 @@ public interface UsageListener {
      */
     default void entryUnreadable(UsageKey key) {}
 
-    /** The cache couldn't be read; the call goes on without it. */
+    /**
+     * The cache couldn't be read; the call goes on without it.
+     *
+     * @param error whether it is an outage or a wrong setting says {@link UsageException#isTransient}, where it is a
+     *     {@link UsageException}
+     */
     default void cacheReadFailed(UsageKey key, Throwable error) {}
 
     /** The cache couldn't be written; the figure was served all the same. */

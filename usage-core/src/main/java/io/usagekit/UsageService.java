@@ -44,7 +44,8 @@ public interface UsageService extends AutoCloseable {
      *     nothing: its figure is zero
      * @param period the window
      * @throws IllegalArgumentException if {@code organisationId} is out of bounds, before any I/O
-     * @throws UsageCalculationException if there is no figure and it can't be computed
+     * @throws UsageCalculationException if there is no figure and it can't be computed; also if there is one older than {@code ttl},
+     *     and no retry cures the error ({@link UsageException#isTransient})
      * @throws UsageOverloadedException if there is no figure and no room to compute it, and the miss policy is to wait; with
      *     another one, and while the cache can't be reached, the answer is {@link Freshness#PENDING} instead
      * @throws UsageUnavailableException if there is no figure, and it isn't computed while the cache can't be reached

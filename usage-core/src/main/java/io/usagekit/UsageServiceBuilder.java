@@ -113,7 +113,7 @@ public final class UsageServiceBuilder {
     /**
      * How much older than {@code ttl} a figure may be served where a newer one can't be had, marked as
      * {@link Freshness#STALE_ON_ERROR}; 0 (never) to a day; an hour by default. The cache stores figures for {@code ttl} and
-     * this together.
+     * this together. An error that no retry cures ({@link UsageException#isTransient}) isn't hidden that way.
      */
     public UsageServiceBuilder staleIfError(Duration staleIfError) {
         this.staleIfError = Objects.requireNonNull(staleIfError, "staleIfError");
