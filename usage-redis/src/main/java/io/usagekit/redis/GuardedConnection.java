@@ -76,14 +76,17 @@ final class GuardedConnection {
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
-    private final OutageLog unavailability = new OutageLog(
-            "Redis is unavailable; usage figures are served without it until it answers", "Redis answers again");
+    private final OutageLog unavailability;
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
     GuardedConnection(RedisClient client, Duration commandTimeout, Duration maxAttempt) {
         this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), maxAttempt);
         this.commandTimeout = commandTimeout;
+        this.unavailability = new OutageLog(
+                "Redis is unavailable; usage figures are served without it until it answers",
+                "Redis answers again",
+                OutageLog.Incident.of(client));
         for (Purpose purpose : Purpose.values()) {
             refusals.put(purpose, purpose.outageLog());
         }
@@ -281,6 +284,7 @@ final class GuardedConnection {
             return; // closing a connection twice makes the client log a warning
         }
         closed = true;
+        unavailability.close();
         connector.close();
     }
 }

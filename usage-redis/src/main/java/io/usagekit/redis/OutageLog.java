@@ -1,8 +1,13 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.RedisClient;
 import io.usagekit.UsageException;
+import java.util.Collections;
+import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -11,33 +16,70 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Logs an outage once when it begins and once when it ends, however many calls fail in between; once more if an error that no retry
- * cures follows others.
+ * cures follows others. Logs of the same {@link Incident} log it once for all of them.
  */
 final class OutageLog {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
+    /**
+     * What several logs have in common: the connections of one client fail together. The first one that begins logs the
+     * beginning, the first one that ends logs the end.
+     */
+    static final class Incident {
+
+        private static final Map<RedisClient, Incident> OF_CLIENTS = Collections.synchronizedMap(new WeakHashMap<>());
+
+        private final AtomicBoolean open = new AtomicBoolean();
+        private final AtomicBoolean permanent = new AtomicBoolean();
+        /** Beginning that is logged once its reason is known. */
+        private final AtomicReference<@Nullable Beginning> unlogged = new AtomicReference<>();
+
+        /** Returns the one that all connections of this client share. */
+        static Incident of(RedisClient client) {
+            return OF_CLIENTS.computeIfAbsent(client, same -> new Incident());
+        }
+
+        private boolean begin(Beginning known) {
+            boolean begins = open.compareAndSet(false, true);
+            if (begins) {
+                permanent.set(false);
+                unlogged.set(known);
+            }
+            return begins;
+        }
+
+        /** Whether an error that no retry cures is to be logged: the first one of an incident whose beginning is logged. */
+        private boolean worsens() {
+            return open.get() && unlogged.get() == null && permanent.compareAndSet(false, true);
+        }
+    }
+
     /** Number of beginnings and ends so far: odd during an outage. */
     private final AtomicLong changes = new AtomicLong();
-    /** Line of a beginning whose reason isn't known yet. */
-    private final AtomicReference<@Nullable Beginning> unlogged = new AtomicReference<>();
 
     private final String beginning;
     private final String end;
-    private volatile boolean permanent;
+    private final Incident incident;
 
     /** Beginning of an outage, with what is known of its reason so far. */
     private record Beginning(String reason, @Nullable Throwable error) {}
 
     /**
-     * Creates a log without an outage.
+     * Creates a log without an outage, with an incident of its own.
      *
      * @param beginning what to log when an outage begins, before its reason
      * @param end what to log when an outage ends
      */
     OutageLog(String beginning, String end) {
+        this(beginning, end, new Incident());
+    }
+
+    /** Creates a log as {@link #OutageLog(String, String)} does, with an incident that other logs share. */
+    OutageLog(String beginning, String end, Incident incident) {
         this.beginning = beginning;
         this.end = end;
+        this.incident = incident;
     }
 
     /** Returns the state to hand to {@link #begin}; to be read before the call whose failure may begin an outage. */
@@ -73,15 +115,15 @@ final class OutageLog {
 
     private boolean begin(long since, Beginning known, CompletableFuture<?> rootCause) {
         if (since % 2 == 0 && changes.compareAndSet(since, since + 1)) {
-            permanent = false;
-            unlogged.set(known);
-            var unused = rootCause.whenComplete((none, error) -> logBeginning(
-                    error != null && unwrap(error) instanceof UsageException better
-                            ? new Beginning(String.valueOf(better.getMessage()), better)
-                            : known));
+            if (incident.begin(known)) {
+                var unused = rootCause.whenComplete((none, error) -> logBeginning(
+                        error != null && unwrap(error) instanceof UsageException better
+                                ? new Beginning(String.valueOf(better.getMessage()), better)
+                                : known));
+            }
             return true;
         }
-        if (isOngoing() && !permanent && isPermanent(known.error()) && unlogged.get() == null) {
+        if (isOngoing() && isPermanent(known.error()) && incident.worsens()) {
             log(known);
         }
         return false;
@@ -92,7 +134,7 @@ final class OutageLog {
     }
 
     private void logBeginning(Beginning line) {
-        if (unlogged.getAndSet(null) != null) {
+        if (incident.unlogged.getAndSet(null) != null) {
             log(line);
         }
     }
@@ -100,7 +142,7 @@ final class OutageLog {
     private void log(Beginning line) {
         Throwable error = line.error();
         if (isPermanent(error)) {
-            permanent = true;
+            incident.permanent.set(true);
             LOG.warn("{}; no retry will cure this, correct the settings: {}", beginning, line.reason(), error);
         } else if (error == null) {
             LOG.warn("{}: {}", beginning, line.reason());
@@ -125,14 +167,24 @@ final class OutageLog {
      */
     boolean end() {
         long now = changes.get();
-        if (now % 2 == 1 && changes.compareAndSet(now, now + 1)) {
-            Beginning line = unlogged.getAndSet(null);
+        if (now % 2 == 0 || !changes.compareAndSet(now, now + 1)) {
+            return false;
+        }
+        if (incident.open.compareAndSet(true, false)) {
+            Beginning line = incident.unlogged.getAndSet(null);
             if (line != null) {
                 log(line);
             }
             LOG.info(end);
-            return true;
         }
-        return false;
+        return true;
+    }
+
+    /** Forgoes the end of an outage, so that another one of the same incident is logged again. */
+    void close() {
+        if (isOngoing()) {
+            incident.unlogged.set(null);
+            incident.open.set(false);
+        }
     }
 }

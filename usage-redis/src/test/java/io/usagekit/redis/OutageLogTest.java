@@ -2,6 +2,8 @@ package io.usagekit.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.UsageCacheException;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -44,5 +46,51 @@ class OutageLogTest {
 
         assertThat(log.lines("WARN")).hasSize(1);
         assertThat(log.lines("INFO")).hasSize(1);
+    }
+
+    @Test
+    void logsOnceForLogsOfTheSameIncident() {
+        OutageLog.Incident incident = new OutageLog.Incident();
+        OutageLog cache = new OutageLog("Redis is away", "Redis is back", incident);
+        OutageLog flights = new OutageLog("Redis is away", "Redis is back", incident);
+        for (int times = 0; times < 2; times++) {
+            cache.begin(cache.state(), "reason");
+            flights.begin(flights.state(), "reason");
+            cache.end();
+            flights.end();
+        }
+        assertThat(log.lines("WARN")).hasSize(2);
+        assertThat(log.lines("INFO")).hasSize(2);
+
+        flights.begin(flights.state(), "reason");
+        flights.close();
+        cache.begin(cache.state(), "reason");
+        assertThat(log.lines("WARN")).as("after the first one was closed").hasSize(4);
+    }
+
+    @Test
+    void logsTheRootCauseOnceItIsKnownAndBeforeTheEnd() {
+        UsageCacheException unknown = new UsageCacheException("no connection", null);
+        CompletableFuture<Void> diagnosis = new CompletableFuture<>();
+        outage.begin(outage.state(), unknown, diagnosis);
+        assertThat(log.lines("WARN")).isEmpty();
+        diagnosis.completeExceptionally(UsageCacheException.permanent("no connection: WRONGPASS", null));
+        assertThat(log.lines("WARN")).singleElement().asString().endsWith("no connection: WRONGPASS");
+        outage.end();
+
+        outage.begin(outage.state(), unknown, new CompletableFuture<Void>());
+        outage.end();
+        assertThat(log.lines("WARN")).hasSize(2).last().asString().endsWith("no connection");
+        assertThat(log.lines("INFO")).hasSize(2);
+    }
+
+    @Test
+    void logsOnceMoreWhenAnErrorThatNoRetryCuresFollows() {
+        outage.begin(outage.state(), new UsageCacheException("refused", null));
+        for (int times = 0; times < 2; times++) {
+            outage.begin(outage.state(), UsageCacheException.permanent("WRONGPASS", null));
+            outage.begin(outage.state(), new UsageCacheException("refused", null));
+        }
+        assertThat(log.lines("WARN")).hasSize(2).last().asString().endsWith("WRONGPASS");
     }
 }

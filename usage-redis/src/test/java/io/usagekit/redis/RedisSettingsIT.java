@@ -10,6 +10,7 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
@@ -217,6 +218,30 @@ class RedisSettingsIT {
             }
         });
         own.close();
+    }
+
+    /** As a service has them: a cache and single-flight, over one client. */
+    @Test
+    void logsOneIncidentForAllProductsOfClient() {
+        EmbeddedRedisServer own = EmbeddedRedisServer.start();
+        with(RedisURI.create(own.url()), client -> {
+            FlightStore flights = RedisUsage.builder(client).settings().openFlightStore();
+            try (UsageCache cache = open(client)) {
+                assertThat(succeeds(cache.get(KEY))).isTrue();
+                own.kill();
+                for (int calls = 0; calls < 5; calls++) {
+                    failure(cache.get(KEY));
+                    failure(flights.release(KEY, "token"));
+                }
+                own.restart();
+                eventually("both recover", () -> succeeds(cache.get(KEY)) && succeeds(flights.release(KEY, "token")));
+            } finally {
+                flights.close();
+            }
+        });
+        own.close();
+        assertThat(log.lines("WARN")).singleElement().asString().contains("Redis is unavailable");
+        assertThat(log.lines("INFO")).singleElement().asString().contains("Redis answers again");
     }
 
     @Test
