@@ -22,13 +22,16 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
-/** Eight installers of everything into one schema that is empty, at once: none fails, and each has a pool of one connection. */
+/** Several installers of everything into one schema that is empty, at once: none fails, and each has a pool of one connection. */
 class InstallRaceIT {
 
     private static final int INSTALLERS = 8;
-    private static final int ROUNDS = Boolean.getBoolean("usagekit.thorough") ? 20 : 8;
+    private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
+    private static final int ROUNDS = THOROUGH ? 20 : 5;
+
+    /** A process takes seconds to start. */
+    private static final int PROCESSES = THOROUGH ? INSTALLERS : 3;
 
     private final ExecutorService threads = Executors.newFixedThreadPool(INSTALLERS);
     private String expected;
@@ -89,12 +92,34 @@ class InstallRaceIT {
         }
     }
 
+    /** Installations in several schemas have several locks; each builds indexes concurrently, and waits for snapshots of the others. */
     @Test
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    void installsInSeveralSchemasAtOnce() throws Exception {
+        CyclicBarrier start = new CyclicBarrier(INSTALLERS);
+        try (HikariDataSource pool = Database.newPool(INSTALLERS)) {
+            List<String> schemas = new ArrayList<>();
+            List<Callable<String>> installers = new ArrayList<>();
+            for (int i = 0; i < INSTALLERS; i++) {
+                String schema = Database.newSchema("race");
+                schemas.add(schema);
+                installers.add(() -> {
+                    PostgresUsage.install(pool, schema);
+                    start.await(30, TimeUnit.SECONDS);
+                    return InstallProcess.attempt(pool, schema, 1);
+                });
+            }
+            List<Future<String>> answers = threads.invokeAll(installers);
+            for (int i = 0; i < INSTALLERS; i++) {
+                assertAllInstalled(0, schemas.get(i), List.of(answers.get(i)));
+            }
+        }
+    }
+
+    @Test
     void letsManyProcessesInstallAtOnce() throws Exception {
         List<Member> members = new ArrayList<>();
         try {
-            for (int i = 0; i < INSTALLERS; i++) {
+            for (int i = 0; i < PROCESSES; i++) {
                 members.add(new Member(i));
             }
             for (Member member : members) {

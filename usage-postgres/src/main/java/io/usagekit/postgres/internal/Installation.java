@@ -78,9 +78,16 @@ public final class Installation {
 
     private static void release(Connection connection, String schema) {
         try {
-            SqlCall.of(connection, SESSION.template("unlock-installation"))
+            boolean wasHeld = SqlCall.of(connection, SESSION.template("unlock-installation"))
                     .text("schema", schema)
                     .answer();
+            if (!wasHeld) {
+                LOG.warn(
+                        "the advisory lock of the installation in the schema {} was acquired in another session: a pool shares the"
+                                + " connection between transactions; install through a connection to PostgreSQL itself, and"
+                                + " close the session that holds the lock, or others will wait for it",
+                        schema);
+            }
         } catch (SQLException e) {
             LOG.warn(
                     "the session that installed in the schema {} was lost, and its advisory lock with it: {}",

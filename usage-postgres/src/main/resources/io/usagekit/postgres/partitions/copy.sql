@@ -2,9 +2,9 @@
 -- {change_log} the log of changed keys, {key} and {created_at} the columns of the primary key and of the partitions' time.
 
 -- name: create-change-log
--- Script: from here on each change of a row inserts its key into the change log. CREATE TRIGGER waits for the transactions that
--- have written to the table and blocks others: each that writes later is logged, and each that wrote before has ended before the
--- first row is copied. {key.type} is the type of the key.
+-- Script: from here on each change of a row inserts its key into the change log. Runs under a SHARE ROW EXCLUSIVE lock, which waits for
+-- the transactions that have written to the table and blocks others: each that writes later is logged, and each that wrote before has
+-- ended before the first row is copied. {key.type} is the type of the key.
 create table {change_log} (
     number bigint generated always as identity primary key,
     key {key.type} not null

@@ -33,7 +33,7 @@ class PartitionSnapshotIT {
             tables.run(host, "insert into {s}.events (id, project_id, raw) values ('before', 'p', 'before')");
             CompletableFuture<PartitionResult> run = CompletableFuture.supplyAsync(
                     () -> partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE));
-            tables.awaitWaiting("%create trigger%usagekit_rebuild%");
+            tables.awaitWaiting("lock table%events%share row exclusive%");
             host.commit();
             host.setAutoCommit(true);
             run.orTimeout(60, TimeUnit.SECONDS).join();
