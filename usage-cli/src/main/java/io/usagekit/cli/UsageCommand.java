@@ -70,7 +70,7 @@ public final class UsageCommand {
         PGJDBC.setLevel(Level.OFF);
         // What is done to the tables of events is looked for there as well.
         CommandLine events = new CommandLine(new EventsCommand())
-                .addSubcommand("partition", new PartitionsCommand.Work())
+                .addSubcommand("partition", new CommandLine(new PartitionsCommand.Work()).setCommandName("partition"))
                 .addSubcommand("retain", new RollupsCommand.Retain());
         CommandLine usage = new CommandLine(new UsageCommand()).addSubcommand("events", events);
         return usage.setCaseInsensitiveEnumValuesAllowed(true)
@@ -79,10 +79,11 @@ public final class UsageCommand {
     }
 
     /** An id that the JVM has garbled on its way in would silently be another organisation's. */
-    private static void rejectUnreadable(String... args) {
-        for (String arg : args) {
-            if (arg.indexOf('\uFFFD') >= 0) {
-                throw new IllegalArgumentException("the argument '" + arg + "' can't be read in this locale;"
+    static void rejectUnreadable(String... args) {
+        for (int i = 0; i < args.length; i++) {
+            if (args[i].indexOf('\uFFFD') >= 0) {
+                String which = i > 0 && args[i - 1].equals("--password") ? "after --password" : "'" + args[i] + "'";
+                throw new IllegalArgumentException("the argument " + which + " can't be read in this locale;"
                         + " set a UTF-8 one, e.g. LC_ALL=C.UTF-8");
             }
         }

@@ -12,6 +12,9 @@ import picocli.CommandLine.Spec;
 /** Which database, as whom, and which schema in it. */
 public final class DatabaseOptions {
 
+    /** For connecting, TLS and authentication together; the driver's own limit ends with the TCP connection. */
+    private static final int LOGIN_TIMEOUT_SECONDS = 15;
+
     private static final String PASSWORD_VARIABLE = "PGPASSWORD";
 
     @Spec(Spec.Target.MIXEE)
@@ -38,21 +41,34 @@ public final class DatabaseOptions {
     @Option(names = "--schema", paramLabel = "NAME", description = "The schema of the tables.")
     private @Nullable String schema;
 
+    private @Nullable PGSimpleDataSource dataSource;
+
     public boolean isGiven() {
         return jdbcUrl != null;
     }
 
     public String schemaOr(String fallback) {
-        return schema == null ? fallback : schema;
+        return schema().orElse(fallback);
+    }
+
+    public Optional<String> schema() {
+        return Optional.ofNullable(schema);
     }
 
     /**
-     * Connections to that database, no pool. It isn't connected to yet.
+     * Connections to that database, no pool, the same ones at each call. It isn't connected to yet.
      *
      * @throws ParameterException if no URL is given
      * @throws IllegalArgumentException if the URL isn't one; the message doesn't quote it, since it may hold a password
      */
     public PGSimpleDataSource dataSource() {
+        if (dataSource == null) {
+            dataSource = open();
+        }
+        return dataSource;
+    }
+
+    private PGSimpleDataSource open() {
         PGSimpleDataSource dataSource = connectingTo(url());
         Optional.ofNullable(user).ifPresent(dataSource::setUser);
         if (password != null) {
@@ -66,7 +82,7 @@ public final class DatabaseOptions {
 
     /** Connections to the database that this URL names. */
     public static PGSimpleDataSource connectingTo(String url) {
-        PGSimpleDataSource dataSource = new PGSimpleDataSource();
+        PGSimpleDataSource dataSource = new BoundedDataSource();
         try {
             dataSource.setURL(url);
         } catch (IllegalArgumentException e) {
@@ -74,6 +90,9 @@ public final class DatabaseOptions {
                     "--jdbc-url must look like jdbc:postgresql://host:port/database?user=name&password=secret");
         }
         dataSource.setApplicationName("usage");
+        if (dataSource.getLoginTimeout() == 0) {
+            dataSource.setLoginTimeout(LOGIN_TIMEOUT_SECONDS);
+        }
         return dataSource;
     }
 

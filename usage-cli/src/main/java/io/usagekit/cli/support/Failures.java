@@ -1,8 +1,13 @@
 package io.usagekit.cli.support;
 
+import io.usagekit.UsageStorageException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.StringJoiner;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -15,7 +20,35 @@ public final class Failures {
 
     private static final int MAX_CAUSES = 8;
 
+    /** What the library tells the programmer to call, and what an operator runs instead. */
+    private static final Map<Pattern, String> HINTS = hints(
+            "call install\\(\\) (first|again)", "run \"usage rollups install\" $1",
+            "call removeWithRetained\\(\\) to remove", "pass --with-retained to remove",
+            "continue it with partition or unpartition first",
+                    "continue it by \"usage partitions run\", or undo it by \"usage partitions undo\"",
+            "and call again, or raise lockBudget", "and run the command again",
+            ", or raise lockBudget", "",
+            // The driver's advice, which names neither the host nor the port.
+            " Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections\\.",
+                    "");
+
     private Failures() {}
+
+    private static Map<Pattern, String> hints(String... patternsAndReplacements) {
+        Map<Pattern, String> hints = new LinkedHashMap<>();
+        for (int i = 0; i < patternsAndReplacements.length; i += 2) {
+            hints.put(Pattern.compile(patternsAndReplacements[i]), patternsAndReplacements[i + 1]);
+        }
+        return hints;
+    }
+
+    private static String replace(Map<Pattern, String> replacements, String text) {
+        String replaced = text;
+        for (Map.Entry<Pattern, String> entry : replacements.entrySet()) {
+            replaced = entry.getKey().matcher(replaced).replaceAll(entry.getValue());
+        }
+        return replaced;
+    }
 
     /** The command line doesn't make sense. */
     public static int badUsage(ParameterException error, String... args) {
@@ -33,8 +66,20 @@ public final class Failures {
         return error instanceof IllegalArgumentException ? ExitCode.USAGE : ExitCode.SOFTWARE;
     }
 
-    /** A message and those of its causes, unless it says the same already, in one line; a bad argument's says it all. */
+    /**
+     * A message and those of its causes, unless it says the same already, in one line and without passwords; a bad argument's says it
+     * all.
+     */
     public static String describe(Throwable error) {
+        return withoutPasswords(replace(HINTS, messages(error)));
+    }
+
+    /** The library's exceptions replace passwords in their messages; this line is to be as safe as those are. */
+    private static String withoutPasswords(String line) {
+        return Objects.requireNonNull(new UsageStorageException(line, null).getMessage());
+    }
+
+    private static String messages(Throwable error) {
         if (error instanceof IllegalArgumentException && error.getMessage() != null) {
             return message(error);
         }
