@@ -7,6 +7,7 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.cli.support.DatabaseOptions;
+import io.usagekit.cli.support.MappingOptions;
 import io.usagekit.cli.support.PeriodOptions;
 import io.usagekit.cli.support.RedisClients;
 import io.usagekit.cli.support.Specs;
@@ -17,6 +18,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +55,9 @@ public final class GetCommand implements Callable<Integer> {
     private DatabaseOptions database = new DatabaseOptions();
 
     @Mixin
+    private MappingOptions mapping = new MappingOptions();
+
+    @Mixin
     private PeriodOptions period = new PeriodOptions();
 
     @Option(
@@ -81,10 +86,10 @@ public final class GetCommand implements Callable<Integer> {
     public Integer call() {
         UsageKey key = new UsageKey(organisation, period.period());
         DataSource dataSource = database.dataSource();
-        String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
+        Optional<TableMapping> named = mapping.named(database);
         // Looks at the database only if the cache has nothing.
         UsageCalculator calculator =
-                (asked, timeout) -> calculator(dataSource, PostgresUsage.discover(dataSource, schema))
+                (asked, timeout) -> calculator(dataSource, named.orElseGet(() -> mapping.in(dataSource, database)))
                         .calculate(asked, timeout);
         UsageServiceBuilder service = UsageService.builder(calculator);
         print(redisUrl == null ? ask(service, key) : askShared(service, key, redisUrl));

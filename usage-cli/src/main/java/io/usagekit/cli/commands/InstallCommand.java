@@ -1,13 +1,15 @@
 package io.usagekit.cli.commands;
 
 import io.usagekit.cli.support.DatabaseOptions;
+import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Specs;
 import io.usagekit.cli.support.Version;
-import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.events.PostgresLedger;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -18,8 +20,8 @@ import picocli.CommandLine.Spec;
 /** Creates the library's own tables, or prints how. */
 @Command(
         name = "install",
-        description = "Creates the library's own tables in a schema (default: " + TableMapping.DEFAULT_SCHEMA
-                + "), where they are missing.",
+        description = "Creates the library's own tables, those of the event ledger included, in a schema (default: "
+                + TableMapping.DEFAULT_SCHEMA + "), where they are missing; blocks no writes for long.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 public final class InstallCommand implements Callable<Integer> {
@@ -38,9 +40,13 @@ public final class InstallCommand implements Callable<Integer> {
         PrintWriter out = Specs.out(spec);
         String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
         if (print) {
-            out.println(PostgresUsage.ddl(schema).stripTrailing());
+            out.println(PostgresLedger.of(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"), schema)
+                    .ddl()
+                    .stripTrailing());
         } else {
-            PostgresUsage.install(database.dataSource(), schema);
+            PGSimpleDataSource dataSource = database.dataSource();
+            Prerequisites.noOtherTables(dataSource, schema);
+            PostgresLedger.of(dataSource, schema).install();
             out.println("The tables are in schema " + schema + ".");
         }
         return ExitCode.OK;

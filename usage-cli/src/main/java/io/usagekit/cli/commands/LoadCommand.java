@@ -5,6 +5,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.cli.load.EventLoad;
 import io.usagekit.cli.load.Lines;
 import io.usagekit.cli.support.DatabaseOptions;
+import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.Specs;
 import io.usagekit.cli.support.Tables;
@@ -89,6 +90,7 @@ public final class LoadCommand implements Callable<Integer> {
         String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
         DataSource dataSource = database.dataSource();
         try (Lines lines = Lines.of(open())) {
+            Prerequisites.tables(dataSource, schema);
             PostgresUsage.discover(dataSource, schema);
             print(load(lines, dataSource, Tables.of(schema), into, instant), into);
         }

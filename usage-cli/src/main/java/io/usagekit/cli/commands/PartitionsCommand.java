@@ -1,11 +1,12 @@
 package io.usagekit.cli.commands;
 
-import io.usagekit.cli.support.DatabaseCommand;
+import io.usagekit.UsageStorageException;
 import io.usagekit.cli.support.InstantConverter;
+import io.usagekit.cli.support.MappedCommand;
+import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
-import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.CreateAheadResult;
 import io.usagekit.postgres.partitions.PartitionExpiryResult;
@@ -14,12 +15,13 @@ import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PartitionResult;
 import io.usagekit.postgres.partitions.PartitionStatus;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.PostgresRollups;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -40,19 +42,31 @@ import picocli.CommandLine.Option;
 public final class PartitionsCommand {
 
     /** What the subcommands have in common. */
-    private abstract static class Subcommand extends DatabaseCommand {
-        @Option(
-                names = "--ahead",
-                paramLabel = "N",
-                description = "How many partitions to create after the current one (default: 3).")
-        private int ahead = 3;
+    private abstract static class Subcommand extends MappedCommand {
+        private static final int DEFAULT_AHEAD = 3;
 
-        /** Returns the partitions of the tables in the schema. */
+        /** How many partitions to create after the current one. */
+        int ahead() {
+            return DEFAULT_AHEAD;
+        }
+
+        /** Returns the partitions of the mapped tables, plain ones included. */
         final PostgresPartitions partitions() {
-            PGSimpleDataSource dataSource = database().dataSource();
-            return PostgresPartitions.builder(dataSource)
-                    .mapping(PostgresUsage.discover(dataSource, schema()))
-                    .ahead(ahead)
+            return partitions(mapping(database().dataSource()));
+        }
+
+        /** Returns the partitions of the mapped tables, which must be partitioned. */
+        final PostgresPartitions partitioned() {
+            TableMapping mapping = mapping(database().dataSource());
+            PostgresPartitions partitions = partitions(mapping);
+            Prerequisites.partitioned(partitions, mapping, commands());
+            return partitions;
+        }
+
+        private PostgresPartitions partitions(TableMapping mapping) {
+            return PostgresPartitions.builder(database().dataSource())
+                    .mapping(mapping)
+                    .ahead(ahead())
                     .build();
         }
 
@@ -62,9 +76,23 @@ public final class PartitionsCommand {
         }
     }
 
+    /** Commands that create partitions ahead of time. */
+    private abstract static class Creating extends Subcommand {
+        @Option(
+                names = "--ahead",
+                paramLabel = "N",
+                description = "How many partitions to create after the current one (default: 3).")
+        private int ahead = Subcommand.DEFAULT_AHEAD;
+
+        @Override
+        final int ahead() {
+            return ahead;
+        }
+    }
+
     /** Partitions both tables. */
     @Command(name = "run", description = "Partitions both tables online; continues an interrupted run.")
-    public static final class Work extends Subcommand {
+    public static final class Work extends Creating {
         @Option(names = "--by", paramLabel = "INTERVAL", description = "day, week or month (default: month).")
         private PartitionInterval interval = PartitionInterval.MONTH;
 
@@ -130,10 +158,10 @@ public final class PartitionsCommand {
 
     /** Creates partitions ahead of time. */
     @Command(name = "ahead", description = "Creates the missing partitions from now on.")
-    static final class Ahead extends Subcommand {
+    static final class Ahead extends Creating {
         @Override
         public Integer call() {
-            CreateAheadResult ahead = partitions().createAhead();
+            CreateAheadResult ahead = partitioned().createAhead();
             PrintWriter out = out();
             out.println("created: " + named(ahead.created()));
             if (ahead.occupied().isEmpty()) {
@@ -166,10 +194,15 @@ public final class PartitionsCommand {
 
         @Override
         public Integer call() {
-            PostgresPartitions partitions = partitions();
+            PostgresPartitions partitions = partitioned();
             PartitionExpiryResult expiry;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 expiry = partitions.dropExpired(before, progress);
+            } catch (UsageStorageException e) {
+                // The library checks the instant first, then that there are roll-ups.
+                DataSource dataSource = database().dataSource();
+                Prerequisites.rollups(PostgresRollups.of(dataSource, mapping(dataSource)), commands());
+                throw e;
             }
             PrintWriter out = out();
             out.println(UsageTables.grouped(expiry.retention().events()) + " events and "

@@ -1,12 +1,12 @@
 package io.usagekit.cli.commands;
 
 import io.usagekit.UsageStorageException;
-import io.usagekit.cli.support.DatabaseCommand;
 import io.usagekit.cli.support.InstantConverter;
+import io.usagekit.cli.support.MappedCommand;
+import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
-import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionResult;
@@ -43,19 +43,29 @@ import picocli.CommandLine.Option;
 public final class RollupsCommand {
 
     /** What they have in common. */
-    private abstract static class Subcommand extends DatabaseCommand {
-        /** The roll-ups of the tables that the schema holds. */
+    private abstract static class Subcommand extends MappedCommand {
+        /** The roll-ups of the mapped tables, installed or not. */
         final PostgresRollups rollups() {
             PGSimpleDataSource dataSource = database().dataSource();
-            return PostgresRollups.of(dataSource, PostgresUsage.discover(dataSource, schema()));
+            return PostgresRollups.of(dataSource, mapping(dataSource));
         }
 
-        static RollupStatus status(PostgresRollups rollups) {
-            return rollups.status()
-                    .orElseThrow(() -> new UsageStorageException(
-                            "there are no roll-ups of this version in the schema " + rollups.schema()
-                                    + "; install them first",
-                            null));
+        /** The roll-ups of the mapped tables, which must be installed. */
+        final PostgresRollups installed() {
+            PostgresRollups rollups = rollups();
+            status(rollups);
+            return rollups;
+        }
+
+        /** The roll-ups of the mapped tables, in which hours must be rolled. */
+        final PostgresRollups rolled() {
+            PostgresRollups rollups = rollups();
+            Prerequisites.rolled(rollups, commands());
+            return rollups;
+        }
+
+        final RollupStatus status(PostgresRollups rollups) {
+            return Prerequisites.rollups(rollups, commands());
         }
     }
 
@@ -113,7 +123,7 @@ public final class RollupsCommand {
     static final class Backfill extends Subcommand {
         @Override
         public Integer call() throws InterruptedException {
-            PostgresRollups rollups = rollups();
+            PostgresRollups rollups = installed();
             try (RollupWorker worker =
                     rollups.worker().runBudget(Duration.ofSeconds(1)).build()) {
                 RollupRunResult run = worker.runOnce();
@@ -144,7 +154,7 @@ public final class RollupsCommand {
 
         @Override
         public Integer call() throws InterruptedException {
-            PostgresRollups rollups = rollups();
+            PostgresRollups rollups = installed();
             try (RollupWorker worker = rollups.worker().build()) {
                 PrintWriter out = out();
                 while (true) {
@@ -183,7 +193,7 @@ public final class RollupsCommand {
 
         @Override
         public Integer call() {
-            PostgresRollups rollups = rollups();
+            PostgresRollups rollups = rolled();
             PrintWriter out = out();
             long drifts;
             try (Report report = new Report(out, err())) {
@@ -258,6 +268,9 @@ public final class RollupsCommand {
             RetentionResult gone;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 gone = rollups.deleteBefore(before, progress);
+            } catch (UsageStorageException e) {
+                status(rollups); // the library checks the instant first, then that there are roll-ups
+                throw e;
             }
             out().println(UsageTables.grouped(gone.events()) + " events and " + UsageTables.grouped(gone.deliveries())
                     + " deliveries from before " + before + " are gone, and their sums are kept"

@@ -21,7 +21,10 @@ class InstallIT {
             assertThat(run.out().strip()).isEqualTo("The tables are in schema Install Here.");
         }
 
-        assertThat(TestServers.query(TABLES + "'Install Here'")).contains("event_deliveries,events,projects");
+        assertThat(TestServers.query(TABLES + "'Install Here'"))
+                .isEqualTo("endpoints,event_deliveries,events,events_endpoints,events_search,projects,sources");
+        Run.of("events", "count", "--project", "p", "--jdbc-url", TestServers.jdbcUrl(), "--schema", schema)
+                .succeeded();
     }
 
     @Test

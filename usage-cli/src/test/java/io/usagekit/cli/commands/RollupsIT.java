@@ -96,7 +96,11 @@ class RollupsIT {
                         + " and tgrelid = 'rolled.events'::regclass"))
                 .isEqualTo("0");
         assertThat(get("--rollups")).isEqualTo(get());
-        rollups("run", "--once").failed(1).saying("there are no roll-ups in the schema \"rolled_rollups\"");
+        rollups("run", "--once")
+                .failed(1)
+                .saying(
+                        "there are no roll-ups of this version in the schema rolled_rollups",
+                        "run \"usage rollups install --schema rolled\" first");
         rollups("verify").failed(1).saying("there are no roll-ups");
     }
 
