@@ -3,6 +3,8 @@ package io.usagekit.cli.commands;
 import io.usagekit.cli.support.DatabaseCommand;
 import io.usagekit.cli.support.DatabaseOptions;
 import io.usagekit.cli.support.EventFilterOptions;
+import io.usagekit.cli.support.EventWindowOptions;
+import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
@@ -31,7 +33,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -48,7 +54,9 @@ import picocli.CommandLine.Option;
             EventsCommand.Install.class,
             EventsCommand.PageOf.class,
             EventsCommand.Count.class,
-            EventsCommand.Export.class
+            EventsCommand.Export.class,
+            EventsCommand.Tokenise.class,
+            EventsCommand.DeleteTokens.class
         })
 public final class EventsCommand {
 
@@ -69,6 +77,7 @@ public final class EventsCommand {
         }
 
         final EventRepository repository() {
+            Prerequisites.ledger(database().dataSource(), schema());
             return ledger().repository();
         }
     }
@@ -90,6 +99,7 @@ public final class EventsCommand {
                         .ddl()
                         .stripTrailing());
             } else {
+                Prerequisites.noOtherTables(database().dataSource(), schema());
                 ledger().install();
                 out.println("The ledger is in schema " + schema() + ".");
             }
@@ -259,6 +269,78 @@ public final class EventsCommand {
                 }
                 throw e;
             }
+        }
+    }
+
+    /** Work on the search index of a window, day by day. */
+    private abstract static class OnWindow extends OfProject {
+        @Mixin
+        private EventWindowOptions window = new EventWindowOptions();
+
+        /** Runs on each day of the window that may hold events, and returns the sum. */
+        final long eachDay(String task, BiFunction<EventRepository, EventWindow, Long> work) {
+            EventRepository repository = repository();
+            List<EventWindow> days = days(repository);
+            long sum = 0;
+            try (Progress progress = Progress.of(task, "days", days.size(), err())) {
+                for (EventWindow day : days) {
+                    sum += work.apply(repository, day);
+                    progress.step(1);
+                }
+            }
+            return sum;
+        }
+
+        private List<EventWindow> days(EventRepository repository) {
+            EventWindow whole = window.window();
+            List<EventWindow> days = new ArrayList<>();
+            Optional<Instant> from = first(repository, whole);
+            while (from.isPresent()) {
+                Instant next = from.get().truncatedTo(ChronoUnit.DAYS).plus(1, ChronoUnit.DAYS);
+                Instant to = whole.before().filter(next::isAfter).orElse(next);
+                days.add(EventWindow.between(from.get(), to));
+                from = whole.before().filter(before -> !to.isBefore(before)).isPresent()
+                        ? Optional.empty()
+                        : first(repository, new EventWindow(Optional.of(to), whole.before()));
+            }
+            return days;
+        }
+
+        /** When the first event of a window was created, deleted ones included. */
+        private Optional<Instant> first(EventRepository repository, EventWindow within) {
+            EventFilter filter = EventFilter.builder()
+                    .window(within)
+                    .state(EventFilter.State.ANY)
+                    .build();
+            return repository.page(project(), filter, PageRequest.first(1, EventOrder.ASCENDING)).items().stream()
+                    .findFirst()
+                    .map(Event::createdAt);
+        }
+    }
+
+    /** Makes the search index. */
+    @Command(
+            name = "tokenise",
+            description = "Makes the live events of a window findable by --text; those that are already stay so.")
+    static final class Tokenise extends OnWindow {
+        @Override
+        public Integer call() {
+            long made = eachDay("Tokenising", (repository, day) -> repository.tokenise(project(), day));
+            out().println(UsageTables.grouped(made) + " events were made findable by their text.");
+            return ExitCode.OK;
+        }
+    }
+
+    /** Deletes the search index. */
+    @Command(
+            name = "delete-tokens",
+            description = "Makes the events of a window unfindable by --text; the events stay.")
+    static final class DeleteTokens extends OnWindow {
+        @Override
+        public Integer call() {
+            long deleted = eachDay("Deleting tokens", (repository, day) -> repository.deleteTokens(project(), day));
+            out().println(UsageTables.grouped(deleted) + " events aren't findable by their text any more.");
+            return ExitCode.OK;
         }
     }
 

@@ -1,24 +1,20 @@
 package io.usagekit.cli.support;
 
 import io.usagekit.events.EventFilter;
-import io.usagekit.events.EventWindow;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which events. What isn't given doesn't restrict; the empty text asks for those that have none. */
 public final class EventFilterOptions {
 
-    @Option(names = "--from", paramLabel = "INSTANT", description = "Created then or later (2026-03-17T09:30:00Z).")
-    private @Nullable String from;
-
-    @Option(names = "--before", paramLabel = "INSTANT", description = "Created before it.")
-    private @Nullable String before;
+    @Mixin
+    private EventWindowOptions window = new EventWindowOptions();
 
     @Option(names = "--endpoint", paramLabel = "ID", description = "To be delivered to it, or to another one given.")
     private @Nullable List<String> endpoints;
@@ -48,10 +44,7 @@ public final class EventFilterOptions {
     private boolean deleted;
 
     public EventFilter filter() {
-        EventFilter.Builder filter = EventFilter.builder()
-                .window(new EventWindow(
-                        Optional.ofNullable(from).map(instant -> instant("--from", instant)),
-                        Optional.ofNullable(before).map(instant -> instant("--before", instant))));
+        EventFilter.Builder filter = EventFilter.builder().window(window.window());
         set(endpoints, filter::endpointIds);
         set(owner, filter::ownerId);
         set(sources, filter::sourceIds);

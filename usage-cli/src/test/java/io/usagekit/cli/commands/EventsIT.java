@@ -7,7 +7,6 @@ import io.usagekit.cli.Run;
 import io.usagekit.cli.TestServers;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.events.EventRepository;
-import io.usagekit.events.EventWindow;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
@@ -17,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -107,9 +107,34 @@ class EventsIT {
         assertThat(count("--key", "", "--message", "", "--status", "", "--deleted"))
                 .isEqualTo("7");
         assertThat(count("--text", "héllo")).isEqualTo("0");
-        ledger.tokenise("p", EventWindow.ALL);
+        assertThat(tokens("tokenise", "--from", "2026-03-01T00:00:02Z", "--before", "2026-03-01T00:00:04Z"))
+                .startsWith("2 events were made findable");
+        assertThat(count("--text", "HÉLLO")).isEqualTo("2");
+        assertThat(tokens("tokenise")).startsWith("5 events were made findable");
+        assertThat(tokens("tokenise")).startsWith("0 events");
         assertThat(count("--text", "HÉLLO")).isEqualTo("7");
+        assertThat(tokens("delete-tokens", "--before", "2026-03-01T00:00:06Z")).startsWith("6 events aren't findable");
+        assertThat(count("--text", "HÉLLO")).isEqualTo("1");
         ofProject("count", "--from", "yesterday").failed(2).saying("--from must be an instant", "yesterday");
+    }
+
+    private static String tokens(String command, String... window) {
+        return ofProject(command, window).succeeded().out();
+    }
+
+    @Test
+    void areTokenisedDayByDay() {
+        ledger.recordAll(IntStream.of(1, 2, 40, 400)
+                .mapToObj(n -> NewEvent.builder("p", "day-" + n)
+                        .createdAt(FIRST.plus(n, ChronoUnit.DAYS))
+                        .payload(Payload.of("later"))
+                        .build())
+                .toList());
+        assertThat(tokens("tokenise")).startsWith("11 events were made findable");
+        assertThat(count("--text", "later")).isEqualTo("4");
+        assertThat(tokens("delete-tokens", "--from", "2026-03-03T00:00:00Z", "--before", "2026-04-10T00:00:00.000001Z"))
+                .startsWith("2 events aren't findable");
+        assertThat(count("--text", "later")).isEqualTo("2");
     }
 
     private static String count(String... filter) {
