@@ -3,6 +3,7 @@ package io.usagekit.internal;
 import io.usagekit.OutagePolicy;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageListener;
+import io.usagekit.UsageService;
 import io.usagekit.internal.flight.Delays;
 import java.time.Duration;
 import java.util.Set;
@@ -10,9 +11,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** State that the computations of one service share: the calculator, the permits, the threads. */
 final class Computations {
+
+    private static final Logger LOG = LoggerFactory.getLogger(UsageService.class);
 
     private final DefaultUsageService.Settings settings;
     private final UsageListener listener;
@@ -121,6 +126,11 @@ final class Computations {
             ownPool.close();
         }
         if (!drained) {
+            LOG.warn(
+                    "closing the service: {} loads were still in flight after drainTimeout ({}); they fail, and those that the"
+                            + " service's own pool computes are interrupted",
+                    inFlight.size(),
+                    timeout);
             inFlight.forEach(UsageLoad::abandon);
         }
     }

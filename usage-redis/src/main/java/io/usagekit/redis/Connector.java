@@ -7,6 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Holds one connection, or keeps trying to make it: in the background, at most once a second, and only while the connection is
@@ -15,6 +17,11 @@ import org.jspecify.annotations.Nullable;
  * @param <C> kind of connection
  */
 final class Connector<C extends StatefulConnection<String, String>> {
+
+    /** How long closing waits for a connection. */
+    static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
+
+    private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
     static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -129,8 +136,22 @@ final class Connector<C extends StatefulConnection<String, String>> {
         closed = true;
         Attempt<C> last = attempt.get();
         if (last != null) {
-            close(last).join();
+            await(close(last));
         }
+    }
+
+    /** Waits until a connection is closed, but no longer than the limit: what holds it up belongs to the client. */
+    static void await(CompletableFuture<Void> closing) {
+        closing.copy()
+                .orTimeout(CLOSE_LIMIT.toNanos(), TimeUnit.NANOSECONDS)
+                .exceptionally(error -> {
+                    LOG.warn(
+                            "a connection to Redis wasn't closed within {}, and is left to its client: {}",
+                            CLOSE_LIMIT,
+                            error);
+                    return null;
+                })
+                .join();
     }
 
     /** Closes the connection of an attempt. An attempt in progress closes its connection itself once it has one. */

@@ -207,7 +207,8 @@ public final class RedisUsage {
          *
          * <p><b>Bounds.</b> Memory: {@link #nearMaximumSize} figures; the rarely used ones are evicted first. Time:
          * {@link UsageCache#get} completes within twice the command timeout, the other calls as those of {@link #build()};
-         * {@code close} waits for an attempt to connect that is in progress, at most the command timeout; {@code near},
+         * {@code close} waits for an attempt to connect that is in progress, at most the command timeout, and for each connection to
+         * be closed, at most 2 s; {@code near},
          * {@code fallback} and {@code putFallback} do no I/O. Concurrent calls for one key share one read.
          *
          * <p><b>Fallback copies.</b> A figure that {@link UsageCache#put} couldn't write becomes a fallback copy, and so does a

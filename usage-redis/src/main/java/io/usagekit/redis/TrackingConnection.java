@@ -137,7 +137,7 @@ final class TrackingConnection {
         CompletableFuture<T> answer;
         try {
             answer = command.get().orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) { // also an Error, after which the heartbeat would stop for good
             answer = CompletableFuture.failedFuture(e);
         }
         return answer.whenComplete((value, error) -> {

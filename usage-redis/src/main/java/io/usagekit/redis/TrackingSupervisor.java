@@ -179,7 +179,7 @@ final class TrackingSupervisor {
         }
     }
 
-    /** Closes the connection; waits for an attempt in progress, but no longer than the command timeout. */
+    /** Closes the connection; waits for an attempt in progress, but no longer than the command timeout, and then for the connection, at most 2 s. */
     void close() {
         closed = true;
         CompletableFuture<Void> next = nextAttempt;
@@ -197,7 +197,7 @@ final class TrackingSupervisor {
         }
         TrackingConnection latest = current;
         if (latest != null) {
-            latest.close().join();
+            Connector.await(latest.close());
         }
     }
 }

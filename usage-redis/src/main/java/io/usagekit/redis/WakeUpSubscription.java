@@ -36,7 +36,7 @@ final class WakeUpSubscription {
         void wake() {
             try {
                 action.run();
-            } catch (RuntimeException e) {
+            } catch (Throwable e) { // the other waiters are woken all the same
                 LOG.error("a wake-up action threw; the load that waits polls instead", e);
             }
         }

@@ -1,0 +1,41 @@
+package io.usagekit.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.api.StatefulRedisConnection;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** How connections are closed. */
+class ConnectorTest {
+
+    /** Returns a connection whose closing never completes, as when the client's own threads are held up. */
+    @SuppressWarnings("unchecked")
+    private static StatefulRedisConnection<String, String> stuck() {
+        return (StatefulRedisConnection<String, String>) Proxy.newProxyInstance(
+                ConnectorTest.class.getClassLoader(),
+                new Class<?>[] {StatefulRedisConnection.class},
+                (proxy, method, arguments) ->
+                        method.getName().equals("closeAsync") ? new CompletableFuture<Void>() : null);
+    }
+
+    @Test
+    void waitsForAConnectionToCloseNoLongerThanItsLimit() throws Exception {
+        Connector<StatefulRedisConnection<String, String>> connector =
+                new Connector<>(ConnectorTest::stuck, Duration.ofMinutes(1));
+        connector.attempt().get(30, TimeUnit.SECONDS);
+        try (CapturedLog log = new CapturedLog()) {
+            long began = System.nanoTime();
+            CompletableFuture.runAsync(connector::close).get(30, TimeUnit.SECONDS);
+            assertThat(Duration.ofNanos(System.nanoTime() - began))
+                    .isBetween(Connector.CLOSE_LIMIT, Connector.CLOSE_LIMIT.plusSeconds(8));
+            assertThat(log.lines("WARN"))
+                    .singleElement()
+                    .asString()
+                    .contains("a connection to Redis wasn't closed within PT2S, and is left to its client");
+        }
+    }
+}
