@@ -63,6 +63,7 @@ final class EventDeletion {
     }
 
     private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
+        Batches.checkInterrupt();
         Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         // A delivery that is recorded while the locks are waited for is seen by the next statement only.
         return transactions.runIsolated(Jdbc.Mode.WRITE, FAILURE, connection -> {

@@ -48,6 +48,7 @@ final class EventExport {
             return transactions.runIsolated(Jdbc.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
                 Batch batch = new Batch(writer);
                 do {
+                    Jdbc.checkInterrupt("exporting events");
                     Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);
                     sql.call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
                             .text("project_id", request.projectId())

@@ -42,6 +42,7 @@ final class SearchIndex {
     }
 
     private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
+        Batches.checkInterrupt();
         Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
         return transactions.run(
                 Jdbc.Mode.WRITE,

@@ -2,10 +2,12 @@ package io.usagekit.postgres.internal;
 
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 
 /**
- * The size of the next batch: halved when a batch took longer than its budget, doubled when it took less than half of it. Not
- * thread-safe.
+ * The size of the next batch: halved when a batch took longer than its budget, doubled when it took less than half of it. A wait for a
+ * lock says nothing about the size: a batch limits it by a {@code lock_timeout} that is shorter than its statements' timeout, so that
+ * it ends with another SQLSTATE. Not thread-safe.
  */
 public final class AdaptiveBatchSize {
 
@@ -25,8 +27,13 @@ public final class AdaptiveBatchSize {
         public T run(long size) throws SQLException;
     }
 
-    /** Runs a batch of the size that fits the budget; a batch that a timeout cancels is tried again at half its size. */
-    public <T> T run(Duration budget, Step<T> step) throws SQLException {
+    /**
+     * Runs a batch of the size that fits the budget; a batch that a timeout cancels is tried again at half its size.
+     *
+     * @param mayRetry whether it may be tried again; if not, the next call begins with the halved size
+     * @throws SQLException the batch's
+     */
+    public <T> T run(Duration budget, BooleanSupplier mayRetry, Step<T> step) throws SQLException {
         while (true) {
             long began = System.nanoTime();
             try {
@@ -34,7 +41,7 @@ public final class AdaptiveBatchSize {
                 took(Duration.ofNanos(System.nanoTime() - began), budget);
                 return result;
             } catch (SQLException e) {
-                if (!SqlErrors.isCancelled(e) || !halve()) {
+                if (!SqlErrors.isCancelled(e) || !halve() || !mayRetry.getAsBoolean()) {
                     throw e;
                 }
             }

@@ -13,7 +13,7 @@ import javax.sql.DataSource;
 
 /**
  * Runs transactions and sessions on a host's connections, each of which is given back as it was: the one place that sets
- * auto-commit, isolation and timeouts. Connections with auto-commit off are accepted; one that is already in a transaction is refused
+ * auto-commit, isolation and timeouts. When the thread is interrupted, the statement that it runs is cancelled. Connections with auto-commit off are accepted; one that is already in a transaction is refused
  * before anything is changed on it.
  */
 public record Jdbc(DataSource dataSource) {
@@ -133,6 +133,47 @@ public record Jdbc(DataSource dataSource) {
         }
     }
 
+    /**
+     * Takes connections and gives them back, to find out before the work begins whether it will get all that it needs.
+     *
+     * @param number how many the work uses at the same time
+     * @throws SQLException if fewer are to be had within the wait that the data source allows
+     */
+    public void requireConnections(int number) throws SQLException {
+        requireConnections(1, number);
+    }
+
+    private void requireConnections(int next, int number) throws SQLException {
+        try {
+            Connection held = connect();
+            try {
+                if (next < number) {
+                    requireConnections(next + 1, number);
+                }
+            } finally {
+                held.close();
+            }
+        } catch (SQLException e) {
+            if (next == 1 || e instanceof TooFewConnectionsException) {
+                throw e;
+            }
+            throw new TooFewConnectionsException(
+                    "it needs " + number + " connections at the same time, and the DataSource handed out " + (next - 1)
+                            + "; raise the maximum size of the pool to " + number + " at least (" + e.getMessage()
+                            + ")",
+                    e);
+        }
+    }
+
+    /** So that those who hold the others pass it on. */
+    private static final class TooFewConnectionsException extends SQLException {
+        private static final long serialVersionUID = 1L;
+
+        TooFewConnectionsException(String message, SQLException cause) {
+            super(message, cause.getSQLState(), cause);
+        }
+    }
+
     private Connection connect() throws SQLException {
         Connection connection = dataSource.getConnection();
         try {
@@ -158,7 +199,8 @@ public record Jdbc(DataSource dataSource) {
      * Runs one transaction on a connection in auto-commit mode. It is committed if there is a result, and rolled back if there is
      * none. None of its settings takes a snapshot: the first statement of the work does.
      *
-     * @param timeout for each statement
+     * @param timeout for each statement; half of it for each lock, so that the SQLSTATE tells a wait for a lock (55P03) from a statement
+     *     that takes too long (57014)
      */
     public static <T> Optional<T> step(Connection connection, Duration timeout, Work<Optional<T>> work)
             throws SQLException {
@@ -166,6 +208,9 @@ public record Jdbc(DataSource dataSource) {
         Optional<T> result;
         try {
             execute(connection, "set local statement_timeout = " + timeout.toMillis());
+            execute(
+                    connection,
+                    "set local lock_timeout = " + lockTimeout(timeout).toMillis());
             execute(connection, "set local plan_cache_mode = force_custom_plan");
             execute(connection, "set local jit = off");
             result = work.run(connection);
@@ -180,6 +225,24 @@ public record Jdbc(DataSource dataSource) {
         }
         connection.setAutoCommit(true);
         return result;
+    }
+
+    /**
+     * Ends work between two of its statements if its thread is interrupted; the interrupt stays set.
+     *
+     * @param work for the message, e.g. {@code deleting events}
+     * @throws SQLException if it is
+     */
+    public static void checkInterrupt(String work) throws SQLException {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new SQLException("the thread was interrupted while " + work);
+        }
+    }
+
+    /** Returns how long a lock may be waited for in a statement that has this timeout. */
+    public static Duration lockTimeout(Duration timeout) {
+        Duration half = timeout.dividedBy(2);
+        return half.toMillis() < 1 ? Duration.ofMillis(1) : half;
     }
 
     /**
@@ -203,6 +266,7 @@ public record Jdbc(DataSource dataSource) {
     /** Runs statements without parameters. */
     public static void execute(Connection connection, String sql) throws SQLException {
         try (Statement statement = connection.createStatement()) {
+            Cancellation.started(statement);
             statement.execute(sql);
         }
     }
@@ -227,7 +291,7 @@ public record Jdbc(DataSource dataSource) {
     private static <T> T restoring(Connection connection, Restorer before, Attempt<T> work) throws SQLException {
         T result;
         try {
-            result = work.run();
+            result = Cancellation.onInterrupt(connection, work);
         } catch (Throwable e) {
             undo(connection, before, e);
             throw e;

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 
 /**
  * Runs transactions that lock the host's tables: each waits briefly for its locks, is cancelled where other sessions hold them, and is
@@ -109,12 +110,27 @@ public final class LockRetrier {
      * @throws SQLException also if it hasn't acquired them within the budget
      */
     public <T> T run(String object, Jdbc.Work<T> work) throws SQLException {
+        return repeat(object, LockRetrier::isBusy, () -> once(pace.lockTimeout().dividedBy(MAX_LOCKS), work));
+    }
+
+    /**
+     * Runs work that limits the wait for its locks by itself again until it acquires them. A statement that was cancelled for the time
+     * that it took isn't tried again.
+     *
+     * @throws SQLException as {@link #run}
+     */
+    public <T> T repeat(String object, Jdbc.Attempt<T> attempt) throws SQLException {
+        return repeat(object, SqlErrors::isLockConflict, attempt);
+    }
+
+    private <T> T repeat(String object, Predicate<SQLException> isRepeatable, Jdbc.Attempt<T> attempt)
+            throws SQLException {
         long deadline = System.nanoTime() + pace.budget().toNanos();
         for (Duration pause = pace.pause(); ; pause = longer(pause)) {
             try {
-                return once(pace.lockTimeout().dividedBy(MAX_LOCKS), work);
+                return attempt.run();
             } catch (SQLException e) {
-                if (!isBusy(e)) {
+                if (!isRepeatable.test(e)) {
                     throw e;
                 }
                 if (System.nanoTime() > deadline) {
@@ -211,8 +227,14 @@ public final class LockRetrier {
         return SqlErrors.isLockConflict(e) || SqlErrors.isCancelled(e);
     }
 
-    /** Pauses before the next attempt. */
-    public void pause() {
+    /**
+     * Pauses before the next attempt.
+     *
+     * @param object that is locked, for the message
+     * @throws SQLException if the thread is interrupted
+     */
+    public void pause(String object) throws SQLException {
         LockSupport.parkNanos(pace.pause().toNanos());
+        Jdbc.checkInterrupt("waiting for a lock on " + object);
     }
 }

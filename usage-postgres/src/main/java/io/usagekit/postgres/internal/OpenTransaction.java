@@ -8,9 +8,6 @@ import java.sql.SQLNonTransientException;
 /** Refuses connections on which somebody else has a transaction: committing or rolling back would end work that isn't the library's. */
 final class OpenTransaction {
 
-    /** The SQLSTATE of a call that isn't allowed in a transaction. */
-    private static final String ACTIVE_SQL_TRANSACTION = "25001";
-
     /**
      * The handler of Spring's connections that take part in its transactions. Outside a transaction it hands out connections as the
      * pool does, in auto-commit mode unless the pool is configured otherwise.
@@ -49,7 +46,7 @@ final class OpenTransaction {
             connection.setReadOnly(readOnly);
             return false;
         } catch (SQLException e) {
-            if (ACTIVE_SQL_TRANSACTION.equals(e.getSQLState())) {
+            if (SqlErrors.ACTIVE_SQL_TRANSACTION.equals(e.getSQLState())) {
                 return true;
             }
             throw e;
@@ -62,6 +59,6 @@ final class OpenTransaction {
     }
 
     private static SQLException refused(String what) {
-        return new SQLNonTransientException(what + ADVICE, ACTIVE_SQL_TRANSACTION);
+        return new SQLNonTransientException(what + ADVICE, SqlErrors.ACTIVE_SQL_TRANSACTION);
     }
 }

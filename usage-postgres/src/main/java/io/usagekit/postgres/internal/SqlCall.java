@@ -208,6 +208,7 @@ public final class SqlCall {
             for (int i = 0; i < parameters.size(); i++) {
                 set(statement, i + 1, parameters.get(i), values.get(parameters.get(i)));
             }
+            Cancellation.started(statement);
             return statement;
         } catch (SQLException | RuntimeException e) {
             statement.close();

@@ -16,6 +16,8 @@ public final class SqlErrors {
     private static final String INVALID_AUTHORIZATION_CLASS = "28";
     private static final String INVALID_CATALOG_NAME = "3D000";
     private static final String CANNOT_COERCE = "42846";
+    /** Of a call that isn't allowed in a transaction. */
+    static final String ACTIVE_SQL_TRANSACTION = "25001";
     private static final String FOREIGN_KEY_VIOLATION = "23503";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String INVALID_SCHEMA_NAME = "3F000";
@@ -34,6 +36,7 @@ public final class SqlErrors {
     private static final Set<String> UNREADABLE =
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE);
     private static final Set<String> PERMANENT = Set.of(
+            ACTIVE_SQL_TRANSACTION,
             INVALID_CATALOG_NAME,
             INVALID_SCHEMA_NAME,
             UNDEFINED_TABLE,
@@ -155,7 +158,7 @@ public final class SqlErrors {
 
     /** The exception of a computation that an error ended. */
     public static UsageCalculationException explain(UsageKey key, Duration timeout, SQLException e) {
-        if (!isPermanent(e) && isTimeout(e)) {
+        if (!isPermanent(e) && isTimeout(e) && !Thread.currentThread().isInterrupted()) {
             return new UsageCalculationException("the usage of " + key + " wasn't computed within " + timeout, e);
         }
         return calculationFailure("the usage of " + key + " can't be computed", e);

@@ -28,9 +28,11 @@ final class ExclusiveLock {
     /**
      * Runs work while it holds the lock.
      *
-     * @throws SQLException if another session holds the lock, or as the work does
+     * @param connections how many are used at the same time, that of the lock included
+     * @throws SQLException if another session holds the lock, the data source has fewer connections, or as the work does
      */
-    static <T> T hold(PartitionSettings settings, Work<T> work) throws SQLException {
+    static <T> T hold(PartitionSettings settings, int connections, Work<T> work) throws SQLException {
+        settings.jdbc().requireConnections(connections);
         SqlStatements statements = SqlStatements.of(settings.source(), Map.of());
         String schema = Identifiers.quote(settings.stateSchema());
         return settings.jdbc().session(connection -> {

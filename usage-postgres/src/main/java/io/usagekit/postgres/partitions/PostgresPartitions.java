@@ -47,7 +47,11 @@ import javax.sql.DataSource;
  *       the events is rejected while rows refer to them, also with {@code CASCADE}; that of a single partition isn't.
  * </ul>
  *
- * <p>Uses up to three connections at a time. The state of the work is kept in a schema of its own while one of the tables is partitioned
+ * <p>{@link #partition} and {@link #unpartition} use three connections at a time, {@link #createAhead} and {@link #dropExpired} two;
+ * a data source that has fewer is refused before anything is changed. A call that runs ends when its thread is interrupted: its
+ * statement is cancelled, and the next call continues.
+ *
+ * <p>The state of the work is kept in a schema of its own while one of the tables is partitioned
  * or being rewritten; the schema stays, empty, where this role couldn't create it again. Immutable and thread-safe; of two concurrent calls that change something, one fails. The host owns the {@link
  * DataSource}.
  *
@@ -60,6 +64,14 @@ public final class PostgresPartitions {
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
     private static final int MAX_AHEAD = 366;
+
+    /** That of the lock, that of a cut-over, and that of the last catch-up while writers wait for the cut-over. */
+    private static final int REWRITE_CONNECTIONS = 3;
+
+    /** That of the lock, and that of a transaction. */
+    private static final int CONNECTIONS = 2;
+
+    private static final String DROP_EXPIRED = "drop expired partitions of";
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
     private static final Duration MIN_LOCK_BUDGET = Duration.ofSeconds(1);
 
@@ -128,7 +140,7 @@ public final class PostgresPartitions {
             PartitionProgress progress) {
         Objects.requireNonNull(progress, "progress");
         Instant now = settings.clock().instant();
-        return exclusively(operation, () -> {
+        return exclusively(operation, REWRITE_CONNECTIONS, () -> {
             LockRetrier locks = locks();
             long copied = 0;
             long changes = 0;
@@ -151,7 +163,7 @@ public final class PostgresPartitions {
      */
     public CreateAheadResult createAhead() {
         Instant now = settings.clock().instant();
-        return exclusively("create partitions of", () -> {
+        return exclusively("create partitions of", CONNECTIONS, () -> {
             LockRetrier locks = locks();
             List<String> created = new ArrayList<>();
             List<String> occupied = new ArrayList<>();
@@ -190,8 +202,13 @@ public final class PostgresPartitions {
      * @throws UsageStorageException as {@link PostgresRollups#deleteBefore} and {@link #createAhead}
      */
     public PartitionExpiryResult dropExpired(Instant before, RetentionProgress progress) {
+        try {
+            settings.jdbc().requireConnections(CONNECTIONS);
+        } catch (SQLException e) {
+            throw failed(DROP_EXPIRED, e);
+        }
         RetentionResult retention = settings.rollups().deleteBefore(before, progress);
-        return exclusively("drop expired partitions of", () -> {
+        return exclusively(DROP_EXPIRED, CONNECTIONS, () -> {
             LockRetrier locks = locks();
             List<String> dropped = new ArrayList<>();
             List<String> kept = new ArrayList<>();
@@ -273,9 +290,9 @@ public final class PostgresPartitions {
         return new LockRetrier(settings.jdbc(), settings.pace());
     }
 
-    private <T> T exclusively(String operation, ExclusiveLock.Work<T> work) {
+    private <T> T exclusively(String operation, int connections, ExclusiveLock.Work<T> work) {
         try {
-            return ExclusiveLock.hold(settings, work);
+            return ExclusiveLock.hold(settings, connections, work);
         } catch (SQLException e) {
             throw failed(operation, e);
         }

@@ -61,7 +61,7 @@ final class SnapshotWait {
                         + String.join(", ", now.values())
                         + "; end these transactions and call again, or raise lockBudget");
             }
-            locks.pause();
+            locks.pause(sql.table());
         }
     }
 }

@@ -123,16 +123,28 @@ final class TableRewrite {
         settings.probe().reached(point);
     }
 
+    /** Runs a batch, again while other sessions hold locks that it waits for: that doesn't change its size. */
+    private <T> T run(AdaptiveBatchSize batch, AdaptiveBatchSize.Step<T> step) throws SQLException {
+        Jdbc.checkInterrupt("rewriting " + sql.table());
+        return locks.repeat(
+                sql.table(),
+                () -> batch.run(BATCH_TIME, () -> !Thread.currentThread().isInterrupted(), step));
+    }
+
+    private <T> T inBatch(Jdbc.Work<T> work) throws SQLException {
+        return jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> {
+            Jdbc.limit(connection, "lock_timeout", Jdbc.lockTimeout(TIMEOUT));
+            return work.run(connection);
+        });
+    }
+
     // Backfill.
 
     private void backfill() throws SQLException {
         describe();
         long rows;
         do {
-            rows = rowBatch.run(
-                    BATCH_TIME,
-                    size -> jdbc.transaction(
-                            Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> copyBatch(connection, size)));
+            rows = run(rowBatch, size -> inBatch(connection -> copyBatch(connection, size)));
             reached(RewriteProbe.Point.BATCH_COPIED);
         } while (rows > 0);
     }
@@ -207,7 +219,7 @@ final class TableRewrite {
                         + sql.table() + ", last blocked by " + String.join(", ", blockers)
                         + "; retry when load is lower, or raise lockBudget");
             }
-            locks.pause();
+            locks.pause(sql.table());
         }
     }
 
@@ -238,7 +250,7 @@ final class TableRewrite {
     private void catchUp() throws SQLException {
         long applied;
         do {
-            applied = changeBatch.run(BATCH_TIME, this::catchUpBatchOrAll);
+            applied = run(changeBatch, this::catchUpBatchOrAll);
         } while (applied > MAX_CHANGES_LEFT);
     }
 
@@ -259,7 +271,7 @@ final class TableRewrite {
 
     private long catchUpBatch(long size) throws SQLException {
         reached(RewriteProbe.Point.CATCHING_UP);
-        long applied = jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> {
+        long applied = inBatch(connection -> {
             startStep(connection, RewriteState.CATCHING_UP);
             return applyChanges(connection, size);
         });

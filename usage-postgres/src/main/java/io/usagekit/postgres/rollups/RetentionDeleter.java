@@ -177,8 +177,10 @@ final class RetentionDeleter {
     }
 
     private Batch batch(AdaptiveBatchSize size, Jdbc.Mode mode, Work work) throws SQLException {
+        Jdbc.checkInterrupt("deleting old rows");
         Batch batch = size.run(
                 pace.budget(),
+                () -> !Thread.currentThread().isInterrupted(),
                 rows -> retried(mode, connection -> {
                     Jdbc.limit(connection, "lock_timeout", pace.lockTimeout());
                     return work.run(connection, rows);
@@ -206,6 +208,7 @@ final class RetentionDeleter {
                 if (!retriable || violations == FOREIGN_KEY_ATTEMPTS || System.nanoTime() > deadline) {
                     throw e;
                 }
+                Jdbc.checkInterrupt("deleting old rows");
             }
         }
     }

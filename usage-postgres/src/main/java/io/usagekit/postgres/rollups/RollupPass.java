@@ -16,6 +16,8 @@ final class RollupPass {
 
     private static final long CHANGED_EVENTS = 1_000;
     private static final long ORPHANS = 1_000;
+    private static final RollupRunResult NOTHING_DONE =
+            new RollupRunResult(false, Optional.empty(), List.of(), 0, 0, 0, false);
 
     private final RollupWorker.Settings settings;
     private final PostgresRollups.Settings rollups;
@@ -41,6 +43,9 @@ final class RollupPass {
      * @throws UsageStorageException as {@link RollupWorker#runOnce}
      */
     RollupRunResult run(Connection connection) throws SQLException {
+        if (!isOpen()) {
+            return NOTHING_DONE; // closed while it waited for the connection
+        }
         RollupSql sql = RollupSql.over(
                 rollups.mapping(),
                 TableShape.readForStorage(connection, rollups.mapping()),
@@ -59,7 +64,7 @@ final class RollupPass {
         }
         // Before any transaction whose snapshot matters: the snapshot then includes what the last holder has committed.
         if (!sql.call(connection, "acquire-worker-lock").answer()) {
-            return new RollupRunResult(false, Optional.empty(), List.of(), 0, 0, 0, false);
+            return NOTHING_DONE;
         }
         try {
             RollupTransactions steps =
@@ -80,33 +85,38 @@ final class RollupPass {
     private RollupRunResult work(RollupTransactions steps) throws SQLException {
         long deadline = System.nanoTime() + settings.runBudget().toNanos();
         List<String> waitedFor = advance(steps, deadline);
-        steps.addProjects();
+        if (isOpen()) {
+            steps.addProjects();
+        }
 
         long changedEvents = 0;
-        long resolved;
-        do {
+        long resolved = CHANGED_EVENTS;
+        for (boolean goesOn = isOpen(); goesOn; goesOn = resolved == CHANGED_EVENTS && mayContinue(deadline)) {
             resolved = steps.markChangedDeliveries(CHANGED_EVENTS);
             changedEvents += resolved;
-        } while (resolved == CHANGED_EVENTS && mayContinue(deadline));
-        lastOrphan = steps.markLateEvents(lastOrphan, ORPHANS);
+        }
+        if (isOpen()) {
+            lastOrphan = steps.markLateEvents(lastOrphan, ORPHANS);
+        }
 
         long rerolled = 0;
-        long marked;
-        do {
-            marked = dirtyHours.run(settings.stepBudget(), steps::reroll);
+        boolean isDirty = true;
+        for (boolean goesOn = isOpen(); goesOn; goesOn = isDirty && mayContinue(deadline)) {
+            long marked = dirtyHours.run(settings.stepBudget(), () -> mayContinue(deadline), steps::reroll);
             rerolled += marked;
-        } while (marked > 0 && mayContinue(deadline));
+            isDirty = marked > 0;
+        }
 
         long backfillSteps = 0;
-        boolean history;
-        do {
-            history = rows.run(settings.stepBudget(), steps::backfill);
+        boolean history = true;
+        for (boolean goesOn = isOpen(); goesOn; goesOn = history && mayContinue(deadline)) {
+            history = rows.run(settings.stepBudget(), () -> mayContinue(deadline), steps::backfill);
             backfillSteps += history ? 1 : 0;
-        } while (history && mayContinue(deadline));
+        }
 
         Optional<Instant> covered = steps.coveredBefore();
         boolean finished = resolved < CHANGED_EVENTS
-                && marked == 0
+                && !isDirty
                 && !history
                 && covered.filter(before -> !before.isBefore(target())).isPresent();
         return new RollupRunResult(true, covered, waitedFor, changedEvents, rerolled, backfillSteps, finished);
@@ -124,19 +134,23 @@ final class RollupPass {
             return List.of();
         }
         steps.publish(target);
-        List<String> waitedFor = steps.awaitWriters(settings.waitForWriters());
+        List<String> waitedFor = steps.awaitWriters(settings.waitForWriters(), closed);
         if (!waitedFor.isEmpty()) {
             return waitedFor;
         }
         Instant upper;
         do {
-            upper = hours.run(settings.stepBudget(), size -> steps.advance(target, size));
+            upper = hours.run(settings.stepBudget(), () -> mayContinue(deadline), size -> steps.advance(target, size));
         } while (upper.isBefore(target) && mayContinue(deadline));
         return List.of();
     }
 
+    private boolean isOpen() {
+        return !closed.getAsBoolean();
+    }
+
     private boolean mayContinue(long deadline) {
-        return !closed.getAsBoolean() && System.nanoTime() < deadline;
+        return isOpen() && System.nanoTime() < deadline;
     }
 
     /** Releases the workers' lock. A connection on which that fails is aborted, so that its pool doesn't keep it with the lock. */

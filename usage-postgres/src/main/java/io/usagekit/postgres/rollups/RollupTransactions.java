@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /**
  * The steps that keep roll-ups up to date, on the connection that holds the workers' lock. Each step is one transaction, or leaves
@@ -102,9 +103,10 @@ final class RollupTransactions {
      * Waits for the transactions that may have read an older watermark. A transaction that is prepared meanwhile changes its
      * id, so once the others have ended, the transactions that are prepared by then are waited for, too.
      *
+     * @param closed ends the wait
      * @return the names of those that haven't ended after the timeout; empty if all have
      */
-    List<String> awaitWriters(Duration limit) throws SQLException {
+    List<String> awaitWriters(Duration limit, BooleanSupplier closed) throws SQLException {
         long deadline = System.nanoTime() + limit.toNanos();
         Map<String, Writer> awaited = writers();
         probe.at(Step.ADVANCE, Point.WRITERS_LISTED);
@@ -113,7 +115,7 @@ final class RollupTransactions {
                 !awaited.isEmpty();
                 poll = Math.min(poll * 2, LONGEST_POLL.toNanos())) {
             long left = deadline - System.nanoTime();
-            if (left <= 0) {
+            if (left <= 0 || closed.getAsBoolean()) {
                 return awaited.values().stream().map(Writer::name).toList();
             }
             pause(Math.min(poll, left));

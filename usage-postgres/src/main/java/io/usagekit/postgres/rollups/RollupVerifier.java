@@ -66,6 +66,7 @@ final class RollupVerifier {
         long drifts = 0;
         Instant end = extent.get().upper();
         for (Instant lower = extent.get().lower(); lower.isBefore(end); lower = lower.plus(SLICE)) {
+            Jdbc.checkInterrupt("verifying hours of the project " + project);
             Instant from = lower;
             Instant upper = lower.plus(SLICE).isAfter(end) ? end : lower.plus(SLICE);
             for (RollupDrift drift : read(connection -> drifts(connection, project, from, upper))) {

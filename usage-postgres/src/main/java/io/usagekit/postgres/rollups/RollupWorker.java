@@ -1,6 +1,7 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Cancellation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
@@ -51,11 +52,18 @@ public final class RollupWorker implements AutoCloseable {
             Duration stepBudget,
             Duration stepTimeout,
             Duration waitForWriters,
+            Duration drainTimeout,
             SqlSource statements,
             RollupTransactions.Probe probe) {}
 
+    /** How long a cancelled statement, and then an aborted connection, may take to end a run. */
+    private static final Duration CANCEL_TIMEOUT = Duration.ofSeconds(2);
+
+    private static final int CANCEL_ATTEMPTS = 4;
+
     private final Settings settings;
     private final RollupPass pass;
+    private final Cancellation cancellation = new Cancellation();
 
     /** Held during a run, so that {@link #close} can wait for it. */
     private final ReentrantLock running = new ReentrantLock();
@@ -64,8 +72,8 @@ public final class RollupWorker implements AutoCloseable {
     private volatile @Nullable ScheduledFuture<?> schedule;
     private volatile @Nullable LastRun lastRun;
 
-    /** Guarded by {@link #running}. */
-    private boolean failing;
+    /** The kind of the failure that was logged last; null after a success. Guarded by {@link #running}. */
+    private @Nullable Class<?> failing;
 
     private RollupWorker(Settings settings) {
         this.settings = settings;
@@ -79,8 +87,9 @@ public final class RollupWorker implements AutoCloseable {
      * @throws IllegalStateException if the worker is closed
      * @throws UsageStorageException if the mapping doesn't fit the tables, there are no roll-ups of this version and
      *     mapping, their triggers are missing or disabled (then all rolled hours are reset, and figures are computed from raw
-     *     rows), the database refuses, or a step of the smallest size takes longer than the step timeout; what was committed
-     *     before stays
+     *     rows), the database refuses, another session holds a lock on the tables for longer than half the step timeout, or a step
+     *     takes longer than the step timeout and can't be retried at half its size, since it has the smallest one or the budget is
+     *     used up; what was committed before stays
      */
     public RollupRunResult runOnce() {
         running.lock();
@@ -91,15 +100,29 @@ public final class RollupWorker implements AutoCloseable {
             return run();
         } catch (SQLException e) {
             throw SqlErrors.storageFailure(
-                    "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed", e);
+                    "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed"
+                            + explanation(e),
+                    e);
         } finally {
             running.unlock();
         }
     }
 
+    /** Says what the database's message doesn't, behind a colon. */
+    private String explanation(SQLException e) {
+        if (closed) {
+            return ": the worker was closed, and its step rolled back";
+        }
+        return SqlErrors.isLockConflict(e)
+                ? ": a step waited longer than " + Jdbc.lockTimeout(settings.stepTimeout())
+                        + " for a lock that another session holds, and is repeated by the next run"
+                : "";
+    }
+
     /**
-     * Runs repeatedly on the host's scheduler, with this pause in between, until the worker is closed. Failed runs are retried, and
-     * logged once until a run succeeds.
+     * Runs repeatedly on the host's scheduler, with this pause in between, until the worker is closed. Failed runs are retried, whatever
+     * they threw, errors of the JVM included; failures of one kind are logged once until a run succeeds. An interrupt ends the wait for
+     * writers, and stays set for the scheduler.
      *
      * @param pause 1 ms to 1 day; while history is left to back-fill, a run takes its whole budget, so that budget and pause set
      *     the worker's share of the database
@@ -119,7 +142,12 @@ public final class RollupWorker implements AutoCloseable {
         }
     }
 
-    /** Ends the schedule, and waits for the current step, if there is one. The scheduler belongs to the host and keeps running. */
+    /**
+     * Ends the schedule, and waits for the current step, if there is one, up to {@link Builder#drainTimeout}. Then it cancels the step's
+     * statement, and where that ends nothing within 2 s, it aborts the connection: the step is rolled back and left to another worker.
+     * Returns within the drain timeout and 4 s, in any case; logs a line if it had to cancel. An interrupt ends the wait as if the time
+     * were over. Idempotent. The scheduler belongs to the host and keeps running.
+     */
     @Override
     public void close() {
         closed = true;
@@ -127,12 +155,46 @@ public final class RollupWorker implements AutoCloseable {
         if (started != null) {
             started.cancel(false);
         }
-        running.lock();
-        try {
-            schedule = null;
-        } finally {
-            running.unlock();
+        if (endsWithin(settings.drainTimeout())) {
+            return;
         }
+        String outcome = cancel();
+        LOG.warn(
+                "closing the worker of the roll-ups in the schema {}: its step didn't end within drainTimeout ({}); {}; the step is"
+                        + " rolled back, and the next run of any worker repeats it",
+                settings.rollups().schema(),
+                settings.drainTimeout(),
+                outcome);
+    }
+
+    private String cancel() {
+        for (int attempt = 0; attempt < CANCEL_ATTEMPTS; attempt++) {
+            cancellation.cancel(); // again, in case it ran no statement in that moment
+            if (endsWithin(CANCEL_TIMEOUT.dividedBy(CANCEL_ATTEMPTS))) {
+                return "its statement was cancelled";
+            }
+        }
+        if (!cancellation.abort()) {
+            return "it still waits for a connection, with which it will do nothing";
+        }
+        // The driver waits for the end of its request to cancel before it returns, some seconds where the server is
+        // silent.
+        return "cancelling its statement had no effect within " + CANCEL_TIMEOUT + ", so its connection was aborted"
+                + (endsWithin(CANCEL_TIMEOUT) ? "" : ", and its thread ends as soon as the driver notices");
+    }
+
+    /** Waits for the end of the current run; an interrupt ends the wait and stays set. */
+    private boolean endsWithin(Duration limit) {
+        try {
+            if (!running.tryLock(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+                return false;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+        running.unlock();
+        return true;
     }
 
     /** Returns the last run that has ended, scheduled or not; for gauges. Empty if none has. Doesn't wait for a run under way. */
@@ -159,23 +221,34 @@ public final class RollupWorker implements AutoCloseable {
                 return;
             }
             run();
-            if (failing) {
+            if (failing != null) {
+                failing = null;
                 LOG.info(
                         "updating the roll-ups in the schema {} succeeded again",
                         settings.rollups().schema());
-                failing = false;
             }
-        } catch (SQLException | RuntimeException e) {
-            if (!failing) {
-                LOG.warn(
-                        "updating the roll-ups in the schema {} failed and is retried: {}",
-                        settings.rollups().schema(),
-                        e.getMessage(),
-                        e);
-                failing = true;
-            }
+        } catch (Throwable e) { // an Error that left here would end the schedule, without a word
+            report(e);
         } finally {
             running.unlock();
+        }
+    }
+
+    private void report(Throwable e) {
+        if (closed || e.getClass() == failing) {
+            return;
+        }
+        try {
+            LOG.warn(
+                    "updating the roll-ups in the schema {} failed and is retried{}",
+                    settings.rollups().schema(),
+                    e instanceof SQLException failure
+                            ? explanation(failure) + ": " + SqlErrors.message(failure)
+                            : ": " + (e instanceof Error ? e : e.getMessage()),
+                    e);
+            failing = e.getClass();
+        } catch (Throwable logging) {
+            // Without memory for a log line, for instance. The next failure is logged.
         }
     }
 
@@ -183,8 +256,8 @@ public final class RollupWorker implements AutoCloseable {
         Instant startedAt = settings.clock().instant();
         long began = System.nanoTime();
         try {
-            RollupRunResult result =
-                    new Jdbc(settings.rollups().dataSource()).stepSession(settings.stepTimeout(), pass::run);
+            RollupRunResult result = new Jdbc(settings.rollups().dataSource())
+                    .stepSession(settings.stepTimeout(), connection -> cancellation.watch(connection, pass::run));
             lastRun = new LastRun(startedAt, since(began), Optional.of(result), Optional.empty());
             return result;
         } catch (Throwable e) {
@@ -217,6 +290,7 @@ public final class RollupWorker implements AutoCloseable {
         private Duration stepBudget = Duration.ofSeconds(1);
         private Duration stepTimeout = Duration.ofMinutes(1);
         private Duration waitForWriters = Duration.ofSeconds(5);
+        private Duration drainTimeout = Duration.ofSeconds(5);
         private SqlSource statements = RollupSql.SOURCE;
         private RollupTransactions.Probe probe = RollupTransactions.Probe.NONE;
 
@@ -255,7 +329,10 @@ public final class RollupWorker implements AutoCloseable {
             return this;
         }
 
-        /** Sets after how long a statement of a step is cancelled, and the step retried at half its size: 1 min by default, 1 ms to 1 hour. */
+        /**
+         * Sets after how long a statement of a step is cancelled, and the step retried at half its size: 1 min by default, 1 ms to 1
+         * hour. A statement that waits for a lock for half of it fails, and ends the run; the size stays as it is.
+         */
         public Builder stepTimeout(Duration timeout) {
             this.stepTimeout = Objects.requireNonNull(timeout, "timeout");
             return this;
@@ -267,6 +344,12 @@ public final class RollupWorker implements AutoCloseable {
          */
         public Builder waitForWriters(Duration timeout) {
             this.waitForWriters = Objects.requireNonNull(timeout, "timeout");
+            return this;
+        }
+
+        /** Sets how long {@link RollupWorker#close} waits for the current step before it cancels it: 5 s by default, 0 to 1 day. */
+        public Builder drainTimeout(Duration timeout) {
+            this.drainTimeout = Objects.requireNonNull(timeout, "timeout");
             return this;
         }
 
@@ -285,18 +368,28 @@ public final class RollupWorker implements AutoCloseable {
         /**
          * Checks the settings and builds; connects to nothing yet.
          *
-         * @throws IllegalArgumentException if {@code settle} isn't 0 to 1 day, or one of the others isn't 1 ms to 1 hour
+         * @throws IllegalArgumentException if {@code settle} or {@code drainTimeout} isn't 0 to 1 day, or one of the others isn't 1 ms to 1 hour
          */
         public RollupWorker build() {
             Duration millisecond = Duration.ofMillis(1);
             Duration hour = Duration.ofHours(1);
             checkDuration("settle", settle, Duration.ZERO, Duration.ofDays(1));
+            checkDuration("drainTimeout", drainTimeout, Duration.ZERO, Duration.ofDays(1));
             checkDuration("runBudget", runBudget, millisecond, hour);
             checkDuration("stepBudget", stepBudget, millisecond, hour);
             checkDuration("stepTimeout", stepTimeout, millisecond, hour);
             checkDuration("waitForWriters", waitForWriters, millisecond, hour);
             return new RollupWorker(new Settings(
-                    rollups, clock, settle, runBudget, stepBudget, stepTimeout, waitForWriters, statements, probe));
+                    rollups,
+                    clock,
+                    settle,
+                    runBudget,
+                    stepBudget,
+                    stepTimeout,
+                    waitForWriters,
+                    drainTimeout,
+                    statements,
+                    probe));
         }
     }
 }

@@ -1,0 +1,81 @@
+package io.usagekit.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Operations;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Each operation works with as few connections as it documents, or says how many it needs before it changes anything. */
+class SmallPoolIT {
+
+    /** The operations that need more than one connection. */
+    private static final Map<String, Integer> NEEDED =
+            Map.of("partition", 3, "unpartition", 3, "createAhead", 2, "dropExpired", 2);
+
+    private final String schema = Database.newSchema("small_pool");
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+        Database.dropSchema(schema + "_rollups");
+        Database.dropSchema(schema + "_partitions");
+    }
+
+    private static HikariDataSource pool(int size) {
+        return Database.newPool(size, config -> config.setConnectionTimeout(500));
+    }
+
+    private String oldRows() {
+        return Database.query("select count(*) from " + Identifiers.qualified(schema, "events"));
+    }
+
+    @Test
+    void eachOperationWorksOrSaysHowManyConnectionsItNeeds() {
+        Map<Integer, HikariDataSource> pools = new LinkedHashMap<>();
+        try {
+            for (int size = 1; size <= 3; size++) {
+                pools.put(size, pool(size));
+            }
+            for (Map.Entry<String, Consumer<DataSource>> operation :
+                    Operations.on(schema).entrySet()) {
+                int needed = NEEDED.getOrDefault(operation.getKey(), 1);
+                pools.forEach((size, pool) -> {
+                    if (size < needed) {
+                        assertRefused(operation, pool, size, needed);
+                    } else if (size == needed) {
+                        operation.getValue().accept(pool);
+                    }
+                });
+            }
+        } finally {
+            pools.values().forEach(HikariDataSource::close);
+        }
+    }
+
+    private void assertRefused(
+            Map.Entry<String, Consumer<DataSource>> operation, DataSource pool, int size, int needed) {
+        String before = oldRows();
+        long began = System.nanoTime();
+        assertThatThrownBy(() -> operation.getValue().accept(pool))
+                .as(operation.getKey())
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining(
+                        "it needs " + needed + " connections at the same time, and the DataSource handed out " + size
+                                + "; raise the maximum size of the pool to " + needed + " at least");
+        assertThat(Duration.ofNanos(System.nanoTime() - began))
+                .as(operation.getKey())
+                .isLessThan(Duration.ofSeconds(5));
+        assertThat(oldRows()).as(operation.getKey()).isEqualTo(before);
+    }
+}
