@@ -168,14 +168,14 @@ class HostTransactionsIT {
         String own = Database.newSchema("auto_commit_off");
         try (HikariDataSource pool = Database.newPool(3, config -> {
             config.setAutoCommit(false);
-            config.setIsolateInternalQueries(true);
+            config.setConnectionInitSql(null); // runs in a transaction of the pool
             config.addDataSourceProperty("ApplicationName", own);
         })) {
             for (Map.Entry<String, Consumer<DataSource>> operation :
                     Operations.on(own).entrySet()) {
                 operation.getValue().accept(pool);
                 assertThat(Database.column(
-                                "select pid from pg_stat_activity where application_name = ? and xact_start is not null",
+                                "select concat(state, ' after ', query) from pg_stat_activity where application_name = ? and xact_start is not null",
                                 own))
                         .as("sessions that %s left in a transaction", operation.getKey())
                         .isEmpty();

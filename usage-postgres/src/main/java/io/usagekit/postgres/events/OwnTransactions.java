@@ -14,7 +14,9 @@ record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransaction
         try {
             return jdbc.transaction(mode, timeout, work);
         } catch (SQLException e) {
-            throw SqlErrors.isTimeout(e) && !SqlErrors.isPermanent(e) && !Thread.currentThread().isInterrupted()
+            throw SqlErrors.isTimeout(e)
+                            && !SqlErrors.isPermanent(e)
+                            && !Thread.currentThread().isInterrupted()
                     ? new EventLedgerException(failure + " within " + timeout, e)
                     : LedgerTransactions.failed(failure, e);
         }

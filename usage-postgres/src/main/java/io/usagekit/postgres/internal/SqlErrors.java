@@ -18,6 +18,7 @@ public final class SqlErrors {
     private static final String CANNOT_COERCE = "42846";
     /** Of a call that isn't allowed in a transaction. */
     static final String ACTIVE_SQL_TRANSACTION = "25001";
+
     private static final String FOREIGN_KEY_VIOLATION = "23503";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String INVALID_SCHEMA_NAME = "3F000";
