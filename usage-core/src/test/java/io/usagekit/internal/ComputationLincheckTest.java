@@ -10,6 +10,7 @@ import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,7 +49,7 @@ class ComputationLincheckTest {
                     1,
                     Duration.ZERO,
                     handedOver::add,
-                    List.of(),
+                    List.of(new UsageListener() {}),
                     () -> Instant.EPOCH,
                     () -> 0);
             computations = new Computations(
