@@ -1,6 +1,9 @@
 package io.usagekit;
 
 import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -28,6 +31,21 @@ public interface UsageCache extends AutoCloseable {
      *     version); the figure carries the key's own period label
      */
     CompletionStage<Optional<AgedUsage>> get(UsageKey key);
+
+    /**
+     * Returns the figures stored for several keys, each as {@link #get} does. A cache that can reads them in one round trip, or in one
+     * for each node that holds some of them, which is why each has a stage of its own; this calls {@link #get} for each.
+     *
+     * @param keys different ones
+     * @return a stage for each key
+     */
+    default Map<UsageKey, CompletionStage<Optional<AgedUsage>>> getAll(Collection<UsageKey> keys) {
+        Map<UsageKey, CompletionStage<Optional<AgedUsage>>> figures = new LinkedHashMap<>();
+        for (UsageKey key : keys) {
+            figures.put(key, get(key));
+        }
+        return figures;
+    }
 
     /**
      * Stores a figure, replacing the one stored for this key.

@@ -1,6 +1,9 @@
 package io.usagekit;
 
 import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * Computes a figure from the source of truth. The service calls it on a miss and to refresh, on its executor, at most once at
@@ -25,4 +28,64 @@ public interface UsageCalculator {
      *     Made by {@link UsageCalculationException#permanent} where no retry cures the error, e.g. a wrong password
      */
     OrganisationUsage calculate(UsageKey key, Duration timeout);
+
+    /**
+     * Returns how many figures one call of {@link #calculateAll} computes together; the service passes no more, and calls
+     * {@link #calculate} for each figure if it is 1, as it is by default.
+     *
+     * @return at least 1
+     */
+    default int maxBatch() {
+        return 1;
+    }
+
+    /**
+     * Computes several figures now. Blocks. An implementation whose {@link #maxBatch} is greater than 1 computes all of them in one
+     * snapshot, unless it documents which it doesn't; this one calls {@link #calculate} for each.
+     *
+     * @param keys which figures: different ones, at most {@link #maxBatch} unless that is 1
+     * @param timeout how long all of them together may take, positive
+     * @return an outcome for each key
+     * @throws UsageCalculationException if none can be computed
+     */
+    default Figures calculateAll(Collection<UsageKey> keys, Duration timeout) {
+        long began = System.nanoTime();
+        Map<UsageKey, OrganisationUsage> figures = new LinkedHashMap<>();
+        Map<UsageKey, UsageException> failures = new LinkedHashMap<>();
+        for (UsageKey key : keys) {
+            Duration left = timeout.minusNanos(System.nanoTime() - began);
+            if (left.toMillis() < 1) {
+                failures.put(
+                        key,
+                        new UsageCalculationException(
+                                "the usage of " + key + " wasn't computed within " + timeout + ", like those before it",
+                                null));
+                continue;
+            }
+            try {
+                figures.put(key, calculate(key, left));
+            } catch (UsageException e) {
+                failures.put(key, e);
+            } catch (RuntimeException e) {
+                failures.put(key, new UsageCalculationException("the usage of " + key + " can't be computed: " + e, e));
+            }
+        }
+        return new Figures(figures, failures);
+    }
+
+    /**
+     * Outcomes of {@link #calculateAll}. Each requested key is in one of the two maps.
+     *
+     * @param figures the figures that were computed
+     * @param failures why the others weren't: what is wrong with one figure alone
+     * @since 0.1
+     */
+    record Figures(Map<UsageKey, OrganisationUsage> figures, Map<UsageKey, UsageException> failures) {
+
+        /** Copies the maps. */
+        public Figures {
+            figures = Map.copyOf(figures);
+            failures = Map.copyOf(failures);
+        }
+    }
 }

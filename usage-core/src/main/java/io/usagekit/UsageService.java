@@ -36,6 +36,9 @@ import java.util.concurrent.CompletionStage;
  */
 public interface UsageService extends AutoCloseable {
 
+    /** The most figures that one call of {@link #getAll} or {@link #get(String, Collection)} returns. */
+    int MAX_FIGURES = 10_000;
+
     /**
      * The usage of an organisation. Waits as the miss policy says, and never longer than the cache's own bound plus
      * {@code computationTimeout}.
@@ -56,6 +59,34 @@ public interface UsageService extends AutoCloseable {
 
     /** {@link #get} without waiting. */
     CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period);
+
+    /**
+     * The usage of several organisations in one period: for each of them what {@link #get} returns or throws. Waits as the miss policy
+     * says for all together. The cache is read in one round trip, and figures that aren't cached are computed in batches: as many at a
+     * time as {@link UsageCalculator#maxBatch}, each batch under one permit. A batch joins single loads that are in flight and is joined
+     * by those that come later, so that each figure is computed once all the same.
+     *
+     * @param organisationIds as in {@link #get}; an id that is there twice counts once; at most {@value #MAX_FIGURES}
+     * @param period the window of all of them
+     * @throws IllegalArgumentException if an id is out of bounds, or there are too many, before any I/O
+     * @throws UsageInterruptedException if this thread is interrupted while it waits
+     * @throws IllegalStateException if this service is closed
+     */
+    UsageResults getAll(Collection<String> organisationIds, UsagePeriod period);
+
+    /** {@link #getAll} without waiting. Its stage doesn't fail for a figure's failure. */
+    CompletionStage<UsageResults> getAllAsync(Collection<String> organisationIds, UsagePeriod period);
+
+    /**
+     * The usage of one organisation in several periods, otherwise as {@link #getAll}.
+     *
+     * @param organisationId as in {@link #get(String, UsagePeriod)}
+     * @param periods the windows; one that is there twice, whatever its labels, counts once; at most {@value #MAX_FIGURES}
+     */
+    UsageResults get(String organisationId, Collection<UsagePeriod> periods);
+
+    /** {@link #get(String, Collection)} without waiting. Its stage doesn't fail for a figure's failure. */
+    CompletionStage<UsageResults> getAsync(String organisationId, Collection<UsagePeriod> periods);
 
     /**
      * Computes the figure now, whatever is cached, stores and returns it. Joins a computation that is under way, in this

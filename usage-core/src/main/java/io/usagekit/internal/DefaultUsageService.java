@@ -8,14 +8,13 @@ import io.usagekit.MissPolicy;
 import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
-import io.usagekit.UsageCacheException;
 import io.usagekit.UsageCalculator;
-import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
@@ -33,8 +32,8 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Cache-aside with background refresh and single-flight: maps each state of the cache to an answer. */
@@ -66,6 +65,7 @@ public final class DefaultUsageService implements UsageService {
     private final GuardedCache cache;
     private final BackOff backOff;
     private final Computations computations;
+    private final Invalidation invalidation;
     /** Whether the service is closed, which its views share. */
     private final AtomicBoolean closed;
     /** Whether this is a view: it closes nothing. */
@@ -81,6 +81,7 @@ public final class DefaultUsageService implements UsageService {
         this.cache = new GuardedCache(settings.cache(), limits);
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
+        this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
         cache.observe(listener);
     }
 
@@ -92,6 +93,7 @@ public final class DefaultUsageService implements UsageService {
         this.cache = service.cache;
         this.backOff = service.backOff;
         this.computations = service.computations;
+        this.invalidation = service.invalidation;
         this.closed = service.closed;
         this.isView = true;
     }
@@ -117,8 +119,8 @@ public final class DefaultUsageService implements UsageService {
         UsageKey key = admit(organisationId, period);
         Optional<AgedUsage> near = cache.near(key);
         return near.isPresent()
-                ? hit(key, UsageListener.Tier.NEAR, near.get())
-                : Futures.await(answer(key, Futures.await(cache.read(key))));
+                ? hit(key, UsageListener.Tier.NEAR, near.get(), null)
+                : Futures.await(answer(key, Futures.await(cache.read(key)), null));
     }
 
     @Override
@@ -126,12 +128,48 @@ public final class DefaultUsageService implements UsageService {
         UsageKey key = admit(organisationId, period);
         Optional<AgedUsage> near = cache.near(key);
         if (near.isPresent()) {
-            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.NEAR, near.get()));
+            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.NEAR, near.get(), null));
         }
         CompletableFuture<Lookup> reading = cache.read(key);
         return reading.isDone()
-                ? offThisThread(answer(key, reading.join()))
-                : reading.thenComposeAsync(lookup -> offThisThread(answer(key, lookup)));
+                ? offThisThread(answer(key, reading.join(), null))
+                : reading.thenComposeAsync(lookup -> offThisThread(answer(key, lookup, null)));
+    }
+
+    @Override
+    public UsageResults getAll(Collection<String> organisationIds, UsagePeriod period) {
+        return bulk(organisationIds, id -> new UsageKey(id, period)).await();
+    }
+
+    @Override
+    public CompletionStage<UsageResults> getAllAsync(Collection<String> organisationIds, UsagePeriod period) {
+        return offThisThread(bulk(organisationIds, id -> new UsageKey(id, period)).start());
+    }
+
+    @Override
+    public UsageResults get(String organisationId, Collection<UsagePeriod> periods) {
+        return bulk(periods, period -> new UsageKey(organisationId, period)).await();
+    }
+
+    @Override
+    public CompletionStage<UsageResults> getAsync(String organisationId, Collection<UsagePeriod> periods) {
+        return offThisThread(
+                bulk(periods, period -> new UsageKey(organisationId, period)).start());
+    }
+
+    private <T> BulkAnswer bulk(Collection<T> which, Function<T, UsageKey> key) {
+        checkOpen();
+        Set<UsageKey> keys = new LinkedHashSet<>();
+        which.forEach(one -> keys.add(key.apply(one)));
+        if (keys.size() > MAX_FIGURES) {
+            throw new IllegalArgumentException(
+                    "at most " + MAX_FIGURES + " figures can be requested at once, but were " + keys.size());
+        }
+        return new BulkAnswer(
+                keys,
+                computations,
+                (one, figure, batch) -> hit(one, UsageListener.Tier.NEAR, figure, batch),
+                this::answer);
     }
 
     private UsageKey admit(String organisationId, UsagePeriod period) {
@@ -150,25 +188,26 @@ public final class DefaultUsageService implements UsageService {
         return future.isDone() ? future : future.whenCompleteAsync((value, error) -> {});
     }
 
-    private CompletableFuture<UsageResult> answer(UsageKey key, Lookup lookup) {
+    private CompletableFuture<UsageResult> answer(UsageKey key, Lookup lookup, @Nullable LoadBatch batch) {
         if (lookup.error() != null) {
-            return answerWithoutCache(key, lookup.error());
+            return answerWithoutCache(key, lookup.error(), batch);
         }
         Optional<AgedUsage> figure = lookup.figure();
         if (figure.isPresent() && limits.isServable(figure.get())) {
-            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get()));
+            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get(), batch));
         }
         listener.miss(key);
-        return miss(key, figure, null);
+        return miss(key, figure, null, batch);
     }
 
-    private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure) {
+    private UsageResult hit(
+            UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
         listener.hit(key, tier, figure.age());
         Duration freshUntil = limits.freshUntil(figure);
         if (figure.age().compareTo(freshUntil) < 0) {
             return UsageResult.fresh(figure, freshUntil);
         }
-        refresh(key, figure);
+        refresh(key, figure, batch);
         return stale(key, figure);
     }
 
@@ -178,14 +217,15 @@ public final class DefaultUsageService implements UsageService {
     }
 
     /** A fallback copy is never fresh: processes that still reach the cache may have replaced or invalidated it. */
-    private CompletableFuture<UsageResult> answerWithoutCache(UsageKey key, Throwable outage) {
+    private CompletableFuture<UsageResult> answerWithoutCache(
+            UsageKey key, Throwable outage, @Nullable LoadBatch batch) {
         listener.cacheReadFailed(key, outage);
         Optional<AgedUsage> copy = cache.fallback(key);
         if (copy.isEmpty() || !limits.isServable(copy.get())) {
-            return miss(key, copy, outage);
+            return miss(key, copy, outage, batch);
         }
         if (!limits.isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
-            refresh(key, copy.get());
+            refresh(key, copy.get(), batch);
         }
         return CompletableFuture.completedFuture(stale(key, copy.get()));
     }
@@ -195,16 +235,18 @@ public final class DefaultUsageService implements UsageService {
      *
      * @param grace a figure past its hard limit, for want of a better one
      * @param outage why the cache can't be read, if it can't
+     * @param batch the loads of the same call, if there are several
      */
-    private CompletableFuture<UsageResult> miss(UsageKey key, Optional<AgedUsage> grace, @Nullable Throwable outage) {
+    private CompletableFuture<UsageResult> miss(
+            UsageKey key, Optional<AgedUsage> grace, @Nullable Throwable outage, @Nullable LoadBatch batch) {
         Optional<Throwable> failure = backOff.of(key);
         if (failure.isPresent()) {
             return instead(key, grace, failure.get(), outage);
         }
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return instead(key, grace, notWithoutCache(key, outage), outage);
+            return instead(key, grace, UsageLoad.notWithoutCache(key, outage), outage);
         }
-        CompletableFuture<LoadOutcome> load = load(key, Purpose.MISS, limits.hard(), outage != null);
+        CompletableFuture<LoadOutcome> load = load(key, Purpose.MISS, limits.hard(), outage != null, batch);
         Optional<Duration> limit = missPolicy.limit();
         if (limit.isEmpty() || load.isDone()) {
             return answerFrom(key, load, grace, outage);
@@ -216,11 +258,6 @@ public final class DefaultUsageService implements UsageService {
                 .completeOnTimeout(null, limit.get().toNanos(), TimeUnit.NANOSECONDS);
         return CompletableFuture.anyOf(load.handle((outcome, error) -> waited.complete(null)), waited)
                 .thenCompose(first -> load.isDone() ? answerFrom(key, load, grace, outage) : meanwhile(key, grace));
-    }
-
-    private static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
-        return new UsageUnavailableException(
-                "the usage of " + key + " isn't computed while the cache can't be reached", outage);
     }
 
     private CompletableFuture<UsageResult> answerFrom(
@@ -274,9 +311,9 @@ public final class DefaultUsageService implements UsageService {
                 : UsageResult.stale(own);
     }
 
-    private void refresh(UsageKey key, AgedUsage old) {
+    private void refresh(UsageKey key, AgedUsage old, @Nullable LoadBatch batch) {
         if (backOff.of(key).isEmpty()) {
-            var unused = load(key, Purpose.REFRESH, limits.softFor(old), false)
+            var unused = load(key, Purpose.REFRESH, limits.softFor(old), false, batch)
                     .exceptionally(error -> LoadOutcome.notWaited());
         }
     }
@@ -286,8 +323,8 @@ public final class DefaultUsageService implements UsageService {
      * refresh that was dropped or didn't wait for another process; one that found a figure too old for this caller) loads again.
      */
     private CompletableFuture<LoadOutcome> load(
-            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
-        UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown);
+            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown, @Nullable LoadBatch batch) {
+        UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown, batch);
         listener.loadRequested(key);
         CompletableFuture<LoadOutcome> running =
                 Futures.of(() -> settings.singleFlight().run(key, load));
@@ -315,7 +352,7 @@ public final class DefaultUsageService implements UsageService {
     private CompletableFuture<LoadOutcome> loadOnPoolThread(
             UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         return CompletableFuture.completedFuture(key)
-                .thenComposeAsync(same -> load(same, purpose, acceptableAge, cacheDown));
+                .thenComposeAsync(same -> load(same, purpose, acceptableAge, cacheDown, null));
     }
 
     private static boolean isOfNoUse(@Nullable LoadOutcome outcome, @Nullable Throwable error, Duration acceptableAge) {
@@ -338,65 +375,29 @@ public final class DefaultUsageService implements UsageService {
     }
 
     private CompletableFuture<UsageResult> renew(UsageKey key) {
-        return load(key, Purpose.RENEWAL, Duration.ZERO, false).thenApply(outcome -> loaded(key, outcome));
+        return load(key, Purpose.RENEWAL, Duration.ZERO, false, null).thenApply(outcome -> loaded(key, outcome));
     }
 
     @Override
     public void invalidate(String organisationId, UsagePeriod period) {
-        Futures.await(invalidateFigure(admit(organisationId, period)));
+        Futures.await(invalidation.of(admit(organisationId, period)));
     }
 
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId, UsagePeriod period) {
-        return offThisThread(invalidateFigure(admit(organisationId, period)));
-    }
-
-    private CompletableFuture<Void> invalidateFigure(UsageKey key) {
-        backOff.clear(key);
-        return invalidateBoth(
-                key.toString(), () -> settings.singleFlight().invalidate(key), () -> cache.invalidate(key));
+        return offThisThread(invalidation.of(admit(organisationId, period)));
     }
 
     @Override
     public void invalidate(String organisationId) {
-        Futures.await(invalidateFigures(organisationId));
+        checkOpen();
+        Futures.await(invalidation.of(organisationId));
     }
 
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId) {
-        return offThisThread(invalidateFigures(organisationId));
-    }
-
-    private CompletableFuture<Void> invalidateFigures(String organisationId) {
         checkOpen();
-        UsageKey.checkOrganisationId(organisationId);
-        backOff.clear(organisationId);
-        return invalidateBoth(
-                Arguments.quote(organisationId),
-                () -> settings.singleFlight().invalidate(organisationId),
-                () -> cache.invalidate(organisationId));
-    }
-
-    /**
-     * Invalidates the loads in flight first, so that none of them stores anything afterwards, then the cache: also where the
-     * single-flight fails, since the cache may have a copy in this process.
-     */
-    private static CompletableFuture<Void> invalidateBoth(
-            String what, Supplier<CompletionStage<Void>> loads, Supplier<CompletionStage<Void>> cache) {
-        return Futures.compose(
-                Futures.of(loads),
-                (done, loadsError) -> Futures.compose(Futures.of(cache), (alsoDone, cacheError) -> {
-                    Throwable error = loadsError != null ? loadsError : cacheError;
-                    return error == null
-                            ? CompletableFuture.completedFuture(null)
-                            : CompletableFuture.failedFuture(notInvalidated(what, error));
-                }));
-    }
-
-    private static UsageException notInvalidated(String what, Throwable error) {
-        return error instanceof UsageException known
-                ? known
-                : new UsageCacheException("the usage of " + what + " can't be invalidated: " + error, error);
+        return offThisThread(invalidation.of(organisationId));
     }
 
     @Override
@@ -431,10 +432,10 @@ public final class DefaultUsageService implements UsageService {
         }
         Throwable outage = lookup.error();
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(notWithoutCache(key, outage));
+            return CompletableFuture.failedFuture(UsageLoad.notWithoutCache(key, outage));
         }
         Duration acceptableAge = lookup.figure().map(limits::softFor).orElse(limits.soft());
-        return load(key, Purpose.WARM, acceptableAge, outage != null).thenApply(LoadOutcome::origin);
+        return load(key, Purpose.WARM, acceptableAge, outage != null, null).thenApply(LoadOutcome::origin);
     }
 
     @Override

@@ -6,6 +6,9 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.internal.flight.Causes;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -55,13 +58,33 @@ final class GuardedCache {
     CompletableFuture<Lookup> read(UsageKey key) {
         try {
             // Another process may write with a longer limit than ours.
-            return cache.get(key)
-                    .thenApply(found -> Lookup.of(found.filter(limits::isAlive)))
-                    .exceptionally(error -> Lookup.failed(Causes.unwrap(error)))
-                    .toCompletableFuture();
+            return lookup(cache.get(key));
         } catch (RuntimeException e) {
             return CompletableFuture.completedFuture(Lookup.failed(e));
         }
+    }
+
+    private CompletableFuture<Lookup> lookup(CompletionStage<Optional<AgedUsage>> reading) {
+        return reading.thenApply(found -> Lookup.of(found.filter(limits::isAlive)))
+                .exceptionally(error -> Lookup.failed(Causes.unwrap(error)))
+                .toCompletableFuture();
+    }
+
+    /** Reads several figures, each as {@link #read} does; those that the cache leaves out are read one by one. */
+    Map<UsageKey, CompletableFuture<Lookup>> readAll(Collection<UsageKey> keys) {
+        Map<UsageKey, CompletionStage<Optional<AgedUsage>>> found;
+        try {
+            found = keys.isEmpty() ? Map.of() : cache.getAll(keys);
+        } catch (RuntimeException e) {
+            found = Map.of();
+            LOG.warn("a usage cache threw on a read of {} figures; they are read one by one", keys.size(), e);
+        }
+        Map<UsageKey, CompletableFuture<Lookup>> lookups = new LinkedHashMap<>();
+        for (UsageKey key : keys) {
+            CompletionStage<Optional<AgedUsage>> stage = found.get(key);
+            lookups.put(key, stage == null ? read(key) : lookup(stage));
+        }
+        return lookups;
     }
 
     /** How old a figure may grow before it is removed: its grace included. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,15 @@ public final class Permits {
 
         /** The permit will never be granted, since this was closed. */
         void refused();
+    }
+
+    /** A holder of one permit for several organisations. */
+    public interface BatchHolder extends Holder {
+        /**
+         * These organisations take part; the others have no permit left. Called once, before any other method and within
+         * {@link #requestFor}; doesn't call anything of the permits.
+         */
+        void admitted(Set<String> organisationIds);
     }
 
     /** Whether a request waits in the queue or is refused where there is no permit at once. */
@@ -69,13 +79,13 @@ public final class Permits {
 
     /** One request: it waits, holds a permit, or has ended. */
     public final class Ticket {
-        private final Organisation organisation;
+        private final List<Organisation> organisations;
         private final Holder holder;
         private final AtomicBoolean over = new AtomicBoolean();
         private boolean holds;
 
-        private Ticket(Organisation organisation, Holder holder) {
-            this.organisation = organisation;
+        private Ticket(List<Organisation> organisations, Holder holder) {
+            this.organisations = organisations;
             this.holder = holder;
         }
 
@@ -101,17 +111,13 @@ public final class Permits {
                 return Optional.empty();
             }
             Organisation organisation = organisations.computeIfAbsent(organisationId, Organisation::new);
-            ticket = new Ticket(organisation, holder);
-            granted = running < total && organisation.running < perOrganisation && organisation.queue.isEmpty();
+            ticket = new Ticket(List.of(organisation), holder);
+            granted = running < total && isFree(organisation);
+            if (!granted && !enqueue(ticket, urgency)) {
+                return Optional.empty();
+            }
             if (granted) {
                 grant(ticket);
-            } else if (urgency == Urgency.NOW_OR_NOT || waiting >= maxWaiting) {
-                forgetIfIdle(organisation);
-                return Optional.empty();
-            } else {
-                waiting++;
-                organisation.queue.add(ticket);
-                update(organisation);
             }
         } finally {
             lock.unlock();
@@ -122,19 +128,79 @@ public final class Permits {
         return Optional.of(ticket);
     }
 
+    /**
+     * Requests one permit for several organisations: one of all permits, and one of each organisation. Organisations that have none
+     * left, or for which others wait, take no part; so this request waits for none of them.
+     *
+     * @return empty if no organisation takes part, or there is no permit and it can't wait
+     */
+    public Optional<Ticket> requestFor(Set<String> organisationIds, Urgency urgency, BatchHolder holder) {
+        Ticket ticket;
+        boolean granted;
+        lock.lock();
+        try {
+            if (closed) {
+                holder.admitted(organisationIds);
+                return Optional.empty();
+            }
+            Set<String> admitted = new LinkedHashSet<>();
+            List<Organisation> free = new ArrayList<>();
+            for (String id : organisationIds) {
+                Organisation organisation = organisations.computeIfAbsent(id, Organisation::new);
+                if (isFree(organisation)) {
+                    admitted.add(id);
+                    free.add(organisation);
+                }
+            }
+            holder.admitted(admitted);
+            if (free.isEmpty()) {
+                return Optional.empty();
+            }
+            ticket = new Ticket(free, holder);
+            granted = running < total;
+            if (!granted && !enqueue(ticket, urgency)) {
+                return Optional.empty();
+            }
+            if (granted) {
+                grant(ticket);
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (granted) {
+            holder.granted();
+        }
+        return Optional.of(ticket);
+    }
+
+    private boolean isFree(Organisation organisation) {
+        return organisation.running < perOrganisation && organisation.queue.isEmpty();
+    }
+
+    private boolean enqueue(Ticket ticket, Urgency urgency) {
+        if (urgency == Urgency.NOW_OR_NOT || waiting >= maxWaiting) {
+            ticket.organisations.forEach(this::forgetIfIdle);
+            return false;
+        }
+        waiting++;
+        ticket.organisations.forEach(organisation -> organisation.queue.add(ticket));
+        ticket.organisations.forEach(this::update);
+        return true;
+    }
+
     private void end(Ticket ticket) {
         @Nullable Ticket next = null;
         lock.lock();
         try {
-            Organisation organisation = ticket.organisation;
             if (ticket.holds) {
                 running--;
-                organisation.running--;
-            } else if (organisation.queue.remove(ticket)) {
+                ticket.organisations.forEach(organisation -> organisation.running--);
+            } else if (ticket.organisations.get(0).queue.contains(ticket)) {
                 waiting--;
+                ticket.organisations.forEach(organisation -> organisation.queue.remove(ticket));
             }
-            update(organisation);
-            forgetIfIdle(organisation);
+            ticket.organisations.forEach(this::update);
+            ticket.organisations.forEach(this::forgetIfIdle);
             next = next();
         } finally {
             lock.unlock();
@@ -166,28 +232,38 @@ public final class Permits {
         if (running >= total || ready.isEmpty()) {
             return null;
         }
-        Organisation organisation = ready.iterator().next();
-        ready.remove(organisation);
-        Ticket ticket = organisation.queue.iterator().next();
-        organisation.queue.remove(ticket);
+        Ticket ticket = ready.iterator().next().queue.iterator().next();
+        ready.removeAll(ticket.organisations);
+        ticket.organisations.forEach(organisation -> organisation.queue.remove(ticket));
         waiting--;
         grant(ticket);
-        update(organisation);
+        ticket.organisations.forEach(this::update);
         return ticket;
     }
 
     private void grant(Ticket ticket) {
         ticket.holds = true;
         running++;
-        ticket.organisation.running++;
+        ticket.organisations.forEach(organisation -> organisation.running++);
     }
 
     private void update(Organisation organisation) {
-        if (organisation.queue.isEmpty() || organisation.running >= perOrganisation) {
-            ready.remove(organisation);
-        } else {
+        if (isReady(organisation)) {
             ready.add(organisation);
+        } else {
+            ready.remove(organisation);
         }
+    }
+
+    /** Whether the organisation's first ticket lacks nothing but one of all permits. The oldest ticket of all is first in each of its queues. */
+    private boolean isReady(Organisation organisation) {
+        if (organisation.queue.isEmpty()) {
+            return false;
+        }
+        Ticket first = organisation.queue.iterator().next();
+        return first.organisations.stream()
+                .allMatch(each -> each.running < perOrganisation
+                        && each.queue.iterator().next() == first);
     }
 
     private void forgetIfIdle(Organisation organisation) {
@@ -228,7 +304,7 @@ public final class Permits {
 
     /** Refuses all waiting and all later requests. Idempotent. */
     public void close() {
-        List<Ticket> refused = new ArrayList<>();
+        Set<Ticket> refused = new LinkedHashSet<>();
         lock.lock();
         try {
             closed = true;

@@ -51,6 +51,7 @@ final class UsageLoad implements FlightTask {
     private final Purpose purpose;
     private final LoadTerms terms;
     private final boolean cacheDown;
+    private final LoadBatch.@Nullable Member member;
     private final UsageListener listener;
     private final @Nullable Thread home;
     private final long deadline;
@@ -63,6 +64,21 @@ final class UsageLoad implements FlightTask {
     private volatile @Nullable Computation computation;
 
     UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        this(computations, key, purpose, acceptableAge, cacheDown, null);
+    }
+
+    /**
+     * A load that hasn't started.
+     *
+     * @param batch the loads of the same call, if there are several
+     */
+    UsageLoad(
+            Computations computations,
+            UsageKey key,
+            Purpose purpose,
+            Duration acceptableAge,
+            boolean cacheDown,
+            @Nullable LoadBatch batch) {
         this.computations = computations;
         this.key = key;
         this.purpose = purpose;
@@ -72,6 +88,7 @@ final class UsageLoad implements FlightTask {
                 purpose == Purpose.REFRESH ? RemoteLoads.NOT_AWAITED : RemoteLoads.AWAITED,
                 computations.cache().life());
         this.cacheDown = cacheDown;
+        this.member = batch == null ? null : batch.join();
         this.listener = computations.listener();
         this.home = ForkJoinTask.getPool() == ForkJoinPool.commonPool() ? null : Thread.currentThread();
         this.deadline = computations.now() + computations.timeout().toNanos();
@@ -146,6 +163,11 @@ final class UsageLoad implements FlightTask {
         failWhileBackingOff();
     }
 
+    static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
+        return new UsageUnavailableException(
+                "the usage of " + key + " isn't computed while the cache can't be reached", outage);
+    }
+
     /**
      * Looks at the back-off once more: a caller that looked before a failure was noted, and was then held up until that load had
      * completed, would otherwise start a load that is to be backed off from.
@@ -166,11 +188,11 @@ final class UsageLoad implements FlightTask {
         if (cacheDown || terms.acceptableAge().isZero()) {
             return CompletableFuture.completedFuture(Optional.empty());
         }
-        return computations
-                .cache()
-                .read(key)
-                .thenApply(lookup ->
-                        lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
+        LoadBatch.Member together = member;
+        CompletableFuture<Lookup> reading =
+                together == null ? computations.cache().read(key) : together.lookAgain(key);
+        return reading.thenApply(
+                lookup -> lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
     }
 
     private CompletableFuture<AgedUsage> computeNow() {
@@ -179,7 +201,8 @@ final class UsageLoad implements FlightTask {
         }
         Computation next = new Computation(computations, this);
         computation = next;
-        CompletableFuture<AgedUsage> figure = next.start();
+        LoadBatch.Member together = member;
+        CompletableFuture<AgedUsage> figure = together == null ? next.start() : together.start(next);
         if (ended) {
             next.nobodyWaits();
         }
@@ -237,6 +260,7 @@ final class UsageLoad implements FlightTask {
     /** Reports a caller that has joined another load, once the single-flight has returned its stage. */
     void returned(CompletableFuture<LoadOutcome> running) {
         if (!managed && !leads && !running.isCompletedExceptionally()) {
+            leaveBatch();
             listener.coalesced(key);
         }
     }
@@ -248,6 +272,7 @@ final class UsageLoad implements FlightTask {
         }
         if (!leads) {
             ended = true;
+            leaveBatch();
             return;
         }
         if (error != null) {
@@ -263,8 +288,16 @@ final class UsageLoad implements FlightTask {
         return error instanceof TimeoutException ? timedOut() : error;
     }
 
+    private void leaveBatch() {
+        LoadBatch.Member together = member;
+        if (together != null) {
+            together.leave();
+        }
+    }
+
     private void end() {
         ended = true;
+        leaveBatch();
         Computation last = computation;
         if (last != null) {
             last.nobodyWaits();
@@ -283,6 +316,7 @@ final class UsageLoad implements FlightTask {
     @Override
     public void joined() {
         managed = true;
+        leaveBatch();
         listener.coalesced(key);
     }
 
@@ -311,8 +345,7 @@ final class UsageLoad implements FlightTask {
     public CompletionStage<LoadOutcome> computeUncoordinated(Throwable cause) {
         listener.coordinationFailed(key, cause);
         if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(new UsageUnavailableException(
-                    "the usage of " + key + " isn't computed while the cache can't be reached", cause));
+            return CompletableFuture.failedFuture(notWithoutCache(key, cause));
         }
         return computeNow().thenApply(figure -> {
             computations.cache().putFallback(key, figure);
@@ -330,6 +363,7 @@ final class UsageLoad implements FlightTask {
 
     @Override
     public void remoteLoadAwaited() {
+        leaveBatch();
         listener.remoteLoadAwaited(key);
     }
 

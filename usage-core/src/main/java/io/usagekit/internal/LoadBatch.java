@@ -1,0 +1,112 @@
+package io.usagekit.internal;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.UsageKey;
+import io.usagekit.internal.flight.Delays;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Loads of one call for several figures. Each is a load of its own for the single-flight, which may make it a leader, a follower of
+ * another call or of another process; the leaders among them look into the cache together and compute together.
+ *
+ * <p>A load takes part until it is known to need neither: it joins another load, waits for another process, or ends. Looking and
+ * computing begin when all that take part are ready, or after {@value #LONGEST_WAIT_MILLIS} ms: those that come later, since their
+ * lease took longer, look and compute by themselves.
+ */
+final class LoadBatch {
+
+    private static final int LONGEST_WAIT_MILLIS = 100;
+    private static final Duration LONGEST_WAIT = Duration.ofMillis(LONGEST_WAIT_MILLIS);
+
+    private record Look(UsageKey key, CompletableFuture<Lookup> outcome) {}
+
+    private final Computations computations;
+    private final Gathering<Look> looks = new Gathering<>(this::look);
+    private final Gathering<Computation> starts = new Gathering<>(this::start);
+
+    LoadBatch(Computations computations) {
+        this.computations = computations;
+    }
+
+    /** One load's part in the batch. */
+    final class Member {
+        private final AtomicBoolean looked = new AtomicBoolean();
+        private final AtomicBoolean started = new AtomicBoolean();
+
+        private Member() {}
+
+        /** Looks into the cache, together with others or alone. */
+        CompletableFuture<Lookup> lookAgain(UsageKey key) {
+            Look look = new Look(key, new CompletableFuture<>());
+            boolean together = looked.compareAndSet(false, true) && looks.arrive(look);
+            return together ? look.outcome() : computations.cache().read(key);
+        }
+
+        /** Starts a computation, together with others or alone. */
+        CompletableFuture<AgedUsage> start(Computation computation) {
+            leaveLooks();
+            boolean together = started.compareAndSet(false, true) && starts.arrive(computation);
+            return together ? computation.outcome() : computation.start();
+        }
+
+        /** Takes no part any more. Idempotent. */
+        void leave() {
+            leaveLooks();
+            if (started.compareAndSet(false, true)) {
+                starts.leave();
+            }
+        }
+
+        private void leaveLooks() {
+            if (looked.compareAndSet(false, true)) {
+                looks.leave();
+            }
+        }
+    }
+
+    Member join() {
+        looks.expect();
+        starts.expect();
+        return new Member();
+    }
+
+    /** Adds no more loads. */
+    void seal() {
+        looks.seal();
+        starts.seal();
+        Delays.Timer unused = computations.delays().after(LONGEST_WAIT, looks::end);
+    }
+
+    private void look(List<Look> all) {
+        Map<UsageKey, CompletableFuture<Lookup>> found =
+                computations.cache().readAll(all.stream().map(Look::key).toList());
+        for (Look look : all) {
+            CompletableFuture<Lookup> read = found.get(look.key());
+            var unused = (read == null ? computations.cache().read(look.key()) : read)
+                    .thenAccept(look.outcome()::complete);
+        }
+        var unused = CompletableFuture.allOf(all.stream().map(Look::outcome).toArray(CompletableFuture<?>[]::new))
+                .thenRun(() -> computations.delays().after(LONGEST_WAIT, starts::end));
+    }
+
+    private void start(List<Computation> all) {
+        startTogether(all.stream().filter(one -> !one.isRefresh()).toList());
+        startTogether(all.stream().filter(Computation::isRefresh).toList());
+    }
+
+    private void startTogether(List<Computation> all) {
+        int size = computations.calculator().maxBatch();
+        for (int from = 0; from < all.size(); from += Math.max(1, size)) {
+            List<Computation> some = all.subList(from, Math.min(all.size(), from + Math.max(1, size)));
+            if (some.size() == 1) {
+                some.get(0).start();
+            } else {
+                new BatchComputation(computations, some).start();
+            }
+        }
+    }
+}
