@@ -16,11 +16,22 @@ import java.util.concurrent.CompletableFuture;
 record CacheEntry(AgedUsage figure, long remainingMillis) {
 
     private static final Script READ = Script.resource("read.lua");
+    private static final Script READ_ALL = Script.resource("read-all.lua");
     private static final Script DISCARD = Script.resource("discard.lua");
 
     /** Sends the read; the answer is that of {@code read.lua}, for {@link #decode}. */
     static CompletableFuture<List<Object>> send(RedisAsyncCommands<String, String> redis, String entry) {
         return READ.run(redis, entry);
+    }
+
+    /** Sends the read of several entries; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
+    static CompletableFuture<List<Object>> sendAll(RedisAsyncCommands<String, String> redis, List<String> entries) {
+        return READ_ALL.run(redis, entries);
+    }
+
+    /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer of {@code read.lua}. */
+    static List<Object> answerOf(List<Object> all, int entry) {
+        return all.subList(2 * entry, 2 * entry + 2);
     }
 
     /** Deletes an unreadable entry, unless it has been replaced since it was read. */

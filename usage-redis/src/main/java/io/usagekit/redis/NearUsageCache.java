@@ -6,6 +6,12 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -73,6 +79,73 @@ final class NearUsageCache implements UsageCache {
                 : load(key).thenApply(found -> found.map(figure -> figure.as(key, ticker.getAsLong())));
     }
 
+    @Override
+    public Map<UsageKey, CompletionStage<Optional<AgedUsage>>> getAll(Collection<UsageKey> keys) {
+        Map<UsageKey, CompletionStage<Optional<AgedUsage>>> figures = new LinkedHashMap<>();
+        List<NearStore.Pending> loads = new ArrayList<>();
+        for (UsageKey key : keys) {
+            Optional<AgedUsage> near = near(key);
+            if (near.isPresent()) {
+                figures.put(key, CompletableFuture.completedFuture(near));
+                continue;
+            }
+            NearStore.Pending load = new NearStore.Pending(key);
+            NearStore.Pending registered = store.register(load);
+            if (registered == load) {
+                loads.add(load);
+            }
+            figures.put(
+                    key,
+                    registered.answer().thenApply(found -> found.map(figure -> figure.as(key, ticker.getAsLong()))));
+        }
+        readAll(loads);
+        return figures;
+    }
+
+    private void readAll(List<NearStore.Pending> loads) {
+        List<UsageKey> keys = loads.stream().map(NearStore.Pending::key).toList();
+        long sent = ticker.getAsLong();
+        TrackingConnection tracking = supervisor.current();
+        if (tracking == null) {
+            readAllUntracked(loads, keys, sent);
+            return;
+        }
+        Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads = tracking.readAll(keys);
+        // All of them end together, and fail together.
+        var unused = CompletableFuture.allOf(reads.values().toArray(CompletableFuture<?>[]::new))
+                .handle((done, error) -> {
+                    if (error == null) {
+                        loads.forEach(load -> complete(load, reads, sent, tracking.validity()));
+                    } else if (TrackingConnection.isTimeout(TrackingConnection.unwrap(error))) {
+                        loads.forEach(load -> fail(load, timedOut(error)));
+                    } else {
+                        readAllUntracked(loads, keys, sent);
+                    }
+                    return null;
+                });
+    }
+
+    private void readAllUntracked(List<NearStore.Pending> loads, List<UsageKey> keys, long sent) {
+        Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads = shared.readAll(keys);
+        loads.forEach(load -> complete(load, reads, sent, null));
+    }
+
+    private void complete(
+            NearStore.Pending load,
+            Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads,
+            long sent,
+            @Nullable TrackingValidity validity) {
+        var unused = Objects.requireNonNull(reads.get(load.key()), "not read")
+                .thenAccept(found -> complete(load, found.map(read -> NearEntry.of(read, sent, validity))))
+                .exceptionally(error -> fail(load, error));
+    }
+
+    private UsageCacheException timedOut(Throwable error) {
+        return new UsageCacheException(
+                "Redis didn't answer a read within commandTimeout (" + commandTimeout + ")",
+                TrackingConnection.unwrap(error));
+    }
+
     private CompletableFuture<Optional<NearEntry>> load(UsageKey key) {
         NearStore.Pending load = new NearStore.Pending(key);
         NearStore.Pending registered = store.register(load);
@@ -91,9 +164,7 @@ final class NearUsageCache implements UsageCache {
         return tracking.read(key)
                 .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.validity())))
                 .exceptionallyCompose(error -> TrackingConnection.isTimeout(TrackingConnection.unwrap(error))
-                        ? CompletableFuture.failedFuture(new UsageCacheException(
-                                "Redis didn't answer a read within commandTimeout (" + commandTimeout + ")",
-                                TrackingConnection.unwrap(error)))
+                        ? CompletableFuture.failedFuture(timedOut(error))
                         : readUntracked(key, sent));
     }
 

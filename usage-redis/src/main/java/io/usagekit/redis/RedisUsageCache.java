@@ -7,6 +7,9 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.redis.GuardedConnection.Purpose;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -30,6 +33,20 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
         return read(key).thenApply(found -> found.map(CacheEntry::figure));
+    }
+
+    @Override
+    public Map<UsageKey, CompletionStage<Optional<AgedUsage>>> getAll(Collection<UsageKey> keys) {
+        Map<UsageKey, CompletionStage<Optional<AgedUsage>>> figures = new LinkedHashMap<>();
+        readAll(keys).forEach((key, read) -> figures.put(key, read.thenApply(found -> found.map(CacheEntry::figure))));
+        return figures;
+    }
+
+    /** Reads entries with their remaining time to live, a thousand with each command; all commands are sent at once. */
+    Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> readAll(Collection<UsageKey> all) {
+        return BulkRead.of(all, keys, reader, entries -> connection
+                .send(Purpose.READ, redis -> CacheEntry.sendAll(redis, entries))
+                .toCompletableFuture());
     }
 
     /** Reads an entry with its remaining time to live. */

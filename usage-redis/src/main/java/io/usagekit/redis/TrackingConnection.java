@@ -12,7 +12,9 @@ import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
 import io.usagekit.UsageKey;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -116,6 +118,16 @@ final class TrackingConnection {
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
         return answered("a read", commandTimeout, () -> CacheEntry.send(connection.async(), keys.of(key)))
                 .thenApply(answer -> context.reader().decode(key, answer));
+    }
+
+    /** Reads several entries as {@link #read} does. */
+    Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> readAll(Collection<UsageKey> all) {
+        return BulkRead.of(
+                all,
+                keys,
+                context.reader(),
+                entries -> answered(
+                        "a read", commandTimeout, () -> CacheEntry.sendAll(connection.async(), entries)));
     }
 
     private void beat(Duration timeout) {
