@@ -140,6 +140,16 @@ class MainsIT {
     }
 
     @Test
+    void bulk() {
+        assertThat(printed(() -> BulkMain.main(POSTGRES.jdbcUrl(), REDIS.url())).lines())
+                .satisfiesExactly(
+                        first -> assertThat(first).contains("org-123", "\"received\":{\"volume\":1,\"bytes\":6}"),
+                        second -> assertThat(second).contains("org-456", "\"received\":{\"volume\":0,\"bytes\":0}"),
+                        february -> assertThat(february).startsWith("\"org-123\" in 2026-02: FRESH"),
+                        march -> assertThat(march).startsWith("\"org-123\" in 2026-03: FRESH"));
+    }
+
+    @Test
     void fleet() {
         assertThat(printed(() -> FleetMain.main(POSTGRES.jdbcUrl(), REDIS.url())))
                 .contains("received=UsageMetrics[volume=1, bytes=6]");

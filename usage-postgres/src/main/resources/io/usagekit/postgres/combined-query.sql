@@ -62,6 +62,128 @@ select
     received.unmeasured + sent_in_window.unmeasured + sent_elsewhere.unmeasured as unmeasured
 from received, sent_in_window, sent_elsewhere
 
+-- name: combined-figures
+-- The combined query for many requests, each of an organisation and a window, in one snapshot.
+--
+-- Parameters: :organisation_ids, different ones, an array that takes the type of their column; for each request :organisations, the
+-- place of its organisation in that array, bigint[], and :lowers and :uppers, its window [lower, upper), timestamptz[]; :start and
+-- :end, a window around all of them, timestamptz, by which the number of rows is estimated.
+-- Returns one row of bigint for each request, in their order:
+--   n  its number, from 1
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  as the combined query
+with organisation as materialized (
+    {requested-organisations}
+),
+
+request as materialized (
+    select r.n, r.organisation, r.lower, r.upper
+    from unnest(:organisations::bigint[], :lowers::timestamptz[], :uppers::timestamptz[])
+        with ordinality as r (organisation, lower, upper, n)
+),
+
+project as materialized (
+    select request.n, p.{project.id} as id, request.lower, request.upper
+    from request
+    join organisation on organisation.n = request.organisation
+    join {projects} p on p.{project.organisation_id} = organisation.id
+    where {project.counts}
+),
+
+window_event as materialized (
+    {window-events}
+),
+
+delivery as materialized (
+    select project.n, d.{delivery.event_id} as event_id, w.id is not null as in_window, w.octets
+    from project
+    join {deliveries} d on d.{delivery.project_id} = project.id
+    left join window_event w on w.n = project.n and w.id = d.{delivery.event_id}
+    where d.{delivery.created_at} >= project.lower
+        and d.{delivery.created_at} < project.upper
+        and d.{delivery.created_at} >= :start
+        and d.{delivery.created_at} < :end
+        and d.{delivery.status} in ({delivered_statuses})
+),
+
+received as (
+    select n, count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    from window_event
+    where live
+    group by n
+),
+
+sent_in_window as (
+    select n, count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    from delivery
+    where in_window
+    group by n
+),
+
+-- An event that was deleted for good has no size any more; its delivery counts all the same.
+sent_elsewhere as (
+    select
+        delivery.n,
+        count(*) as volume,
+        sum({event.octets}) as bytes,
+        count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
+    from delivery
+    left join {events} e on e.{event.id} = delivery.event_id
+    where not in_window
+    group by delivery.n
+)
+
+select
+    request.n,
+    coalesce(received.volume, 0) as received_volume,
+    coalesce(received.bytes, 0)::bigint as received_bytes,
+    coalesce(sent_in_window.volume, 0) + coalesce(sent_elsewhere.volume, 0) as sent_volume,
+    (coalesce(sent_in_window.bytes, 0) + coalesce(sent_elsewhere.bytes, 0))::bigint as sent_bytes,
+    coalesce(received.unmeasured, 0) + coalesce(sent_in_window.unmeasured, 0) + coalesce(sent_elsewhere.unmeasured, 0)
+        as unmeasured
+from request
+left join received on received.n = request.n
+left join sent_in_window on sent_in_window.n = request.n
+left join sent_elsewhere on sent_elsewhere.n = request.n
+order by request.n
+
+-- fragment: requested-organisations
+-- The requested organisations, in columns id, of the type of their column, and n, their place from 1. The empty array gives the
+-- parameter that type.
+--
+-- Parameters: :organisation_ids.
+    select o.id, o.n
+    from unnest(
+        array_cat(:organisation_ids, (select array_agg(p.{project.organisation_id}) from {projects} p where false))
+    ) with ordinality as o (id, n)
+
+-- fragment: window-events
+-- The windows' events, in columns n, the request's number, and those of window-event.
+--
+-- Parameters: :start and :end, a window around all of them.
+    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
+        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+
+-- fragment: window-events-partly-stored
+-- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
+--
+-- Parameters: :start and :end, a window around all of them.
+    select project.n, e.{event.id} as id, e.{event.stored_bytes}::bigint as octets, {event.live} as live
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
+        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+        and e.{event.stored_bytes} is not null
+    union all
+    select project.n, e.{event.id}, {event.measured}, {event.live}
+    from project
+    join {events} e on e.{event.project_id} = project.id
+    where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
+        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+        and e.{event.stored_bytes} is null
+
 -- fragment: window-event
 -- The window's events, in columns id, octets and live, whether the event isn't deleted.
 --

@@ -19,7 +19,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.ToLongFunction;
 import java.util.function.UnaryOperator;
@@ -66,10 +69,31 @@ class CombinedQueryOracleIT {
                 somethingSent |= expected.sent().bytes() > 0;
             }
         }
+        assertBatchEquals(calculator, layout);
         assertThat(somethingSent)
                 .as("the rows, seed %s, have something to count", seed)
                 .isTrue();
         Database.dropSchema(schema);
+    }
+
+    /** All organisations in all windows by one statement, and one organisation that there isn't. */
+    private void assertBatchEquals(UsageCalculator calculator, Layout layout) {
+        List<UsageKey> keys = new ArrayList<>();
+        for (UsagePeriod window : windows) {
+            rows.organisations().forEach(organisation -> keys.add(new UsageKey(organisation, window)));
+        }
+        keys.add(new UsageKey("org-unknown", windows.get(0)));
+        Collections.shuffle(keys, new Random(seed));
+        UsageCalculator.Figures batch = calculator.calculateAll(keys, PATIENCE);
+        assertThat(batch.failures()).as("%s, seed %s", layout, seed).isEmpty();
+        assertThat(batch.figures()).hasSize(keys.size());
+        for (UsageKey key : keys) {
+            OrganisationUsage alone = calculator.calculate(key, PATIENCE);
+            OrganisationUsage together = Objects.requireNonNull(batch.figures().get(key));
+            assertThat(List.of(together.received(), together.sent()))
+                    .as("%s of %s in a batch, seed %s", key, layout, seed)
+                    .isEqualTo(List.of(alone.received(), alone.sent()));
+        }
     }
 
     @ParameterizedTest

@@ -1,16 +1,28 @@
 package io.usagekit.postgres.internal;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** The combined query over mapped tables, with or without the sums of rows that retention has deleted. Immutable. */
 public final class CombinedQuery {
+
+    /**
+     * Figures of several keys, each of which is in one of the two maps.
+     *
+     * @param failures why the others have none, each for itself
+     */
+    public record Figures(Map<UsageKey, Totals> totals, Map<UsageKey, UsageException> failures) {}
 
     /** A figure: what an organisation received and sent. */
     public record Totals(UsageMetrics received, UsageMetrics sent) {}
@@ -18,11 +30,13 @@ public final class CombinedQuery {
     private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
 
     private final SqlTemplate statement;
+    private final SqlTemplate bulkStatement;
     private final String sizes;
     private final boolean retains;
 
-    private CombinedQuery(SqlTemplate statement, String sizes, boolean retains) {
+    private CombinedQuery(SqlTemplate statement, SqlTemplate bulkStatement, String sizes, boolean retains) {
         this.statement = statement;
+        this.bulkStatement = bulkStatement;
         this.sizes = sizes;
         this.retains = retains;
     }
@@ -31,8 +45,11 @@ public final class CombinedQuery {
     public static CombinedQuery over(TableMapping mapping, TableShape shape, ProjectScope projects) {
         Map<String, String> names = MappedNames.of(mapping, shape);
         names.put("project.counts", MappedNames.counts(mapping, projects));
+        SqlStatements statements = SqlStatements.of(FILES, names);
+        Map<String, String> fragments = fragments(mapping, shape);
         return new CombinedQuery(
-                SqlStatements.of(FILES, names).template("combined-query", fragments(mapping, shape)),
+                statements.template("combined-query", fragments),
+                statements.template("combined-figures", fragments),
                 sizes(mapping),
                 false);
     }
@@ -42,19 +59,29 @@ public final class CombinedQuery {
      *
      * @param statement takes the parameters of the combined query; returns its columns, and {@code cut}, whether an edge of the
      *     window falls into a quarter of an hour of which only the sum is known
+     * @param bulkStatement the same for many requests
      */
-    public static CombinedQuery withRetained(SqlTemplate statement, TableMapping mapping) {
-        return new CombinedQuery(statement, sizes(mapping), true);
+    public static CombinedQuery withRetained(SqlTemplate statement, SqlTemplate bulkStatement, TableMapping mapping) {
+        return new CombinedQuery(statement, bulkStatement, sizes(mapping), true);
     }
 
-    /** The statement's text, as a fragment of another statement: names are still to be put in. */
-    public static String text(TableMapping mapping, TableShape shape) {
-        return SqlStatements.of(FILES, Map.of()).text("combined-query", fragments(mapping, shape));
+    /** The texts of statements and fragments, by their names, as fragments of other statements: names are still to be put in. */
+    public static Map<String, String> texts(TableMapping mapping, TableShape shape) {
+        SqlStatements statements = SqlStatements.of(FILES, Map.of());
+        Map<String, String> texts = new HashMap<>();
+        for (String name : List.of("combined-query", "combined-figures", "requested-organisations")) {
+            texts.put(name, statements.text(name, fragments(mapping, shape)));
+        }
+        return texts;
     }
 
     private static Map<String, String> fragments(TableMapping mapping, TableShape shape) {
         return MappedNames.isPartlyStored(mapping, shape)
-                ? Map.of("window-event", "{window-event-partly-stored}")
+                ? Map.of(
+                        "window-event",
+                        "{window-event-partly-stored}",
+                        "window-events",
+                        "{window-events-partly-stored}")
                 : Map.of();
     }
 
@@ -79,6 +106,47 @@ public final class CombinedQuery {
                 })
                 .orElseThrow(
                         () -> new UsageCalculationException("the combined query returned no row for " + key, null));
+    }
+
+    /** Computes the figures of several keys, all in one snapshot; {@link FigureBatch#MAX} at most. */
+    public Figures executeAll(Connection connection, List<UsageKey> keys) throws SQLException {
+        Map<UsageKey, Totals> totals = new HashMap<>();
+        Map<UsageKey, UsageException> failures = new HashMap<>();
+        callForAll(connection, keys).forEach(row -> {
+            UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
+            try {
+                if (retains) {
+                    checkUncut(row, String.valueOf(key));
+                }
+                totals.put(key, totals(row, key, sizes));
+            } catch (UsageException e) {
+                failures.put(key, e);
+            }
+        });
+        return new Figures(totals, failures);
+    }
+
+    /** Returns a call of the statement for many requests, bound to these keys. */
+    SqlCall callForAll(Connection connection, List<UsageKey> keys) {
+        Instant start = keys.stream().map(key -> key.period().start()).min(Instant::compareTo).orElseThrow();
+        Instant end = keys.stream().map(key -> key.period().end()).max(Instant::compareTo).orElseThrow();
+        return bind(SqlCall.of(connection, bulkStatement), keys)
+                .instant("start", start)
+                .instant("end", end);
+    }
+
+    /** Binds organisations and windows of several keys to the arrays of a statement for many requests. */
+    public static SqlCall bind(SqlCall call, List<UsageKey> keys) {
+        Map<String, Long> organisations = new LinkedHashMap<>();
+        keys.forEach(key -> organisations.putIfAbsent(key.organisationId(), organisations.size() + 1L));
+        return call.untypedTexts("organisation_ids", organisations.keySet())
+                .numbers(
+                        "organisations",
+                        keys.stream()
+                                .map(key -> organisations.get(key.organisationId()))
+                                .toList())
+                .instants("lowers", keys.stream().map(key -> key.period().start()).toList())
+                .instants("uppers", keys.stream().map(key -> key.period().end()).toList());
     }
 
     /**

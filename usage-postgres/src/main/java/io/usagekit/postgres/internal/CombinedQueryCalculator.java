@@ -9,6 +9,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Collection;
+import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -35,7 +37,8 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         SqlErrors.checkTimeout(timeout);
         Instant now = settings.clock().instant();
         try {
-            CombinedQuery.Totals totals = compute(key, timeout);
+            CombinedQuery.Totals totals =
+                    run(timeout, connection -> query(connection).execute(connection, key));
             return new OrganisationUsage(key, totals.received(), totals.sent(), now);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
@@ -45,25 +48,41 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         }
     }
 
-    /** Computes once more if the tables have changed since they were looked up: that error isn't one of the settings. */
-    private CombinedQuery.Totals compute(UsageKey key, Duration timeout) throws SQLException {
+    /** Runs once more if the tables have changed since they were looked up: that error isn't one of the settings. */
+    private <T> T run(Duration timeout, Jdbc.Work<T> work) throws SQLException {
         long start = System.nanoTime();
         boolean lookedUpBefore = query != null;
         try {
-            return computeOnce(key, timeout);
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, work);
         } catch (SQLException e) {
             Duration left = timeout.minusNanos(System.nanoTime() - start);
             if (!lookedUpBefore || !SqlErrors.meansChangedShape(e) || left.toMillis() < 1) {
                 throw e;
             }
             query = null;
-            return computeOnce(key, left);
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, left, work);
         }
     }
 
-    private CombinedQuery.Totals computeOnce(UsageKey key, Duration timeout) throws SQLException {
-        return jdbc.transaction(
-                Jdbc.Mode.READ_ONLY, timeout, connection -> query(connection).execute(connection, key));
+    @Override
+    public int maxBatch() {
+        return FigureBatch.MAX;
+    }
+
+    @Override
+    public Figures calculateAll(Collection<UsageKey> keys, Duration timeout) {
+        return FigureBatch.compute(keys, timeout, settings.clock().instant(), this::computeAll);
+    }
+
+    private CombinedQuery.Figures computeAll(List<UsageKey> keys, Duration timeout) throws SQLException {
+        try {
+            return run(timeout, connection -> query(connection).executeAll(connection, keys));
+        } catch (SQLException e) {
+            if (SqlErrors.meansChangedShape(e)) {
+                query = null;
+            }
+            throw e;
+        }
     }
 
     private CombinedQuery query(Connection connection) throws SQLException {

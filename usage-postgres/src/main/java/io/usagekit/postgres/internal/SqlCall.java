@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One execution of a statement: values are bound by name, then it runs. Not thread-safe. */
@@ -70,6 +71,18 @@ public final class SqlCall {
 
     public SqlCall texts(String name, Collection<String> value) {
         return bind(name, SqlType.TEXTS, value.toArray(String[]::new));
+    }
+
+    /** Binds an array of texts without a type of its own: it takes that of the array that it is combined with. */
+    public SqlCall untypedTexts(String name, Collection<String> value) {
+        String literal = value.stream()
+                .map(text -> '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"')
+                .collect(Collectors.joining(",", "{", "}"));
+        return bind(name, SqlType.TEXT, literal);
+    }
+
+    public SqlCall numbers(String name, Collection<Long> value) {
+        return bind(name, SqlType.NUMBERS, value.toArray(Long[]::new));
     }
 
     public SqlCall manyBytes(String name, Collection<byte[]> value) {

@@ -13,6 +13,7 @@ import java.util.Set;
 /** What PostgreSQL's errors mean, by their SQLSTATE. */
 public final class SqlErrors {
 
+    private static final String DATA_EXCEPTION = "22";
     private static final String INVALID_AUTHORIZATION_CLASS = "28";
     private static final String INVALID_CATALOG_NAME = "3D000";
     private static final String CANNOT_COERCE = "42846";
@@ -71,6 +72,11 @@ public final class SqlErrors {
     /** Whether the time was over: a statement was cancelled, or there was no connection in time. */
     public static boolean isTimeout(SQLException e) {
         return isCancelled(e) || e instanceof SQLTimeoutException;
+    }
+
+    /** Whether a value was at fault: an id that doesn't fit its column, or a sum that exceeds bigint (SQLSTATE class 22). */
+    public static boolean isDataError(SQLException e) {
+        return e.getSQLState() != null && e.getSQLState().startsWith(DATA_EXCEPTION);
     }
 
     /** Whether the tables have to be looked up again: one of them, a column or a type isn't what it was. */

@@ -9,6 +9,7 @@ public enum SqlType {
     INSTANT("timestamptz"),
     INSTANTS("_timestamptz"),
     NUMBER("int8"),
+    NUMBERS("_int8"),
     FLAG("bool");
 
     private final String driverName;

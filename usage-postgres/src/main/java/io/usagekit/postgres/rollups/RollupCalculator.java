@@ -3,9 +3,11 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.FigureBatch;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -14,6 +16,11 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,7 +65,7 @@ final class RollupCalculator implements UsageCalculator {
         Instant now = settings.clock().instant();
         Outcome outcome;
         try {
-            outcome = compute(key, timeout, queries != null);
+            outcome = compute(key, timeout);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 queries = null;
@@ -70,31 +77,124 @@ final class RollupCalculator implements UsageCalculator {
                 key, outcome.totals().received(), outcome.totals().sent(), now);
     }
 
+    @Override
+    public int maxBatch() {
+        return FigureBatch.MAX;
+    }
+
+    /** Computes in one snapshot what roll-ups cover, and the rest by the combined query in another one. */
+    @Override
+    public Figures calculateAll(Collection<UsageKey> keys, Duration timeout) {
+        return FigureBatch.compute(keys, timeout, settings.clock().instant(), this::computeAll);
+    }
+
+    /** Outcomes of several keys, each of which is in one of the two maps. */
+    private record Outcomes(Map<UsageKey, Outcome> known, Map<UsageKey, UsageException> failures) {
+
+        Outcomes() {
+            this(new HashMap<>(), new HashMap<>());
+        }
+
+        void addRaw(CombinedQuery.Figures figures, RollupListener.Fallback why) {
+            figures.totals().forEach((key, totals) -> known.put(key, Outcome.raw(totals, why)));
+            failures.putAll(figures.failures());
+        }
+    }
+
+    private CombinedQuery.Figures computeAll(List<UsageKey> keys, Duration timeout) throws SQLException {
+        Outcomes outcomes;
+        try {
+            outcomes = inTransaction(
+                    timeout,
+                    queries != null,
+                    connection -> allFromRollups(connection, keys),
+                    connection -> allFromRawRows(connection, combined(connection), keys));
+        } catch (SQLException e) {
+            if (SqlErrors.meansChangedShape(e)) {
+                queries = null;
+            }
+            throw e;
+        }
+        outcomes.known().forEach(this::notifyListener);
+        Map<UsageKey, CombinedQuery.Totals> totals = new HashMap<>();
+        outcomes.known().forEach((key, outcome) -> totals.put(key, outcome.totals()));
+        return new CombinedQuery.Figures(totals, outcomes.failures());
+    }
+
+    private Outcomes allFromRollups(Connection connection, List<UsageKey> keys) throws SQLException {
+        Optional<Queries> found = queries(connection);
+        if (found.isEmpty()) {
+            return allFromRawRows(connection, combined(connection), keys);
+        }
+        Queries known = found.get();
+        Outcomes outcomes = new Outcomes();
+        Optional<RollupFigureQuery.Answers> answers = known.rolled().executeAll(connection, keys);
+        if (answers.isEmpty()) {
+            // The tables may have changed their shape since it was read.
+            queries = null;
+            outcomes.addRaw(known.combined().executeAll(connection, keys), RollupListener.Fallback.FOREIGN);
+            return outcomes;
+        }
+        outcomes.failures().putAll(answers.get().failures());
+        List<UsageKey> notCovered = new ArrayList<>();
+        answers.get().answers().forEach((key, answer) -> answer.totals()
+                .ifPresentOrElse(
+                        totals -> outcomes.known()
+                                .put(
+                                        key,
+                                        new Outcome(
+                                                totals, Optional.empty(), answer.liveHours(), answer.markedHours())),
+                        () -> notCovered.add(key)));
+        if (!notCovered.isEmpty()) {
+            outcomes.addRaw(
+                    known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
+        }
+        return outcomes;
+    }
+
+    private Outcomes allFromRawRows(Connection connection, CombinedQuery combined, List<UsageKey> keys)
+            throws SQLException {
+        Outcomes outcomes = new Outcomes();
+        outcomes.addRaw(combined.executeAll(connection, keys), RollupListener.Fallback.ABSENT);
+        if (RollupCatalog.holdsRetained(connection, settings.schema())) {
+            outcomes.known().clear();
+            keys.forEach(key -> outcomes.failures().put(key, retainedUnreadable(key)));
+        }
+        return outcomes;
+    }
+
+    private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
+        return inTransaction(
+                timeout,
+                queries != null,
+                connection -> fromRollups(connection, key),
+                connection -> fromRawRows(connection, combined(connection), key));
+    }
+
     /**
      * Computes from roll-ups first. An error ends its transaction, so the fallback runs in one of its own: the roll-ups have been
      * removed, or replaced by those of another version, or this role can't read them.
      *
      * @param lookedUpBefore whether the tables were looked up by an earlier computation, and may have changed since
      */
-    private Outcome compute(UsageKey key, Duration timeout, boolean lookedUpBefore) throws SQLException {
+    private <T> T inTransaction(
+            Duration timeout, boolean lookedUpBefore, Jdbc.Work<T> fromRollups, Jdbc.Work<T> fromRawRows)
+            throws SQLException {
         long start = System.nanoTime();
         try {
-            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> fromRollups(connection, key));
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, fromRollups);
         } catch (SQLException e) {
             if (lookedUpBefore && SqlErrors.meansChangedShape(e)) {
                 // The tables have changed since they were looked up: that error isn't one of the settings.
                 queries = null;
-                return compute(key, leftOf(timeout, start), false);
+                return inTransaction(leftOf(timeout, start), false, fromRollups, fromRawRows);
             }
             if (!SqlErrors.isUnreadable(e)) {
                 throw e;
             }
             queries = null;
             try {
-                return jdbc.transaction(Jdbc.Mode.READ_ONLY, leftOf(timeout, start), connection -> {
-                    TableShape shape = TableShape.read(connection, mapping);
-                    return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
-                });
+                return jdbc.transaction(Jdbc.Mode.READ_ONLY, leftOf(timeout, start), fromRawRows);
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
                 throw again;
@@ -107,17 +207,32 @@ final class RollupCalculator implements UsageCalculator {
         return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
     }
 
-    private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
+    /** Returns the combined query over the tables as they are now. */
+    private CombinedQuery combined(Connection connection) throws SQLException {
+        return CombinedQuery.over(mapping, TableShape.read(connection, mapping), projects);
+    }
+
+    /** Returns the statements; empty if there are no roll-ups. */
+    private Optional<Queries> queries(Connection connection) throws SQLException {
         Queries known = queries;
         if (known == null) {
             TableShape shape = TableShape.read(connection, mapping);
             if (!RollupCatalog.isPresent(connection, settings.schema())) {
-                return fromRawRows(connection, CombinedQuery.over(mapping, shape, projects), key);
+                return Optional.empty();
             }
             RollupSql sql = RollupSql.over(mapping, shape, settings.schema());
             known = new Queries(RollupFigureQuery.over(sql, projects), sql.combined(projects));
             queries = known;
         }
+        return Optional.of(known);
+    }
+
+    private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
+        Optional<Queries> found = queries(connection);
+        if (found.isEmpty()) {
+            return fromRawRows(connection, combined(connection), key);
+        }
+        Queries known = found.get();
         Optional<RollupFigureQuery.Answer> answer = known.rolled().execute(connection, key);
         if (answer.isEmpty()) {
             // The tables may have changed their shape since it was read.
@@ -141,14 +256,18 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome fromRawRows(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
         if (RollupCatalog.holdsRetained(connection, settings.schema())) {
-            throw UsageCalculationException.permanent(
-                    "the usage of " + key + " can't be computed: the roll-ups in the schema "
-                            + settings.quotedSchema()
-                            + " hold sums of rows that were deleted by retention, and this role or this version of the"
-                            + " library can't read them; grant SELECT on the schema's tables, or call install() again",
-                    null);
+            throw retainedUnreadable(key);
         }
         return Outcome.raw(totals, RollupListener.Fallback.ABSENT);
+    }
+
+    private UsageCalculationException retainedUnreadable(UsageKey key) {
+        return UsageCalculationException.permanent(
+                "the usage of " + key + " can't be computed: the roll-ups in the schema "
+                        + settings.quotedSchema()
+                        + " hold sums of rows that were deleted by retention, and this role or this version of the"
+                        + " library can't read them; grant SELECT on the schema's tables, or call install() again",
+                null);
     }
 
     private void notifyListener(UsageKey key, Outcome outcome) {

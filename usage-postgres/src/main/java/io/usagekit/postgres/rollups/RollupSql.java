@@ -161,11 +161,18 @@ final class RollupSql {
         return counting(projects).template("figure");
     }
 
+    /** Returns the statement of many figures from roll-ups. */
+    SqlTemplate figures(ProjectScope projects) {
+        return counting(projects).template("figures", CombinedQuery.texts(mapping, shape));
+    }
+
     /** Returns the combined query with the sums of rows that retention has deleted. */
     CombinedQuery combined(ProjectScope projects) {
-        SqlTemplate statement = counting(projects)
-                .template("combined-figure", Map.of("combined-query", CombinedQuery.text(mapping, shape)));
-        return CombinedQuery.withRetained(statement, mapping);
+        Map<String, String> texts = CombinedQuery.texts(mapping, shape);
+        return CombinedQuery.withRetained(
+                counting(projects).template("combined-figure", texts),
+                counting(projects).template("combined-figures-and-retained", texts),
+                mapping);
     }
 
     /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */

@@ -143,6 +143,189 @@ select
     (select count(*) from marked) as marked_hours
 from state, verdict, rolled, received, sent, retained
 
+-- name: figures
+-- The statement above for many requests, each of an organisation and a window, in one snapshot. Each is within the limits or not by
+-- itself.
+--
+-- Parameters: :organisation_ids, different ones, an array that takes the type of their column; for each request :organisations, the
+-- place of its organisation in that array, bigint[], :lowers and :uppers, its window [lower, upper), and :first_hours and :end_hours,
+-- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above.
+-- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
+--   n  its number, from 1
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut, covering, live_hours, marked_hours  as above
+with state as materialized (
+    select coalesce(covered_before, '-infinity') as covered_before
+    from {rollups}.state
+    where version = {version} and settings = {settings}
+),
+
+organisation as materialized (
+    {requested-organisations}
+),
+
+request as materialized (
+    select r.n, r.organisation, r.lower, r.upper, r.first_hour, r.end_hour
+    from unnest(
+        :organisations::bigint[],
+        :lowers::timestamptz[],
+        :uppers::timestamptz[],
+        :first_hours::timestamptz[],
+        :end_hours::timestamptz[]
+    ) with ordinality as r (organisation, lower, upper, first_hour, end_hour, n)
+),
+
+-- The part of each window that is rolled, by project: [rolled_from, rolled_to); empty at the window's end if none is.
+project as materialized (
+    select
+        n,
+        id,
+        lower,
+        upper,
+        case when rolled_from < rolled_to then rolled_from else upper end as rolled_from,
+        case when rolled_from < rolled_to then rolled_to else upper end as rolled_to
+    from (
+        select
+            request.n,
+            p.{project.id} as id,
+            request.lower,
+            request.upper,
+            greatest(request.first_hour, coalesce(known.covered_from, 'infinity')) as rolled_from,
+            least(request.end_hour, state.covered_before) as rolled_to
+        from state
+        cross join request
+        join organisation on organisation.n = request.organisation
+        join {projects} p on p.{project.organisation_id} = organisation.id
+        left join {rollups}.project known on known.project_id = p.{project.id}
+        where {project.counts}
+    ) as p
+),
+
+changed_event as materialized (
+    select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
+),
+
+marked as materialized (
+    select p.n, p.id as project_id, m.bucket
+    from project p
+    join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+    union
+    select p.n, p.id, date_trunc('hour', d.created_at, 'UTC')
+    from (select distinct event_id from changed_event) as changed
+    cross join lateral ({changed-deliveries}) as d
+    join project p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
+    union
+    select p.n, p.id, o.bucket
+    from project p
+    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+    join {events} e on e.{event.id} = o.event_id
+),
+
+unrolled as materialized (
+    select n, id as project_id, lower, rolled_from as upper from project where rolled_from > lower
+    union all
+    select n, id, rolled_to, upper from project where rolled_to < upper
+    union all
+    select n, project_id, bucket, bucket + interval '1 hour' from marked
+),
+
+effort as materialized (
+    select
+        request.n,
+        coalesce(
+            (
+                select sum(extract(epoch from least(u.upper, greatest(u.lower, now() + interval '1 hour')) - u.lower))
+                from unrolled u
+                where u.n = request.n
+            ),
+            0
+        ) / 3600 as live_hours,
+        (select count(*) from project p where p.n = request.n)
+            * extract(
+                epoch from greatest(least(request.upper, now() + interval '1 hour') - request.lower, interval '0')
+            ) / 3600 as all_hours
+    from request
+),
+
+verdict as materialized (
+    select
+        n,
+        live_hours * 100 <= all_hours * :live_percent::bigint
+            and (select count(*) from changed_event) <= :changed_events::bigint as covering,
+        ceil(live_hours)::bigint as live_hours
+    from effort
+),
+
+live as materialized (
+    select u.n, u.project_id, u.lower, u.upper
+    from unrolled u
+    join verdict on verdict.n = u.n
+    where verdict.covering
+),
+
+rolled as (
+    select
+        p.n,
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured
+    from project p
+    join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+    where not exists (select from marked m where m.n = p.n and m.project_id = r.project_id and m.bucket = r.bucket)
+    group by p.n
+),
+
+received as (
+    select live.n, sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured
+    from live
+    cross join lateral ({live-received}) as e
+    group by live.n
+),
+
+sent as (
+    select live.n, sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
+    from live
+    cross join lateral ({live-sent}) as d
+    group by live.n
+),
+
+retained as (
+    select
+        requested.n,
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured,
+        coalesce(bool_or(r.cut), false) as cut
+    from (select n, id as project_id, lower, upper from project) as requested
+    cross join lateral ({retained-sums}) as r
+    group by requested.n
+)
+
+select
+    verdict.n,
+    (coalesce(rolled.received_volume, 0) + coalesce(received.volume, 0) + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (coalesce(rolled.received_bytes, 0) + coalesce(received.bytes, 0) + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (coalesce(rolled.sent_volume, 0) + coalesce(sent.volume, 0) + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (coalesce(rolled.sent_bytes, 0) + coalesce(sent.bytes, 0) + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (
+        coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
+        + coalesce(retained.unmeasured, 0)
+    )::bigint as unmeasured,
+    coalesce(retained.cut, false) as cut,
+    verdict.covering,
+    verdict.live_hours,
+    (select count(*) from marked m where m.n = verdict.n) as marked_hours
+from state
+cross join verdict
+left join rolled on rolled.n = verdict.n
+left join received on received.n = verdict.n
+left join sent on sent.n = verdict.n
+left join retained on retained.n = verdict.n
+order by verdict.n
+
 -- name: series
 -- The sums of a figure from roll-ups, by project and by slices of a window, in one snapshot. There is no limit on the live part.
 --
@@ -327,6 +510,54 @@ select
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
     retained.cut
 from raw, retained
+
+-- name: combined-figures-and-retained
+-- The combined query for many requests and the sums of rows that retention has deleted, in one snapshot.
+--
+-- Parameters: those of combined-figures: :organisation_ids, :organisations, :lowers, :uppers, :start, :end.
+-- Returns one row for each request, in their order:
+--   n  its number, from 1
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut  as combined-figure
+with raw as materialized (
+    {combined-figures}
+),
+
+organisation as materialized (
+    {requested-organisations}
+),
+
+retained as (
+    select
+        requested.n,
+        sum(r.received_volume) as received_volume,
+        sum(r.received_bytes) as received_bytes,
+        sum(r.sent_volume) as sent_volume,
+        sum(r.sent_bytes) as sent_bytes,
+        sum(r.unmeasured) as unmeasured,
+        coalesce(bool_or(r.cut), false) as cut
+    from (
+        select request.n, p.{project.id} as project_id, request.lower, request.upper
+        from unnest(:organisations::bigint[], :lowers::timestamptz[], :uppers::timestamptz[])
+            with ordinality as request (organisation, lower, upper, n)
+        join organisation on organisation.n = request.organisation
+        join {projects} p on p.{project.organisation_id} = organisation.id
+        where {project.counts}
+    ) as requested
+    cross join lateral ({retained-sums}) as r
+    group by requested.n
+)
+
+select
+    raw.n,
+    (raw.received_volume + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (raw.received_bytes + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (raw.sent_volume + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
+    coalesce(retained.cut, false) as cut
+from raw
+left join retained on retained.n = raw.n
+order by raw.n
 
 -- fragment: live-received
 -- What a project received, from raw rows; the columns project_id, lower and upper of a relation called live say which

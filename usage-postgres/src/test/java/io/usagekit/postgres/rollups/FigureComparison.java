@@ -1,12 +1,18 @@
 package io.usagekit.postgres.rollups;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
 
@@ -23,16 +29,20 @@ public final class FigureComparison {
 
     private final DataSource dataSource;
     private final RollupFigureQuery rolled;
+    private final RollupFigureQuery limited;
     private final CombinedQuery combined;
+    private final CombinedQuery combinedAndRetained;
 
     public FigureComparison(
             DataSource dataSource, PostgresRollups rollups, TableMapping mapping, ProjectScope projects) {
         this.dataSource = dataSource;
         try (Connection connection = dataSource.getConnection()) {
             TableShape shape = TableShape.read(connection, mapping);
-            rolled = RollupFigureQuery.over(RollupSql.over(mapping, shape, rollups.schema()), projects)
-                    .always();
+            RollupSql sql = RollupSql.over(mapping, shape, rollups.schema());
+            limited = RollupFigureQuery.over(sql, projects);
+            rolled = limited.always();
             combined = CombinedQuery.over(mapping, shape, projects);
+            combinedAndRetained = sql.combined(projects);
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
@@ -44,11 +54,62 @@ public final class FigureComparison {
 
     /** Reads both figures in a transaction of their own. */
     public Pair compare(UsageKey key) {
+        return inOneSnapshot(connection -> compare(connection, key));
+    }
+
+    /**
+     * Reads figures by the statements for many requests, and each by itself, in one snapshot.
+     *
+     * @throws AssertionError if they differ
+     */
+    public void assertBulkEqualsSingle(List<UsageKey> keys, String when) {
+        inOneSnapshot(connection -> {
+            for (RollupFigureQuery query : List.of(rolled, limited)) {
+                RollupFigureQuery.Answers all =
+                        query.executeAll(connection, keys).orElseThrow();
+                assertThat(all.answers().size() + all.failures().size()).as(when).isEqualTo(keys.size());
+                for (UsageKey key : keys) {
+                    Object alone = outcome(() -> query.execute(connection, key).orElseThrow());
+                    Object together = all.answers().containsKey(key)
+                            ? Objects.requireNonNull(all.answers().get(key))
+                            : String.valueOf(all.failures().get(key));
+                    assertThat(together).as("%s of roll-ups, %s", key, when).isEqualTo(alone);
+                }
+            }
+            for (CombinedQuery query : List.of(combined, combinedAndRetained)) {
+                CombinedQuery.Figures all = query.executeAll(connection, keys);
+                for (UsageKey key : keys) {
+                    Object alone = outcome(() -> query.execute(connection, key));
+                    Object together = all.totals().containsKey(key)
+                            ? Objects.requireNonNull(all.totals().get(key))
+                            : String.valueOf(all.failures().get(key));
+                    assertThat(together).as("%s of raw rows, %s", key, when).isEqualTo(alone);
+                }
+            }
+            return keys;
+        });
+    }
+
+    @FunctionalInterface
+    private interface Read {
+        Object read() throws SQLException;
+    }
+
+    /** What was read, or, as a text, why there is no figure. */
+    private static Object outcome(Read read) throws SQLException {
+        try {
+            return read.read();
+        } catch (UsageException e) {
+            return String.valueOf(e);
+        }
+    }
+
+    private <T> T inOneSnapshot(Jdbc.Work<T> work) {
         try (Connection connection = dataSource.getConnection()) {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             connection.setAutoCommit(false);
             try {
-                return compare(connection, key);
+                return work.run(connection);
             } finally {
                 connection.rollback();
                 connection.setAutoCommit(true);

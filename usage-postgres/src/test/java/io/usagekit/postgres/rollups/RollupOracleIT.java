@@ -119,6 +119,11 @@ class RollupOracleIT {
 
     /** Returns how many marked hours all comparisons read. */
     private long assertEqual(FigureComparison reads, String when) {
+        List<UsageKey> keys = new ArrayList<>();
+        for (UsagePeriod window : windows) {
+            rows.organisations().forEach(organisation -> keys.add(new UsageKey(organisation, window)));
+        }
+        reads.assertBulkEqualsSingle(keys, when + ", seed " + seed);
         long marked = 0;
         for (String organisation : rows.organisations()) {
             for (UsagePeriod window : windows) {

@@ -30,6 +30,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -229,6 +230,11 @@ class RollupRetentionOracleIT {
         }
         OrganisationUsage calculated = rollups.calculator().calculate(key, TIMEOUT);
         ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent()));
+        OrganisationUsage together = Objects.requireNonNull(rollups.calculator()
+                .calculateAll(List.of(new UsageKey("org-unknown", key.period()), key), TIMEOUT)
+                .figures()
+                .get(key));
+        ways.put("batch", new CombinedQuery.Totals(together.received(), together.sent()));
         ways.put(
                 "series",
                 sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RollupStatementsIT extends StatementsIT {
 
     private static RollupFixture fixture;
-    private static String combinedQuery;
+    private static Map<String, String> combinedQuery;
     private SqlSource source = RollupSql.SOURCE;
 
     @BeforeAll
@@ -31,7 +31,7 @@ class RollupStatementsIT extends StatementsIT {
         fixture = RollupFixture.tables(Database.pool(), Database.newSchema("statements"));
         fixture.rollups.install();
         try (Connection connection = Database.pool().getConnection()) {
-            combinedQuery = CombinedQuery.text(fixture.mapping, TableShape.read(connection, fixture.mapping));
+            combinedQuery = CombinedQuery.texts(fixture.mapping, TableShape.read(connection, fixture.mapping));
         }
     }
 
@@ -67,7 +67,7 @@ class RollupStatementsIT extends StatementsIT {
     @Override
     protected List<Map<String, String>> variants(String statement) {
         return switch (statement) {
-            case "combined-figure" -> List.of(Map.of("combined-query", combinedQuery));
+            case "combined-figure", "combined-figures-and-retained", "figures" -> List.of(combinedQuery);
             case "series" ->
                 List.of(
                         Map.of("organisation.counts", RollupSql.ONE_ORGANISATION),

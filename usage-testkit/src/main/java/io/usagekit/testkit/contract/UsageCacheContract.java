@@ -15,6 +15,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
+import java.util.Set;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
@@ -186,6 +187,33 @@ public abstract class UsageCacheContract {
 
         assertEquals(usage(asMonth, 7), found);
         assertEquals(asWindow.period().label(), found.period().label(), "the requested label");
+    }
+
+    @Test
+    final void returnsSeveralFiguresAsOneByOne() {
+        List<UsageKey> keys = new ArrayList<>();
+        for (String organisation : List.of("org-123", "{org}", "org-124", "a b")) {
+            for (UsagePeriod period : UnusualKeys.periods()) {
+                UsageKey key = new UsageKey(organisation, period);
+                keys.add(key);
+                if (keys.size() % 3 != 0) {
+                    await(cache.put(key, new AgedUsage(usage(key, keys.size()), Duration.ofSeconds(7)), MINUTE));
+                }
+            }
+        }
+        elapse(Duration.ofSeconds(20));
+        Map<UsageKey, CompletionStage<Optional<AgedUsage>>> all = cache.getAll(keys);
+        assertEquals(Set.copyOf(keys), all.keySet(), "a stage for each key");
+        for (UsageKey key : keys) {
+            Optional<AgedUsage> found = await(all.get(key));
+            Optional<AgedUsage> alone = await(cache.get(key));
+            assertEquals(alone.map(AgedUsage::usage), found.map(AgedUsage::usage), () -> "in a bulk read: " + key);
+            found.ifPresent(figure -> {
+                assertAge(Duration.ofSeconds(27), figure.age());
+                assertEquals(key.period().label(), figure.usage().period().label(), "the requested label");
+            });
+        }
+        assertEquals(Map.of(), cache.getAll(List.of()), "no keys");
     }
 
     @Test

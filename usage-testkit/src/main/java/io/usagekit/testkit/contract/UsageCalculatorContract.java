@@ -428,6 +428,12 @@ public abstract class UsageCalculatorContract {
         OrganisationUsage usage = calculate(calculator(), key);
         assertEquals(received, usage.received(), () -> "received: " + key);
         assertEquals(sent, usage.sent(), () -> "sent: " + key);
+        UsageKey unknown = new UsageKey("org-another", period);
+        UsageCalculator.Figures all = calculator().calculateAll(List.of(unknown, key), TIMEOUT);
+        OrganisationUsage together = all.figures().get(key);
+        assertNotNull(together, () -> "in a batch: " + key + ", but it failed: " + all.failures());
+        assertEquals(received, together.received(), () -> "received, in a batch: " + key);
+        assertEquals(sent, together.sent(), () -> "sent, in a batch: " + key);
     }
 
     private static OrganisationUsage calculate(UsageCalculator calculator, UsageKey key) {

@@ -63,6 +63,7 @@ class UsageCacheMutantsTest {
         List<Mutant<Adapter>> mutants = new ArrayList<>();
         mutants.addAll(CacheEntryMutants.all());
         mutants.addAll(CacheMemoryMutants.all());
+        mutants.addAll(BulkMutants.ofCaches());
         return Mutants.tests(Suite.class, RIGHT, mutants);
     }
     /** A cache that forwards to a right one but for the call that the mutant overrides. */

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class UsageCalculatorMutantsTest {
 
     /** Makes a calculator of the right one. */
-    private interface Adapter extends UnaryOperator<UsageCalculator> {}
+    interface Adapter extends UnaryOperator<UsageCalculator> {}
 
     private static final Adapter RIGHT = UsageCalculatorMutantsTest::unchanged;
 
@@ -101,6 +101,7 @@ class UsageCalculatorMutantsTest {
         mutants.addAll(wrongWindows());
         mutants.addAll(wrongReads());
         mutants.addAll(wrongFailures());
+        mutants.addAll(BulkMutants.ofCalculators());
         return Mutants.tests(Suite.class, RIGHT, mutants);
     }
 

@@ -74,6 +74,25 @@ public final class BenchmarksCommand implements Runnable {
         return print(progress -> new OutageBenchmark(times).run(WARM_UP, checkedRounds(), progress));
     }
 
+    @Command(name = "bulk", description = "The figures of 100 organisations by one call, beside 100 calls.")
+    int bulk(
+            @Option(
+                            names = "--times",
+                            defaultValue = "3",
+                            paramLabel = "N",
+                            description = "calls in a slice; ${DEFAULT-VALUE} by default")
+                    int times,
+            @Option(
+                            names = "--events",
+                            defaultValue = "60000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        return print(progress ->
+                new BulkBenchmark(times, checkedEvents(events)).run(WARM_UP, checkedRounds(), progress));
+    }
+
     @Command(
             name = "rollups",
             description =

@@ -24,6 +24,14 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("median", "quartiles", "ratio", peer);
     }
 
+    @Test
+    void bulkPrintsItsTable() {
+        assertThat(run("bulk", "--rounds", "1", "--times", "1", "--events", "2000"))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString()).contains("100 gets, computed", "getAll of 100, found in Redis");
+    }
+
     @ParameterizedTest
     @CsvSource({
         "rollups,all organisations",
