@@ -111,7 +111,9 @@ class MainsIT {
 
     @Test
     void listener() {
-        assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl()))).matches("0 of 4 permits in use, 0 queued, 0 loads in flight, cache UNKNOWN\\R1 computed in \\d+ ms, 0 failed\\R");
+        assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl())))
+                .matches(
+                        "0 of 4 permits in use, 0 queued, 0 loads in flight, cache UNKNOWN\\R1 computed in \\d+ ms, 0 failed\\R");
     }
 
     @Test

@@ -143,7 +143,8 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<UsageResults> getAllAsync(Collection<String> organisationIds, UsagePeriod period) {
-        return offThisThread(bulk(organisationIds, id -> new UsageKey(id, period)).start());
+        return offThisThread(
+                bulk(organisationIds, id -> new UsageKey(id, period)).start());
     }
 
     @Override
@@ -200,8 +201,7 @@ public final class DefaultUsageService implements UsageService {
         return miss(key, figure, null, batch);
     }
 
-    private UsageResult hit(
-            UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
+    private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
         listener.hit(key, tier, figure.age());
         Duration freshUntil = limits.freshUntil(figure);
         if (figure.age().compareTo(freshUntil) < 0) {

@@ -86,8 +86,8 @@ final class LoadBatch {
                 computations.cache().readAll(all.stream().map(Look::key).toList());
         for (Look look : all) {
             CompletableFuture<Lookup> read = found.get(look.key());
-            var unused = (read == null ? computations.cache().read(look.key()) : read)
-                    .thenAccept(look.outcome()::complete);
+            var unused =
+                    (read == null ? computations.cache().read(look.key()) : read).thenAccept(look.outcome()::complete);
         }
         var unused = CompletableFuture.allOf(all.stream().map(Look::outcome).toArray(CompletableFuture<?>[]::new))
                 .thenRun(() -> computations.delays().after(LONGEST_WAIT, starts::end));

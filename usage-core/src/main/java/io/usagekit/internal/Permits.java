@@ -189,7 +189,7 @@ public final class Permits {
     }
 
     private void end(Ticket ticket) {
-        @Nullable Ticket next = null;
+        List<Ticket> next = new ArrayList<>();
         lock.lock();
         try {
             if (ticket.holds) {
@@ -201,13 +201,14 @@ public final class Permits {
             }
             ticket.organisations.forEach(this::update);
             ticket.organisations.forEach(this::forgetIfIdle);
-            next = next();
+            // A ticket of several organisations makes room for one of each.
+            for (Ticket one = next(); one != null; one = next()) {
+                next.add(one);
+            }
         } finally {
             lock.unlock();
         }
-        if (next != null) {
-            call(next);
-        }
+        next.forEach(this::call);
     }
 
     /** Calls holders one after the other: those that release their permits at once would otherwise nest as deep as the queue is long. */
@@ -262,8 +263,8 @@ public final class Permits {
         }
         Ticket first = organisation.queue.iterator().next();
         return first.organisations.stream()
-                .allMatch(each -> each.running < perOrganisation
-                        && each.queue.iterator().next() == first);
+                .allMatch(each ->
+                        each.running < perOrganisation && each.queue.iterator().next() == first);
     }
 
     private void forgetIfIdle(Organisation organisation) {

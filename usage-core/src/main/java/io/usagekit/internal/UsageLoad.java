@@ -191,8 +191,8 @@ final class UsageLoad implements FlightTask {
         LoadBatch.Member together = member;
         CompletableFuture<Lookup> reading =
                 together == null ? computations.cache().read(key) : together.lookAgain(key);
-        return reading.thenApply(
-                lookup -> lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
+        return reading.thenApply(lookup ->
+                lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
     }
 
     private CompletableFuture<AgedUsage> computeNow() {

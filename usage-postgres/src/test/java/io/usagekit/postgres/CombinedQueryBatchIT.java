@@ -38,8 +38,9 @@ class CombinedQueryBatchIT {
                 + " select 'p' || n, 'org-' || n from generate_series(1, 120) n");
         Database.execute("insert into " + schema + ".events (id, project_id, raw, created_at)"
                 + " select 'e' || n, 'p' || n, repeat('x', n), '2026-03-10T00:00Z' from generate_series(1, 120) n");
-        Database.execute("insert into " + schema + ".event_deliveries (id, project_id, event_id, status, created_at)"
-                + " select 'd' || n, 'p' || n, 'e' || n, 'Success', '2026-04-01T00:00Z' from generate_series(1, 120) n");
+        Database.execute(
+                "insert into " + schema + ".event_deliveries (id, project_id, event_id, status, created_at)"
+                        + " select 'd' || n, 'p' || n, 'e' || n, 'Success', '2026-04-01T00:00Z' from generate_series(1, 120) n");
     }
 
     @AfterEach
@@ -71,7 +72,9 @@ class CombinedQueryBatchIT {
         assertThat(statements.stream().filter(sql -> sql.contains("organisation")))
                 .as("statements on the host's tables")
                 .hasSize(1);
-        assertThat(batch.figures().values().stream().map(OrganisationUsage::createdAt).distinct())
+        assertThat(batch.figures().values().stream()
+                        .map(OrganisationUsage::createdAt)
+                        .distinct())
                 .as("one time for all")
                 .hasSize(1);
     }
@@ -81,7 +84,8 @@ class CombinedQueryBatchIT {
         UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), mapping());
         UsageKey march = new UsageKey("org-7", MARCH);
         UsageKey april = new UsageKey("org-7", MARCH.next());
-        UsageKey both = new UsageKey("org-7", UsagePeriod.between(MARCH.start(), MARCH.next().end()));
+        UsageKey both = new UsageKey(
+                "org-7", UsagePeriod.between(MARCH.start(), MARCH.next().end()));
         UsageCalculator.Figures batch = calculator.calculateAll(List.of(march, april, both), PATIENCE);
         for (UsageKey key : List.of(march, april, both)) {
             OrganisationUsage alone = calculator.calculate(key, PATIENCE);
@@ -90,14 +94,16 @@ class CombinedQueryBatchIT {
             assertThat(together.received()).as("%s", key).isEqualTo(alone.received());
             assertThat(together.sent()).as("%s", key).isEqualTo(alone.sent());
         }
-        assertThat(batch.figures().get(april)).extracting(OrganisationUsage::sent).isEqualTo(new UsageMetrics(1, 7));
+        assertThat(batch.figures().get(april))
+                .extracting(OrganisationUsage::sent)
+                .isEqualTo(new UsageMetrics(1, 7));
     }
 
     @Test
     void idsThatTheColumnTypeTakesForOneEachHaveItsFigure() {
         Database.execute("create table " + schema + ".workspaces (id text primary key, account uuid)");
-        Database.execute("insert into " + schema + ".workspaces"
-                + " values ('p1', '0a0a0a0a-0000-0000-0000-000000000001')");
+        Database.execute(
+                "insert into " + schema + ".workspaces" + " values ('p1', '0a0a0a0a-0000-0000-0000-000000000001')");
         UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), byAccount());
         String lower = "0a0a0a0a-0000-0000-0000-000000000001";
         List<UsageKey> keys = List.of(

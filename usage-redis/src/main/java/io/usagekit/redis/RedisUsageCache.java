@@ -44,9 +44,13 @@ final class RedisUsageCache implements UsageCache {
 
     /** Reads entries with their remaining time to live, a thousand with each command; all commands are sent at once. */
     Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> readAll(Collection<UsageKey> all) {
-        return BulkRead.of(all, keys, reader, entries -> connection
-                .send(Purpose.READ, redis -> CacheEntry.sendAll(redis, entries))
-                .toCompletableFuture());
+        return BulkRead.of(
+                all,
+                keys,
+                reader,
+                entries -> connection
+                        .send(Purpose.READ, redis -> CacheEntry.sendAll(redis, entries))
+                        .toCompletableFuture());
     }
 
     /** Reads an entry with its remaining time to live. */

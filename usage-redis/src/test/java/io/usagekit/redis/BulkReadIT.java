@@ -116,7 +116,8 @@ class BulkReadIT extends NearCacheFixture {
                     .isEqualTo(1);
             write(other, 4, 44);
             eventually("the change is reported", () -> near(cache, 4).isEmpty());
-            assertThat(await(cache.getAll(keys(5)).get(key(4))).map(figure -> figure.usage().received().volume()))
+            assertThat(await(cache.getAll(keys(5)).get(key(4)))
+                            .map(figure -> figure.usage().received().volume()))
                     .contains(44L);
             assertThat(near(cache, 4)).contains(44L);
         }
@@ -139,14 +140,13 @@ class BulkReadIT extends NearCacheFixture {
         InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
         List<String> organisations =
                 IntStream.rangeClosed(1, 100).mapToObj(i -> "bulk-" + i).toList();
-        try (UsageService service = UsageService.builder(calculator)
-                .cache(Redis.patient(client))
-                .build()) {
+        try (UsageService service =
+                UsageService.builder(calculator).cache(Redis.patient(client)).build()) {
             UsageResults cold = service.getAll(organisations, key(1).period());
             assertThat(cold.failures()).isEmpty();
             assertThat(calculator.computations()).isEqualTo(100);
-            assertThat(commandsOf(() -> assertThat(
-                                    service.getAll(organisations, key(1).period()).results())
+            assertThat(commandsOf(() -> assertThat(service.getAll(organisations, key(1).period())
+                                    .results())
                             .hasSize(100)))
                     .isEqualTo(1);
             assertThat(calculator.computations()).isEqualTo(100);

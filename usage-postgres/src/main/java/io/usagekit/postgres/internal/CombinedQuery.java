@@ -128,8 +128,14 @@ public final class CombinedQuery {
 
     /** Returns a call of the statement for many requests, bound to these keys. */
     SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        Instant start = keys.stream().map(key -> key.period().start()).min(Instant::compareTo).orElseThrow();
-        Instant end = keys.stream().map(key -> key.period().end()).max(Instant::compareTo).orElseThrow();
+        Instant start = keys.stream()
+                .map(key -> key.period().start())
+                .min(Instant::compareTo)
+                .orElseThrow();
+        Instant end = keys.stream()
+                .map(key -> key.period().end())
+                .max(Instant::compareTo)
+                .orElseThrow();
         return bind(SqlCall.of(connection, bulkStatement), keys)
                 .instant("start", start)
                 .instant("end", end);
@@ -145,7 +151,8 @@ public final class CombinedQuery {
                         keys.stream()
                                 .map(key -> organisations.get(key.organisationId()))
                                 .toList())
-                .instants("lowers", keys.stream().map(key -> key.period().start()).toList())
+                .instants(
+                        "lowers", keys.stream().map(key -> key.period().start()).toList())
                 .instants("uppers", keys.stream().map(key -> key.period().end()).toList());
     }
 

@@ -70,8 +70,8 @@ public final class FigureBatch {
         try {
             CombinedQuery.Figures some = statement.run(keys, left.compareTo(SHORTEST) < 0 ? SHORTEST : left);
             some.totals()
-                    .forEach((key, totals) -> figures.put(
-                            key, new OrganisationUsage(key, totals.received(), totals.sent(), computedAt)));
+                    .forEach((key, totals) ->
+                            figures.put(key, new OrganisationUsage(key, totals.received(), totals.sent(), computedAt)));
             failures.putAll(some.failures());
         } catch (SQLException e) {
             if (SqlErrors.isDataError(e) && keys.size() > 1) {

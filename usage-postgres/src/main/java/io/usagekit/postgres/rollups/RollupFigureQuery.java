@@ -106,9 +106,7 @@ final class RollupFigureQuery {
                 failures.put(key, e);
             }
         });
-        return answers.isEmpty() && failures.isEmpty()
-                ? Optional.empty()
-                : Optional.of(new Answers(answers, failures));
+        return answers.isEmpty() && failures.isEmpty() ? Optional.empty() : Optional.of(new Answers(answers, failures));
     }
 
     /** Returns the statement for many requests bound to these keys. */

@@ -67,7 +67,9 @@ public final class FigureComparison {
             for (RollupFigureQuery query : List.of(rolled, limited)) {
                 RollupFigureQuery.Answers all =
                         query.executeAll(connection, keys).orElseThrow();
-                assertThat(all.answers().size() + all.failures().size()).as(when).isEqualTo(keys.size());
+                assertThat(all.answers().size() + all.failures().size())
+                        .as(when)
+                        .isEqualTo(keys.size());
                 for (UsageKey key : keys) {
                     Object alone = outcome(() -> query.execute(connection, key).orElseThrow());
                     Object together = all.answers().containsKey(key)

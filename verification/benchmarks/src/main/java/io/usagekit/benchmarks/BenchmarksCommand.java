@@ -89,8 +89,8 @@ public final class BenchmarksCommand implements Runnable {
                             description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
                     int events)
             throws Exception {
-        return print(progress ->
-                new BulkBenchmark(times, checkedEvents(events)).run(WARM_UP, checkedRounds(), progress));
+        return print(
+                progress -> new BulkBenchmark(times, checkedEvents(events)).run(WARM_UP, checkedRounds(), progress));
     }
 
     @Command(

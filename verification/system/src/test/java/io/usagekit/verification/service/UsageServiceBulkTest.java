@@ -182,7 +182,9 @@ class UsageServiceBulkTest {
         UsageService service = fixture.open(builder());
         assertThat(service.getAll(organisations(25), MARCH).results()).hasSize(25);
         assertThat(calculator.batches).hasSize(3).allMatch(batch -> batch.size() <= 10);
-        assertThat(calculator.batches.stream().flatMap(Collection::stream)).doesNotHaveDuplicates().hasSize(25);
+        assertThat(calculator.batches.stream().flatMap(Collection::stream))
+                .doesNotHaveDuplicates()
+                .hasSize(25);
         assertThat(service.stats().permitsInUse()).isZero();
     }
 
@@ -205,7 +207,8 @@ class UsageServiceBulkTest {
 
         UsageResults all = service.getAll(List.of("bad-1", ORG, "left out", "org-124"), MARCH);
 
-        assertThat(all.results().keySet().stream().map(UsageKey::organisationId)).containsExactly(ORG, "org-124");
+        assertThat(all.results().keySet().stream().map(UsageKey::organisationId))
+                .containsExactly(ORG, "org-124");
         assertThat(all.failures().keySet().stream().map(UsageKey::organisationId))
                 .containsExactly("bad-1", "left out");
         assertThat(all.failures().get(new UsageKey("bad-1", MARCH))).hasMessageContaining("no figure of");
@@ -220,7 +223,9 @@ class UsageServiceBulkTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> service.getAll(List.of(ORG, " "), MARCH))
                 .withMessageContaining("organisationId");
-        List<String> many = IntStream.rangeClosed(0, UsageService.MAX_FIGURES).mapToObj(n -> "o" + n).toList();
+        List<String> many = IntStream.rangeClosed(0, UsageService.MAX_FIGURES)
+                .mapToObj(n -> "o" + n)
+                .toList();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> service.getAll(many, MARCH))
                 .withMessage("at most 10000 figures can be requested at once, but were 10001");
@@ -248,7 +253,10 @@ class UsageServiceBulkTest {
         assertThat(ServiceFixture.done(after).isPending()).isFalse();
         List<UsageKey> computed = new ArrayList<>(calculator.singles);
         calculator.batches.forEach(computed::addAll);
-        assertThat(computed).as("each figure is computed once").doesNotHaveDuplicates().hasSize(5);
+        assertThat(computed)
+                .as("each figure is computed once")
+                .doesNotHaveDuplicates()
+                .hasSize(5);
     }
 
     @Test
@@ -277,8 +285,8 @@ class UsageServiceBulkTest {
 
     @Test
     void batchTakesOnePermitOfAllAndOneOfEachOrganisation() {
-        UsageService service = fixture.open(
-                builder().maxConcurrentComputations(2).maxConcurrentComputationsPerOrganisation(1));
+        UsageService service =
+                fixture.open(builder().maxConcurrentComputations(2).maxConcurrentComputationsPerOrganisation(1));
         calculator.hold();
         Future<UsageResult> single = fixture.call(() -> service.get("org-1", MARCH.next()));
         calculator.awaitRunning(1);
@@ -288,7 +296,9 @@ class UsageServiceBulkTest {
             Thread.onSpinWait();
         }
         assertThat(service.stats().permitsInUse()).isEqualTo(2);
-        assertThat(service.stats().queued()).as("the figure of the organisation that has its permit").isEqualTo(1);
+        assertThat(service.stats().queued())
+                .as("the figure of the organisation that has its permit")
+                .isEqualTo(1);
         assertThat(calculator.batches).hasSize(1);
         assertThat(calculator.batches.get(0).stream().map(UsageKey::organisationId))
                 .containsExactly(ORG, "org-2", "org-3");
@@ -327,8 +337,7 @@ class UsageServiceBulkTest {
         assertThat(pending.results().values()).hasSize(3).allMatch(UsageResult::isPending);
         calculator.gate.countDown();
         fixture.events.awaitLoads();
-        assertThat(service.getAll(organisations(3), MARCH).results().values())
-                .noneMatch(UsageResult::isPending);
+        assertThat(service.getAll(organisations(3), MARCH).results().values()).noneMatch(UsageResult::isPending);
         assertThat(calculator.batches).hasSize(1);
     }
 

@@ -220,7 +220,8 @@ class UsageServiceListenerTest {
                 called.add("last hit");
             }
         };
-        UsageService service = fixture.open(fixture.builder().addListener(failing).addListener(last));
+        UsageService service =
+                fixture.open(fixture.builder().addListener(failing).addListener(last));
 
         assertFigure(service.get(ORG, MARCH));
         assertFigure(service.get(ORG, MARCH));
@@ -238,7 +239,8 @@ class UsageServiceListenerTest {
                 called.add("replaced");
             }
         };
-        UsageService service = fixture.open(fixture.builder().addListener(replaced).listener(fixture.events));
+        UsageService service =
+                fixture.open(fixture.builder().addListener(replaced).listener(fixture.events));
         assertFigure(service.get(ORG, MARCH));
         assertThat(called).isEmpty();
     }

@@ -29,9 +29,8 @@ class UsageServiceStatsTest {
 
     @Test
     void countsPermitsQueueAndLoadsWhileTheyAreTaken() throws InterruptedException {
-        UsageService service = fixture.open(fixture.builder()
-                .maxConcurrentComputations(1)
-                .maxQueuedComputations(7));
+        UsageService service =
+                fixture.open(fixture.builder().maxConcurrentComputations(1).maxQueuedComputations(7));
         assertStats(service, 0, 0, 0);
         fixture.calculator.hold();
         Future<UsageResult> first = fixture.call(() -> service.get(ORG, MARCH));
@@ -69,7 +68,8 @@ class UsageServiceStatsTest {
         assertThat(service.stats().cache().shared()).isEqualTo(Condition.DOWN);
         assertThat(service.stats().cache().tracking()).isEqualTo(Condition.UNKNOWN);
         assertThat(service.stats().cache().nearSize()).isEmpty();
-        assertThat(fixture.open(fixture.withoutCache()).stats().cache().shared()).isEqualTo(Condition.UNKNOWN);
+        assertThat(fixture.open(fixture.withoutCache()).stats().cache().shared())
+                .isEqualTo(Condition.UNKNOWN);
     }
 
     @Test
