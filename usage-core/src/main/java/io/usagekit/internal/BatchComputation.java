@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -36,7 +37,11 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
         requested.forEach(one -> organisations.add(one.key().organisationId()));
         request(() -> computations.permits().requestFor(organisations, urgency(), this));
         List<Computation> together = members;
-        requested.stream().filter(one -> !together.contains(one)).forEach(Computation::start);
+        for (Computation one : requested) {
+            if (!together.contains(one)) {
+                var unused = one.start();
+            }
+        }
     }
 
     @Override
@@ -101,9 +106,9 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
         long began = computations.now();
         UsageCalculator.Figures figures;
         try {
-            figures = computations
-                    .calculator()
-                    .calculateAll(begun.stream().map(Computation::key).toList(), shortest);
+            List<UsageKey> keys = begun.stream().map(Computation::key).toList();
+            figures = Objects.requireNonNull(
+                    computations.calculator().calculateAll(keys, shortest), "the calculator returned no figures");
         } catch (Throwable error) {
             giveBack();
             begun.forEach(one -> one.failed(error));

@@ -9,6 +9,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -119,7 +120,8 @@ final class Computation extends PermittedTask {
         long began = computations.now();
         OrganisationUsage usage;
         try {
-            usage = computations.calculator().calculate(key, left);
+            usage = Objects.requireNonNull(
+                    computations.calculator().calculate(key, left), "the calculator returned no figure");
         } catch (Throwable error) {
             failed(error);
             return;

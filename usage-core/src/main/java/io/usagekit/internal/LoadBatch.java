@@ -103,7 +103,7 @@ final class LoadBatch {
         for (int from = 0; from < all.size(); from += Math.max(1, size)) {
             List<Computation> some = all.subList(from, Math.min(all.size(), from + Math.max(1, size)));
             if (some.size() == 1) {
-                some.get(0).start();
+                var unused = some.get(0).start();
             } else {
                 new BatchComputation(computations, some).start();
             }

@@ -23,6 +23,7 @@ import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.testkit.InMemoryFlightStore;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -215,6 +216,29 @@ class UsageServiceBulkTest {
         assertThat(all.failures().get(new UsageKey("left out", MARCH))).hasMessageContaining("returned no outcome");
         assertThat(fixture.events.count("computationFailed")).isEqualTo(2);
         assertThat(fixture.events.count("computed")).isEqualTo(2);
+    }
+
+    @Test
+    void failsEachFigureOfBatchThatThrowsOrReturnsNothing() {
+        for (boolean throwing : new boolean[] {true, false}) {
+            UsageCalculator broken = (UsageCalculator) Proxy.newProxyInstance(
+                    UsageCalculator.class.getClassLoader(),
+                    new Class<?>[] {UsageCalculator.class},
+                    (proxy, method, args) -> {
+                        if (method.getName().equals("maxBatch")) {
+                            return 10;
+                        }
+                        if (throwing) {
+                            throw new IllegalStateException("a calculator fails");
+                        }
+                        return null;
+                    });
+            UsageService service = fixture.open(UsageService.builder(broken).errorBackOff(Duration.ZERO));
+            UsageResults all = service.getAll(organisations(3), MARCH);
+            assertThat(all.results()).isEmpty();
+            assertThat(all.failures().values()).hasSize(3).allMatch(UsageCalculationException.class::isInstance);
+            assertThat(service.stats().permitsInUse()).isZero();
+        }
     }
 
     @Test
