@@ -126,8 +126,7 @@ final class TrackingConnection {
                 all,
                 keys,
                 context.reader(),
-                entries -> answered(
-                        "a read", commandTimeout, () -> CacheEntry.sendAll(connection.async(), entries)));
+                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(connection.async(), entries)));
     }
 
     private void beat(Duration timeout) {

@@ -137,17 +137,21 @@ final class RollupCalculator implements UsageCalculator {
         }
         outcomes.failures().putAll(answers.get().failures());
         List<UsageKey> notCovered = new ArrayList<>();
-        answers.get().answers().forEach((key, answer) -> answer.totals()
-                .ifPresentOrElse(
-                        totals -> outcomes.known()
-                                .put(
-                                        key,
-                                        new Outcome(
-                                                totals, Optional.empty(), answer.liveHours(), answer.markedHours())),
-                        () -> notCovered.add(key)));
+        answers.get()
+                .answers()
+                .forEach((key, answer) -> answer.totals()
+                        .ifPresentOrElse(
+                                totals -> outcomes.known()
+                                        .put(
+                                                key,
+                                                new Outcome(
+                                                        totals,
+                                                        Optional.empty(),
+                                                        answer.liveHours(),
+                                                        answer.markedHours())),
+                                () -> notCovered.add(key)));
         if (!notCovered.isEmpty()) {
-            outcomes.addRaw(
-                    known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
+            outcomes.addRaw(known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
         }
         return outcomes;
     }
