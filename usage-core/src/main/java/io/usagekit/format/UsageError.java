@@ -17,7 +17,8 @@ import java.util.Objects;
  * <tr><td>{@link IllegalArgumentException}</td><td>{@code invalid_request}</td><td>400</td></tr>
  * <tr><td>{@link UsageOverloadedException}</td><td>{@code overloaded}</td><td>503</td></tr>
  * <tr><td>{@link UsageUnavailableException}</td><td>{@code unavailable}</td><td>503</td></tr>
- * <tr><td>{@link UsageCalculationException}</td><td>{@code calculation_failed}</td><td>503</td></tr>
+ * <tr><td>{@link UsageCalculationException}</td><td>{@code calculation_failed}</td>
+ *     <td>503; 500 if it isn't {@linkplain io.usagekit.UsageException#isTransient() transient}</td></tr>
  * <tr><td>{@link UsageCacheException}</td><td>{@code cache_unavailable}</td><td>503</td></tr>
  * <tr><td>{@link UsageInterruptedException}</td><td>{@code interrupted}</td><td>503</td></tr>
  * <tr><td>any other</td><td>{@code internal_error}</td><td>500</td></tr>
@@ -54,8 +55,10 @@ public record UsageError(String code, String message, int httpStatus) {
             return unavailable("overloaded", "Too many usage figures are being computed; try again soon");
         } else if (cause instanceof UsageUnavailableException) {
             return unavailable("unavailable", "The usage isn't available at present; try again later");
-        } else if (cause instanceof UsageCalculationException) {
-            return unavailable("calculation_failed", "The usage can't be computed at present; try again later");
+        } else if (cause instanceof UsageCalculationException failed) {
+            return failed.isTransient()
+                    ? unavailable("calculation_failed", "The usage can't be computed at present; try again later")
+                    : new UsageError("calculation_failed", "The usage can't be computed", INTERNAL_SERVER_ERROR);
         } else if (cause instanceof UsageCacheException) {
             return unavailable("cache_unavailable", "The cached usage can't be changed at present; try again later");
         } else if (cause instanceof UsageInterruptedException) {

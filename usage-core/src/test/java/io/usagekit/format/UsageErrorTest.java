@@ -36,6 +36,7 @@ class UsageErrorTest {
                 Arguments.of(new UsageOverloadedException(SECRET, null), "overloaded", 503),
                 Arguments.of(new UsageUnavailableException(SECRET, null), "unavailable", 503),
                 Arguments.of(new UsageCalculationException(SECRET, null), "calculation_failed", 503),
+                Arguments.of(UsageCalculationException.permanent(SECRET, null), "calculation_failed", 500),
                 Arguments.of(new UsageCacheException(SECRET, null), "cache_unavailable", 503),
                 Arguments.of(new UsageInterruptedException(SECRET, null), "interrupted", 503),
                 Arguments.of(new UsageStorageException(SECRET, null), "internal_error", 500),

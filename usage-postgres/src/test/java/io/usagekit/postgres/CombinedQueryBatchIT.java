@@ -9,15 +9,20 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.testing.Database;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -89,12 +94,11 @@ class CombinedQueryBatchIT {
         UsageCalculator.Figures batch = calculator.calculateAll(List.of(march, april, both), PATIENCE);
         for (UsageKey key : List.of(march, april, both)) {
             OrganisationUsage alone = calculator.calculate(key, PATIENCE);
-            OrganisationUsage together = batch.figures().get(key);
-            assertThat(together).isNotNull();
+            OrganisationUsage together = figure(batch, key);
             assertThat(together.received()).as("%s", key).isEqualTo(alone.received());
             assertThat(together.sent()).as("%s", key).isEqualTo(alone.sent());
         }
-        assertThat(batch.figures().get(april))
+        assertThat(figure(batch, april))
                 .extracting(OrganisationUsage::sent)
                 .isEqualTo(new UsageMetrics(1, 7));
     }
@@ -108,10 +112,10 @@ class CombinedQueryBatchIT {
         String lower = "0a0a0a0a-0000-0000-0000-000000000001";
         List<UsageKey> keys = List.of(
                 new UsageKey(lower, MARCH),
-                new UsageKey(lower.toUpperCase(java.util.Locale.ROOT), MARCH),
+                new UsageKey(lower.toUpperCase(Locale.ROOT), MARCH),
                 new UsageKey("0a0a0a0a-0000-0000-0000-000000000002", MARCH));
         UsageCalculator.Figures batch = calculator.calculateAll(keys, PATIENCE);
-        assertThat(keys.stream().map(key -> batch.figures().get(key).received()))
+        assertThat(keys.stream().map(key -> figure(batch, key).received()))
                 .containsExactly(new UsageMetrics(1, 1), new UsageMetrics(1, 1), UsageMetrics.ZERO);
     }
 
@@ -132,7 +136,7 @@ class CombinedQueryBatchIT {
         assertThat(batch.failures()).containsOnlyKeys(bad);
         assertThat(batch.failures().get(bad)).hasMessageContaining("invalid input syntax for type uuid");
         assertThat(batch.figures()).hasSize(20);
-        assertThat(batch.figures().get(keys.get(19)).received().bytes()).isEqualTo(19);
+        assertThat(figure(batch, keys.get(19)).received().bytes()).isEqualTo(19);
         assertThat(statements.stream().filter(sql -> sql.contains("window_event")))
                 .as("halves, not one by one")
                 .hasSizeLessThan(12);
@@ -160,8 +164,8 @@ class CombinedQueryBatchIT {
         assertThat(batch.failures()).containsOnlyKeys(keys.get(0), keys.get(1));
         assertThat(batch.failures().get(keys.get(0))).hasMessageContaining("bigint out of range");
         assertThat(batch.failures().get(keys.get(1))).hasMessageContaining("have no size");
-        assertThat(batch.figures().get(keys.get(2)).received()).isEqualTo(new UsageMetrics(1, 3));
-        assertThat(batch.figures().get(keys.get(3)).received()).isEqualTo(UsageMetrics.ZERO);
+        assertThat(figure(batch, keys.get(2)).received()).isEqualTo(new UsageMetrics(1, 3));
+        assertThat(figure(batch, keys.get(3)).received()).isEqualTo(UsageMetrics.ZERO);
     }
 
     @Test
@@ -171,6 +175,10 @@ class CombinedQueryBatchIT {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> calculator.calculateAll(keys(101), PATIENCE))
                 .withMessage("a batch has at most 100 figures, but 101 were requested");
+    }
+
+    private static OrganisationUsage figure(UsageCalculator.Figures batch, UsageKey key) {
+        return Objects.requireNonNull(batch.figures().get(key), () -> "no figure of " + key);
     }
 
     private TableMapping mapping() {
@@ -189,7 +197,7 @@ class CombinedQueryBatchIT {
 
     /** A pool that records the statements which its connections prepare. */
     private DataSource recorded(DataSource pool) {
-        return (DataSource) java.lang.reflect.Proxy.newProxyInstance(
+        return (DataSource) Proxy.newProxyInstance(
                 DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, args) -> {
                     Object result = invoke(method, pool, args);
                     return result instanceof Connection connection ? recorded(connection) : result;
@@ -197,7 +205,7 @@ class CombinedQueryBatchIT {
     }
 
     private Connection recorded(Connection connection) {
-        return (Connection) java.lang.reflect.Proxy.newProxyInstance(
+        return (Connection) Proxy.newProxyInstance(
                 Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, args) -> {
                     Object result = invoke(method, connection, args);
                     if (result instanceof PreparedStatement) {
@@ -207,11 +215,11 @@ class CombinedQueryBatchIT {
                 });
     }
 
-    private static Object invoke(java.lang.reflect.Method method, Object target, Object[] args) throws Throwable {
+    private static @Nullable Object invoke(Method method, Object target, Object @Nullable [] args) throws Throwable {
         try {
             return method.invoke(target, args);
-        } catch (java.lang.reflect.InvocationTargetException e) {
-            throw e.getCause() instanceof SQLException sql ? sql : e.getCause();
+        } catch (InvocationTargetException e) {
+            throw Objects.requireNonNull(e.getCause());
         }
     }
 }

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
@@ -26,6 +27,10 @@ class BulkReadIT extends NearCacheFixture {
 
     private static List<UsageKey> keys(int count) {
         return IntStream.rangeClosed(1, count).mapToObj(NearCacheFixture::key).toList();
+    }
+
+    private static Optional<AgedUsage> found(Map<UsageKey, CompletionStage<Optional<AgedUsage>>> all, int i) {
+        return await(Objects.requireNonNull(all.get(key(i)), "no stage"));
     }
 
     private static String entry(int i) {
@@ -42,7 +47,7 @@ class BulkReadIT extends NearCacheFixture {
         assertThat(all).hasSize(count);
         for (int i = 1; i <= count; i++) {
             long version = i;
-            Optional<AgedUsage> found = await(all.get(key(i)));
+            Optional<AgedUsage> found = found(all, i);
             assertThat(found.map(figure -> figure.usage().received().volume()))
                     .as("figure %s", i)
                     .isEqualTo(i % 2 == 0 ? Optional.of(version) : Optional.empty());
@@ -79,9 +84,9 @@ class BulkReadIT extends NearCacheFixture {
         });
         try (UsageCache cache = Redis.patient(client)) {
             Map<UsageKey, CompletionStage<Optional<AgedUsage>>> all = cache.getAll(keys(6));
-            assertThat(await(all.get(key(2)))).isEmpty();
-            assertThat(await(all.get(key(4)))).isEmpty();
-            assertThat(await(all.get(key(6)))).isPresent();
+            assertThat(found(all, 2)).isEmpty();
+            assertThat(found(all, 4)).isEmpty();
+            assertThat(found(all, 6)).isPresent();
             eventually("the garbage is deleted", () -> {
                 List<String> left = new ArrayList<>();
                 Redis.with(otherClient, redis -> left.addAll(redis.keys(entry(2))));
@@ -116,7 +121,7 @@ class BulkReadIT extends NearCacheFixture {
                     .isEqualTo(1);
             write(other, 4, 44);
             eventually("the change is reported", () -> near(cache, 4).isEmpty());
-            assertThat(await(cache.getAll(keys(5)).get(key(4)))
+            assertThat(found(cache.getAll(keys(5)), 4)
                             .map(figure -> figure.usage().received().volume()))
                     .contains(44L);
             assertThat(near(cache, 4)).contains(44L);

@@ -204,15 +204,15 @@ public abstract class UsageCacheContract {
         elapse(Duration.ofSeconds(20));
         Map<UsageKey, CompletionStage<Optional<AgedUsage>>> all = cache.getAll(keys);
         assertEquals(Set.copyOf(keys), all.keySet(), "a stage for each key");
-        for (UsageKey key : keys) {
-            Optional<AgedUsage> found = await(all.get(key));
+        all.forEach((key, stage) -> {
+            Optional<AgedUsage> found = await(stage);
             Optional<AgedUsage> alone = await(cache.get(key));
             assertEquals(alone.map(AgedUsage::usage), found.map(AgedUsage::usage), () -> "in a bulk read: " + key);
             found.ifPresent(figure -> {
                 assertAge(Duration.ofSeconds(27), figure.age());
                 assertEquals(key.period().label(), figure.usage().period().label(), "the requested label");
             });
-        }
+        });
         assertEquals(Map.of(), cache.getAll(List.of()), "no keys");
     }
 

@@ -37,6 +37,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -90,7 +91,7 @@ class UsageServiceBulkTest {
             });
         }
 
-        private <T> T one(java.util.function.Supplier<T> computation) {
+        private <T> T one(Supplier<T> computation) {
             CountDownLatch closed = gate;
             mostAtOnce.accumulateAndGet(running.incrementAndGet(), Math::max);
             try {
