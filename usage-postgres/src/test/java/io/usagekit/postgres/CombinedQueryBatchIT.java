@@ -98,9 +98,7 @@ class CombinedQueryBatchIT {
             assertThat(together.received()).as("%s", key).isEqualTo(alone.received());
             assertThat(together.sent()).as("%s", key).isEqualTo(alone.sent());
         }
-        assertThat(figure(batch, april))
-                .extracting(OrganisationUsage::sent)
-                .isEqualTo(new UsageMetrics(1, 7));
+        assertThat(figure(batch, april)).extracting(OrganisationUsage::sent).isEqualTo(new UsageMetrics(1, 7));
     }
 
     @Test
