@@ -24,12 +24,19 @@ final class BlockedComputations implements UsageCalculator {
         NOT
     }
 
+    /** With what a computation fails that runs now. */
+    private enum Failure {
+        NONE,
+        TRANSIENT,
+        PERMANENT
+    }
+
     private final UsageCalculator calculator;
     private final AtomicInteger started = new AtomicInteger();
     private final Semaphore notAwaited = new Semaphore(0);
     private volatile CountDownLatch gate = new CountDownLatch(0);
     private volatile Block block = Block.NOT;
-    private volatile boolean failing;
+    private volatile Failure failure = Failure.NONE;
 
     BlockedComputations(UsageCalculator calculator) {
         this.calculator = calculator;
@@ -46,8 +53,10 @@ final class BlockedComputations implements UsageCalculator {
         if (how == Block.BEFORE) {
             await(latch);
         }
-        if (failing) {
-            throw new UsageCalculationException(MESSAGE, null);
+        if (failure != Failure.NONE) {
+            throw failure == Failure.PERMANENT
+                    ? UsageCalculationException.permanent(MESSAGE, null)
+                    : new UsageCalculationException(MESSAGE, null);
         }
         OrganisationUsage usage = calculator.calculate(key, timeout);
         if (how == Block.AFTER) {
@@ -88,11 +97,16 @@ final class BlockedComputations implements UsageCalculator {
     }
 
     void fail() {
-        failing = true;
+        failure = Failure.TRANSIENT;
+    }
+
+    /** Fails with an error that no retry cures. */
+    void failPermanently() {
+        failure = Failure.PERMANENT;
     }
 
     void recover() {
-        failing = false;
+        failure = Failure.NONE;
     }
 
     /** Waits until this many more computations have started, or have read if their result is blocked. */

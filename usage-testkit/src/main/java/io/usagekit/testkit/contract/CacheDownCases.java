@@ -91,6 +91,14 @@ final class CacheDownCases {
         fixture.assertComputations(1);
     }
 
+    static void inGracePermanentError(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOldAndRead(service, ServiceFixture.IN_GRACE);
+        fixture.backend().disconnectCache();
+        fixture.calculator().failPermanently();
+        fixture.assertPermanentErrorsOnly(service);
+    }
+
     static void inGraceFailClosed(ServiceFixture fixture) {
         UsageService service = fixture.open(fixture.builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
         fixture.putOldAndRead(service, ServiceFixture.IN_GRACE);

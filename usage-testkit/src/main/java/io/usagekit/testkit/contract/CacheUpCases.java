@@ -84,6 +84,13 @@ final class CacheUpCases {
         fixture.assertComputations(1);
     }
 
+    static void inGracePermanentError(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.IN_GRACE);
+        fixture.calculator().failPermanently();
+        fixture.assertPermanentErrorsOnly(service);
+    }
+
     static void inGraceTimeout(ServiceFixture fixture) throws Exception {
         for (MissPolicy policy : List.of(MissPolicy.awaitUpTo(Duration.ofMillis(20)), MissPolicy.pending())) {
             UsageService service = fixture.open(fixture.builder().missPolicy(policy));

@@ -9,6 +9,7 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletionStage;
 
 /** Cases of two services of different processes whose cache is up. */
@@ -64,6 +65,25 @@ final class FleetCases {
                 String.valueOf(shared.getMessage()).contains(BlockedComputations.MESSAGE),
                 () -> "the message contains the cause: " + shared);
         fixture.assertComputations(1);
+    }
+
+    /** The error may be one of the other process's settings: this one computes for itself, and has no back-off from it. */
+    static void permanentlyFailedElsewhere(ServiceFixture fixture) throws Exception {
+        UsageService other = fixture.open();
+        UsageService service = fixture.open();
+        fixture.calculator().block();
+        fixture.calculator().failPermanently();
+        CompletionStage<UsageResult> computing = other.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
+        fixture.calculator().awaitStarted(1);
+        CompletionStage<UsageResult> waiting = service.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
+        fixture.awaitEvent("remoteLoadAwaited");
+        fixture.calculator().release();
+        for (CompletionStage<UsageResult> call : List.of(computing, waiting)) {
+            UsageCalculationException error =
+                    assertInstanceOf(UsageCalculationException.class, ServiceFixture.failureOf(call));
+            assertFalse(error.isTransient(), () -> "transient: " + error);
+        }
+        fixture.assertComputations(2);
     }
 
     static void invalidatedElsewhere(ServiceFixture fixture) throws Exception {

@@ -1,6 +1,7 @@
 package io.usagekit.testkit.contract;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -255,6 +256,16 @@ final class ServiceFixture implements AutoCloseable {
             }
         });
         assertComputations(2);
+    }
+
+    /** Asserts that callers receive the error that no retry cures instead of an old figure, of one computation. */
+    void assertPermanentErrorsOnly(UsageService service) {
+        for (int i = 0; i < 10; i++) {
+            UsageException error = assertThrows(
+                    UsageCalculationException.class, () -> service.get(ORG, MARCH), () -> "events " + events);
+            assertFalse(error.isTransient(), () -> "transient: " + error);
+        }
+        assertComputations(1);
     }
 
     static void assertPending(UsageResult result) {

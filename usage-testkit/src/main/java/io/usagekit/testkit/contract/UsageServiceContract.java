@@ -116,6 +116,7 @@ public abstract class UsageServiceContract {
                 up("soft-expired, refresh fails", CacheUpCases::softExpiredRefreshFails),
                 up("in grace", CacheUpCases::inGrace),
                 up("in grace, error", CacheUpCases::inGraceError),
+                up("in grace, error that no retry cures", CacheUpCases::inGracePermanentError),
                 up("in grace, timeout", CacheUpCases::inGraceTimeout),
                 up("in grace, overload", CacheUpCases::inGraceOverload),
                 up("past grace", CacheUpCases::pastGrace),
@@ -140,6 +141,7 @@ public abstract class UsageServiceContract {
                     down("soft-expired, no permit", CacheDownCases::softExpiredWithoutPermit),
                     down("in grace", CacheDownCases::inGrace),
                     down("in grace, error", CacheDownCases::inGraceError),
+                    down("in grace, error that no retry cures", CacheDownCases::inGracePermanentError),
                     down("in grace, fail closed", CacheDownCases::inGraceFailClosed)));
         } else {
             cells.add(down("fresh", CacheDownCases::withoutFallback));
@@ -149,6 +151,7 @@ public abstract class UsageServiceContract {
                     up("soft-expired, another refreshes", FleetCases::softExpiredElsewhere),
                     up("absent, another computes", FleetCases::absentElsewhere),
                     up("load failed elsewhere", FleetCases::loadFailedElsewhere),
+                    up("load failed elsewhere, error that no retry cures", FleetCases::permanentlyFailedElsewhere),
                     up("invalidated during a load elsewhere", FleetCases::invalidatedElsewhere),
                     up("lease lost during a load", FleetCases::leaseLost),
                     up("closed, another waits", FleetCases::closedReleases)));
