@@ -192,8 +192,11 @@ class PostgresSettingsIT {
             execute("grant select on app.events to app");
             calculator.calculate(KEY, PATIENCE);
             execute("alter table app.events rename column data to payload");
-            assertPermanent(calculator, "has no column \"data\"");
-            execute("alter table app.events rename column payload to data");
+            try {
+                assertPermanent(calculator, "has no column \"data\"");
+            } finally {
+                execute("alter table app.events rename column payload to data");
+            }
             calculator.calculate(KEY, PATIENCE);
         }
     }
