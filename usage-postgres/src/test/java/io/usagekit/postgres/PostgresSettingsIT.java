@@ -49,6 +49,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.springframework.jdbc.datasource.DelegatingDataSource;
 
 /** Wrong passwords, missing objects and privileges: each is told from an outage, logged once, and hidden only within ttl. */
 class PostgresSettingsIT {
@@ -329,9 +330,7 @@ class PostgresSettingsIT {
     }
 
     /** Hands out no connections, as a pool that is exhausted. */
-    private static final class NoConnections extends PGSimpleDataSource {
-        private static final long serialVersionUID = 1L;
-
+    private static final class NoConnections extends DelegatingDataSource {
         @Override
         public Connection getConnection() throws SQLException {
             throw new SQLException("no connection is free");

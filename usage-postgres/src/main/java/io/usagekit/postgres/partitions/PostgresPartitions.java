@@ -51,9 +51,9 @@ import javax.sql.DataSource;
  * a data source that has fewer is refused before anything is changed. A call that runs ends when its thread is interrupted: its
  * statement is cancelled, and the next call continues.
  *
- * <p>The state of the work is kept in a schema of its own while one of the tables is partitioned
- * or being rewritten; the schema stays, empty, where this role couldn't create it again. Immutable and thread-safe; of two concurrent calls that change something, one fails. The host owns the {@link
- * DataSource}.
+ * <p>The state of the work is kept in a schema of its own while one of the tables is partitioned or being rewritten; the schema stays,
+ * empty, where this role couldn't create it again. Immutable and thread-safe; of two concurrent calls that change something, one
+ * fails. The host owns the {@link DataSource}.
  *
  * @since 0.1
  */
