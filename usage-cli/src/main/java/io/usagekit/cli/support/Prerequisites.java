@@ -27,7 +27,7 @@ public final class Prerequisites {
     private static final List<String> LEDGER_TABLES =
             List.of("endpoints", "sources", "events_endpoints", "events_search");
 
-    /** The column by which the library's own tables are told from others. */
+    /** The column by which the library's own tables are distinguished from others. */
     private static final String OWN_COLUMN = "payload_bytes";
 
     private static final List<String> TABLES = List.of("projects", "events", "event_deliveries");
