@@ -48,8 +48,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.postgresql.ds.PGSimpleDataSource;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
+import org.springframework.jdbc.datasource.DriverManagerDataSource;
 
 /** Wrong passwords, missing objects and privileges: each is told from an outage, logged once, and hidden only within ttl. */
 class PostgresSettingsIT {
@@ -127,12 +127,13 @@ class PostgresSettingsIT {
         }
     }
 
-    private static PGSimpleDataSource dataSource(String password) {
-        PGSimpleDataSource dataSource = new PGSimpleDataSource();
-        dataSource.setUrl(server.jdbcUrl());
-        dataSource.setUser("app");
-        dataSource.setPassword(password);
-        return dataSource;
+    private static DataSource dataSource(String password) {
+        return dataSource(server.jdbcUrl(), password);
+    }
+
+    private static DataSource dataSource(String url, String password) {
+        int query = url.indexOf('?'); // its user would come before the one that is given here
+        return new DriverManagerDataSource(query < 0 ? url : url.substring(0, query), "app", password);
     }
 
     private static UsageCalculator calculator(DataSource dataSource, UnaryOperator<TableMapping.Builder> mapping) {
@@ -173,8 +174,7 @@ class PostgresSettingsIT {
 
     @Test
     void classifiesMissingDatabaseAndObjects() {
-        PGSimpleDataSource elsewhere = dataSource(PASSWORD);
-        elsewhere.setDatabaseName("nowhere");
+        DataSource elsewhere = dataSource(server.jdbcUrl().replaceFirst("/[^/?]+([?]|$)", "/nowhere$1"), PASSWORD);
         assertPermanent(calculator(elsewhere), "database \"nowhere\" does not exist");
         DataSource right = dataSource(PASSWORD);
         assertPermanent(calculator(right, mapping -> mapping.schema("nowhere")), "there is no schema \"nowhere\"");
@@ -223,8 +223,7 @@ class PostgresSettingsIT {
 
     @Test
     void takesOutagesForTransient() {
-        PGSimpleDataSource closed = dataSource(PASSWORD);
-        closed.setPortNumbers(new int[] {1});
+        DataSource closed = dataSource(server.jdbcUrl().replaceFirst(":\\d+/", ":1/"), PASSWORD);
         assertThatThrownBy(() -> calculator(closed).calculate(KEY, PATIENCE))
                 .isInstanceOf(UsageCalculationException.class)
                 .matches(error -> ((UsageException) error).isTransient(), "is transient");
