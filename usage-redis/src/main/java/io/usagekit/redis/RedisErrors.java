@@ -83,8 +83,7 @@ final class RedisErrors {
         return chain.stream()
                 .flatMap(cause -> known(cause).stream())
                 .findFirst()
-                .or(() ->
-                        chain.stream().flatMap(cause -> message(cause).stream()).findFirst())
+                .or(() -> deepestMessage(chain))
                 .orElse(error.toString());
     }
 
@@ -100,6 +99,22 @@ final class RedisErrors {
         return cause instanceof UnknownHostException
                 ? Optional.of("unknown host: " + cause.getMessage())
                 : Optional.empty();
+    }
+
+    /** Returns the deepest message, or that of an outer cause that begins with it and adds e.g. the address. */
+    private static Optional<String> deepestMessage(List<Throwable> deepestFirst) {
+        Optional<Throwable> found = Optional.empty();
+        for (Throwable cause : deepestFirst) {
+            if (message(cause).isPresent()
+                    && found.map(inner -> isContained(inner, cause)).orElse(true)) {
+                found = Optional.of(cause);
+            }
+        }
+        return found.flatMap(RedisErrors::message);
+    }
+
+    private static boolean isContained(Throwable inner, Throwable outer) {
+        return String.valueOf(outer.getMessage()).startsWith(String.valueOf(inner.getMessage()));
     }
 
     private static Optional<String> message(Throwable cause) {
