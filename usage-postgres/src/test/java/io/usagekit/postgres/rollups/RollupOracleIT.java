@@ -150,8 +150,9 @@ class RollupOracleIT {
         String deliveryAt = Identifiers.quote(mapping.deliveryCreatedAt());
         String status = Identifiers.quote(mapping.deliveryStatus());
         String project = Identifiers.quote(mapping.projectId());
-        String someEvents = " where hashtext(" + eventId + "::text) % 8 = ";
-        String someDeliveries = " where hashtext(" + deliveryEvent + "::text || " + deliveryAt + "::text) % 8 = ";
+        String someEvents = " where abs(hashtext(" + eventId + "::text)::bigint) % 8 = ";
+        String someDeliveries =
+                " where abs(hashtext(" + deliveryEvent + "::text || " + deliveryAt + "::text)::bigint) % 8 = ";
         String anyProject = "(select " + project + " from " + projects + " order by hashtext(" + project
                 + "::text || %s::text)" + " limit 1)";
 
