@@ -36,6 +36,14 @@ class RollupOracleIT {
 
     private static final int EVENTS = 400;
 
+    private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
+
+    /** Of how many states one is also read by bulk calls. */
+    private static final int BULK_INTERVAL = THOROUGH ? 1 : 4;
+
+    /** How many of the changes are made, chosen at random. */
+    private static final int CHANGES = THOROUGH ? Integer.MAX_VALUE : 6;
+
     private List<UsagePeriod> windows;
     private RandomRows rows;
     private Random random;
@@ -43,6 +51,7 @@ class RollupOracleIT {
     private ManualClock clock;
     private String schema = "";
     private @Nullable PostgresRollups installed;
+    private int states;
 
     @BeforeEach
     void generate(TestInfo test) {
@@ -99,7 +108,7 @@ class RollupOracleIT {
 
             List<String> changes = new ArrayList<>(changes(mapping));
             Collections.shuffle(changes, random);
-            for (String change : changes) {
+            for (String change : changes.subList(0, Math.min(CHANGES, changes.size()))) {
                 int changed = change(change);
                 assertThat(changed).as("rows of: %s, seed %s", change, seed).isPositive();
                 long marked = assertEqual(reads, change);
@@ -123,7 +132,9 @@ class RollupOracleIT {
         for (UsagePeriod window : windows) {
             rows.organisations().forEach(organisation -> keys.add(new UsageKey(organisation, window)));
         }
-        reads.assertBulkEqualsSingle(keys, when + ", seed " + seed);
+        if (states++ % BULK_INTERVAL == 0) {
+            reads.assertBulkEqualsSingle(keys, when + ", seed " + seed);
+        }
         long marked = 0;
         for (String organisation : rows.organisations()) {
             for (UsagePeriod window : windows) {
