@@ -11,6 +11,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -23,6 +24,7 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
     private final Computations computations;
     private final List<Computation> requested;
     private final AtomicInteger unfinished = new AtomicInteger();
+    private final Set<Computation> ended = ConcurrentHashMap.newKeySet();
     private volatile List<Computation> members = List.of();
 
     /** A batch of computations for the same purpose. */
@@ -51,7 +53,12 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
                 .toList();
         unfinished.set(admitted.size());
         members = admitted;
-        admitted.forEach(one -> one.startIn(this));
+        for (Computation one : admitted) {
+            one.startIn(this);
+            if (one.isOver()) {
+                ended(one); // it may have ended without knowing this batch
+            }
+        }
     }
 
     @Override
@@ -132,9 +139,9 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
         }
     }
 
-    /** One member has failed; when all have before the calculator was called, the permit isn't needed any more. */
-    void oneEnded() {
-        if (unfinished.decrementAndGet() == 0) {
+    /** One member has failed; when all have before the calculator was called, the permit isn't needed any more. Idempotent. */
+    void ended(Computation one) {
+        if (ended.add(one) && unfinished.decrementAndGet() == 0) {
             giveBack();
         }
     }

@@ -197,9 +197,10 @@ final class Computation extends PermittedTask {
     private void end(Throwable error) {
         settled.set(true);
         giveBack();
-        BatchComputation carrier = batch;
-        if (outcome.completeExceptionally(error) && carrier != null) {
-            carrier.oneEnded();
+        boolean first = outcome.completeExceptionally(error);
+        BatchComputation carrier = batch; // after the completion, which a batch looks at once it is known here
+        if (first && carrier != null) {
+            carrier.ended(this);
         }
     }
 

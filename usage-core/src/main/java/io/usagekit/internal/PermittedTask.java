@@ -90,6 +90,7 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
 
     private void handOver() {
         if (isOver()) {
+            giveBack();
             return;
         }
         handingOver = Thread.currentThread();
