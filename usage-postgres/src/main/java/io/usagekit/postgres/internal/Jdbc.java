@@ -84,8 +84,12 @@ public record Jdbc(DataSource dataSource) {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
                 connection.setReadOnly(mode.readOnly);
                 connection.setAutoCommit(false);
-                if (mode.oneSnapshot) {
-                    execute(connection, "set transaction isolation level repeatable read");
+                if (mode.oneSnapshot || !mode.readOnly) {
+                    // The pool or the role may have another default.
+                    execute(
+                            connection,
+                            "set transaction isolation level "
+                                    + (mode.oneSnapshot ? "repeatable read" : "read committed"));
                 }
                 SqlCall.of(connection, SETTINGS)
                         .text("statement_timeout", Long.toString(left.toMillis()))

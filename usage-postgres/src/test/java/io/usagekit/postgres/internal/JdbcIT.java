@@ -3,6 +3,7 @@ package io.usagekit.postgres.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
@@ -84,6 +85,28 @@ class JdbcIT {
                     }
                 }))
                 .hasMessageContaining("read-only transaction");
+    }
+
+    @Test
+    void writesInTheIsolationOfItsModeWhateverThePoolsIs() throws SQLException {
+        try (HikariDataSource pool =
+                Database.newPool(1, config -> config.setTransactionIsolation("TRANSACTION_REPEATABLE_READ"))) {
+            for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
+                String isolation = new Jdbc(pool).transaction(mode, Duration.ofSeconds(7), JdbcIT::isolation);
+                assertThat(isolation).isEqualTo(mode == Jdbc.Mode.WRITE ? "read committed" : "repeatable read");
+            }
+            try (Connection connection = pool.getConnection()) {
+                assertThat(isolation(connection)).as("given back as it was").isEqualTo("repeatable read");
+            }
+        }
+    }
+
+    private static String isolation(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("show transaction_isolation")) {
+            row.next();
+            return row.getString(1);
+        }
     }
 
     @Test
