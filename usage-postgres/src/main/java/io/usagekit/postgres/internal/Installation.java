@@ -90,9 +90,10 @@ public final class Installation {
             }
         } catch (SQLException e) {
             LOG.warn(
-                    "the session that installed in the schema {} was lost, and its advisory lock with it: {}",
+                    "the advisory lock of the installation in the schema {} can't be released, and its connection is aborted: {}",
                     schema,
                     e.getMessage());
+            Jdbc.abort(connection);
         }
     }
 

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs transactions and sessions on a host's connections, each of which is given back as it was: the one place that sets
@@ -17,6 +19,8 @@ import javax.sql.DataSource;
  * before anything is changed on it.
  */
 public record Jdbc(DataSource dataSource) {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
 
     /** What a transaction may do, and what it sees. */
     public enum Mode {
@@ -264,6 +268,16 @@ public record Jdbc(DataSource dataSource) {
                     throw e;
                 }
             }
+        }
+    }
+
+    /** Aborts a connection whose session may hold an advisory lock, so that its pool doesn't keep it with the lock. */
+    public static void abort(Connection connection) {
+        try {
+            connection.abort(Runnable::run);
+            connection.close(); // nothing of it is restored
+        } catch (SQLException e) {
+            LOG.warn("a connection that may hold an advisory lock can't be aborted: {}", e.getMessage());
         }
     }
 

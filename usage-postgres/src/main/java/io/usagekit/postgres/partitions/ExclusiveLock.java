@@ -1,6 +1,7 @@
 package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlStatements;
 import java.sql.Connection;
@@ -56,9 +57,10 @@ final class ExclusiveLock {
                     .answer();
         } catch (SQLException e) {
             LOG.warn(
-                    "the session that held the advisory lock of {} was lost, and the lock with it: {}",
+                    "the advisory lock of {} can't be released, and its connection is aborted: {}",
                     schema,
                     e.getMessage());
+            Jdbc.abort(connection);
         }
     }
 }
