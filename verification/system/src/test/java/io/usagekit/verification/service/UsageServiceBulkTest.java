@@ -337,6 +337,32 @@ class UsageServiceBulkTest {
     }
 
     @Test
+    void batchesOfOneOrganisationTakeOnePlaceInTheQueueEach() {
+        UsageService service = fixture.open(builder().maxQueuedComputations(2));
+        calculator.hold();
+        List<UsagePeriod> months = new ArrayList<>(List.of(MARCH));
+        while (months.size() < 40) {
+            months.add(months.get(months.size() - 1).previous());
+        }
+        Future<UsageResults> bulk = fixture.call(() -> service.get(ORG, months));
+        calculator.awaitRunning(2);
+        while (service.stats().queued() < 2) {
+            Thread.onSpinWait();
+        }
+        calculator.gate.countDown();
+
+        UsageResults all = ServiceFixture.done(bulk);
+        assertThat(all.failures())
+                .as("figures that found the queue full")
+                .isEmpty();
+        assertThat(calculator.batches.stream().map(Collection::size)).containsExactly(10, 10, 10, 10);
+        assertThat(calculator.singles).isEmpty();
+        assertThat(calculator.mostAtOnce).as("permits of one organisation").hasValue(2);
+        assertThat(service.stats().permitsInUse()).isZero();
+        assertThat(service.stats().queued()).isZero();
+    }
+
+    @Test
     void refusedBatchFailsEachFigureAsOverloaded() {
         UsageService service =
                 fixture.open(builder().maxConcurrentComputations(1).maxQueuedComputations(0));
