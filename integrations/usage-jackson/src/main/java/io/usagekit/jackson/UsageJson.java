@@ -15,10 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The JSON form of each value, which doesn't depend on Jackson's version: objects are maps in the order of their members, and their
- * values strings, {@link Long}s, booleans and such maps.
- */
+/** The members of each {@link UsageForm}, and what is read from them. */
 final class UsageJson {
 
     private static final String ORGANISATION_ID = "organisation_id";
@@ -27,11 +24,6 @@ final class UsageJson {
     private static final String BYTES = "bytes";
 
     private static final UsageResponseFormatter FIGURE = UsageResponseFormatter.plain();
-
-    /** Why a response isn't read. */
-    static final String NOT_READ =
-            "has no JSON form to read: a response names its period by a label, which doesn't say the zone; "
-                    + "read the response as a map, or as a type of your own";
 
     private UsageJson() {}
 
