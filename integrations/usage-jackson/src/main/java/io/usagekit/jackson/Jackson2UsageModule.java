@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.module.SimpleModule;
 import io.usagekit.UsagePeriod;
 import io.usagekit.format.UsageResponseFormatter;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -70,6 +71,12 @@ public final class Jackson2UsageModule extends SimpleModule {
                     write(member.getValue(), json);
                 }
                 json.writeEndObject();
+            } else if (value instanceof List<?> elements) {
+                json.writeStartArray();
+                for (Object element : elements) {
+                    write(element, json);
+                }
+                json.writeEndArray();
             } else if (value instanceof Long number) {
                 json.writeNumber(number);
             } else if (value instanceof Boolean flag) {

@@ -2,6 +2,7 @@ package io.usagekit.jackson;
 
 import io.usagekit.UsagePeriod;
 import io.usagekit.format.UsageResponseFormatter;
+import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.JsonParser;
@@ -69,6 +70,12 @@ public final class Jackson3UsageModule extends SimpleModule {
                     write(member.getValue(), json);
                 }
                 json.writeEndObject();
+            } else if (value instanceof List<?> elements) {
+                json.writeStartArray();
+                for (Object element : elements) {
+                    write(element, json);
+                }
+                json.writeEndArray();
             } else if (value instanceof Long number) {
                 json.writeNumber(number);
             } else if (value instanceof Boolean flag) {

@@ -5,6 +5,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageResults;
 import io.usagekit.WarmResult;
 import io.usagekit.format.UsageError;
 import io.usagekit.format.UsageResponseFormatter;
@@ -55,6 +56,7 @@ record UsageForm<T>(Class<T> type, Function<T, Object> written, Optional<Reading
         Objects.requireNonNull(formatter, "formatter");
         return List.of(
                 printed(UsageResult.class, formatter::toMap),
+                printed(UsageResults.class, all -> UsageJson.results(all, formatter)),
                 printed(UsageError.class, formatter::toMap),
                 printed(OrganisationUsage.class, UsageJson::usage),
                 printed(WarmResult.class, UsageJson::warmed),

@@ -6,6 +6,8 @@
  * <tr><th>type</th><th>JSON form</th><th>is read back</th></tr>
  * <tr><td>{@link io.usagekit.UsageResult}</td><td>{@link io.usagekit.format.UsageResponseFormatter#toMap(io.usagekit.UsageResult)} of the
  *     module's formatter</td><td>no: its period is a label without a zone</td></tr>
+ * <tr><td>{@link io.usagekit.UsageResults}</td><td>{@code {"results": [...], "failures": [...]}}: each result and each failure as the
+ *     same formatter prints it by itself</td><td>no</td></tr>
  * <tr><td>{@link io.usagekit.format.UsageError}</td>
  *     <td>{@link io.usagekit.format.UsageResponseFormatter#toMap(io.usagekit.format.UsageError)} of the same formatter</td><td>no</td></tr>
  * <tr><td>{@link io.usagekit.OrganisationUsage}</td><td>as of a result with
