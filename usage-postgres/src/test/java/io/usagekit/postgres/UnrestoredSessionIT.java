@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A session whose advisory lock can't be released, as when an interrupt cancels that statement, doesn't go back to its pool. */
-class AdvisoryLockIT {
+class UnrestoredSessionIT {
 
     private final String schema = Database.newSchema("unreleased");
 
@@ -25,7 +25,7 @@ class AdvisoryLockIT {
     /** A connection on which each statement that releases an advisory lock is cancelled. */
     private static Connection thatKeepsItsLocks(Connection connection) {
         return (Connection) Proxy.newProxyInstance(
-                AdvisoryLockIT.class.getClassLoader(),
+                UnrestoredSessionIT.class.getClassLoader(),
                 new Class<?>[] {Connection.class},
                 (proxy, method, arguments) -> {
                     if (arguments != null && String.valueOf(arguments[0]).contains("pg_advisory_unlock")) {
@@ -41,7 +41,7 @@ class AdvisoryLockIT {
 
     private static DataSource thatKeepsItsLocks(HikariDataSource pool) {
         return (DataSource) Proxy.newProxyInstance(
-                AdvisoryLockIT.class.getClassLoader(),
+                UnrestoredSessionIT.class.getClassLoader(),
                 new Class<?>[] {DataSource.class},
                 (proxy, method, arguments) -> thatKeepsItsLocks(pool.getConnection()));
     }
