@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
@@ -306,6 +307,45 @@ class UsageServiceBulkTest {
         return fixture.open(builder(fixture.cache)
                 .singleFlight(SingleFlights.fleetWide(
                         InMemoryFlightStore.over(fixture.cache), Duration.ofSeconds(5), Duration.ofMillis(20))));
+    }
+
+    @Test
+    void leasesThatTakeLongerThanTheOthersDontLeadToOneComputationEach() {
+        InMemoryFlightStore leases = InMemoryFlightStore.over(fixture.cache);
+        CountDownLatch slow = new CountDownLatch(1);
+        FlightStore store = (FlightStore) Proxy.newProxyInstance(
+                FlightStore.class.getClassLoader(), new Class<?>[] {FlightStore.class}, (proxy, method, args) -> {
+                    Object stage = method.invoke(leases, args);
+                    if (!method.getName().equals("acquire")
+                            || ((UsageKey) args[0]).organisationId().equals(ORG)) {
+                        return stage;
+                    }
+                    return ((CompletionStage<?>) stage)
+                            .thenApplyAsync(
+                                    acquired -> {
+                                        ServiceFixture.await(slow);
+                                        return acquired;
+                                    },
+                                    fixture::execute);
+                });
+        UsageService service = fixture.open(builder(fixture.cache)
+                .maxConcurrentComputations(1)
+                .maxQueuedComputations(20)
+                .singleFlight(
+                        SingleFlights.fleetWide(store, Duration.ofSeconds(5), Duration.ofMillis(20))));
+        calculator.hold();
+        Future<UsageResults> bulk = fixture.call(() -> service.getAll(organisations(61), MARCH));
+        calculator.awaitRunning(1); // the one whose lease was there waits for the others no longer
+        slow.countDown();
+        while (service.stats().queued() == 0) {
+            Thread.onSpinWait();
+        }
+        calculator.gate.countDown();
+
+        assertThat(ServiceFixture.done(bulk).results()).hasSize(61);
+        assertThat(calculator.batches.size() + calculator.singles.size())
+                .as("calls of the calculator, which takes ten figures each")
+                .isBetween(7, 21);
     }
 
     @Test
