@@ -10,12 +10,10 @@ import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
-import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
-import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
@@ -28,7 +26,6 @@ import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +35,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -47,71 +43,13 @@ import org.junit.jupiter.api.Test;
 class UsageServiceBulkTest {
 
     private final ServiceFixture fixture = new ServiceFixture();
-    private final BatchCalculator calculator = new BatchCalculator();
+    private final BatchCalculator calculator = new BatchCalculator(fixture);
     private final BulkCache cache = new BulkCache();
 
     @AfterEach
     void close() {
         calculator.gate.countDown();
         fixture.close();
-    }
-
-    /** Computes batches of up to ten figures; organisations called bad fail by themselves. */
-    private final class BatchCalculator implements UsageCalculator {
-        final List<Collection<UsageKey>> batches = new CopyOnWriteArrayList<>();
-        final List<UsageKey> singles = new CopyOnWriteArrayList<>();
-        final AtomicInteger running = new AtomicInteger();
-        final AtomicInteger mostAtOnce = new AtomicInteger();
-        volatile CountDownLatch gate = new CountDownLatch(0);
-
-        @Override
-        public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-            singles.add(key);
-            return one(() -> fixture.database.calculate(key, timeout));
-        }
-
-        @Override
-        public int maxBatch() {
-            return 10;
-        }
-
-        @Override
-        public Figures calculateAll(Collection<UsageKey> keys, Duration timeout) {
-            batches.add(List.copyOf(keys));
-            return one(() -> {
-                Map<UsageKey, OrganisationUsage> figures = new HashMap<>();
-                Map<UsageKey, UsageException> failures = new HashMap<>();
-                for (UsageKey key : keys) {
-                    if (key.organisationId().startsWith("bad")) {
-                        failures.put(key, new UsageCalculationException("no figure of " + key, null));
-                    } else if (!key.organisationId().startsWith("left out")) {
-                        figures.put(key, fixture.database.calculate(key, timeout));
-                    }
-                }
-                return new Figures(figures, failures);
-            });
-        }
-
-        private <T> T one(Supplier<T> computation) {
-            CountDownLatch closed = gate;
-            mostAtOnce.accumulateAndGet(running.incrementAndGet(), Math::max);
-            try {
-                ServiceFixture.await(closed);
-                return computation.get();
-            } finally {
-                running.decrementAndGet();
-            }
-        }
-
-        void hold() {
-            gate = new CountDownLatch(1);
-        }
-
-        void awaitRunning(int computations) {
-            while (running.get() < computations) {
-                Thread.onSpinWait();
-            }
-        }
     }
 
     /** Counts reads of one figure and of several. */
