@@ -31,10 +31,14 @@ public interface PostgresServer extends AutoCloseable {
         return dataSource;
     }
 
-    /** The server that the environment names, or an embedded one on a free port. */
+    /** The server that the environment names, once no other JVM uses it, or an embedded one on a free port. */
     static PostgresServer start() {
         String url = System.getenv(URL_VARIABLE);
-        return url == null || url.isBlank() ? EmbeddedPostgresServer.start() : new External(url);
+        if (url == null || url.isBlank()) {
+            return EmbeddedPostgresServer.start();
+        }
+        RunningServers.reserve();
+        return new External(url);
     }
 
     /**

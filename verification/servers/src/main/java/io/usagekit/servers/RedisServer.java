@@ -21,10 +21,14 @@ public interface RedisServer extends AutoCloseable {
     @Override
     void close();
 
-    /** The server that the environment names, or an embedded one on a free port. */
+    /** The server that the environment names, once no other JVM uses it, or an embedded one on a free port. */
     static RedisServer start() {
         String url = System.getenv(URL_VARIABLE);
-        return url == null || url.isBlank() ? EmbeddedRedisServer.start() : new External(url);
+        if (url == null || url.isBlank()) {
+            return EmbeddedRedisServer.start();
+        }
+        RunningServers.reserve();
+        return new External(url);
     }
 
     /**
