@@ -1,22 +1,20 @@
 -- Settings of transactions, and locks of installations.
 
 -- name: transaction-settings
--- Settings of one transaction. The figure's statement is planned for its own organisation and window each time
--- (a generic plan suits neither the largest nor the smallest), and without JIT (compiling costs more than it saves here).
---
--- Parameters: :statement_timeout, in milliseconds, as text.
--- Returns one row that isn't read.
-select
-    set_config('statement_timeout', :statement_timeout, true),
-    set_config('plan_cache_mode', 'force_custom_plan', true),
-    set_config('jit', 'off', true)
-
--- name: limit
--- Limits something for the rest of a transaction.
---
--- Parameters: :setting, the name of a timeout; :value, in milliseconds, as text.
--- Returns one row that isn't read.
-select set_config(:setting, :value, true)
+-- Script: the settings of one transaction, as its first statements; none of them takes a snapshot. What isn't stated here is inherited
+-- from the session, its role, its database or its pool. {isolation}; {access}, read only or read write; {statement_timeout},
+-- {lock_timeout} and {idle_timeout}, in milliseconds, 0 for none; {transaction_timeout}, the statement that sets it to none, empty before
+-- PostgreSQL 17. A policy that would hide rows is an error, since a figure without them would be wrong. The figure's statement
+-- is planned for its own organisation and window each time (a generic plan suits neither the largest nor the smallest), and without
+-- JIT (compiling costs more than it saves here).
+set transaction isolation level {isolation}, {access};
+set local statement_timeout = {statement_timeout};
+set local lock_timeout = {lock_timeout};
+set local idle_in_transaction_session_timeout = {idle_timeout};
+{transaction_timeout}
+set local row_security = off;
+set local plan_cache_mode = force_custom_plan;
+set local jit = off
 
 -- name: try-lock-installation
 -- Acquires the advisory lock of installations into a schema for this session, if no other session holds it.

@@ -45,7 +45,7 @@ final class EventExport {
                 .window(EventWindow.before(request.before()))
                 .build());
         try {
-            return transactions.runIsolated(Jdbc.Mode.READ_ONLY_SNAPSHOT, "the events can't be read", connection -> {
+            return transactions.export("the events can't be read", sql.quoted("events"), connection -> {
                 Batch batch = new Batch(writer);
                 do {
                     Jdbc.checkInterrupt("exporting events");

@@ -4,6 +4,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
+import java.util.List;
 
 /**
  * The host's transaction on a connection, which the host commits or rolls back. Each work has a savepoint, to which the transaction is
@@ -14,6 +15,16 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
     @Override
     public <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         return inSavepoint(failure, work);
+    }
+
+    @Override
+    public <T> T read(String failure, List<String> tables, Jdbc.Work<T> work) {
+        return inSavepoint(failure, work);
+    }
+
+    @Override
+    public <T> T export(String failure, List<String> tables, Jdbc.Work<T> work) {
+        return runIsolated(Jdbc.Mode.READ_ONLY_SNAPSHOT, failure, work);
     }
 
     @Override

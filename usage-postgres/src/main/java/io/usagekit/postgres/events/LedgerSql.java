@@ -12,7 +12,9 @@ import io.usagekit.postgres.internal.SqlType;
 import java.sql.Connection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** The ledger's statements over the tables of one schema. Thread-safe. */
 final class LedgerSql {
@@ -58,6 +60,11 @@ final class LedgerSql {
                 "sources", "sources",
                 "events_endpoints", "events_endpoints",
                 "events_search", "events_search");
+    }
+
+    /** Tables, qualified and quoted, by the names that resources have for them. */
+    List<String> quoted(String... tables) {
+        return Stream.of(tables).map(statements::name).toList();
     }
 
     SqlStatements statements() {

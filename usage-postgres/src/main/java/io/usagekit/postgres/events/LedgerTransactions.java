@@ -4,6 +4,7 @@ import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.SQLException;
+import java.util.List;
 
 /** Runs the ledger's work in transactions; a driver's exception becomes an {@link EventLedgerException}. */
 interface LedgerTransactions {
@@ -14,6 +15,16 @@ interface LedgerTransactions {
      * @param failure the beginning of the error message, e.g. {@code the events can't be read}
      */
     <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
+
+    /**
+     * Reads tables by several statements.
+     *
+     * @param tables quoted
+     */
+    <T> T read(String failure, List<String> tables, Jdbc.Work<T> work);
+
+    /** Reads tables for as long as it takes, all in one snapshot. Fails where the statements see several. */
+    <T> T export(String failure, List<String> tables, Jdbc.Work<T> work);
 
     /** Runs work that is right only with the snapshots of its mode. Fails where they are others. */
     <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);

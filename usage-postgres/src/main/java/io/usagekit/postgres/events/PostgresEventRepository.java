@@ -230,6 +230,7 @@ final class PostgresEventRepository implements EventRepository {
         LedgerFilter conditions = LedgerFilter.of(filter);
         return readPage(
                 page,
+                sql.quoted("events"),
                 (connection, scan) -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
                         .text("project_id", projectId)
                         .list(EventRows::event));
@@ -239,6 +240,7 @@ final class PostgresEventRepository implements EventRepository {
     public Page<Event> received(UsageKey key, PageRequest request) {
         return readPage(
                 pager.received(key, request),
+                sql.quoted("projects", "events"),
                 (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_RECEIVED, key, scan)
                         .list(EventRows::event));
     }
@@ -247,6 +249,7 @@ final class PostgresEventRepository implements EventRepository {
     public Page<SentDelivery> sent(UsageKey key, PageRequest request) {
         return readPage(
                 pager.sent(key, request),
+                sql.quoted("projects", "deliveries", "events"),
                 (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_SENT, key, scan)
                         .list(row -> new SentDelivery(EventRows.delivery(row), row.number("bytes"))));
     }
@@ -281,9 +284,8 @@ final class PostgresEventRepository implements EventRepository {
     }
 
     /** Reads a page in one snapshot. */
-    private <T> Page<T> readPage(PageRead<T> page, Rows<T> rows) {
-        return transactions.run(
-                Jdbc.Mode.READ_ONLY_SNAPSHOT, UNREADABLE, connection -> page.read(scan -> rows.read(connection, scan)));
+    private <T> Page<T> readPage(PageRead<T> page, List<String> tables, Rows<T> rows) {
+        return transactions.read(UNREADABLE, tables, connection -> page.read(scan -> rows.read(connection, scan)));
     }
 
     private <T> T read(Jdbc.Work<T> work) {

@@ -6,17 +6,22 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Runs transactions and sessions on a host's connections, each of which is given back as it was: the one place that sets
- * auto-commit, isolation and timeouts. When the thread is interrupted, the statement that it runs is cancelled. Connections with auto-commit off are accepted; one that is already in a transaction is refused
- * before anything is changed on it.
+ * auto-commit, isolation and timeouts. When the thread is interrupted, the statement that it runs is cancelled. Connections with
+ * auto-commit off are accepted; one that is already in a transaction is refused before anything is changed on it.
+ *
+ * <p>A transaction inherits neither its isolation nor a timeout from its session, its role, its database or its pool: its first
+ * statements state them, for itself alone. None of them takes a snapshot.
  */
 public record Jdbc(DataSource dataSource) {
 
@@ -44,6 +49,14 @@ public record Jdbc(DataSource dataSource) {
             this.oneSnapshot = oneSnapshot;
         }
 
+        private String isolation() {
+            return oneSnapshot ? "repeatable read" : "read committed";
+        }
+
+        private String access() {
+            return readOnly ? "read only" : "read write";
+        }
+
         /** Whether all statements see what was committed when the first one began. */
         public boolean hasOneSnapshot() {
             return oneSnapshot;
@@ -67,16 +80,53 @@ public record Jdbc(DataSource dataSource) {
     /** How much longer the socket may stay silent than a statement may run: a server that is reachable gives up first. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
+    /** The least time that a transaction may be idle, e.g. while the host handles what it has read. */
+    private static final Duration SHORTEST_IDLE = Duration.ofMinutes(1);
+
+    /** The first version of PostgreSQL that limits the time of a whole transaction. */
+    private static final int FIRST_WITH_TRANSACTION_TIMEOUT = 17;
+
     private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
-    private static final SqlTemplate SETTINGS = SESSION.template("transaction-settings");
-    private static final SqlTemplate LIMIT = SESSION.template("limit");
 
     /**
-     * Runs a transaction. The server cancels a statement that is still running when the time is over.
+     * Runs a transaction in READ COMMITTED: a statement that waits for a lock on a table sees what the holder of the lock has
+     * committed. The server cancels a statement that is still running when the time is over.
      *
      * @param timeout for all of it, the wait for a connection included; at least 1 ms
+     * @throws IllegalArgumentException if the mode is one of a single snapshot
      */
     public <T> T transaction(Mode mode, Duration timeout, Work<T> work) throws SQLException {
+        if (mode.oneSnapshot) {
+            throw new IllegalArgumentException(mode + " needs the tables that are locked before its snapshot");
+        }
+        return run(mode, timeout, Duration.ZERO, work);
+    }
+
+    /**
+     * Runs a transaction in which all statements see one snapshot, which is taken after the tables have been locked in ACCESS SHARE
+     * mode. A session that rewrites or empties one of them commits before the snapshot or waits for the end of the transaction; in an
+     * older snapshot, the table would be empty.
+     *
+     * @param lockTimeout for the wait for each lock, those of the tables included; zero for none
+     * @param tables quoted; of a partitioned table the parent is locked, and not the partitions
+     * @throws IllegalArgumentException if the mode isn't one of a single snapshot
+     */
+    public <T> T snapshot(Mode mode, Duration timeout, Duration lockTimeout, List<String> tables, Work<T> work)
+            throws SQLException {
+        if (!mode.oneSnapshot) {
+            throw new IllegalArgumentException(mode + " has a snapshot for each statement");
+        }
+        return run(mode, timeout, lockTimeout, connection -> {
+            execute(
+                    connection,
+                    "lock table "
+                            + tables.stream().map(table -> "only " + table).collect(Collectors.joining(", "))
+                            + " in access share mode");
+            return work.run(connection);
+        });
+    }
+
+    private <T> T run(Mode mode, Duration timeout, Duration lockTimeout, Work<T> work) throws SQLException {
         long began = System.nanoTime();
         try (Connection connection = connect()) {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
@@ -86,23 +136,45 @@ public record Jdbc(DataSource dataSource) {
             Before before = Before.of(connection);
             return restoring(connection, before::restore, () -> {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
-                connection.setReadOnly(mode.readOnly);
                 connection.setAutoCommit(false);
-                if (mode.oneSnapshot || !mode.readOnly) {
-                    // The pool or the role may have another default.
-                    execute(
-                            connection,
-                            "set transaction isolation level "
-                                    + (mode.oneSnapshot ? "repeatable read" : "read committed"));
-                }
-                SqlCall.of(connection, SETTINGS)
-                        .text("statement_timeout", Long.toString(left.toMillis()))
-                        .execute();
+                // With auto-commit off no driver sets it for the session. The statement below sets it; this is for the
+                // pool.
+                connection.setReadOnly(mode.readOnly);
+                settle(connection, mode, left, lockTimeout);
                 T result = work.run(connection);
                 connection.commit();
                 return result;
             });
         }
+    }
+
+    /**
+     * States the settings of a transaction, as its first statements.
+     *
+     * @param lockTimeout zero for none
+     */
+    private static void settle(Connection connection, Mode mode, Duration timeout, Duration lockTimeout)
+            throws SQLException {
+        boolean limitsTransactions =
+                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_TRANSACTION_TIMEOUT;
+        Duration idle = timeout.compareTo(SHORTEST_IDLE) < 0 ? SHORTEST_IDLE : timeout;
+        execute(
+                connection,
+                SESSION.script(
+                        "transaction-settings",
+                        Map.of(
+                                "isolation",
+                                mode.isolation(),
+                                "access",
+                                mode.access(),
+                                "statement_timeout",
+                                Long.toString(timeout.toMillis()),
+                                "lock_timeout",
+                                Long.toString(lockTimeout.toMillis()),
+                                "idle_timeout",
+                                Long.toString(idle.toMillis()),
+                                "transaction_timeout",
+                                limitsTransactions ? "set local transaction_timeout = 0;" : "")));
     }
 
     /** Runs on a connection in auto-commit mode, for as long as it takes. */
@@ -117,18 +189,15 @@ public record Jdbc(DataSource dataSource) {
     }
 
     /**
-     * Runs {@linkplain #step steps} on a connection in auto-commit mode. The isolation that they set is set back.
+     * Runs {@linkplain #step steps} on a connection in auto-commit mode.
      *
      * @param timeout for each of their statements
      */
     public <T> T stepSession(Duration timeout, Work<T> work) throws SQLException {
         try (Connection connection = connect()) {
             boolean autoCommit = connection.getAutoCommit();
-            int isolation = connection.getTransactionIsolation();
             int networkTimeout = connection.getNetworkTimeout();
             Restorer before = restored -> {
-                restored.setAutoCommit(true);
-                restored.setTransactionIsolation(isolation);
                 restored.setNetworkTimeout(Runnable::run, networkTimeout);
                 restored.setAutoCommit(autoCommit);
             };
@@ -197,30 +266,20 @@ public record Jdbc(DataSource dataSource) {
         }
     }
 
-    /** Sets the isolation of the steps of a {@link #stepSession}. */
-    public static void isolateSteps(Connection connection, Mode mode) throws SQLException {
-        connection.setTransactionIsolation(
-                mode.oneSnapshot ? Connection.TRANSACTION_REPEATABLE_READ : Connection.TRANSACTION_READ_COMMITTED);
-    }
-
     /**
      * Runs one transaction on a connection in auto-commit mode. It is committed if there is a result, and rolled back if there is
-     * none. None of its settings takes a snapshot: the first statement of the work does.
+     * none. In a mode of a single snapshot, the work begins with the locks of its tables: its first statement that isn't LOCK TABLE takes the
+     * snapshot.
      *
      * @param timeout for each statement; half of it for each lock, so that the SQLSTATE tells a wait for a lock (55P03) from a statement
      *     that takes too long (57014)
      */
-    public static <T> Optional<T> step(Connection connection, Duration timeout, Work<Optional<T>> work)
+    public static <T> Optional<T> step(Connection connection, Mode mode, Duration timeout, Work<Optional<T>> work)
             throws SQLException {
         connection.setAutoCommit(false);
         Optional<T> result;
         try {
-            execute(connection, "set local statement_timeout = " + timeout.toMillis());
-            execute(
-                    connection,
-                    "set local lock_timeout = " + lockTimeout(timeout).toMillis());
-            execute(connection, "set local plan_cache_mode = force_custom_plan");
-            execute(connection, "set local jit = off");
+            settle(connection, mode, timeout, lockTimeout(timeout));
             result = work.run(connection);
             if (result.isPresent()) {
                 connection.commit();
@@ -271,13 +330,13 @@ public record Jdbc(DataSource dataSource) {
         }
     }
 
-    /** Aborts a connection whose session may keep an advisory lock or a setting, so that its pool doesn't hand it out with that. */
+    /** Aborts a connection whose session may hold an advisory lock, so that its pool doesn't keep it with the lock. */
     public static void abort(Connection connection) {
         try {
             connection.abort(Runnable::run);
             connection.close(); // nothing of it is restored
         } catch (SQLException e) {
-            LOG.warn("a connection that may keep an advisory lock or a setting can't be aborted: {}", e.getMessage());
+            LOG.warn("a connection that may hold an advisory lock can't be aborted: {}", e.getMessage());
         }
     }
 
@@ -290,15 +349,12 @@ public record Jdbc(DataSource dataSource) {
     }
 
     /**
-     * Limits something for the rest of the transaction. In a transaction of one snapshot it takes that, if nothing has yet.
+     * Limits something for the rest of the transaction; takes no snapshot.
      *
      * @param setting the timeout of PostgreSQL, e.g. {@code lock_timeout}
      */
     public static void limit(Connection connection, String setting, Duration limit) throws SQLException {
-        SqlCall.of(connection, LIMIT)
-                .text("setting", setting)
-                .text("value", Long.toString(limit.toMillis()))
-                .execute();
+        execute(connection, "set local " + setting + " = " + limit.toMillis());
     }
 
     @FunctionalInterface
@@ -357,8 +413,8 @@ public record Jdbc(DataSource dataSource) {
         }
 
         void restore(Connection connection) throws SQLException {
+            connection.setReadOnly(readOnly); // before auto-commit is on: see run()
             connection.setAutoCommit(autoCommit);
-            connection.setReadOnly(readOnly);
             if (networkTimeout >= 0) {
                 connection.setNetworkTimeout(Runnable::run, networkTimeout);
             }

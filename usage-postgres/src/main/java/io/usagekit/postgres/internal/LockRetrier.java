@@ -83,10 +83,7 @@ public final class LockRetrier {
                 new Transactions() {
                     @Override
                     public <T> T run(Jdbc.Work<T> work) throws SQLException {
-                        return Jdbc.step(connection, TIMEOUT, it -> {
-                                    Jdbc.execute(it, "set transaction isolation level read committed");
-                                    return Optional.of(work.run(it));
-                                })
+                        return Jdbc.step(connection, Jdbc.Mode.WRITE, TIMEOUT, it -> Optional.of(work.run(it)))
                                 .orElseThrow();
                     }
                 },

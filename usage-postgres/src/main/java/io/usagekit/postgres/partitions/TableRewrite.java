@@ -132,10 +132,12 @@ final class TableRewrite {
     }
 
     private <T> T inBatch(Jdbc.Work<T> work) throws SQLException {
-        return jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, TIMEOUT, connection -> {
-            Jdbc.limit(connection, "lock_timeout", Jdbc.lockTimeout(TIMEOUT));
-            return work.run(connection);
-        });
+        return inSnapshot(TIMEOUT, Jdbc.lockTimeout(TIMEOUT), work);
+    }
+
+    /** Runs a transaction whose snapshot is younger than each change of the table itself, such as one that rewrites it. */
+    private <T> T inSnapshot(Duration timeout, Duration lockTimeout, Jdbc.Work<T> work) throws SQLException {
+        return jdbc.snapshot(Jdbc.Mode.WRITE_SNAPSHOT, timeout, lockTimeout, List.of(sql.table()), work);
     }
 
     // Backfill.
@@ -304,7 +306,7 @@ final class TableRewrite {
 
     /** Finds rows that were changed without the triggers. */
     private void compare() throws SQLException {
-        jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, LONG, connection -> {
+        inSnapshot(LONG, Duration.ZERO, connection -> {
             startStep(connection, RewriteState.CATCHING_UP);
             changes += applyChanges(connection, Long.MAX_VALUE);
             sql.call(connection, "compare").forEach(row -> {
@@ -322,7 +324,7 @@ final class TableRewrite {
 
     /** Applies the rest of the change log while writers are blocked; empty if it is too long. */
     private Optional<String> lastCatchUp(Duration timeout) throws SQLException {
-        return jdbc.transaction(Jdbc.Mode.WRITE_SNAPSHOT, timeout, connection -> {
+        return inSnapshot(timeout, Duration.ZERO, connection -> {
             startStep(connection, RewriteState.CATCHING_UP);
             long applied = applyChanges(connection, 2 * MAX_CHANGES_LEFT);
             changes += applied;

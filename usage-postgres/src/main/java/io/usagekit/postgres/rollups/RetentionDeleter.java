@@ -181,10 +181,7 @@ final class RetentionDeleter {
         Batch batch = size.run(
                 pace.budget(),
                 () -> !Thread.currentThread().isInterrupted(),
-                rows -> retried(mode, connection -> {
-                    Jdbc.limit(connection, "lock_timeout", pace.lockTimeout());
-                    return work.run(connection, rows);
-                }));
+                rows -> retried(mode, connection -> work.run(connection, rows)));
         deliveries += batch.deliveries();
         events += batch.events();
         if (batch.deliveries() + batch.events() > 0) {
@@ -199,7 +196,7 @@ final class RetentionDeleter {
         int violations = 0;
         while (true) {
             try {
-                return jdbc.transaction(mode, TIMEOUT, work);
+                return inTransaction(mode, work);
             } catch (SQLException e) {
                 violations += SqlErrors.isForeignKeyViolation(e) ? 1 : 0;
                 boolean retriable = SqlErrors.isWriteConflict(e)
@@ -211,6 +208,17 @@ final class RetentionDeleter {
                 Jdbc.checkInterrupt("deleting old rows");
             }
         }
+    }
+
+    private Batch inTransaction(Jdbc.Mode mode, Jdbc.Work<Batch> work) throws SQLException {
+        if (mode.hasOneSnapshot()) {
+            List<String> tables = List.of(sql.table("events"), sql.table("deliveries"));
+            return jdbc.snapshot(mode, TIMEOUT, pace.lockTimeout(), tables, work);
+        }
+        return jdbc.transaction(mode, TIMEOUT, connection -> {
+            Jdbc.limit(connection, "lock_timeout", pace.lockTimeout());
+            return work.run(connection);
+        });
     }
 
     static UsageStorageException failed(String schema, long deliveries, long events, SQLException e) {

@@ -78,8 +78,7 @@ final class RollupTransactions {
      *
      * @param timeout of each statement of a step
      */
-    RollupTransactions(Connection connection, RollupSql sql, Duration timeout, Probe probe) throws SQLException {
-        Jdbc.isolateSteps(connection, Jdbc.Mode.WRITE_SNAPSHOT);
+    RollupTransactions(Connection connection, RollupSql sql, Duration timeout, Probe probe) {
         this.connection = connection;
         this.sql = sql;
         this.timeout = timeout;
@@ -296,7 +295,7 @@ final class RollupTransactions {
     /** Commits if there is a result, and leaves everything as it was if there is none. */
     private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
         return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
-            Optional<T> result = Jdbc.step(connection, timeout, transaction -> {
+            Optional<T> result = Jdbc.step(connection, Jdbc.Mode.WRITE_SNAPSHOT, timeout, transaction -> {
                 update("lock-tables");
                 Optional<Instant> covered =
                         sql.call(connection, "count-step").one(row -> row.optionalInstant("covered_before"));

@@ -136,12 +136,7 @@ public final class RollupWorker implements AutoCloseable {
                 throw new IllegalStateException(
                         closed ? "the worker is closed" : "the worker has been started already");
             }
-            ScheduledFuture<?> started =
-                    scheduler.scheduleWithFixedDelay(this::runQuietly, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
-            schedule = started;
-            if (closed) {
-                started.cancel(false); // close, which doesn't wait for this, may have found no schedule
-            }
+            schedule = scheduler.scheduleWithFixedDelay(this::runQuietly, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
         } finally {
             running.unlock();
         }

@@ -66,6 +66,20 @@ class CatalogStatementsIT extends StatementsIT {
     @Override
     protected Map<String, Map<String, String>> namedScripts() {
         return Map.of(
+                "transaction-settings",
+                Map.of(
+                        "isolation",
+                        "repeatable read",
+                        "access",
+                        "read only",
+                        "statement_timeout",
+                        "1",
+                        "lock_timeout",
+                        "0",
+                        "idle_timeout",
+                        "1",
+                        "transaction_timeout",
+                        ""),
                 "create-schema",
                 Map.of("schema", Identifiers.quote(schema + "_other")),
                 "drop-schema",

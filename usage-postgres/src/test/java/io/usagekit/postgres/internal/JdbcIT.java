@@ -92,13 +92,20 @@ class JdbcIT {
         try (HikariDataSource pool =
                 Database.newPool(1, config -> config.setTransactionIsolation("TRANSACTION_REPEATABLE_READ"))) {
             for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
-                String isolation = new Jdbc(pool).transaction(mode, Duration.ofSeconds(7), JdbcIT::isolation);
+                String isolation = run(new Jdbc(pool), mode, JdbcIT::isolation);
                 assertThat(isolation).isEqualTo(mode == Jdbc.Mode.WRITE ? "read committed" : "repeatable read");
             }
             try (Connection connection = pool.getConnection()) {
                 assertThat(isolation(connection)).as("given back as it was").isEqualTo("repeatable read");
             }
         }
+    }
+
+    private static <T> T run(Jdbc jdbc, Jdbc.Mode mode, Jdbc.Work<T> work) throws SQLException {
+        Duration timeout = Duration.ofSeconds(7);
+        return mode.hasOneSnapshot()
+                ? jdbc.snapshot(mode, timeout, Duration.ZERO, List.of(Identifiers.quote(schema) + ".projects"), work)
+                : jdbc.transaction(mode, timeout, work);
     }
 
     private static String isolation(Connection connection) throws SQLException {
@@ -114,7 +121,7 @@ class JdbcIT {
         String table = Identifiers.quote(schema) + ".projects";
         for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
             Database.execute("delete from " + table);
-            int seen = JDBC.transaction(mode, Duration.ofSeconds(7), connection -> {
+            int seen = run(JDBC, mode, connection -> {
                 try (Statement statement = connection.createStatement()) {
                     statement.execute("insert into " + table + " values ('own', 'org-123')");
                     Database.execute("insert into " + table + " values ('other', 'org-123')");

@@ -12,6 +12,7 @@ import javax.sql.DataSource;
 final class WeakIsolationDataSource {
 
     private static final String REPEATABLE_READ = "set transaction isolation level repeatable read";
+    private static final String READ_COMMITTED = "set transaction isolation level read committed";
 
     private final AtomicBoolean weakenNext = new AtomicBoolean();
 
@@ -49,11 +50,15 @@ final class WeakIsolationDataSource {
                 WeakIsolationDataSource.class.getClassLoader(),
                 new Class<?>[] {Statement.class},
                 (proxy, method, args) -> {
-                    boolean isSkipped = args != null
+                    boolean isWeakened = args != null
                             && args.length == 1
-                            && REPEATABLE_READ.equals(args[0])
+                            && args[0] instanceof String sql
+                            && sql.startsWith(REPEATABLE_READ)
                             && weakenNext.compareAndSet(true, false);
-                    return isSkipped ? false : invoke(statement, method, args);
+                    return isWeakened
+                            ? invoke(
+                                    statement, method, String.valueOf(args[0]).replace(REPEATABLE_READ, READ_COMMITTED))
+                            : invoke(statement, method, args);
                 }));
     }
 

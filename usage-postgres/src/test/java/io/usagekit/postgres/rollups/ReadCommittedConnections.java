@@ -4,6 +4,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.Statement;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -21,11 +22,17 @@ final class ReadCommittedConnections {
 
     private static Connection readCommitted(Connection connection) {
         return proxy(Connection.class, (method, arguments) -> {
-            if (method.getName().equals("setTransactionIsolation")) {
-                connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
-                return null;
+            Object result = method.invoke(connection, arguments);
+            return method.getName().equals("createStatement") ? readCommitted((Statement) result) : result;
+        });
+    }
+
+    private static Statement readCommitted(Statement statement) {
+        return proxy(Statement.class, (method, arguments) -> {
+            if (arguments != null && arguments.length == 1 && arguments[0] instanceof String sql) {
+                return method.invoke(statement, sql.replace("level repeatable read", "level read committed"));
             }
-            return method.invoke(connection, arguments);
+            return method.invoke(statement, arguments);
         });
     }
 
