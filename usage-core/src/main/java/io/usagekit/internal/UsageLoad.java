@@ -62,8 +62,6 @@ final class UsageLoad implements FlightTask {
     private volatile boolean stored;
     private volatile boolean ended;
     private volatile @Nullable Computation computation;
-    /** The failure of an earlier computation by which a time-out is explained. */
-    private volatile @Nullable Throwable explanation;
 
     UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         this(computations, key, purpose, acceptableAge, cacheDown, null);
@@ -330,17 +328,12 @@ final class UsageLoad implements FlightTask {
             Throwable cause = FlightTask.super.timedOut();
             return computations
                     .incidents()
-                    .lastingFailure(key)
-                    .map(earlier -> timedOut(what, earlier))
+                    .permanentFailure(key)
+                    .map(earlier -> UsageCalculationException.permanent(
+                            what + "; the computation before failed: " + earlier.getMessage(), earlier))
                     .orElseGet(() -> new UsageCalculationException(what, cause));
         }
         return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
-    }
-
-    private UsageCalculationException timedOut(String what, Throwable earlier) {
-        explanation = earlier;
-        return UsageCalculationException.permanent(
-                what + "; the computation before failed: " + earlier.getMessage(), earlier);
     }
 
     @Override
@@ -393,17 +386,11 @@ final class UsageLoad implements FlightTask {
         Computation last = computation;
         if (last != null && last.hasBegun() && !computations.isClosed()) {
             computations.backOff().failed(key, error);
-            last.noteFailure(isExplained(error) ? FlightTask.super.timedOut() : error);
+            last.noteFailure(error);
         }
         if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
             listener.refreshFailed(key, error);
         }
-    }
-
-    /** Whether it is a time-out that an earlier failure explains: it is no news of that, which the next time-out could refer to. */
-    private boolean isExplained(Throwable error) {
-        Throwable earlier = explanation;
-        return earlier != null && error.getCause() == earlier;
     }
 
     @Override
