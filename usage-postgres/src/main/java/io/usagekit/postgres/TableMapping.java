@@ -18,6 +18,12 @@ import java.util.Set;
  * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked
  * at the first computation. Immutable.
  *
+ * <p>A column that marks deleted projects or events ({@link Builder#projectDeletedAt(String)},
+ * {@link Builder#eventDeletedAt(String)}) is read by its type. A {@code boolean} is false or null in a row that isn't deleted; a time
+ * or date is null or {@code infinity}; an integer or {@code numeric} with the default 0 is 0 or null; a column of another kind is
+ * null. A column whose default marks new rows as deleted, or that can't be null and has no default which marks them as live, is
+ * rejected at the first computation; {@code boolean not null} needs no default.
+ *
  * <p>The size of an event is the sum of its payload columns, in octets as PostgreSQL keeps them: {@code text},
  * {@code varchar}, {@code char} in the database's encoding, {@code bytea} as it is, {@code json} and {@code jsonb} in their
  * text form; null counts 0. Where the host stores sizes beside the payload ({@link Builder#storedBytes(String)}), these are
@@ -129,7 +135,7 @@ public final class TableMapping {
         return name(Name.PROJECT_ORGANISATION_ID);
     }
 
-    /** The column that is null in a live project; empty where projects are never soft-deleted. */
+    /** The column that marks deleted projects; empty where projects are never soft-deleted. */
     public Optional<String> projectDeletedAt() {
         return Optional.ofNullable(names.get(Name.PROJECT_DELETED_AT));
     }
@@ -154,7 +160,7 @@ public final class TableMapping {
         return name(Name.EVENT_CREATED_AT);
     }
 
-    /** The column that is null in a live event; empty where events are never soft-deleted. */
+    /** The column that marks deleted events; empty where events are never soft-deleted. */
     public Optional<String> eventDeletedAt() {
         return Optional.ofNullable(names.get(Name.EVENT_DELETED_AT));
     }
@@ -245,7 +251,7 @@ public final class TableMapping {
             return set(Name.PROJECT_ORGANISATION_ID, column);
         }
 
-        /** The column that is null in a live project, of any type. */
+        /** The column that marks deleted projects: a time, a flag, or null in live ones; see {@link TableMapping}. */
         public Builder projectDeletedAt(String column) {
             return set(Name.PROJECT_DELETED_AT, column);
         }
@@ -275,7 +281,7 @@ public final class TableMapping {
             return set(Name.EVENT_CREATED_AT, column);
         }
 
-        /** The column that is null in a live event, of any type. */
+        /** The column that marks deleted events: a time, a flag, or null in live ones; see {@link TableMapping}. */
         public Builder eventDeletedAt(String column) {
             return set(Name.EVENT_DELETED_AT, column);
         }
@@ -336,7 +342,8 @@ public final class TableMapping {
         /**
          * Checks and builds.
          *
-         * @throws IllegalArgumentException if there is neither a payload column nor a stored size, or no status
+         * @throws IllegalArgumentException if there is neither a payload column nor a stored size, or no status, or if a column that
+         *     marks deleted rows is mapped as something else as well
          */
         public TableMapping build() {
             if (payload.isEmpty() && !names.containsKey(Name.STORED_BYTES)) {
@@ -349,7 +356,31 @@ public final class TableMapping {
             if (deliveredStatuses.isEmpty()) {
                 throw new IllegalArgumentException("deliveredStatuses must name at least one status");
             }
+            checkMark(Name.PROJECT_DELETED_AT, Name.PROJECT_ID, Name.PROJECT_ORGANISATION_ID);
+            checkMark(
+                    Name.EVENT_DELETED_AT,
+                    Name.EVENT_ID,
+                    Name.EVENT_PROJECT_ID,
+                    Name.EVENT_CREATED_AT,
+                    Name.STORED_BYTES);
+            if (payload.contains(names.get(Name.EVENT_DELETED_AT))) {
+                throw sharedMark(Name.EVENT_DELETED_AT, "payload");
+            }
             return new TableMapping(new EnumMap<>(names), payload, deliveredStatuses);
+        }
+
+        /** A column that is set in live rows would mark all of them as deleted. */
+        private void checkMark(Name mark, Name... others) {
+            for (Name other : others) {
+                if (names.containsKey(mark) && names.get(mark).equals(names.get(other))) {
+                    throw sharedMark(mark, other.argument);
+                }
+            }
+        }
+
+        private IllegalArgumentException sharedMark(Name mark, String other) {
+            return new IllegalArgumentException(mark.argument + " must name a column that is set in deleted rows only, but \""
+                    + names.get(mark) + "\" is mapped as " + other + " as well");
         }
 
         /** PostgreSQL truncates longer names with a notice only, and would then read another table. */

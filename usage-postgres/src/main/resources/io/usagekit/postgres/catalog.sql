@@ -4,15 +4,47 @@
 -- The columns of a table.
 --
 -- Parameters: :table, qualified and quoted.
--- Returns in the order of columns, and no row if there is no such table: name; type, a domain's base type; nullable.
+-- Returns in the order of columns, and no row if there is no such table: name; type, a domain's base type; nullable; default_value,
+-- the expression that new rows take, empty if they take null or a generated value; in_view, whether the table is a view, whose
+-- columns say nothing about null and default.
+with recursive typed as (
+    select
+        a.attnum,
+        a.attname,
+        a.attrelid,
+        a.attgenerated,
+        not a.attnotnull and not t.typnotnull as nullable,
+        coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault) as default_value,
+        t.oid as type,
+        t.typbasetype as base_type
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = to_regclass(:table) and a.attnum > 0 and not a.attisdropped
+    union all
+    select
+        typed.attnum,
+        typed.attname,
+        typed.attrelid,
+        typed.attgenerated,
+        typed.nullable and not t.typnotnull,
+        coalesce(typed.default_value, t.typdefault),
+        t.oid,
+        t.typbasetype
+    from typed
+    join pg_catalog.pg_type t on t.oid = typed.base_type
+)
+
 select
-    a.attname as name,
-    coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text as type,
-    not (a.attnotnull or t.typnotnull) as nullable
-from pg_catalog.pg_attribute a
-join pg_catalog.pg_type t on t.oid = a.atttypid
-where a.attrelid = to_regclass(:table) and a.attnum > 0 and not a.attisdropped
-order by a.attnum
+    typed.attname as name,
+    typed.type::regtype::text as type,
+    typed.nullable,
+    case when typed.attgenerated = '' then coalesce(typed.default_value, '') else '' end as default_value,
+    c.relkind in ('v', 'm') as in_view
+from typed
+join pg_catalog.pg_class c on c.oid = typed.attrelid
+where typed.base_type = 0
+order by typed.attnum
 
 -- name: schema-exists
 -- Whether there is such a schema.

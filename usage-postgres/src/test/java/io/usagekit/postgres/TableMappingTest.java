@@ -45,6 +45,27 @@ class TableMappingTest {
                 .hasMessageContaining("[raw, raw]");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"id", "project_id", "created_at", "data", "size"})
+    void rejectsAMarkOfDeletedEventsThatLiveOnesHave(String column) {
+        assertThatThrownBy(() -> TableMapping.builder("convoy")
+                        .storedBytes("size")
+                        .eventDeletedAt(column)
+                        .build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("eventDeletedAt must name a column that is set in deleted rows only, but \"" + column
+                        + "\" is mapped as");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"id", "organisation_id"})
+    void rejectsAMarkOfDeletedProjectsThatLiveOnesHave(String column) {
+        assertThatThrownBy(() ->
+                        TableMapping.builder("convoy").projectDeletedAt(column).build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("projectDeletedAt must name a column");
+    }
+
     @Test
     void rejectsAMappingWithoutDeliveredStatus() {
         assertThatThrownBy(

@@ -44,7 +44,7 @@ public final class CombinedQuery {
     /** The combined query over mapped tables. */
     public static CombinedQuery over(TableMapping mapping, TableShape shape, ProjectScope projects) {
         Map<String, String> names = MappedNames.of(mapping, shape);
-        names.put("project.counts", MappedNames.counts(mapping, projects));
+        names.put("project.counts", MappedNames.counts(mapping, shape, projects));
         SqlStatements statements = SqlStatements.of(FILES, names);
         Map<String, String> fragments = fragments(mapping, shape);
         return new CombinedQuery(

@@ -25,7 +25,7 @@ public final class MappedNames {
         names.put("event.id", Identifiers.quote(mapping.eventId()));
         names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
         names.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
-        names.put("event.live", live("e", mapping.eventDeletedAt()));
+        names.put("event.live", eventIsLive("e", mapping, shape));
         names.put("event.measured", measured("e", mapping.payload(), shape));
         names.put("event.octets", octets("e", mapping, shape));
         mapping.storedBytes().ifPresent(column -> names.put("event.stored_bytes", Identifiers.quote(column)));
@@ -39,14 +39,17 @@ public final class MappedNames {
     }
 
     /** Returns the condition that a project {@code p} counts. */
-    public static String counts(TableMapping mapping, ProjectScope projects) {
-        return projects == ProjectScope.ALL ? "true" : live("p", mapping.projectDeletedAt());
+    public static String counts(TableMapping mapping, TableShape shape, ProjectScope projects) {
+        return projects == ProjectScope.ALL ? "true" : live("p", mapping.projectDeletedAt(), shape.projects());
     }
 
-    /** Returns the condition that a row isn't soft-deleted. */
-    public static String live(String alias, Optional<String> deletedAt) {
-        return deletedAt
-                .map(column -> alias + "." + Identifiers.quote(column) + " is null")
+    /** Returns the condition that an event isn't soft-deleted. */
+    public static String eventIsLive(String alias, TableMapping mapping, TableShape shape) {
+        return live(alias, mapping.eventDeletedAt(), shape.events());
+    }
+
+    private static String live(String alias, Optional<String> mark, Map<String, TableShape.Column> columns) {
+        return mark.map(name -> TableShape.mark(columns, name).live(alias + "." + Identifiers.quote(name)))
                 .orElse("true");
     }
 

@@ -6,22 +6,85 @@ import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The columns of the mapped tables as they are in the database, checked against the mapping.
  *
+ * @param projects the columns of the table of projects by name
  * @param events the columns of the table of events by name
  */
-public record TableShape(Map<String, Column> events) {
+public record TableShape(Map<String, Column> projects, Map<String, Column> events) {
 
-    /** A column's type, as PostgreSQL writes it, and whether it may be null. */
-    record Column(String type, boolean nullable) {}
+    /**
+     * A column.
+     *
+     * @param type as PostgreSQL writes it
+     * @param defaultValue the expression that new rows take; empty if they take null or a generated value
+     * @param inView whether the table is a view, whose columns say nothing about null and default
+     */
+    record Column(String type, boolean nullable, String defaultValue, boolean inView) {}
+
+    /** How a column tells deleted rows from others. */
+    enum DeletionMark {
+        /** Null, or a value of any type that says when, why or by whom the row was deleted. */
+        NULL("%s is null"),
+        /** A time; null or infinity if the row isn't deleted. */
+        TIME("(%1$s is null or %1$s = 'infinity')"),
+        /** A flag; false or null if the row isn't deleted. */
+        FLAG("%s is not true"),
+        /** A number, such as seconds since 1970; 0, which new rows take, or null if the row isn't deleted. */
+        NUMBER("coalesce(%s, 0) = 0");
+
+        private final String live;
+
+        DeletionMark(String live) {
+            this.live = live;
+        }
+
+        /** Returns the condition that a row isn't deleted; it is never null. */
+        String live(String column) {
+            return String.format(Locale.ROOT, live, column);
+        }
+
+        /** Returns the mark that a column is, or empty if it could be set in rows that aren't deleted. */
+        static Optional<DeletionMark> of(Column column) {
+            String initial = initialValue(column);
+            if (column.type().equals("boolean")) {
+                return Optional.of(FLAG).filter(flag -> initial.equals("null") || initial.equals("false"));
+            }
+            if (TIMES.contains(column.type())) {
+                return Optional.of(TIME)
+                        .filter(time -> initial.equals("'infinity'")
+                                || (initial.equals("null") && column.nullable()));
+            }
+            if (WHOLE_NUMBERS.contains(column.type()) && (initial.equals("0") || initial.equals("'0'"))) {
+                return Optional.of(NUMBER);
+            }
+            return Optional.of(NULL).filter(any -> initial.equals("null") && column.nullable() && !column.inView());
+        }
+
+        private static String initialValue(Column column) {
+            Matcher constant = CONSTANT.matcher(column.defaultValue());
+            return column.defaultValue().isEmpty()
+                    ? "null"
+                    : constant.matches() ? constant.group(1).toLowerCase(Locale.ROOT) : column.defaultValue();
+        }
+    }
+
+    /** A constant, as PostgreSQL writes it, with casts and brackets. */
+    private static final Pattern CONSTANT =
+            Pattern.compile("\\(*(NULL|false|0|'0'|'infinity')\\)*(::[\\w\". ]+(\\(\\d+\\))?\\)*)*");
 
     private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
     private static final String INSTANT = "timestamp with time zone";
+    private static final Set<String> TIMES = Set.of(INSTANT, "timestamp without time zone", "date");
     private static final Set<String> TEXT_OR_BYTES = Set.of("text", "character varying", "character", "bytea");
     private static final Set<String> JSON = Set.of("json", "jsonb");
     private static final Set<String> WHOLE_NUMBERS = Set.of("smallint", "integer", "bigint", "numeric");
@@ -36,13 +99,13 @@ public record TableShape(Map<String, Column> events) {
         require(projects, mapping.projects(), "projectId", mapping.projectId());
         require(projects, mapping.projects(), "projectOrganisationId", mapping.projectOrganisationId());
         mapping.projectDeletedAt()
-                .ifPresent(column -> require(projects, mapping.projects(), "projectDeletedAt", column));
+                .ifPresent(column -> requireMark(projects, mapping.projects(), "projectDeletedAt", column));
 
         Map<String, Column> events = table(connection, mapping, "events", mapping.events());
         require(events, mapping.events(), "eventId", mapping.eventId());
         require(events, mapping.events(), "eventProjectId", mapping.eventProjectId());
         requireInstant(events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
-        mapping.eventDeletedAt().ifPresent(column -> require(events, mapping.events(), "eventDeletedAt", column));
+        mapping.eventDeletedAt().ifPresent(column -> requireMark(events, mapping.events(), "eventDeletedAt", column));
         mapping.payload().forEach(column -> requireMeasurable(events, mapping.events(), column));
         mapping.storedBytes().ifPresent(column -> requireWholeNumber(events, mapping.events(), column));
 
@@ -51,7 +114,7 @@ public record TableShape(Map<String, Column> events) {
         require(deliveries, mapping.deliveries(), "deliveryEventId", mapping.deliveryEventId());
         require(deliveries, mapping.deliveries(), "deliveryStatus", mapping.deliveryStatus());
         requireInstant(deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
-        return new TableShape(events);
+        return new TableShape(projects, events);
     }
 
     /**
@@ -76,6 +139,13 @@ public record TableShape(Map<String, Column> events) {
         return column(eventColumn).nullable();
     }
 
+    /** Returns the mark that a checked column is. */
+    static DeletionMark mark(Map<String, Column> columns, String name) {
+        return Optional.ofNullable(columns.get(name))
+                .flatMap(DeletionMark::of)
+                .orElseThrow(() -> new IllegalStateException("the column " + name + " hasn't been checked"));
+    }
+
     private Column column(String eventColumn) {
         Column column = events.get(eventColumn);
         if (column == null) {
@@ -90,7 +160,13 @@ public record TableShape(Map<String, Column> events) {
         Map<String, Column> columns = new LinkedHashMap<>();
         SqlCall.of(connection, STATEMENTS.template("columns"))
                 .text("table", qualified)
-                .forEach(row -> columns.put(row.text("name"), new Column(row.text("type"), row.flag("nullable"))));
+                .forEach(row -> columns.put(
+                        row.text("name"),
+                        new Column(
+                                row.text("type"),
+                                row.flag("nullable"),
+                                row.text("default_value"),
+                                row.flag("in_view"))));
         if (columns.isEmpty()) {
             throw UsageCalculationException.permanent(
                     schemaExists(connection, mapping)
@@ -122,6 +198,21 @@ public record TableShape(Map<String, Column> events) {
         String type = require(columns, table, argument, name).type();
         if (!type.equals(INSTANT)) {
             throw unfit(table, argument, name, type, INSTANT + ": without a zone it names no instant");
+        }
+    }
+
+    private static void requireMark(Map<String, Column> columns, String table, String argument, String name) {
+        Column column = require(columns, table, argument, name);
+        if (DeletionMark.of(column).isEmpty()) {
+            throw unfit(
+                    table,
+                    argument,
+                    name,
+                    column.type() + (column.nullable() ? "" : " not null")
+                            + (column.defaultValue().isEmpty() ? "" : " default " + column.defaultValue())
+                            + (column.inView() ? " in a view" : "")
+                            + "; map a boolean column that is true in deleted rows, generated from this one if need be",
+                    "null, false, 0 by default or infinity by default in rows that aren't deleted");
         }
     }
 

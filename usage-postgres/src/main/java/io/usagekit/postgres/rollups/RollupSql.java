@@ -89,7 +89,7 @@ final class RollupSql {
                 "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
                 "their id, project, time: "
                         + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
-                "live: " + MappedNames.live("e", mapping.eventDeletedAt()),
+                "live: " + MappedNames.eventIsLive("e", mapping, shape),
                 "octets: " + MappedNames.octets("e", mapping, shape),
                 "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()),
                 "their event, project, time, status: "
@@ -191,7 +191,7 @@ final class RollupSql {
 
     /** Returns the statements with the condition of projects that count. */
     SqlStatements counting(ProjectScope projects) {
-        return statements.with(Map.of("project.counts", MappedNames.counts(mapping, projects)));
+        return statements.with(Map.of("project.counts", MappedNames.counts(mapping, shape, projects)));
     }
 
     /** Returns the script that creates the schema. */
@@ -221,8 +221,8 @@ final class RollupSql {
     private Map<String, String> scriptNames() {
         Map<String, String> all = new HashMap<>(names);
         all.put("watermark", "to_timestamp(pg_sequence_last_value(" + names.get("mark_before") + "::regclass))");
-        all.put("event.old_live", "(" + MappedNames.live("old", mapping.eventDeletedAt()) + ")");
-        all.put("event.new_live", "(" + MappedNames.live("new", mapping.eventDeletedAt()) + ")");
+        all.put("event.old_live", "(" + MappedNames.eventIsLive("old", mapping, shape) + ")");
+        all.put("event.new_live", "(" + MappedNames.eventIsLive("new", mapping, shape) + ")");
         all.put("event.old_octets", "(" + MappedNames.octets("old", mapping, shape) + ")");
         all.put("event.new_octets", "(" + MappedNames.octets("new", mapping, shape) + ")");
         for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {

@@ -25,8 +25,9 @@ class CatalogStatementsIT extends StatementsIT {
         TableMapping mapping =
                 TableMapping.usagekit(schema).toBuilder().payload("raw", "data").build();
         try (Connection connection = Database.pool().getConnection()) {
-            Map<String, String> names = MappedNames.of(mapping, TableShape.read(connection, mapping));
-            names.put("project.counts", MappedNames.counts(mapping, ProjectScope.ALIVE));
+            TableShape shape = TableShape.read(connection, mapping);
+            Map<String, String> names = MappedNames.of(mapping, shape);
+            names.put("project.counts", MappedNames.counts(mapping, shape, ProjectScope.ALIVE));
             statements = SqlStatements.of(SqlFiles.of("combined-query.sql", "catalog.sql", "session.sql"), names);
         }
     }

@@ -106,7 +106,7 @@ class RollupOracleIT {
             assertThat(rollups.status().orElseThrow().projectsToBackfill()).isZero();
             assertThat(assertEqual(reads, "everything is rolled")).isZero();
 
-            List<String> changes = new ArrayList<>(changes(mapping));
+            List<String> changes = new ArrayList<>(changes(mapping, layout));
             Collections.shuffle(changes, random);
             for (String change : changes.subList(0, Math.min(CHANGES, changes.size()))) {
                 int changed = change(change);
@@ -149,7 +149,7 @@ class RollupOracleIT {
     }
 
     /** Changes that a host may make to its rows, as far as the layout has the columns; each affects about one row in eight. */
-    private static List<String> changes(TableMapping mapping) {
+    private static List<String> changes(TableMapping mapping, Layout layout) {
         String events = Identifiers.qualified(mapping.schema(), mapping.events());
         String deliveries = Identifiers.qualified(mapping.schema(), mapping.deliveries());
         String projects = Identifiers.qualified(mapping.schema(), mapping.projects());
@@ -187,10 +187,12 @@ class RollupOracleIT {
                         + "2",
                 "delete from " + events + someEvents + "3"));
         mapping.eventDeletedAt().map(Identifiers::quote).ifPresent(deleted -> {
-            changes.add("update " + events + " set " + deleted + " = null where " + deleted
-                    + " is not null and hashtext(" + eventId + "::text) % 2 = 0");
+            String live = layout.liveMark();
+            String isDeleted = "(" + deleted + " is not null and " + deleted + " is distinct from " + live + ")";
+            changes.add("update " + events + " set " + deleted + " = " + live + " where " + isDeleted
+                    + " and hashtext(" + eventId + "::text) % 2 = 0");
             changes.add("update " + events + " set " + deleted + " = (select " + deleted + " from " + events + " where "
-                    + deleted + " is not null limit 1)" + someEvents + "4 and " + deleted + " is null");
+                    + isDeleted + " limit 1)" + someEvents + "4 and not " + isDeleted);
         });
         for (String column : mapping.payload()) {
             String payload = Identifiers.quote(column);

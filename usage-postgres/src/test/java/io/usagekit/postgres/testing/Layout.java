@@ -35,6 +35,42 @@ public enum Layout {
                     "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) select id, project, event, status, coalesce(created_at, '2001-01-01Z') from {s}.source_deliveries"),
             TableMapping::usagekit),
 
+    /** Deletion is a flag: not null for events, null or false in live projects. */
+    FLAGGED(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, is_deleted boolean)",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, is_deleted boolean not null)",
+                    "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                    "insert into {s}.projects select id, organisation, case when deleted then true when id <> 'p1' then false end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at, deleted from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries"),
+            schema -> TableMapping.gateway(schema).toBuilder()
+                    .projectDeletedAt("is_deleted")
+                    .eventDeletedAt("is_deleted")
+                    .build()) {
+        @Override
+        public String liveMark() {
+            return "false";
+        }
+    },
+
+    /** Live rows are deleted in infinity: all of the projects, and some of the events, whose time is null otherwise. */
+    INFINITE(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz not null default 'infinity')",
+                    "create domain {s}.deletion as timestamptz",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at {s}.deletion default 'infinity')",
+                    "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                    "insert into {s}.projects select id, organisation, case when deleted then now() else 'infinity' end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at, case when deleted then now() when id like '%1' then 'infinity' end from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries"),
+            TableMapping::gateway) {
+        @Override
+        public String liveMark() {
+            return "'infinity'";
+        }
+    },
+
     /** All names differ, ids are uuid and bigint, status is an enumeration, several statuses count. */
     RENAMED(
             List.of(
@@ -42,7 +78,7 @@ public enum Layout {
                     "create table {s}.\"Proj:ects\" (\"key\" bigint primary key, \"owner org\" text, \"gone?\" boolean)",
                     "create table {s}.\"-- {events}\" (\"ID\" uuid primary key, \"pro\"\"ject\" bigint, \":start\" varchar(200000), \"at\" timestamptz, \"gone\" text)",
                     "create table {s}.\"select\" (\"id\" bigint, \"p\" bigint, \"e\" uuid, \"state\" {s}.\"State\", \"when\" timestamptz)",
-                    "insert into {s}.\"Proj:ects\" select substr(id, 2)::bigint, organisation, case when deleted then false end from {s}.source_projects",
+                    "insert into {s}.\"Proj:ects\" select substr(id, 2)::bigint, organisation, case when deleted then true end from {s}.source_projects",
                     "insert into {s}.\"-- {events}\" select md5(id)::uuid, substr(project, 2)::bigint, raw, created_at, case when deleted then '' end from {s}.source_events",
                     "insert into {s}.\"select\" select substr(id, 2)::bigint, substr(project, 2)::bigint, md5(event)::uuid, status::{s}.\"State\", created_at from {s}.source_deliveries"),
             schema -> TableMapping.builder(schema)
@@ -150,6 +186,11 @@ public enum Layout {
 
     public TableMapping mapping(String schema) {
         return mapping.apply(schema);
+    }
+
+    /** Returns the value, as SQL, of the column that marks deleted events in one that isn't deleted; some may have null instead. */
+    public String liveMark() {
+        return "null";
     }
 
     /** Creates and fills the tables. */
