@@ -41,8 +41,19 @@ public final class PostgresUsage {
     }
 
     /**
+     * Finds out, as {@link #discover(DataSource, String)} does, which mapping fits the tables of the only schema with tables of the
+     * names of {@link TableMapping#gateway()}.
+     *
+     * @throws UsageStorageException if no schema or several ones have such tables, or as there
+     */
+    public static TableMapping discover(DataSource dataSource) {
+        return Discovery.of(dataSource);
+    }
+
+    /**
      * Finds out which of the shipped mappings fits the tables of a schema: {@link TableMapping#usagekit(String)} where sizes are stored
-     * as the library's own tables do, {@link TableMapping#gateway(String)} otherwise.
+     * as the library's own tables do, {@link TableMapping#gateway(String)} otherwise, with the stored sizes that these tables have:
+     * {@code raw_bytes} and {@code data_bytes} of events and {@code event_bytes} of deliveries.
      *
      * @throws UsageStorageException if the schema, its tables or their columns aren't those of either, or the database
      *     can't be reached
@@ -89,12 +100,18 @@ public final class PostgresUsage {
         new SchemaInstaller(dataSource).createIndexes(mapping);
     }
 
-    /** The indexes of {@link #installIndexes}, as a script to run outside a transaction; for tables without partitions. */
+    /**
+     * The indexes of {@link #installIndexes}, as a script to run outside a transaction; for tables without partitions. Connects to
+     * nothing: where sizes may be stored, {@link #discover} finds out the mapping first.
+     */
     public static String concurrentIndexDdl(TableMapping mapping) {
         return IndexDdl.indexes(mapping, IndexDdl.Build.CONCURRENTLY);
     }
 
-    /** The indexes of {@link #installIndexes}, as a script that may run inside a transaction; it blocks writes to a table while it builds its index. */
+    /**
+     * The indexes of {@link #installIndexes}, as a script that may run inside a transaction; it blocks writes to a table while it builds
+     * its index. Connects to nothing, as {@link #concurrentIndexDdl}.
+     */
     public static String indexDdl(TableMapping mapping) {
         return IndexDdl.indexes(mapping, IndexDdl.Build.BLOCKING);
     }

@@ -1,7 +1,9 @@
 package io.usagekit.postgres;
 
-import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,12 +24,17 @@ import java.util.Set;
  * {@link Builder#eventDeletedAt(String)}) is read by its type. A {@code boolean} is false or null in a row that isn't deleted; a time
  * or date is null or {@code infinity}; an integer or {@code numeric} with the default 0 is 0 or null; a column of another kind is
  * null. A column whose default marks new rows as deleted, or that can't be null and has no default which marks them as live, is
- * rejected at the first computation; {@code boolean not null} needs no default.
+ * rejected at the first computation; {@code boolean not null} needs no default. In the library's own tables null alone marks live rows.
  *
  * <p>The size of an event is the sum of its payload columns, in octets as PostgreSQL keeps them: {@code text},
  * {@code varchar}, {@code char} in the database's encoding, {@code bytea} as it is, {@code json} and {@code jsonb} in their
- * text form; null counts 0. Where the host stores sizes beside the payload ({@link Builder#storedBytes(String)}), these are
+ * text form; null counts 0. Where the host stores sizes beside the payload, of the whole event
+ * ({@link Builder#storedBytes(String)}) or of each payload column ({@link Builder#storedBytes(String, String)}), these are
  * taken, and the payload is measured only for rows in which the stored size is null.
+ *
+ * <p>A delivery's octets are those of its event. A size that is stored in the delivery
+ * ({@link Builder#deliveryStoredBytes(String)}) counts where the event was deleted, where its size is null, and, if it is the larger
+ * one, where a payload column without a stored size has been emptied: is null, {@code ''} or an empty JSON document.
  *
  * @since 0.1
  */
@@ -36,44 +43,20 @@ public final class TableMapping {
     /** The schema in which {@link PostgresUsage#install} creates the library's own tables unless another one is named. */
     public static final String DEFAULT_SCHEMA = "usagekit";
 
-    private static final int MAX_IDENTIFIER_BYTES = 63;
-
-    /** What has a name of the host's, and the name that it has unless the host gives another one; empty: none. */
-    private enum Name {
-        SCHEMA("schema", ""),
-        PROJECTS("projects", "projects"),
-        PROJECT_ID("projectId", "id"),
-        PROJECT_ORGANISATION_ID("projectOrganisationId", "organisation_id"),
-        PROJECT_DELETED_AT("projectDeletedAt", "deleted_at"),
-        EVENTS("events", "events"),
-        EVENT_ID("eventId", "id"),
-        EVENT_PROJECT_ID("eventProjectId", "project_id"),
-        EVENT_CREATED_AT("eventCreatedAt", "created_at"),
-        EVENT_DELETED_AT("eventDeletedAt", "deleted_at"),
-        STORED_BYTES("storedBytes", ""),
-        DELIVERIES("deliveries", "event_deliveries"),
-        DELIVERY_PROJECT_ID("deliveryProjectId", "project_id"),
-        DELIVERY_EVENT_ID("deliveryEventId", "event_id"),
-        DELIVERY_STATUS("deliveryStatus", "status"),
-        DELIVERY_CREATED_AT("deliveryCreatedAt", "created_at");
-
-        private final String argument;
-        private final String initial;
-
-        Name(String argument, String initial) {
-            this.argument = argument;
-            this.initial = initial;
-        }
-    }
-
-    private final Map<Name, String> names;
+    private final Map<MappingName, String> names;
     private final List<String> payload;
+    private final Map<String, String> payloadStoredBytes;
     private final Set<String> deliveredStatuses;
+    private final Set<MappingName> detected;
+    private final boolean isOwn;
 
-    private TableMapping(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
-        this.names = names;
-        this.payload = payload;
-        this.deliveredStatuses = deliveredStatuses;
+    private TableMapping(Builder builder) {
+        this.names = new EnumMap<>(builder.names);
+        this.payload = builder.payload;
+        this.payloadStoredBytes = Collections.unmodifiableMap(new LinkedHashMap<>(builder.payloadStoredBytes));
+        this.deliveredStatuses = builder.deliveredStatuses;
+        this.detected = Set.copyOf(builder.detected);
+        this.isOwn = builder.isOwn;
     }
 
     /** The library's own tables in the schema {@value #DEFAULT_SCHEMA}. */
@@ -83,7 +66,9 @@ public final class TableMapping {
 
     /** The library's own tables, as {@link PostgresUsage#install} creates them, in this schema. */
     public static TableMapping usagekit(String schema) {
-        return builder(schema).payload().storedBytes("payload_bytes").build();
+        Builder builder = builder(schema).payload().storedBytes("payload_bytes");
+        builder.isOwn = true;
+        return builder.build();
     }
 
     /** A webhook gateway's tables in the schema {@code convoy}. */
@@ -93,76 +78,82 @@ public final class TableMapping {
 
     /**
      * A webhook gateway's tables: {@code projects(id, organisation_id, deleted_at)}, {@code events(id, project_id, raw, data,
-     * created_at, deleted_at)}, {@code event_deliveries(id, project_id, event_id, status, created_at)}.
+     * created_at, deleted_at)}, {@code event_deliveries(id, project_id, event_id, status, created_at)}. Whichever of the stored sizes
+     * {@code events.raw_bytes}, {@code events.data_bytes} and {@code event_deliveries.event_bytes} exist when the tables are first
+     * used are taken; {@link PostgresUsage#discover} returns the mapping that names them.
      */
     public static TableMapping gateway(String schema) {
-        return builder(schema).build();
+        Builder builder = builder(schema);
+        builder.detected.addAll(Set.of(MappingName.STORED_BYTES, MappingName.DELIVERY_STORED_BYTES));
+        return builder.build();
     }
 
     /** Returns a builder that begins with the names of {@link #gateway(String)}. */
     public static Builder builder(String schema) {
-        Map<Name, String> names = new EnumMap<>(Name.class);
-        for (Name name : Name.values()) {
+        Map<MappingName, String> names = new EnumMap<>(MappingName.class);
+        for (MappingName name : MappingName.values()) {
             if (!name.initial.isEmpty()) {
                 names.put(name, name.initial);
             }
         }
-        return new Builder(names, List.of("raw", "data"), Set.of("Success")).schema(schema);
+        return new Builder(names, List.of("raw", "data"), Map.of(), Set.of("Success"), Set.of()).schema(schema);
     }
 
     /** Returns a builder that begins with the names of this mapping. */
     public Builder toBuilder() {
-        return new Builder(names, payload, deliveredStatuses);
+        Builder builder = new Builder(names, payload, payloadStoredBytes, deliveredStatuses, detected);
+        builder.isOwn = isOwn;
+        return builder;
     }
 
     /** The schema that holds the three tables. */
     public String schema() {
-        return name(Name.SCHEMA);
+        return name(MappingName.SCHEMA);
     }
 
     /** The table of projects. */
     public String projects() {
-        return name(Name.PROJECTS);
+        return name(MappingName.PROJECTS);
     }
 
     /** The column of a project's id. */
     public String projectId() {
-        return name(Name.PROJECT_ID);
+        return name(MappingName.PROJECT_ID);
     }
 
     /** The column of the organisation that a project belongs to. */
     public String projectOrganisationId() {
-        return name(Name.PROJECT_ORGANISATION_ID);
+        return name(MappingName.PROJECT_ORGANISATION_ID);
     }
 
     /** The column that marks deleted projects; empty where projects are never soft-deleted. */
     public Optional<String> projectDeletedAt() {
-        return Optional.ofNullable(names.get(Name.PROJECT_DELETED_AT));
+        return Optional.ofNullable(names.get(MappingName.PROJECT_DELETED_AT));
     }
 
     /** The table of events. */
     public String events() {
-        return name(Name.EVENTS);
+        return name(MappingName.EVENTS);
     }
 
     /** The column of an event's id. */
     public String eventId() {
-        return name(Name.EVENT_ID);
+        return name(MappingName.EVENT_ID);
     }
 
     /** The column of an event's project. */
     public String eventProjectId() {
-        return name(Name.EVENT_PROJECT_ID);
+        return name(MappingName.EVENT_PROJECT_ID);
     }
 
     /** The column of the time when an event was received. */
     public String eventCreatedAt() {
-        return name(Name.EVENT_CREATED_AT);
+        return name(MappingName.EVENT_CREATED_AT);
     }
 
     /** The column that marks deleted events; empty where events are never soft-deleted. */
     public Optional<String> eventDeletedAt() {
-        return Optional.ofNullable(names.get(Name.EVENT_DELETED_AT));
+        return Optional.ofNullable(names.get(MappingName.EVENT_DELETED_AT));
     }
 
     /** The columns whose octets are an event's size. */
@@ -170,34 +161,59 @@ public final class TableMapping {
         return payload;
     }
 
-    /** The column of an event's size in octets; empty where sizes aren't stored. */
+    /** The column of an event's whole size in octets; empty where that isn't stored. */
     public Optional<String> storedBytes() {
-        return Optional.ofNullable(names.get(Name.STORED_BYTES));
+        return Optional.ofNullable(names.get(MappingName.STORED_BYTES));
+    }
+
+    /** The columns of the sizes in octets of single payload columns, by the names of those. */
+    public Map<String, String> payloadStoredBytes() {
+        return payloadStoredBytes;
+    }
+
+    /** The column of a delivery's size in octets; empty where that isn't stored. */
+    public Optional<String> deliveryStoredBytes() {
+        return Optional.ofNullable(names.get(MappingName.DELIVERY_STORED_BYTES));
+    }
+
+    /** Whether null alone marks live rows, as it does in the library's own tables for the event ledger, too. */
+    public boolean isNullInLiveRows() {
+        return isOwn;
+    }
+
+    /** Whether stored sizes of events are looked for in columns such as {@code raw_bytes}, as those of {@link #gateway()} are. */
+    public boolean detectsStoredBytes() {
+        return detected.contains(MappingName.STORED_BYTES);
+    }
+
+    /** Whether a stored size of deliveries is looked for in the column {@code event_bytes}, as that of {@link #gateway()} is. */
+    public boolean detectsDeliveryStoredBytes() {
+        return detected.contains(MappingName.DELIVERY_STORED_BYTES);
     }
 
     /** The table of deliveries. */
     public String deliveries() {
-        return name(Name.DELIVERIES);
+        return name(MappingName.DELIVERIES);
     }
 
     /** The column of a delivery's project. */
     public String deliveryProjectId() {
-        return name(Name.DELIVERY_PROJECT_ID);
+        return name(MappingName.DELIVERY_PROJECT_ID);
     }
 
     /** The column of the event that a delivery delivers. */
     public String deliveryEventId() {
-        return name(Name.DELIVERY_EVENT_ID);
+        return name(MappingName.DELIVERY_EVENT_ID);
     }
 
     /** The column of a delivery's status. */
     public String deliveryStatus() {
-        return name(Name.DELIVERY_STATUS);
+        return name(MappingName.DELIVERY_STATUS);
     }
 
     /** The column of the time when a delivery was made. */
     public String deliveryCreatedAt() {
-        return name(Name.DELIVERY_CREATED_AT);
+        return name(MappingName.DELIVERY_CREATED_AT);
     }
 
     /** The statuses that count as delivered. */
@@ -205,132 +221,164 @@ public final class TableMapping {
         return deliveredStatuses;
     }
 
-    private String name(Name name) {
+    private String name(MappingName name) {
         return Objects.requireNonNull(names.get(name), name.argument);
     }
 
     /** Names tables and columns; what isn't named keeps the name it began with. Not thread-safe. */
     public static final class Builder {
-        private final Map<Name, String> names;
+        private final Map<MappingName, String> names;
         private List<String> payload;
+        private final Map<String, String> payloadStoredBytes;
         private Set<String> deliveredStatuses;
+        private final Set<MappingName> detected = EnumSet.noneOf(MappingName.class);
+        private boolean isOwn;
 
-        private Builder(Map<Name, String> names, List<String> payload, Set<String> deliveredStatuses) {
+        private Builder(
+                Map<MappingName, String> names,
+                List<String> payload,
+                Map<String, String> payloadStoredBytes,
+                Set<String> deliveredStatuses,
+                Set<MappingName> detected) {
             this.names = new EnumMap<>(names);
             this.payload = payload;
+            this.payloadStoredBytes = new LinkedHashMap<>(payloadStoredBytes);
             this.deliveredStatuses = deliveredStatuses;
+            this.detected.addAll(detected);
         }
 
-        private Builder set(Name name, String value) {
-            names.put(name, identifier(name.argument, value));
+        private Builder set(MappingName name, String value) {
+            names.put(name, MappingName.identifier(name.argument, value));
+            detected.remove(name);
             return this;
         }
 
-        private Builder remove(Name name) {
+        private Builder remove(MappingName name) {
             names.remove(name);
+            detected.remove(name);
             return this;
         }
 
         /** The schema of all three tables. */
         public Builder schema(String name) {
-            return set(Name.SCHEMA, name);
+            return set(MappingName.SCHEMA, name);
         }
 
         /** The table of projects. */
         public Builder projects(String table) {
-            return set(Name.PROJECTS, table);
+            return set(MappingName.PROJECTS, table);
         }
 
         /** The id of a project. */
         public Builder projectId(String column) {
-            return set(Name.PROJECT_ID, column);
+            return set(MappingName.PROJECT_ID, column);
         }
 
         /** The organisation that a project belongs to. */
         public Builder projectOrganisationId(String column) {
-            return set(Name.PROJECT_ORGANISATION_ID, column);
+            return set(MappingName.PROJECT_ORGANISATION_ID, column);
         }
 
         /** The column that marks deleted projects: a time, a flag, or null in live ones; see {@link TableMapping}. */
         public Builder projectDeletedAt(String column) {
-            return set(Name.PROJECT_DELETED_AT, column);
+            isOwn = false;
+            return set(MappingName.PROJECT_DELETED_AT, column);
         }
 
         /** Projects are never soft-deleted. */
         public Builder withoutProjectDeletion() {
-            return remove(Name.PROJECT_DELETED_AT);
+            return remove(MappingName.PROJECT_DELETED_AT);
         }
 
         /** The table of events. */
         public Builder events(String table) {
-            return set(Name.EVENTS, table);
+            return set(MappingName.EVENTS, table);
         }
 
         /** The id of an event. */
         public Builder eventId(String column) {
-            return set(Name.EVENT_ID, column);
+            return set(MappingName.EVENT_ID, column);
         }
 
         /** The project of an event. */
         public Builder eventProjectId(String column) {
-            return set(Name.EVENT_PROJECT_ID, column);
+            return set(MappingName.EVENT_PROJECT_ID, column);
         }
 
         /** When an event was received; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder eventCreatedAt(String column) {
-            return set(Name.EVENT_CREATED_AT, column);
+            return set(MappingName.EVENT_CREATED_AT, column);
         }
 
         /** The column that marks deleted events: a time, a flag, or null in live ones; see {@link TableMapping}. */
         public Builder eventDeletedAt(String column) {
-            return set(Name.EVENT_DELETED_AT, column);
+            isOwn = false;
+            return set(MappingName.EVENT_DELETED_AT, column);
         }
 
         /** Events are never soft-deleted. */
         public Builder withoutEventDeletion() {
-            return remove(Name.EVENT_DELETED_AT);
+            return remove(MappingName.EVENT_DELETED_AT);
         }
 
         /** The columns whose octets are an event's size; none only where sizes are stored. */
         public Builder payload(String... columns) {
             payload =
-                    List.of(columns).stream().map(c -> identifier("payload", c)).toList();
+                    List.of(columns).stream().map(c -> MappingName.identifier("payload", c)).toList();
             return this;
         }
 
         /** A column that holds an event's whole size in octets, of an integer type; null where it isn't known. */
         public Builder storedBytes(String column) {
-            return set(Name.STORED_BYTES, column);
+            return set(MappingName.STORED_BYTES, column);
         }
 
-        /** Sizes aren't stored: the payload is measured. */
+        /** A column that holds the size in octets of one payload column, of an integer type; null where it isn't known. */
+        public Builder storedBytes(String payloadColumn, String column) {
+            payloadStoredBytes.put(payloadColumn, MappingName.identifier(MappingName.STORED_BYTES.argument, column));
+            detected.remove(MappingName.STORED_BYTES);
+            return this;
+        }
+
+        /** Sizes of events aren't stored: the payload is measured. */
         public Builder withoutStoredBytes() {
-            return remove(Name.STORED_BYTES);
+            payloadStoredBytes.clear();
+            return remove(MappingName.STORED_BYTES);
+        }
+
+        /** A column of deliveries that holds the whole size of the event in octets, of an integer type; null where it isn't known. */
+        public Builder deliveryStoredBytes(String column) {
+            return set(MappingName.DELIVERY_STORED_BYTES, column);
+        }
+
+        /** Sizes aren't stored in deliveries. */
+        public Builder withoutDeliveryStoredBytes() {
+            return remove(MappingName.DELIVERY_STORED_BYTES);
         }
 
         /** The table of deliveries. */
         public Builder deliveries(String table) {
-            return set(Name.DELIVERIES, table);
+            return set(MappingName.DELIVERIES, table);
         }
 
         /** The project of a delivery. */
         public Builder deliveryProjectId(String column) {
-            return set(Name.DELIVERY_PROJECT_ID, column);
+            return set(MappingName.DELIVERY_PROJECT_ID, column);
         }
 
         /** The event that a delivery delivers. */
         public Builder deliveryEventId(String column) {
-            return set(Name.DELIVERY_EVENT_ID, column);
+            return set(MappingName.DELIVERY_EVENT_ID, column);
         }
 
         /** The status of a delivery, of a text or enumeration type. */
         public Builder deliveryStatus(String column) {
-            return set(Name.DELIVERY_STATUS, column);
+            return set(MappingName.DELIVERY_STATUS, column);
         }
 
         /** When a delivery was made; {@code timestamptz}. A row in which it is null belongs to no window. */
         public Builder deliveryCreatedAt(String column) {
-            return set(Name.DELIVERY_CREATED_AT, column);
+            return set(MappingName.DELIVERY_CREATED_AT, column);
         }
 
         /** The statuses that count as delivered, at least one; {@code Success} by default. */
@@ -346,52 +394,51 @@ public final class TableMapping {
          *     marks deleted rows is mapped as something else as well
          */
         public TableMapping build() {
-            if (payload.isEmpty() && !names.containsKey(Name.STORED_BYTES)) {
+            if (payload.isEmpty() && !names.containsKey(MappingName.STORED_BYTES)) {
                 throw new IllegalArgumentException(
                         "payload must name at least one column where storedBytes names none");
             }
             if (new LinkedHashSet<>(payload).size() < payload.size()) {
                 throw new IllegalArgumentException("payload must name each column once, but was " + payload);
             }
+            if (!payloadStoredBytes.isEmpty() && names.containsKey(MappingName.STORED_BYTES)) {
+                throw new IllegalArgumentException("storedBytes must name either a whole size or those of payload columns, but was \""
+                        + names.get(MappingName.STORED_BYTES) + "\" and " + payloadStoredBytes);
+            }
+            if (!payload.containsAll(payloadStoredBytes.keySet())
+                    || new LinkedHashSet<>(payloadStoredBytes.values()).size() < payloadStoredBytes.size()) {
+                throw new IllegalArgumentException("storedBytes must name one column for each of some payload columns (" + payload
+                        + "), but was " + payloadStoredBytes);
+            }
             if (deliveredStatuses.isEmpty()) {
                 throw new IllegalArgumentException("deliveredStatuses must name at least one status");
             }
-            checkMark(Name.PROJECT_DELETED_AT, Name.PROJECT_ID, Name.PROJECT_ORGANISATION_ID);
+            checkMark(MappingName.PROJECT_DELETED_AT, MappingName.PROJECT_ID, MappingName.PROJECT_ORGANISATION_ID);
             checkMark(
-                    Name.EVENT_DELETED_AT,
-                    Name.EVENT_ID,
-                    Name.EVENT_PROJECT_ID,
-                    Name.EVENT_CREATED_AT,
-                    Name.STORED_BYTES);
-            if (payload.contains(names.get(Name.EVENT_DELETED_AT))) {
-                throw sharedMark(Name.EVENT_DELETED_AT, "payload");
+                    MappingName.EVENT_DELETED_AT,
+                    MappingName.EVENT_ID,
+                    MappingName.EVENT_PROJECT_ID,
+                    MappingName.EVENT_CREATED_AT,
+                    MappingName.STORED_BYTES);
+            String mark = names.getOrDefault(MappingName.EVENT_DELETED_AT, "");
+            if (payload.contains(mark) || payloadStoredBytes.containsValue(mark)) {
+                throw sharedMark(MappingName.EVENT_DELETED_AT, payload.contains(mark) ? "payload" : "storedBytes");
             }
-            return new TableMapping(new EnumMap<>(names), payload, deliveredStatuses);
+            return new TableMapping(this);
         }
 
         /** A column that is set in live rows would mark all of them as deleted. */
-        private void checkMark(Name mark, Name... others) {
-            for (Name other : others) {
+        private void checkMark(MappingName mark, MappingName... others) {
+            for (MappingName other : others) {
                 if (names.containsKey(mark) && names.get(mark).equals(names.get(other))) {
                     throw sharedMark(mark, other.argument);
                 }
             }
         }
 
-        private IllegalArgumentException sharedMark(Name mark, String other) {
+        private IllegalArgumentException sharedMark(MappingName mark, String other) {
             return new IllegalArgumentException(mark.argument + " must name a column that is set in deleted rows only, but \""
                     + names.get(mark) + "\" is mapped as " + other + " as well");
-        }
-
-        /** PostgreSQL truncates longer names with a notice only, and would then read another table. */
-        private static String identifier(String argument, String name) {
-            Objects.requireNonNull(name, argument);
-            int bytes = name.getBytes(StandardCharsets.UTF_8).length;
-            if (name.isEmpty() || bytes > MAX_IDENTIFIER_BYTES || name.indexOf('\0') >= 0) {
-                throw new IllegalArgumentException(argument + " must be an identifier of 1 to " + MAX_IDENTIFIER_BYTES
-                        + " bytes without U+0000, but was \"" + name.replace("\0", "\\0") + "\" (" + bytes + " bytes)");
-            }
-            return name;
         }
     }
 }

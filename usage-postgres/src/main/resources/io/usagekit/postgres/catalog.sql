@@ -53,6 +53,23 @@ order by typed.attnum
 -- Returns one row: answer.
 select to_regnamespace(:schema) is not null as answer
 
+-- name: schemas-with-tables
+-- The schemas that this role can use and that hold three tables or views of these names.
+--
+-- Parameters: :projects, :events, :deliveries, not quoted.
+-- Returns: schema, not quoted, in the order of names.
+select n.nspname as schema
+from pg_catalog.pg_namespace n
+where has_schema_privilege(n.oid, 'USAGE')
+    and (
+        select count(*)
+        from pg_catalog.pg_class c
+        where c.relnamespace = n.oid
+            and c.relkind in ('r', 'p', 'v', 'm', 'f')
+            and c.relname in (:projects, :events, :deliveries)
+    ) = 3
+order by n.nspname
+
 -- name: create-schema
 -- Creates a schema, a script. Needs CREATE on the database.
 create schema {schema}

@@ -22,7 +22,11 @@ window_event as materialized (
 ),
 
 delivery as materialized (
-    select d.{delivery.event_id} as event_id, w.id is not null as in_window, w.octets
+    select
+        d.{delivery.event_id} as event_id,
+        w.id is not null as in_window,
+        {delivery.size} as size,
+        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets
     from project
     join {deliveries} d on d.{delivery.project_id} = project.id
     left join window_event w on w.id = d.{delivery.event_id}
@@ -43,12 +47,12 @@ sent_in_window as (
     where in_window
 ),
 
--- An event that was deleted for good has no size any more; its delivery counts all the same.
+-- An event that was deleted for good has no size any more; its delivery counts all the same, with the size that it holds itself.
 sent_elsewhere as (
     select
         count(*) as volume,
-        sum({event.octets}) as bytes,
-        count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
+        sum({delivery.octets_by_id}) as bytes,
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured
     from delivery
     left join {events} e on e.{event.id} = delivery.event_id
     where not in_window
@@ -94,7 +98,12 @@ window_event as materialized (
 ),
 
 delivery as materialized (
-    select project.n, d.{delivery.event_id} as event_id, w.id is not null as in_window, w.octets
+    select
+        project.n,
+        d.{delivery.event_id} as event_id,
+        w.id is not null as in_window,
+        {delivery.size} as size,
+        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets
     from project
     join {deliveries} d on d.{delivery.project_id} = project.id
     left join window_event w on w.n = project.n and w.id = d.{delivery.event_id}
@@ -119,13 +128,13 @@ sent_in_window as (
     group by n
 ),
 
--- An event that was deleted for good has no size any more; its delivery counts all the same.
+-- An event that was deleted for good has no size any more; its delivery counts all the same, with the size that it holds itself.
 sent_elsewhere as (
     select
         delivery.n,
         count(*) as volume,
-        sum({event.octets}) as bytes,
-        count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
+        sum({delivery.octets_by_id}) as bytes,
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured
     from delivery
     left join {events} e on e.{event.id} = delivery.event_id
     where not in_window
@@ -160,7 +169,7 @@ order by request.n
 -- The windows' events, in columns n, the request's number, and those of window-event.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live
+    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
@@ -170,25 +179,26 @@ order by request.n
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, e.{event.stored_bytes}::bigint as octets, {event.live} as live
+    select project.n, e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
         and e.{event.created_at} >= :start and e.{event.created_at} < :end
-        and e.{event.stored_bytes} is not null
+        and {event.is_stored}
     union all
-    select project.n, e.{event.id}, {event.measured}, {event.live}
+    select project.n, e.{event.id}, {event.octets}, {event.live}, {event.emptied}
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
         and e.{event.created_at} >= :start and e.{event.created_at} < :end
-        and e.{event.stored_bytes} is null
+        and {event.is_unstored}
 
 -- fragment: window-event
--- The window's events, in columns id, octets and live, whether the event isn't deleted.
+-- The window's events, in columns id; octets; live, whether the event isn't deleted; emptied, whether a payload column without a stored size
+-- is empty, if deliveries hold sizes, too.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, {event.octets} as octets, {event.live} as live
+    select e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= :start and e.{event.created_at} < :end
@@ -197,12 +207,12 @@ order by request.n
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, e.{event.stored_bytes}::bigint as octets, {event.live} as live
+    select e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied
     from project
     join {events} e on e.{event.project_id} = project.id
-    where e.{event.created_at} >= :start and e.{event.created_at} < :end and e.{event.stored_bytes} is not null
+    where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_stored}
     union all
-    select e.{event.id}, {event.measured}, {event.live}
+    select e.{event.id}, {event.octets}, {event.live}, {event.emptied}
     from project
     join {events} e on e.{event.project_id} = project.id
-    where e.{event.created_at} >= :start and e.{event.created_at} < :end and e.{event.stored_bytes} is null
+    where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_unstored}

@@ -143,7 +143,7 @@ class CombinedQueryOracleIT {
         UnaryOperator<String> flawed = sql -> sql.replace(right, flaw);
         int wrong = 0;
         try (Connection connection = Database.pool().getConnection()) {
-            String sql = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE)
+            String sql = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE)
                     .sql()
                     .replace("\"organisation_id\" = ?", "\"organisation_id\" = ?::varchar");
             assertThat(flawed.apply(sql)).as("the flaw is in the statement").isNotEqualTo(sql);

@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -146,6 +147,33 @@ class MappingErrorsIT {
         assertThatThrownBy(() -> PostgresUsage.discover(Database.pool(), own))
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("there is no schema");
+    }
+
+    @Test
+    void discoversStoredSizesAndTheOnlySchemaThatHasThem() {
+        TableMapping gateway = PostgresUsage.discover(Database.pool(), schema);
+        assertThat(gateway.payloadStoredBytes()).isEmpty();
+        assertThat(gateway.deliveryStoredBytes()).isEmpty();
+        String other = Database.newSchema("sized");
+        Database.execute(
+                "create schema " + Identifiers.quote(other),
+                "create table " + Identifiers.quote(other) + ".projects (like " + s + ".projects)",
+                "create table " + Identifiers.quote(other)
+                        + ".events (id varchar, project_id varchar, raw text, data bytea, raw_bytes text, data_bytes numeric, created_at timestamptz, deleted_at timestamptz)",
+                "create table " + Identifiers.quote(other) + ".event_deliveries (like " + s
+                        + ".event_deliveries, event_bytes smallint)");
+        TableMapping sized = PostgresUsage.discover(Database.pool(), other);
+        assertThat(sized.payloadStoredBytes())
+                .as("raw_bytes is no number")
+                .containsExactly(Map.entry("data", "data_bytes"));
+        assertThat(sized.deliveryStoredBytes()).contains("event_bytes");
+        assertThat(sized.detectsStoredBytes()).isFalse();
+        assertThatThrownBy(() -> PostgresUsage.discover(Database.pool()))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("these do: ")
+                .hasMessageContaining(other)
+                .hasMessageContaining("name the schema");
+        Database.dropSchema(other);
     }
 
     private static void assertFails(UnaryOperator<TableMapping.Builder> change, String... words) {

@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -43,6 +44,38 @@ class TableMappingTest {
                         TableMapping.builder("convoy").payload("raw", "raw").build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("[raw, raw]");
+    }
+
+    @Test
+    void rejectsSizesThatDontBelongToOnePayloadColumnEach() {
+        TableMapping.Builder sized = TableMapping.builder("convoy").storedBytes("raw", "raw_bytes");
+        assertThat(sized.build().payloadStoredBytes()).containsExactly(Map.entry("raw", "raw_bytes"));
+        assertThatThrownBy(() -> sized.build().toBuilder().storedBytes("size").build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("either a whole size or those of payload columns, but was \"size\" and {raw=raw_bytes}");
+        assertThatThrownBy(() -> sized.build().toBuilder().payload("data").build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("some payload columns ([data]), but was {raw=raw_bytes}");
+        assertThatThrownBy(() ->
+                        sized.build().toBuilder().storedBytes("data", "raw_bytes").build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("one column for each");
+        assertThat(sized.build().toBuilder().withoutStoredBytes().build().payloadStoredBytes())
+                .isEmpty();
+    }
+
+    @Test
+    void detectsStoredSizesOfAGatewayUnlessTheyAreNamedOrExcluded() {
+        TableMapping gateway = TableMapping.gateway();
+        assertThat(gateway.detectsStoredBytes()).isTrue();
+        assertThat(gateway.detectsDeliveryStoredBytes()).isTrue();
+        TableMapping named = gateway.toBuilder()
+                .storedBytes("raw", "n")
+                .withoutDeliveryStoredBytes()
+                .build();
+        assertThat(named.detectsStoredBytes()).isFalse();
+        assertThat(named.detectsDeliveryStoredBytes()).isFalse();
+        assertThat(TableMapping.builder("convoy").build().detectsStoredBytes()).isFalse();
     }
 
     @ParameterizedTest

@@ -45,12 +45,16 @@ final class MappingFile {
         keys.put("payload", (mapping, value) -> mapping.payload(list(value)));
         keys.put(
                 "storedBytes",
-                unlessEmpty(TableMapping.Builder::withoutStoredBytes, TableMapping.Builder::storedBytes));
+                unlessEmpty(TableMapping.Builder::withoutStoredBytes, MappingFile::storedBytes));
         keys.put("deliveries", TableMapping.Builder::deliveries);
         keys.put("deliveryProjectId", TableMapping.Builder::deliveryProjectId);
         keys.put("deliveryEventId", TableMapping.Builder::deliveryEventId);
         keys.put("deliveryStatus", TableMapping.Builder::deliveryStatus);
         keys.put("deliveryCreatedAt", TableMapping.Builder::deliveryCreatedAt);
+        keys.put(
+                "deliveryStoredBytes",
+                unlessEmpty(
+                        TableMapping.Builder::withoutDeliveryStoredBytes, TableMapping.Builder::deliveryStoredBytes));
         keys.put("deliveredStatuses", (mapping, value) -> mapping.deliveredStatuses(list(value)));
         return keys;
     }
@@ -59,6 +63,23 @@ final class MappingFile {
             Function<TableMapping.Builder, TableMapping.Builder> none,
             BiFunction<TableMapping.Builder, String, TableMapping.Builder> some) {
         return (mapping, value) -> value.isEmpty() ? none.apply(mapping) : some.apply(mapping, value);
+    }
+
+    /** A column of the whole size, or several ones, each after the payload column whose size it holds and a colon. */
+    private static TableMapping.Builder storedBytes(TableMapping.Builder mapping, String value) {
+        if (!value.contains(":")) {
+            return mapping.storedBytes(value);
+        }
+        mapping.withoutStoredBytes();
+        for (String part : list(value)) {
+            String[] names = part.split(":", -1);
+            if (names.length != 2) {
+                throw new IllegalArgumentException("storedBytes must be one column, or columns after their payload column as in"
+                        + " raw:raw_bytes, data:data_bytes, but was '" + value + "'");
+            }
+            mapping.storedBytes(names[0].strip(), names[1].strip());
+        }
+        return mapping;
     }
 
     private static String[] list(String value) {

@@ -96,6 +96,28 @@ class MappingIT {
     }
 
     @Test
+    void storedSizesCountAsNamed() throws IOException {
+        TestServers.execute("alter table renamed.messages add body_size integer, add attachment_size integer;"
+                + "alter table renamed.attempts add message_size integer;"
+                + "update renamed.messages set body_size = 1000 where message = 'm1';"
+                + "update renamed.attempts set message_size = 5000 where attempt = 1;"
+                + "insert into renamed.attempts (team, message, result, sent_at, message_size) values ('t', 'm0', 'ok', '2026-04-17Z', 70)");
+        String sizes = NAMES + "storedBytes = body:body_size, attachment : attachment_size\n";
+        assertThat(get(sizes, "2026-03"))
+                .contains("\"received\":{\"volume\":2,\"bytes\":1009},\"sent\":{\"volume\":2,\"bytes\":2004}");
+        assertThat(get(sizes + "deliveryStoredBytes = message_size\n", "2026-04"))
+                .contains("\"sent\":{\"volume\":1,\"bytes\":70}");
+        assertThat(get(sizes, "2026-04")).contains("\"sent\":{\"volume\":1,\"bytes\":0}");
+        TestServers.execute("delete from renamed.attempts where message = 'm0'");
+    }
+
+    private String get(String names, String period) throws IOException {
+        return run(names, "get", "--organisation", "org-123", "--period", period)
+                .succeeded()
+                .out();
+    }
+
+    @Test
     void theSchemaMayComeFromTheCommandLine() throws IOException {
         run(NAMES, "get", "--organisation", "o", "--period", "2026-03", "--schema", "elsewhere")
                 .failed(1)
@@ -123,6 +145,9 @@ class MappingIT {
                 "schema = s\\npreset = other | preset must be one of [gateway, own], but was 'other'",
                 "schema = s\\nevents = | events must be an identifier of 1 to 63 bytes",
                 "schema = s\\npayload = | payload must name at least one column where storedBytes names none",
+                "schema = s\\nstoredBytes = raw:raw_bytes, data:b:c | storedBytes must be one column, or columns after",
+                "schema = s\\nstoredBytes = body:raw_bytes | storedBytes must name one column for each of some payload",
+                "schema = s\\neventDeletedAt = created_at | eventDeletedAt must name a column that is set in deleted rows",
                 "schema = s\\ndeliveredStatuses = , | deliveredStatuses must name at least one status",
                 "schema = s\\nevents = \\\\u12 | can't be read",
             })

@@ -42,15 +42,15 @@ public final class CombinedQuery {
     }
 
     /** The combined query over mapped tables. */
-    public static CombinedQuery over(TableMapping mapping, TableShape shape, ProjectScope projects) {
-        Map<String, String> names = MappedNames.of(mapping, shape);
-        names.put("project.counts", MappedNames.counts(mapping, shape, projects));
+    public static CombinedQuery over(TableShape shape, ProjectScope projects) {
+        Map<String, String> names = MappedNames.of(shape);
+        names.put("project.counts", MappedNames.counts(shape, projects));
         SqlStatements statements = SqlStatements.of(FILES, names);
-        Map<String, String> fragments = fragments(mapping, shape);
+        Map<String, String> fragments = fragments(shape);
         return new CombinedQuery(
                 statements.template("combined-query", fragments),
                 statements.template("combined-figures", fragments),
-                sizes(mapping),
+                sizes(shape.mapping()),
                 false);
     }
 
@@ -66,17 +66,17 @@ public final class CombinedQuery {
     }
 
     /** The texts of statements and fragments, by their names, as fragments of other statements: names are still to be put in. */
-    public static Map<String, String> texts(TableMapping mapping, TableShape shape) {
+    public static Map<String, String> texts(TableShape shape) {
         SqlStatements statements = SqlStatements.of(FILES, Map.of());
         Map<String, String> texts = new HashMap<>();
         for (String name : List.of("combined-query", "combined-figures", "requested-organisations")) {
-            texts.put(name, statements.text(name, fragments(mapping, shape)));
+            texts.put(name, statements.text(name, fragments(shape)));
         }
         return texts;
     }
 
-    private static Map<String, String> fragments(TableMapping mapping, TableShape shape) {
-        return MappedNames.isPartlyStored(mapping, shape)
+    private static Map<String, String> fragments(TableShape shape) {
+        return MappedNames.isPartlyStored(shape)
                 ? Map.of(
                         "window-event",
                         "{window-event-partly-stored}",

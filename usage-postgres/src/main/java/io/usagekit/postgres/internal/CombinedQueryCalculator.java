@@ -89,7 +89,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         CombinedQuery known = query;
         if (known == null) {
             TableShape shape = TableShape.read(connection, settings.mapping());
-            known = CombinedQuery.over(settings.mapping(), shape, settings.projects());
+            known = CombinedQuery.over(shape, settings.projects());
             query = known;
         }
         return known;

@@ -72,20 +72,22 @@ public final class IndexDdl {
      */
     public static List<Index> indexes(TableMapping mapping) {
         String window = columns(mapping.eventProjectId(), mapping.eventCreatedAt());
+        List<String> delivered = new ArrayList<>(List.of(mapping.deliveryEventId()));
+        mapping.deliveryStoredBytes().ifPresent(delivered::add);
         String deliveries = columns(mapping.deliveryProjectId(), mapping.deliveryCreatedAt()) + " include "
-                + columns(mapping.deliveryEventId()) + " where " + Identifiers.quote(mapping.deliveryStatus()) + " in ("
+                + columns(delivered) + " where " + Identifiers.quote(mapping.deliveryStatus()) + " in ("
                 + Identifiers.literals(mapping.deliveredStatuses()) + ")";
         List<Index> indexes = new ArrayList<>();
-        if (mapping.storedBytes().isEmpty()) {
-            indexes.add(new Index(mapping.events(), window));
-        } else {
-            String stored = mapping.storedBytes().get();
-            List<String> covered = new ArrayList<>(List.of(mapping.eventId(), stored));
+        if (MappedNames.isStorable(mapping)) {
+            List<String> covered = new ArrayList<>(List.of(mapping.eventId()));
+            covered.addAll(MappedNames.storedColumns(mapping));
             mapping.eventDeletedAt().ifPresent(covered::add);
-            indexes.add(new Index(mapping.events(), window + " include " + columns(covered.toArray(String[]::new))));
+            indexes.add(new Index(mapping.events(), window + " include " + columns(covered)));
             if (!mapping.payload().isEmpty()) {
-                indexes.add(new Index(mapping.events(), window + " where " + Identifiers.quote(stored) + " is null"));
+                indexes.add(new Index(mapping.events(), window + " where " + MappedNames.isUnstored("", mapping)));
             }
+        } else {
+            indexes.add(new Index(mapping.events(), window));
         }
         indexes.add(new Index(mapping.deliveries(), deliveries));
         return List.copyOf(indexes);
@@ -94,6 +96,10 @@ public final class IndexDdl {
     /** Returns the index on deliveries by their event, which roll-ups use when an event's size changes. */
     public static Index eventIdIndex(TableMapping mapping) {
         return new Index(mapping.deliveries(), columns(mapping.deliveryEventId()));
+    }
+
+    private static String columns(List<String> names) {
+        return columns(names.toArray(String[]::new));
     }
 
     private static String columns(String... names) {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The mapped tables and columns by the names that statements use for them. */
 public final class MappedNames {
@@ -16,7 +17,8 @@ public final class MappedNames {
      * Returns quoted names, and expressions over a row {@code e} of events and {@code p} of projects. The map is new, so that callers
      * may add others.
      */
-    public static Map<String, String> of(TableMapping mapping, TableShape shape) {
+    public static Map<String, String> of(TableShape shape) {
+        TableMapping mapping = shape.mapping();
         Map<String, String> names = new HashMap<>();
         names.put("projects", Identifiers.qualified(mapping.schema(), mapping.projects()));
         names.put("project.id", Identifiers.quote(mapping.projectId()));
@@ -25,54 +27,186 @@ public final class MappedNames {
         names.put("event.id", Identifiers.quote(mapping.eventId()));
         names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
         names.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
-        names.put("event.live", eventIsLive("e", mapping, shape));
-        names.put("event.measured", measured("e", mapping.payload(), shape));
-        names.put("event.octets", octets("e", mapping, shape));
-        mapping.storedBytes().ifPresent(column -> names.put("event.stored_bytes", Identifiers.quote(column)));
+        names.put("event.live", eventIsLive("e", shape));
+        names.put("event.octets", octets("e", shape));
+        names.put("event.stored_octets", storedOctets("e", shape));
+        names.put("event.is_stored", isStored("e", shape));
+        names.put("event.is_unstored", isUnstored("e.", mapping));
+        names.put("event.emptied", emptied("e", shape));
         names.put("deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()));
         names.put("delivery.project_id", Identifiers.quote(mapping.deliveryProjectId()));
         names.put("delivery.event_id", Identifiers.quote(mapping.deliveryEventId()));
         names.put("delivery.created_at", Identifiers.quote(mapping.deliveryCreatedAt()));
+        names.put("delivery.size", deliverySize("d", shape));
+        names.put("delivery.octets", deliveryOctets(shape));
+        names.put("delivery.octets_by_id", deliveryOctets(shape, "delivery.size"));
         names.put("delivery.status", Identifiers.quote(mapping.deliveryStatus()));
         names.put("delivered_statuses", Identifiers.literals(mapping.deliveredStatuses()));
         return names;
     }
 
     /** Returns the condition that a project {@code p} counts. */
-    public static String counts(TableMapping mapping, TableShape shape, ProjectScope projects) {
-        return projects == ProjectScope.ALL ? "true" : live("p", mapping.projectDeletedAt(), shape.projects());
+    public static String counts(TableShape shape, ProjectScope projects) {
+        return projects == ProjectScope.ALL ? "true" : live("p", shape.mapping().projectDeletedAt(), shape, shape.projects());
     }
 
     /** Returns the condition that an event isn't soft-deleted. */
-    public static String eventIsLive(String alias, TableMapping mapping, TableShape shape) {
-        return live(alias, mapping.eventDeletedAt(), shape.events());
+    public static String eventIsLive(String alias, TableShape shape) {
+        return live(alias, shape.mapping().eventDeletedAt(), shape, shape.events());
     }
 
-    private static String live(String alias, Optional<String> mark, Map<String, TableShape.Column> columns) {
-        return mark.map(name -> TableShape.mark(columns, name).live(alias + "." + Identifiers.quote(name)))
+    private static String live(
+            String alias, Optional<String> mark, TableShape shape, Map<String, TableShape.Column> columns) {
+        return mark.map(name -> shape.mark(columns, name).live(alias + "." + Identifiers.quote(name)))
                 .orElse("true");
     }
 
     /** Returns the expression of an event's size as {@code bigint}: stored, or else measured; null if it is neither. */
-    public static String octets(String alias, TableMapping mapping, TableShape shape) {
-        String measured = measured(alias, mapping.payload(), shape);
-        String stored = mapping.storedBytes()
-                .map(column -> alias + "." + Identifiers.quote(column) + "::bigint")
+    public static String octets(String alias, TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        String measured = mapping.payload().stream()
+                .map(payload -> sizeOf(alias, payload, shape))
+                .collect(Collectors.joining(" + "));
+        return mapping.storedBytes()
+                .map(stored -> storedOr(alias, stored, shape, measured))
                 .orElse(measured);
-        return isPartlyStored(mapping, shape) ? "coalesce(" + stored + ", " + measured + ")" : stored;
+    }
+
+    /** Returns the octets of one payload column: stored, or else measured. */
+    private static String sizeOf(String alias, String payload, TableShape shape) {
+        String measured = octetLength(alias, payload, shape) + "::bigint";
+        String stored = shape.mapping().payloadStoredBytes().get(payload);
+        return stored == null ? measured : storedOr(alias, stored, shape, measured);
+    }
+
+    private static String storedOr(String alias, String stored, TableShape shape, String measured) {
+        String size = column(alias, stored) + "::bigint";
+        return shape.isNullable(stored) && !measured.isEmpty() ? "coalesce(" + size + ", " + measured + ")" : size;
+    }
+
+    /** octet_length of text and bytea is read from the TOAST pointer, without the value. */
+    private static String octetLength(String alias, String payload, TableShape shape) {
+        return "coalesce(octet_length(" + column(alias, payload) + (shape.isJson(payload) ? "::text" : "") + "), 0)";
+    }
+
+    /** Whether an event's size may be stored as a whole, so that rows in which it is are read from the index alone. */
+    static boolean isStorable(TableMapping mapping) {
+        return mapping.storedBytes().isPresent()
+                || (!mapping.payload().isEmpty()
+                        && mapping.payloadStoredBytes().keySet().containsAll(mapping.payload()));
+    }
+
+    /** Returns the columns that hold an event's size or its parts, in the order of the mapping. */
+    static List<String> storedColumns(TableMapping mapping) {
+        return mapping.storedBytes()
+                .map(List::of)
+                .orElseGet(() -> mapping.payload().stream()
+                        .flatMap(payload -> Stream.ofNullable(
+                                mapping.payloadStoredBytes().get(payload)))
+                        .toList());
     }
 
     /** Whether some rows have a stored size and others have to be measured. */
-    static boolean isPartlyStored(TableMapping mapping, TableShape shape) {
-        return mapping.storedBytes().filter(shape::isNullable).isPresent()
-                && !mapping.payload().isEmpty();
+    static boolean isPartlyStored(TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        return isStorable(mapping)
+                && !mapping.payload().isEmpty()
+                && storedColumns(mapping).stream().anyMatch(shape::isNullable);
     }
 
-    /** Returns the sum of octets, not characters: octet_length of text and bytea is read from the TOAST pointer, without the value. */
-    private static String measured(String alias, List<String> payload, TableShape shape) {
-        return payload.stream()
-                .map(column -> "coalesce(octet_length(" + alias + "." + Identifiers.quote(column)
-                        + (shape.isJson(column) ? "::text" : "") + "), 0)::bigint")
+    private static String storedOctets(String alias, TableShape shape) {
+        return storedColumns(shape.mapping()).stream()
+                .map(stored -> column(alias, stored) + "::bigint")
                 .collect(Collectors.joining(" + "));
+    }
+
+    private static String isStored(String alias, TableShape shape) {
+        return storedColumns(shape.mapping()).stream()
+                .map(stored -> column(alias, stored) + " is not null")
+                .collect(Collectors.joining(" and "));
+    }
+
+    /** Returns the condition that an event isn't read from the index alone, as that of the index which finds it. */
+    static String isUnstored(String prefix, TableMapping mapping) {
+        List<String> stored = storedColumns(mapping);
+        String any = stored.stream()
+                .map(name -> prefix + Identifiers.quote(name) + " is null")
+                .collect(Collectors.joining(" or "));
+        return stored.size() > 1 ? "(" + any + ")" : any;
+    }
+
+    /**
+     * Returns the condition that a payload column without a stored size is empty, so that a stored size of the delivery may know more;
+     * false where deliveries have none.
+     */
+    public static String emptied(String alias, TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        if (mapping.deliveryStoredBytes().isEmpty()) {
+            return "false";
+        }
+        List<String> empty = mapping.payload().stream()
+                .flatMap(payload -> isEmpty(alias, payload, shape).stream())
+                .toList();
+        return empty.isEmpty() ? "false" : "(" + String.join(" or ", empty) + ")";
+    }
+
+    private static Optional<String> isEmpty(String alias, String payload, TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        Optional<String> stored = mapping.storedBytes()
+                .or(() -> Optional.ofNullable(mapping.payloadStoredBytes().get(payload)));
+        if (stored.filter(name -> !shape.isNullable(name)).isPresent()) {
+            return Optional.empty();
+        }
+        String empty = shape.isJson(payload)
+                ? "coalesce(" + column(alias, payload) + "::text, '') in ('', 'null', '{}', '[]', '\"\"')"
+                : octetLength(alias, payload, shape) + " = 0";
+        return Optional.of(
+                stored.map(name -> column(alias, name) + " is null and " + empty).orElse(empty));
+    }
+
+    private static String deliverySize(String alias, TableShape shape) {
+        return shape.mapping()
+                .deliveryStoredBytes()
+                .map(name -> column(alias, name) + "::bigint")
+                .orElse("null::bigint");
+    }
+
+    /**
+     * Returns the octets of a delivery, as {@code bigint}, beside its event {@code e}, whose id is null if it is missing; null if they
+     * aren't known.
+     */
+    private static String deliveryOctets(TableShape shape, String size) {
+        String octets = octets("e", shape);
+        String hasEvent = "e." + Identifiers.quote(shape.mapping().eventId()) + " is not null";
+        if (shape.mapping().deliveryStoredBytes().isEmpty()) {
+            return "case when " + hasEvent + " then " + octets + " end";
+        }
+        return "case when " + hasEvent + " and not " + emptied("e", shape) + " then coalesce(" + octets + ", " + size
+                + ") when " + hasEvent + " then greatest(" + octets + ", " + size + ") else " + size + " end";
+    }
+
+    /** Returns the octets of a delivery {@code d} beside its event {@code e}. */
+    public static String deliveryOctets(TableShape shape) {
+        return deliveryOctets(shape, deliverySize("d", shape));
+    }
+
+    /** Returns the condition that a change of an event, from {@code old} to {@code new}, alters the octets of its deliveries. */
+    public static String eventHasOtherSize(TableShape shape) {
+        String octets = "(" + octets("old", shape) + ") is distinct from (" + octets("new", shape) + ")";
+        String emptied = emptied("old", shape);
+        return emptied.equals("false")
+                ? octets
+                : "(" + octets + " or " + emptied + " is distinct from " + emptied("new", shape) + ")";
+    }
+
+    /** Returns the condition that a change of a delivery, from {@code old} to {@code new}, leaves the size that it holds. */
+    public static String deliveryHasSameSize(TableShape shape) {
+        return shape.mapping().deliveryStoredBytes().isEmpty()
+                ? "true"
+                : deliverySize("old", shape) + " is not distinct from " + deliverySize("new", shape);
+    }
+
+    private static String column(String alias, String name) {
+        return alias + "." + Identifiers.quote(name);
     }
 }

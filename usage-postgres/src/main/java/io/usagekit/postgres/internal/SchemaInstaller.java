@@ -43,8 +43,8 @@ public final class SchemaInstaller {
     public void createIndexes(TableMapping mapping) {
         try {
             Installation.run(jdbc, mapping.schema(), installation -> {
-                TableShape.readForStorage(installation.connection(), mapping);
-                IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(mapping));
+                TableShape shape = TableShape.readForStorage(installation.connection(), mapping);
+                IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(shape.mapping()));
                 return mapping;
             });
         } catch (SQLException e) {

@@ -16,10 +16,11 @@ import java.util.regex.Pattern;
 /**
  * The columns of the mapped tables as they are in the database, checked against the mapping.
  *
+ * @param mapping the mapping, with the stored sizes that it was to find out
  * @param projects the columns of the table of projects by name
  * @param events the columns of the table of events by name
  */
-public record TableShape(Map<String, Column> projects, Map<String, Column> events) {
+public record TableShape(TableMapping mapping, Map<String, Column> projects, Map<String, Column> events) {
 
     /**
      * A column.
@@ -87,6 +88,10 @@ public record TableShape(Map<String, Column> projects, Map<String, Column> event
     private static final Set<String> TIMES = Set.of(INSTANT, "timestamp without time zone", "date");
     private static final Set<String> TEXT_OR_BYTES = Set.of("text", "character varying", "character", "bytea");
     private static final Set<String> JSON = Set.of("json", "jsonb");
+    /** Columns in which a gateway stores the octets of payload columns, by the names of those. */
+    private static final Map<String, String> DETECTED = Map.of("raw", "raw_bytes", "data", "data_bytes");
+
+    private static final String DETECTED_IN_DELIVERIES = "event_bytes";
     private static final Set<String> WHOLE_NUMBERS = Set.of("smallint", "integer", "bigint", "numeric");
 
     /**
@@ -96,25 +101,67 @@ public record TableShape(Map<String, Column> projects, Map<String, Column> event
      */
     public static TableShape read(Connection connection, TableMapping mapping) throws SQLException {
         Map<String, Column> projects = table(connection, mapping, "projects", mapping.projects());
+        Map<String, Column> events = table(connection, mapping, "events", mapping.events());
+        Map<String, Column> deliveries = table(connection, mapping, "deliveries", mapping.deliveries());
+        TableMapping resolved = withStoredSizes(mapping, events, deliveries);
+        check(resolved, projects, events, deliveries);
+        return new TableShape(resolved, projects, events);
+    }
+
+    /** Names the stored sizes that the mapping finds out. */
+    private static TableMapping withStoredSizes(
+            TableMapping mapping, Map<String, Column> events, Map<String, Column> deliveries) {
+        TableMapping.Builder resolved = mapping.toBuilder();
+        if (mapping.detectsStoredBytes()) {
+            resolved.withoutStoredBytes();
+            DETECTED.forEach((payload, stored) -> {
+                if (mapping.payload().contains(payload) && holdsSizes(events, stored)) {
+                    resolved.storedBytes(payload, stored);
+                }
+            });
+        }
+        if (mapping.detectsDeliveryStoredBytes()) {
+            resolved.withoutDeliveryStoredBytes();
+            if (holdsSizes(deliveries, DETECTED_IN_DELIVERIES)) {
+                resolved.deliveryStoredBytes(DETECTED_IN_DELIVERIES);
+            }
+        }
+        return resolved.build();
+    }
+
+    private static boolean holdsSizes(Map<String, Column> columns, String name) {
+        Column column = columns.get(name);
+        return column != null && WHOLE_NUMBERS.contains(column.type());
+    }
+
+    private static void check(
+            TableMapping mapping,
+            Map<String, Column> projects,
+            Map<String, Column> events,
+            Map<String, Column> deliveries) {
         require(projects, mapping.projects(), "projectId", mapping.projectId());
         require(projects, mapping.projects(), "projectOrganisationId", mapping.projectOrganisationId());
         mapping.projectDeletedAt()
                 .ifPresent(column -> requireMark(projects, mapping.projects(), "projectDeletedAt", column));
 
-        Map<String, Column> events = table(connection, mapping, "events", mapping.events());
         require(events, mapping.events(), "eventId", mapping.eventId());
         require(events, mapping.events(), "eventProjectId", mapping.eventProjectId());
         requireInstant(events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
         mapping.eventDeletedAt().ifPresent(column -> requireMark(events, mapping.events(), "eventDeletedAt", column));
         mapping.payload().forEach(column -> requireMeasurable(events, mapping.events(), column));
-        mapping.storedBytes().ifPresent(column -> requireWholeNumber(events, mapping.events(), column));
+        mapping.storedBytes()
+                .ifPresent(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
+        mapping.payloadStoredBytes()
+                .values()
+                .forEach(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
 
-        Map<String, Column> deliveries = table(connection, mapping, "deliveries", mapping.deliveries());
         require(deliveries, mapping.deliveries(), "deliveryProjectId", mapping.deliveryProjectId());
         require(deliveries, mapping.deliveries(), "deliveryEventId", mapping.deliveryEventId());
         require(deliveries, mapping.deliveries(), "deliveryStatus", mapping.deliveryStatus());
         requireInstant(deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
-        return new TableShape(projects, events);
+        mapping.deliveryStoredBytes()
+                .ifPresent(column ->
+                        requireWholeNumber(deliveries, mapping.deliveries(), "deliveryStoredBytes", column));
     }
 
     /**
@@ -140,9 +187,9 @@ public record TableShape(Map<String, Column> projects, Map<String, Column> event
     }
 
     /** Returns the mark that a checked column is. */
-    static DeletionMark mark(Map<String, Column> columns, String name) {
+    DeletionMark mark(Map<String, Column> columns, String name) {
         return Optional.ofNullable(columns.get(name))
-                .flatMap(DeletionMark::of)
+                .flatMap(column -> mapping.isNullInLiveRows() ? Optional.of(DeletionMark.NULL) : DeletionMark.of(column))
                 .orElseThrow(() -> new IllegalStateException("the column " + name + " hasn't been checked"));
     }
 
@@ -223,10 +270,11 @@ public record TableShape(Map<String, Column> projects, Map<String, Column> event
         }
     }
 
-    private static void requireWholeNumber(Map<String, Column> columns, String table, String name) {
-        String type = require(columns, table, "storedBytes", name).type();
+    private static void requireWholeNumber(
+            Map<String, Column> columns, String table, String argument, String name) {
+        String type = require(columns, table, argument, name).type();
         if (!WHOLE_NUMBERS.contains(type)) {
-            throw unfit(table, "storedBytes", name, type, "smallint, integer, bigint or numeric");
+            throw unfit(table, argument, name, type, "smallint, integer, bigint or numeric");
         }
     }
 

@@ -213,7 +213,7 @@ final class RollupCalculator implements UsageCalculator {
 
     /** Returns the combined query over the tables as they are now. */
     private CombinedQuery combined(Connection connection) throws SQLException {
-        return CombinedQuery.over(mapping, TableShape.read(connection, mapping), projects);
+        return CombinedQuery.over(TableShape.read(connection, mapping), projects);
     }
 
     /** Returns the statements; empty if there are no roll-ups. */
@@ -224,7 +224,7 @@ final class RollupCalculator implements UsageCalculator {
             if (!RollupCatalog.isPresent(connection, settings.schema())) {
                 return Optional.empty();
             }
-            RollupSql sql = RollupSql.over(mapping, shape, settings.schema());
+            RollupSql sql = RollupSql.over(shape, settings.schema());
             known = new Queries(RollupFigureQuery.over(sql, projects), sql.combined(projects));
             queries = known;
         }

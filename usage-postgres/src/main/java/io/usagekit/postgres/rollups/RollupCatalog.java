@@ -34,7 +34,7 @@ final class RollupCatalog {
      */
     static Optional<RollupSql> current(Connection connection, PostgresRollups.Settings settings, TableShape shape)
             throws SQLException {
-        RollupSql sql = RollupSql.over(settings.mapping(), shape, settings.schema());
+        RollupSql sql = RollupSql.over(shape, settings.schema());
         return installed(connection, sql)
                 .filter(installed -> installed.isCurrent(sql))
                 .map(installed -> sql);

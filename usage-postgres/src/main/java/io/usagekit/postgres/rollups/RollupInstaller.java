@@ -52,7 +52,7 @@ final class RollupInstaller {
             checkVersion(RollupCatalog.installed(connection, sql));
             checkTables(connection, sql);
             checkPrivileges(connection, sql);
-            IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(mapping));
+            IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(sql.mapping()));
             if (lacksEventIdIndex(connection, sql)) {
                 IndexBuilder.build(installation, mapping.schema(), List.of(IndexDdl.eventIdIndex(mapping)));
             }
@@ -151,7 +151,7 @@ final class RollupInstaller {
     }
 
     private RollupSql sql(Connection connection) throws SQLException {
-        return RollupSql.over(mapping, TableShape.readForStorage(connection, mapping), settings.schema());
+        return RollupSql.over(TableShape.readForStorage(connection, mapping), settings.schema());
     }
 
     /** Creates the missing triggers of partitions, if roll-ups are installed. */

@@ -46,9 +46,7 @@ final class RollupPass {
         if (!isOpen()) {
             return NOTHING_DONE; // closed while it waited for the connection
         }
-        RollupSql sql = RollupSql.over(
-                rollups.mapping(),
-                TableShape.readForStorage(connection, rollups.mapping()),
+        RollupSql sql = RollupSql.over(TableShape.readForStorage(connection, rollups.mapping()),
                 rollups.schema(),
                 settings.statements());
         RollupCatalog.Installed installed = RollupCatalog.installed(connection, sql)

@@ -52,14 +52,14 @@ final class RollupSql {
     private final Map<String, String> names;
     private final SqlStatements statements;
 
-    private RollupSql(TableMapping mapping, TableShape shape, String schema, SqlSource source) {
-        this.mapping = mapping;
+    private RollupSql(TableShape shape, String schema, SqlSource source) {
+        this.mapping = shape.mapping();
         this.shape = shape;
         this.schema = schema;
-        Map<String, String> all = MappedNames.of(mapping, shape);
+        Map<String, String> all = MappedNames.of(shape);
         all.put("rollups", Identifiers.quote(schema));
         all.put("version", Integer.toString(VERSION));
-        all.put("settings", Identifiers.literal(settings(mapping, shape)));
+        all.put("settings", Identifiers.literal(settings(shape)));
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         this.names = Map.copyOf(all);
         this.statements = SqlStatements.of(source, names);
@@ -70,27 +70,32 @@ final class RollupSql {
      *
      * @param schema the roll-ups' schema
      */
-    static RollupSql over(TableMapping mapping, TableShape shape, String schema) {
-        return over(mapping, shape, schema, SOURCE);
+    static RollupSql over(TableShape shape, String schema) {
+        return over(shape, schema, SOURCE);
     }
 
     /** Returns the statements of this source over these tables. */
-    static RollupSql over(TableMapping mapping, TableShape shape, String schema, SqlSource source) {
-        return new RollupSql(mapping, shape, schema, source);
+    static RollupSql over(TableShape shape, String schema, SqlSource source) {
+        return new RollupSql(shape, schema, source);
     }
 
     /**
      * Describes everything that rolled sums depend on: mappings with different sums have different settings. Which projects count
      * isn't part of it; that is decided when a figure is read.
      */
-    private static String settings(TableMapping mapping, TableShape shape) {
+    private static String settings(TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        // Nothing is added where deliveries hold no sizes, so that roll-ups of older releases stay in use.
+        String deliverySizes = mapping.deliveryStoredBytes().isPresent()
+                ? "\noctets of deliveries: " + MappedNames.deliveryOctets(shape)
+                : "";
         return String.join(
                 "\n",
                 "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
                 "their id, project, time: "
                         + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
-                "live: " + MappedNames.eventIsLive("e", mapping, shape),
-                "octets: " + MappedNames.octets("e", mapping, shape),
+                "live: " + MappedNames.eventIsLive("e", shape),
+                "octets: " + MappedNames.octets("e", shape),
                 "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()),
                 "their event, project, time, status: "
                         + quoted(
@@ -100,7 +105,8 @@ final class RollupSql {
                                 mapping.deliveryStatus()),
                 "delivered: "
                         + Identifiers.literals(
-                                mapping.deliveredStatuses().stream().sorted().toList()));
+                                mapping.deliveredStatuses().stream().sorted().toList())
+                        + deliverySizes);
     }
 
     private static String quoted(String... names) {
@@ -124,7 +130,7 @@ final class RollupSql {
 
     /** Returns the settings that roll-ups of this mapping are installed with. */
     String settings() {
-        return settings(mapping, shape);
+        return settings(shape);
     }
 
     /** Returns the host's tables and the roll-ups' schema, quoted, by the names of the parameters that they are bound to. */
@@ -163,12 +169,12 @@ final class RollupSql {
 
     /** Returns the statement of many figures from roll-ups. */
     SqlTemplate figures(ProjectScope projects) {
-        return counting(projects).template("figures", CombinedQuery.texts(mapping, shape));
+        return counting(projects).template("figures", CombinedQuery.texts(shape));
     }
 
     /** Returns the combined query with the sums of rows that retention has deleted. */
     CombinedQuery combined(ProjectScope projects) {
-        Map<String, String> texts = CombinedQuery.texts(mapping, shape);
+        Map<String, String> texts = CombinedQuery.texts(shape);
         return CombinedQuery.withRetained(
                 counting(projects).template("combined-figure", texts),
                 counting(projects).template("combined-figures-and-retained", texts),
@@ -191,7 +197,7 @@ final class RollupSql {
 
     /** Returns the statements with the condition of projects that count. */
     SqlStatements counting(ProjectScope projects) {
-        return statements.with(Map.of("project.counts", MappedNames.counts(mapping, shape, projects)));
+        return statements.with(Map.of("project.counts", MappedNames.counts(shape, projects)));
     }
 
     /** Returns the script that creates the schema. */
@@ -221,10 +227,12 @@ final class RollupSql {
     private Map<String, String> scriptNames() {
         Map<String, String> all = new HashMap<>(names);
         all.put("watermark", "to_timestamp(pg_sequence_last_value(" + names.get("mark_before") + "::regclass))");
-        all.put("event.old_live", "(" + MappedNames.eventIsLive("old", mapping, shape) + ")");
-        all.put("event.new_live", "(" + MappedNames.eventIsLive("new", mapping, shape) + ")");
-        all.put("event.old_octets", "(" + MappedNames.octets("old", mapping, shape) + ")");
-        all.put("event.new_octets", "(" + MappedNames.octets("new", mapping, shape) + ")");
+        all.put("event.old_live", "(" + MappedNames.eventIsLive("old", shape) + ")");
+        all.put("event.new_live", "(" + MappedNames.eventIsLive("new", shape) + ")");
+        all.put("event.old_octets", "(" + MappedNames.octets("old", shape) + ")");
+        all.put("event.new_octets", "(" + MappedNames.octets("new", shape) + ")");
+        all.put("event.has_other_size", MappedNames.eventHasOtherSize(shape));
+        all.put("delivery.has_same_size", MappedNames.deliveryHasSameSize(shape));
         for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
             all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
         }

@@ -182,7 +182,7 @@ delivery as materialized (
         date_trunc('hour', d.{delivery.created_at}, 'UTC') as bucket,
         d.{delivery.event_id} as event_id,
         e.{event.id} is not null as has_event,
-        {event.octets} as octets
+        {delivery.octets} as octets
     from {rollups}.span s
     join {deliveries} d on d.{delivery.project_id} = s.project_id
     left join {events} e on e.{event.id} = d.{delivery.event_id}
@@ -196,7 +196,7 @@ sent as (
         project_id,
         bucket,
         count(*) as volume,
-        sum(octets) filter (where has_event) as bytes,
+        sum(octets) as bytes,
         count(*) filter (where has_event and octets is null) as unmeasured
     from delivery
     group by project_id, bucket

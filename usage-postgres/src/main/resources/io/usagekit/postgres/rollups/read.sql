@@ -574,11 +574,12 @@ where e.{event.project_id} = live.project_id
 
 -- fragment: live-sent
 -- What a project sent, from raw rows; the columns project_id, lower and upper of a relation called live say which
--- project and which time, [lower, upper). A delivery whose event is deleted counts with no bytes.
+-- project and which time, [lower, upper). A delivery whose event is deleted counts with the size
+-- that it holds itself, or with no bytes.
 select
     count(*) as volume,
-    coalesce(sum({event.octets}) filter (where e.{event.id} is not null), 0) as bytes,
-    count(*) filter (where e.{event.id} is not null and {event.octets} is null) as unmeasured
+    coalesce(sum({delivery.octets}), 0) as bytes,
+    count(*) filter (where e.{event.id} is not null and {delivery.octets} is null) as unmeasured
 from {deliveries} d
 left join {events} e on e.{event.id} = d.{delivery.event_id}
 where d.{delivery.project_id} = live.project_id

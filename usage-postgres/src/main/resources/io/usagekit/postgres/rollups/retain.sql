@@ -70,14 +70,31 @@ deleted as (
     using candidate c
     where d.tableoid = c.part and d.ctid = c.place and d.{delivery.created_at} < :before
     returning
-        d.{delivery.project_id} as project_id, d.{delivery.event_id} as event_id, d.{delivery.created_at} as created_at
+        d.{delivery.project_id} as project_id,
+        d.{delivery.event_id} as event_id,
+        d.{delivery.created_at} as created_at,
+        {delivery.size} as size
 ),
 
 event as materialized (
-    select e.{event.id} as id, {event.octets} as octets
+    select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied
     from {events} e
     where e.{event.id} in (select event_id from deleted)
     for share
+),
+
+counted as (
+    select
+        deleted.project_id,
+        deleted.created_at,
+        event.id is not null as has_event,
+        case
+            when event.emptied then greatest(event.octets, deleted.size)
+            else coalesce(event.octets, deleted.size)
+        end as octets
+    from deleted
+    left join event on event.id = deleted.event_id
+    where isfinite(deleted.created_at)
 ),
 
 retained as (
@@ -89,11 +106,9 @@ retained as (
         0,
         0,
         count(*),
-        coalesce(sum(event.octets), 0),
-        count(*) filter (where event.id is not null and event.octets is null)
-    from deleted
-    left join event on event.id = deleted.event_id
-    where isfinite(deleted.created_at)
+        coalesce(sum(deleted.octets), 0),
+        count(*) filter (where deleted.has_event and deleted.octets is null)
+    from counted as deleted
     group by 1, 2
     {add-to-retained}
 )

@@ -26,7 +26,7 @@ create trigger {trigger.size_update}
     after update on {events} for each row
     when (
         old.{event.id} is distinct from new.{event.id}
-        or {event.old_octets} is distinct from {event.new_octets}
+        or {event.has_other_size}
     )
     execute function {rollups}.event_size_changed();
 

@@ -181,6 +181,7 @@ begin
             and old.{delivery.project_id} is not distinct from new.{delivery.project_id}
             and old.{delivery.event_id} is not distinct from new.{delivery.event_id}
             and old.{delivery.created_at} is not distinct from new.{delivery.created_at}
+            and {delivery.has_same_size}
         )
     then
         return null;

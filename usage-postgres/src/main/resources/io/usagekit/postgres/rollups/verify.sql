@@ -69,7 +69,7 @@ sent as (
     select
         date_trunc('hour', d.{delivery.created_at}, 'UTC') as bucket,
         count(*) as volume,
-        coalesce(sum({event.octets}) filter (where e.{event.id} is not null), 0) as bytes
+        coalesce(sum({delivery.octets}), 0) as bytes
     from covered c
     join {deliveries} d on d.{delivery.project_id} = c.project_id
     left join {events} e on e.{event.id} = d.{delivery.event_id}

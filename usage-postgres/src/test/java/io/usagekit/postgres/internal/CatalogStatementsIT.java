@@ -26,8 +26,8 @@ class CatalogStatementsIT extends StatementsIT {
                 TableMapping.usagekit(schema).toBuilder().payload("raw", "data").build();
         try (Connection connection = Database.pool().getConnection()) {
             TableShape shape = TableShape.read(connection, mapping);
-            Map<String, String> names = MappedNames.of(mapping, shape);
-            names.put("project.counts", MappedNames.counts(mapping, shape, ProjectScope.ALIVE));
+            Map<String, String> names = MappedNames.of(shape);
+            names.put("project.counts", MappedNames.counts(shape, ProjectScope.ALIVE));
             statements = SqlStatements.of(SqlFiles.of("combined-query.sql", "catalog.sql", "session.sql"), names);
         }
     }

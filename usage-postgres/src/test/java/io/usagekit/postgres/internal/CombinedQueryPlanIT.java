@@ -45,7 +45,7 @@ class CombinedQueryPlanIT {
         PostgresUsage.installIndexes(Database.pool(), mapping);
         Database.execute("vacuum (analyze) " + Identifiers.quote(schema) + ".event_deliveries");
         try (Connection connection = Database.pool().getConnection()) {
-            query = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            query = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
         }
     }
 

@@ -62,6 +62,22 @@ class IndexDdlTest {
     }
 
     @Test
+    void coversStoredSizesOfAllPayloadColumnsAndOfDeliveries() {
+        TableMapping.Builder sized = TableMapping.gateway().toBuilder().storedBytes("raw", "raw_bytes");
+        assertThat(IndexDdl.indexes(sized.build()).get(0).definition())
+                .as("the other column is measured in each row")
+                .isEqualTo("(\"project_id\", \"created_at\")");
+        assertThat(IndexDdl.indexes(sized.storedBytes("data", "data_bytes")
+                        .deliveryStoredBytes("event_bytes")
+                        .build()))
+                .extracting(Index::definition)
+                .containsExactly(
+                        "(\"project_id\", \"created_at\") include (\"id\", \"raw_bytes\", \"data_bytes\", \"deleted_at\")",
+                        "(\"project_id\", \"created_at\") where (\"raw_bytes\" is null or \"data_bytes\" is null)",
+                        "(\"project_id\", \"created_at\") include (\"event_id\", \"event_bytes\") where \"status\" in ('Success')");
+    }
+
+    @Test
     void createsNoIndexOfRowsWithoutASizeOnOwnTables() {
         assertThat(PostgresUsage.ddl("mine"))
                 .contains("create schema if not exists \"mine\"")

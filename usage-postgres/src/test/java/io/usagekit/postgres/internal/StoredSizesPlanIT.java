@@ -68,6 +68,27 @@ class StoredSizesPlanIT {
         assertThat(plan).doesNotContain("Seq Scan on events");
     }
 
+    @Test
+    void readsSizesOfPayloadColumnsAndDeliveriesFromTheIndexes() throws SQLException {
+        Database.execute(
+                "create schema " + s,
+                "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",
+                "create table " + s
+                        + ".events (id varchar primary key, project_id varchar, raw text, raw_bytes integer, data bytea, data_bytes bigint, created_at timestamptz, deleted_at timestamptz)",
+                "create table " + s
+                        + ".event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz, event_bytes integer)");
+        PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
+        fill("raw, raw_bytes, data_bytes", "repeat('x', 500), case when n % 100 > 0 then 500 end, 0");
+        TableMapping mapping = PostgresUsage.discover(Database.pool(), schema);
+        String plan = plan(TableMapping.gateway(schema));
+        assertThat(plan)
+                .contains("Index Only Scan using " + indexName(mapping, 0))
+                .contains("Index Only Scan using event_deliveries_usage_")
+                .containsPattern("Index Scan using " + indexName(mapping, 1) + "|Bitmap Index Scan on "
+                        + indexName(mapping, 1))
+                .doesNotContain("Seq Scan on events");
+    }
+
     private void fill(String columns, String values) {
         Database.execute(
                 "insert into " + s
@@ -84,7 +105,7 @@ class StoredSizesPlanIT {
 
     private static String plan(TableMapping mapping) throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
-            CombinedQuery query = CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            CombinedQuery query = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
             StringBuilder plan = new StringBuilder();
             try (PreparedStatement statement = query.prepare(connection, KEY, "explain (analyze, timing off) ");
                     ResultSet row = statement.executeQuery()) {

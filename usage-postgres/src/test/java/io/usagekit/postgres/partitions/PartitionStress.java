@@ -320,7 +320,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         try (Connection connection = pool.getConnection();
                 Statement statement = connection.createStatement()) {
             CombinedQuery combined =
-                    CombinedQuery.over(tables.mapping, TableShape.read(connection, tables.mapping), ProjectScope.ALIVE);
+                    CombinedQuery.over(TableShape.read(connection, tables.mapping), ProjectScope.ALIVE);
             connection.setAutoCommit(false);
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             while (!stopped) {

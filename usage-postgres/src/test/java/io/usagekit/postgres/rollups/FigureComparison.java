@@ -38,10 +38,10 @@ public final class FigureComparison {
         this.dataSource = dataSource;
         try (Connection connection = dataSource.getConnection()) {
             TableShape shape = TableShape.read(connection, mapping);
-            RollupSql sql = RollupSql.over(mapping, shape, rollups.schema());
+            RollupSql sql = RollupSql.over(shape, rollups.schema());
             limited = RollupFigureQuery.over(sql, projects);
             rolled = limited.always();
-            combined = CombinedQuery.over(mapping, shape, projects);
+            combined = CombinedQuery.over(shape, projects);
             combinedAndRetained = sql.combined(projects);
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);

@@ -81,7 +81,7 @@ class RollupFigurePlanIT {
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "rollup"));
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "mark"));
             RollupFigureQuery query = RollupFigureQuery.over(
-                    RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema()),
+                    RollupSql.over(TableShape.read(connection, mapping), rollups.schema()),
                     ProjectScope.ALIVE);
             List<Long> buffers = new ArrayList<>();
             for (String organisation : ORGANISATIONS) {

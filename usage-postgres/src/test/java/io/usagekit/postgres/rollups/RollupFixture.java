@@ -94,7 +94,7 @@ final class RollupFixture extends HostTables implements AutoCloseable {
     /** Returns the roll-ups' statements out of another source. */
     RollupSql sql(SqlSource source) throws SQLException {
         try (Connection connection = dataSource.getConnection()) {
-            return RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema(), source);
+            return RollupSql.over(TableShape.read(connection, mapping), rollups.schema(), source);
         }
     }
 

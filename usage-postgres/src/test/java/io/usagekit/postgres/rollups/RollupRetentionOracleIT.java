@@ -137,7 +137,7 @@ class RollupRetentionOracleIT {
 
     private RollupSql sql(PostgresRollups rollups) throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
-            return RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema());
+            return RollupSql.over(TableShape.read(connection, mapping), rollups.schema());
         }
     }
 
@@ -171,7 +171,7 @@ class RollupRetentionOracleIT {
         Map<UsageKey, CombinedQuery.Totals> figures = new HashMap<>();
         try (Connection connection = Database.pool().getConnection()) {
             CombinedQuery combined =
-                    CombinedQuery.over(mapping, TableShape.read(connection, mapping), ProjectScope.ALIVE);
+                    CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
             for (String organisation : rows.organisations()) {
                 for (UsagePeriod window : windows) {
                     UsageKey key = new UsageKey(organisation, window);
@@ -215,7 +215,7 @@ class RollupRetentionOracleIT {
             PostgresRollups rollups, UsageKey key, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
         Map<String, CombinedQuery.Totals> ways = new HashMap<>();
         try (Connection connection = Database.pool().getConnection()) {
-            RollupSql sql = RollupSql.over(mapping, TableShape.read(connection, mapping), rollups.schema());
+            RollupSql sql = RollupSql.over(TableShape.read(connection, mapping), rollups.schema());
             ways.put(
                     "rolled",
                     RollupFigureQuery.over(sql, ProjectScope.ALIVE)

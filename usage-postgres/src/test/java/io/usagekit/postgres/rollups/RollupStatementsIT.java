@@ -31,7 +31,7 @@ class RollupStatementsIT extends StatementsIT {
         fixture = RollupFixture.tables(Database.pool(), Database.newSchema("statements"));
         fixture.rollups.install();
         try (Connection connection = Database.pool().getConnection()) {
-            combinedQuery = CombinedQuery.texts(fixture.mapping, TableShape.read(connection, fixture.mapping));
+            combinedQuery = CombinedQuery.texts(TableShape.read(connection, fixture.mapping));
         }
     }
 
