@@ -15,24 +15,47 @@ import java.util.Objects;
  * @param sent successful deliveries of those projects created in the window, and the octets of the payloads that they
  *     delivered
  * @param createdAt when the figure was computed (never when it was read), truncated to microseconds
+ * @param unmeasured how many of the events and deliveries are counted, but not their octets, since these can't be known any more:
+ *     an event was deleted or its payload emptied, and its size is stored nowhere. If it isn't 0, the bytes are too low
  * @since 0.1
  */
 public record OrganisationUsage(
-        String organisationId, UsagePeriod period, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
+        String organisationId,
+        UsagePeriod period,
+        UsageMetrics received,
+        UsageMetrics sent,
+        Instant createdAt,
+        long unmeasured) {
 
     /**
-     * @throws IllegalArgumentException if {@code organisationId} is out of the bounds of {@link UsageKey}
+     * @throws IllegalArgumentException if {@code organisationId} is out of the bounds of {@link UsageKey}, or {@code unmeasured} is
+     *     negative
      */
     public OrganisationUsage {
         new UsageKey(organisationId, period);
         Objects.requireNonNull(received, "received");
         Objects.requireNonNull(sent, "sent");
         createdAt = createdAt.truncatedTo(ChronoUnit.MICROS);
+        if (unmeasured < 0) {
+            throw new IllegalArgumentException("unmeasured must be at least 0, but was " + unmeasured);
+        }
+    }
+
+    /** A figure of which all octets are known. */
+    public OrganisationUsage(
+            String organisationId, UsagePeriod period, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
+        this(organisationId, period, received, sent, createdAt, 0);
+    }
+
+    /** A figure for this key, of which all octets are known. */
+    public OrganisationUsage(UsageKey key, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
+        this(key, received, sent, createdAt, 0);
     }
 
     /** A figure for this key. */
-    public OrganisationUsage(UsageKey key, UsageMetrics received, UsageMetrics sent, Instant createdAt) {
-        this(key.organisationId(), key.period(), received, sent, createdAt);
+    public OrganisationUsage(
+            UsageKey key, UsageMetrics received, UsageMetrics sent, Instant createdAt, long unmeasured) {
+        this(key.organisationId(), key.period(), received, sent, createdAt, unmeasured);
     }
 
     /**
@@ -46,7 +69,9 @@ public record OrganisationUsage(
             throw new IllegalArgumentException(
                     "period must be of the window " + period + ", but was " + other + ": it is another figure");
         }
-        return period.isNamedAs(other) ? this : new OrganisationUsage(organisationId, other, received, sent, createdAt);
+        return period.isNamedAs(other)
+                ? this
+                : new OrganisationUsage(organisationId, other, received, sent, createdAt, unmeasured);
     }
 
     /** Which figure this is. */

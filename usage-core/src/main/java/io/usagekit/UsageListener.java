@@ -66,6 +66,12 @@ public interface UsageListener {
     default void computed(UsageKey key, Duration took) {}
 
     /**
+     * A figure was computed that counts this many events and deliveries without their octets, which can't be known any more; see
+     * {@link OrganisationUsage#unmeasured}.
+     */
+    default void unmeasured(UsageKey key, long rows) {}
+
+    /**
      * The calculator failed, on a miss or in a refresh. Called for each failure, also where a stale figure hides it; the log has one
      * line for an incident.
      *

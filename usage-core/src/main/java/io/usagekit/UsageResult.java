@@ -96,6 +96,11 @@ public final class UsageResult {
         return figure.map(AgedUsage::usage);
     }
 
+    /** How many rows the figure counts without their octets, which can't be known any more: {@link OrganisationUsage#unmeasured}; 0 if pending. */
+    public long unmeasured() {
+        return figure.map(known -> known.usage().unmeasured()).orElse(0L);
+    }
+
     /** How old the figure is; empty exactly if {@link #isPending()}. */
     public Optional<Duration> age() {
         return figure.map(AgedUsage::age);

@@ -160,6 +160,9 @@ final class Computation extends PermittedTask {
         AgedUsage figure = new AgedUsage(usage, took);
         computations.incidents().succeeded(key, incidentsBefore);
         listener.computed(key, figure.age());
+        if (usage.unmeasured() > 0) {
+            listener.unmeasured(key, usage.unmeasured());
+        }
         computations.backOff().clear(key);
         giveBack();
         outcome.complete(figure);

@@ -103,6 +103,11 @@ final class SafeListener implements UsageListener {
     }
 
     @Override
+    public void unmeasured(UsageKey key, long rows) {
+        call(listener -> listener.unmeasured(key, rows));
+    }
+
+    @Override
     public void computationFailed(UsageKey key, Throwable error) {
         call(listener -> listener.computationFailed(key, error));
     }

@@ -323,8 +323,9 @@ public final class TableMapping {
 
         /** The columns whose octets are an event's size; none only where sizes are stored. */
         public Builder payload(String... columns) {
-            payload =
-                    List.of(columns).stream().map(c -> MappingName.identifier("payload", c)).toList();
+            payload = List.of(columns).stream()
+                    .map(c -> MappingName.identifier("payload", c))
+                    .toList();
             return this;
         }
 
@@ -402,13 +403,14 @@ public final class TableMapping {
                 throw new IllegalArgumentException("payload must name each column once, but was " + payload);
             }
             if (!payloadStoredBytes.isEmpty() && names.containsKey(MappingName.STORED_BYTES)) {
-                throw new IllegalArgumentException("storedBytes must name either a whole size or those of payload columns, but was \""
-                        + names.get(MappingName.STORED_BYTES) + "\" and " + payloadStoredBytes);
+                throw new IllegalArgumentException(
+                        "storedBytes must name either a whole size or those of payload columns, but was \""
+                                + names.get(MappingName.STORED_BYTES) + "\" and " + payloadStoredBytes);
             }
             if (!payload.containsAll(payloadStoredBytes.keySet())
                     || new LinkedHashSet<>(payloadStoredBytes.values()).size() < payloadStoredBytes.size()) {
-                throw new IllegalArgumentException("storedBytes must name one column for each of some payload columns (" + payload
-                        + "), but was " + payloadStoredBytes);
+                throw new IllegalArgumentException("storedBytes must name one column for each of some payload columns ("
+                        + payload + "), but was " + payloadStoredBytes);
             }
             if (deliveredStatuses.isEmpty()) {
                 throw new IllegalArgumentException("deliveredStatuses must name at least one status");
@@ -437,8 +439,9 @@ public final class TableMapping {
         }
 
         private IllegalArgumentException sharedMark(MappingName mark, String other) {
-            return new IllegalArgumentException(mark.argument + " must name a column that is set in deleted rows only, but \""
-                    + names.get(mark) + "\" is mapped as " + other + " as well");
+            return new IllegalArgumentException(
+                    mark.argument + " must name a column that is set in deleted rows only, but \"" + names.get(mark)
+                            + "\" is mapped as " + other + " as well");
         }
     }
 }

@@ -152,8 +152,7 @@ class DeletionMarkIT {
         assertThatThrownBy(() -> PostgresRollups.of(Database.pool(), mapping).install())
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining(words);
-        assertThatThrownBy(() ->
-                        PostgresPartitions.of(Database.pool(), mapping).status())
+        assertThatThrownBy(() -> PostgresPartitions.of(Database.pool(), mapping).status())
                 .hasMessageContaining(words);
     }
 

@@ -52,12 +52,14 @@ class TableMappingTest {
         assertThat(sized.build().payloadStoredBytes()).containsExactly(Map.entry("raw", "raw_bytes"));
         assertThatThrownBy(() -> sized.build().toBuilder().storedBytes("size").build())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("either a whole size or those of payload columns, but was \"size\" and {raw=raw_bytes}");
+                .hasMessageContaining(
+                        "either a whole size or those of payload columns, but was \"size\" and {raw=raw_bytes}");
         assertThatThrownBy(() -> sized.build().toBuilder().payload("data").build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("some payload columns ([data]), but was {raw=raw_bytes}");
-        assertThatThrownBy(() ->
-                        sized.build().toBuilder().storedBytes("data", "raw_bytes").build())
+        assertThatThrownBy(() -> sized.build().toBuilder()
+                        .storedBytes("data", "raw_bytes")
+                        .build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("one column for each");
         assertThat(sized.build().toBuilder().withoutStoredBytes().build().payloadStoredBytes())
@@ -86,8 +88,8 @@ class TableMappingTest {
                         .eventDeletedAt(column)
                         .build())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("eventDeletedAt must name a column that is set in deleted rows only, but \"" + column
-                        + "\" is mapped as");
+                .hasMessageContaining("eventDeletedAt must name a column that is set in deleted rows only, but \""
+                        + column + "\" is mapped as");
     }
 
     @ParameterizedTest

@@ -13,7 +13,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Text format of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}.
+ * Text format of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}, with
+ * {@code unmeasured=3} before {@code computed} where that isn't 0. Versions that don't know it take such an entry for unreadable, and
+ * compute the figure again.
  *
  * <p>{@code life} is the time in milliseconds from the computation to the expiry. Redis knows the remaining time to live
  * (PTTL), and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros,
@@ -21,8 +23,9 @@ import java.util.regex.Pattern;
  */
 final class FigureCodec {
 
-    private static final Pattern VERSION_1 = Pattern.compile(
-            "v1 received=N/N sent=N/N computed=(\\S{20,40}) life=N".replace("N", "(0|[1-9][0-9]{0,18})"));
+    private static final Pattern VERSION_1 =
+            Pattern.compile("v1 received=N/N sent=N/N(?: unmeasured=([1-9][0-9]{0,18}))? computed=(\\S{20,40}) life=N"
+                    .replace("N", "(0|[1-9][0-9]{0,18})"));
 
     private FigureCodec() {}
 
@@ -37,7 +40,8 @@ final class FigureCodec {
         long life = Math.addExact(figure.age().plusNanos(999_999).toMillis(), timeToLive.toMillis());
         return "v1 received=" + usage.received().volume() + "/"
                 + usage.received().bytes() + " sent=" + usage.sent().volume() + "/"
-                + usage.sent().bytes() + " computed=" + usage.createdAt() + " life=" + life;
+                + usage.sent().bytes() + (usage.unmeasured() == 0 ? "" : " unmeasured=" + usage.unmeasured())
+                + " computed=" + usage.createdAt() + " life=" + life;
     }
 
     /** Returns the exception of a figure that {@link #write} can't encode. */
@@ -61,13 +65,18 @@ final class FigureCodec {
             return Optional.empty();
         }
         try {
-            long age = Long.parseLong(matcher.group(6)) - remainingMillis;
+            long age = Long.parseLong(matcher.group(7)) - remainingMillis;
             if (remainingMillis < 0 || age < 0) {
                 return Optional.empty();
             }
-            String computed = matcher.group(5);
-            OrganisationUsage usage =
-                    new OrganisationUsage(key, metrics(matcher, 1), metrics(matcher, 3), Instant.parse(computed));
+            String computed = matcher.group(6);
+            String unmeasured = matcher.group(5);
+            OrganisationUsage usage = new OrganisationUsage(
+                    key,
+                    metrics(matcher, 1),
+                    metrics(matcher, 3),
+                    Instant.parse(computed),
+                    unmeasured == null ? 0 : Long.parseLong(unmeasured));
             if (!usage.createdAt().toString().equals(computed)) {
                 return Optional.empty();
             }

@@ -42,6 +42,19 @@ class FigureCodecTest {
     }
 
     @Test
+    void writesAndReadsHowManyRowsAreUnmeasured() {
+        String text = "v1 received=100/1024 sent=50/512 unmeasured=3 computed=2026-03-17T01:28:00Z life=600000";
+        OrganisationUsage usage =
+                new OrganisationUsage(KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, 3);
+        assertThat(FigureCodec.write(new AgedUsage(usage, Duration.ofSeconds(1)), Duration.ofSeconds(599)))
+                .isEqualTo(text);
+        assertThat(FigureCodec.read(KEY, text, LEFT)).contains(new AgedUsage(usage, Duration.ofMinutes(1)));
+        assertThat(FigureCodec.read(KEY, text.replace("=3 ", "=0 "), LEFT))
+                .as("a figure has exactly one text")
+                .isEmpty();
+    }
+
+    @Test
     void writesTypicalFigureInAtMost128Bytes() {
         UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
         String text = FigureCodec.write(

@@ -78,7 +78,8 @@ final class InMemoryStore {
                 key,
                 stored.usage().received(),
                 stored.usage().sent(),
-                stored.usage().createdAt());
+                stored.usage().createdAt(),
+                stored.usage().unmeasured());
         return Optional.of(new AgedUsage(usage, Duration.ofNanos(now - stored.bornAt())));
     }
 

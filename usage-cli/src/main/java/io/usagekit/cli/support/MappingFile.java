@@ -43,9 +43,7 @@ final class MappingFile {
                 "eventDeletedAt",
                 unlessEmpty(TableMapping.Builder::withoutEventDeletion, TableMapping.Builder::eventDeletedAt));
         keys.put("payload", (mapping, value) -> mapping.payload(list(value)));
-        keys.put(
-                "storedBytes",
-                unlessEmpty(TableMapping.Builder::withoutStoredBytes, MappingFile::storedBytes));
+        keys.put("storedBytes", unlessEmpty(TableMapping.Builder::withoutStoredBytes, MappingFile::storedBytes));
         keys.put("deliveries", TableMapping.Builder::deliveries);
         keys.put("deliveryProjectId", TableMapping.Builder::deliveryProjectId);
         keys.put("deliveryEventId", TableMapping.Builder::deliveryEventId);
@@ -74,8 +72,9 @@ final class MappingFile {
         for (String part : list(value)) {
             String[] names = part.split(":", -1);
             if (names.length != 2) {
-                throw new IllegalArgumentException("storedBytes must be one column, or columns after their payload column as in"
-                        + " raw:raw_bytes, data:data_bytes, but was '" + value + "'");
+                throw new IllegalArgumentException(
+                        "storedBytes must be one column, or columns after their payload column as in"
+                                + " raw:raw_bytes, data:data_bytes, but was '" + value + "'");
             }
             mapping.storedBytes(names[0].strip(), names[1].strip());
         }

@@ -97,11 +97,12 @@ class MappingIT {
 
     @Test
     void storedSizesCountAsNamed() throws IOException {
-        TestServers.execute("alter table renamed.messages add body_size integer, add attachment_size integer;"
-                + "alter table renamed.attempts add message_size integer;"
-                + "update renamed.messages set body_size = 1000 where message = 'm1';"
-                + "update renamed.attempts set message_size = 5000 where attempt = 1;"
-                + "insert into renamed.attempts (team, message, result, sent_at, message_size) values ('t', 'm0', 'ok', '2026-04-17Z', 70)");
+        TestServers.execute(
+                "alter table renamed.messages add body_size integer, add attachment_size integer;"
+                        + "alter table renamed.attempts add message_size integer;"
+                        + "update renamed.messages set body_size = 1000 where message = 'm1';"
+                        + "update renamed.attempts set message_size = 5000 where attempt = 1;"
+                        + "insert into renamed.attempts (team, message, result, sent_at, message_size) values ('t', 'm0', 'ok', '2026-04-17Z', 70)");
         String sizes = NAMES + "storedBytes = body:body_size, attachment : attachment_size\n";
         assertThat(get(sizes, "2026-03"))
                 .contains("\"received\":{\"volume\":2,\"bytes\":1009},\"sent\":{\"volume\":2,\"bytes\":2004}");

@@ -47,7 +47,9 @@ public final class MappedNames {
 
     /** Returns the condition that a project {@code p} counts. */
     public static String counts(TableShape shape, ProjectScope projects) {
-        return projects == ProjectScope.ALL ? "true" : live("p", shape.mapping().projectDeletedAt(), shape, shape.projects());
+        return projects == ProjectScope.ALL
+                ? "true"
+                : live("p", shape.mapping().projectDeletedAt(), shape, shape.projects());
     }
 
     /** Returns the condition that an event isn't soft-deleted. */
@@ -101,8 +103,8 @@ public final class MappedNames {
         return mapping.storedBytes()
                 .map(List::of)
                 .orElseGet(() -> mapping.payload().stream()
-                        .flatMap(payload -> Stream.ofNullable(
-                                mapping.payloadStoredBytes().get(payload)))
+                        .flatMap(payload ->
+                                Stream.ofNullable(mapping.payloadStoredBytes().get(payload)))
                         .toList());
     }
 
@@ -160,8 +162,8 @@ public final class MappedNames {
         String empty = shape.isJson(payload)
                 ? "coalesce(" + column(alias, payload) + "::text, '') in ('', 'null', '{}', '[]', '\"\"')"
                 : octetLength(alias, payload, shape) + " = 0";
-        return Optional.of(
-                stored.map(name -> column(alias, name) + " is null and " + empty).orElse(empty));
+        return Optional.of(stored.map(name -> column(alias, name) + " is null and " + empty)
+                .orElse(empty));
     }
 
     private static String deliverySize(String alias, TableShape shape) {

@@ -149,8 +149,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         requireInstant(events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
         mapping.eventDeletedAt().ifPresent(column -> requireMark(events, mapping.events(), "eventDeletedAt", column));
         mapping.payload().forEach(column -> requireMeasurable(events, mapping.events(), column));
-        mapping.storedBytes()
-                .ifPresent(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
+        mapping.storedBytes().ifPresent(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
         mapping.payloadStoredBytes()
                 .values()
                 .forEach(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
@@ -160,8 +159,8 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         require(deliveries, mapping.deliveries(), "deliveryStatus", mapping.deliveryStatus());
         requireInstant(deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
         mapping.deliveryStoredBytes()
-                .ifPresent(column ->
-                        requireWholeNumber(deliveries, mapping.deliveries(), "deliveryStoredBytes", column));
+                .ifPresent(
+                        column -> requireWholeNumber(deliveries, mapping.deliveries(), "deliveryStoredBytes", column));
     }
 
     /**
@@ -189,7 +188,8 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
     /** Returns the mark that a checked column is. */
     DeletionMark mark(Map<String, Column> columns, String name) {
         return Optional.ofNullable(columns.get(name))
-                .flatMap(column -> mapping.isNullInLiveRows() ? Optional.of(DeletionMark.NULL) : DeletionMark.of(column))
+                .flatMap(
+                        column -> mapping.isNullInLiveRows() ? Optional.of(DeletionMark.NULL) : DeletionMark.of(column))
                 .orElseThrow(() -> new IllegalStateException("the column " + name + " hasn't been checked"));
     }
 
@@ -270,8 +270,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         }
     }
 
-    private static void requireWholeNumber(
-            Map<String, Column> columns, String table, String argument, String name) {
+    private static void requireWholeNumber(Map<String, Column> columns, String table, String argument, String name) {
         String type = require(columns, table, argument, name).type();
         if (!WHOLE_NUMBERS.contains(type)) {
             throw unfit(table, argument, name, type, "smallint, integer, bigint or numeric");

@@ -46,9 +46,8 @@ final class RollupPass {
         if (!isOpen()) {
             return NOTHING_DONE; // closed while it waited for the connection
         }
-        RollupSql sql = RollupSql.over(TableShape.readForStorage(connection, rollups.mapping()),
-                rollups.schema(),
-                settings.statements());
+        RollupSql sql = RollupSql.over(
+                TableShape.readForStorage(connection, rollups.mapping()), rollups.schema(), settings.statements());
         RollupCatalog.Installed installed = RollupCatalog.installed(connection, sql)
                 .orElseThrow(() -> UsageStorageException.permanent(
                         "there are no roll-ups in the schema " + rollups.quotedSchema() + "; call install() first",

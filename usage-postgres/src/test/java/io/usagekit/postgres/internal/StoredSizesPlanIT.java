@@ -84,8 +84,8 @@ class StoredSizesPlanIT {
         assertThat(plan)
                 .contains("Index Only Scan using " + indexName(mapping, 0))
                 .contains("Index Only Scan using event_deliveries_usage_")
-                .containsPattern("Index Scan using " + indexName(mapping, 1) + "|Bitmap Index Scan on "
-                        + indexName(mapping, 1))
+                .containsPattern(
+                        "Index Scan using " + indexName(mapping, 1) + "|Bitmap Index Scan on " + indexName(mapping, 1))
                 .doesNotContain("Seq Scan on events");
     }
 

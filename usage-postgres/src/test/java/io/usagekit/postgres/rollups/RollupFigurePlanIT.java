@@ -81,8 +81,7 @@ class RollupFigurePlanIT {
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "rollup"));
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "mark"));
             RollupFigureQuery query = RollupFigureQuery.over(
-                    RollupSql.over(TableShape.read(connection, mapping), rollups.schema()),
-                    ProjectScope.ALIVE);
+                    RollupSql.over(TableShape.read(connection, mapping), rollups.schema()), ProjectScope.ALIVE);
             List<Long> buffers = new ArrayList<>();
             for (String organisation : ORGANISATIONS) {
                 UsageKey key = new UsageKey(organisation, MARCH);

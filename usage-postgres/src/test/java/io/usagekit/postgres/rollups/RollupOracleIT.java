@@ -189,8 +189,8 @@ class RollupOracleIT {
         mapping.eventDeletedAt().map(Identifiers::quote).ifPresent(deleted -> {
             String live = layout.liveMark();
             String isDeleted = "(" + deleted + " is not null and " + deleted + " is distinct from " + live + ")";
-            changes.add("update " + events + " set " + deleted + " = " + live + " where " + isDeleted
-                    + " and hashtext(" + eventId + "::text) % 2 = 0");
+            changes.add("update " + events + " set " + deleted + " = " + live + " where " + isDeleted + " and hashtext("
+                    + eventId + "::text) % 2 = 0");
             changes.add("update " + events + " set " + deleted + " = (select " + deleted + " from " + events + " where "
                     + isDeleted + " limit 1)" + someEvents + "4 and not " + isDeleted);
         });

@@ -170,8 +170,7 @@ class RollupRetentionOracleIT {
     private Map<UsageKey, CombinedQuery.Totals> figures() throws SQLException {
         Map<UsageKey, CombinedQuery.Totals> figures = new HashMap<>();
         try (Connection connection = Database.pool().getConnection()) {
-            CombinedQuery combined =
-                    CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            CombinedQuery combined = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
             for (String organisation : rows.organisations()) {
                 for (UsagePeriod window : windows) {
                     UsageKey key = new UsageKey(organisation, window);

@@ -116,7 +116,7 @@ public abstract class UsageCacheContract {
         UsageKey key = new UsageKey("org-123", MARCH);
         for (UsageMetrics metrics : List.of(UsageMetrics.ZERO, new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE))) {
             for (Instant at : List.of(COMPUTED, Instant.EPOCH, Instant.parse("9999-12-31T23:59:59.999999Z"))) {
-                OrganisationUsage usage = new OrganisationUsage(key, metrics, metrics, at);
+                OrganisationUsage usage = new OrganisationUsage(key, metrics, metrics, at, metrics.volume());
                 await(cache.put(key, new AgedUsage(usage, Duration.ZERO), MINUTE));
                 assertEquals(usage, found(key).usage());
             }

@@ -166,6 +166,11 @@ final class RecordingListener implements UsageListener {
     }
 
     @Override
+    public void unmeasured(UsageKey key, long rows) {
+        add("unmeasured", key, rows);
+    }
+
+    @Override
     public void computationFailed(UsageKey key, Throwable error) {
         add("computationFailed", key, error);
     }

@@ -10,9 +10,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import java.lang.reflect.Proxy;
@@ -53,6 +55,23 @@ class UsageServiceListenerTest {
                 .containsExactly(
                         new RecordingListener.Event("miss", KEY, ""),
                         new RecordingListener.Event("computed", KEY, Duration.ofMillis(250)));
+    }
+
+    @Test
+    void aFigureWithUnmeasuredRowsWhichTheResultAndTheCacheKeep() {
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> new OrganisationUsage(
+                        key, UsageMetrics.ZERO, new UsageMetrics(3, 7), fixture.clock.instant(), 2))
+                .cache(fixture.cache)
+                .listener(fixture.events)
+                .ticker(fixture.clock.ticker()));
+
+        assertThat(service.get(ORG, MARCH).unmeasured()).isEqualTo(2);
+        assertThat(service.get(ORG, MARCH).unmeasured()).as("from the cache").isEqualTo(2);
+
+        assertThat(fixture.events.events())
+                .contains(new RecordingListener.Event("unmeasured", KEY, 2L))
+                .filteredOn(event -> event.name().equals("unmeasured"))
+                .hasSize(1);
     }
 
     @Test

@@ -103,6 +103,28 @@ class CachedFiguresUpgradeIT {
         }
     }
 
+    /** The previous version can't say that a figure lacks octets: it must not serve it as if it had all of them. */
+    @Test
+    void aFigureWithUnmeasuredRowsIsAMissForThePreviousVersion() {
+        Computations computations = new Computations();
+        try (Instance present = Baseline.present().start(Servers.redisUrl(), computations);
+                Instance previous = Baseline.previous().start(Servers.redisUrl(), computations)) {
+            Figure written = present.get("org-123", MARCH);
+            Servers.redis(commands -> {
+                String key = "usage:org-123:" + MARCH;
+                String value = commands.get(key).replace(" computed=", " unmeasured=3 computed=");
+                return commands.set(key, value, SetArgs.Builder.keepttl());
+            });
+            assertThat(present.get("org-123", MARCH)).isEqualTo(written);
+            assertThat(computations.count).hasValue(1);
+
+            assertThat(previous.get("org-123", MARCH).receivedVolume()).isEqualTo(2);
+            assertThat(present.get("org-123", MARCH).receivedVolume())
+                    .as("what the previous version stored")
+                    .isEqualTo(2);
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("bothDirections")
     void anInvalidationReachesTheOthersNearCache(Release writer, Release reader) {
