@@ -118,6 +118,27 @@ class SecretsAndTimeoutsTest {
     }
 
     @Test
+    void aFailureBeforeTheLimitOfTimeDoesntBlameIt() throws Exception {
+        try (ServerSocket hangingUp = new ServerSocket(0, 10, InetAddress.getLoopbackAddress())) {
+            Thread server = new Thread(() -> {
+                try {
+                    while (true) {
+                        hangingUp.accept().close();
+                    }
+                } catch (IOException e) {
+                    // The test is over.
+                }
+            });
+            server.start();
+            String url = "jdbc:postgresql://127.0.0.1:" + hangingUp.getLocalPort() + "/x?loginTimeout=60";
+            Run run = Run.of("get", "--jdbc-url", url, "--organisation", "o", "--period", "2026-03")
+                    .failed(1)
+                    .saying("no connection to the database server 127.0.0.1:" + hangingUp.getLocalPort() + ": ");
+            assertThat(run.err()).doesNotContain("within", "loginTimeout");
+        }
+    }
+
+    @Test
     void connectingIsLimitedUnlessTheUrlSaysHow() {
         assertThat(DatabaseOptions.connectingTo("jdbc:postgresql://h/d").getLoginTimeout())
                 .isEqualTo(15);

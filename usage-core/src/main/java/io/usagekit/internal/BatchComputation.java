@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * One call of the calculator for several figures, under one permit: one of all, and one of each organisation in it. Figures of an
- * organisation that has no permit left are computed by themselves, so that they hold up no others.
+ * One call of the calculator for several figures, under one permit: one of all, and one of each organisation in it. Where it has
+ * several organisations, figures of one that has no permit left are computed by themselves, so that they hold up no others.
  */
 final class BatchComputation extends PermittedTask implements Permits.BatchHolder {
 
@@ -37,6 +37,10 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
     void start() {
         Set<String> organisations = new LinkedHashSet<>();
         requested.forEach(one -> organisations.add(one.key().organisationId()));
+        if (organisations.size() == 1) {
+            startForOne(organisations.iterator().next());
+            return;
+        }
         request(() -> computations.permits().requestFor(organisations, urgency(), this));
         List<Computation> together = members;
         for (Computation one : requested) {
@@ -46,11 +50,20 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
         }
     }
 
+    /** Holds up no other organisation, so that it waits as it is, in one place of the queue. */
+    private void startForOne(String organisationId) {
+        take(requested);
+        request(() -> computations.permits().request(organisationId, urgency(), this));
+    }
+
     @Override
     public void admitted(Set<String> organisationIds) {
-        List<Computation> admitted = requested.stream()
+        take(requested.stream()
                 .filter(one -> organisationIds.contains(one.key().organisationId()))
-                .toList();
+                .toList());
+    }
+
+    private void take(List<Computation> admitted) {
         unfinished.set(admitted.size());
         members = admitted;
         for (Computation one : admitted) {

@@ -36,8 +36,9 @@ final class ComputationIncidents {
      *
      * @param at when it failed
      * @param logged when the incident was logged that it belongs to
+     * @param incident the state during that incident
      */
-    private record Failure(Throwable error, long at, long logged) {
+    private record Failure(Throwable error, long at, long logged, long incident) {
         boolean isPermanent() {
             return ComputationIncidents.isPermanent(error);
         }
@@ -94,11 +95,11 @@ final class ComputationIncidents {
         if (isOpen()) {
             boolean worsens = isPermanent && !permanent;
             permanent |= isPermanent;
-            remember(key, new Failure(error, now, logged), now);
+            remember(key, new Failure(error, now, logged, changes), now);
             return worsens ? Line.WORSENING : Line.NONE;
         }
         if (last != null && isRecent(last.logged(), now) && (last.isPermanent() || !isPermanent)) {
-            remember(key, new Failure(error, now, last.logged()), now);
+            remember(key, new Failure(error, now, last.logged(), last.incident()), now);
             return Line.NONE;
         }
         if (since != changes) {
@@ -107,7 +108,7 @@ final class ComputationIncidents {
         changes = since + 1;
         permanent = isPermanent;
         logged = now;
-        remember(key, new Failure(error, now, now), now);
+        remember(key, new Failure(error, now, now, changes), now);
         return Line.BEGINNING;
     }
 
@@ -180,6 +181,23 @@ final class ComputationIncidents {
             return Optional.ofNullable(failures.get(key))
                     .filter(failure -> failure.isPermanent() && isRecent(failure.at(), ticker.getAsLong()))
                     .map(Failure::error);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns the error of this figure's last computation if no retry cures it and no computation that started later has succeeded, of
+     * whatever figure: one that has shows that passwords, schemas and privileges are right by now.
+     */
+    Optional<Throwable> lastingFailure(UsageKey key) {
+        if (!anyFailure) {
+            return Optional.empty();
+        }
+        lock.lock();
+        try {
+            Failure last = failures.get(key);
+            return isOpen() && last != null && last.incident() == changes ? permanentFailure(key) : Optional.empty();
         } finally {
             lock.unlock();
         }

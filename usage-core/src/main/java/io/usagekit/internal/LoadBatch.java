@@ -4,22 +4,26 @@ import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.internal.flight.Delays;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Loads of one call for several figures. Each is a load of its own for the single-flight, which may make it a leader, a follower of
  * another call or of another process; the leaders among them look into the cache together and compute together.
  *
  * <p>A load takes part until it is known to need neither: it joins another load, waits for another process, or ends. Looking and
- * computing begin when all that take part are ready, or after {@value #LONGEST_WAIT_MILLIS} ms: those that come later, since their
- * lease took longer, look and compute by themselves.
+ * computing begin when all that take part are ready, or after {@value #LONGEST_WAIT_MILLIS} ms. Those that come later, since their
+ * lease took longer, look by themselves, and compute together with others that come within {@value #LATE_WAIT_MILLIS} ms.
  */
 final class LoadBatch {
 
     private static final int LONGEST_WAIT_MILLIS = 100;
+    private static final int LATE_WAIT_MILLIS = 20;
+    private static final Duration LATE_WAIT = Duration.ofMillis(LATE_WAIT_MILLIS);
     private static final Duration LONGEST_WAIT = Duration.ofMillis(LONGEST_WAIT_MILLIS);
 
     private record Look(UsageKey key, CompletableFuture<Lookup> outcome) {}
@@ -27,6 +31,10 @@ final class LoadBatch {
     private final Computations computations;
     private final Gathering<Look> looks = new Gathering<>(this::look);
     private final Gathering<Computation> starts = new Gathering<>(this::start);
+    /** Computations that came after {@link #starts} was over, and wait for each other. */
+    private final List<Computation> late = new ArrayList<>();
+
+    private final ReentrantLock lateLock = new ReentrantLock();
 
     LoadBatch(Computations computations) {
         this.computations = computations;
@@ -49,8 +57,13 @@ final class LoadBatch {
         /** Starts a computation, together with others or alone. */
         CompletableFuture<AgedUsage> start(Computation computation) {
             leaveLooks();
-            boolean together = started.compareAndSet(false, true) && starts.arrive(computation);
-            return together ? computation.outcome() : computation.start();
+            if (!started.compareAndSet(false, true)) {
+                return computation.start();
+            }
+            if (!starts.arrive(computation)) {
+                startLate(computation);
+            }
+            return computation.outcome();
         }
 
         /** Takes no part any more. Idempotent. */
@@ -96,6 +109,32 @@ final class LoadBatch {
     private void start(List<Computation> all) {
         startTogether(all.stream().filter(one -> !one.isRefresh()).toList());
         startTogether(all.stream().filter(Computation::isRefresh).toList());
+    }
+
+    private void startLate(Computation computation) {
+        boolean isFirst;
+        lateLock.lock();
+        try {
+            isFirst = late.isEmpty();
+            late.add(computation);
+        } finally {
+            lateLock.unlock();
+        }
+        if (isFirst) {
+            Delays.Timer unused = computations.delays().after(LATE_WAIT, this::startLate);
+        }
+    }
+
+    private void startLate() {
+        List<Computation> all;
+        lateLock.lock();
+        try {
+            all = List.copyOf(late);
+            late.clear();
+        } finally {
+            lateLock.unlock();
+        }
+        start(all);
     }
 
     private void startTogether(List<Computation> all) {

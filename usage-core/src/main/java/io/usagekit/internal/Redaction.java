@@ -1,9 +1,9 @@
 package io.usagekit.internal;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /** Replaces passwords in messages, which drivers compose of URLs. */
 public final class Redaction {
@@ -16,14 +16,28 @@ public final class Redaction {
      */
     private static final Pattern USER_INFO = Pattern.compile("(://[^\\s:/@?#]*):\\S*@");
 
-    /** User information of a Redis URL, which is the password where it has no colon. */
-    private static final Pattern REDIS_USER_INFO = Pattern.compile("(?i)(redis[a-z-]*://)[^\\s:@]+@");
+    /** User information of a Redis URL that isn't a user name and a password: all of it is a password. */
+    private static final Pattern REDIS_USER_INFO =
+            Pattern.compile("(?i)(redis[a-z-]*://)(?![^\\s:/@?#]*:\\*{4}@)\\S*@");
 
-    /** Parameter of a URL or a connection string, quoted or not. */
-    private static final Pattern PARAMETER = Pattern.compile(
-            "(?i)([\\w.-]*(?:password|passwd|passphrase|pwd)\\s*=\\s*)(?:'[^']*'|\"[^\"]*\"|[^\\s&;,'\"]+)");
+    private static final String PARAMETER_NAME = "[\\w.-]*(?:password|passwd|passphrase|pwd)";
 
+    /** Property of a map in braces: its value lasts up to the next property or the brace. */
+    private static final String PROPERTY = "((?:(?<=[{,])|(?<=[{,]\\s))" + PARAMETER_NAME
+            + "=)(?!['\"]).*?(?=,\\s+[\\w.-]+=|\\}(?:\\W|$))";
+
+    /**
+     * Property of a map, or parameter of a URL or a connection string, quoted or not. Without quotes only a blank or the next
+     * parameter of a URL ends a value, since a password may contain any other character.
+     */
+    private static final Pattern PARAMETER = Pattern.compile("(?i)" + PROPERTY + "|(" + PARAMETER_NAME
+            + "\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|\"[^\"]*\"|[^\\s&]+)");
+
+    /** How many errors of a chain are looked at. */
     private static final int MOST_CAUSES = 50;
+
+    /** How many errors are copied with their causes and suppressed errors. */
+    private static final int MOST_COPIES = 200;
 
     private Redaction() {}
 
@@ -34,23 +48,41 @@ public final class Redaction {
             hidden = USER_INFO.matcher(hidden).replaceAll("$1:" + ASTERISKS + "@");
             hidden = REDIS_USER_INFO.matcher(hidden).replaceAll("$1" + ASTERISKS + "@");
         }
-        return hidden.indexOf('=') < 0 ? hidden : PARAMETER.matcher(hidden).replaceAll("$1" + ASTERISKS);
+        return hidden.indexOf('=') < 0 ? hidden : PARAMETER.matcher(hidden).replaceAll("$1$2" + ASTERISKS);
     }
 
-    /** Returns the error itself if no message of it or its causes contains a password; otherwise a copy for the log. */
+    /**
+     * Returns the error itself if no message of it, its causes and the errors that they suppressed contains a password; otherwise a
+     * copy for the log.
+     */
     static Throwable redact(Throwable error) {
-        List<Throwable> chain = chain(error);
-        boolean clean = chain.stream()
-                .map(Redaction::text)
-                .allMatch(text -> redact(text).equals(text));
-        if (clean) {
-            return error;
+        IdentityHashMap<Throwable, Throwable> copies = new IdentityHashMap<>();
+        Throwable copy = copy(error, copies);
+        boolean clean = copies.size() < MOST_COPIES
+                && copies.keySet().stream()
+                        .map(Redaction::text)
+                        .allMatch(text -> redact(text).equals(text));
+        return clean ? error : copy;
+    }
+
+    /** Copies an error with its causes and the errors that they suppressed, each once. */
+    private static Throwable copy(Throwable original, IdentityHashMap<Throwable, Throwable> copies) {
+        Redacted copy = new Redacted(original);
+        copies.put(original, copy);
+        Throwable cause = original.getCause();
+        if (cause != null && isNew(cause, copies)) {
+            copy.initCause(copy(cause, copies));
         }
-        Throwable copy = null;
-        for (int i = chain.size() - 1; i >= 0; i--) {
-            copy = new Redacted(chain.get(i), copy);
+        for (Throwable suppressed : original.getSuppressed()) {
+            if (isNew(suppressed, copies)) {
+                copy.addSuppressed(copy(suppressed, copies));
+            }
         }
-        return copy == null ? error : copy;
+        return copy;
+    }
+
+    private static boolean isNew(Throwable error, IdentityHashMap<Throwable, Throwable> copies) {
+        return copies.size() < MOST_COPIES && !copies.containsKey(error);
     }
 
     /** Returns the error and its causes, the deepest one last. */
@@ -73,8 +105,8 @@ public final class Redaction {
 
         private static final long serialVersionUID = 1L;
 
-        Redacted(Throwable original, @Nullable Throwable cause) {
-            super(redact(text(original)), cause);
+        Redacted(Throwable original) {
+            super(redact(text(original)));
             setStackTrace(original.getStackTrace());
         }
 

@@ -62,6 +62,8 @@ final class UsageLoad implements FlightTask {
     private volatile boolean stored;
     private volatile boolean ended;
     private volatile @Nullable Computation computation;
+    /** The failure of an earlier computation by which a time-out is explained. */
+    private volatile @Nullable Throwable explanation;
 
     UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
         this(computations, key, purpose, acceptableAge, cacheDown, null);
@@ -328,12 +330,17 @@ final class UsageLoad implements FlightTask {
             Throwable cause = FlightTask.super.timedOut();
             return computations
                     .incidents()
-                    .permanentFailure(key)
-                    .map(earlier -> UsageCalculationException.permanent(
-                            what + "; the computation before failed: " + earlier.getMessage(), earlier))
+                    .lastingFailure(key)
+                    .map(earlier -> timedOut(what, earlier))
                     .orElseGet(() -> new UsageCalculationException(what, cause));
         }
         return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
+    }
+
+    private UsageCalculationException timedOut(String what, Throwable earlier) {
+        explanation = earlier;
+        return UsageCalculationException.permanent(
+                what + "; the computation before failed: " + earlier.getMessage(), earlier);
     }
 
     @Override
@@ -386,11 +393,17 @@ final class UsageLoad implements FlightTask {
         Computation last = computation;
         if (last != null && last.hasBegun() && !computations.isClosed()) {
             computations.backOff().failed(key, error);
-            last.noteFailure(error);
+            last.noteFailure(isExplained(error) ? FlightTask.super.timedOut() : error);
         }
         if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
             listener.refreshFailed(key, error);
         }
+    }
+
+    /** Whether it is a time-out that an earlier failure explains: it is no news of that, which the next time-out could refer to. */
+    private boolean isExplained(Throwable error) {
+        Throwable earlier = explanation;
+        return earlier != null && error.getCause() == earlier;
     }
 
     @Override

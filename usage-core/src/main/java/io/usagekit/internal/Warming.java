@@ -95,6 +95,6 @@ final class Warming {
                 inOrder.put(key.organisationId(), failure);
             }
         }
-        return new WarmResult(fresh.get(), computed.get(), Collections.unmodifiableMap(inOrder));
+        return new WarmResult(fresh.get(), computed.get(), inOrder);
     }
 }

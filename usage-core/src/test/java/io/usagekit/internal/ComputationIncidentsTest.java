@@ -113,6 +113,32 @@ class ComputationIncidentsTest {
     }
 
     @Test
+    void aFailureLastsUntilAnyComputationThatStartedLaterSucceeds() {
+        long before = incidents.state();
+        fails(ONE, permanent);
+        assertThat(incidents.lastingFailure(ONE)).containsSame(permanent);
+        assertThat(incidents.lastingFailure(OTHER)).isEmpty();
+        incidents.succeeded(OTHER, before);
+        assertThat(incidents.lastingFailure(ONE))
+                .as("after a success of a computation that started before")
+                .containsSame(permanent);
+        succeeds(OTHER);
+        assertThat(incidents.lastingFailure(ONE)).isEmpty();
+
+        fails(OTHER, outage);
+        assertThat(incidents.lastingFailure(ONE))
+                .as("in another incident")
+                .isEmpty();
+        fails(ONE, permanent);
+        assertThat(incidents.lastingFailure(ONE)).containsSame(permanent);
+        fails(ONE, outage);
+        assertThat(incidents.lastingFailure(ONE)).as("not the last one any more").isEmpty();
+        fails(ONE, permanent);
+        nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
+        assertThat(incidents.lastingFailure(ONE)).as("too long ago").isEmpty();
+    }
+
+    @Test
     void describesTheDeepestCause() {
         Exception root = new IllegalStateException("connection refused");
         assertThat(ComputationIncidents.describe(new Exception("can't be computed", new Exception(null, root))))

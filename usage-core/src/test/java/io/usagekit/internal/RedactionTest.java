@@ -23,10 +23,26 @@ class RedactionTest {
                 "can't connect to postgres://app:s3cret@db:5432/app: refused",
                 "properties {user=app, password=s3cret}",
                 "trustStorePassword = 's3cret, and more s3cret'",
+                "trustStorePassword='s3cret \\' s3cret'",
+                "jdbc:postgresql://db/app?password=s3cret,s3cret&ssl=true",
+                "jdbc:postgresql://db/app?password=s3cret;s3cret's3cret\"s3cret",
+                "host=db,password=s3cret,s3cret",
+                "properties {password=s3cret,s3cret, user=app}",
+                "properties {user=app, password=s3cret, s3cret s3cret}",
+                "can't connect to redis://s3@cr:s3cret@cache",
             })
     void replacesPasswords(String text) {
         assertThat(Redaction.redact(text)).doesNotContain("s3cret").contains("****");
         assertThat(Redaction.redact(Redaction.redact(text))).as("twice").isEqualTo(Redaction.redact(text));
+    }
+
+    @Test
+    void keepsWhatFollowsAPassword() {
+        assertThat(Redaction.redact("jdbc:postgresql://db/app?password=a,b;c&ssl=true refused"))
+                .isEqualTo("jdbc:postgresql://db/app?password=****&ssl=true refused");
+        assertThat(Redaction.redact("{password=a, b,c, user=app, keyPassword=d} refused"))
+                .isEqualTo("{password=****, user=app, keyPassword=****} refused");
+        assertThat(Redaction.redact("redis://app:a,b@cache:6379/1")).isEqualTo("redis://app:****@cache:6379/1");
     }
 
     @ParameterizedTest
@@ -56,5 +72,36 @@ class RedactionTest {
                 .contains("Caused by: java.lang.IllegalArgumentException: bad url redis://:****@cache")
                 .contains("RedactionTest.copiesErrors")
                 .doesNotContain("s3cret");
+    }
+
+    @Test
+    void copiesWhatAnErrorSuppressed() {
+        Exception cleanUp = new IllegalArgumentException("bad url redis://:s3cret@cache", new Exception("password=s3cret"));
+        Exception cause = new Exception("refused");
+        cause.addSuppressed(cleanUp);
+        Exception wrapped = new IllegalStateException("can't connect", cause);
+
+        StringWriter printed = new StringWriter();
+        Redaction.redact(wrapped).printStackTrace(new PrintWriter(printed));
+
+        assertThat(printed.toString())
+                .contains("Suppressed: java.lang.IllegalArgumentException: bad url redis://:****@cache")
+                .contains("Caused by: java.lang.Exception: password=****")
+                .doesNotContain("s3cret");
+    }
+
+    @Test
+    void endsOnErrorsThatReferToEachOther() {
+        Exception error = new Exception("password=s3cret");
+        Exception other = new Exception("other", error);
+        error.addSuppressed(other);
+        for (int i = 0; i < 1_000; i++) {
+            other.addSuppressed(new Exception("password=s3cret" + i));
+        }
+
+        StringWriter printed = new StringWriter();
+        Redaction.redact(error).printStackTrace(new PrintWriter(printed));
+
+        assertThat(printed.toString()).contains("other").doesNotContain("s3cret");
     }
 }

@@ -141,6 +141,25 @@ class CombinedQueryBatchIT {
     }
 
     @Test
+    void idThatViolatesTheCheckOfItsDomainFailsAlone() {
+        Database.execute(
+                "create domain " + schema + ".account as text check (value like 'org-%')",
+                "create table " + schema + ".workspaces (id text primary key, account " + schema + ".account)",
+                "insert into " + schema + ".workspaces select 'p' || n, 'org-' || n from generate_series(1, 20) n");
+        UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), byAccount());
+        List<UsageKey> keys = new ArrayList<>(keys(20));
+        UsageKey bad = new UsageKey("123", MARCH);
+        keys.add(7, bad);
+
+        UsageCalculator.Figures batch = calculator.calculateAll(keys, PATIENCE);
+
+        assertThat(batch.failures()).containsOnlyKeys(bad);
+        assertThat(batch.failures().get(bad)).hasMessageContaining("violates check constraint");
+        assertThat(batch.figures()).hasSize(20);
+        assertThat(figure(batch, keys.get(20)).received()).isEqualTo(new UsageMetrics(1, 20));
+    }
+
+    @Test
     void sumThatExceedsBigintAndMissingSizesFailAlone() {
         Database.execute("create table " + schema + ".sized (id text primary key, project_id text, size bigint,"
                 + " created_at timestamptz)");

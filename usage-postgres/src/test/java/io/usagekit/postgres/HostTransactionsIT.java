@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.UsageException;
 import io.usagekit.postgres.internal.Identifiers;
@@ -161,6 +162,37 @@ class HostTransactionsIT {
                     .hasMessageContaining("current transaction is aborted");
             connection.rollback();
         }
+    }
+
+    @Test
+    void saysHowAPoolWithAutoCommitOffRunsItsOwnStatementsInNoTransaction() {
+        Map<String, Consumer<HikariConfig>> internalQueries = Map.of(
+                "connectionInitSql",
+                config -> {},
+                "connectionTestQuery",
+                config -> {
+                    config.setConnectionInitSql(null);
+                    config.setConnectionTestQuery("select 1");
+                });
+        internalQueries.forEach((name, query) -> {
+            try (HikariDataSource pool = Database.newPool(1, query.andThen(config -> config.setAutoCommit(false)))) {
+                assertThatThrownBy(() -> Operations.run("ledger.record", schema, pool))
+                        .as(name)
+                        .isInstanceOf(UsageException.class)
+                        .hasMessageContaining("already in a transaction; HikariCP with auto-commit off leaves its"
+                                + " connectionInitSql or connectionTestQuery in a transaction")
+                        .hasMessageContaining("set its isolateInternalQueries=true")
+                        .hasMessageContaining("If the host began the transaction: the library neither commits nor rolls back");
+            }
+            try (HikariDataSource pool = Database.newPool(
+                    1,
+                    query.andThen(config -> {
+                        config.setAutoCommit(false);
+                        config.setIsolateInternalQueries(true);
+                    }))) {
+                Operations.run("ledger.record", schema, pool);
+            }
+        });
     }
 
     @Test

@@ -8,39 +8,15 @@ import com.fasterxml.jackson.databind.JsonSerializer;
 import com.fasterxml.jackson.databind.KeyDeserializer;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
-import io.usagekit.OrganisationUsage;
-import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
-import io.usagekit.UsageResult;
-import io.usagekit.WarmResult;
-import io.usagekit.format.UsageError;
 import io.usagekit.format.UsageResponseFormatter;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Module of Jackson 2 ({@code com.fasterxml.jackson}, 2.12 or newer) that gives figures the JSON form of
- * {@link UsageResponseFormatter}.
- *
- * <table>
- * <caption>JSON forms</caption>
- * <tr><th>type</th><th>JSON form</th><th>is read back</th></tr>
- * <tr><td>{@link UsageResult}</td><td>{@link UsageResponseFormatter#toMap(UsageResult)}, by default of
- *     {@link UsageResponseFormatter#plain()}</td><td>no: its period is a label without a zone</td></tr>
- * <tr><td>{@link OrganisationUsage}</td><td>as of a result with {@link UsageResponseFormatter#plain()}</td><td>no</td></tr>
- * <tr><td>{@link UsageMetrics}</td><td>{@code {"volume": 100, "bytes": 1024}}</td><td>yes; both members are required</td></tr>
- * <tr><td>{@link UsagePeriod}</td><td>its {@link UsagePeriod#canonicalLabel()}, also as the key of a map</td>
- *     <td>yes, by {@link UsagePeriod#parse(String)}</td></tr>
- * <tr><td>{@link UsageKey}</td><td>{@code {"organisation_id": "org-123", "period": "2026-03"}} with the canonical label</td>
- *     <td>yes; both members are required</td></tr>
- * <tr><td>{@link WarmResult}</td><td>{@code {"fresh": 1, "computed": 2, "failures": {"org-123": "overloaded"}}}: the codes of
- *     {@link UsageError}</td><td>no</td></tr>
- * <tr><td>{@link UsageError}</td><td>{@link UsageResponseFormatter#toMap(UsageError)} of the same formatter</td><td>no</td></tr>
- * </table>
+ * Module of Jackson 2 ({@code com.fasterxml.jackson}, 2.12 or newer) that gives figures the
+ * {@linkplain io.usagekit.jackson JSON forms} of this package.
  *
  * <p>{@code findAndRegisterModules()} finds the module by its service file, on the class path. Naming strategies, inclusion and order of
  * properties don't change these forms. If several are registered, the last one decides.
@@ -59,22 +35,13 @@ public final class Jackson2UsageModule extends SimpleModule {
     /** Prints results by this formatter, for example with freshness or in an envelope. */
     public Jackson2UsageModule(UsageResponseFormatter formatter) {
         super("usagekit");
-        Objects.requireNonNull(formatter, "formatter");
-        addSerializer(UsageResult.class, new ObjectWriter<>(formatter::toMap));
-        addSerializer(UsageError.class, new ObjectWriter<>(formatter::toMap));
-        addSerializer(OrganisationUsage.class, new ObjectWriter<>(UsageJson::usage));
-        addSerializer(UsageMetrics.class, new ObjectWriter<>(UsageJson::metrics));
-        addSerializer(UsageKey.class, new ObjectWriter<>(UsageJson::key));
-        addSerializer(WarmResult.class, new ObjectWriter<>(UsageJson::warmed));
-        addSerializer(UsagePeriod.class, new PeriodWriter());
-        addDeserializer(UsageResult.class, new Refusal<>(UsageResult.class));
-        addDeserializer(OrganisationUsage.class, new Refusal<>(OrganisationUsage.class));
-        addDeserializer(UsageError.class, new Refusal<>(UsageError.class));
-        addDeserializer(WarmResult.class, new Refusal<>(WarmResult.class));
-        addDeserializer(UsageMetrics.class, new ObjectReader<>(UsageMetrics.class, UsageJson::readMetrics));
-        addDeserializer(UsageKey.class, new ObjectReader<>(UsageKey.class, UsageJson::readKey));
-        addDeserializer(UsagePeriod.class, new PeriodReader());
+        UsageForm.all(formatter).forEach(this::add);
         addKeyDeserializer(UsagePeriod.class, new PeriodKeyReader());
+    }
+
+    private <T> void add(UsageForm<T> form) {
+        addSerializer(form.type(), new Writer<>(form));
+        addDeserializer(form.type(), new Reader<>(form));
     }
 
     /** Returns this module itself: one with another formatter isn't a duplicate. */
@@ -83,75 +50,62 @@ public final class Jackson2UsageModule extends SimpleModule {
         return this;
     }
 
-    private static final class ObjectWriter<T> extends JsonSerializer<T> {
+    private static final class Writer<T> extends JsonSerializer<T> {
 
-        private final Function<T, Map<String, Object>> members;
+        private final UsageForm<T> form;
 
-        ObjectWriter(Function<T, Map<String, Object>> members) {
-            this.members = members;
+        Writer(UsageForm<T> form) {
+            this.form = form;
         }
 
         @Override
         public void serialize(T value, JsonGenerator json, SerializerProvider provider) throws IOException {
-            write(members.apply(value), json);
+            write(form.written().apply(value), json);
         }
 
-        private static void write(Map<?, ?> object, JsonGenerator json) throws IOException {
-            json.writeStartObject();
-            for (Map.Entry<?, ?> member : object.entrySet()) {
-                json.writeFieldName(String.valueOf(member.getKey()));
-                if (member.getValue() instanceof Map<?, ?> nested) {
-                    write(nested, json);
-                } else if (member.getValue() instanceof Long number) {
-                    json.writeNumber(number);
-                } else if (member.getValue() instanceof Boolean flag) {
-                    json.writeBoolean(flag);
-                } else {
-                    json.writeString((String) member.getValue());
+        private static void write(Object value, JsonGenerator json) throws IOException {
+            if (value instanceof Map<?, ?> members) {
+                json.writeStartObject();
+                for (Map.Entry<?, ?> member : members.entrySet()) {
+                    json.writeFieldName(String.valueOf(member.getKey()));
+                    write(member.getValue(), json);
                 }
+                json.writeEndObject();
+            } else if (value instanceof List<?> elements) {
+                json.writeStartArray();
+                for (Object element : elements) {
+                    write(element, json);
+                }
+                json.writeEndArray();
+            } else if (value instanceof Long number) {
+                json.writeNumber(number);
+            } else if (value instanceof Boolean flag) {
+                json.writeBoolean(flag);
+            } else {
+                json.writeString((String) value);
             }
-            json.writeEndObject();
         }
     }
 
-    private static final class PeriodWriter extends JsonSerializer<UsagePeriod> {
+    private static final class Reader<T> extends JsonDeserializer<T> {
 
-        @Override
-        public void serialize(UsagePeriod period, JsonGenerator json, SerializerProvider provider) throws IOException {
-            json.writeString(period.canonicalLabel());
-        }
-    }
+        private final UsageForm<T> form;
 
-    private static final class ObjectReader<T> extends JsonDeserializer<T> {
-
-        private final Class<T> type;
-        private final Function<Map<?, ?>, T> reading;
-
-        ObjectReader(Class<T> type, Function<Map<?, ?>, T> reading) {
-            this.type = type;
-            this.reading = reading;
+        Reader(UsageForm<T> form) {
+            this.form = form;
         }
 
         @Override
         public T deserialize(JsonParser json, DeserializationContext context) throws IOException {
-            Map<?, ?> members = context.readValue(json, Map.class);
-            try {
-                return reading.apply(members);
-            } catch (IllegalArgumentException e) {
-                return context.reportInputMismatch(type, "%s", e.getMessage());
+            UsageForm.Reading<?, T> reading = form.read().orElse(null);
+            if (reading == null) {
+                return context.reportBadDefinition(form.type(), form.refusal());
             }
-        }
-    }
-
-    private static final class PeriodReader extends JsonDeserializer<UsagePeriod> {
-
-        @Override
-        public UsagePeriod deserialize(JsonParser json, DeserializationContext context) throws IOException {
-            String text = context.readValue(json, String.class);
+            Object read = context.readValue(json, reading.json());
             try {
-                return UsagePeriod.parse(text);
+                return reading.parse(read);
             } catch (IllegalArgumentException e) {
-                return context.reportInputMismatch(UsagePeriod.class, "%s", e.getMessage());
+                return context.reportInputMismatch(form.type(), "%s", e.getMessage());
             }
         }
     }
@@ -165,20 +119,6 @@ public final class Jackson2UsageModule extends SimpleModule {
             } catch (IllegalArgumentException e) {
                 return context.reportInputMismatch(UsagePeriod.class, "%s", e.getMessage());
             }
-        }
-    }
-
-    private static final class Refusal<T> extends JsonDeserializer<T> {
-
-        private final Class<T> type;
-
-        Refusal(Class<T> type) {
-            this.type = type;
-        }
-
-        @Override
-        public @Nullable T deserialize(JsonParser json, DeserializationContext context) throws IOException {
-            return context.reportBadDefinition(type, type.getSimpleName() + " " + UsageJson.NOT_READ);
         }
     }
 }

@@ -6,38 +6,45 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageResults;
 import io.usagekit.WarmResult;
 import io.usagekit.format.UsageError;
 import io.usagekit.format.UsageResponseFormatter;
 import java.math.BigInteger;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The JSON form of each value, which doesn't depend on Jackson's version: objects are maps in the order of their members, and their
- * values strings, {@link Long}s, booleans and such maps.
- */
+/** The members of each {@link UsageForm}, and what is read from them. */
 final class UsageJson {
 
     private static final String ORGANISATION_ID = "organisation_id";
     private static final String PERIOD = "period";
     private static final String VOLUME = "volume";
     private static final String BYTES = "bytes";
+    private static final String FAILURES = "failures";
 
     private static final UsageResponseFormatter FIGURE = UsageResponseFormatter.plain();
-
-    /** Why a response isn't read. */
-    static final String NOT_READ =
-            "has no JSON form to read: a response names its period by a label, which doesn't say the zone; "
-                    + "read the response as a map, or as a type of your own";
 
     private UsageJson() {}
 
     /** The members that {@link UsageResponseFormatter} prints of a figure. */
     static Map<String, Object> usage(OrganisationUsage usage) {
         return FIGURE.toMap(UsageResult.fresh(new AgedUsage(usage, Duration.ZERO)));
+    }
+
+    /** Each result and each failure as the formatter prints it. */
+    static Map<String, Object> results(UsageResults all, UsageResponseFormatter formatter) {
+        List<Object> failures = new ArrayList<>();
+        all.failures().forEach((key, failure) -> failures.add(formatter.toMap(key, UsageError.of(failure))));
+        Map<String, Object> members = new LinkedHashMap<>();
+        members.put(
+                "results", all.results().values().stream().map(formatter::toMap).toList());
+        members.put(FAILURES, failures);
+        return members;
     }
 
     static Map<String, Object> key(UsageKey key) {
@@ -62,7 +69,7 @@ final class UsageJson {
         Map<String, Object> members = new LinkedHashMap<>();
         members.put("fresh", (long) result.fresh());
         members.put("computed", (long) result.computed());
-        members.put("failures", failures);
+        members.put(FAILURES, failures);
         return members;
     }
 

@@ -19,6 +19,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.FileSystem;
@@ -187,6 +190,46 @@ class BeanPathTest {
                 .ifPresent(json -> assertThat(json.at("/items/0/payload/data").textValue())
                         .as("%s", json)
                         .isEqualTo("AQID"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("mappers")
+    void severalFiguresAreCompleteAndTheirExceptionsStayInside(HostMapper mapper) {
+        mapper.print(Figures.SEVERAL).ifPresent(json -> {
+            assertComplete(json.at("/results"), Figures.SEVERAL);
+            assertThat(json.at("/failedKeys/0/organisationId").textValue()).isEqualTo("org-9");
+            assertThat(json.toString()).doesNotContain(Figures.SECRET, "stackTrace", "message");
+        });
+        assertThat(mapper.print(Figures.WARMED)).hasValueSatisfying(json -> {
+            assertThat(json.at("/fresh").intValue()).isEqualTo(1);
+            assertThat(json.at("/computed").intValue()).isEqualTo(2);
+            assertThat(json.at("/failedOrganisationIds/0").textValue()).isEqualTo("org-9");
+            assertThat(json).as("%s", json).hasSize(3);
+        });
+    }
+
+    @Test
+    void noReturnedTypeHasAnExceptionThatAMapperPrints() {
+        assertThat(publicTypes("io/usagekit", "io/usagekit/events"))
+                .filteredOn(type -> !Throwable.class.isAssignableFrom(type))
+                .filteredOn(type -> printed(type).anyMatch(BeanPathTest::holdsThrowable))
+                .isEmpty();
+    }
+
+    /** The types of what a mapper finds: a record's components, and bean getters. */
+    private static Stream<Type> printed(Class<?> type) {
+        return type.isRecord()
+                ? Stream.of(type.getRecordComponents()).map(RecordComponent::getGenericType)
+                : accessors(type)
+                        .filter(method -> method.getName().startsWith("get"))
+                        .map(Method::getGenericReturnType);
+    }
+
+    private static boolean holdsThrowable(Type type) {
+        if (type instanceof ParameterizedType generic) {
+            return Stream.of(generic.getActualTypeArguments()).anyMatch(BeanPathTest::holdsThrowable);
+        }
+        return type instanceof Class<?> plain && Throwable.class.isAssignableFrom(plain);
     }
 
     @Test

@@ -3,10 +3,12 @@ package io.usagekit.jackson;
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageResults;
 import io.usagekit.WarmResult;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,10 +27,14 @@ final class Figures {
             new OrganisationUsage(KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), CREATED_AT);
     static final UsageResult FRESH = UsageResult.fresh(new AgedUsage(USAGE, Duration.ofSeconds(7)));
     static final UsageResult PENDING = UsageResult.pending(KEY, CREATED_AT);
-    static final WarmResult WARMED = new WarmResult(
-            1,
-            2,
-            Map.of("org-9", new UsageCalculationException("the statement timed out", new IllegalStateException())));
+    /** What a driver says, which isn't a client's business. */
+    static final String SECRET = "relation app.events of db-7.internal";
+
+    private static final UsageException FAILURE =
+            new UsageCalculationException("the statement timed out: " + SECRET, new IllegalStateException(SECRET));
+
+    static final WarmResult WARMED = new WarmResult(1, 2, Map.of("org-9", FAILURE));
+    static final UsageResults SEVERAL = new UsageResults(Map.of(KEY, FRESH), Map.of(new UsageKey("org-9", MARCH), FAILURE));
 
     private Figures() {}
 }

@@ -13,9 +13,11 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageResults;
 import io.usagekit.WarmResult;
 import io.usagekit.format.UsageError;
 import io.usagekit.format.UsageResponseFormatter;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -222,6 +224,26 @@ class UsageModuleTest {
                 .isEqualTo(UsageResponseFormatter.enveloped().toJson(error));
         assertThatThrownBy(() -> mapper.read("{}", UsageError.class))
                 .hasMessageContaining("UsageError has no JSON form");
+    }
+
+    @ParameterizedTest
+    @MethodSource("mappers")
+    void severalResultsArePrintedEachAsTheFormatterPrintsIt(HostMapper mapper) {
+        UsageKey failed = new UsageKey("org-9", Figures.MARCH);
+        UsageError error = UsageError.of(Figures.SEVERAL.failures().get(failed));
+        for (UsageResponseFormatter formatter : List.of(
+                UsageResponseFormatter.plain(),
+                UsageResponseFormatter.enveloped().withFreshness().withZone())) {
+            assertThat(mapper.with(formatter).print(Figures.SEVERAL))
+                    .isEqualTo("{\"results\":[" + formatter.toJson(Figures.FRESH) + "],\"failures\":["
+                            + formatter.toJson(failed, error) + "]}")
+                    .doesNotContain(Figures.SECRET);
+        }
+        assertThat(mapper.print(Figures.SEVERAL))
+                .contains("{\"organisation_id\":\"org-9\",\"period\":\"2026-03\",\"error\":\"calculation_failed\",\"message\":");
+        assertThat(mapper.print(new UsageResults(Map.of(), Map.of()))).isEqualTo("{\"results\":[],\"failures\":[]}");
+        assertThatThrownBy(() -> mapper.read("{}", UsageResults.class))
+                .hasMessageContaining("UsageResults has no JSON form");
     }
 
     @ParameterizedTest

@@ -33,10 +33,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -280,7 +278,7 @@ public final class EventsCommand {
         /** Runs on each day of the window that may hold events, and returns the sum. */
         final long eachDay(String task, BiFunction<EventRepository, EventWindow, Long> work) {
             EventRepository repository = repository();
-            List<EventWindow> days = days(repository);
+            List<EventWindow> days = new EventDays(repository, project()).in(window.window());
             long sum = 0;
             try (Progress progress = Progress.of(task, "days", days.size(), err())) {
                 for (EventWindow day : days) {
@@ -289,32 +287,6 @@ public final class EventsCommand {
                 }
             }
             return sum;
-        }
-
-        private List<EventWindow> days(EventRepository repository) {
-            EventWindow whole = window.window();
-            List<EventWindow> days = new ArrayList<>();
-            Optional<Instant> from = first(repository, whole);
-            while (from.isPresent()) {
-                Instant next = from.get().truncatedTo(ChronoUnit.DAYS).plus(1, ChronoUnit.DAYS);
-                Instant to = whole.before().filter(next::isAfter).orElse(next);
-                days.add(EventWindow.between(from.get(), to));
-                from = whole.before().filter(before -> !to.isBefore(before)).isPresent()
-                        ? Optional.empty()
-                        : first(repository, new EventWindow(Optional.of(to), whole.before()));
-            }
-            return days;
-        }
-
-        /** When the first event of a window was created, deleted ones included. */
-        private Optional<Instant> first(EventRepository repository, EventWindow within) {
-            EventFilter filter = EventFilter.builder()
-                    .window(within)
-                    .state(EventFilter.State.ANY)
-                    .build();
-            return repository.page(project(), filter, PageRequest.first(1, EventOrder.ASCENDING)).items().stream()
-                    .findFirst()
-                    .map(Event::createdAt);
         }
     }
 

@@ -3,10 +3,11 @@ package io.usagekit.cli.support;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.StringJoiner;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** Connections whose failures name the server and the limit of time. */
+/** Connections whose failures name the server, and the limit of time where it was reached. */
 final class BoundedDataSource extends PGSimpleDataSource {
 
     private static final long serialVersionUID = 1L;
@@ -15,6 +16,7 @@ final class BoundedDataSource extends PGSimpleDataSource {
 
     @Override
     public Connection getConnection(@Nullable String user, @Nullable String password) throws SQLException {
+        long began = System.nanoTime();
         try {
             return super.getConnection(user, password);
         } catch (SQLException e) {
@@ -23,9 +25,10 @@ final class BoundedDataSource extends PGSimpleDataSource {
                     || String.valueOf(e.getMessage()).contains(servers())) {
                 throw e;
             }
+            boolean timedOut = System.nanoTime() - began >= TimeUnit.SECONDS.toNanos(getLoginTimeout());
             throw new SQLException(
-                    "no connection to the database server " + servers() + " within " + getLoginTimeout()
-                            + " s (loginTimeout of --jdbc-url)",
+                    "no connection to the database server " + servers()
+                            + (timedOut ? " within " + getLoginTimeout() + " s (loginTimeout of --jdbc-url)" : ""),
                     state,
                     e);
         }

@@ -1,6 +1,7 @@
 package io.usagekit.cli.support;
 
 import io.usagekit.UsageStorageException;
+import java.io.EOFException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
@@ -104,7 +105,9 @@ public final class Failures {
             return message(cause); // a wrapper with nothing to say
         }
         if (message == null || message.isBlank()) {
-            return error.getClass().getSimpleName();
+            return error instanceof EOFException
+                    ? "unexpected end of data"
+                    : error.getClass().getSimpleName();
         }
         String line = message.strip().replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?");
         if (error instanceof NoSuchFileException) {

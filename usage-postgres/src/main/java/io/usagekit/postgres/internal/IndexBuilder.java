@@ -27,21 +27,37 @@ public final class IndexBuilder {
     public static void build(Installation installation, String schema, List<Index> indexes) throws SQLException {
         Connection connection = installation.connection();
         Map<String, String> before = new LinkedHashMap<>();
-        for (String timeout : TIMEOUTS) {
-            before.put(
-                    timeout,
-                    SqlCall.of(connection, SqlTemplate.of("show " + timeout, Map.of()))
-                            .one(row -> row.text(timeout)));
-            Jdbc.execute(connection, "set " + timeout + " = 0");
-        }
         try {
+            for (String timeout : TIMEOUTS) {
+                before.put(
+                        timeout,
+                        SqlCall.of(connection, SqlTemplate.of("show " + timeout, Map.of()))
+                                .one(row -> row.text(timeout)));
+                Jdbc.execute(connection, "set " + timeout + " = 0");
+            }
             for (Index index : indexes) {
                 ensure(installation, index, new Relation(schema, index.table()));
             }
-        } finally {
+        } catch (Throwable e) {
+            try {
+                restore(connection, before);
+            } catch (SQLException restoring) {
+                e.addSuppressed(restoring);
+            }
+            throw e;
+        }
+        restore(connection, before);
+    }
+
+    /** Aborts the connection where that fails, e.g. since an interrupt cancels it: a pool would hand it out without timeouts. */
+    private static void restore(Connection connection, Map<String, String> before) throws SQLException {
+        try {
             for (Map.Entry<String, String> timeout : before.entrySet()) {
                 Jdbc.execute(connection, "set " + timeout.getKey() + " = " + Identifiers.literal(timeout.getValue()));
             }
+        } catch (SQLException e) {
+            Jdbc.abort(connection);
+            throw e;
         }
     }
 

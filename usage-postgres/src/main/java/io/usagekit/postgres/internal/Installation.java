@@ -78,6 +78,9 @@ public final class Installation {
 
     private static void release(Connection connection, String schema) {
         try {
+            if (connection.isClosed()) {
+                return; // aborted, and the lock with it
+            }
             boolean wasHeld = SqlCall.of(connection, SESSION.template("unlock-installation"))
                     .text("schema", schema)
                     .answer();

@@ -330,13 +330,13 @@ public record Jdbc(DataSource dataSource) {
         }
     }
 
-    /** Aborts a connection whose session may hold an advisory lock, so that its pool doesn't keep it with the lock. */
+    /** Aborts a connection whose session may keep an advisory lock or a setting, so that its pool doesn't hand it out with that. */
     public static void abort(Connection connection) {
         try {
             connection.abort(Runnable::run);
             connection.close(); // nothing of it is restored
         } catch (SQLException e) {
-            LOG.warn("a connection that may hold an advisory lock can't be aborted: {}", e.getMessage());
+            LOG.warn("a connection that may keep an advisory lock or a setting can't be aborted: {}", e.getMessage());
         }
     }
 

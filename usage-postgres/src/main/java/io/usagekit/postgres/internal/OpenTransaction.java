@@ -14,8 +14,16 @@ final class OpenTransaction {
      */
     private static final String SPRING_HANDLER = "org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy$";
 
+    /** Of the names of the classes of HikariCP's connections. */
+    private static final String HIKARI_CONNECTION = "com.zaxxer.hikari.";
+
+    private static final String HIKARI_ADVICE =
+            "; HikariCP with auto-commit off leaves its connectionInitSql or connectionTestQuery in a transaction: set its"
+                    + " isolateInternalQueries=true (spring.datasource.hikari.isolate-internal-queries). If the host began the"
+                    + " transaction: ";
+
     private static final String ADVICE =
-            "; the library neither commits nor rolls back a transaction that it didn't begin: pass a DataSource that isn't"
+            "the library neither commits nor rolls back a transaction that it didn't begin: pass a DataSource that isn't"
                     + " transaction-aware, e.g. the pool itself, or, to record events in this very transaction, use"
                     + " PostgresLedger.repository(connection)";
 
@@ -28,11 +36,15 @@ final class OpenTransaction {
      */
     static void refuse(Connection connection) throws SQLException {
         if (isInTransaction(connection)) {
-            throw refused("the DataSource handed out a connection that is already in a transaction");
+            throw refused(
+                    "the DataSource handed out a connection that is already in a transaction",
+                    isOfHikariWithAutoCommitOff(connection) ? HIKARI_ADVICE : "; ");
         }
         if (!connection.getAutoCommit() && isHandledBySpring(connection)) {
-            throw refused("the DataSource handed out a connection of Spring's transaction (it is transaction-aware, and"
-                    + " auto-commit is off)");
+            throw refused(
+                    "the DataSource handed out a connection of Spring's transaction (it is transaction-aware, and"
+                            + " auto-commit is off)",
+                    "; ");
         }
     }
 
@@ -58,7 +70,11 @@ final class OpenTransaction {
                 && Proxy.getInvocationHandler(connection).getClass().getName().startsWith(SPRING_HANDLER);
     }
 
-    private static SQLException refused(String what) {
-        return new SQLNonTransientException(what + ADVICE, SqlErrors.ACTIVE_SQL_TRANSACTION);
+    private static boolean isOfHikariWithAutoCommitOff(Connection connection) throws SQLException {
+        return connection.getClass().getName().startsWith(HIKARI_CONNECTION) && !connection.getAutoCommit();
+    }
+
+    private static SQLException refused(String what, String reason) {
+        return new SQLNonTransientException(what + reason + ADVICE, SqlErrors.ACTIVE_SQL_TRANSACTION);
     }
 }

@@ -22,6 +22,7 @@ public final class SqlErrors {
 
     private static final String FOREIGN_KEY_VIOLATION = "23503";
     private static final String UNIQUE_VIOLATION = "23505";
+    private static final String CHECK_VIOLATION = "23514";
     private static final String INVALID_SCHEMA_NAME = "3F000";
     private static final String SERIALIZATION_FAILURE = "40001";
     private static final String DEADLOCK_DETECTED = "40P01";
@@ -74,9 +75,13 @@ public final class SqlErrors {
         return isCancelled(e) || e instanceof SQLTimeoutException;
     }
 
-    /** Whether a value was at fault: an id that doesn't fit its column, or a sum that exceeds bigint (SQLSTATE class 22). */
+    /**
+     * Whether a value was at fault: an id that doesn't fit its column or the check of its domain, or a sum that exceeds bigint (SQLSTATE
+     * class 22, 23514).
+     */
     public static boolean isDataError(SQLException e) {
-        return e.getSQLState() != null && e.getSQLState().startsWith(DATA_EXCEPTION);
+        return e.getSQLState() != null
+                && (e.getSQLState().startsWith(DATA_EXCEPTION) || is(e, CHECK_VIOLATION));
     }
 
     /** Whether the tables have to be looked up again: one of them, a column or a type isn't what it was. */

@@ -136,7 +136,12 @@ public final class RollupWorker implements AutoCloseable {
                 throw new IllegalStateException(
                         closed ? "the worker is closed" : "the worker has been started already");
             }
-            schedule = scheduler.scheduleWithFixedDelay(this::runQuietly, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
+            ScheduledFuture<?> started =
+                    scheduler.scheduleWithFixedDelay(this::runQuietly, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
+            schedule = started;
+            if (closed) {
+                started.cancel(false); // close, which doesn't wait for this, may have found no schedule
+            }
         } finally {
             running.unlock();
         }

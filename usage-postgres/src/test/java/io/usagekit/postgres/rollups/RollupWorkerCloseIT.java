@@ -18,6 +18,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -72,6 +74,28 @@ class RollupWorkerCloseIT {
         assertThat(fixture.runWorker().leader()).isTrue();
         FigureComparison.Pair pair = fixture.read();
         assertThat(pair.rolled()).isEqualTo(pair.raw());
+    }
+
+    @Test
+    void leavesNoScheduleWhenItIsClosedWhileItStarts() throws Exception {
+        RollupWorker worker = fixture.worker().build();
+        Thread closing = new Thread(worker::close);
+        ScheduledThreadPoolExecutor scheduler = new ScheduledThreadPoolExecutor(1) {
+            @Override
+            public ScheduledFuture<?> scheduleWithFixedDelay(Runnable run, long initial, long delay, TimeUnit unit) {
+                closing.start();
+                awaitTrue("closing waits", () -> closing.getState() == Thread.State.TIMED_WAITING);
+                return super.scheduleWithFixedDelay(run, initial, delay, unit);
+            }
+        };
+        scheduler.setRemoveOnCancelPolicy(true);
+        try {
+            worker.start(scheduler, Duration.ofDays(1));
+            closing.join();
+            awaitTrue("no run is left", () -> scheduler.getActiveCount() == 0 && scheduler.getQueue().isEmpty());
+        } finally {
+            scheduler.shutdownNow();
+        }
     }
 
     @Test

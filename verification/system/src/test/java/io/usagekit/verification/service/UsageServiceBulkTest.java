@@ -7,14 +7,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
 import io.usagekit.Freshness;
 import io.usagekit.MissPolicy;
-import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
-import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
@@ -27,7 +26,6 @@ import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +35,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -46,71 +43,13 @@ import org.junit.jupiter.api.Test;
 class UsageServiceBulkTest {
 
     private final ServiceFixture fixture = new ServiceFixture();
-    private final BatchCalculator calculator = new BatchCalculator();
+    private final BatchCalculator calculator = new BatchCalculator(fixture);
     private final BulkCache cache = new BulkCache();
 
     @AfterEach
     void close() {
         calculator.gate.countDown();
         fixture.close();
-    }
-
-    /** Computes batches of up to ten figures; organisations called bad fail by themselves. */
-    private final class BatchCalculator implements UsageCalculator {
-        final List<Collection<UsageKey>> batches = new CopyOnWriteArrayList<>();
-        final List<UsageKey> singles = new CopyOnWriteArrayList<>();
-        final AtomicInteger running = new AtomicInteger();
-        final AtomicInteger mostAtOnce = new AtomicInteger();
-        volatile CountDownLatch gate = new CountDownLatch(0);
-
-        @Override
-        public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-            singles.add(key);
-            return one(() -> fixture.database.calculate(key, timeout));
-        }
-
-        @Override
-        public int maxBatch() {
-            return 10;
-        }
-
-        @Override
-        public Figures calculateAll(Collection<UsageKey> keys, Duration timeout) {
-            batches.add(List.copyOf(keys));
-            return one(() -> {
-                Map<UsageKey, OrganisationUsage> figures = new HashMap<>();
-                Map<UsageKey, UsageException> failures = new HashMap<>();
-                for (UsageKey key : keys) {
-                    if (key.organisationId().startsWith("bad")) {
-                        failures.put(key, new UsageCalculationException("no figure of " + key, null));
-                    } else if (!key.organisationId().startsWith("left out")) {
-                        figures.put(key, fixture.database.calculate(key, timeout));
-                    }
-                }
-                return new Figures(figures, failures);
-            });
-        }
-
-        private <T> T one(Supplier<T> computation) {
-            CountDownLatch closed = gate;
-            mostAtOnce.accumulateAndGet(running.incrementAndGet(), Math::max);
-            try {
-                ServiceFixture.await(closed);
-                return computation.get();
-            } finally {
-                running.decrementAndGet();
-            }
-        }
-
-        void hold() {
-            gate = new CountDownLatch(1);
-        }
-
-        void awaitRunning(int computations) {
-            while (running.get() < computations) {
-                Thread.onSpinWait();
-            }
-        }
     }
 
     /** Counts reads of one figure and of several. */
@@ -309,6 +248,45 @@ class UsageServiceBulkTest {
     }
 
     @Test
+    void leasesThatTakeLongerThanTheOthersDontLeadToOneComputationEach() {
+        InMemoryFlightStore leases = InMemoryFlightStore.over(fixture.cache);
+        CountDownLatch slow = new CountDownLatch(1);
+        FlightStore store = (FlightStore) Proxy.newProxyInstance(
+                FlightStore.class.getClassLoader(), new Class<?>[] {FlightStore.class}, (proxy, method, args) -> {
+                    Object stage = method.invoke(leases, args);
+                    if (!method.getName().equals("acquire")
+                            || ((UsageKey) args[0]).organisationId().equals(ORG)) {
+                        return stage;
+                    }
+                    return ((CompletionStage<?>) stage)
+                            .thenApplyAsync(
+                                    acquired -> {
+                                        ServiceFixture.await(slow);
+                                        return acquired;
+                                    },
+                                    fixture::execute);
+                });
+        UsageService service = fixture.open(builder(fixture.cache)
+                .maxConcurrentComputations(1)
+                .maxQueuedComputations(20)
+                .singleFlight(
+                        SingleFlights.fleetWide(store, Duration.ofSeconds(5), Duration.ofMillis(20))));
+        calculator.hold();
+        Future<UsageResults> bulk = fixture.call(() -> service.getAll(organisations(61), MARCH));
+        calculator.awaitRunning(1); // the one whose lease was there waits for the others no longer
+        slow.countDown();
+        while (service.stats().queued() == 0) {
+            Thread.onSpinWait();
+        }
+        calculator.gate.countDown();
+
+        assertThat(ServiceFixture.done(bulk).results()).hasSize(61);
+        assertThat(calculator.batches.size() + calculator.singles.size())
+                .as("calls of the calculator, which takes ten figures each")
+                .isBetween(7, 21);
+    }
+
+    @Test
     void batchTakesOnePermitOfAllAndOneOfEachOrganisation() {
         UsageService service =
                 fixture.open(builder().maxConcurrentComputations(2).maxConcurrentComputationsPerOrganisation(1));
@@ -332,6 +310,32 @@ class UsageServiceBulkTest {
         assertThat(ServiceFixture.done(bulk).results()).hasSize(4);
         ServiceFixture.done(single);
         assertThat(calculator.mostAtOnce.get()).isLessThanOrEqualTo(2);
+        assertThat(service.stats().permitsInUse()).isZero();
+        assertThat(service.stats().queued()).isZero();
+    }
+
+    @Test
+    void batchesOfOneOrganisationTakeOnePlaceInTheQueueEach() {
+        UsageService service = fixture.open(builder().maxQueuedComputations(2));
+        calculator.hold();
+        List<UsagePeriod> months = new ArrayList<>(List.of(MARCH));
+        while (months.size() < 40) {
+            months.add(months.get(months.size() - 1).previous());
+        }
+        Future<UsageResults> bulk = fixture.call(() -> service.get(ORG, months));
+        calculator.awaitRunning(2);
+        while (service.stats().queued() < 2) {
+            Thread.onSpinWait();
+        }
+        calculator.gate.countDown();
+
+        UsageResults all = ServiceFixture.done(bulk);
+        assertThat(all.failures())
+                .as("figures that found the queue full")
+                .isEmpty();
+        assertThat(calculator.batches.stream().map(Collection::size)).containsExactly(10, 10, 10, 10);
+        assertThat(calculator.singles).isEmpty();
+        assertThat(calculator.mostAtOnce).as("permits of one organisation").hasValue(2);
         assertThat(service.stats().permitsInUse()).isZero();
         assertThat(service.stats().queued()).isZero();
     }

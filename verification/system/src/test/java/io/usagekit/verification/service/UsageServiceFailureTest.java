@@ -133,6 +133,55 @@ class UsageServiceFailureTest {
     }
 
     @Test
+    void aTimeoutAfterAFailureThatNoRetryCuresIsOneAsWell() throws InterruptedException {
+        UsageService service = failingOnce();
+        fixture.calculator.hold();
+
+        UsageCalculationException timedOut = timeout(service);
+
+        assertThat(timedOut)
+                .hasMessageContaining("wasn't computed within PT0.2S; the computation before failed: no such schema");
+        assertThat(timedOut.isTransient()).isFalse();
+        assertThat(timeout(service).isTransient())
+                .as("the second time-out, of a computation after one that didn't fail for good")
+                .isTrue();
+    }
+
+    @Test
+    void aTimeoutIsTransientOnceAnyFigureWasComputedAfterTheFailure() {
+        UsageService service = failingOnce();
+        service.get("org-7", MARCH);
+        fixture.calculator.hold();
+
+        assertThat(timeout(service).isTransient()).isTrue();
+    }
+
+    /** A service whose first computation has failed with an error that no retry cures. */
+    private UsageService failingOnce() {
+        AtomicBoolean failed = new AtomicBoolean();
+        UsageService service = fixture.open(UsageService.builder((key, timeout) -> {
+                    if (failed.compareAndSet(false, true)) {
+                        throw UsageCalculationException.permanent("no such schema", null);
+                    }
+                    return fixture.calculator.calculate(key, timeout);
+                })
+                .errorBackOff(Duration.ZERO)
+                .computationTimeout(SHORT));
+        assertThatExceptionOfType(UsageCalculationException.class)
+                .isThrownBy(() -> service.get(ORG, MARCH))
+                .matches(failure -> !failure.isTransient());
+        return service;
+    }
+
+    private static UsageCalculationException timeout(UsageService service) {
+        try {
+            throw new AssertionError("it returned " + service.get(ORG, MARCH));
+        } catch (UsageCalculationException timedOut) {
+            return timedOut;
+        }
+    }
+
+    @Test
     void theCalculatorIsToldHowLongItMayTake() {
         fixture.open(fixture.builder().computationTimeout(Duration.ofSeconds(7)))
                 .get(ORG, MARCH);
