@@ -216,12 +216,12 @@ final class RollupSql {
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
         all.put("operators", operators);
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2.sql"), all);
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V3.sql"), all);
     }
 
     /** Returns the script that creates the triggers on the host's tables, with its comments. */
     String triggersScript() {
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V2-triggers.sql"), scriptNames());
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V3-triggers.sql"), scriptNames());
     }
 
     private Map<String, String> scriptNames() {
