@@ -114,6 +114,7 @@ public final class RollupsCommand {
             out.println("  with history left:  " + UsageTables.grouped(status.projectsToBackfill()));
             out.println("history rolled to:    "
                     + status.backfilledTo().map(Object::toString).orElse("-"));
+            status.alterations().forEach(alteration -> out.println("altered:              " + alteration));
             return ExitCode.OK;
         }
     }

@@ -4,6 +4,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SqlCall;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -214,6 +215,8 @@ final class CutOver {
 
     private void replaceTable(Connection connection, Optional<PartitionInterval> target, String complete)
             throws SQLException {
+        PartitionGuard rollups = settings.rollups().partitionGuard();
+        boolean wereIntact = rollups.isIntact(connection);
         TableDefinition.checkObstacles(connection, sql);
         checkSameDefinition(connection);
         List<TableDefinition.Index> indexes = TableDefinition.indexes(connection, sql);
@@ -241,7 +244,10 @@ final class CutOver {
         }
         emptyOldTable(connection);
         foreignKeys.create(connection);
-        settings.rollups().partitionGuard().guardPartitions(connection);
+        rollups.guardPartitions(connection);
+        if (wereIntact) {
+            rollups.recordSuccessor(connection, sql.role().key());
+        }
         sql.runScript(connection, "check-snapshots", Map.of("swapped_at", Identifiers.literal(complete)));
         long updated = sql.call(connection, "save-cut-over")
                 .text("role", sql.role().key())

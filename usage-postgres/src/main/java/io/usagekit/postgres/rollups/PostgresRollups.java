@@ -148,11 +148,11 @@ public final class PostgresRollups {
     }
 
     /**
-     * Returns what creates the missing triggers of partitions that were created since {@link #install()}, if roll-ups are installed.
-     * For {@link io.usagekit.postgres.partitions.PostgresPartitions}, which creates partitions; its type is internal.
+     * Returns what creates the missing triggers of partitions that were created since {@link #install()}, and records successors of
+     * tables, if roll-ups are installed. For {@link io.usagekit.postgres.partitions.PostgresPartitions}; its type is internal.
      */
     public PartitionGuard partitionGuard() {
-        return installer()::guardPartitions;
+        return installer();
     }
 
     private RollupInstaller installer() {

@@ -48,7 +48,12 @@ final class RollupCalculator implements UsageCalculator {
         this.jdbc = new Jdbc(settings.dataSource());
     }
 
-    private record Queries(RollupFigureQuery rolled, CombinedQuery combined) {}
+    /**
+     * The statements.
+     *
+     * @param rolled empty if the roll-ups were installed for another mapping or by another version of the library
+     */
+    private record Queries(Optional<RollupFigureQuery> rolled, CombinedQuery combined) {}
 
     /** A figure, and why it was computed from raw rows; empty if it wasn't. */
     private record Outcome(
@@ -128,11 +133,16 @@ final class RollupCalculator implements UsageCalculator {
         }
         Queries known = found.get();
         Outcomes outcomes = new Outcomes();
-        Optional<RollupFigureQuery.Answers> answers = known.rolled().executeAll(connection, keys);
+        Optional<RollupFigureQuery.Answers> answers =
+                known.rolled().isPresent() ? known.rolled().get().executeAll(connection, keys) : Optional.empty();
         if (answers.isEmpty()) {
-            // The tables may have changed their shape since it was read.
-            queries = null;
-            outcomes.addRaw(known.combined().executeAll(connection, keys), RollupListener.Fallback.FOREIGN);
+            outcomes.addRaw(
+                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.FOREIGN);
+            return outcomes;
+        }
+        if (answers.get().answers().values().stream().anyMatch(answer -> !answer.intact())) {
+            outcomes.addRaw(
+                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.ALTERED);
             return outcomes;
         }
         outcomes.failures().putAll(answers.get().failures());
@@ -225,10 +235,21 @@ final class RollupCalculator implements UsageCalculator {
                 return Optional.empty();
             }
             RollupSql sql = RollupSql.over(shape, settings.schema());
-            known = new Queries(RollupFigureQuery.over(sql, projects), sql.combined(projects));
+            boolean isCurrent = RollupCatalog.installed(connection, sql)
+                    .filter(installed -> installed.isCurrent(sql))
+                    .isPresent();
+            known = new Queries(
+                    isCurrent ? Optional.of(RollupFigureQuery.over(sql, projects)) : Optional.empty(),
+                    sql.combined(projects));
             queries = known;
         }
         return Optional.of(known);
+    }
+
+    /** Returns the combined query over the tables as they are now: their shape may have changed since it was read. */
+    private CombinedQuery combinedAsNow(Connection connection, Queries known) throws SQLException {
+        queries = null;
+        return queries(connection).orElse(known).combined();
     }
 
     private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
@@ -237,11 +258,15 @@ final class RollupCalculator implements UsageCalculator {
             return fromRawRows(connection, combined(connection), key);
         }
         Queries known = found.get();
-        Optional<RollupFigureQuery.Answer> answer = known.rolled().execute(connection, key);
+        Optional<RollupFigureQuery.Answer> answer =
+                known.rolled().isPresent() ? known.rolled().get().execute(connection, key) : Optional.empty();
         if (answer.isEmpty()) {
-            // The tables may have changed their shape since it was read.
-            queries = null;
-            return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.FOREIGN);
+            return Outcome.raw(
+                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.FOREIGN);
+        }
+        if (!answer.get().intact()) {
+            return Outcome.raw(
+                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
         }
         if (answer.get().totals().isEmpty()) {
             return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.NOT_COVERING);

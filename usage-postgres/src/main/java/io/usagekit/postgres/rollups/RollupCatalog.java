@@ -105,6 +105,7 @@ final class RollupCatalog {
 
     /** Returns the state of the roll-ups; {@code now} is the time of the call. */
     static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
+        List<String> alterations = RollupProof.alterations(connection, sql);
         return sql.call(connection, "status").one(row -> {
             Optional<Instant> covered = row.optionalInstant("covered_before");
             return new RollupStatus(
@@ -115,7 +116,8 @@ final class RollupCatalog {
                     row.number("changed_events"),
                     row.number("projects"),
                     row.number("projects_to_backfill"),
-                    row.optionalInstant("backfilled_to"));
+                    row.optionalInstant("backfilled_to"),
+                    alterations);
         });
     }
 }

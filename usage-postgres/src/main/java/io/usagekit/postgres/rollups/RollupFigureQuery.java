@@ -33,8 +33,9 @@ final class RollupFigureQuery {
      * @param totals the figure; empty if too much of the window is live
      * @param liveHours hours to be read live, of all projects together
      * @param markedHours how many of them are rolled but marked dirty
+     * @param intact whether the tables and triggers are as they were recorded; if not, all hours are to be read live
      */
-    record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours) {}
+    record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours, boolean intact) {}
 
     /**
      * Results of the statement for several keys, each of which is in one of the two maps.
@@ -87,7 +88,7 @@ final class RollupFigureQuery {
         CombinedQuery.checkUncut(row, String.valueOf(key));
         Optional<CombinedQuery.Totals> totals =
                 row.flag("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
-        return new Answer(totals, row.number("live_hours"), row.number("marked_hours"));
+        return new Answer(totals, row.number("live_hours"), row.number("marked_hours"), row.flag("intact"));
     }
 
     /**

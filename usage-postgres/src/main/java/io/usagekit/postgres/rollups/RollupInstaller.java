@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
@@ -27,12 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Creates and removes roll-ups. */
-final class RollupInstaller {
+final class RollupInstaller implements PartitionGuard {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
-
-    /** The mapped tables that have triggers. */
-    private static final List<String> ROLLED_TABLES = List.of("events", "deliveries");
 
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
@@ -154,8 +152,23 @@ final class RollupInstaller {
         return RollupSql.over(TableShape.readForStorage(connection, mapping), settings.schema());
     }
 
-    /** Creates the missing triggers of partitions, if roll-ups are installed. */
-    void guardPartitions(Connection connection) throws SQLException {
+    @Override
+    public boolean isIntact(Connection connection) throws SQLException {
+        if (!RollupCatalog.isPresent(connection, settings.schema())) {
+            return false;
+        }
+        RollupSql sql = sql(connection);
+        Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
+        return installed.isPresent() && installed.get().isCurrent(sql) && RollupProof.isIntact(connection, sql);
+    }
+
+    @Override
+    public void recordSuccessor(Connection connection, String role) throws SQLException {
+        RollupProof.record(connection, sql(connection), role);
+    }
+
+    @Override
+    public void guardPartitions(Connection connection) throws SQLException {
         if (RollupCatalog.isPresent(connection, settings.schema())) {
             RollupSql sql = sql(connection);
             List<RollupCatalog.Partition> missing = partitions(connection, sql);
@@ -171,15 +184,18 @@ final class RollupInstaller {
         RollupSql sql = sql(connection);
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
-        if (isCurrent && RollupCatalog.areTriggersInForce(connection, sql)) {
+        if (isCurrent
+                && RollupCatalog.areTriggersInForce(connection, sql)
+                && RollupProof.isIntact(connection, sql)) {
             createPartitionTriggers(installation, sql);
             return;
         }
         if (isCurrent) {
             LOG.warn(
-                    "triggers of the roll-ups in the schema {} are missing or disabled; the roll-ups are replaced and start from"
-                            + " scratch",
-                    settings.schema());
+                    "triggers of the roll-ups in the schema {} are missing or disabled, or the tables have been altered; the roll-ups"
+                            + " are replaced and start from scratch: {}",
+                    settings.schema(),
+                    String.join("; ", RollupProof.alterations(connection, sql)));
         } else if (installed.isPresent()) {
             LOG.info(
                     "the roll-ups in the schema {} are of another version or mapping; they are replaced and start from scratch",
@@ -235,7 +251,7 @@ final class RollupInstaller {
 
     /** Rejects views, which have no rows of their own, and tables with children: rows of these don't fire the parent's triggers. */
     private void checkTables(Connection connection, RollupSql sql) throws SQLException {
-        for (String table : ROLLED_TABLES) {
+        for (String table : RollupProof.ROLES) {
             boolean fits = sql.call(connection, "table-kind")
                     .text("table", sql.table(table))
                     .first(row -> row.flag("is_table") && !row.flag("is_inherited"))
@@ -347,7 +363,7 @@ final class RollupInstaller {
 
     private static List<RollupCatalog.Partition> partitions(Connection connection, RollupSql sql) throws SQLException {
         List<RollupCatalog.Partition> partitions = new ArrayList<>();
-        for (String table : ROLLED_TABLES) {
+        for (String table : RollupProof.ROLES) {
             partitions.addAll(RollupCatalog.unguardedPartitions(connection, sql, sql.table(table)));
         }
         return partitions;

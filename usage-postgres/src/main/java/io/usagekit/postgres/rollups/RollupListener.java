@@ -30,6 +30,11 @@ public interface RollupListener {
         ABSENT,
         /** The roll-ups were installed for another mapping, or by another version of the library. */
         FOREIGN,
+        /**
+         * The tables aren't as they were when the triggers were created: another table has one's name, a trigger or a mapped column has
+         * been altered or is missing, or row security hides rows from this role. {@link PostgresRollups#status} says what differs.
+         */
+        ALTERED,
         /** Too little of the window is rolled, or too much of it has changed: the combined query is faster. */
         NOT_COVERING
     }

@@ -7,12 +7,17 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The work of one run of a worker: the order of the steps, their sizes, and when the run ends. Not thread-safe. */
 final class RollupPass {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RollupWorker.class);
 
     private static final long CHANGED_EVENTS = 1_000;
     private static final long ORPHANS = 1_000;
@@ -66,17 +71,34 @@ final class RollupPass {
         try {
             RollupTransactions steps =
                     new RollupTransactions(connection, sql, settings.stepTimeout(), settings.probe());
-            if (!RollupCatalog.areTriggersInForce(connection, sql)) {
-                steps.reset();
-                throw new UsageStorageException(
-                        "triggers of the roll-ups in the schema " + rollups.quotedSchema()
-                                + " are missing or disabled; all rolled hours have been reset; call install() again",
-                        null);
-            }
+            prove(connection, sql, steps);
             return work(steps);
         } finally {
             releaseLock(connection, sql);
         }
+    }
+
+    /** Resets all rolled hours if the tables or triggers aren't as they were recorded: changes may have fired no trigger. */
+    private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
+        boolean inForce = RollupCatalog.areTriggersInForce(connection, sql);
+        if (inForce && RollupProof.isIntact(connection, sql)) {
+            return;
+        }
+        List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
+        if (!steps.reset() || !inForce) {
+            if (!inForce) {
+                alterations.add(0, "triggers are missing or disabled");
+            }
+            throw new UsageStorageException(
+                    "the roll-ups in the schema " + rollups.quotedSchema() + " don't fit the tables any more: "
+                            + String.join("; ", alterations)
+                            + "; all rolled hours have been reset; call install() again",
+                    null);
+        }
+        LOG.warn(
+                "all rolled hours of the roll-ups in the schema {} have been reset, and are rolled from scratch: {}",
+                rollups.schema(),
+                String.join("; ", alterations));
     }
 
     private RollupRunResult work(RollupTransactions steps) throws SQLException {

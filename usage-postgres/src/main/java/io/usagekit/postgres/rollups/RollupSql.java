@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -25,7 +26,7 @@ import java.util.zip.CRC32;
 final class RollupSql {
 
     /** Version of the installed tables, functions and triggers; raised with each change to them. */
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     /** The table that is kept when roll-ups are replaced: its sums can't be computed again. */
     static final String RETAINED = "retained";
@@ -40,6 +41,10 @@ final class RollupSql {
 
     /** Statements that name neither mapped tables nor the roll-ups' schema. */
     private static final SqlStatements WITHOUT_NAMES = SqlStatements.of(SOURCE, Map.of());
+
+    /** The triggers on the host's tables, by what is in their names. */
+    private static final List<String> TRIGGERS =
+            List.of("insert", "update", "delete", "size_update", "size_delete", "truncate");
 
     /** Conditions of the organisations whose sums {@code series} reads. */
     static final String ONE_ORGANISATION = "p.{project.organisation_id} = :organisation_id";
@@ -60,6 +65,8 @@ final class RollupSql {
         all.put("rollups", Identifiers.quote(schema));
         all.put("version", Integer.toString(VERSION));
         all.put("settings", Identifiers.literal(settings(shape)));
+        all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
+        all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         this.names = Map.copyOf(all);
         this.statements = SqlStatements.of(source, names);
@@ -107,6 +114,11 @@ final class RollupSql {
                         + Identifiers.literals(
                                 mapping.deliveredStatuses().stream().sorted().toList())
                         + deliverySizes);
+    }
+
+    /** Returns the constant that stands for a table: the one that has this name when the statement is parsed. */
+    private static String regclass(String schema, String table) {
+        return Identifiers.literal(Identifiers.qualified(schema, table)) + "::regclass";
     }
 
     private static String quoted(String... names) {
@@ -233,10 +245,33 @@ final class RollupSql {
         all.put("event.new_octets", "(" + MappedNames.octets("new", shape) + ")");
         all.put("event.has_other_size", MappedNames.eventHasOtherSize(shape));
         all.put("delivery.has_same_size", MappedNames.deliveryHasSameSize(shape));
-        for (String trigger : List.of("insert", "update", "delete", "size_update", "size_delete", "truncate")) {
-            all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger)));
-        }
+        TRIGGERS.forEach(trigger -> all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger))));
+        all.put(
+                "trigger_names",
+                Identifiers.literals(TRIGGERS.stream().map(this::triggerName).toList()));
+        all.put("events.columns", Identifiers.literals(eventColumns()));
+        all.put("deliveries.columns", Identifiers.literals(deliveryColumns()));
         return all;
+    }
+
+    private List<String> eventColumns() {
+        List<String> columns =
+                new ArrayList<>(List.of(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()));
+        mapping.eventDeletedAt().ifPresent(columns::add);
+        mapping.storedBytes().ifPresent(columns::add);
+        columns.addAll(mapping.payloadStoredBytes().values());
+        columns.addAll(mapping.payload());
+        return columns;
+    }
+
+    private List<String> deliveryColumns() {
+        List<String> columns = new ArrayList<>(List.of(
+                mapping.deliveryEventId(),
+                mapping.deliveryProjectId(),
+                mapping.deliveryCreatedAt(),
+                mapping.deliveryStatus()));
+        mapping.deliveryStoredBytes().ifPresent(columns::add);
+        return columns;
     }
 
     /** Returns the statement that gives the project ids of retained sums another type. */

@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -19,6 +20,8 @@ import java.util.Optional;
  * @param projects number of projects that are rolled
  * @param projectsToBackfill number of projects whose history isn't rolled completely
  * @param backfilledTo how far back the project that is back-filled next is rolled; empty if there are none
+ * @param alterations what differs from the tables and triggers as they were recorded, in words. Until the worker has reset all rolled
+ *     hours or {@link PostgresRollups#install} has replaced the roll-ups, figures are computed from raw rows; empty if nothing differs
  * @since 0.1
  */
 public record RollupStatus(
@@ -29,4 +32,11 @@ public record RollupStatus(
         long changedEvents,
         long projects,
         long projectsToBackfill,
-        Optional<Instant> backfilledTo) {}
+        Optional<Instant> backfilledTo,
+        List<String> alterations) {
+
+    /** Copies the list. */
+    public RollupStatus {
+        alterations = List.copyOf(alterations);
+    }
+}

@@ -263,13 +263,22 @@ final class RollupTransactions {
                 .orElse(false);
     }
 
-    /** Records that nothing is rolled: changes have been missed. */
-    void reset() throws SQLException {
-        step(Step.RESET, covered -> {
-            update("reset-state");
-            update("reset-projects");
-            return Optional.of(true);
-        });
+    /**
+     * Records that nothing is rolled, since changes may have been missed, and the tables and triggers as they are now.
+     *
+     * @return whether they are recorded; not if they are defined otherwise than they were when the triggers were created
+     */
+    boolean reset() throws SQLException {
+        return step(Step.RESET, covered -> {
+                    update("reset-state");
+                    update("reset-projects");
+                    boolean recorded = true;
+                    for (String role : RollupProof.ROLES) {
+                        recorded &= RollupProof.record(connection, sql, role);
+                    }
+                    return Optional.of(recorded);
+                })
+                .orElseThrow();
     }
 
     /** Rolls the chosen ranges and deletes their marks. */

@@ -19,6 +19,14 @@ from pg_catalog.pg_trigger t
 join pg_catalog.pg_proc f on f.oid = t.tgfoid
 where f.pronamespace = to_regnamespace(:schema)
 
+-- name: is-intact
+-- Whether the tables and triggers are as they were recorded. Returns answer.
+select {rollups}.is_intact({events.regclass}, {deliveries.regclass}) as answer
+
+-- name: alterations
+-- What differs from what was recorded of tables and triggers, in words. Returns alteration.
+select alteration from {rollups}.alterations({events.regclass}, {deliveries.regclass}) as alteration
+
 -- name: tables-to-lock
 -- The tables that are locked against readers when roll-ups are dropped, qualified and quoted: those with their triggers first, since
 -- writers lock them before the roll-ups' tables. Parameter: :schema, not quoted. Returns name.

@@ -301,3 +301,20 @@ update {rollups}.state set covered_before = null
 -- name: reset-projects
 -- Records that no project is rolled.
 delete from {rollups}.project
+
+-- name: record-relation
+-- Records which table has the triggers now. Parameter: :role, events or deliveries.
+update {rollups}.host_table
+set relation = case role when 'events' then {events.regclass} else {deliveries.regclass} end
+where role = :role
+
+-- name: record-catalog-rows
+-- Records the versions of the catalog's rows of a table's triggers and mapped columns, if these are defined as they were when the
+-- triggers were created; else changes no row. Parameter: :role, events or deliveries.
+update {rollups}.host_table h
+set catalog_rows = n.catalog_rows
+from {rollups}.host_table_now n
+where h.role = :role
+    and n.role = h.role
+    and n.is_permanent
+    and h.definition = {rollups}.describe(h.relation, h.columns)

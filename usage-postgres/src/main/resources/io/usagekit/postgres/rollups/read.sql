@@ -15,10 +15,9 @@
 --   covering      whether both limits are kept; if not, the sums above lack the live part and are no figure
 --   live_hours    hours to be read live, of all projects together, rounded up; bigint
 --   marked_hours  how many of them are rolled, but have changed since; bigint
+--   intact        whether the tables and triggers are as they were recorded; if not, everything is live
 with state as materialized (
-    select coalesce(covered_before, '-infinity') as covered_before
-    from {rollups}.state
-    where version = {version} and settings = {settings}
+    {state}
 ),
 
 -- The part of the window that is rolled, by project: [rolled_from, rolled_to); empty at the window's end if none is.
@@ -140,7 +139,8 @@ select
     retained.cut,
     verdict.covering,
     verdict.live_hours,
-    (select count(*) from marked) as marked_hours
+    (select count(*) from marked) as marked_hours,
+    state.intact
 from state, verdict, rolled, received, sent, retained
 
 -- name: figures
@@ -152,11 +152,10 @@ from state, verdict, rolled, received, sent, retained
 -- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above.
 -- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut, covering, live_hours, marked_hours  as above
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut, covering, live_hours, marked_hours, intact
+--      as above
 with state as materialized (
-    select coalesce(covered_before, '-infinity') as covered_before
-    from {rollups}.state
-    where version = {version} and settings = {settings}
+    {state}
 ),
 
 organisation as materialized (
@@ -317,7 +316,8 @@ select
     coalesce(retained.cut, false) as cut,
     verdict.covering,
     verdict.live_hours,
-    (select count(*) from marked m where m.n = verdict.n) as marked_hours
+    (select count(*) from marked m where m.n = verdict.n) as marked_hours,
+    state.intact
 from state
 cross join verdict
 left join rolled on rolled.n = verdict.n
@@ -340,9 +340,7 @@ order by verdict.n
 --   cut                          whether an edge of the slice falls into a quarter of an hour of which retention has deleted
 --                                rows; then there are no sums
 with state as materialized (
-    select coalesce(covered_before, '-infinity') as covered_before
-    from {rollups}.state
-    where version = {version} and settings = {settings}
+    {state}
 ),
 
 slice as materialized (
@@ -558,6 +556,21 @@ select
 from raw
 left join retained on retained.n = raw.n
 order by raw.n
+
+-- fragment: state
+-- One row if these roll-ups were made for this mapping by this version. intact: whether the tables and triggers are as they were
+-- recorded; covered_before: hours before it are rolled, -infinity if none are, or if rolled hours can't be relied on.
+select intact, case when intact then coalesce(covered_before, '-infinity') else '-infinity' end as covered_before
+from (
+    select
+        covered_before,
+        {rollups}.is_intact({events.regclass}, {deliveries.regclass})
+            and not row_security_active({events.regclass})
+            and not row_security_active({deliveries.regclass}) as intact
+    from {rollups}.state
+    where version = {version} and settings = {settings}
+    offset 0
+) as s
 
 -- fragment: live-received
 -- What a project received, from raw rows; the columns project_id, lower and upper of a relation called live say which

@@ -64,3 +64,9 @@ alter table {deliveries} enable always trigger {trigger.insert};
 alter table {deliveries} enable always trigger {trigger.delete};
 alter table {deliveries} enable always trigger {trigger.update};
 alter table {deliveries} enable always trigger {trigger.truncate};
+
+-- Records the triggers and the columns that they read.
+update {rollups}.host_table h
+set catalog_rows = n.catalog_rows, definition = {rollups}.describe(h.relation, h.columns)
+from {rollups}.host_table_now n
+where n.role = h.role;

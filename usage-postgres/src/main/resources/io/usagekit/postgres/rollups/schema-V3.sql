@@ -11,6 +11,22 @@ create table {rollups}.state (
 );
 insert into {rollups}.state (version, settings) values ({version}, {settings});
 
+-- The host's tables that have triggers, as they were when these were created. Figures are read from roll-ups only as long as the
+-- catalog says the same: see is_intact.
+create table {rollups}.host_table (
+    role text primary key, -- events or deliveries
+    relation regclass not null, -- a dump has its name, so that a copy refers to its own table
+    columns name[] not null, -- the mapped ones
+    -- The versions (xmin) of the catalog's rows of its triggers and mapped columns. Each ALTER leaves another one, also one that
+    -- is undone by the next: rows may have changed in between.
+    catalog_rows xid[] not null default array[]::xid[],
+    definition text[] not null default array[]::text[] -- of its triggers and mapped columns, in words
+);
+insert into {rollups}.host_table (role, relation, columns)
+values
+    ('events', {events.regclass}, array[{events.columns}]),
+    ('deliveries', {deliveries.regclass}, array[{deliveries.columns}]);
+
 -- Projects whose rows are rolled. A project without a row here is read live.
 create table {rollups}.project (
     project_id {project_id_type} primary key,
@@ -84,6 +100,126 @@ create sequence {rollups}.mark_before minvalue -9223372036854775808;
 -- Every role that writes to the host's tables evaluates the triggers' guards with its own privileges.
 grant select on sequence {rollups}.mark_before to public;
 select setval({mark_before}::regclass, -62135596800, true);
+
+-- What the catalog says now about the tables of host_table. is_permanent: a crash leaves its rows as they are.
+create view {rollups}.host_table_now as
+select
+    h.role,
+    array(
+        select t.xmin from pg_catalog.pg_trigger t
+        where t.tgrelid = h.relation and t.tgname in ({trigger_names})
+        order by t.tgname
+    ) || array(
+        select a.xmin from pg_catalog.pg_attribute a
+        where a.attrelid = h.relation and a.attname = any (h.columns)
+        order by a.attname
+    ) as catalog_rows,
+    (select c.relpersistence = 'p' from pg_catalog.pg_class c where c.oid = h.relation) as is_permanent
+from {rollups}.host_table h;
+
+-- Describes the triggers of these roll-ups on a table, and some of its columns, the same in each session and after a restore.
+create function {rollups}.describe(host_table regclass, column_names name[]) returns text[]
+language sql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+    select
+        array(
+            select format('%s (%s)', pg_get_triggerdef(t.oid), t.tgenabled)
+            from pg_trigger t
+            where t.tgrelid = host_table and t.tgname in ({trigger_names})
+            order by t.tgname
+        ) || array(
+            select format(
+                'column %I %s%s%s',
+                a.attname,
+                format_type(a.atttypid, a.atttypmod),
+                (
+                    select format(
+                        ' collate %I.%I%s',
+                        n.nspname,
+                        c.collname,
+                        case when not c.collisdeterministic then ' (not deterministic)' end
+                    )
+                    from pg_collation c
+                    join pg_namespace n on n.oid = c.collnamespace
+                    where c.oid = a.attcollation
+                ),
+                (
+                    select ' generated as ' || pg_get_expr(d.adbin, d.adrelid)
+                    from pg_attrdef d
+                    where d.adrelid = a.attrelid and d.adnum = a.attnum and a.attgenerated <> ''
+                )
+            )
+            from pg_attribute a
+            where a.attrelid = host_table and a.attname = any (column_names)
+            order by a.attname
+        )
+$usagekit$;
+
+-- Whether every change of these tables since the hours were rolled has fired the triggers, as far as the caller's snapshot shows: they
+-- are the tables of host_table, neither triggers nor mapped columns have been altered, and the watermark isn't behind the rolled
+-- hours. Called by each statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
+create function {rollups}.is_intact(events regclass, deliveries regclass) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    compared record;
+begin
+    select
+        max(h.relation::oid) filter (where h.role = 'events') as events_oid,
+        max(h.relation::oid) filter (where h.role = 'deliveries') as deliveries_oid,
+        bool_and(h.catalog_rows = n.catalog_rows and n.is_permanent) as is_same,
+        (
+            select s.covered_before is null
+                or extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)
+            from {rollups}.state s
+        ) as is_watched
+    into compared
+    from {rollups}.host_table h
+    join {rollups}.host_table_now n on n.role = h.role;
+    return coalesce(
+        compared.is_same and compared.is_watched and compared.events_oid = events and compared.deliveries_oid = deliveries,
+        false
+    );
+end
+$usagekit$;
+
+-- What is_intact finds, in words, one row each. A definition that differs is listed as it was and as it is.
+create function {rollups}.alterations(events regclass, deliveries regclass) returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+    with host_table as (
+        select
+            h.role,
+            h.relation,
+            h.definition,
+            h.catalog_rows,
+            given.relation as present,
+            {rollups}.describe(given.relation, h.columns) as present_definition,
+            n.catalog_rows as present_catalog_rows,
+            n.is_permanent
+        from {rollups}.host_table h
+        join {rollups}.host_table_now n on n.role = h.role
+        join (values ('events', events), ('deliveries', deliveries)) as given (role, relation) on given.role = h.role
+    )
+
+    select format('%s is another table than the one of these roll-ups', present) from host_table where relation <> present
+    union all
+    select format('%s had: %s', present, was)
+    from host_table, unnest(definition) as was
+    where was <> all (present_definition)
+    union all
+    select format('%s has: %s', present, is_now)
+    from host_table, unnest(present_definition) as is_now
+    where is_now <> all (definition)
+    union all
+    select format('triggers or mapped columns of %s were altered, and altered back', present)
+    from host_table
+    where relation = present and catalog_rows <> present_catalog_rows and definition = present_definition
+    union all
+    select format('%s is unlogged or temporary', present) from host_table where relation = present and not is_permanent
+    union all
+    select format('hours before %s are rolled, and the sequence mark_before is behind them', s.covered_before)
+    from {rollups}.state s
+    where (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not true
+        and s.covered_before is not null
+$usagekit$;
 
 -- Records that nothing is rolled; figures are computed from raw rows until the worker has rolled them from scratch. Always changes
 -- the state, so that a transaction whose snapshot is older than the worker's last step fails (40001) rather than miss it.
@@ -206,3 +342,9 @@ end
 $usagekit$;
 
 revoke execute on all functions in schema {rollups} from public;
+-- Readers and workers call them; they read nothing but the catalog and what is recorded of it.
+grant execute on function
+    {rollups}.describe(regclass, name[]),
+    {rollups}.is_intact(regclass, regclass),
+    {rollups}.alterations(regclass, regclass)
+to public;

@@ -1,0 +1,282 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
+import java.time.Duration;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Rows change without firing a trigger, since tables, columns or triggers have been altered: no figure is wrong, the listener is notified,
+ * the status says what differs, and the worker rolls everything from scratch or refuses in words.
+ */
+class RollupAlterationsIT {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final String ENABLE_ALWAYS = """
+            do $$
+            declare t record;
+            begin
+                for t in select tgrelid::regclass as host_table, tgname from pg_trigger
+                    where tgrelid in ('{s}.events'::regclass, '{s}.event_deliveries'::regclass) and not tgisinternal
+                loop
+                    execute format('alter table %s enable always trigger %I', t.host_table, t.tgname);
+                end loop;
+            end $$
+            """;
+
+    private final List<String> notifications = new ArrayList<>();
+    private RollupFixture fixture;
+    private PostgresRollups rollups;
+
+    @BeforeEach
+    void begin() {
+        fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("altered"));
+        rollups = PostgresRollups.builder(fixture.dataSource)
+                .mapping(fixture.mapping)
+                .clock(fixture.clock)
+                .listener(new RollupListener() {
+                    @Override
+                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
+                        notifications.add("rolled");
+                    }
+
+                    @Override
+                    public void fromRawRows(UsageKey key, Fallback why) {
+                        notifications.add(String.valueOf(why));
+                    }
+                })
+                .build();
+    }
+
+    @AfterEach
+    void end() {
+        fixture.close();
+    }
+
+    /** What a worker does with an alteration. */
+    private enum Remedy {
+        ROLLS_FROM_SCRATCH,
+        ASKS_FOR_INSTALLATION
+    }
+
+    static Stream<Arguments> alterations() {
+        return Stream.of(
+                arguments(
+                        "triggers disabled",
+                        List.of(
+                                "alter table {s}.events disable trigger all",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                        new UsageMetrics(4, 24),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "(D)"),
+                arguments(
+                        "triggers disabled and enabled again",
+                        List.of(
+                                "alter table {s}.events disable trigger all",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
+                                "alter table {s}.events enable trigger all",
+                                ENABLE_ALWAYS),
+                        new UsageMetrics(4, 24),
+                        Remedy.ROLLS_FROM_SCRATCH,
+                        "altered back"),
+                arguments(
+                        "trigger dropped",
+                        List.of(
+                                "do $$ begin execute (select format('drop trigger %I on {s}.events', tgname) from"
+                                        + " pg_trigger where tgrelid = '{s}.events'::regclass and tgname like"
+                                        + " 'usagekit_insert%'); end $$",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                        new UsageMetrics(4, 24),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "had: CREATE TRIGGER usagekit_insert"),
+                arguments(
+                        "table replaced by another one",
+                        List.of(
+                                "alter table {s}.events rename to events_old",
+                                "create table {s}.events (like {s}.events_old including all)",
+                                "insert into {s}.events select * from {s}.events_old where id <> 'e10'"),
+                        new UsageMetrics(2, 14),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "is another table"),
+                arguments(
+                        "table dropped and created",
+                        List.of(
+                                "create table {s}.saved as table {s}.events",
+                                "drop table {s}.events",
+                                "create table {s}.events (like {s}.saved)",
+                                "insert into {s}.events select * from {s}.saved where id = 'e10'"),
+                        new UsageMetrics(1, 7),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "is another table"),
+                arguments(
+                        "column swapped in by renaming",
+                        List.of(
+                                "alter table {s}.events add column raw_new text not null default 'twelve bytes'",
+                                "alter table {s}.events rename column raw to raw_old",
+                                "alter table {s}.events rename column raw_new to raw"),
+                        new UsageMetrics(3, 36),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "raw_old"),
+                arguments(
+                        "values rewritten by a change of type",
+                        List.of("alter table {s}.event_deliveries alter column status type varchar"
+                                + " using case id when 'd9' then 'Failure' else status end"),
+                        new UsageMetrics(3, 21),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "column status character varying"),
+                arguments(
+                        "values rewritten by a change to the same type",
+                        List.of("alter table {s}.event_deliveries alter column status type text"
+                                + " using case id when 'd9' then 'Failure' else status end"),
+                        new UsageMetrics(3, 21),
+                        Remedy.ROLLS_FROM_SCRATCH,
+                        "altered back"),
+                arguments(
+                        "watermark behind the rolled hours",
+                        List.of(
+                                "select setval('{r}.mark_before', -62135596800)",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                        new UsageMetrics(4, 24),
+                        Remedy.ROLLS_FROM_SCRATCH,
+                        "mark_before is behind"),
+                arguments(
+                        "table made unlogged",
+                        List.of("alter table {s}.events set unlogged"),
+                        new UsageMetrics(3, 21),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "unlogged"));
+    }
+
+    private UsageMetrics received() {
+        return rollups.calculator().calculate(RollupFixture.MARCH, TIMEOUT).received();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("alterations")
+    void readsRawRowsUntilHoursAreRolledFromScratch(
+            String name, List<String> statements, UsageMetrics expected, Remedy remedy, String words) {
+        assertThat(received()).isEqualTo(new UsageMetrics(3, 21));
+        assertThat(notifications).containsExactly("rolled");
+        assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
+        notifications.clear();
+
+        statements.forEach(fixture::run);
+        assertThat(received()).isEqualTo(expected);
+        assertThat(notifications).containsExactly("ALTERED");
+        assertExactInEveryReader();
+        assertThat(rollups.status().orElseThrow().alterations())
+                .anySatisfy(alteration -> assertThat(alteration).contains(words));
+
+        if (remedy == Remedy.ROLLS_FROM_SCRATCH) {
+            assertThat(fixture.runWorker().finished()).isTrue();
+        } else {
+            assertThatThrownBy(fixture::runWorker)
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining(words)
+                    .hasMessageContaining("all rolled hours have been reset; call install() again");
+            assertExactInEveryReader();
+            fixture.run("alter table {s}.events set logged");
+            rollups.install();
+            assertThat(fixture.runWorker().finished()).isTrue();
+        }
+        notifications.clear();
+        assertThat(received()).isEqualTo(expected);
+        assertThat(notifications).containsExactly("rolled");
+        assertExactInEveryReader();
+        assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
+
+        fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T09:40:00Z')");
+        assertExactInEveryReader();
+    }
+
+    private void assertExactInEveryReader() {
+        FigureComparison.Pair pair = fixture.read();
+        assertThat(pair.rolled()).isEqualTo(pair.raw());
+        assertThat(rollups.byProject(RollupFixture.MARCH, TIMEOUT).stream()
+                        .map(ProjectUsage::sent)
+                        .reduce(UsageMetrics.ZERO, UsageMetrics::plus))
+                .isEqualTo(pair.raw().sent());
+        assertThat(rollups.series(RollupFixture.MARCH, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()
+                        .map(UsageSeriesPoint::received)
+                        .reduce(UsageMetrics.ZERO, UsageMetrics::plus))
+                .isEqualTo(pair.raw().received());
+        assertThat(rollups.calculator()
+                        .calculateAll(List.of(RollupFixture.MARCH), TIMEOUT)
+                        .figures()
+                        .get(RollupFixture.MARCH)
+                        .received())
+                .isEqualTo(pair.raw().received());
+    }
+
+    /** A change and its undoing in one transaction, as migrations do it. */
+    @Test
+    void noticesTriggersThatWereDisabledWithinOneTransaction() {
+        fixture.run("begin; alter table {s}.events disable trigger all; delete from {s}.events where id = 'e9'; "
+                + ENABLE_ALWAYS.strip() + "; commit");
+        assertThat(received()).isEqualTo(new UsageMetrics(2, 14));
+        assertThat(notifications).containsExactly("ALTERED");
+        fixture.runWorker();
+        assertExactInEveryReader();
+    }
+
+    /** What an operator does to tables every day alters nothing that roll-ups depend on. */
+    @Test
+    void keepsRolledHoursThroughMaintenance() {
+        fixture.run(
+                "vacuum full {s}.events",
+                "vacuum (freeze, analyze) {s}.event_deliveries",
+                "create index on {s}.events (id, raw)",
+                "alter table {s}.events add column note text default 'none'",
+                "alter table {s}.events set (fillfactor = 90)",
+                "grant select on {s}.events to public",
+                "create trigger own before insert on {s}.events for each row execute function"
+                        + " suppress_redundant_updates_trigger()",
+                "drop trigger own on {s}.events",
+                "vacuum full pg_trigger",
+                "vacuum full pg_attribute");
+        assertThat(received()).isEqualTo(new UsageMetrics(3, 21));
+        assertThat(notifications).containsExactly("rolled");
+        assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
+    }
+
+    /** A reader that policies hide rows from gets what the combined query gives it, not the sums of all rows. */
+    @Test
+    void readsRawRowsWherePoliciesHideRowsFromTheReader() {
+        String role = Identifiers.quote(fixture.schema + "_reader");
+        fixture.run(
+                "create role " + role,
+                "grant usage on schema {s}, {r} to " + role,
+                "grant select on all tables in schema {s} to " + role,
+                "grant select on all tables in schema {r} to " + role,
+                "alter table {s}.events enable row level security",
+                "create policy some on {s}.events using (id <> 'e10')");
+        try (var pool = Database.newPool(2, config -> config.setConnectionInitSql("set role " + role))) {
+            UsageMetrics combined = io.usagekit.postgres.PostgresUsage.calculator(pool, fixture.mapping)
+                    .calculate(RollupFixture.MARCH, TIMEOUT)
+                    .received();
+            assertThat(PostgresRollups.of(pool, fixture.mapping)
+                            .calculator()
+                            .calculate(RollupFixture.MARCH, TIMEOUT)
+                            .received())
+                    .isEqualTo(combined);
+        }
+        assertThat(received()).isEqualTo(new UsageMetrics(3, 21));
+        fixture.run("drop owned by " + role, "drop role " + role);
+    }
+}
