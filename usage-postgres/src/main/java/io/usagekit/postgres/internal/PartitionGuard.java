@@ -13,9 +13,10 @@ public interface PartitionGuard {
     boolean isIntact(Connection connection) throws SQLException;
 
     /**
-     * Records that a table has taken the place of another one, with all its rows and triggers, in a transaction that locks both.
+     * Records a table and its partitions as they are now, in a transaction that has locked the table, has found it intact since, and has
+     * changed no figure: it replaced the table by another one with the same rows, or created or dropped empty partitions.
      *
      * @param role {@code events} or {@code deliveries}
      */
-    void recordSuccessor(Connection connection, String role) throws SQLException;
+    void record(Connection connection, String role) throws SQLException;
 }

@@ -246,7 +246,7 @@ final class CutOver {
         foreignKeys.create(connection);
         rollups.guardPartitions(connection);
         if (wereIntact) {
-            rollups.recordSuccessor(connection, sql.role().key());
+            rollups.record(connection, sql.role().key());
         }
         sql.runScript(connection, "check-snapshots", Map.of("swapped_at", Identifiers.literal(complete)));
         long updated = sql.call(connection, "save-cut-over")

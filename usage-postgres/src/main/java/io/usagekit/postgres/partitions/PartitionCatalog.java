@@ -4,6 +4,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -82,7 +83,8 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
     }
 
     /** Creates the partition that starts at an instant; empty if a partition holds that instant. */
-    Optional<Missing> createIfMissing(Connection connection, PartitionInterval interval, Instant lower)
+    Optional<Missing> createIfMissing(
+            Connection connection, PartitionInterval interval, Instant lower, PartitionGuard rollups)
             throws SQLException {
         if (ranges.stream().anyMatch(range -> range.holds(lower))) {
             return Optional.empty();
@@ -93,7 +95,11 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         if (defaultHoldsBetween(connection, lower, interval.next(lower))) {
             return Optional.of(new Missing(name, true));
         }
+        boolean wereIntact = rollups.isIntact(connection);
         Jdbc.execute(connection, create(sql, name, sql.table(), interval, lower, table.options()));
+        if (wereIntact) {
+            rollups.record(connection, sql.role().key());
+        }
         if (!table.isOwn()) {
             Jdbc.execute(
                     connection,
@@ -127,11 +133,16 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
     }
 
     /** Drops a partition if it has no rows; locked, so that no session inserts a row meanwhile. Returns whether it did. */
-    static boolean dropIfEmpty(Connection connection, RewriteSql sql, Range range) throws SQLException {
+    static boolean dropIfEmpty(Connection connection, RewriteSql sql, Range range, PartitionGuard rollups)
+            throws SQLException {
         LockRetrier.lock(connection, "only " + sql.table() + ", " + range.quoted(), "access exclusive", LOCK_TIMEOUT);
         boolean empty = sql.callOn(connection, "is-empty", range.quoted()).answer();
         if (empty) {
+            boolean wereIntact = rollups.isIntact(connection);
             Jdbc.execute(connection, "drop table " + range.quoted());
+            if (wereIntact) {
+                rollups.record(connection, sql.role().key());
+            }
         }
         return empty;
     }

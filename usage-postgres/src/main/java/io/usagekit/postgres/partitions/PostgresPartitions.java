@@ -6,6 +6,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
@@ -186,9 +187,10 @@ public final class PostgresPartitions {
     private Optional<PartitionCatalog.Missing> createIfMissing(
             LockRetrier locks, RewriteSql sql, PartitionInterval interval, Instant start) throws SQLException {
         return locks.run(sql.table(), connection -> {
+            PartitionGuard rollups = settings.rollups().partitionGuard();
             Optional<PartitionCatalog.Missing> missing =
-                    PartitionCatalog.read(connection, sql).createIfMissing(connection, interval, start);
-            settings.rollups().partitionGuard().guardPartitions(connection);
+                    PartitionCatalog.read(connection, sql).createIfMissing(connection, interval, start, rollups);
+            rollups.guardPartitions(connection);
             return missing;
         });
     }
@@ -224,7 +226,9 @@ public final class PostgresPartitions {
                 }
                 for (PartitionCatalog.Range range : expired) {
                     boolean isDropped = locks.run(
-                            range.quoted(), connection -> PartitionCatalog.dropIfEmpty(connection, sql, range));
+                            range.quoted(),
+                            connection -> PartitionCatalog.dropIfEmpty(
+                                    connection, sql, range, settings.rollups().partitionGuard()));
                     (isDropped ? dropped : kept).add(range.name());
                 }
             }

@@ -241,7 +241,7 @@ final class RollupCalculator implements UsageCalculator {
             known = new Queries(
                     isCurrent ? Optional.of(RollupFigureQuery.over(sql, projects)) : Optional.empty(),
                     sql.combined(projects));
-            queries = known;
+            queries = isCurrent ? known : null;
         }
         return Optional.of(known);
     }

@@ -163,7 +163,7 @@ final class RollupInstaller implements PartitionGuard {
     }
 
     @Override
-    public void recordSuccessor(Connection connection, String role) throws SQLException {
+    public void record(Connection connection, String role) throws SQLException {
         RollupProof.record(connection, sql(connection), role);
     }
 
@@ -186,7 +186,8 @@ final class RollupInstaller implements PartitionGuard {
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
         if (isCurrent
                 && RollupCatalog.areTriggersInForce(connection, sql)
-                && RollupProof.isIntact(connection, sql)) {
+                && (RollupProof.isIntact(connection, sql)
+                        || RollupProof.newPartitions(connection, sql).isPresent())) {
             createPartitionTriggers(installation, sql);
             return;
         }

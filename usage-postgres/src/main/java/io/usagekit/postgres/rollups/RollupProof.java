@@ -1,8 +1,10 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.postgres.internal.Identifiers;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Compares the host's tables with what was recorded of them when the triggers were created. Each statement that reads figures does so
@@ -27,6 +29,22 @@ final class RollupProof {
         return sql.call(connection, "alterations").list(row -> row.text("alteration"));
     }
 
+    /** A partition that was attached or created since. */
+    record NewPartition(String role, String schema, String name) {
+
+        String quoted() {
+            return Identifiers.qualified(schema, name);
+        }
+    }
+
+    /** Returns the partitions that are new and may hold rows; empty if anything else differs, too. */
+    static Optional<List<NewPartition>> newPartitions(Connection connection, RollupSql sql) throws SQLException {
+        return sql.call(connection, "has-only-new-partitions").answer()
+                ? Optional.of(sql.call(connection, "new-partitions")
+                        .list(row -> new NewPartition(row.text("role"), row.text("schema"), row.text("name"))))
+                : Optional.empty();
+    }
+
     /**
      * Records a table as it is now, if its triggers and mapped columns are defined as they were; in a transaction in which nothing is
      * rolled, or of which the caller knows that no row has changed without a trigger.
@@ -36,6 +54,9 @@ final class RollupProof {
      */
     static boolean record(Connection connection, RollupSql sql, String role) throws SQLException {
         sql.call(connection, "record-relation").text("role", role).update();
+        sql.call(connection, "delete-partitions").text("role", role).update();
+        sql.call(connection, "record-partitions").text("role", role).update();
+        sql.call(connection, "record-parents").text("role", role).update();
         return sql.call(connection, "record-catalog-rows").text("role", role).update() == 1;
     }
 }

@@ -164,6 +164,12 @@ final class RollupSql {
         return SqlCall.of(connection, statements.template(statement)).texts(tables());
     }
 
+    /** Returns a call of a statement on a partition, qualified and quoted. */
+    SqlCall callOn(Connection connection, String statement, String partition) {
+        return SqlCall.of(
+                connection, statements.with(Map.of("partition", partition)).template(statement));
+    }
+
     /** Returns a call of a statement that names neither mapped tables nor the roll-ups' schema. */
     static SqlCall callWithoutNames(Connection connection, String statement) {
         return SqlCall.of(connection, WITHOUT_NAMES.template(statement));

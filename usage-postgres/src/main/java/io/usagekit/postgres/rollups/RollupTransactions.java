@@ -39,6 +39,7 @@ final class RollupTransactions {
         MARK_LATE_EVENTS,
         REROLL,
         BACKFILL,
+        FOLLOW_PARTITIONS,
         RESET
     }
 
@@ -264,6 +265,43 @@ final class RollupTransactions {
     }
 
     /**
+     * Marks the rolled hours of rows that came with new partitions, and records these, if nothing else differs from what was recorded
+     * and they hold few rows.
+     *
+     * @param mostRows of each
+     * @return whether tables and triggers are as recorded now
+     */
+    boolean followPartitions(long mostRows) throws SQLException {
+        return step(Step.FOLLOW_PARTITIONS, covered -> {
+                    Optional<List<RollupProof.NewPartition>> added = RollupProof.newPartitions(connection, sql);
+                    if (added.isEmpty()) {
+                        return Optional.empty();
+                    }
+                    for (RollupProof.NewPartition partition : added.get()) {
+                        long rows = sql.callOn(connection, "count-rows", partition.quoted())
+                                .number("most", mostRows + 1)
+                                .one(row -> row.number("rows"));
+                        if (rows > mostRows) {
+                            return Optional.empty();
+                        }
+                        sql.callOn(connection, "mark-" + partition.role(), partition.quoted())
+                                .update();
+                    }
+                    probe.at(Step.FOLLOW_PARTITIONS, Point.CHOSEN);
+                    return Optional.of(recordTables());
+                })
+                .orElse(false);
+    }
+
+    private boolean recordTables() throws SQLException {
+        boolean recorded = true;
+        for (String role : RollupProof.ROLES) {
+            recorded &= RollupProof.record(connection, sql, role);
+        }
+        return recorded;
+    }
+
+    /**
      * Records that nothing is rolled, since changes may have been missed, and the tables and triggers as they are now.
      *
      * @return whether they are recorded; not if they are defined otherwise than they were when the triggers were created
@@ -272,11 +310,7 @@ final class RollupTransactions {
         return step(Step.RESET, covered -> {
                     update("reset-state");
                     update("reset-projects");
-                    boolean recorded = true;
-                    for (String role : RollupProof.ROLES) {
-                        recorded &= RollupProof.record(connection, sql, role);
-                    }
-                    return Optional.of(recorded);
+                    return Optional.of(recordTables());
                 })
                 .orElseThrow();
     }

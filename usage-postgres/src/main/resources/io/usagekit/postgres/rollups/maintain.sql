@@ -308,13 +308,103 @@ update {rollups}.host_table
 set relation = case role when 'events' then {events.regclass} else {deliveries.regclass} end
 where role = :role
 
--- name: record-catalog-rows
--- Records the versions of the catalog's rows of a table's triggers and mapped columns, if these are defined as they were when the
--- triggers were created; else changes no row. Parameter: :role, events or deliveries.
+-- name: delete-partitions
+-- Deletes what is recorded of a table's partitions. Parameter: :role, events or deliveries.
+delete from {rollups}.partition where role = :role
+
+-- name: record-partitions
+-- Records the tables below a table. Parameter: :role, events or deliveries.
+insert into {rollups}.partition (role, relation, attached)
+select n.role, n.relation, n.attached
+from {rollups}.partition_now n
+where n.role = :role
+
+-- name: record-parents
+-- Records the partitioned tables below a table. Parameter: :role, events or deliveries.
 update {rollups}.host_table h
-set catalog_rows = n.catalog_rows
+set parents = h.relation::oid || array(
+    select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
+)
+where h.role = :role
+
+-- name: record-catalog-rows
+-- Records the versions of the catalog's rows of a table's triggers, mapped columns and partitions, if triggers and columns are defined
+-- as they were when the triggers were created; else changes no row. Parameter: :role, events or deliveries.
+update {rollups}.host_table h
+set catalog_rows = n.catalog_rows, partitions_digest = n.partitions_digest
 from {rollups}.host_table_now n
 where h.role = :role
     and n.role = h.role
     and n.is_permanent
+    and not exists (select from {rollups}.partition_now p where p.role = h.role and not p.is_tracked)
     and h.definition = {rollups}.describe(h.relation, h.columns)
+
+-- name: has-only-new-partitions
+-- Whether nothing differs from what was recorded of tables and triggers but partitions that are new. Returns answer.
+select
+    (
+        select bool_and(
+            h.catalog_rows = n.catalog_rows
+            and n.is_permanent
+            and h.relation = case h.role when 'events' then {events.regclass} else {deliveries.regclass} end
+        )
+        from {rollups}.host_table h
+        join {rollups}.host_table_now n on n.role = h.role
+    )
+    and (
+        select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
+        from {rollups}.state s
+    )
+    and not exists (select from {rollups}.partition_now p where not p.is_tracked)
+    and not exists (
+        select
+        from {rollups}.partition p
+        where not exists (
+            select from {rollups}.partition_now n
+            where n.role = p.role and n.relation = p.relation and n.attached = p.attached
+        )
+    ) as answer
+
+-- name: new-partitions
+-- The partitions that are new and may hold rows. Returns role, events or deliveries; schema and name, not quoted.
+select p.role, n.nspname as schema, c.relname as name
+from {rollups}.partition_now p
+join pg_catalog.pg_class c on c.oid = p.relation
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where p.kind <> 'p'
+    and not exists (
+        select from {rollups}.partition known
+        where known.role = p.role and known.relation = p.relation and known.attached = p.attached
+    )
+order by p.role, c.oid
+
+-- name: count-rows
+-- Counts the rows of the table {partition}, up to :most. Returns rows.
+select count(*) as rows from (select from {partition} limit :most) as r
+
+-- name: mark-events
+-- Marks the rolled hours of the events in the table {partition}, and of their deliveries.
+insert into {rollups}.mark (project_id, bucket)
+select c.project_id, c.bucket
+from {rollups}.state
+cross join (
+    select e.{event.project_id} as project_id, date_trunc('hour', e.{event.created_at}, 'UTC') as bucket
+    from {partition} e
+    union
+    select d.{delivery.project_id}, date_trunc('hour', d.{delivery.created_at}, 'UTC')
+    from {partition} e
+    join {deliveries} d on d.{delivery.event_id} = e.{event.id}
+    where d.{delivery.status} in ({delivered_statuses})
+) as c
+where c.project_id is not null and isfinite(c.bucket) and c.bucket < state.covered_before
+
+-- name: mark-deliveries
+-- Marks the rolled hours of the deliveries that count in the table {partition}.
+insert into {rollups}.mark (project_id, bucket)
+select distinct d.{delivery.project_id}, date_trunc('hour', d.{delivery.created_at}, 'UTC')
+from {rollups}.state
+cross join {partition} d
+where d.{delivery.status} in ({delivered_statuses})
+    and d.{delivery.project_id} is not null
+    and isfinite(d.{delivery.created_at})
+    and d.{delivery.created_at} < state.covered_before

@@ -65,8 +65,16 @@ alter table {deliveries} enable always trigger {trigger.delete};
 alter table {deliveries} enable always trigger {trigger.update};
 alter table {deliveries} enable always trigger {trigger.truncate};
 
--- Records the triggers and the columns that they read.
+-- Records the triggers, the columns that they read, and the partitions.
+insert into {rollups}.partition (role, relation, attached) select role, relation, attached from {rollups}.partition_now;
 update {rollups}.host_table h
-set catalog_rows = n.catalog_rows, definition = {rollups}.describe(h.relation, h.columns)
+set parents = h.relation::oid || array(
+    select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
+);
+update {rollups}.host_table h
+set
+    catalog_rows = n.catalog_rows,
+    definition = {rollups}.describe(h.relation, h.columns),
+    partitions_digest = n.partitions_digest
 from {rollups}.host_table_now n
 where n.role = h.role;

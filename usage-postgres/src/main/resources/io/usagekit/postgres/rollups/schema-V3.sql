@@ -20,12 +20,22 @@ create table {rollups}.host_table (
     -- The versions (xmin) of the catalog's rows of its triggers and mapped columns. Each ALTER leaves another one, also one that
     -- is undone by the next: rows may have changed in between.
     catalog_rows xid[] not null default array[]::xid[],
-    definition text[] not null default array[]::text[] -- of its triggers and mapped columns, in words
+    definition text[] not null default array[]::text[], -- of its triggers and mapped columns, in words
+    parents oid[] not null default array[]::oid[], -- the table, and the partitioned tables below it
+    partitions_digest numeric not null default 0 -- of the rows of pg_inherits below those
 );
 insert into {rollups}.host_table (role, relation, columns)
 values
     ('events', {events.regclass}, array[{events.columns}]),
     ('deliveries', {deliveries.regclass}, array[{deliveries.columns}]);
+
+-- The tables below those of host_table, at every level, when they were recorded: the worker finds out by them which are new.
+create table {rollups}.partition (
+    role text not null, -- of the table at the top
+    relation oid not null,
+    attached xid not null, -- the version (xmin) of its row in pg_inherits: another one after DETACH and ATTACH
+    primary key (role, relation)
+);
 
 -- Projects whose rows are rolled. A project without a row here is read live.
 create table {rollups}.project (
@@ -114,8 +124,36 @@ select
         where a.attrelid = h.relation and a.attname = any (h.columns)
         order by a.attname
     ) as catalog_rows,
+    (
+        select coalesce(sum(hash_array_extended(array[i.xmin], i.inhrelid::bigint)), 0)
+        from pg_catalog.pg_inherits i
+        where i.inhparent = any (h.parents)
+    ) as partitions_digest,
     (select c.relpersistence = 'p' from pg_catalog.pg_class c where c.oid = h.relation) as is_permanent
 from {rollups}.host_table h;
+
+-- The tables below those of host_table now, as in partition. parent: the partitioned table above it, or the table that it inherits
+-- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are.
+create view {rollups}.partition_now as
+with recursive below as (
+    select h.role, i.inhparent as parent, i.inhrelid as relation, i.xmin as attached
+    from {rollups}.host_table h
+    join pg_catalog.pg_inherits i on i.inhparent = h.relation
+    union all
+    select b.role, i.inhparent, i.inhrelid, i.xmin
+    from below b
+    join pg_catalog.pg_inherits i on i.inhparent = b.relation
+)
+
+select
+    b.role,
+    b.parent,
+    b.relation,
+    b.attached,
+    c.relkind as kind,
+    c.relispartition and c.relkind in ('r', 'p') and c.relpersistence = 'p' as is_tracked
+from below b
+join pg_catalog.pg_class c on c.oid = b.relation;
 
 -- Describes the triggers of these roll-ups on a table, and some of its columns, the same in each session and after a restore.
 create function {rollups}.describe(host_table regclass, column_names name[]) returns text[]
@@ -155,8 +193,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
 $usagekit$;
 
 -- Whether every change of these tables since the hours were rolled has fired the triggers, as far as the caller's snapshot shows: they
--- are the tables of host_table, neither triggers nor mapped columns have been altered, and the watermark isn't behind the rolled
--- hours. Called by each statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
+-- are the tables of host_table, neither triggers nor mapped columns have been altered, no partition has been attached, detached,
+-- created or dropped, and the watermark isn't behind the rolled hours. Called by each statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
 create function {rollups}.is_intact(events regclass, deliveries regclass) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
@@ -165,10 +203,11 @@ begin
     select
         max(h.relation::oid) filter (where h.role = 'events') as events_oid,
         max(h.relation::oid) filter (where h.role = 'deliveries') as deliveries_oid,
-        bool_and(h.catalog_rows = n.catalog_rows and n.is_permanent) as is_same,
+        bool_and(
+            h.catalog_rows = n.catalog_rows and h.partitions_digest = n.partitions_digest and n.is_permanent
+        ) as is_same,
         (
-            select s.covered_before is null
-                or extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)
+            select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
             from {rollups}.state s
         ) as is_watched
     into compared
@@ -215,10 +254,27 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
     union all
     select format('%s is unlogged or temporary', present) from host_table where relation = present and not is_permanent
     union all
+    select format('%s is below %s and unlogged, temporary, foreign, or a child by INHERITS', n.relation::regclass, n.parent::regclass)
+    from {rollups}.partition_now n
+    where not n.is_tracked
+    union all
+    select format('%s is new below %s', n.relation::regclass, n.parent::regclass)
+    from {rollups}.partition_now n
+    where not exists (
+        select from {rollups}.partition p
+        where p.role = n.role and p.relation = n.relation and p.attached = n.attached
+    )
+    union all
+    select format('a partition (%s) was detached or dropped', p.relation::regclass)
+    from {rollups}.partition p
+    where not exists (
+        select from {rollups}.partition_now n
+        where p.role = n.role and p.relation = n.relation and p.attached = n.attached
+    )
+    union all
     select format('hours before %s are rolled, and the sequence mark_before is behind them', s.covered_before)
     from {rollups}.state s
-    where (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not true
-        and s.covered_before is not null
+    where extract(epoch from s.covered_before) > pg_sequence_last_value({mark_before}::regclass)
 $usagekit$;
 
 -- Records that nothing is rolled; figures are computed from raw rows until the worker has rolled them from scratch. Always changes

@@ -58,7 +58,8 @@ class RollupStatementsIT extends StatementsIT {
     @Override
     protected SqlStatements statements() {
         try {
-            return fixture.sql(source).counting(ProjectScope.ALIVE);
+            RollupSql sql = fixture.sql(source);
+            return sql.counting(ProjectScope.ALIVE).with(Map.of("partition", sql.table("events")));
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
@@ -72,6 +73,7 @@ class RollupStatementsIT extends StatementsIT {
                 List.of(
                         Map.of("organisation.counts", RollupSql.ONE_ORGANISATION),
                         Map.of("organisation.counts", RollupSql.ALL_ORGANISATIONS));
+            case "mark-deliveries" -> List.of(Map.of("partition", "{deliveries}"));
             case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
             default -> super.variants(statement);
         };
