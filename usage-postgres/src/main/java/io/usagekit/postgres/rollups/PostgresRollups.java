@@ -41,7 +41,8 @@ import javax.sql.DataSource;
  *
  * <p>The triggers fire for each row that is inserted, updated, deleted or copied, also by logical replication and in sessions with
  * {@code session_replication_role = replica}, and for each {@code TRUNCATE}. They don't fire when a partition that holds rows is
- * attached, detached or dropped, or while they are disabled; {@link #verify} finds such changes.
+ * attached, detached or dropped, or while they are disabled: each figure compares tables, triggers and partitions with what was recorded of
+ * them, and is computed from raw rows where they differ ({@link RollupStatus#alterations}).
  *
  * <p>Immutable and thread-safe. The host owns the {@link DataSource}.
  *
