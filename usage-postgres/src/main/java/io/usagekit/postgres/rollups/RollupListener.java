@@ -32,7 +32,7 @@ public interface RollupListener {
         FOREIGN,
         /**
          * The tables aren't as they were when the triggers were created: another table has one's name, a trigger or a mapped column has
-         * been altered or is missing, or row security hides rows from this role. {@link PostgresRollups#status} says what differs.
+         * been altered or is missing, or a partition was attached or detached. {@link PostgresRollups#status} says what differs.
          */
         ALTERED,
         /** Too little of the window is rolled, or too much of it has changed: the combined query is faster. */

@@ -564,9 +564,7 @@ select intact, case when intact then coalesce(covered_before, '-infinity') else 
 from (
     select
         covered_before,
-        {rollups}.is_intact({events.regclass}, {deliveries.regclass})
-            and not row_security_active({events.regclass})
-            and not row_security_active({deliveries.regclass}) as intact
+        {rollups}.is_intact({events.regclass}, {deliveries.regclass}) as intact
     from {rollups}.state
     where version = {version} and settings = {settings}
     offset 0
