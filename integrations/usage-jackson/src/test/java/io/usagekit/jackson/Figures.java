@@ -30,11 +30,13 @@ final class Figures {
     /** What a driver says, which isn't a client's business. */
     static final String SECRET = "relation app.events of db-7.internal";
 
-    private static final UsageException FAILURE =
-            new UsageCalculationException("the statement timed out: " + SECRET, new IllegalStateException(SECRET));
-
-    static final WarmResult WARMED = new WarmResult(1, 2, Map.of("org-9", FAILURE));
-    static final UsageResults SEVERAL = new UsageResults(Map.of(KEY, FRESH), Map.of(new UsageKey("org-9", MARCH), FAILURE));
+    static final WarmResult WARMED = new WarmResult(1, 2, Map.of("org-9", failure()));
+    static final UsageResults SEVERAL =
+            new UsageResults(Map.of(KEY, FRESH), Map.of(new UsageKey("org-9", MARCH), failure()));
 
     private Figures() {}
+
+    static UsageException failure() {
+        return new UsageCalculationException("the statement timed out: " + SECRET, new IllegalStateException(SECRET));
+    }
 }

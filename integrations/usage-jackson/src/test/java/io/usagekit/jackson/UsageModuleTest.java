@@ -230,7 +230,7 @@ class UsageModuleTest {
     @MethodSource("mappers")
     void severalResultsArePrintedEachAsTheFormatterPrintsIt(HostMapper mapper) {
         UsageKey failed = new UsageKey("org-9", Figures.MARCH);
-        UsageError error = UsageError.of(Figures.SEVERAL.failures().get(failed));
+        UsageError error = UsageError.of(Figures.failure());
         for (UsageResponseFormatter formatter : List.of(
                 UsageResponseFormatter.plain(),
                 UsageResponseFormatter.enveloped().withFreshness().withZone())) {
