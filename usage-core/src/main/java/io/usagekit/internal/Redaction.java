@@ -23,15 +23,15 @@ public final class Redaction {
     private static final String PARAMETER_NAME = "[\\w.-]*(?:password|passwd|passphrase|pwd)";
 
     /** Property of a map in braces: its value lasts up to the next property or the brace. */
-    private static final String PROPERTY = "((?:(?<=[{,])|(?<=[{,]\\s))" + PARAMETER_NAME
-            + "=)(?!['\"]).*?(?=,\\s+[\\w.-]+=|\\}(?:\\W|$))";
+    private static final String PROPERTY =
+            "((?:(?<=[{,])|(?<=[{,]\\s))" + PARAMETER_NAME + "=)(?!['\"]).*?(?=,\\s+[\\w.-]+=|\\}(?:\\W|$))";
 
     /**
      * Property of a map, or parameter of a URL or a connection string, quoted or not. Without quotes only a blank or the next
      * parameter of a URL ends a value, since a password may contain any other character.
      */
-    private static final Pattern PARAMETER = Pattern.compile("(?i)" + PROPERTY + "|(" + PARAMETER_NAME
-            + "\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|\"[^\"]*\"|[^\\s&]+)");
+    private static final Pattern PARAMETER = Pattern.compile(
+            "(?i)" + PROPERTY + "|(" + PARAMETER_NAME + "\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|\"[^\"]*\"|[^\\s&]+)");
 
     /** How many errors of a chain are looked at. */
     private static final int MOST_CAUSES = 50;

@@ -7,7 +7,6 @@ import io.usagekit.UsageKey;
 import io.usagekit.WarmResult;
 import io.usagekit.internal.flight.Causes;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Queue;

@@ -126,13 +126,13 @@ class ComputationIncidentsTest {
         assertThat(incidents.lastingFailure(ONE)).isEmpty();
 
         fails(OTHER, outage);
-        assertThat(incidents.lastingFailure(ONE))
-                .as("in another incident")
-                .isEmpty();
+        assertThat(incidents.lastingFailure(ONE)).as("in another incident").isEmpty();
         fails(ONE, permanent);
         assertThat(incidents.lastingFailure(ONE)).containsSame(permanent);
         fails(ONE, outage);
-        assertThat(incidents.lastingFailure(ONE)).as("not the last one any more").isEmpty();
+        assertThat(incidents.lastingFailure(ONE))
+                .as("not the last one any more")
+                .isEmpty();
         fails(ONE, permanent);
         nanos.addAndGet(ComputationIncidents.MEMORY.toNanos());
         assertThat(incidents.lastingFailure(ONE)).as("too long ago").isEmpty();

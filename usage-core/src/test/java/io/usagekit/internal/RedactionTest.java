@@ -76,7 +76,8 @@ class RedactionTest {
 
     @Test
     void copiesWhatAnErrorSuppressed() {
-        Exception cleanUp = new IllegalArgumentException("bad url redis://:s3cret@cache", new Exception("password=s3cret"));
+        Exception cleanUp =
+                new IllegalArgumentException("bad url redis://:s3cret@cache", new Exception("password=s3cret"));
         Exception cause = new Exception("refused");
         cause.addSuppressed(cleanUp);
         Exception wrapped = new IllegalStateException("can't connect", cause);

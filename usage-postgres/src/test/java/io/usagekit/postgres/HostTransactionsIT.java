@@ -166,11 +166,8 @@ class HostTransactionsIT {
 
     @Test
     void saysHowAPoolWithAutoCommitOffRunsItsOwnStatementsInNoTransaction() {
-        Map<String, Consumer<HikariConfig>> internalQueries = Map.of(
-                "connectionInitSql",
-                config -> {},
-                "connectionTestQuery",
-                config -> {
+        Map<String, Consumer<HikariConfig>> internalQueries =
+                Map.of("connectionInitSql", config -> {}, "connectionTestQuery", config -> {
                     config.setConnectionInitSql(null);
                     config.setConnectionTestQuery("select 1");
                 });
@@ -182,14 +179,13 @@ class HostTransactionsIT {
                         .hasMessageContaining("already in a transaction; HikariCP with auto-commit off leaves its"
                                 + " connectionInitSql or connectionTestQuery in a transaction")
                         .hasMessageContaining("set its isolateInternalQueries=true")
-                        .hasMessageContaining("If the host began the transaction: the library neither commits nor rolls back");
+                        .hasMessageContaining(
+                                "If the host began the transaction: the library neither commits nor rolls back");
             }
-            try (HikariDataSource pool = Database.newPool(
-                    1,
-                    query.andThen(config -> {
-                        config.setAutoCommit(false);
-                        config.setIsolateInternalQueries(true);
-                    }))) {
+            try (HikariDataSource pool = Database.newPool(1, query.andThen(config -> {
+                config.setAutoCommit(false);
+                config.setIsolateInternalQueries(true);
+            }))) {
                 Operations.run("ledger.record", schema, pool);
             }
         });

@@ -240,7 +240,8 @@ class UsageModuleTest {
                     .doesNotContain(Figures.SECRET);
         }
         assertThat(mapper.print(Figures.SEVERAL))
-                .contains("{\"organisation_id\":\"org-9\",\"period\":\"2026-03\",\"error\":\"calculation_failed\",\"message\":");
+                .contains(
+                        "{\"organisation_id\":\"org-9\",\"period\":\"2026-03\",\"error\":\"calculation_failed\",\"message\":");
         assertThat(mapper.print(new UsageResults(Map.of(), Map.of()))).isEqualTo("{\"results\":[],\"failures\":[]}");
         assertThatThrownBy(() -> mapper.read("{}", UsageResults.class))
                 .hasMessageContaining("UsageResults has no JSON form");

@@ -54,7 +54,8 @@ class EventDaysTest {
                         between("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"),
                         between("2026-04-10T12:00:00Z", "2026-04-10T12:00:00.000001Z"));
         assertThat(new EventDays(ledger, "p")
-                        .in(new EventWindow(Optional.of(Instant.parse("2026-04-10T12:00:00.000001Z")), Optional.empty())))
+                        .in(new EventWindow(
+                                Optional.of(Instant.parse("2026-04-10T12:00:00.000001Z")), Optional.empty())))
                 .containsExactly(between("2026-04-10T12:00:00.000001Z", "2026-04-11T00:00:00Z"));
     }
 

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Figures that one statement computes together. Where a value is at fault (an id that doesn't fit its column or domain, a sum that exceeds
- * bigint), PostgreSQL ends the whole statement: the batch is then computed as two halves, and so on, until only the figure at fault
+ * Figures that one statement computes together. Where a value is at fault (an id that doesn't fit its column or its domain, a sum that
+ * exceeds bigint), PostgreSQL ends the whole statement: the batch is then computed as two halves, and so on, until only the figure at fault
  * fails.
  */
 public final class FigureBatch {

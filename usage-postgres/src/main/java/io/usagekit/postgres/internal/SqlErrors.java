@@ -80,8 +80,7 @@ public final class SqlErrors {
      * class 22, 23514).
      */
     public static boolean isDataError(SQLException e) {
-        return e.getSQLState() != null
-                && (e.getSQLState().startsWith(DATA_EXCEPTION) || is(e, CHECK_VIOLATION));
+        return e.getSQLState() != null && (e.getSQLState().startsWith(DATA_EXCEPTION) || is(e, CHECK_VIOLATION));
     }
 
     /** Whether the tables have to be looked up again: one of them, a column or a type isn't what it was. */

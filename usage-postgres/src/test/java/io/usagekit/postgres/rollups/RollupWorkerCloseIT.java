@@ -92,7 +92,10 @@ class RollupWorkerCloseIT {
         try {
             worker.start(scheduler, Duration.ofDays(1));
             closing.join();
-            awaitTrue("no run is left", () -> scheduler.getActiveCount() == 0 && scheduler.getQueue().isEmpty());
+            awaitTrue(
+                    "no run is left",
+                    () -> scheduler.getActiveCount() == 0
+                            && scheduler.getQueue().isEmpty());
         } finally {
             scheduler.shutdownNow();
         }

@@ -269,8 +269,7 @@ class UsageServiceBulkTest {
         UsageService service = fixture.open(builder(fixture.cache)
                 .maxConcurrentComputations(1)
                 .maxQueuedComputations(20)
-                .singleFlight(
-                        SingleFlights.fleetWide(store, Duration.ofSeconds(5), Duration.ofMillis(20))));
+                .singleFlight(SingleFlights.fleetWide(store, Duration.ofSeconds(5), Duration.ofMillis(20))));
         calculator.hold();
         Future<UsageResults> bulk = fixture.call(() -> service.getAll(organisations(61), MARCH));
         calculator.awaitRunning(1); // the one whose lease was there waits for the others no longer
@@ -330,9 +329,7 @@ class UsageServiceBulkTest {
         calculator.gate.countDown();
 
         UsageResults all = ServiceFixture.done(bulk);
-        assertThat(all.failures())
-                .as("figures that found the queue full")
-                .isEmpty();
+        assertThat(all.failures()).as("figures that found the queue full").isEmpty();
         assertThat(calculator.batches.stream().map(Collection::size)).containsExactly(10, 10, 10, 10);
         assertThat(calculator.singles).isEmpty();
         assertThat(calculator.mostAtOnce).as("permits of one organisation").hasValue(2);
