@@ -1,19 +1,13 @@
 package io.usagekit;
 
-import io.usagekit.internal.Arguments;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.LocalDate;
-import java.time.LocalDateTime;
-import java.time.OffsetDateTime;
+import java.time.Year;
 import java.time.YearMonth;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
-import java.time.format.DateTimeFormatterBuilder;
-import java.time.temporal.ChronoField;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 
@@ -22,7 +16,8 @@ import java.util.Objects;
  * an instant nor leave one out.
  *
  * <p>Instants are truncated to microseconds, which is what PostgreSQL stores. Without a zone the calendar is that of UTC;
- * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long, and both its ends
+ * never the JVM's or the database session's. A window is at most {@value #MAX_DAYS} days long, calendar days of its zone where it
+ * is made of dates: such a window is an hour longer where the zone changes its clocks in between. Both its ends
  * lie in the years 1 to 9999. Whatever is out of bounds is an {@link IllegalArgumentException} that names the argument, its value and the bound.
  *
  * <p>Two periods are equal when their windows are. The label, the zone and what {@link #next()} returns say what the window is
@@ -32,19 +27,15 @@ import java.util.Objects;
  */
 public final class UsagePeriod {
 
-    /** The longest window, in days of 24 hours. */
+    /** The longest window in days: of 24 hours between two instants, calendar days between two dates. */
     public static final int MAX_DAYS = 366;
 
     private static final Duration LONGEST = Duration.ofDays(MAX_DAYS);
+    /** No window of {@value #MAX_DAYS} calendar days is longer: offsets of zones lie between -18 and +18 hours. */
+    private static final Duration LONGEST_OF_DATES = LONGEST.plusHours(36);
+
     private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
     private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
-
-    /** ISO 8601, basic format, with as many decimals as it takes: no character that a cache key would have to escape. */
-    private static final DateTimeFormatter BASIC = new DateTimeFormatterBuilder()
-            .appendPattern("uuuuMMdd'T'HHmmss")
-            .appendFraction(ChronoField.NANO_OF_SECOND, 0, 6, true)
-            .appendLiteral('Z')
-            .toFormatter(java.util.Locale.ROOT);
 
     private final Instant start;
     private final Instant end;
@@ -67,6 +58,13 @@ public final class UsagePeriod {
 
         /** Returns the period so many places later. */
         UsagePeriod plus(int places);
+    }
+
+    private record Years(Year year, ZoneId zone) implements Calendar {
+        @Override
+        public UsagePeriod plus(int places) {
+            return UsagePeriod.year(year.plusYears(places), zone);
+        }
     }
 
     private record Months(YearMonth month, ZoneId zone) implements Calendar {
@@ -122,8 +120,24 @@ public final class UsagePeriod {
         @Override
         public UsagePeriod plus(int places) {
             Duration distance = Duration.between(start, end).multipliedBy(places);
-            return between(start.plus(distance), end.plus(distance));
+            return canonical(start.plus(distance), end.plus(distance));
         }
+    }
+
+    /** A calendar year in UTC, labelled {@code 2026-01-01/2027-01-01}. */
+    public static UsagePeriod year(Year year) {
+        return year(year, ZoneOffset.UTC);
+    }
+
+    /**
+     * A calendar year in a zone, labelled {@code 2026-01-01/2027-01-01}; an hour longer or shorter where the zone's offset differs
+     * between its ends.
+     */
+    public static UsagePeriod year(Year year, ZoneId zone) {
+        checkYear("year", year.getValue(), year);
+        LocalDate first = year.atDay(1);
+        LocalDate next = first.plusYears(1);
+        return ofDates("year", first, next, first + "/" + next, new Years(year, zone));
     }
 
     /** A calendar month in UTC, labelled {@code 2026-03}. */
@@ -158,6 +172,12 @@ public final class UsagePeriod {
     public static UsagePeriod monthContaining(Instant instant, ZoneId zone) {
         checkRange("instant", instant);
         return containing(instant, month(YearMonth.from(LocalDate.ofInstant(instant, zone)), zone));
+    }
+
+    /** The calendar year in a zone that an instant belongs to. */
+    public static UsagePeriod yearContaining(Instant instant, ZoneId zone) {
+        checkRange("instant", instant);
+        return containing(instant, year(Year.from(LocalDate.ofInstant(instant, zone)), zone));
     }
 
     /** The calendar day in a zone that an instant belongs to. */
@@ -213,8 +233,20 @@ public final class UsagePeriod {
      * @param end the first instant after it, truncated to microseconds; after {@code start}, at most {@value #MAX_DAYS} days
      */
     public static UsagePeriod between(Instant start, Instant end) {
+        return ofInstants(start, end, LONGEST);
+    }
+
+    /** The window of two instants, which may be what dates of some zone make: what {@link #canonicalLabel} names. */
+    static UsagePeriod canonical(Instant start, Instant end) {
+        return ofInstants(start, end, LONGEST_OF_DATES);
+    }
+
+    private static UsagePeriod ofInstants(Instant start, Instant end, Duration longest) {
         Instant from = truncate("start", start);
         Instant to = truncate("end", end);
+        if (Duration.between(from, to).compareTo(longest) > 0) {
+            throw tooLong(Duration.between(from, to).toString(), from, to);
+        }
         return of(from, to, from + "/" + to, new Instants(from, to));
     }
 
@@ -233,47 +265,12 @@ public final class UsagePeriod {
     public static UsagePeriod parse(String text, ZoneId zone) {
         Objects.requireNonNull(text, "text");
         Objects.requireNonNull(zone, "zone");
-        try {
-            int slash = text.indexOf('/');
-            if (slash >= 0) {
-                return interval(text.substring(0, slash), text.substring(slash + 1), zone);
-            }
-            return text.length() <= "2026-03".length()
-                    ? month(YearMonth.parse(text), zone)
-                    : day(LocalDate.parse(text), zone);
-        } catch (DateTimeException e) {
-            throw new IllegalArgumentException(
-                    "period must be a month (2026-03), a day (2026-03-17) or start/end of two dates or instants, but was "
-                            + Arguments.quote(text) + ": "
-                            + reason(e),
-                    e);
-        }
+        return PeriodText.parse(text, zone);
     }
 
-    /** What the innermost cause says, which is about the one field that is wrong; it may quote the text as it came. */
-    private static String reason(Throwable error) {
-        Throwable cause = error;
-        while (cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return String.valueOf(cause.getMessage()).replaceAll("\\p{Cc}", "?");
-    }
-
-    private static UsagePeriod interval(String start, String end, ZoneId zone) {
-        if (start.indexOf('T') >= 0) {
-            return between(instant(start), instant(end));
-        }
-        return dates(LocalDate.parse(start), LocalDate.parse(end), zone);
-    }
-
-    private static UsagePeriod dates(LocalDate first, LocalDate next, ZoneId zone) {
+    /** The days from one date to another, which doesn't belong to them. */
+    static UsagePeriod dates(LocalDate first, LocalDate next, ZoneId zone) {
         return ofDates("period", first, next, first + "/" + next, new Dates(first, next, zone));
-    }
-
-    private static Instant instant(String text) {
-        return text.indexOf('-') < 0 && text.endsWith("Z")
-                ? LocalDateTime.parse(text, BASIC).toInstant(ZoneOffset.UTC)
-                : OffsetDateTime.parse(text).toInstant();
     }
 
     private static LocalDate anchored(YearMonth month, int anchorDay) {
@@ -289,19 +286,32 @@ public final class UsagePeriod {
         Instant end = next.atStartOfDay(calendar.zone()).toInstant();
         checkRange(argument, start);
         checkRange(argument, end);
+        if (first.isBefore(next) && start.equals(end)) {
+            throw new IllegalArgumentException(emptyWindow(start, end) + ": " + calendar.zone() + " skipped "
+                    + (next.equals(first.plusDays(1)) ? first : first + "/" + next)
+                    + " when it moved across the date line");
+        }
+        long days = ChronoUnit.DAYS.between(first, next);
+        if (days > MAX_DAYS) {
+            throw tooLong(days + " days", start, end);
+        }
         return of(start, end, label, calendar);
     }
 
     private static UsagePeriod of(Instant start, Instant end, String label, Calendar calendar) {
         if (!start.isBefore(end)) {
-            throw new IllegalArgumentException(
-                    "start must be before end by at least 1 microsecond, but was " + start + " with end " + end);
-        }
-        if (Duration.between(start, end).compareTo(LONGEST) > 0) {
-            throw new IllegalArgumentException("period must be at most " + MAX_DAYS + " days long, but was "
-                    + Duration.between(start, end) + ": " + start + "/" + end);
+            throw new IllegalArgumentException(emptyWindow(start, end));
         }
         return new UsagePeriod(start, end, label, calendar);
+    }
+
+    private static String emptyWindow(Instant start, Instant end) {
+        return "start must be before end by at least 1 microsecond, but was " + start + " with end " + end;
+    }
+
+    private static IllegalArgumentException tooLong(String length, Instant start, Instant end) {
+        return new IllegalArgumentException(
+                "period must be at most " + MAX_DAYS + " days long, but was " + length + ": " + start + "/" + end);
     }
 
     private static Instant truncate(String argument, Instant instant) {
@@ -403,16 +413,7 @@ public final class UsagePeriod {
      * window {@code 20260228T183000Z/20260331T183000Z}.
      */
     public String canonicalLabel() {
-        LocalDateTime from = LocalDateTime.ofInstant(start, ZoneOffset.UTC);
-        LocalDateTime to = LocalDateTime.ofInstant(end, ZoneOffset.UTC);
-        boolean midnight = from.toLocalTime().toNanoOfDay() == 0;
-        if (midnight && to.equals(from.plusDays(1))) {
-            return from.toLocalDate().toString();
-        }
-        if (midnight && from.getDayOfMonth() == 1 && to.equals(from.plusMonths(1))) {
-            return YearMonth.from(from).toString();
-        }
-        return BASIC.format(from) + "/" + BASIC.format(to);
+        return PeriodText.canonicalLabel(start, end);
     }
 
     @Override
