@@ -6,9 +6,12 @@ package io.usagekit;
  * @since 0.1
  */
 public enum Freshness {
-    /** Computed within the soft limit ({@code refreshAfter}), or just now. */
+    /** Computed within the soft limit ({@code refreshAfter}), or just now; and after its period's end, if that has passed. */
     FRESH,
-    /** Right when it was computed, but older than the soft limit, or not known to be the newest since the cache can't be reached. */
+    /**
+     * Right when it was computed, but older than the soft limit, or computed before its period's end, which has passed since, or not
+     * known to be the newest since the cache can't be reached.
+     */
     STALE,
     /**
      * Right when it was computed, but older than the hard limit ({@code ttl}): served, within the grace

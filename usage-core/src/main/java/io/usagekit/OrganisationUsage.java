@@ -74,6 +74,14 @@ public record OrganisationUsage(
                 : new OrganisationUsage(organisationId, other, received, sent, createdAt, unmeasured);
     }
 
+    /**
+     * Whether the period was over when the figure was computed: {@link #createdAt} isn't before its end. Such a figure lacks nothing
+     * that was committed by the period's end; one that isn't says what was used so far. By the clock of the process that computed it.
+     */
+    public boolean isPeriodOver() {
+        return !createdAt.isBefore(period.end());
+    }
+
     /** Which figure this is. */
     public UsageKey key() {
         return new UsageKey(organisationId, period);

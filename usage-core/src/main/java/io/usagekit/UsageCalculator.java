@@ -18,7 +18,8 @@ public interface UsageCalculator {
 
     /**
      * Computes the figure now, in one snapshot: it counts what was committed when the snapshot was taken, and its four numbers never
-     * disagree. {@link OrganisationUsage#createdAt} says when this call computed it. Blocks.
+     * disagree. {@link OrganisationUsage#createdAt} says when this call computed it, and is read before the snapshot is taken: a figure
+     * that says it was computed after its period's end has seen all that was committed by then. Blocks.
      *
      * @param key which figure
      * @param timeout how long it may take, positive; an implementation gives up by then, since no caller waits any longer

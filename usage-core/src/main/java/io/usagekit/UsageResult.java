@@ -91,6 +91,14 @@ public final class UsageResult {
         return figure.isEmpty();
     }
 
+    /**
+     * Whether the period was over when the figure was computed, as a bill needs it: {@link OrganisationUsage#isPeriodOver()}. False if
+     * it is pending.
+     */
+    public boolean isPeriodOver() {
+        return figure.isPresent() && figure.get().usage().isPeriodOver();
+    }
+
     /** The figure; empty exactly if {@link #isPending()}. */
     public Optional<OrganisationUsage> usage() {
         return figure.map(AgedUsage::usage);

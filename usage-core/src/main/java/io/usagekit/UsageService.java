@@ -11,6 +11,8 @@ import java.util.concurrent.CompletionStage;
  *   <li>A cached figure younger than the soft limit ({@code refreshAfter}) is {@link Freshness#FRESH}.
  *   <li>An older one is returned at once as {@link Freshness#STALE}, and one refresh is started in the background, under its
  *       own deadline. If that fails, the figure stays until it expires.
+ *   <li>A figure that was computed before its period's end isn't fresh after it, however young: it is {@code STALE}, and the first call
+ *       after the end starts a refresh. {@link UsageResult#isPeriodOver} says whether the period was over when the figure was computed.
  *   <li>One past the hard limit ({@code ttl}) stays cached for its grace ({@code staleIfError}): a computation is started, and if
  *       that fails, is refused, or takes longer than the caller waits, the old figure is returned as
  *       {@link Freshness#STALE_ON_ERROR}.
@@ -92,7 +94,7 @@ public interface UsageService extends AutoCloseable {
      * Computes the figure now, whatever is cached, stores and returns it. Joins a computation that is under way, in this
      * process or, with a fleet-wide single-flight, in another.
      *
-     * @return {@link Freshness#FRESH}
+     * @return {@link Freshness#FRESH}; {@link Freshness#STALE} only if the period ended while its figure was computed
      * @throws UsageCalculationException if it can't be computed
      * @throws UsageOverloadedException if there is no room to compute it
      * @throws UsageUnavailableException if the fleet-wide single-flight can't reach its store, and the policy is to fail closed

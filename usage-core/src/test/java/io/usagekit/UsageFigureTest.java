@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The values that carry a figure: {@link OrganisationUsage}, {@link AgedUsage}, {@link UsageResult}. */
@@ -62,6 +63,20 @@ class UsageFigureTest {
             assertThat(result.age()).contains(Duration.ofSeconds(7));
             assertThat(result.createdAt()).isEqualTo(COMPUTED);
         }
+    }
+
+    @Test
+    void saysWhetherPeriodWasOverWhenComputed() {
+        Instant end = KEY.period().end();
+        for (Instant at : List.of(end.minusNanos(1_000), end, end.plusSeconds(1))) {
+            OrganisationUsage usage = new OrganisationUsage(KEY, UsageMetrics.ZERO, UsageMetrics.ZERO, at);
+            boolean isOver = !at.isBefore(end);
+            assertThat(usage.isPeriodOver()).as("computed at %s", at).isEqualTo(isOver);
+            AgedUsage figure = new AgedUsage(usage, Duration.ofSeconds(7));
+            assertThat(UsageResult.fresh(figure).isPeriodOver()).isEqualTo(isOver);
+            assertThat(UsageResult.staleOnError(figure).isPeriodOver()).isEqualTo(isOver);
+        }
+        assertThat(UsageResult.pending(KEY, end).isPeriodOver()).as("no figure").isFalse();
     }
 
     @Test

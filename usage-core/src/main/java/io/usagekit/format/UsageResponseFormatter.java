@@ -57,7 +57,8 @@ public final class UsageResponseFormatter {
     /** The members that a figure has beyond those of the plain response. */
     private enum Detail {
         ZONE,
-        FRESHNESS
+        FRESHNESS,
+        PERIOD_OVER
     }
 
     /** The messages of an envelope. */
@@ -111,6 +112,14 @@ public final class UsageResponseFormatter {
         return with(Detail.ZONE);
     }
 
+    /**
+     * Adds {@code period_over} before {@code created_at} to a figure that is known: whether the period was over when the figure was
+     * computed, as {@link UsageResult#isPeriodOver()} says. A bill is made of figures for which it is {@code true}.
+     */
+    public UsageResponseFormatter withPeriodOver() {
+        return with(Detail.PERIOD_OVER);
+    }
+
     private UsageResponseFormatter with(Detail detail) {
         Set<Detail> all = EnumSet.of(detail);
         all.addAll(details);
@@ -121,6 +130,9 @@ public final class UsageResponseFormatter {
     public Map<String, Object> toMap(UsageResult result) {
         Map<String, Object> data = keyMembers(result.key());
         result.usage().ifPresentOrElse(usage -> putFigure(data, usage), () -> data.put("pending", true));
+        if (details.contains(Detail.PERIOD_OVER) && !result.isPending()) {
+            data.put("period_over", result.isPeriodOver());
+        }
         data.put("created_at", toTheSecond(result.createdAt()));
         if (details.contains(Detail.FRESHNESS)) {
             putFreshness(data, result);

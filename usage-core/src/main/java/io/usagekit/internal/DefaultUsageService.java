@@ -66,6 +66,8 @@ public final class DefaultUsageService implements UsageService {
     private final BackOff backOff;
     private final Computations computations;
     private final Invalidation invalidation;
+    private final Answers answers;
+    private final Loads loads;
     /** Whether the service is closed, which its views share. */
     private final AtomicBoolean closed;
     /** Whether this is a view: it closes nothing. */
@@ -82,6 +84,8 @@ public final class DefaultUsageService implements UsageService {
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
         this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
+        this.answers = new Answers(limits, listener, settings.clock());
+        this.loads = new Loads(settings.singleFlight(), computations, limits);
         cache.observe(listener);
     }
 
@@ -94,6 +98,8 @@ public final class DefaultUsageService implements UsageService {
         this.backOff = service.backOff;
         this.computations = service.computations;
         this.invalidation = service.invalidation;
+        this.answers = service.answers;
+        this.loads = service.loads;
         this.closed = service.closed;
         this.isView = true;
     }
@@ -203,17 +209,12 @@ public final class DefaultUsageService implements UsageService {
 
     private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
         listener.hit(key, tier, figure.age());
-        Duration freshUntil = limits.freshUntil(figure);
-        if (figure.age().compareTo(freshUntil) < 0) {
-            return UsageResult.fresh(figure, freshUntil);
+        Optional<UsageResult> fresh = answers.fresh(figure);
+        if (fresh.isPresent()) {
+            return fresh.get();
         }
-        refresh(key, figure, batch);
-        return stale(key, figure);
-    }
-
-    private UsageResult stale(UsageKey key, AgedUsage figure) {
-        listener.staleServed(key, Freshness.STALE, figure.age());
-        return UsageResult.stale(figure);
+        loads.refresh(key, figure, batch);
+        return answers.stale(key, figure);
     }
 
     /** A fallback copy is never fresh: processes that still reach the cache may have replaced or invalidated it. */
@@ -225,9 +226,9 @@ public final class DefaultUsageService implements UsageService {
             return miss(key, copy, outage, batch);
         }
         if (!limits.isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
-            refresh(key, copy.get(), batch);
+            loads.refresh(key, copy.get(), batch);
         }
-        return CompletableFuture.completedFuture(stale(key, copy.get()));
+        return CompletableFuture.completedFuture(answers.stale(key, copy.get()));
     }
 
     /**
@@ -246,7 +247,7 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return instead(key, grace, UsageLoad.notWithoutCache(key, outage), outage);
         }
-        CompletableFuture<LoadOutcome> load = load(key, Purpose.MISS, limits.hard(), outage != null, batch);
+        CompletableFuture<LoadOutcome> load = loads.load(key, Purpose.MISS, limits.hard(), outage != null, batch);
         Optional<Duration> limit = missPolicy.limit();
         if (limit.isEmpty() || load.isDone()) {
             return answerFrom(key, load, grace, outage);
@@ -276,92 +277,28 @@ public final class DefaultUsageService implements UsageService {
                 .permanentFailure(key)
                 .<CompletableFuture<UsageResult>>map(CompletableFuture::failedFuture)
                 .orElseGet(() -> CompletableFuture.completedFuture(
-                        grace.map(figure -> staleOnError(key, figure)).orElseGet(() -> pending(key))));
+                        grace.map(figure -> answers.staleOnError(key, figure)).orElseGet(() -> answers.pending(key))));
     }
 
     /** Answers without the figure that can't be loaded now. An old figure doesn't hide an error that no retry cures. */
     private CompletableFuture<UsageResult> instead(
             UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable Throwable outage) {
         if (grace.isPresent() && !ComputationIncidents.isPermanent(error)) {
-            return CompletableFuture.completedFuture(staleOnError(key, grace.get()));
+            return CompletableFuture.completedFuture(answers.staleOnError(key, grace.get()));
         }
         boolean mayBePending = outage != null || missPolicy.limit().isPresent();
         return error instanceof UsageOverloadedException && mayBePending
-                ? CompletableFuture.completedFuture(pending(key))
+                ? CompletableFuture.completedFuture(answers.pending(key))
                 : CompletableFuture.failedFuture(error);
     }
 
-    private UsageResult staleOnError(UsageKey key, AgedUsage figure) {
-        listener.staleServed(key, Freshness.STALE_ON_ERROR, figure.age());
-        return UsageResult.staleOnError(figure);
-    }
-
-    private UsageResult pending(UsageKey key) {
-        listener.pendingServed(key);
-        return UsageResult.pending(key, settings.clock().instant());
-    }
-
-    /** Returns the figure under this caller's own period: callers that share a load may label the window differently. */
+    /** The first call after a period's end starts a refresh, also where it has joined a load that began before that end. */
     private UsageResult loaded(UsageKey key, LoadOutcome outcome) {
-        AgedUsage figure = outcome.figure().orElseThrow();
-        AgedUsage own = new AgedUsage(figure.usage().withPeriod(key.period()), figure.age());
-        // A figure computed while the caller waited is fresh, whatever the limits.
-        return outcome.origin() != Origin.CACHED || limits.isFresh(own)
-                ? UsageResult.fresh(own, limits.freshUntil(own))
-                : UsageResult.stale(own);
-    }
-
-    private void refresh(UsageKey key, AgedUsage old, @Nullable LoadBatch batch) {
-        if (backOff.of(key).isEmpty()) {
-            var unused = load(key, Purpose.REFRESH, limits.softFor(old), false, batch)
-                    .exceptionally(error -> LoadOutcome.notWaited());
+        UsageResult result = answers.loaded(key, outcome);
+        if (result.freshness() == Freshness.STALE && !result.isPeriodOver()) {
+            outcome.figure().filter(Limits::isOverdue).ifPresent(figure -> loads.refresh(key, figure, null));
         }
-    }
-
-    /**
-     * Starts a load or joins the one in flight. A caller that needs a figure and has joined a load that was of no use to it (a
-     * refresh that was dropped or didn't wait for another process; one that found a figure too old for this caller) loads again.
-     */
-    private CompletableFuture<LoadOutcome> load(
-            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown, @Nullable LoadBatch batch) {
-        UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown, batch);
-        listener.loadRequested(key);
-        CompletableFuture<LoadOutcome> running =
-                Futures.of(() -> settings.singleFlight().run(key, load));
-        load.returned(running);
-        return Futures.compose(running, (outcome, error) -> {
-            load.settle(outcome, error);
-            Throwable failure = error == null ? null : load.timeoutAsOurs(error);
-            report(key, outcome, failure);
-            if (!load.isLeader() && purpose != Purpose.REFRESH && isOfNoUse(outcome, error, acceptableAge)) {
-                return loadOnPoolThread(key, purpose, acceptableAge, cacheDown);
-            }
-            return failure == null ? running : CompletableFuture.failedFuture(failure);
-        });
-    }
-
-    private void report(UsageKey key, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
-        if (outcome != null) {
-            listener.loadCompleted(key, outcome.origin());
-        } else if (error != null) {
-            listener.loadFailed(key, error);
-        }
-    }
-
-    /** The thread that completes a load may be a driver's or a timer's, where no other load should start. */
-    private CompletableFuture<LoadOutcome> loadOnPoolThread(
-            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
-        return CompletableFuture.completedFuture(key)
-                .thenComposeAsync(same -> load(same, purpose, acceptableAge, cacheDown, null));
-    }
-
-    private static boolean isOfNoUse(@Nullable LoadOutcome outcome, @Nullable Throwable error, Duration acceptableAge) {
-        if (outcome == null) {
-            return error instanceof RefreshDroppedException;
-        }
-        Optional<AgedUsage> figure = outcome.figure();
-        return figure.isEmpty()
-                || (outcome.origin() == Origin.CACHED && figure.get().age().compareTo(acceptableAge) >= 0);
+        return result;
     }
 
     @Override
@@ -375,7 +312,7 @@ public final class DefaultUsageService implements UsageService {
     }
 
     private CompletableFuture<UsageResult> renew(UsageKey key) {
-        return load(key, Purpose.RENEWAL, Duration.ZERO, false, null).thenApply(outcome -> loaded(key, outcome));
+        return loads.load(key, Purpose.RENEWAL, Duration.ZERO, false, null).thenApply(outcome -> loaded(key, outcome));
     }
 
     @Override
@@ -434,8 +371,10 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return CompletableFuture.failedFuture(UsageLoad.notWithoutCache(key, outage));
         }
-        Duration acceptableAge = lookup.figure().map(limits::softFor).orElse(limits.soft());
-        return load(key, Purpose.WARM, acceptableAge, outage != null, null).thenApply(LoadOutcome::origin);
+        Duration acceptableAge = lookup.figure()
+                .map(old -> Limits.acceptableAge(limits.softFor(old), old))
+                .orElse(limits.soft());
+        return loads.load(key, Purpose.WARM, acceptableAge, outage != null, null).thenApply(LoadOutcome::origin);
     }
 
     @Override

@@ -1,10 +1,12 @@
 package io.usagekit.internal;
 
 import io.usagekit.AgedUsage;
+import io.usagekit.OrganisationUsage;
 import java.time.Duration;
 
 /**
- * How old a figure may be.
+ * How old a figure may be. One that was computed before its period's end isn't fresh after it; whether the end has passed says the clock
+ * that stamped the figure, carried on by the figure's age, so that no two machines' clocks are compared.
  *
  * @param soft {@code refreshAfter}
  * @param hard {@code ttl}
@@ -22,10 +24,16 @@ public record Limits(Duration soft, Duration hard, Duration grace, int jitterPer
         return figure.age().compareTo(freshUntil(figure)) < 0;
     }
 
-    /** The age at which this very figure isn't fresh any more. */
+    /** The age at which this very figure isn't fresh any more: one that was computed before its period's end not after it. */
     Duration freshUntil(AgedUsage figure) {
-        Duration limit = softFor(figure);
-        return limit.compareTo(hard) < 0 ? limit : hard;
+        Duration soft = softFor(figure);
+        Duration limit = soft.compareTo(hard) < 0 ? soft : hard;
+        OrganisationUsage usage = figure.usage();
+        if (usage.isPeriodOver()) {
+            return limit;
+        }
+        Duration atEnd = ageAtEnd(usage);
+        return atEnd.compareTo(limit) < 0 ? atEnd : limit;
     }
 
     boolean isServable(AgedUsage figure) {
@@ -51,6 +59,29 @@ public record Limits(Duration soft, Duration hard, Duration grace, int jitterPer
         int permille = Math.floorMod(hash, 2 * spread + 1) - spread;
         long nanos = soft.toNanos();
         return Duration.ofNanos(nanos + nanos / 1_000 * permille);
+    }
+
+    /** The age at which the figure's period ends; only of a figure that was computed before that. */
+    private static Duration ageAtEnd(OrganisationUsage usage) {
+        return Duration.between(usage.createdAt(), usage.period().end());
+    }
+
+    /** Whether the figure was computed before its period's end, and that has passed since. */
+    static boolean isOverdue(AgedUsage figure) {
+        OrganisationUsage usage = figure.usage();
+        return !usage.isPeriodOver() && figure.age().compareTo(ageAtEnd(usage)) >= 0;
+    }
+
+    /**
+     * Returns how old a figure may be that replaces this one: what a limit says, and if this one is overdue, less than the time since
+     * the period's end.
+     */
+    static Duration acceptableAge(Duration limit, AgedUsage old) {
+        if (!isOverdue(old)) {
+            return limit;
+        }
+        Duration sinceEnd = old.age().minus(ageAtEnd(old.usage()));
+        return sinceEnd.compareTo(limit) < 0 ? sinceEnd : limit;
     }
 
     /** The finaliser of MurmurHash3: hashes that differ in few bits come out far apart. */

@@ -125,6 +125,11 @@ final class UsageLoad implements FlightTask {
         return Duration.ofNanos(deadline - computations.now());
     }
 
+    /** A stored figure must be younger than this to make the computation unnecessary. */
+    Duration acceptableAge() {
+        return terms.acceptableAge();
+    }
+
     /** Whether this load is the leader's; otherwise its caller has joined another one. */
     boolean isLeader() {
         return leads;

@@ -72,6 +72,21 @@ class UsageResponseFormatterTest {
     }
 
     @Test
+    void saysWhetherPeriodWasOverWhenFigureWasComputed() {
+        UsageResponseFormatter formatter = UsageResponseFormatter.plain().withPeriodOver();
+        assertThat(formatter.toJson(fresh("org-123")))
+                .endsWith("\"sent\":{\"volume\":50,\"bytes\":512},"
+                        + "\"period_over\":false,\"created_at\":\"2026-03-17T01:28:00Z\"}");
+        OrganisationUsage closed = new OrganisationUsage(
+                new UsageKey("org-123", MARCH), UsageMetrics.ZERO, UsageMetrics.ZERO, MARCH.end());
+        assertThat(formatter.toJson(UsageResult.fresh(new AgedUsage(closed, Duration.ZERO))))
+                .endsWith("\"period_over\":true,\"created_at\":\"2026-04-01T00:00:00Z\"}");
+        assertThat(formatter.toJson(UsageResult.pending(new UsageKey("org-123", MARCH), MARCH.end())))
+                .as("there is no figure of which it could be said")
+                .doesNotContain("period_over");
+    }
+
+    @Test
     void aStaleFigureSaysSoOnlyWhereFreshnessIsAskedFor() {
         UsageResult result = UsageResult.stale(new AgedUsage(usage("org-123"), Duration.ofMinutes(2)));
         assertThat(UsageResponseFormatter.plain().toJson(result))
@@ -235,7 +250,8 @@ class UsageResponseFormatterTest {
                 UsageResponseFormatter.plain(),
                 UsageResponseFormatter.enveloped(),
                 UsageResponseFormatter.plain().withFreshness(),
-                UsageResponseFormatter.enveloped().withFreshness());
+                UsageResponseFormatter.enveloped().withFreshness(),
+                UsageResponseFormatter.enveloped().withFreshness().withPeriodOver());
     }
 
     static List<String> oddIds() {

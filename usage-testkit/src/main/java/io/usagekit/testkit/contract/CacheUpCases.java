@@ -26,6 +26,16 @@ final class CacheUpCases {
         fixture.assertComputations(0);
     }
 
+    static void computedBeforePeriodEnd(ServiceFixture fixture) {
+        UsageService service = fixture.open();
+        fixture.putOld(ServiceFixture.FRESH, ServiceFixture.MARCH.end().minus(ServiceFixture.FRESH.dividedBy(2)));
+        fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.eventually(
+                "the refreshed figure is served",
+                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.assertComputations(1);
+    }
+
     static void softExpired(ServiceFixture fixture) throws Exception {
         UsageService service = fixture.open();
         fixture.putOld(ServiceFixture.SOFT_EXPIRED);

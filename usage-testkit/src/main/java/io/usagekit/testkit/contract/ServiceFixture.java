@@ -120,7 +120,11 @@ final class ServiceFixture implements AutoCloseable {
 
     /** Puts the old figure into the cache at this age, as another process does. */
     void putOld(Duration age) {
-        Instant at = Instant.parse("2026-03-17T01:28:00Z");
+        putOld(age, Instant.parse("2026-03-17T01:28:00Z"));
+    }
+
+    /** Puts the old figure into the cache at this age, computed at this time. */
+    void putOld(Duration age, Instant at) {
         AgedUsage figure = new AgedUsage(new OrganisationUsage(KEY, OLD, OLD, at), age);
         Duration left = HARD.plus(GRACE).minus(age);
         resultOf(writer.put(KEY, figure, left.isNegative() ? GRACE : left));

@@ -111,6 +111,7 @@ public abstract class UsageServiceContract {
     final Stream<DynamicTest> behavesAsTableOfStatesSays() {
         List<Cell> cells = new ArrayList<>(List.of(
                 up("fresh", CacheUpCases::fresh),
+                up("fresh, computed before the period's end", CacheUpCases::computedBeforePeriodEnd),
                 up("soft-expired", CacheUpCases::softExpired),
                 up("soft-expired, no permit", CacheUpCases::softExpiredWithoutPermit),
                 up("soft-expired, refresh fails", CacheUpCases::softExpiredRefreshFails),

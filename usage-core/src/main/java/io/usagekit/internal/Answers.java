@@ -1,0 +1,60 @@
+package io.usagekit.internal;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.Freshness;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
+import io.usagekit.UsageResult;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Optional;
+
+/** Makes the results that callers receive, by the limits of figures and the ends of their periods; notifies the listener. */
+final class Answers {
+
+    private final Limits limits;
+    private final UsageListener listener;
+    private final InstantSource clock;
+
+    Answers(Limits limits, UsageListener listener, InstantSource clock) {
+        this.limits = limits;
+        this.listener = listener;
+        this.clock = clock;
+    }
+
+    /** Returns the result of a cached figure; empty if it isn't fresh. */
+    Optional<UsageResult> fresh(AgedUsage figure) {
+        Duration freshUntil = limits.freshUntil(figure);
+        return figure.age().compareTo(freshUntil) < 0
+                ? Optional.of(UsageResult.fresh(figure, freshUntil))
+                : Optional.empty();
+    }
+
+    UsageResult stale(UsageKey key, AgedUsage figure) {
+        listener.staleServed(key, Freshness.STALE, figure.age());
+        return UsageResult.stale(figure);
+    }
+
+    UsageResult staleOnError(UsageKey key, AgedUsage figure) {
+        listener.staleServed(key, Freshness.STALE_ON_ERROR, figure.age());
+        return UsageResult.staleOnError(figure);
+    }
+
+    UsageResult pending(UsageKey key) {
+        listener.pendingServed(key);
+        return UsageResult.pending(key, clock.instant());
+    }
+
+    /**
+     * Returns the result of a load under this caller's own period: callers that share a load may label the window differently. A
+     * figure that was computed while the caller waited is fresh, whatever the limits, unless its period ended meanwhile.
+     */
+    UsageResult loaded(UsageKey key, LoadOutcome outcome) {
+        AgedUsage figure = outcome.figure().orElseThrow();
+        AgedUsage own = new AgedUsage(figure.usage().withPeriod(key.period()), figure.age());
+        boolean isFresh = outcome.origin() == Origin.CACHED ? limits.isFresh(own) : !Limits.isOverdue(own);
+        return isFresh ? UsageResult.fresh(own, limits.freshUntil(own)) : UsageResult.stale(own);
+    }
+}

@@ -1,0 +1,109 @@
+package io.usagekit.internal;
+
+import io.usagekit.AgedUsage;
+import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
+import io.usagekit.internal.UsageLoad.Purpose;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** Loads of figures by the single-flight: each call starts one or joins the one that is in flight. */
+final class Loads {
+
+    private final SingleFlight singleFlight;
+    private final Computations computations;
+    private final Limits limits;
+    private final UsageListener listener;
+
+    Loads(SingleFlight singleFlight, Computations computations, Limits limits) {
+        this.singleFlight = singleFlight;
+        this.computations = computations;
+        this.limits = limits;
+        this.listener = computations.listener();
+    }
+
+    /** Starts a refresh of a figure, unless its last computation failed a short while ago. */
+    void refresh(UsageKey key, AgedUsage old, @Nullable LoadBatch batch) {
+        if (computations.backOff().of(key).isEmpty()) {
+            Duration acceptableAge = Limits.acceptableAge(limits.softFor(old), old);
+            var unused = load(key, Purpose.REFRESH, acceptableAge, false, batch)
+                    .exceptionally(error -> LoadOutcome.notWaited());
+        }
+    }
+
+    /**
+     * Starts a load or joins the one in flight. A caller that needs a figure and has joined a load that was of no use to it (a
+     * refresh that was dropped or didn't wait for another process; one that found a figure too old for this caller; one that began
+     * before the period's end and ended after it) loads again.
+     */
+    CompletableFuture<LoadOutcome> load(
+            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown, @Nullable LoadBatch batch) {
+        UsageLoad load = new UsageLoad(computations, key, purpose, acceptableAge, cacheDown, batch);
+        listener.loadRequested(key);
+        CompletableFuture<LoadOutcome> running = Futures.of(() -> singleFlight.run(key, load));
+        load.returned(running);
+        return Futures.compose(running, (outcome, error) -> {
+            load.settle(outcome, error);
+            Throwable failure = error == null ? null : load.timeoutAsOurs(error);
+            report(key, outcome, failure);
+            if (purpose != Purpose.REFRESH && isOfNoUse(load, outcome, error)) {
+                CompletableFuture<LoadOutcome> next =
+                        loadOnPoolThread(key, purpose, stillAcceptable(acceptableAge, outcome), cacheDown);
+                return purpose == Purpose.MISS && isOverdue(outcome)
+                        ? next.exceptionallyCompose(newer -> running)
+                        : next;
+            }
+            return failure == null ? running : CompletableFuture.failedFuture(failure);
+        });
+    }
+
+    /** Whether the period ended while the figure was computed: another one is better, but this one better than none. */
+    private static boolean isOverdue(@Nullable LoadOutcome outcome) {
+        return outcome != null && outcome.figure().filter(Limits::isOverdue).isPresent();
+    }
+
+    private void report(UsageKey key, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        if (outcome != null) {
+            listener.loadCompleted(key, outcome.origin());
+        } else if (error != null) {
+            listener.loadFailed(key, error);
+        }
+    }
+
+    /** The thread that completes a load may be a driver's or a timer's, where no other load should start. */
+    private CompletableFuture<LoadOutcome> loadOnPoolThread(
+            UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
+        return CompletableFuture.completedFuture(key)
+                .thenComposeAsync(same -> load(same, purpose, acceptableAge, cacheDown, null));
+    }
+
+    /**
+     * Whether the outcome is of no use to a caller that needs a figure, and another load may have a better one: this one's was that of
+     * another caller or process.
+     */
+    private static boolean isOfNoUse(UsageLoad load, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+        boolean isOwn = load.isLeader() && (outcome == null || outcome.origin() != Origin.REMOTE);
+        if (isOwn) {
+            return false;
+        } else if (outcome == null) {
+            return error instanceof RefreshDroppedException;
+        } else if (outcome.figure().isEmpty()) {
+            return true;
+        }
+        return isOverdue(outcome)
+                || (outcome.origin() == Origin.CACHED
+                        && outcome.figure().get().age().compareTo(load.acceptableAge()) >= 0);
+    }
+
+    private Duration stillAcceptable(Duration acceptableAge, @Nullable LoadOutcome outcome) {
+        return Optional.ofNullable(outcome)
+                .flatMap(LoadOutcome::figure)
+                .map(figure -> Limits.acceptableAge(acceptableAge, figure))
+                .orElse(acceptableAge);
+    }
+}
