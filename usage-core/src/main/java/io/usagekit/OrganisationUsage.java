@@ -74,6 +74,11 @@ public record OrganisationUsage(
                 : new OrganisationUsage(organisationId, other, received, sent, createdAt, unmeasured);
     }
 
+    /** The same figure under another spelling of the organisation's id, which callers that share a figure may each have. */
+    public OrganisationUsage withOrganisationId(String other) {
+        return new OrganisationUsage(other, period, received, sent, createdAt, unmeasured);
+    }
+
     /**
      * Whether the period was over when the figure was computed: {@link #createdAt} isn't before its end. Such a figure lacks nothing
      * that was committed by the period's end; one that isn't says what was used so far. By the clock of the process that computed it.

@@ -31,6 +31,30 @@ public interface UsageCalculator {
     OrganisationUsage calculate(UsageKey key, Duration timeout);
 
     /**
+     * Returns an organisation's id as the source writes it: ids that the source takes for one organisation, such as two spellings of a
+     * {@code uuid}, are written alike. The service caches, loads and invalidates figures under this id, and returns them under the one
+     * that its caller passed. Doesn't block. Until {@link #knowsIds}, and by default, the id is returned as it is.
+     *
+     * @throws IllegalArgumentException if the source can't hold such an id; the message names it and the bound
+     */
+    default String canonicalId(String organisationId) {
+        return organisationId;
+    }
+
+    /** Returns whether {@link #canonicalId} knows how the source writes ids; true by default. Doesn't block. */
+    default boolean knowsIds() {
+        return true;
+    }
+
+    /**
+     * Asks the source how it writes ids, unless that is known. Blocks. The service calls it before the first call that it matters for.
+     *
+     * @param timeout how long it may take, positive
+     * @throws UsageCalculationException if the source doesn't answer
+     */
+    default void learnIds(Duration timeout) {}
+
+    /**
      * Returns how many figures one call of {@link #calculateAll} computes together; the service passes no more, and calls
      * {@link #calculate} for each figure if it is 1, as it is by default.
      *

@@ -75,6 +75,17 @@ public final class UsageResult {
                 null, freshness, Optional.of(figure), figure.usage().createdAt(), freshUntil);
     }
 
+    /** The same answer under another spelling of the organisation's id. */
+    public UsageResult withOrganisationId(String other) {
+        UsageKey pending = pendingKey;
+        return new UsageResult(
+                pending == null ? null : new UsageKey(other, pending.period()),
+                freshness,
+                figure.map(known -> new AgedUsage(known.usage().withOrganisationId(other), known.age())),
+                createdAt,
+                freshUntil);
+    }
+
     /** Key of the requested figure. */
     public UsageKey key() {
         UsageKey pending = pendingKey;

@@ -4,6 +4,7 @@ import io.usagekit.internal.Arguments;
 import io.usagekit.internal.DefaultUsageService;
 import io.usagekit.internal.Limits;
 import io.usagekit.internal.NoCache;
+import io.usagekit.internal.ids.CanonicalIdService;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -251,7 +252,7 @@ public final class UsageServiceBuilder {
         Arguments.between("maxConcurrentComputationsPerOrganisation", perOrganisation, 1, maxConcurrentComputations);
         Arguments.between("maxQueuedComputations", maxQueuedComputations, 0, MOST_QUEUED);
         Arguments.between("drainTimeout", drainTimeout, Duration.ZERO, LONGEST);
-        return new DefaultUsageService(new DefaultUsageService.Settings(
+        DefaultUsageService service = new DefaultUsageService(new DefaultUsageService.Settings(
                 calculator,
                 cache,
                 singleFlight,
@@ -268,5 +269,6 @@ public final class UsageServiceBuilder {
                 List.copyOf(listeners),
                 clock,
                 ticker));
+        return new CanonicalIdService(service, calculator, service.executor(), computationTimeout, ticker);
     }
 }

@@ -66,6 +66,20 @@ class UsageFigureTest {
     }
 
     @Test
+    void anotherSpellingOfTheIdChangesNothingElse() {
+        OrganisationUsage usage = new OrganisationUsage(KEY, new UsageMetrics(3, 7), UsageMetrics.ZERO, COMPUTED, 2);
+        OrganisationUsage other = usage.withOrganisationId("ORG-123");
+        assertThat(other.key()).isEqualTo(new UsageKey("ORG-123", KEY.period()));
+        assertThat(other.withOrganisationId(KEY.organisationId())).isEqualTo(usage);
+        UsageResult result = UsageResult.fresh(new AgedUsage(usage, Duration.ofSeconds(7)), Duration.ofMinutes(1));
+        assertThat(result.withOrganisationId("ORG-123").usage()).contains(other);
+        assertThat(result.withOrganisationId("ORG-123").withOrganisationId(KEY.organisationId()))
+                .isEqualTo(result);
+        assertThat(UsageResult.pending(KEY, COMPUTED).withOrganisationId("ORG-123"))
+                .isEqualTo(UsageResult.pending(other.key(), COMPUTED));
+    }
+
+    @Test
     void saysWhetherPeriodWasOverWhenComputed() {
         Instant end = KEY.period().end();
         for (Instant at : List.of(end.minusNanos(1_000), end, end.plusSeconds(1))) {

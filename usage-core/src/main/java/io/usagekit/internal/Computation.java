@@ -157,6 +157,14 @@ final class Computation extends PermittedTask {
                     "the calculator was asked for " + key + " but returned " + usage.key(), null));
             return;
         }
+        String written = canonicalId();
+        if (!written.equals(key.organisationId())) {
+            failed(new UsageCalculationException(
+                    "the source writes the organisation's id as " + written + ", which wasn't known when " + key
+                            + " was requested; call again",
+                    null));
+            return;
+        }
         AgedUsage figure = new AgedUsage(usage, took);
         computations.incidents().succeeded(key, incidentsBefore);
         listener.computed(key, figure.age());
@@ -166,6 +174,16 @@ final class Computation extends PermittedTask {
         computations.backOff().clear(key);
         giveBack();
         outcome.complete(figure);
+    }
+
+    /** Returns the id as the source writes it; as it is, if the calculator can't say. */
+    private String canonicalId() {
+        try {
+            return Objects.requireNonNullElse(
+                    computations.calculator().canonicalId(key.organisationId()), key.organisationId());
+        } catch (RuntimeException e) {
+            return key.organisationId();
+        }
     }
 
     /** The calculator has failed. */

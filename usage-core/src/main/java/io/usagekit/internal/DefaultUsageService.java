@@ -104,6 +104,11 @@ public final class DefaultUsageService implements UsageService {
         this.isView = true;
     }
 
+    /** The executor of computations: the host's, or this service's own pool. */
+    public Executor executor() {
+        return computations.executor();
+    }
+
     @Override
     public UsageService with(MissPolicy missPolicy) {
         return new DefaultUsageService(this, Objects.requireNonNull(missPolicy, "missPolicy"));
@@ -374,7 +379,8 @@ public final class DefaultUsageService implements UsageService {
         Duration acceptableAge = lookup.figure()
                 .map(old -> Limits.acceptableAge(limits.softFor(old), old))
                 .orElse(limits.soft());
-        return loads.load(key, Purpose.WARM, acceptableAge, outage != null, null).thenApply(LoadOutcome::origin);
+        return loads.load(key, Purpose.WARM, acceptableAge, outage != null, null)
+                .thenApply(LoadOutcome::origin);
     }
 
     @Override

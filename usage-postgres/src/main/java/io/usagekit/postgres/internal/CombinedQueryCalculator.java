@@ -4,6 +4,7 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.ids.CanonicalIds;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -22,6 +23,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
 
     private final Settings settings;
     private final Jdbc jdbc;
+    private final CanonicalIds ids = new CanonicalIds();
 
     /** Built at the first computation, when the tables are looked up; null before, and again when they have changed. */
     private volatile @Nullable CombinedQuery query;
@@ -45,6 +47,26 @@ public final class CombinedQueryCalculator implements UsageCalculator {
                 query = null;
             }
             throw SqlErrors.explain(key, timeout, e);
+        }
+    }
+
+    @Override
+    public String canonicalId(String organisationId) {
+        return ids.canonical(organisationId);
+    }
+
+    @Override
+    public boolean knowsIds() {
+        return ids.isKnown();
+    }
+
+    @Override
+    public void learnIds(Duration timeout) {
+        SqlErrors.checkTimeout(timeout);
+        try {
+            run(timeout, this::query);
+        } catch (SQLException e) {
+            throw SqlErrors.calculationFailure("the type of the column of organisations' ids can't be read", e);
         }
     }
 
@@ -90,6 +112,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         if (known == null) {
             TableShape shape = TableShape.read(connection, settings.mapping());
             known = CombinedQuery.over(shape, settings.projects());
+            ids.columnIs(TableShape.organisationIdType(connection, settings.mapping()));
             query = known;
         }
         return known;

@@ -176,6 +176,13 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         }
     }
 
+    /** Returns the type of the column of organisations' ids, as PostgreSQL writes it; a domain's base type. */
+    public static String organisationIdType(Connection connection, TableMapping mapping) throws SQLException {
+        Map<String, Column> projects = table(connection, mapping, "projects", mapping.projects());
+        return require(projects, mapping.projects(), "projectOrganisationId", mapping.projectOrganisationId())
+                .type();
+    }
+
     /** Whether a payload column has to be cast to text to be measured. */
     boolean isJson(String eventColumn) {
         return JSON.contains(column(eventColumn).type());

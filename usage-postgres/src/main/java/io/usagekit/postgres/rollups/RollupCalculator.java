@@ -12,6 +12,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.internal.ids.CanonicalIds;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -37,6 +38,7 @@ final class RollupCalculator implements UsageCalculator {
     private final TableMapping mapping;
     private final ProjectScope projects;
     private final Jdbc jdbc;
+    private final CanonicalIds ids = new CanonicalIds();
 
     /** Built by the first computation, which reads the tables' shape; null before, and after an error that says it has changed. */
     private volatile @Nullable Queries queries;
@@ -80,6 +82,33 @@ final class RollupCalculator implements UsageCalculator {
         notifyListener(key, outcome);
         return new OrganisationUsage(
                 key, outcome.totals().received(), outcome.totals().sent(), now);
+    }
+
+    @Override
+    public String canonicalId(String organisationId) {
+        return ids.canonical(organisationId);
+    }
+
+    @Override
+    public boolean knowsIds() {
+        return ids.isKnown();
+    }
+
+    @Override
+    public void learnIds(Duration timeout) {
+        SqlErrors.checkTimeout(timeout);
+        try {
+            jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, this::shape);
+        } catch (SQLException e) {
+            throw SqlErrors.calculationFailure("the type of the column of organisations' ids can't be read", e);
+        }
+    }
+
+    /** Reads the shape of the tables, and how they write organisations' ids. */
+    private TableShape shape(Connection connection) throws SQLException {
+        TableShape shape = TableShape.read(connection, mapping);
+        ids.columnIs(TableShape.organisationIdType(connection, mapping));
+        return shape;
     }
 
     @Override
@@ -223,14 +252,14 @@ final class RollupCalculator implements UsageCalculator {
 
     /** Returns the combined query over the tables as they are now. */
     private CombinedQuery combined(Connection connection) throws SQLException {
-        return CombinedQuery.over(TableShape.read(connection, mapping), projects);
+        return CombinedQuery.over(shape(connection), projects);
     }
 
     /** Returns the statements; empty if there are no roll-ups. */
     private Optional<Queries> queries(Connection connection) throws SQLException {
         Queries known = queries;
         if (known == null) {
-            TableShape shape = TableShape.read(connection, mapping);
+            TableShape shape = shape(connection);
             if (!RollupCatalog.isPresent(connection, settings.schema())) {
                 return Optional.empty();
             }

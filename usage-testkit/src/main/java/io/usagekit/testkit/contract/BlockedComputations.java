@@ -43,6 +43,21 @@ final class BlockedComputations implements UsageCalculator {
     }
 
     @Override
+    public String canonicalId(String organisationId) {
+        return calculator.canonicalId(organisationId);
+    }
+
+    @Override
+    public boolean knowsIds() {
+        return calculator.knowsIds();
+    }
+
+    @Override
+    public void learnIds(Duration timeout) {
+        calculator.learnIds(timeout);
+    }
+
+    @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         Block how = block;
         CountDownLatch latch = gate;
