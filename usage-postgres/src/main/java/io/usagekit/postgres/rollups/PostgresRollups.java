@@ -24,6 +24,7 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 
@@ -204,11 +205,36 @@ public final class PostgresRollups {
      * @param each receives each figure while the snapshot is held, in the order of organisation ids by code points; an exception
      *     that it throws ends the pass
      * @return the number of organisations
-     * @throws UsageCalculationException if there are no roll-ups of this version and mapping, a size is neither stored nor
-     *     measurable, the mapping doesn't fit the tables, the database refuses, or the timeout is over
+     * @throws UsageCalculationException if there are no roll-ups of this version and mapping, the mapping doesn't fit the tables, the
+     *     database refuses, or the timeout is over; at the end, when all others have been received, if an organisation has no figure, as
+     *     {@link #calculateAll(UsagePeriod, Duration, Consumer, BiConsumer)} reports it: the message counts them and names the first, and
+     *     the first hundred are its suppressed exceptions
      */
     public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
-        return UsageSeries.calculateAll(period, settings.clock().instant(), each, sums(timeout));
+        FailedOrganisations failed = new FailedOrganisations();
+        long computed = calculateAll(period, timeout, each, failed);
+        failed.throwIfAny(period, computed);
+        return computed;
+    }
+
+    /**
+     * Computes the figures of every organisation, as {@link #calculateAll(UsagePeriod, Duration, Consumer)} does, and reports those that
+     * have none: a size is neither stored nor measurable, an edge of the period falls into a quarter of an hour of which retention has
+     * deleted rows, a sum exceeds {@code bigint}, or the id is blank or longer than {@link UsageKey#MAX_ORGANISATION_ID_LENGTH}.
+     *
+     * @param each receives each figure, and {@code failed} each organisation's id and why it has none, all in the order of ids
+     * @return the number of organisations that have a figure
+     * @throws UsageCalculationException if there are no roll-ups of this version and mapping, the mapping doesn't fit the tables, the
+     *     database refuses, or the timeout is over
+     */
+    public long calculateAll(
+            UsagePeriod period,
+            Duration timeout,
+            Consumer<OrganisationUsage> each,
+            BiConsumer<String, UsageCalculationException> failed) {
+        Objects.requireNonNull(each, "each");
+        Objects.requireNonNull(failed, "failed");
+        return UsageSeries.calculateAll(period, settings.clock().instant(), each, failed::accept, sums(timeout));
     }
 
     /**
@@ -237,21 +263,18 @@ public final class PostgresRollups {
     }
 
     private UsageSeries.Sums sums(Duration timeout) {
-        return (organisationId, edges, each) -> readSums(organisationId, edges, timeout, each);
+        return (organisationId, edges, reader) -> readSums(organisationId, edges, timeout, reader);
     }
 
     private void readSums(
-            Optional<String> organisationId,
-            List<Instant> edges,
-            Duration timeout,
-            Consumer<RollupSeriesQuery.Sum> each) {
+            Optional<String> organisationId, List<Instant> edges, Duration timeout, RollupSeriesQuery.Reader reader) {
         SqlErrors.checkTimeout(timeout);
         try {
             jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 TableShape shape = TableShape.read(connection, settings.mapping());
                 RollupSql sql = RollupCatalog.current(connection, settings, shape)
                         .orElseThrow(() -> UsageCalculationException.permanent(nothingCurrent(), null));
-                RollupSeriesQuery.over(sql, settings.projects(), organisationId).execute(connection, edges, each);
+                RollupSeriesQuery.over(sql, settings.projects(), organisationId).execute(connection, edges, reader);
                 return settings;
             });
         } catch (SQLException e) {

@@ -5,6 +5,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
@@ -14,7 +15,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
 
 /** The statement that reads sums from roll-ups by project and by slices of a window. Immutable. */
 final class RollupSeriesQuery {
@@ -25,6 +25,17 @@ final class RollupSeriesQuery {
      * @param slice number of the slice, from 1; 0 if the project has no usage in any
      */
     record Sum(String organisationId, String projectId, int slice, UsageMetrics received, UsageMetrics sent) {}
+
+    /** Receives what is read. */
+    interface Reader {
+        /** Receives the sums of a project in a slice. */
+        void sum(Sum sum);
+
+        /** Receives why an organisation's sums can't be read; by default it ends the read. */
+        default void failed(String organisationId, UsageCalculationException why) {
+            throw why;
+        }
+    }
 
     private static final int ROWS_AT_A_TIME = 1_000;
 
@@ -47,13 +58,14 @@ final class RollupSeriesQuery {
     }
 
     /**
-     * Reads the sums in a transaction, and passes them on one by one: by organisation, by project, by slice.
+     * Reads the sums in a transaction, and passes them on one by one: by organisation, by project, by slice. Where a size is neither
+     * stored nor measurable, an edge falls into a quarter of an hour of which retention has deleted rows, or a sum exceeds bigint, the
+     * organisation has failed.
      *
      * @param edges of the slices, at least two
-     * @throws UsageCalculationException if the roll-ups were installed for another mapping or by another version, a size is neither
-     *     stored nor measurable, or an edge falls into a quarter of an hour of which retention has deleted rows
+     * @throws UsageCalculationException if the roll-ups were installed for another mapping or by another version
      */
-    void execute(Connection connection, List<Instant> edges, Consumer<Sum> each) throws SQLException {
+    void execute(Connection connection, List<Instant> edges, Reader reader) throws SQLException {
         List<Instant> lowers = edges.subList(0, edges.size() - 1);
         List<Instant> uppers = edges.subList(1, edges.size());
         SqlCall call = SqlCall.of(connection, statement)
@@ -72,7 +84,7 @@ final class RollupSeriesQuery {
             any.set(true);
             Optional<String> projectId = row.optionalText("project_id");
             if (projectId.isPresent()) {
-                each.accept(sum(row, projectId.get()));
+                read(row, projectId.get(), reader);
             }
         });
         if (!any.get()) {
@@ -83,6 +95,17 @@ final class RollupSeriesQuery {
         }
     }
 
+    private void read(SqlRow row, String projectId, Reader reader) throws SQLException {
+        Sum sum;
+        try {
+            sum = sum(row, projectId);
+        } catch (UsageCalculationException e) {
+            reader.failed(row.text("organisation_id"), e);
+            return;
+        }
+        reader.sum(sum);
+    }
+
     private Sum sum(SqlRow row, String projectId) throws SQLException {
         String owner = "the project " + projectId;
         CombinedQuery.checkUncut(row, owner);
@@ -91,7 +114,21 @@ final class RollupSeriesQuery {
                 row.text("organisation_id"),
                 projectId,
                 Math.toIntExact(row.number("slice")),
-                new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
-                new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")));
+                metrics(row, owner, "received"),
+                metrics(row, owner, "sent"));
+    }
+
+    /** A sum that doesn't fit into a {@code long} is found by the driver, so that it doesn't end the statement. */
+    private static UsageMetrics metrics(SqlRow row, String owner, String prefix) throws SQLException {
+        long volume = row.number(prefix + "_volume");
+        try {
+            return new UsageMetrics(volume, row.number(prefix + "_bytes"));
+        } catch (SQLException e) {
+            if (!SqlErrors.isDataError(e)) {
+                throw e;
+            }
+            throw new UsageCalculationException(
+                    "the " + prefix + " bytes of " + owner + " exceed " + Long.MAX_VALUE + ", the largest sum", e);
+        }
     }
 }

@@ -65,10 +65,11 @@ final class RollupVerifier {
         }
         long drifts = 0;
         Instant end = extent.get().upper();
-        for (Instant lower = extent.get().lower(); lower.isBefore(end); lower = lower.plus(SLICE)) {
+        Optional<Instant> next = Optional.of(extent.get().lower()).filter(lower -> lower.isBefore(end));
+        while (next.isPresent()) {
             Jdbc.checkInterrupt("verifying hours of the project " + project);
-            Instant from = lower;
-            Instant upper = lower.plus(SLICE).isAfter(end) ? end : lower.plus(SLICE);
+            Instant from = next.get();
+            Instant upper = from.plus(SLICE).isAfter(end) ? end : from.plus(SLICE);
             for (RollupDrift drift : read(connection -> drifts(connection, project, from, upper))) {
                 if (remedy == Remedy.MARK) {
                     mark(drift);
@@ -76,8 +77,22 @@ final class RollupVerifier {
                 progress.drifted(drift);
                 drifts++;
             }
+            next = upper.isBefore(end)
+                    ? read(connection -> nextHour(connection, project, upper, end))
+                    : Optional.empty();
         }
         return drifts;
+    }
+
+    /** Returns the next hour in which there is something to compare: a single old row doesn't make every month since then be read. */
+    private Optional<Instant> nextHour(Connection connection, String project, Instant after, Instant before)
+            throws SQLException {
+        return sql.call(connection, "next-hour")
+                .text("project_id", project)
+                .instant("after", after)
+                .instant("before", before)
+                .first(row -> row.optionalInstant("hour"))
+                .flatMap(hour -> hour);
     }
 
     private void mark(RollupDrift drift) throws SQLException {

@@ -1,6 +1,7 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -9,7 +10,6 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -21,51 +21,99 @@ final class UsageSeries {
     @FunctionalInterface
     interface Sums {
         /** Reads the sums of one organisation, or of all, of the slices between these edges, in the order of {@link RollupSeriesQuery}. */
-        void read(Optional<String> organisationId, List<Instant> edges, Consumer<RollupSeriesQuery.Sum> each);
+        void read(Optional<String> organisationId, List<Instant> edges, RollupSeriesQuery.Reader reader);
+    }
+
+    /** Receives the organisations that have no figure, and why. */
+    @FunctionalInterface
+    interface Failures {
+        void failed(String organisationId, UsageCalculationException why);
     }
 
     private UsageSeries() {}
 
-    static long calculateAll(UsagePeriod period, Instant now, Consumer<OrganisationUsage> each, Sums sums) {
-        Objects.requireNonNull(each, "each");
-        ByOrganisation merged = new ByOrganisation(sum -> each.accept(
-                new OrganisationUsage(new UsageKey(sum.organisationId(), period), sum.received(), sum.sent(), now)));
+    static long calculateAll(
+            UsagePeriod period, Instant now, Consumer<OrganisationUsage> each, Failures failures, Sums sums) {
+        ByOrganisation merged = new ByOrganisation(period, now, each, failures);
         sums.read(Optional.empty(), List.of(period.start(), period.end()), merged);
         merged.end();
         return merged.organisations;
     }
 
     /** Adds up the projects of each organisation, which follow each other. */
-    private static final class ByOrganisation implements Consumer<RollupSeriesQuery.Sum> {
-        private final Consumer<RollupSeriesQuery.Sum> each;
-        private RollupSeriesQuery.@Nullable Sum current;
+    private static final class ByOrganisation implements RollupSeriesQuery.Reader {
+        private final UsagePeriod period;
+        private final Instant now;
+        private final Consumer<OrganisationUsage> each;
+        private final Failures failures;
+        private @Nullable String organisation;
+        private UsageMetrics received = UsageMetrics.ZERO;
+        private UsageMetrics sent = UsageMetrics.ZERO;
+        private @Nullable UsageCalculationException failure;
         private long organisations;
 
-        ByOrganisation(Consumer<RollupSeriesQuery.Sum> each) {
+        ByOrganisation(UsagePeriod period, Instant now, Consumer<OrganisationUsage> each, Failures failures) {
+            this.period = period;
+            this.now = now;
             this.each = each;
+            this.failures = failures;
         }
 
         @Override
-        public void accept(RollupSeriesQuery.Sum next) {
-            RollupSeriesQuery.Sum before = current;
-            if (before != null && before.organisationId().equals(next.organisationId())) {
-                current = new RollupSeriesQuery.Sum(
-                        next.organisationId(),
-                        next.projectId(),
-                        0,
-                        before.received().plus(next.received()),
-                        before.sent().plus(next.sent()));
-            } else {
+        public void sum(RollupSeriesQuery.Sum next) {
+            begin(next.organisationId());
+            try {
+                received = received.plus(next.received());
+                sent = sent.plus(next.sent());
+            } catch (ArithmeticException e) {
+                fail(new UsageCalculationException(
+                        "the sums of its projects exceed " + Long.MAX_VALUE + ", the largest figure", e));
+            }
+        }
+
+        @Override
+        public void failed(String organisationId, UsageCalculationException why) {
+            begin(organisationId);
+            fail(why);
+        }
+
+        private void begin(String next) {
+            if (!next.equals(organisation)) {
                 end();
-                current = next;
+                organisation = next;
+            }
+        }
+
+        private void fail(UsageCalculationException why) {
+            if (failure == null) {
+                failure = why;
             }
         }
 
         void end() {
-            if (current != null) {
+            String id = organisation;
+            if (id == null) {
+                return;
+            }
+            OrganisationUsage usage = null;
+            UsageCalculationException why = failure;
+            if (why == null) {
+                try {
+                    usage = new OrganisationUsage(new UsageKey(id, period), received, sent, now);
+                } catch (IllegalArgumentException e) {
+                    why = UsageCalculationException.permanent(
+                            "an organisation of the table has an id that no figure can have: " + e.getMessage(), e);
+                }
+            }
+            organisation = null;
+            received = UsageMetrics.ZERO;
+            sent = UsageMetrics.ZERO;
+            failure = null;
+            if (usage != null) {
                 organisations++;
-                each.accept(current);
-                current = null;
+                each.accept(usage);
+            } else if (why != null) {
+                failures.failed(id, why);
             }
         }
     }

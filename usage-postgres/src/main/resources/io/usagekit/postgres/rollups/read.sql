@@ -334,9 +334,11 @@ order by verdict.n
 -- arrays of timestamptz of the same length.
 -- Returns no row if these roll-ups were made for another mapping or by another version, and one row of nulls if there is no
 -- project; else for each project that counts, one row for each slice in which there was something, or one without a slice:
---   organisation_id, project_id  as text; in this order
+--   organisation_id, project_id  as text; in this order. Ids that their column takes for equal are one organisation, under the first of
+--                                them by code points
 --   slice                        its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint
+--   received_volume, sent_volume, unmeasured  bigint
+--   received_bytes, sent_bytes   numeric: one that exceeds bigint is the error of its organisation alone
 --   cut                          whether an edge of the slice falls into a quarter of an hour of which retention has deleted
 --                                rows; then there are no sums
 with state as materialized (
@@ -353,7 +355,8 @@ slice as materialized (
 project as materialized (
     select
         p.{project.id} as id,
-        p.{project.organisation_id}::text as organisation_id,
+        min(p.{project.organisation_id}::text collate "C")
+            over (partition by p.{project.organisation_id}) as organisation_id,
         coalesce(known.covered_from, 'infinity') as covered_from
     from {projects} p
     left join {rollups}.project known on known.project_id = p.{project.id}
@@ -448,9 +451,9 @@ total as (
         project_id,
         n,
         sum(received_volume)::bigint as received_volume,
-        sum(received_bytes)::bigint as received_bytes,
+        sum(received_bytes) as received_bytes,
         sum(sent_volume)::bigint as sent_volume,
-        sum(sent_bytes)::bigint as sent_bytes,
+        sum(sent_bytes) as sent_bytes,
         sum(unmeasured)::bigint as unmeasured,
         bool_or(cut) as cut
     from summed

@@ -26,6 +26,29 @@ select
     ), 'UTC') as lower,
     (select covered_before from {rollups}.state) as upper
 
+-- name: next-hour
+-- The first hour of a project from :after on, but before :before, in which there are rows or a rolled sum.
+-- Parameters: :project_id; :after and :before, whole hours, timestamptz.
+-- Returns: hour, null if there is none.
+select
+    date_trunc('hour', least(
+        (
+            select min(r.bucket) from {rollups}.rollup r
+            where r.project_id = :project_id and r.bucket >= :after and r.bucket < :before
+        ),
+        (
+            select min(e.{event.created_at}) from {events} e
+            where e.{event.project_id} = :project_id and e.{event.created_at} >= :after and e.{event.created_at} < :before
+        ),
+        (
+            select min(d.{delivery.created_at}) from {deliveries} d
+            where d.{delivery.project_id} = :project_id
+                and d.{delivery.created_at} >= :after
+                and d.{delivery.created_at} < :before
+                and d.{delivery.status} in ({delivered_statuses})
+        )
+    ), 'UTC') as hour
+
 -- name: drifts
 -- The hours of a project whose sums differ from those of the raw rows, among those in [:lower, :upper) that are rolled and have no
 -- dirty mark, in one snapshot. Parameters: :project_id; :lower and :upper, whole hours, timestamptz.

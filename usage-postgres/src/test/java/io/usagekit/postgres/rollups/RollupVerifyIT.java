@@ -2,12 +2,14 @@ package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -127,6 +129,29 @@ class RollupVerifyIT {
                 fixture.run("alter table {s}." + table + " enable always trigger " + Identifiers.quote(trigger));
             }
         }
+    }
+
+    /** A month of a project is compared in one snapshot: ten thousand of them lie between such a row and the others. */
+    @Test
+    void skipsAgesWithoutRows() {
+        fixture.run(
+                "insert into {s}.events values ('norman', 'p', 'seven b', '', '1026-05-01T10:30:00Z')",
+                "insert into {s}.events values ('roman', 'q', 'seven b', '', '0044-03-15T10:30:00Z BC')",
+                "insert into {s}.event_deliveries values ('norman', 'p', 'norman', 'Success', '1066-10-14T10:30:00Z')");
+        fixture.runWorker();
+        assertTimeout(
+                Duration.ofSeconds(30),
+                () -> assertThat(fixture.rollups.verify(listener)).isZero());
+        fixture.run("update {r}.rollup set sent_bytes = sent_bytes + 1 where bucket < '1900-01-01T00:00:00Z'");
+        assertTimeout(
+                Duration.ofSeconds(30),
+                () -> assertThat(fixture.rollups.verify(listener)).isEqualTo(3));
+        assertThat(drifts)
+                .extracting(RollupDrift::hour)
+                .containsExactly(
+                        Instant.parse("1026-05-01T10:00:00Z"),
+                        Instant.parse("1066-10-14T10:00:00Z"),
+                        Instant.parse("-0043-03-15T10:00:00Z"));
     }
 
     @Test
