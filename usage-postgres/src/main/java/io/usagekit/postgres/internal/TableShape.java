@@ -61,8 +61,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
             }
             if (TIMES.contains(column.type())) {
                 return Optional.of(TIME)
-                        .filter(time -> initial.equals("'infinity'")
-                                || (initial.equals("null") && column.nullable()));
+                        .filter(time -> initial.equals("'infinity'") || (initial.equals("null") && column.nullable()));
             }
             if (WHOLE_NUMBERS.contains(column.type()) && (initial.equals("0") || initial.equals("'0'"))) {
                 return Optional.of(NUMBER);
