@@ -3,12 +3,15 @@ package io.usagekit.format;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.internal.Json;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.YearMonth;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -16,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -53,6 +57,14 @@ public final class UsageResponseFormatter {
 
     private static final String DEFAULT_MESSAGE = "Organisation usage fetched successfully";
     private static final String DEFAULT_PENDING_MESSAGE = "Organisation usage is being computed; try again soon";
+    private static final String GATEWAY_MESSAGE = "Usage retrieved successfully";
+    private static final String GATEWAY_PENDING_MESSAGE = "Usage is being calculated";
+
+    private static final String MONTH = "2026-03";
+
+    /** RFC 3339, in whole seconds. */
+    private static final DateTimeFormatter WITH_OFFSET =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ssXXX", Locale.ROOT);
 
     /** The members that a figure has beyond those of the plain response. */
     private enum Detail {
@@ -66,34 +78,72 @@ public final class UsageResponseFormatter {
 
     private final @Nullable Messages messages;
     private final Set<Detail> details;
+    /** The zone of the gateway whose form this is; null if it is the library's own. */
+    private final @Nullable ZoneId gateway;
 
-    private UsageResponseFormatter(@Nullable Messages messages, Set<Detail> details) {
+    private UsageResponseFormatter(@Nullable Messages messages, Set<Detail> details, @Nullable ZoneId gateway) {
         this.messages = messages;
         this.details = details;
+        this.gateway = gateway;
     }
 
     /** The figure by itself, as above. */
     public static UsageResponseFormatter plain() {
-        return new UsageResponseFormatter(null, Set.of());
+        return new UsageResponseFormatter(null, Set.of(), null);
     }
 
     /** The figure as {@code data} of {@code {"status": true, "message": "...", "data": {...}}}. */
     public static UsageResponseFormatter enveloped() {
-        return new UsageResponseFormatter(new Messages(DEFAULT_MESSAGE, DEFAULT_PENDING_MESSAGE), Set.of());
+        return new UsageResponseFormatter(new Messages(DEFAULT_MESSAGE, DEFAULT_PENDING_MESSAGE), Set.of(), null);
+    }
+
+    /** {@link #gateway(ZoneId)} in UTC. */
+    public static UsageResponseFormatter gateway() {
+        return gateway(ZoneOffset.UTC);
+    }
+
+    /**
+     * The response of the webhook gateway whose tables {@code TableMapping.gateway()} maps, for hosts that replace its handler: an
+     * envelope with its messages, in which
+     *
+     * <ul>
+     *   <li>{@code period} is a month, for any window: that in which the window begins, in the calendar of the period, or in {@code zone}
+     *       for a window between two instants;
+     *   <li>{@code created_at} has the offset of {@code zone}, {@code Z} where that is zero;
+     *   <li>numbers that are 0 are left out, so that {@code received} and {@code sent} may be {@code {}}, as they are while the figure is
+     *       pending; {@code pending} comes last.
+     * </ul>
+     *
+     * <pre>{@code
+     * {"status": true, "message": "Usage retrieved successfully", "data": {"organisation_id": "org-123", "period": "2026-03",
+     *  "received": {"volume": 100, "bytes": 1024}, "sent": {}, "created_at": "2026-03-17T03:28:00+02:00"}}
+     * {"status": true, "message": "Usage is being calculated", "data": {"organisation_id": "org-123", "period": "2026-03",
+     *  "received": {}, "sent": {}, "created_at": "2026-03-17T03:28:00+02:00", "pending": true}}
+     * }</pre>
+     *
+     * A client tells a pending figure from zeros by {@code pending} alone.
+     *
+     * @param zone the gateway's zone, which is that of the server it ran on
+     */
+    public static UsageResponseFormatter gateway(ZoneId zone) {
+        Objects.requireNonNull(zone, "zone");
+        return new UsageResponseFormatter(new Messages(GATEWAY_MESSAGE, GATEWAY_PENDING_MESSAGE), Set.of(), zone);
     }
 
     /** In an envelope, with this message for a figure that is known. */
     public UsageResponseFormatter withMessage(String message) {
         Objects.requireNonNull(message, "message");
         return new UsageResponseFormatter(
-                new Messages(message, messages == null ? DEFAULT_PENDING_MESSAGE : messages.pending()), details);
+                new Messages(message, messages == null ? DEFAULT_PENDING_MESSAGE : messages.pending()),
+                details,
+                gateway);
     }
 
     /** In an envelope, with this message for a figure that isn't known yet. */
     public UsageResponseFormatter withPendingMessage(String message) {
         Objects.requireNonNull(message, "message");
         return new UsageResponseFormatter(
-                new Messages(messages == null ? DEFAULT_MESSAGE : messages.known(), message), details);
+                new Messages(messages == null ? DEFAULT_MESSAGE : messages.known(), message), details, gateway);
     }
 
     /**
@@ -123,17 +173,26 @@ public final class UsageResponseFormatter {
     private UsageResponseFormatter with(Detail detail) {
         Set<Detail> all = EnumSet.of(detail);
         all.addAll(details);
-        return new UsageResponseFormatter(messages, all);
+        return new UsageResponseFormatter(messages, all, gateway);
     }
 
     /** The response as an unmodifiable map in the order of its keys; values are strings, longs, booleans and such maps. */
     public Map<String, Object> toMap(UsageResult result) {
         Map<String, Object> data = keyMembers(result.key());
-        result.usage().ifPresentOrElse(usage -> putFigure(data, usage), () -> data.put("pending", true));
+        ZoneId ofGateway = gateway;
+        if (ofGateway == null) {
+            result.usage().ifPresentOrElse(usage -> putFigure(data, usage), () -> data.put("pending", true));
+        } else {
+            data.put("received", withoutZeros(result.usage().map(OrganisationUsage::received)));
+            data.put("sent", withoutZeros(result.usage().map(OrganisationUsage::sent)));
+        }
         if (details.contains(Detail.PERIOD_OVER) && !result.isPending()) {
             data.put("period_over", result.isPeriodOver());
         }
         data.put("created_at", toTheSecond(result.createdAt()));
+        if (ofGateway != null && result.isPending()) {
+            data.put("pending", true);
+        }
         if (details.contains(Detail.FRESHNESS)) {
             putFreshness(data, result);
         }
@@ -180,7 +239,8 @@ public final class UsageResponseFormatter {
     private Map<String, Object> keyMembers(UsageKey key) {
         Map<String, Object> data = new LinkedHashMap<>();
         data.put("organisation_id", key.organisationId());
-        data.put("period", key.period().label());
+        ZoneId ofGateway = gateway;
+        data.put("period", ofGateway == null ? key.period().label() : month(key.period(), ofGateway));
         if (details.contains(Detail.ZONE)) {
             ZoneId zone = key.period().zone();
             data.put("zone", zone.equals(ZoneOffset.UTC) ? "UTC" : zone.getId());
@@ -200,6 +260,21 @@ public final class UsageResponseFormatter {
         return Collections.unmodifiableMap(map);
     }
 
+    private static Map<String, Object> withoutZeros(Optional<UsageMetrics> metrics) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        metrics.map(UsageResponseFormatter::metrics).ifPresent(map::putAll);
+        map.values().removeIf(number -> number.equals(0L));
+        return Collections.unmodifiableMap(map);
+    }
+
+    /** Returns the month in which a window begins. The labels of all calendars begin with that month; that of two instants has a time. */
+    private static String month(UsagePeriod period, ZoneId zone) {
+        String label = period.label();
+        return label.indexOf('T') < 0
+                ? label.substring(0, MONTH.length())
+                : YearMonth.from(period.start().atZone(zone)).toString();
+    }
+
     private static void putFreshness(Map<String, Object> data, UsageResult result) {
         data.put("status", result.freshness().name().toLowerCase(Locale.ROOT));
         result.age().map(Duration::toSeconds).ifPresent(age -> {
@@ -216,7 +291,10 @@ public final class UsageResponseFormatter {
         return Collections.unmodifiableMap(envelope);
     }
 
-    private static String toTheSecond(Instant instant) {
-        return instant.truncatedTo(ChronoUnit.SECONDS).toString();
+    private String toTheSecond(Instant instant) {
+        ZoneId ofGateway = gateway;
+        return ofGateway == null
+                ? instant.truncatedTo(ChronoUnit.SECONDS).toString()
+                : WITH_OFFSET.format(instant.atZone(ofGateway));
     }
 }

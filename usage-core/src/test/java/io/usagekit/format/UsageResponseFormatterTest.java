@@ -72,6 +72,51 @@ class UsageResponseFormatterTest {
     }
 
     @Test
+    void gatewaysFormHasItsMessagesOffsetsAndOmissions() {
+        UsageResponseFormatter formatter = UsageResponseFormatter.gateway(ZoneId.of("Asia/Kolkata"));
+        assertThat(formatter.toJson(fresh("org-123")))
+                .isEqualTo("{\"status\":true,\"message\":\"Usage retrieved successfully\",\"data\":"
+                        + "{\"organisation_id\":\"org-123\",\"period\":\"2026-03\","
+                        + "\"received\":{\"volume\":100,\"bytes\":1024},\"sent\":{\"volume\":50,\"bytes\":512},"
+                        + "\"created_at\":\"2026-03-17T06:58:00+05:30\"}}");
+        assertThat(formatter.toJson(UsageResult.pending(new UsageKey("org-123", MARCH), COMPUTED)))
+                .isEqualTo("{\"status\":true,\"message\":\"Usage is being calculated\",\"data\":"
+                        + "{\"organisation_id\":\"org-123\",\"period\":\"2026-03\",\"received\":{},\"sent\":{},"
+                        + "\"created_at\":\"2026-03-17T06:58:00+05:30\",\"pending\":true}}");
+        OrganisationUsage empty = new OrganisationUsage(
+                new UsageKey("org-123", MARCH), new UsageMetrics(3, 0), UsageMetrics.ZERO, COMPUTED);
+        assertThat(UsageResponseFormatter.gateway().toJson(UsageResult.fresh(new AgedUsage(empty, Duration.ZERO))))
+                .as("numbers that are 0 are left out")
+                .endsWith("\"received\":{\"volume\":3},\"sent\":{},\"created_at\":\"2026-03-17T01:28:00Z\"}}");
+        assertThat(UsageResponseFormatter.gateway(ZoneId.of("Europe/London")).toJson(fresh("org-123")))
+                .as("an offset of zero, as the gateway writes it")
+                .contains("\"created_at\":\"2026-03-17T01:28:00Z\"");
+    }
+
+    @Test
+    void gatewaysFormNamesTheMonthOfAnyWindow() {
+        ZoneId newYork = ZoneId.of("America/New_York");
+        UsagePeriod local = UsagePeriod.month(YearMonth.of(2026, 3), newYork);
+        for (UsagePeriod window : List.of(
+                MARCH,
+                local,
+                UsagePeriod.between(local.start(), local.end().minusNanos(1_000)),
+                UsagePeriod.billingCycle(YearMonth.of(2026, 3), 31),
+                UsagePeriod.parse("2026-03-17", newYork),
+                UsagePeriod.parse("2026-03-30/2026-05-01"))) {
+            assertThat(UsageResponseFormatter.gateway(newYork)
+                            .toJson(UsageResult.pending(new UsageKey("org-123", window), COMPUTED)))
+                    .as("%s", window.label())
+                    .contains("\"period\":\"2026-03\"");
+        }
+        assertThat(UsageResponseFormatter.gateway()
+                        .toJson(UsageResult.pending(
+                                new UsageKey("org-123", UsagePeriod.parse("2026-04-01T00:00Z/2026-04-02T00:00Z")),
+                                COMPUTED)))
+                .contains("\"period\":\"2026-04\"");
+    }
+
+    @Test
     void saysWhetherPeriodWasOverWhenFigureWasComputed() {
         UsageResponseFormatter formatter = UsageResponseFormatter.plain().withPeriodOver();
         assertThat(formatter.toJson(fresh("org-123")))
