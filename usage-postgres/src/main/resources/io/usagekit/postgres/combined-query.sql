@@ -8,6 +8,7 @@
 --   sent_volume      successful deliveries created in the window
 --   sent_bytes       octets of the payloads of the events that they delivered, whenever those were created
 --   unmeasured       rows among them whose size is neither stored nor measurable; more than 0 means there is no figure
+--   lost_sizes       rows among them that count without octets, since their event was deleted or emptied and no size is stored
 --
 -- Each table's window is read once. Most deliveries are of events of the same window, whose sizes are at hand by then; only
 -- the others' events are fetched, by id. Sums that exceed bigint are an error.
@@ -26,7 +27,8 @@ delivery as materialized (
         d.{delivery.event_id} as event_id,
         w.id is not null as in_window,
         {delivery.size} as size,
-        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets
+        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets,
+        w.lost and {delivery.size} is null as lost
     from project
     join {deliveries} d on d.{delivery.project_id} = project.id
     left join window_event w on w.id = d.{delivery.event_id}
@@ -36,13 +38,21 @@ delivery as materialized (
 ),
 
 received as (
-    select count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    select
+        count(*) as volume,
+        sum(octets) as bytes,
+        count(*) filter (where octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
     from window_event
     where live
 ),
 
 sent_in_window as (
-    select count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    select
+        count(*) as volume,
+        sum(octets) as bytes,
+        count(*) filter (where octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
     from delivery
     where in_window
 ),
@@ -52,7 +62,8 @@ sent_elsewhere as (
     select
         count(*) as volume,
         sum({delivery.octets_by_id}) as bytes,
-        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
     from delivery
     left join {events} e on e.{event.id} = delivery.event_id
     where not in_window
@@ -63,7 +74,8 @@ select
     coalesce(received.bytes, 0)::bigint as received_bytes,
     sent_in_window.volume + sent_elsewhere.volume as sent_volume,
     (coalesce(sent_in_window.bytes, 0) + coalesce(sent_elsewhere.bytes, 0))::bigint as sent_bytes,
-    received.unmeasured + sent_in_window.unmeasured + sent_elsewhere.unmeasured as unmeasured
+    received.unmeasured + sent_in_window.unmeasured + sent_elsewhere.unmeasured as unmeasured,
+    received.lost_sizes + sent_in_window.lost_sizes + sent_elsewhere.lost_sizes as lost_sizes
 from received, sent_in_window, sent_elsewhere
 
 -- name: combined-figures
@@ -74,7 +86,7 @@ from received, sent_in_window, sent_elsewhere
 -- :end, a window around all of them, timestamptz, by which the number of rows is estimated.
 -- Returns one row of bigint for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  as the combined query
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  as the combined query
 with organisation as materialized (
     {requested-organisations}
 ),
@@ -103,7 +115,8 @@ delivery as materialized (
         d.{delivery.event_id} as event_id,
         w.id is not null as in_window,
         {delivery.size} as size,
-        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets
+        case when w.emptied then greatest(w.octets, {delivery.size}) else coalesce(w.octets, {delivery.size}) end as octets,
+        w.lost and {delivery.size} is null as lost
     from project
     join {deliveries} d on d.{delivery.project_id} = project.id
     left join window_event w on w.n = project.n and w.id = d.{delivery.event_id}
@@ -115,14 +128,24 @@ delivery as materialized (
 ),
 
 received as (
-    select n, count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    select
+        n,
+        count(*) as volume,
+        sum(octets) as bytes,
+        count(*) filter (where octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
     from window_event
     where live
     group by n
 ),
 
 sent_in_window as (
-    select n, count(*) as volume, sum(octets) as bytes, count(*) filter (where octets is null) as unmeasured
+    select
+        n,
+        count(*) as volume,
+        sum(octets) as bytes,
+        count(*) filter (where octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
     from delivery
     where in_window
     group by n
@@ -134,7 +157,8 @@ sent_elsewhere as (
         delivery.n,
         count(*) as volume,
         sum({delivery.octets_by_id}) as bytes,
-        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
     from delivery
     left join {events} e on e.{event.id} = delivery.event_id
     where not in_window
@@ -148,7 +172,9 @@ select
     coalesce(sent_in_window.volume, 0) + coalesce(sent_elsewhere.volume, 0) as sent_volume,
     (coalesce(sent_in_window.bytes, 0) + coalesce(sent_elsewhere.bytes, 0))::bigint as sent_bytes,
     coalesce(received.unmeasured, 0) + coalesce(sent_in_window.unmeasured, 0) + coalesce(sent_elsewhere.unmeasured, 0)
-        as unmeasured
+        as unmeasured,
+    coalesce(received.lost_sizes, 0) + coalesce(sent_in_window.lost_sizes, 0) + coalesce(sent_elsewhere.lost_sizes, 0)
+        as lost_sizes
 from request
 left join received on received.n = request.n
 left join sent_in_window on sent_in_window.n = request.n
@@ -169,7 +195,7 @@ order by request.n
 -- The windows' events, in columns n, the request's number, and those of window-event.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied
+    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied, {event.lost} as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
@@ -179,14 +205,14 @@ order by request.n
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied
+    select project.n, e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied, false as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
         and e.{event.created_at} >= :start and e.{event.created_at} < :end
         and {event.is_stored}
     union all
-    select project.n, e.{event.id}, {event.octets}, {event.live}, {event.emptied}
+    select project.n, e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
@@ -195,10 +221,10 @@ order by request.n
 
 -- fragment: window-event
 -- The window's events, in columns id; octets; live, whether the event isn't deleted; emptied, whether a payload column without a stored size
--- is empty, if deliveries hold sizes, too.
+-- is empty, if deliveries hold sizes, too; lost, whether there are no octets and no stored size, though some rows have one.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied
+    select e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied, {event.lost} as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= :start and e.{event.created_at} < :end
@@ -207,12 +233,12 @@ order by request.n
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied
+    select e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied, false as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_stored}
     union all
-    select e.{event.id}, {event.octets}, {event.live}, {event.emptied}
+    select e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_unstored}

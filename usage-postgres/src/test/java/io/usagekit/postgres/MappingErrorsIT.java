@@ -97,10 +97,11 @@ class MappingErrorsIT {
 
     @Test
     void countsADeliveryWithoutBytesWhenItsEventIsDeleted() {
-        assertThat(PostgresUsage.calculator(Database.pool(), TableMapping.gateway(schema))
-                        .calculate(KEY, PATIENCE)
-                        .sent())
-                .isEqualTo(new UsageMetrics(2, 4));
+        UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), TableMapping.gateway(schema));
+        assertThat(calculator.calculate(KEY, PATIENCE).sent()).isEqualTo(new UsageMetrics(2, 4));
+        assertThat(calculator.calculate(KEY, PATIENCE).unmeasured())
+                .as("the figure says so")
+                .isEqualTo(1);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
@@ -24,8 +25,23 @@ public final class CombinedQuery {
      */
     public record Figures(Map<UsageKey, Totals> totals, Map<UsageKey, UsageException> failures) {}
 
-    /** A figure: what an organisation received and sent. */
-    public record Totals(UsageMetrics received, UsageMetrics sent) {}
+    /**
+     * A figure: what an organisation received and sent.
+     *
+     * @param unmeasured how many rows count without octets, which can't be known any more
+     */
+    public record Totals(UsageMetrics received, UsageMetrics sent, long unmeasured) {
+
+        /** A figure of which all octets are known. */
+        public Totals(UsageMetrics received, UsageMetrics sent) {
+            this(received, sent, 0);
+        }
+
+        /** Returns the figure of a key. */
+        public OrganisationUsage of(UsageKey key, Instant computedAt) {
+            return new OrganisationUsage(key, received, sent, computedAt, unmeasured);
+        }
+    }
 
     private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
 
@@ -200,7 +216,8 @@ public final class CombinedQuery {
         checkMeasured(row, String.valueOf(key), sizes);
         return new Totals(
                 new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
-                new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")));
+                new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")),
+                row.number("lost_sizes"));
     }
 
     /** Returns the statement bound to a key, with something before it: nothing, or e.g. {@code explain }. */

@@ -41,7 +41,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         try {
             CombinedQuery.Totals totals =
                     run(timeout, connection -> query(connection).execute(connection, key));
-            return new OrganisationUsage(key, totals.received(), totals.sent(), now);
+            return totals.of(key, now);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 query = null;

@@ -69,9 +69,7 @@ public final class FigureBatch {
         Duration left = timeout.minusNanos(System.nanoTime() - began);
         try {
             CombinedQuery.Figures some = statement.run(keys, left.compareTo(SHORTEST) < 0 ? SHORTEST : left);
-            some.totals()
-                    .forEach((key, totals) ->
-                            figures.put(key, new OrganisationUsage(key, totals.received(), totals.sent(), computedAt)));
+            some.totals().forEach((key, totals) -> figures.put(key, totals.of(key, computedAt)));
             failures.putAll(some.failures());
         } catch (SQLException e) {
             if (SqlErrors.isDataError(e) && keys.size() > 1) {

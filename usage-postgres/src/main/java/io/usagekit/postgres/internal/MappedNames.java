@@ -33,12 +33,15 @@ public final class MappedNames {
         names.put("event.is_stored", isStored("e", shape));
         names.put("event.is_unstored", isUnstored("e.", mapping));
         names.put("event.emptied", emptied("e", shape));
+        names.put("event.lost", lost("e", shape));
         names.put("deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()));
         names.put("delivery.project_id", Identifiers.quote(mapping.deliveryProjectId()));
         names.put("delivery.event_id", Identifiers.quote(mapping.deliveryEventId()));
         names.put("delivery.created_at", Identifiers.quote(mapping.deliveryCreatedAt()));
         names.put("delivery.size", deliverySize("d", shape));
         names.put("delivery.octets", deliveryOctets(shape));
+        names.put("delivery.lost", deliveryLost(shape, deliverySize("d", shape)));
+        names.put("delivery.lost_by_id", deliveryLost(shape, "delivery.size"));
         names.put("delivery.octets_by_id", deliveryOctets(shape, "delivery.size"));
         names.put("delivery.status", Identifiers.quote(mapping.deliveryStatus()));
         names.put("delivered_statuses", Identifiers.literals(mapping.deliveredStatuses()));
@@ -164,6 +167,29 @@ public final class MappedNames {
                 : octetLength(alias, payload, shape) + " = 0";
         return Optional.of(stored.map(name -> column(alias, name) + " is null and " + empty)
                 .orElse(empty));
+    }
+
+    /**
+     * Returns the condition that an event has no octets, and no stored size though some rows have one: its payload was emptied, as far as
+     * anyone can tell. False where no sizes are stored, and where each event has one.
+     */
+    private static String lost(String alias, TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        List<String> stored = storedColumns(mapping);
+        boolean storesSizes = !stored.isEmpty() || mapping.deliveryStoredBytes().isPresent();
+        if (!storesSizes || !stored.stream().allMatch(shape::isNullable)) {
+            return "false";
+        }
+        return Stream.concat(
+                        stored.stream().map(name -> column(alias, name) + " is null"),
+                        Stream.of(octets(alias, shape) + " = 0"))
+                .collect(Collectors.joining(" and ", "(", ")"));
+    }
+
+    /** Returns the condition that the octets of a delivery can't be known: its event is missing or lost, and it holds no size itself. */
+    private static String deliveryLost(TableShape shape, String size) {
+        return "(" + size + " is null and (e." + Identifiers.quote(shape.mapping().eventId()) + " is null or "
+                + lost("e", shape) + "))";
     }
 
     private static String deliverySize(String alias, TableShape shape) {

@@ -80,8 +80,7 @@ final class RollupCalculator implements UsageCalculator {
             throw SqlErrors.explain(key, timeout, e);
         }
         notifyListener(key, outcome);
-        return new OrganisationUsage(
-                key, outcome.totals().received(), outcome.totals().sent(), now);
+        return outcome.totals().of(key, now);
     }
 
     @Override
@@ -269,7 +268,9 @@ final class RollupCalculator implements UsageCalculator {
                     .isPresent();
             known = new Queries(
                     isCurrent ? Optional.of(RollupFigureQuery.over(sql, projects)) : Optional.empty(),
-                    sql.combined(projects));
+                    RollupCatalog.hasOlderRetained(connection, settings.schema())
+                            ? sql.combinedWithOlderRetained(projects)
+                            : sql.combined(projects));
             queries = isCurrent ? known : null;
         }
         return Optional.of(known);

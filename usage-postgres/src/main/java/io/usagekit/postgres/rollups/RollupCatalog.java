@@ -54,6 +54,13 @@ final class RollupCatalog {
         return exists(connection, Identifiers.qualified(schema, "state"));
     }
 
+    /** Whether retained sums are there that an older version installed: they don't say how many rows count without octets. */
+    static boolean hasOlderRetained(Connection connection, String schema) throws SQLException {
+        return RollupSql.callWithoutNames(connection, "is-older-retained")
+                .text("table", Identifiers.qualified(schema, RollupSql.RETAINED))
+                .answer();
+    }
+
     /** Whether a table or index, qualified and quoted, exists. */
     static boolean exists(Connection connection, String relation) throws SQLException {
         return RollupSql.callWithoutNames(connection, "is-present")

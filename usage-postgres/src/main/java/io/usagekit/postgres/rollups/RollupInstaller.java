@@ -231,6 +231,10 @@ final class RollupInstaller implements PartitionGuard {
             convertRetained(connection, sql);
             lockForRemoval(connection, locks, List.of());
             boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
+            if (retains && RollupCatalog.hasOlderRetained(connection, settings.schema())) {
+                Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
+                Jdbc.execute(connection, sql.upgradeRetainedScript());
+            }
             SchemaInstaller.emptySchema(
                     connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }

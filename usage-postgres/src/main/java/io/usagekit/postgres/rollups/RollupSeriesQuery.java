@@ -23,8 +23,15 @@ final class RollupSeriesQuery {
      * Sums of a project in a slice.
      *
      * @param slice number of the slice, from 1; 0 if the project has no usage in any
+     * @param unmeasured how many rows count without octets, which can't be known any more
      */
-    record Sum(String organisationId, String projectId, int slice, UsageMetrics received, UsageMetrics sent) {}
+    record Sum(
+            String organisationId,
+            String projectId,
+            int slice,
+            UsageMetrics received,
+            UsageMetrics sent,
+            long unmeasured) {}
 
     /** Receives what is read. */
     interface Reader {
@@ -115,7 +122,8 @@ final class RollupSeriesQuery {
                 projectId,
                 Math.toIntExact(row.number("slice")),
                 metrics(row, owner, "received"),
-                metrics(row, owner, "sent"));
+                metrics(row, owner, "sent"),
+                row.number("lost_sizes"));
     }
 
     /** A sum that doesn't fit into a {@code long} is found by the driver, so that it doesn't end the statement. */

@@ -67,6 +67,7 @@ final class RollupSql {
         all.put("settings", Identifiers.literal(settings(shape)));
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
+        all.put("retained.lost_sizes", "r.lost_sizes");
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         this.names = Map.copyOf(all);
         this.statements = SqlStatements.of(source, names);
@@ -192,10 +193,19 @@ final class RollupSql {
 
     /** Returns the combined query with the sums of rows that retention has deleted. */
     CombinedQuery combined(ProjectScope projects) {
+        return combined(counting(projects));
+    }
+
+    /** Returns the same for retained sums of an older version, which doesn't know how many rows count without octets. */
+    CombinedQuery combinedWithOlderRetained(ProjectScope projects) {
+        return combined(counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")));
+    }
+
+    private CombinedQuery combined(SqlStatements counting) {
         Map<String, String> texts = CombinedQuery.texts(shape);
         return CombinedQuery.withRetained(
-                counting(projects).template("combined-figure", texts),
-                counting(projects).template("combined-figures-and-retained", texts),
+                counting.template("combined-figure", texts),
+                counting.template("combined-figures-and-retained", texts),
                 mapping);
     }
 
@@ -278,6 +288,11 @@ final class RollupSql {
                 mapping.deliveryStatus()));
         mapping.deliveryStoredBytes().ifPresent(columns::add);
         return columns;
+    }
+
+    /** Returns the script that adds to retained sums of an older version what they lack. */
+    String upgradeRetainedScript() {
+        return statements.script("upgrade-retained", Map.of());
     }
 
     /** Returns the statement that gives the project ids of retained sums another type. */

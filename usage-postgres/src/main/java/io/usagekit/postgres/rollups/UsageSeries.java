@@ -49,6 +49,7 @@ final class UsageSeries {
         private @Nullable String organisation;
         private UsageMetrics received = UsageMetrics.ZERO;
         private UsageMetrics sent = UsageMetrics.ZERO;
+        private long unmeasured;
         private @Nullable UsageCalculationException failure;
         private long organisations;
 
@@ -65,6 +66,7 @@ final class UsageSeries {
             try {
                 received = received.plus(next.received());
                 sent = sent.plus(next.sent());
+                unmeasured += next.unmeasured();
             } catch (ArithmeticException e) {
                 fail(new UsageCalculationException(
                         "the sums of its projects exceed " + Long.MAX_VALUE + ", the largest figure", e));
@@ -99,7 +101,7 @@ final class UsageSeries {
             UsageCalculationException why = failure;
             if (why == null) {
                 try {
-                    usage = new OrganisationUsage(new UsageKey(id, period), received, sent, now);
+                    usage = new OrganisationUsage(new UsageKey(id, period), received, sent, now, unmeasured);
                 } catch (IllegalArgumentException e) {
                     why = UsageCalculationException.permanent(
                             "an organisation of the table has an id that no figure can have: " + e.getMessage(), e);
@@ -108,6 +110,7 @@ final class UsageSeries {
             organisation = null;
             received = UsageMetrics.ZERO;
             sent = UsageMetrics.ZERO;
+            unmeasured = 0;
             failure = null;
             if (usage != null) {
                 organisations++;
@@ -123,17 +126,19 @@ final class UsageSeries {
                 granularity.edges(key.period().start(), key.period().end(), zone);
         UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
         UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
+        long[] unmeasured = new long[edges.size() - 1];
         Arrays.fill(received, UsageMetrics.ZERO);
         Arrays.fill(sent, UsageMetrics.ZERO);
         sums.read(Optional.of(key.organisationId()), edges, sum -> {
             if (sum.slice() > 0) {
                 received[sum.slice() - 1] = received[sum.slice() - 1].plus(sum.received());
                 sent[sum.slice() - 1] = sent[sum.slice() - 1].plus(sum.sent());
+                unmeasured[sum.slice() - 1] += sum.unmeasured();
             }
         });
         List<UsageSeriesPoint> points = new ArrayList<>();
         for (int i = 0; i < received.length; i++) {
-            points.add(new UsageSeriesPoint(edges.get(i), edges.get(i + 1), received[i], sent[i]));
+            points.add(new UsageSeriesPoint(edges.get(i), edges.get(i + 1), received[i], sent[i], unmeasured[i]));
         }
         return List.copyOf(points);
     }
@@ -143,7 +148,7 @@ final class UsageSeries {
         sums.read(
                 Optional.of(key.organisationId()),
                 List.of(key.period().start(), key.period().end()),
-                sum -> projects.add(new ProjectUsage(sum.projectId(), sum.received(), sum.sent())));
+                sum -> projects.add(new ProjectUsage(sum.projectId(), sum.received(), sum.sent(), sum.unmeasured())));
         return List.copyOf(projects);
     }
 }

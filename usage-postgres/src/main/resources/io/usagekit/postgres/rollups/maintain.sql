@@ -169,7 +169,8 @@ with received as (
         date_trunc('hour', e.{event.created_at}, 'UTC') as bucket,
         count(*) as volume,
         sum({event.octets}) as bytes,
-        count(*) filter (where {event.octets} is null) as unmeasured
+        count(*) filter (where {event.octets} is null) as unmeasured,
+        count(*) filter (where {event.lost}) as lost_sizes
     from {rollups}.span s
     join {events} e on e.{event.project_id} = s.project_id
     where e.{event.created_at} >= s.lower and e.{event.created_at} < s.upper and {event.live}
@@ -182,7 +183,8 @@ delivery as materialized (
         date_trunc('hour', d.{delivery.created_at}, 'UTC') as bucket,
         d.{delivery.event_id} as event_id,
         e.{event.id} is not null as has_event,
-        {delivery.octets} as octets
+        {delivery.octets} as octets,
+        {delivery.lost} as lost
     from {rollups}.span s
     join {deliveries} d on d.{delivery.project_id} = s.project_id
     left join {events} e on e.{event.id} = d.{delivery.event_id}
@@ -197,7 +199,8 @@ sent as (
         bucket,
         count(*) as volume,
         sum(octets) as bytes,
-        count(*) filter (where has_event and octets is null) as unmeasured
+        count(*) filter (where has_event and octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
     from delivery
     group by project_id, bucket
 ),
@@ -210,7 +213,7 @@ recorded as (
 )
 
 insert into {rollups}.rollup
-    (project_id, bucket, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+    (project_id, bucket, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 select
     project_id,
     bucket,
@@ -218,7 +221,8 @@ select
     coalesce(received.bytes, 0),
     coalesce(sent.volume, 0),
     coalesce(sent.bytes, 0),
-    coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
+    coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0),
+    coalesce(received.lost_sizes, 0) + coalesce(sent.lost_sizes, 0)
 from received
 full join sent using (project_id, bucket)
 

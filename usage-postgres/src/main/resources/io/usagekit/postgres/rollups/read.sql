@@ -9,7 +9,7 @@
 -- hours inside it, [first_hour, end_hour), none if first_hour isn't before end_hour; :live_percent, how much of the window up to
 -- now may be live; :changed_events, how many rows of the change log are looked up.
 -- Returns one row, or none if these roll-ups were made for another mapping or by another version:
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint, as the combined query
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
 --   cut           whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there
 --                 is no figure
 --   covering      whether both limits are kept; if not, the sums above lack the live part and are no figure
@@ -97,20 +97,21 @@ rolled as (
         sum(r.received_bytes) as received_bytes,
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
-        sum(r.unmeasured) as unmeasured
+        sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes
     from project p
     join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
     where not exists (select from marked m where m.project_id = r.project_id and m.bucket = r.bucket)
 ),
 
 received as (
-    select sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured
+    select sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured, sum(e.lost_sizes) as lost_sizes
     from live
     cross join lateral ({live-received}) as e
 ),
 
 sent as (
-    select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
+    select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured, sum(d.lost_sizes) as lost_sizes
     from live
     cross join lateral ({live-sent}) as d
 ),
@@ -122,6 +123,7 @@ retained as (
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
         sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes,
         coalesce(bool_or(r.cut), false) as cut
     from (select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project) as requested
     cross join lateral ({retained-sums}) as r
@@ -136,6 +138,10 @@ select
         coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
         + coalesce(retained.unmeasured, 0)
     )::bigint as unmeasured,
+    (
+        coalesce(rolled.lost_sizes, 0) + coalesce(received.lost_sizes, 0) + coalesce(sent.lost_sizes, 0)
+        + coalesce(retained.lost_sizes, 0)
+    )::bigint as lost_sizes,
     retained.cut,
     verdict.covering,
     verdict.live_hours,
@@ -152,8 +158,8 @@ from state, verdict, rolled, received, sent, retained
 -- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above.
 -- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut, covering, live_hours, marked_hours, intact
---      as above
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, covering, live_hours,
+--      marked_hours, intact  as above
 with state as materialized (
     {state}
 ),
@@ -268,7 +274,8 @@ rolled as (
         sum(r.received_bytes) as received_bytes,
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
-        sum(r.unmeasured) as unmeasured
+        sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes
     from project p
     join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
     where not exists (select from marked m where m.n = p.n and m.project_id = r.project_id and m.bucket = r.bucket)
@@ -276,14 +283,14 @@ rolled as (
 ),
 
 received as (
-    select live.n, sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured
+    select live.n, sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured, sum(e.lost_sizes) as lost_sizes
     from live
     cross join lateral ({live-received}) as e
     group by live.n
 ),
 
 sent as (
-    select live.n, sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured
+    select live.n, sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured, sum(d.lost_sizes) as lost_sizes
     from live
     cross join lateral ({live-sent}) as d
     group by live.n
@@ -297,6 +304,7 @@ retained as (
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
         sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes,
         coalesce(bool_or(r.cut), false) as cut
     from (select n, id as project_id, lower, upper from project) as requested
     cross join lateral ({retained-sums}) as r
@@ -313,6 +321,10 @@ select
         coalesce(rolled.unmeasured, 0) + coalesce(received.unmeasured, 0) + coalesce(sent.unmeasured, 0)
         + coalesce(retained.unmeasured, 0)
     )::bigint as unmeasured,
+    (
+        coalesce(rolled.lost_sizes, 0) + coalesce(received.lost_sizes, 0) + coalesce(sent.lost_sizes, 0)
+        + coalesce(retained.lost_sizes, 0)
+    )::bigint as lost_sizes,
     coalesce(retained.cut, false) as cut,
     verdict.covering,
     verdict.live_hours,
@@ -337,7 +349,7 @@ order by verdict.n
 --   organisation_id, project_id  as text; in this order. Ids that their column takes for equal are one organisation, under the first of
 --                                them by code points
 --   slice                        its number, from 1
---   received_volume, sent_volume, unmeasured  bigint
+--   received_volume, sent_volume, unmeasured, lost_sizes  bigint
 --   received_bytes, sent_bytes   numeric: one that exceeds bigint is the error of its organisation alone
 --   cut                          whether an edge of the slice falls into a quarter of an hour of which retention has deleted
 --                                rows; then there are no sums
@@ -419,16 +431,17 @@ summed as (
         r.sent_volume::numeric,
         r.sent_bytes,
         r.unmeasured::numeric,
+        r.lost_sizes::numeric,
         false as cut
     from part p
     join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
     where not exists (select from marked m where m.project_id = r.project_id and m.n = p.n and m.bucket = r.bucket)
     union all
-    select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured, false
+    select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured, e.lost_sizes, false
     from live
     cross join lateral ({live-received}) as e
     union all
-    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured, false
+    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured, d.lost_sizes, false
     from live
     cross join lateral ({live-sent}) as d
     union all
@@ -440,6 +453,7 @@ summed as (
         r.sent_volume,
         r.sent_bytes,
         r.unmeasured,
+        r.lost_sizes,
         r.quarter < p.lower or r.quarter + interval '15 minutes' > p.upper
     from part p
     join {rollups}.retained r
@@ -455,6 +469,7 @@ total as (
         sum(sent_volume)::bigint as sent_volume,
         sum(sent_bytes) as sent_bytes,
         sum(unmeasured)::bigint as unmeasured,
+        sum(lost_sizes)::bigint as lost_sizes,
         bool_or(cut) as cut
     from summed
     group by project_id, n
@@ -470,6 +485,7 @@ select
     coalesce(total.sent_volume, 0) as sent_volume,
     coalesce(total.sent_bytes, 0) as sent_bytes,
     coalesce(total.unmeasured, 0) as unmeasured,
+    coalesce(total.lost_sizes, 0) as lost_sizes,
     coalesce(total.cut, false) as cut
 from state
 left join project on true
@@ -481,7 +497,7 @@ order by project.organisation_id collate "C", project.id, total.n
 --
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
 -- Returns one row:
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured  bigint, as the combined query
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
 --   cut  whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there is no figure
 with raw as materialized (
     {combined-query}
@@ -494,6 +510,7 @@ retained as (
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
         sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes,
         coalesce(bool_or(r.cut), false) as cut
     from (
         select p.{project.id} as project_id, :start::timestamptz as lower, :end::timestamptz as upper
@@ -509,6 +526,7 @@ select
     (raw.sent_volume + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
     (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
+    (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
     retained.cut
 from raw, retained
 
@@ -518,7 +536,7 @@ from raw, retained
 -- Parameters: those of combined-figures: :organisation_ids, :organisations, :lowers, :uppers, :start, :end.
 -- Returns one row for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, cut  as combined-figure
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut  as combined-figure
 with raw as materialized (
     {combined-figures}
 ),
@@ -535,6 +553,7 @@ retained as (
         sum(r.sent_volume) as sent_volume,
         sum(r.sent_bytes) as sent_bytes,
         sum(r.unmeasured) as unmeasured,
+        sum(r.lost_sizes) as lost_sizes,
         coalesce(bool_or(r.cut), false) as cut
     from (
         select request.n, p.{project.id} as project_id, request.lower, request.upper
@@ -555,6 +574,7 @@ select
     (raw.sent_volume + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
     (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
+    (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
     coalesce(retained.cut, false) as cut
 from raw
 left join retained on retained.n = raw.n
@@ -579,7 +599,8 @@ from (
 select
     count(*) as volume,
     coalesce(sum({event.octets}), 0) as bytes,
-    count(*) filter (where {event.octets} is null) as unmeasured
+    count(*) filter (where {event.octets} is null) as unmeasured,
+    count(*) filter (where {event.lost}) as lost_sizes
 from {events} e
 where e.{event.project_id} = live.project_id
     and e.{event.created_at} >= live.lower
@@ -593,7 +614,8 @@ where e.{event.project_id} = live.project_id
 select
     count(*) as volume,
     coalesce(sum({delivery.octets}), 0) as bytes,
-    count(*) filter (where e.{event.id} is not null and {delivery.octets} is null) as unmeasured
+    count(*) filter (where e.{event.id} is not null and {delivery.octets} is null) as unmeasured,
+    count(*) filter (where {delivery.lost}) as lost_sizes
 from {deliveries} d
 left join {events} e on e.{event.id} = d.{delivery.event_id}
 where d.{delivery.project_id} = live.project_id
@@ -618,6 +640,7 @@ select
     sum(r.sent_volume) as sent_volume,
     sum(r.sent_bytes) as sent_bytes,
     sum(r.unmeasured) as unmeasured,
+    sum({retained.lost_sizes}) as lost_sizes,
     bool_or(r.quarter < requested.lower or r.quarter + interval '15 minutes' > requested.upper) as cut
 from {rollups}.retained r
 where r.project_id = requested.project_id

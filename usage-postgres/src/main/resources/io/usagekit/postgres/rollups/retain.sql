@@ -77,7 +77,7 @@ deleted as (
 ),
 
 event as materialized (
-    select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied
+    select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied, {event.lost} as lost
     from {events} e
     where e.{event.id} in (select event_id from deleted)
     for share
@@ -91,7 +91,8 @@ counted as (
         case
             when event.emptied then greatest(event.octets, deleted.size)
             else coalesce(event.octets, deleted.size)
-        end as octets
+        end as octets,
+        deleted.size is null and (event.id is null or event.lost) as lost
     from deleted
     left join event on event.id = deleted.event_id
     where isfinite(deleted.created_at)
@@ -99,7 +100,7 @@ counted as (
 
 retained as (
     insert into {rollups}.retained as r
-        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
     select
         deleted.project_id,
         {quarter},
@@ -107,7 +108,8 @@ retained as (
         0,
         count(*),
         coalesce(sum(deleted.octets), 0),
-        count(*) filter (where deleted.has_event and deleted.octets is null)
+        count(*) filter (where deleted.has_event and deleted.octets is null),
+        count(*) filter (where deleted.lost)
     from counted as deleted
     group by 1, 2
     {add-to-retained}
@@ -148,12 +150,13 @@ deleted as (
         e.{event.project_id} as project_id,
         e.{event.created_at} as created_at,
         {event.live} as live,
-        {event.octets} as octets
+        {event.octets} as octets,
+        {event.lost} as lost
 ),
 
 retained as (
     insert into {rollups}.retained as r
-        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
     select
         deleted.project_id,
         {quarter},
@@ -161,7 +164,8 @@ retained as (
         coalesce(sum(deleted.octets), 0),
         0,
         0,
-        count(*) filter (where deleted.octets is null)
+        count(*) filter (where deleted.octets is null),
+        count(*) filter (where deleted.lost)
     from deleted
     where deleted.live and isfinite(deleted.created_at)
     group by 1, 2
@@ -192,7 +196,8 @@ on conflict (project_id, quarter) do update set
     received_bytes = r.received_bytes + excluded.received_bytes,
     sent_volume = r.sent_volume + excluded.sent_volume,
     sent_bytes = r.sent_bytes + excluded.sent_bytes,
-    unmeasured = r.unmeasured + excluded.unmeasured
+    unmeasured = r.unmeasured + excluded.unmeasured,
+    lost_sizes = r.lost_sizes + excluded.lost_sizes
 
 -- name: holds-retained
 -- Whether there are retained sums in a schema; needs no privilege. Parameter: :schema, not quoted. Returns answer.
@@ -206,3 +211,19 @@ select exists (
 -- name: convert-retained
 -- Gives the project ids of retained sums another type, a script: {definition}, the type with its collation; {type}, without.
 alter table {rollups}.retained alter column project_id type {definition} using project_id::text::{type}
+
+-- name: is-older-retained
+-- Whether there are retained sums without the column lost_sizes. Parameter: :table, quoted. Returns answer.
+select to_regclass(:table) is not null and not exists (
+    select
+    from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass(:table) and a.attname = 'lost_sizes' and not a.attisdropped
+) as answer
+
+-- name: upgrade-retained
+-- Adds to retained sums of an older version how many rows count without octets, a script. Of rows that are deleted already nobody knows.
+alter table {rollups}.retained
+    add column lost_sizes bigint not null default 0,
+    drop constraint retained_pkey,
+    add primary key (project_id, quarter)
+        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)

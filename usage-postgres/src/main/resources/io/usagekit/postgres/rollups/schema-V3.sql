@@ -54,8 +54,9 @@ create table {rollups}.rollup (
     sent_volume bigint not null,
     sent_bytes numeric not null,
     unmeasured bigint not null, -- rows whose size is neither stored nor measurable
+    lost_sizes bigint not null, -- rows that count without octets, which can't be known any more
     primary key (project_id, bucket)
-        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 ) with (fillfactor = 90);
 
 -- Dirty marks: hours in which a row changed after the hour may have been rolled. They are read live until they are re-rolled.
@@ -93,8 +94,9 @@ create table if not exists {rollups}.retained (
     sent_volume bigint not null,
     sent_bytes numeric not null,
     unmeasured bigint not null,
+    lost_sizes bigint not null default 0,
     primary key (project_id, quarter)
-        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured)
+        include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 ) with (fillfactor = 90);
 
 -- The ranges of hours that a step of the worker rolls; empty between steps.

@@ -126,7 +126,7 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 .build()
                 .calculator()
                 .calculate(key, TIMEOUT);
-        return new CombinedQuery.Totals(usage.received(), usage.sent());
+        return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
     }
 
     /** A digest of all rows with all their columns. */

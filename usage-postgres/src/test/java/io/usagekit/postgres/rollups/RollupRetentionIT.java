@@ -57,7 +57,7 @@ class RollupRetentionIT {
 
     private CombinedQuery.Totals figure() {
         var usage = fixture.rollups.calculator().calculate(RollupFixture.MARCH, TIMEOUT);
-        return new CombinedQuery.Totals(usage.received(), usage.sent());
+        return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
     }
 
     private RetentionResult deleteBeforeTen() {

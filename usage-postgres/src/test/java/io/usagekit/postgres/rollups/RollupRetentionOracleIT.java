@@ -202,7 +202,7 @@ class RollupRetentionOracleIT {
             List<OrganisationUsage> all = new ArrayList<>();
             rollups.calculateAll(window, TIMEOUT, all::add);
             for (OrganisationUsage usage : all) {
-                assertThat(new CombinedQuery.Totals(usage.received(), usage.sent()))
+                assertThat(new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured()))
                         .as("%s among all, %s, seed %s", usage.key(), when, seed)
                         .isEqualTo(figures.get(usage.key()));
             }
@@ -228,21 +228,21 @@ class RollupRetentionOracleIT {
             throw new AssertionError(e.getMessage(), e);
         }
         OrganisationUsage calculated = rollups.calculator().calculate(key, TIMEOUT);
-        ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent()));
+        ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent(), calculated.unmeasured()));
         OrganisationUsage together = Objects.requireNonNull(rollups.calculator()
                 .calculateAll(List.of(new UsageKey("org-unknown", key.period()), key), TIMEOUT)
                 .figures()
                 .get(key));
-        ways.put("batch", new CombinedQuery.Totals(together.received(), together.sent()));
+        ways.put("batch", new CombinedQuery.Totals(together.received(), together.sent(), together.unmeasured()));
         ways.put(
                 "series",
                 sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()
-                        .map(point -> new CombinedQuery.Totals(point.received(), point.sent()))
+                        .map(point -> new CombinedQuery.Totals(point.received(), point.sent(), point.unmeasured()))
                         .toList()));
         ways.put(
                 "projects",
                 sum(rollups.byProject(key, TIMEOUT).stream()
-                        .map(project -> new CombinedQuery.Totals(project.received(), project.sent()))
+                        .map(project -> new CombinedQuery.Totals(project.received(), project.sent(), project.unmeasured()))
                         .toList()));
         for (Map.Entry<String, CombinedQuery.Totals> way : ways.entrySet()) {
             assertThat(way.getValue())
@@ -254,10 +254,12 @@ class RollupRetentionOracleIT {
     private static CombinedQuery.Totals sum(List<CombinedQuery.Totals> parts) {
         UsageMetrics received = UsageMetrics.ZERO;
         UsageMetrics sent = UsageMetrics.ZERO;
+        long unmeasured = 0;
         for (CombinedQuery.Totals part : parts) {
+            unmeasured += part.unmeasured();
             received = received.plus(part.received());
             sent = sent.plus(part.sent());
         }
-        return new CombinedQuery.Totals(received, sent);
+        return new CombinedQuery.Totals(received, sent, unmeasured);
     }
 }

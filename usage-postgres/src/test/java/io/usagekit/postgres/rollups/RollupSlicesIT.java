@@ -128,9 +128,9 @@ class RollupSlicesIT {
                 assertThat(point.start()).isEqualTo(edge);
                 OrganisationUsage usage = combined.calculate(
                         new UsageKey(key.organisationId(), UsagePeriod.between(point.start(), point.end())), TIMEOUT);
-                assertThat(new CombinedQuery.Totals(point.received(), point.sent()))
+                assertThat(new CombinedQuery.Totals(point.received(), point.sent(), point.unmeasured()))
                         .as("%s of %s in %s, seed %s", point, key, zone, seed)
-                        .isEqualTo(new CombinedQuery.Totals(usage.received(), usage.sent()));
+                        .isEqualTo(new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured()));
                 received = received.plus(point.received());
                 sent = sent.plus(point.sent());
                 edge = point.end();
