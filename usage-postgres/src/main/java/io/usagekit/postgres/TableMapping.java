@@ -1,5 +1,6 @@
 package io.usagekit.postgres;
 
+import java.time.ZoneId;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -15,7 +16,8 @@ import java.util.Set;
  * The tables and columns that hold events and deliveries. Three tables of one schema: projects belong to an organisation, events to a
  * project, deliveries to a project and an event.
  *
- * <p>Ids may be of any type that has an equality; {@code created_at} columns are {@code timestamptz}. Event ids are unique in
+ * <p>Ids may be of any type that has an equality; {@code created_at} columns are {@code timestamptz}, or {@code timestamp} that holds
+ * times in UTC ({@link Builder#timestampsIn}). Event ids are unique in
  * their table. Tables may be partitioned. Names are taken literally (case and all) and quoted; they and the statuses are the
  * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked
  * at the first computation. Immutable.
@@ -49,6 +51,7 @@ public final class TableMapping {
     private final Set<String> deliveredStatuses;
     private final Set<MappingName> detected;
     private final boolean isOwn;
+    private final Optional<ZoneId> timestampsIn;
 
     private TableMapping(Builder builder) {
         this.names = new EnumMap<>(builder.names);
@@ -57,6 +60,7 @@ public final class TableMapping {
         this.deliveredStatuses = builder.deliveredStatuses;
         this.detected = Set.copyOf(builder.detected);
         this.isOwn = builder.isOwn;
+        this.timestampsIn = builder.timestampsIn;
     }
 
     /** The library's own tables in the schema {@value #DEFAULT_SCHEMA}. */
@@ -103,6 +107,7 @@ public final class TableMapping {
     public Builder toBuilder() {
         Builder builder = new Builder(names, payload, payloadStoredBytes, deliveredStatuses, detected);
         builder.isOwn = isOwn;
+        builder.timestampsIn = timestampsIn;
         return builder;
     }
 
@@ -216,6 +221,11 @@ public final class TableMapping {
         return name(MappingName.DELIVERY_CREATED_AT);
     }
 
+    /** The zone of times in columns of the type {@code timestamp}; empty if only {@code timestamptz} is accepted. */
+    public Optional<ZoneId> timestampsIn() {
+        return timestampsIn;
+    }
+
     /** The statuses that count as delivered. */
     public Set<String> deliveredStatuses() {
         return deliveredStatuses;
@@ -233,6 +243,7 @@ public final class TableMapping {
         private Set<String> deliveredStatuses;
         private final Set<MappingName> detected = EnumSet.noneOf(MappingName.class);
         private boolean isOwn;
+        private Optional<ZoneId> timestampsIn = Optional.empty();
 
         private Builder(
                 Map<MappingName, String> names,
@@ -305,7 +316,7 @@ public final class TableMapping {
             return set(MappingName.EVENT_PROJECT_ID, column);
         }
 
-        /** When an event was received; {@code timestamptz}. A row in which it is null belongs to no window. */
+        /** When an event was received; {@code timestamptz}, or {@code timestamp} with {@link #timestampsIn}. A row in which it is null belongs to no window. */
         public Builder eventCreatedAt(String column) {
             return set(MappingName.EVENT_CREATED_AT, column);
         }
@@ -377,9 +388,20 @@ public final class TableMapping {
             return set(MappingName.DELIVERY_STATUS, column);
         }
 
-        /** When a delivery was made; {@code timestamptz}. A row in which it is null belongs to no window. */
+        /** When a delivery was made; {@code timestamptz}, or {@code timestamp} with {@link #timestampsIn}. A row in which it is null belongs to no window. */
         public Builder deliveryCreatedAt(String column) {
             return set(MappingName.DELIVERY_CREATED_AT, column);
+        }
+
+        /**
+         * The zone of times in columns of the type {@code timestamp}, without which only {@code timestamptz} is accepted: UTC, which is
+         * what several ORMs write there.
+         *
+         * @throws IllegalArgumentException if the zone isn't UTC: where clocks are set back, an hour's times name two instants
+         */
+        public Builder timestampsIn(ZoneId zone) {
+            timestampsIn = Optional.of(MappingChecks.utc(zone));
+            return this;
         }
 
         /** The statuses that count as delivered, at least one; {@code Success} by default. */
@@ -395,53 +417,8 @@ public final class TableMapping {
          *     marks deleted rows is mapped as something else as well
          */
         public TableMapping build() {
-            if (payload.isEmpty() && !names.containsKey(MappingName.STORED_BYTES)) {
-                throw new IllegalArgumentException(
-                        "payload must name at least one column where storedBytes names none");
-            }
-            if (new LinkedHashSet<>(payload).size() < payload.size()) {
-                throw new IllegalArgumentException("payload must name each column once, but was " + payload);
-            }
-            if (!payloadStoredBytes.isEmpty() && names.containsKey(MappingName.STORED_BYTES)) {
-                throw new IllegalArgumentException(
-                        "storedBytes must name either a whole size or those of payload columns, but was \""
-                                + names.get(MappingName.STORED_BYTES) + "\" and " + payloadStoredBytes);
-            }
-            if (!payload.containsAll(payloadStoredBytes.keySet())
-                    || new LinkedHashSet<>(payloadStoredBytes.values()).size() < payloadStoredBytes.size()) {
-                throw new IllegalArgumentException("storedBytes must name one column for each of some payload columns ("
-                        + payload + "), but was " + payloadStoredBytes);
-            }
-            if (deliveredStatuses.isEmpty()) {
-                throw new IllegalArgumentException("deliveredStatuses must name at least one status");
-            }
-            checkMark(MappingName.PROJECT_DELETED_AT, MappingName.PROJECT_ID, MappingName.PROJECT_ORGANISATION_ID);
-            checkMark(
-                    MappingName.EVENT_DELETED_AT,
-                    MappingName.EVENT_ID,
-                    MappingName.EVENT_PROJECT_ID,
-                    MappingName.EVENT_CREATED_AT,
-                    MappingName.STORED_BYTES);
-            String mark = names.getOrDefault(MappingName.EVENT_DELETED_AT, "");
-            if (payload.contains(mark) || payloadStoredBytes.containsValue(mark)) {
-                throw sharedMark(MappingName.EVENT_DELETED_AT, payload.contains(mark) ? "payload" : "storedBytes");
-            }
+            MappingChecks.check(names, payload, payloadStoredBytes, deliveredStatuses);
             return new TableMapping(this);
-        }
-
-        /** A column that is set in live rows would mark all of them as deleted. */
-        private void checkMark(MappingName mark, MappingName... others) {
-            for (MappingName other : others) {
-                if (names.containsKey(mark) && names.get(mark).equals(names.get(other))) {
-                    throw sharedMark(mark, other.argument);
-                }
-            }
-        }
-
-        private IllegalArgumentException sharedMark(MappingName mark, String other) {
-            return new IllegalArgumentException(
-                    mark.argument + " must name a column that is set in deleted rows only, but \"" + names.get(mark)
-                            + "\" is mapped as " + other + " as well");
         }
     }
 }

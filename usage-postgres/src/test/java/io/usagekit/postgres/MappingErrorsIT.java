@@ -76,7 +76,7 @@ class MappingErrorsIT {
         assertFails(
                 mapping -> mapping.eventCreatedAt("local_at"),
                 "the column \"local_at\" of \"events\" (mapped as eventCreatedAt) must be timestamp with time zone",
-                "but is timestamp without time zone");
+                "but is timestamp without time zone; if it holds times in UTC, map timestampsIn(ZoneOffset.UTC)");
     }
 
     @Test

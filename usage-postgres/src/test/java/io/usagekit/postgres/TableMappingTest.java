@@ -3,9 +3,12 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TableMappingTest {
@@ -64,6 +67,28 @@ class TableMappingTest {
                 .hasMessageContaining("one column for each");
         assertThat(sized.build().toBuilder().withoutStoredBytes().build().payloadStoredBytes())
                 .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Z", "UTC", "Etc/UTC", "+00:00"})
+    void acceptsTimestampsInUtc(String zone) {
+        TableMapping mapping =
+                TableMapping.builder("convoy").timestampsIn(ZoneId.of(zone)).build();
+        assertThat(mapping.toBuilder().build().timestampsIn()).contains(ZoneOffset.UTC);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "Europe/Berlin, an hour's times name two instants",
+        "Europe/London, an hour's times name two instants",
+        "Asia/Kolkata, name two instants",
+        "+05:30, supported as timestamp with time zone only"
+    })
+    void rejectsTimestampsInOtherZones(String zone, String reason) {
+        assertThatThrownBy(() -> TableMapping.builder("convoy").timestampsIn(ZoneId.of(zone)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("timestampsIn must be UTC, but was " + zone)
+                .hasMessageContaining(reason);
     }
 
     @Test

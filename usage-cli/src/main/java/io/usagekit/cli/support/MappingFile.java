@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.ZoneId;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,6 +55,7 @@ final class MappingFile {
                 "deliveryStoredBytes",
                 unlessEmpty(
                         TableMapping.Builder::withoutDeliveryStoredBytes, TableMapping.Builder::deliveryStoredBytes));
+        keys.put("timestampsIn", (mapping, value) -> mapping.timestampsIn(zone(value)));
         keys.put("deliveredStatuses", (mapping, value) -> mapping.deliveredStatuses(list(value)));
         return keys;
     }
@@ -61,6 +64,14 @@ final class MappingFile {
             Function<TableMapping.Builder, TableMapping.Builder> none,
             BiFunction<TableMapping.Builder, String, TableMapping.Builder> some) {
         return (mapping, value) -> value.isEmpty() ? none.apply(mapping) : some.apply(mapping, value);
+    }
+
+    private static ZoneId zone(String value) {
+        try {
+            return ZoneId.of(value);
+        } catch (DateTimeException e) {
+            throw new IllegalArgumentException("timestampsIn must be UTC, but was '" + value + "'", e);
+        }
     }
 
     /** A column of the whole size, or several ones, each after the payload column whose size it holds and a colon. */

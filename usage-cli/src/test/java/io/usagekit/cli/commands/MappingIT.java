@@ -149,6 +149,8 @@ class MappingIT {
                 "schema = s\\nstoredBytes = raw:raw_bytes, data:b:c | storedBytes must be one column, or columns after",
                 "schema = s\\nstoredBytes = body:raw_bytes | storedBytes must name one column for each of some payload",
                 "schema = s\\neventDeletedAt = created_at | eventDeletedAt must name a column that is set in deleted rows",
+                "schema = s\\ntimestampsIn = Europe/Berlin | timestampsIn must be UTC, but was Europe/Berlin",
+                "schema = s\\ntimestampsIn = utc+0 | timestampsIn must be UTC, but was",
                 "schema = s\\ndeliveredStatuses = , | deliveredStatuses must name at least one status",
                 "schema = s\\nevents = \\\\u12 | can't be read",
             })

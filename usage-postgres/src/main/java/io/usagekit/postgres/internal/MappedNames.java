@@ -28,6 +28,8 @@ public final class MappedNames {
         names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
         names.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
         names.put("event.live", eventIsLive("e", shape));
+        names.put("event.at_utc", atUtc(shape.hasZonelessEvents()));
+        names.put("delivery.at_utc", atUtc(shape.hasZonelessDeliveries()));
         names.put("event.octets", octets("e", shape));
         names.put("event.stored_octets", storedOctets("e", shape));
         names.put("event.is_stored", isStored("e", shape));
@@ -188,8 +190,8 @@ public final class MappedNames {
 
     /** Returns the condition that the octets of a delivery can't be known: its event is missing or lost, and it holds no size itself. */
     private static String deliveryLost(TableShape shape, String size) {
-        return "(" + size + " is null and (e." + Identifiers.quote(shape.mapping().eventId()) + " is null or "
-                + lost("e", shape) + "))";
+        return "(" + size + " is null and (e."
+                + Identifiers.quote(shape.mapping().eventId()) + " is null or " + lost("e", shape) + "))";
     }
 
     private static String deliverySize(String alias, TableShape shape) {
@@ -232,6 +234,19 @@ public final class MappedNames {
         return shape.mapping().deliveryStoredBytes().isEmpty()
                 ? "true"
                 : deliverySize("old", shape) + " is not distinct from " + deliverySize("new", shape);
+    }
+
+    /**
+     * Returns what turns a time of the column into an instant, and an instant into a time of the column, in sessions of any zone.
+     * Transactions of this library are in UTC, and need none of it.
+     */
+    private static String atUtc(boolean zoneless) {
+        return zoneless ? " at time zone 'UTC'" : "";
+    }
+
+    /** Returns the tables whose times are without a zone, for settings; empty if none are. */
+    public static String zonelessTables(TableShape shape) {
+        return (shape.hasZonelessEvents() ? " events" : "") + (shape.hasZonelessDeliveries() ? " deliveries" : "");
     }
 
     private static String column(String alias, String name) {

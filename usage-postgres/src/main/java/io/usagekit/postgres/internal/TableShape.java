@@ -19,8 +19,13 @@ import java.util.regex.Pattern;
  * @param mapping the mapping, with the stored sizes that it was to find out
  * @param projects the columns of the table of projects by name
  * @param events the columns of the table of events by name
+ * @param deliveries the columns of the table of deliveries by name
  */
-public record TableShape(TableMapping mapping, Map<String, Column> projects, Map<String, Column> events) {
+public record TableShape(
+        TableMapping mapping,
+        Map<String, Column> projects,
+        Map<String, Column> events,
+        Map<String, Column> deliveries) {
 
     /**
      * A column.
@@ -84,7 +89,8 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
     private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
     private static final String INSTANT = "timestamp with time zone";
-    private static final Set<String> TIMES = Set.of(INSTANT, "timestamp without time zone", "date");
+    private static final String TIMESTAMP = "timestamp without time zone";
+    private static final Set<String> TIMES = Set.of(INSTANT, TIMESTAMP, "date");
     private static final Set<String> TEXT_OR_BYTES = Set.of("text", "character varying", "character", "bytea");
     private static final Set<String> JSON = Set.of("json", "jsonb");
     /** Columns in which a gateway stores the octets of payload columns, by the names of those. */
@@ -104,7 +110,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         Map<String, Column> deliveries = table(connection, mapping, "deliveries", mapping.deliveries());
         TableMapping resolved = withStoredSizes(mapping, events, deliveries);
         check(resolved, projects, events, deliveries);
-        return new TableShape(resolved, projects, events);
+        return new TableShape(resolved, projects, events, deliveries);
     }
 
     /** Names the stored sizes that the mapping finds out. */
@@ -145,7 +151,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
 
         require(events, mapping.events(), "eventId", mapping.eventId());
         require(events, mapping.events(), "eventProjectId", mapping.eventProjectId());
-        requireInstant(events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
+        requireInstant(mapping, events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
         mapping.eventDeletedAt().ifPresent(column -> requireMark(events, mapping.events(), "eventDeletedAt", column));
         mapping.payload().forEach(column -> requireMeasurable(events, mapping.events(), column));
         mapping.storedBytes().ifPresent(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
@@ -156,7 +162,7 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         require(deliveries, mapping.deliveries(), "deliveryProjectId", mapping.deliveryProjectId());
         require(deliveries, mapping.deliveries(), "deliveryEventId", mapping.deliveryEventId());
         require(deliveries, mapping.deliveries(), "deliveryStatus", mapping.deliveryStatus());
-        requireInstant(deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
+        requireInstant(mapping, deliveries, mapping.deliveries(), "deliveryCreatedAt", mapping.deliveryCreatedAt());
         mapping.deliveryStoredBytes()
                 .ifPresent(
                         column -> requireWholeNumber(deliveries, mapping.deliveries(), "deliveryStoredBytes", column));
@@ -189,6 +195,22 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
 
     boolean isNullable(String eventColumn) {
         return column(eventColumn).nullable();
+    }
+
+    /** Whether the times of events are without a zone. */
+    boolean hasZonelessEvents() {
+        return isZoneless(events, mapping.eventCreatedAt());
+    }
+
+    /** Whether the times of deliveries are without a zone. */
+    boolean hasZonelessDeliveries() {
+        return isZoneless(deliveries, mapping.deliveryCreatedAt());
+    }
+
+    private static boolean isZoneless(Map<String, Column> columns, String name) {
+        return Optional.ofNullable(columns.get(name))
+                .filter(column -> column.type().equals(TIMESTAMP))
+                .isPresent();
     }
 
     /** Returns the mark that a checked column is. */
@@ -247,10 +269,19 @@ public record TableShape(TableMapping mapping, Map<String, Column> projects, Map
         return column;
     }
 
-    private static void requireInstant(Map<String, Column> columns, String table, String argument, String name) {
+    private static void requireInstant(
+            TableMapping mapping, Map<String, Column> columns, String table, String argument, String name) {
         String type = require(columns, table, argument, name).type();
-        if (!type.equals(INSTANT)) {
-            throw unfit(table, argument, name, type, INSTANT + ": without a zone it names no instant");
+        if (!type.equals(INSTANT)
+                && !(type.equals(TIMESTAMP) && mapping.timestampsIn().isPresent())) {
+            throw unfit(
+                    table,
+                    argument,
+                    name,
+                    type.equals(TIMESTAMP)
+                            ? type + "; if it holds times in UTC, map timestampsIn(ZoneOffset.UTC)"
+                            : type,
+                    INSTANT + ": without a zone it names no instant");
         }
     }
 

@@ -97,6 +97,8 @@ final class RollupSql {
         String deliverySizes = mapping.deliveryStoredBytes().isPresent()
                 ? "\noctets of deliveries: " + MappedNames.deliveryOctets(shape)
                 : "";
+        String zoneless = MappedNames.zonelessTables(shape);
+        String times = zoneless.isEmpty() ? "" : "\ntimes in UTC without a zone:" + zoneless;
         return String.join(
                 "\n",
                 "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
@@ -114,7 +116,8 @@ final class RollupSql {
                 "delivered: "
                         + Identifiers.literals(
                                 mapping.deliveredStatuses().stream().sorted().toList())
-                        + deliverySizes);
+                        + deliverySizes
+                        + times);
     }
 
     /** Returns the constant that stands for a table: the one that has this name when the statement is parsed. */

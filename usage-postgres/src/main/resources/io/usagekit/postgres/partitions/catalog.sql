@@ -316,11 +316,12 @@ select distinct name as difference from one_sided order by name
 --
 -- Parameters: :table.
 -- Returns: schema, name; lower and upper, timestamptz, null for the default partition; rows, as estimated, -1 if never analysed.
+-- Bounds without a zone are in UTC.
 select
     n.nspname as schema,
     c.relname as name,
-    b.bounds[1]::timestamptz as lower,
-    b.bounds[2]::timestamptz as upper,
+    (b.bounds[1] || case when b.bounds[1] ~ '^\S+ [0-9:.]+$' then 'Z' else '' end)::timestamptz as lower,
+    (b.bounds[2] || case when b.bounds[2] ~ '^\S+ [0-9:.]+$' then 'Z' else '' end)::timestamptz as upper,
     c.reltuples::bigint as rows
 from pg_catalog.pg_inherits i
 join pg_catalog.pg_class c on c.oid = i.inhrelid

@@ -41,7 +41,7 @@ alter table {relation} enable always trigger {trigger.truncate};
 -- The time of the oldest row, infinite times apart.
 --
 -- Returns: oldest, timestamptz, null if there is none.
-select min(l.{created_at}) as oldest from {table} l where isfinite(l.{created_at})
+select min(l.{created_at})::timestamptz as oldest from {table} l where isfinite(l.{created_at})
 
 -- name: copy-rows
 -- Copies the next rows, in the order of their keys, in one snapshot. A row that exists in the shadow table has been changed

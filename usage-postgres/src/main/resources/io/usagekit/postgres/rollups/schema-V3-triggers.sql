@@ -5,17 +5,17 @@
 
 create trigger {trigger.insert}
     after insert on {events} for each row
-    when ((new.{event.created_at} >= {watermark}) is not true)
+    when ((new.{event.created_at}{event.at_utc} >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.delete}
     after delete on {events} for each row
-    when ((old.{event.created_at} >= {watermark}) is not true)
+    when ((old.{event.created_at}{event.at_utc} >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.update}
     after update on {events} for each row
-    when ((least(old.{event.created_at}, new.{event.created_at}) >= {watermark}) is not true)
+    when ((least(old.{event.created_at}, new.{event.created_at}){event.at_utc} >= {watermark}) is not true)
     execute function {rollups}.event_changed();
 
 create trigger {trigger.size_delete}
@@ -36,17 +36,17 @@ create trigger {trigger.truncate}
 
 create trigger {trigger.insert}
     after insert on {deliveries} for each row
-    when ((new.{delivery.created_at} >= {watermark}) is not true)
+    when ((new.{delivery.created_at}{delivery.at_utc} >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.delete}
     after delete on {deliveries} for each row
-    when ((old.{delivery.created_at} >= {watermark}) is not true)
+    when ((old.{delivery.created_at}{delivery.at_utc} >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.update}
     after update on {deliveries} for each row
-    when ((least(old.{delivery.created_at}, new.{delivery.created_at}) >= {watermark}) is not true)
+    when ((least(old.{delivery.created_at}, new.{delivery.created_at}){delivery.at_utc} >= {watermark}) is not true)
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.truncate}

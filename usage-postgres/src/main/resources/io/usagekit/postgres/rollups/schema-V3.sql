@@ -330,7 +330,10 @@ begin
         return null;
     end if;
     perform {rollups}.mark_hours(
-        old.{event.project_id}, old.{event.created_at}, new.{event.project_id}, new.{event.created_at}
+        old.{event.project_id},
+        old.{event.created_at}{event.at_utc},
+        new.{event.project_id},
+        new.{event.created_at}{event.at_utc}
     );
     return null;
 exception when undefined_column then
@@ -381,7 +384,10 @@ begin
         return null;
     end if;
     perform {rollups}.mark_hours(
-        old.{delivery.project_id}, old.{delivery.created_at}, new.{delivery.project_id}, new.{delivery.created_at}
+        old.{delivery.project_id},
+        old.{delivery.created_at}{delivery.at_utc},
+        new.{delivery.project_id},
+        new.{delivery.created_at}{delivery.at_utc}
     );
     return null;
 exception when undefined_column then

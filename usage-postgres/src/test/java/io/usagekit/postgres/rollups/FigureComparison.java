@@ -111,6 +111,7 @@ public final class FigureComparison {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             connection.setAutoCommit(false);
             try {
+                Jdbc.execute(connection, "set local timezone = 'UTC'");
                 return work.run(connection);
             } finally {
                 connection.rollback();

@@ -9,6 +9,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
@@ -169,7 +170,7 @@ class RollupRetentionOracleIT {
 
     private Map<UsageKey, CombinedQuery.Totals> figures() throws SQLException {
         Map<UsageKey, CombinedQuery.Totals> figures = new HashMap<>();
-        try (Connection connection = Database.pool().getConnection()) {
+        return new Jdbc(Database.pool()).transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
             CombinedQuery combined = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
             for (String organisation : rows.organisations()) {
                 for (UsagePeriod window : windows) {
@@ -177,8 +178,8 @@ class RollupRetentionOracleIT {
                     figures.put(key, combined.execute(connection, key));
                 }
             }
-        }
-        return figures;
+            return figures;
+        });
     }
 
     /** Checks a random figure after each batch. */
@@ -213,22 +214,16 @@ class RollupRetentionOracleIT {
     private void assertFigure(
             PostgresRollups rollups, UsageKey key, Map<UsageKey, CombinedQuery.Totals> figures, String when) {
         Map<String, CombinedQuery.Totals> ways = new HashMap<>();
-        try (Connection connection = Database.pool().getConnection()) {
-            RollupSql sql = RollupSql.over(TableShape.read(connection, mapping), rollups.schema());
-            ways.put(
-                    "rolled",
-                    RollupFigureQuery.over(sql, ProjectScope.ALIVE)
-                            .always()
-                            .execute(connection, key)
-                            .orElseThrow()
-                            .totals()
-                            .orElseThrow());
-            ways.put("combined", sql.combined(ProjectScope.ALIVE).execute(connection, key));
+        try {
+            ways.putAll(new Jdbc(Database.pool())
+                    .transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> fromDatabase(connection, rollups, key)));
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
         OrganisationUsage calculated = rollups.calculator().calculate(key, TIMEOUT);
-        ways.put("calculator", new CombinedQuery.Totals(calculated.received(), calculated.sent(), calculated.unmeasured()));
+        ways.put(
+                "calculator",
+                new CombinedQuery.Totals(calculated.received(), calculated.sent(), calculated.unmeasured()));
         OrganisationUsage together = Objects.requireNonNull(rollups.calculator()
                 .calculateAll(List.of(new UsageKey("org-unknown", key.period()), key), TIMEOUT)
                 .figures()
@@ -242,13 +237,30 @@ class RollupRetentionOracleIT {
         ways.put(
                 "projects",
                 sum(rollups.byProject(key, TIMEOUT).stream()
-                        .map(project -> new CombinedQuery.Totals(project.received(), project.sent(), project.unmeasured()))
+                        .map(project ->
+                                new CombinedQuery.Totals(project.received(), project.sent(), project.unmeasured()))
                         .toList()));
         for (Map.Entry<String, CombinedQuery.Totals> way : ways.entrySet()) {
             assertThat(way.getValue())
                     .as("%s by %s, %s, seed %s", key, way.getKey(), when, seed)
                     .isEqualTo(figures.get(key));
         }
+    }
+
+    private Map<String, CombinedQuery.Totals> fromDatabase(Connection connection, PostgresRollups rollups, UsageKey key)
+            throws SQLException {
+        Map<String, CombinedQuery.Totals> ways = new HashMap<>();
+        RollupSql sql = RollupSql.over(TableShape.read(connection, mapping), rollups.schema());
+        ways.put(
+                "rolled",
+                RollupFigureQuery.over(sql, ProjectScope.ALIVE)
+                        .always()
+                        .execute(connection, key)
+                        .orElseThrow()
+                        .totals()
+                        .orElseThrow());
+        ways.put("combined", sql.combined(ProjectScope.ALIVE).execute(connection, key));
+        return ways;
     }
 
     private static CombinedQuery.Totals sum(List<CombinedQuery.Totals> parts) {

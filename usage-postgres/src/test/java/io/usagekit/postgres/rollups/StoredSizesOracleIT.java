@@ -60,7 +60,8 @@ class StoredSizesOracleIT {
     record Sizes(Stored raw, Stored data, Stored delivery) {}
 
     /** What happened to an event: whether its sizes were stored, its payload emptied, and the event deleted. */
-    private record Fate(boolean storesRaw, boolean storesData, boolean emptiesRaw, boolean emptiesData, boolean deleted) {}
+    private record Fate(
+            boolean storesRaw, boolean storesData, boolean emptiesRaw, boolean emptiesData, boolean deleted) {}
 
     private final ManualClock clock = ManualClock.at("2026-05-20T12:34:56Z");
     private final List<UsagePeriod> windows = List.of(
@@ -136,7 +137,8 @@ class StoredSizesOracleIT {
 
     private void createTables(Sizes sizes) {
         SourceTables.write(schema, rows);
-        run("create table {s}.fate (id text primary key, stores_raw boolean, stores_data boolean, empties_raw boolean, empties_data boolean, deleted boolean)");
+        run(
+                "create table {s}.fate (id text primary key, stores_raw boolean, stores_data boolean, empties_raw boolean, empties_data boolean, deleted boolean)");
         List<String> values = new ArrayList<>();
         for (RandomRows.Event event : rows.events()) {
             Fate fate = new Fate(
@@ -146,8 +148,8 @@ class StoredSizesOracleIT {
                     random.nextInt(3) == 0,
                     random.nextInt(4) == 0);
             fates.put(event.id(), fate);
-            values.add("('" + event.id() + "', " + fate.storesRaw() + ", " + fate.storesData() + ", " + fate.emptiesRaw()
-                    + ", " + fate.emptiesData() + ", " + fate.deleted() + ")");
+            values.add("('" + event.id() + "', " + fate.storesRaw() + ", " + fate.storesData() + ", "
+                    + fate.emptiesRaw() + ", " + fate.emptiesData() + ", " + fate.deleted() + ")");
         }
         run("insert into {s}.fate values " + String.join(", ", values));
         List<String> sized = new ArrayList<>();
@@ -196,8 +198,9 @@ class StoredSizesOracleIT {
 
     /** A host that begins to store sizes back-fills those of older deliveries. */
     private void storeLateSizes(Sizes sizes) {
-        run("update {s}.event_deliveries d set event_bytes = coalesce(octet_length(e.raw), 0) + coalesce(octet_length(e.data), 0)"
-                + " from {s}.source_events e where e.id = d.event_id and d.event_bytes is null and d.id like '%3'");
+        run(
+                "update {s}.event_deliveries d set event_bytes = coalesce(octet_length(e.raw), 0) + coalesce(octet_length(e.data), 0)"
+                        + " from {s}.source_events e where e.id = d.event_id and d.event_bytes is null and d.id like '%3'");
         if (sizes.delivery() == Stored.SOMETIMES) {
             deliveriesWithSize.replaceAll((id, stored) -> stored || id.endsWith("3"));
         }

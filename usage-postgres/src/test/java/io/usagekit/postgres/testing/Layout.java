@@ -3,6 +3,7 @@ package io.usagekit.postgres.testing;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,19 @@ public enum Layout {
             return "false";
         }
     },
+
+    /** Times are without a zone, in UTC. */
+    ZONELESS(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamp)",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamp, deleted_at timestamp)",
+                    "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamp)",
+                    "insert into {s}.projects select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at at time zone 'UTC', case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at at time zone 'UTC' from {s}.source_deliveries"),
+            schema -> TableMapping.gateway(schema).toBuilder()
+                    .timestampsIn(ZoneOffset.UTC)
+                    .build()),
 
     /** Live rows are deleted in infinity: all of the projects, and some of the events, whose time is null otherwise. */
     INFINITE(
