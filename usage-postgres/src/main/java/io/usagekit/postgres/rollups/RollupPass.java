@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.AdaptiveBatchSize;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -55,8 +56,7 @@ final class RollupPass {
         if (!isOpen()) {
             return NOTHING_DONE; // closed while it waited for the connection
         }
-        RollupSql sql = RollupSql.over(
-                TableShape.readForStorage(connection, rollups.mapping()), rollups.schema(), settings.statements());
+        RollupSql sql = RollupSql.over(shape(connection), rollups.schema(), settings.statements());
         RollupCatalog.Installed installed = RollupCatalog.installed(connection, sql)
                 .orElseThrow(() -> UsageStorageException.permanent(
                         "there are no roll-ups in the schema " + rollups.quotedSchema() + "; call install() first",
@@ -80,6 +80,16 @@ final class RollupPass {
         } finally {
             releaseLock(connection, sql);
         }
+    }
+
+    /** Reads the shape of the tables, within the lock timeout of a step: PostgreSQL locks a table to read the default of its column. */
+    private TableShape shape(Connection connection) throws SQLException {
+        return Jdbc.step(
+                        connection,
+                        Jdbc.Mode.READ_ONLY,
+                        settings.stepTimeout(),
+                        it -> Optional.of(TableShape.readForStorage(it, rollups.mapping())))
+                .orElseThrow();
     }
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
