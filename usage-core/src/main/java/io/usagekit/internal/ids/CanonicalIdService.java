@@ -9,6 +9,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
+import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
 import java.time.Duration;
 import java.util.Collection;
@@ -57,7 +58,16 @@ public final class CanonicalIdService implements UsageService {
     /** Calls at once, or when calls needn't wait for the source any more. */
     private <T> CompletionStage<T> whenReady(Supplier<CompletionStage<T>> call) {
         CompletableFuture<Void> ready = ids.ready();
-        return ready.isDone() ? call.get() : ready.thenComposeAsync(done -> call.get());
+        return ready.isDone() ? call.get() : ready.thenComposeAsync(done -> unlessClosed(call));
+    }
+
+    /** A service that was closed while the call waited: the call was made before that, so it fails as a load does. */
+    private static <T> CompletionStage<T> unlessClosed(Supplier<CompletionStage<T>> call) {
+        try {
+            return call.get();
+        } catch (IllegalStateException e) {
+            throw new UsageUnavailableException("the service was closed before the source said how it writes ids", e);
+        }
     }
 
     private static UsageCalculationException asWrittenOnly(UsageException cause) {

@@ -64,10 +64,16 @@ public final class CombinedQueryCalculator implements UsageCalculator {
     public void learnIds(Duration timeout) {
         SqlErrors.checkTimeout(timeout);
         try {
-            run(timeout, this::query);
+            run(timeout, this::learnIds);
         } catch (SQLException e) {
             throw SqlErrors.calculationFailure("the type of the column of organisations' ids can't be read", e);
         }
+    }
+
+    /** Reads the type of one column from the catalog, which waits for no lock of a table. */
+    private TableMapping learnIds(Connection connection) throws SQLException {
+        ids.columnIs(TableShape.organisationIdType(connection, settings.mapping()));
+        return settings.mapping();
     }
 
     /** Runs once more if the tables have changed since they were looked up: that error isn't one of the settings. */
@@ -112,7 +118,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         if (known == null) {
             TableShape shape = TableShape.read(connection, settings.mapping());
             known = CombinedQuery.over(shape, settings.projects());
-            ids.columnIs(TableShape.organisationIdType(connection, settings.mapping()));
+            learnIds(connection);
             query = known;
         }
         return known;

@@ -97,7 +97,7 @@ final class RollupCalculator implements UsageCalculator {
     public void learnIds(Duration timeout) {
         SqlErrors.checkTimeout(timeout);
         try {
-            jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, this::shape);
+            jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, this::learnIds);
         } catch (SQLException e) {
             throw SqlErrors.calculationFailure("the type of the column of organisations' ids can't be read", e);
         }
@@ -106,8 +106,14 @@ final class RollupCalculator implements UsageCalculator {
     /** Reads the shape of the tables, and how they write organisations' ids. */
     private TableShape shape(Connection connection) throws SQLException {
         TableShape shape = TableShape.read(connection, mapping);
-        ids.columnIs(TableShape.organisationIdType(connection, mapping));
+        learnIds(connection);
         return shape;
+    }
+
+    /** Reads the type of one column from the catalog, which waits for no lock of a table. */
+    private TableMapping learnIds(Connection connection) throws SQLException {
+        ids.columnIs(TableShape.organisationIdType(connection, mapping));
+        return mapping;
     }
 
     @Override

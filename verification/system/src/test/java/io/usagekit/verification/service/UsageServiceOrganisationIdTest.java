@@ -20,6 +20,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
+import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
 import java.time.Duration;
 import java.util.List;
@@ -225,6 +226,20 @@ class UsageServiceOrganisationIdTest {
         assertThat(ServiceFixture.resultOf(fixture.cache.get(KEY)))
                 .as("as written it is")
                 .isEmpty();
+    }
+
+    @Test
+    void callThatWaitsForTheSourceFailsWhenTheServiceIsClosed() {
+        calculator.knows = false;
+        calculator.answer = new CountDownLatch(1);
+        UsageService service = open();
+        var waiting = service.getAsync(ORG, MARCH);
+        service.close();
+        calculator.answer.countDown();
+        assertThat(ServiceFixture.failureOf(waiting))
+                .isInstanceOf(UsageUnavailableException.class)
+                .hasMessageContaining("closed");
+        assertThat(fixture.calculator.calls()).isZero();
     }
 
     /** The source comes back between the question and the computation: nothing is kept under a second key. */
