@@ -108,7 +108,9 @@ public final class PostgresRollups {
      * both tables, {@code SELECT} on the projects, and {@code CREATE} on the schema or, if it is missing, on the database.
      *
      * @throws UsageStorageException if the mapping doesn't fit the tables, a privilege is missing (the message names it), a
-     *     table is a view or foreign or has others inherit from it, a newer version has installed the roll-ups, other sessions hold
+     *     table is a view or foreign or has others inherit from it, roll-ups couldn't be kept exact (a table or partition is unlogged or
+     *     foreign, a mapped column is a virtual generated one, row-level security hides rows from this role, or a collation equates ids on
+     *     one side only; the message says what to do), a newer version has installed the roll-ups, other sessions hold
      *     locks on the tables for longer than two minutes, or the database refuses; then nothing but indexes has been created
      */
     public void install() {
@@ -142,8 +144,8 @@ public final class PostgresRollups {
      * run inside a transaction, and is for the tables as they are now: their types and partitions are looked up. It begins with the
      * statement that creates the schema, unless that exists.
      *
-     * @throws UsageStorageException if the mapping doesn't fit the tables, a table is a view or foreign or has others inherit from it,
-     *     or the database refuses
+     * @throws UsageStorageException if the mapping doesn't fit the tables, they can't be rolled up as {@link #install()} says, or the
+     *     database refuses
      */
     public String ddl() {
         return installer().ddl();

@@ -104,10 +104,12 @@ final class RollupCatalog {
                 .answer();
     }
 
-    /** Whether every change fires a trigger: no trigger is missing or disabled. */
+    /** Whether every change fires a trigger: none is missing or disabled, also on partitions, and no partition changes without. */
     static boolean areTriggersInForce(Connection connection, RollupSql sql) throws SQLException {
         return sql.call(connection, "triggers")
-                .one(row -> row.number("standing") == TRIGGERS && row.number("disabled") == 0);
+                .one(row -> row.number("standing") == TRIGGERS
+                        && row.number("disabled") == 0
+                        && row.number("untracked") == 0);
     }
 
     /** Returns the state of the roll-ups; {@code now} is the time of the call. */

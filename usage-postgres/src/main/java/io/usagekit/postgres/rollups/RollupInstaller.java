@@ -50,6 +50,7 @@ final class RollupInstaller implements PartitionGuard {
             checkVersion(RollupCatalog.installed(connection, sql));
             checkTables(connection, sql);
             checkPrivileges(connection, sql);
+            checkObstacles(connection, sql);
             IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(sql.mapping()));
             if (lacksEventIdIndex(connection, sql)) {
                 IndexBuilder.build(installation, mapping.schema(), List.of(IndexDdl.eventIdIndex(mapping)));
@@ -128,6 +129,7 @@ final class RollupInstaller implements PartitionGuard {
             return jdbc.session(connection -> {
                 RollupSql sql = sql(connection);
                 checkTables(connection, sql);
+                checkObstacles(connection, sql);
                 String schema = SchemaInstaller.schemaExists(connection, settings.schema())
                         ? ""
                         : RollupSql.schemaScript(settings.schema());
@@ -268,6 +270,24 @@ final class RollupInstaller implements PartitionGuard {
                                 + " and no table from which others inherit",
                         null);
             }
+        }
+    }
+
+    /** Rejects tables that roll-ups can't be kept exact for. */
+    private void checkObstacles(Connection connection, RollupSql sql) throws SQLException {
+        List<String> obstacles = sql.call(connection, "obstacles")
+                .texts("event_columns", sql.eventColumns())
+                .text("project_id", mapping.projectId())
+                .text("event_project_id", mapping.eventProjectId())
+                .text("delivery_project_id", mapping.deliveryProjectId())
+                .text("event_id", mapping.eventId())
+                .text("delivery_event_id", mapping.deliveryEventId())
+                .list(row -> row.text("obstacle"));
+        if (!obstacles.isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "the roll-ups in the schema " + settings.quotedSchema() + " can't be installed: "
+                            + String.join("; ", obstacles),
+                    null);
         }
     }
 

@@ -273,7 +273,8 @@ final class RollupSql {
         return all;
     }
 
-    private List<String> eventColumns() {
+    /** Returns the mapped columns of events. */
+    List<String> eventColumns() {
         List<String> columns =
                 new ArrayList<>(List.of(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()));
         mapping.eventDeletedAt().ifPresent(columns::add);

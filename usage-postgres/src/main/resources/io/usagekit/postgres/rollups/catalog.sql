@@ -11,13 +11,101 @@ select version, settings from {rollups}.state
 -- name: triggers
 -- Whether every change fires a trigger of these roll-ups. Parameters: :events, :deliveries and :schema (the roll-ups'), quoted.
 -- Returns: standing, how many of their triggers the two tables themselves have; disabled, how many of their triggers, those on
--- partitions included, aren't always enabled.
+-- partitions included, aren't always enabled; untracked, how many partitions are foreign tables, or are emptied by a crash.
+with recursive host_table as (
+    select to_regclass(:events)::oid as oid
+    union all
+    select to_regclass(:deliveries)::oid
+    union all
+    select i.inhrelid from host_table h join pg_catalog.pg_inherits i on i.inhparent = h.oid
+)
+
 select
     count(*) filter (where t.tgrelid in (to_regclass(:events), to_regclass(:deliveries))) as standing,
-    count(*) filter (where t.tgenabled <> 'A') as disabled
-from pg_catalog.pg_trigger t
+    count(*) filter (where t.tgenabled <> 'A') as disabled,
+    (
+        select count(*)
+        from host_table h
+        join pg_catalog.pg_class c on c.oid = h.oid
+        where c.relkind not in ('r', 'p') or c.relpersistence <> 'p'
+    ) as untracked
+from host_table h
+join pg_catalog.pg_trigger t on t.tgrelid = h.oid
 join pg_catalog.pg_proc f on f.oid = t.tgfoid
 where f.pronamespace = to_regnamespace(:schema)
+
+-- name: obstacles
+-- What prevents roll-ups from being exact, and what to do about it, one row each. Parameters: :projects, :events and :deliveries,
+-- quoted; :event_columns, the mapped ones; :project_id, :event_project_id, :delivery_project_id, :event_id and :delivery_event_id,
+-- columns.
+-- Returns obstacle, for messages.
+with recursive host_table as (
+    select to_regclass(:events)::oid as oid
+    union all
+    select to_regclass(:deliveries)::oid
+    union all
+    select i.inhrelid from host_table h join pg_catalog.pg_inherits i on i.inhparent = h.oid
+),
+
+column_pair (own_table, own, other_table, other) as (
+    values
+        (to_regclass(:projects), :project_id::name, to_regclass(:events), :event_project_id::name),
+        (to_regclass(:projects), :project_id, to_regclass(:deliveries), :delivery_project_id),
+        (to_regclass(:events), :event_id, to_regclass(:deliveries), :delivery_event_id)
+),
+
+id_column as (
+    select a.attrelid, a.attname, a.attcollation, format('%I.%I', n.nspname, c.collname) as collation, c.collisdeterministic
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_collation c on c.oid = a.attcollation
+    join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+)
+
+select format(
+    '%s is %s, so that a crash empties it without firing a trigger: alter table %1$s set logged',
+    c.oid::regclass,
+    case c.relpersistence when 'u' then 'unlogged' else 'temporary' end
+) as obstacle
+from host_table h
+join pg_catalog.pg_class c on c.oid = h.oid
+where c.relpersistence <> 'p'
+union all
+select format('the partition %s is a foreign table, whose changes elsewhere fire no trigger: detach it', c.oid::regclass)
+from host_table h
+join pg_catalog.pg_class c on c.oid = h.oid
+where c.relispartition and c.relkind = 'f'
+union all
+select format(
+    'the column %I of %s is a virtual generated one, whose value triggers don''t receive: make it STORED, or map the columns that'
+    ' it is generated from',
+    a.attname,
+    a.attrelid::regclass
+)
+from pg_catalog.pg_attribute a
+where a.attrelid = to_regclass(:events) and a.attname = any (:event_columns) and a.attgenerated = 'v'
+union all
+select format(
+    'policies of row-level security hide rows of %s from this role: install and run workers as the owner of the table, without FORCE'
+    ' ROW LEVEL SECURITY, or as a role with BYPASSRLS',
+    c.oid::regclass
+)
+from pg_catalog.pg_class c
+where c.oid in (to_regclass(:projects), to_regclass(:events), to_regclass(:deliveries)) and row_security_active(c.oid)
+union all
+select format(
+    'the columns %I of %s and %I of %s have the collations %s and %s, one of which isn''t deterministic, so that they equate different'
+    ' ids: give both the same one',
+    own.attname,
+    own.attrelid::regclass,
+    other.attname,
+    other.attrelid::regclass,
+    own.collation,
+    other.collation
+)
+from column_pair p
+join id_column own on own.attrelid = p.own_table and own.attname = p.own
+join id_column other on other.attrelid = p.other_table and other.attname = p.other
+where own.attcollation <> other.attcollation and not (own.collisdeterministic and other.collisdeterministic)
 
 -- name: is-intact
 -- Whether the tables and triggers are as they were recorded. Returns answer.

@@ -231,6 +231,92 @@ class RollupInstallIT {
         assertThatThrownBy(fixture.rollups::install).hasMessageContaining("no table from which others inherit");
     }
 
+    private void assertRefused(PostgresRollups rollups, String... words) {
+        assertThatThrownBy(rollups::install)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("can't be installed")
+                .hasMessageContainingAll(words);
+        assertThatThrownBy(rollups::ddl).hasMessageContainingAll(words);
+        assertThat(rollups.status()).isEmpty();
+    }
+
+    @Test
+    void refusesTablesThatACrashEmpties() {
+        fixture.run("alter table {s}.event_deliveries set unlogged");
+        assertRefused(fixture.rollups, schema + ".event_deliveries is unlogged", "set logged");
+        fixture.run(
+                "alter table {s}.event_deliveries set logged",
+                "create table {s}.parts (like {s}.events) partition by range (created_at)",
+                "create unlogged table {s}.part partition of {s}.parts default");
+        PostgresRollups ofParts = PostgresRollups.of(
+                Database.pool(), fixture.mapping.toBuilder().events("parts").build());
+        assertRefused(ofParts, schema + ".part is unlogged");
+        fixture.run("alter table {s}.part set logged");
+        ofParts.install();
+    }
+
+    @Test
+    void refusesForeignPartitions() {
+        fixture.run(
+                "create extension if not exists file_fdw",
+                "create server {s} foreign data wrapper file_fdw",
+                "create table {s}.parts (like {s}.events) partition by range (created_at)",
+                "create foreign table {s}.part partition of {s}.parts default server {s} options (filename '/dev/null')");
+        assertRefused(
+                PostgresRollups.of(
+                        Database.pool(),
+                        fixture.mapping.toBuilder().events("parts").build()),
+                "the partition " + schema + ".part is a foreign table");
+        fixture.run("drop server {s} cascade");
+    }
+
+    @Test
+    void refusesCollationsThatEquateIdsOnOneSideOnly() {
+        fixture.run(
+                "create collation {s}.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+                "alter table {s}.event_deliveries alter column event_id type varchar collate {s}.blind");
+        assertRefused(
+                fixture.rollups,
+                "the columns id of " + schema + ".events and event_id of " + schema + ".event_deliveries",
+                schema + ".blind",
+                "isn't deterministic");
+        fixture.run("alter table {s}.events alter column id type varchar collate {s}.blind");
+        fixture.rollups.install();
+        insert("E", "2026-03-17T09:00:00Z");
+        fixture.run("insert into {s}.event_deliveries values ('d', 'p', 'e', 'Success', '2026-03-17T10:00:00Z')");
+        fixture.runWorker();
+        assertExactWith(1);
+        fixture.run("update {s}.events set raw = 'longer'");
+        assertExactWith(1);
+    }
+
+    @Test
+    void refusesTablesWhoseRowsPoliciesHideFromTheRole() throws SQLException {
+        fixture.run(
+                "create role usagekit_stranger",
+                "grant usage, create on schema {s} to usagekit_stranger",
+                "grant select on all tables in schema {s} to usagekit_stranger",
+                "create schema {r}",
+                "grant usage, create on schema {r} to usagekit_stranger",
+                "alter table {s}.events owner to usagekit_stranger",
+                "alter table {s}.event_deliveries owner to usagekit_stranger",
+                "alter table {s}.events enable row level security",
+                "alter table {s}.events force row level security");
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("set role usagekit_stranger");
+            PostgresRollups rollups = PostgresRollups.of(new OneConnection(connection), fixture.mapping);
+            assertThatThrownBy(rollups::install)
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("row-level security hide rows of " + schema + ".events from this role");
+            statement.execute("alter table " + schema + ".events no force row level security");
+            rollups.install();
+            statement.execute("reset role");
+        }
+        fixture.rollups.remove();
+        fixture.run("drop owned by usagekit_stranger cascade");
+    }
+
     @Test
     void usesCommonTypeForIdsOfDifferentTypes() {
         fixture.run(
