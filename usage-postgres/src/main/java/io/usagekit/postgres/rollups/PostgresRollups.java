@@ -165,11 +165,12 @@ public final class PostgresRollups {
 
     /**
      * Returns a calculator that reads rolled hours from roll-ups and the rest from raw rows, in one statement. Where there are no
-     * roll-ups, or they cover too little of the window, it computes by the combined query, and notifies the listener. Connects to
-     * nothing yet; thread-safe.
+     * roll-ups, they cover too little of the window, or tables or triggers have been altered, it computes by the combined query, and
+     * notifies the listener. It looks at the triggers of single partitions every five seconds at most, and at everything else with each
+     * figure. Connects to nothing yet; thread-safe.
      */
     public UsageCalculator calculator() {
-        return new RollupCalculator(settings);
+        return new RollupCalculator(settings, System::nanoTime);
     }
 
     /** Returns a builder of a worker. */

@@ -23,6 +23,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,16 +36,26 @@ final class RollupCalculator implements UsageCalculator {
 
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
+    /** How long a calculator relies on the triggers of partitions, which are too many to be compared by each figure. */
+    private static final long TRIGGERS_RELIED_ON = Duration.ofSeconds(5).toNanos();
+
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
     private final ProjectScope projects;
     private final Jdbc jdbc;
     private final CanonicalIds ids = new CanonicalIds();
 
+    /** A nano ticker. */
+    private final LongSupplier ticker;
+
+    /** When the triggers were looked at last and were in force; empty before that, and while they aren't. */
+    private volatile OptionalLong inForceAt = OptionalLong.empty();
+
     /** Built by the first computation, which reads the tables' shape; null before, and after an error that says it has changed. */
     private volatile @Nullable Queries queries;
 
-    RollupCalculator(PostgresRollups.Settings settings) {
+    RollupCalculator(PostgresRollups.Settings settings, LongSupplier ticker) {
+        this.ticker = ticker;
         this.settings = settings;
         this.mapping = settings.mapping();
         this.projects = settings.projects();
@@ -53,9 +65,10 @@ final class RollupCalculator implements UsageCalculator {
     /**
      * The statements.
      *
+     * @param sql their source
      * @param rolled empty if the roll-ups were installed for another mapping or by another version of the library
      */
-    private record Queries(Optional<RollupFigureQuery> rolled, CombinedQuery combined) {}
+    private record Queries(RollupSql sql, Optional<RollupFigureQuery> rolled, CombinedQuery combined) {}
 
     /** A figure, and why it was computed from raw rows; empty if it wasn't. */
     private record Outcome(
@@ -167,6 +180,11 @@ final class RollupCalculator implements UsageCalculator {
         }
         Queries known = found.get();
         Outcomes outcomes = new Outcomes();
+        if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
+            outcomes.addRaw(
+                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.ALTERED);
+            return outcomes;
+        }
         Optional<RollupFigureQuery.Answers> answers =
                 known.rolled().isPresent() ? known.rolled().get().executeAll(connection, keys) : Optional.empty();
         if (answers.isEmpty()) {
@@ -273,6 +291,7 @@ final class RollupCalculator implements UsageCalculator {
                     .filter(installed -> installed.isCurrent(sql))
                     .isPresent();
             known = new Queries(
+                    sql,
                     isCurrent ? Optional.of(RollupFigureQuery.over(sql, projects)) : Optional.empty(),
                     RollupCatalog.hasOlderRetained(connection, settings.schema())
                             ? sql.combinedWithOlderRetained(projects)
@@ -280,6 +299,18 @@ final class RollupCalculator implements UsageCalculator {
             queries = isCurrent ? known : null;
         }
         return Optional.of(known);
+    }
+
+    /** Whether all triggers, those of partitions included, were in force at most five seconds ago; looks at them if it isn't known. */
+    private boolean areTriggersInForce(Connection connection, RollupSql sql) throws SQLException {
+        long now = ticker.getAsLong();
+        OptionalLong last = inForceAt;
+        if (last.isPresent() && now - last.getAsLong() < TRIGGERS_RELIED_ON) {
+            return true;
+        }
+        boolean areInForce = RollupCatalog.areTriggersInForce(connection, sql);
+        inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
+        return areInForce;
     }
 
     /** Returns the combined query over the tables as they are now: their shape may have changed since it was read. */
@@ -294,6 +325,10 @@ final class RollupCalculator implements UsageCalculator {
             return fromRawRows(connection, combined(connection), key);
         }
         Queries known = found.get();
+        if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
+            return Outcome.raw(
+                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
+        }
         Optional<RollupFigureQuery.Answer> answer =
                 known.rolled().isPresent() ? known.rolled().get().execute(connection, key) : Optional.empty();
         if (answer.isEmpty()) {

@@ -114,7 +114,10 @@ final class RollupCatalog {
 
     /** Returns the state of the roll-ups; {@code now} is the time of the call. */
     static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
-        List<String> alterations = RollupProof.alterations(connection, sql);
+        List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
+        if (!areTriggersInForce(connection, sql)) {
+            alterations.add(0, RollupProof.NOT_IN_FORCE);
+        }
         return sql.call(connection, "status").one(row -> {
             Optional<Instant> covered = row.optionalInstant("covered_before");
             return new RollupStatus(

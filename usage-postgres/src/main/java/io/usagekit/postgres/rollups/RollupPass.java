@@ -104,7 +104,7 @@ final class RollupPass {
         List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
         if (!steps.reset() || !inForce) {
             if (!inForce) {
-                alterations.add(0, "triggers are missing or disabled");
+                alterations.add(0, RollupProof.NOT_IN_FORCE);
             }
             throw new UsageStorageException(
                     "the roll-ups in the schema " + rollups.quotedSchema() + " don't fit the tables any more: "

@@ -17,6 +17,10 @@ final class RollupProof {
     /** The mapped tables that have triggers, by the names that statements use for them. */
     static final List<String> ROLES = List.of("events", "deliveries");
 
+    /** An alteration, in words. */
+    static final String NOT_IN_FORCE =
+            "triggers are missing or disabled, on the tables or on partitions, or a partition is unlogged or foreign";
+
     private RollupProof() {}
 
     /** Whether the tables are as recorded; inside the connection's transaction, if there is one. */

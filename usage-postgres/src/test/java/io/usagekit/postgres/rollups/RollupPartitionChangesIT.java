@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -10,6 +11,7 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.testing.Database;
 import java.sql.SQLException;
@@ -17,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -187,6 +190,51 @@ class RollupPartitionChangesIT {
         assertRead("ALTERED", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
         runWorker();
         assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
+    }
+
+    /** A trigger of a single partition is looked at by each run of the worker, and by a calculator every five seconds at most. */
+    @Test
+    void noticesTriggersOfAPartitionThatAreDisabled() {
+        AtomicLong nanos = new AtomicLong();
+        UsageCalculator calculator = new RollupCalculator(
+                new PostgresRollups.Settings(
+                        fixture.dataSource,
+                        mapping,
+                        rollups.schema(),
+                        ProjectScope.ALIVE,
+                        fixture.clock,
+                        new RollupListener() {}),
+                nanos::get);
+        assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(3, 21));
+        fixture.run("alter table {s}.parts_2_p disable trigger user", "delete from {s}.parts_2_p");
+        assertThat(calculator.calculate(ROLLED, TIMEOUT).received())
+                .as("within the five seconds")
+                .isEqualTo(new UsageMetrics(3, 21));
+        nanos.addAndGet(Duration.ofSeconds(5).toNanos());
+        assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(2, 14));
+        assertThat(calculator
+                        .calculateAll(List.of(ROLLED), TIMEOUT)
+                        .figures())
+                .hasEntrySatisfying(
+                        ROLLED, figure -> assertThat(figure.received()).isEqualTo(new UsageMetrics(2, 14)));
+        assertAlterations("triggers are missing or disabled");
+
+        assertThatThrownBy(this::runWorker)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("triggers are missing or disabled")
+                .hasMessageContaining("call install() again");
+        rollups.install();
+        runWorker();
+        assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+    }
+
+    @Test
+    void noticesPartitionsThatBecomeUnlogged() {
+        fixture.run("alter table {s}.parts_1 set unlogged");
+        assertThat(rollups.calculator().calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(3, 21));
+        assertAlterations("parts_1 is below", "unlogged");
+        assertThatThrownBy(this::runWorker).hasMessageContaining("parts_1 is below");
+        assertThatThrownBy(rollups::install).hasMessageContaining("parts_1 is unlogged");
     }
 
     /** A child's rows are read with those of its parent, and fire none of its triggers. */
