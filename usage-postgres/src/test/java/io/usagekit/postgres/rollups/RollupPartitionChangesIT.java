@@ -9,9 +9,9 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
-import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.testing.Database;
 import java.sql.SQLException;
@@ -212,9 +212,7 @@ class RollupPartitionChangesIT {
                 .isEqualTo(new UsageMetrics(3, 21));
         nanos.addAndGet(Duration.ofSeconds(5).toNanos());
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(2, 14));
-        assertThat(calculator
-                        .calculateAll(List.of(ROLLED), TIMEOUT)
-                        .figures())
+        assertThat(calculator.calculateAll(List.of(ROLLED), TIMEOUT).figures())
                 .hasEntrySatisfying(
                         ROLLED, figure -> assertThat(figure.received()).isEqualTo(new UsageMetrics(2, 14)));
         assertAlterations("triggers are missing or disabled");
