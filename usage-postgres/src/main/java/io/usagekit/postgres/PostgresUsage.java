@@ -67,8 +67,8 @@ public final class PostgresUsage {
      * catalog first, and runs nothing where everything exists. Tables are created in one transaction; indexes of tables that existed
      * are built as by {@link #installIndexes}.
      *
-     * <p>Several processes may install at once: one advisory lock, held by a session on one connection, lets them install into a schema
-     * one after the other. Statements of the host wait at most half a second at a time for an attempt to lock its tables, which is repeated
+     * <p>Several processes may install at once: one advisory lock lets them install into a schema one after the other. It is held by the
+     * session of the one connection that this takes or, behind a pooler in transaction mode, by a transaction on a second one. Statements of the host wait at most half a second at a time for an attempt to lock its tables, which is repeated
      * for two minutes.
      *
      * @throws UsageStorageException if the schema is missing and this role can't create it, other sessions hold locks on the tables for
@@ -89,9 +89,9 @@ public final class PostgresUsage {
     /**
      * Creates the indexes that the combined query needs on a host's tables, where they are missing, without blocking writes
      * ({@code CREATE INDEX CONCURRENTLY}; on partitioned tables partition by partition). Idempotent; an index that a failed
-     * build left invalid is built again. May take as long as it takes to read the tables twice. Needs ownership of the tables
-     * and, since it holds an advisory lock of its session (see {@link #install}), a connection that isn't shared between transactions.
-     * Attaching the index of a partition locks that partition, and creating the parent's index locks the parent against writers, as
+     * build left invalid is built again. May take as long as it takes to read the tables twice. Needs ownership of the tables;
+     * behind a pooler in transaction mode also a role without {@code lock_timeout}, {@code statement_timeout} and {@code
+     * transaction_timeout}, which can't be lifted there. Attaching the index of a partition locks that partition, and creating the parent's index locks the parent against writers, as
      * {@link #install} locks tables.
      *
      * @throws UsageStorageException if the database refuses; indexes built before stay

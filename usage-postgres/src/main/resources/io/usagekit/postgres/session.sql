@@ -17,6 +17,27 @@ set local timezone = 'UTC';
 set local plan_cache_mode = force_custom_plan;
 set local jit = off
 
+-- name: backend
+-- The process of the server's that runs this statement.
+-- Returns one row: backend.
+select pg_backend_pid() as backend
+
+-- name: limits
+-- The settings of the session that may end a statement that isn't in a transaction, e.g. while an index is built.
+-- Returns: name; value, as it is set.
+select name, current_setting(name) as value
+from pg_catalog.pg_settings
+where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'default_transaction_read_only')
+    and setting not in ('0', 'off')
+order by name
+
+-- name: try-lock-installation-in-transaction
+-- Acquires the advisory lock of installations into a schema until the end of the transaction, if no other session holds it.
+--
+-- Parameters: :schema, that of the tables, quoted.
+-- Returns one row: answer.
+select pg_try_advisory_xact_lock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer
+
 -- name: try-lock-installation
 -- Acquires the advisory lock of installations into a schema for this session, if no other session holds it.
 --

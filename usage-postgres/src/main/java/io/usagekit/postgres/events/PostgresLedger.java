@@ -70,7 +70,7 @@ public final class PostgresLedger {
      * first, and runs nothing where everything exists. The tables are extended in one transaction, under locks that are held for an
      * instant: no column that is added rewrites a table. Indexes are then built one by one without blocking writes, however large the
      * tables are; an index that a failed build left invalid is built again. Other sessions and other installations wait as {@link
-     * PostgresUsage#install} says. Needs ownership of the tables and a connection that isn't shared between transactions.
+     * PostgresUsage#install} says. Needs ownership of the tables.
      *
      * @throws UsageStorageException as {@link PostgresUsage#install}; what was created before stays
      */

@@ -2,6 +2,7 @@ package io.usagekit.postgres.internal;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLNonTransientException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +17,8 @@ public final class IndexBuilder {
     private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
 
     private static final SqlStatements CATALOG = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
-    private static final List<String> TIMEOUTS = List.of("statement_timeout", "lock_timeout");
+    private static final SqlTemplate LIMITS =
+            SqlStatements.of(SqlFiles.of("session.sql"), Map.of()).template("limits");
 
     private IndexBuilder() {}
 
@@ -25,35 +27,48 @@ public final class IndexBuilder {
      * as long as its table is large, and waits for transactions that use the table; neither blocks other sessions.
      */
     public static void build(Installation installation, String schema, List<Index> indexes) throws SQLException {
-        Connection connection = installation.connection();
-        Map<String, String> before = new LinkedHashMap<>();
+        for (Index index : indexes) {
+            ensure(installation, index, new Relation(schema, index.table()));
+        }
+    }
+
+    /**
+     * Runs a statement outside a transaction, without the limits that its session has. Behind a pooler these can't be lifted: what is set
+     * for a session there stays with the next one.
+     *
+     * @throws SQLException also if there are limits that can't be lifted
+     */
+    private static void unlimited(Connection connection, String object, String statement) throws SQLException {
+        Map<String, String> limits = new LinkedHashMap<>();
+        SqlCall.of(connection, LIMITS).forEach(row -> limits.put(row.text("name"), row.text("value")));
+        if (!limits.isEmpty() && Jdbc.isShared(connection)) {
+            throw new SQLNonTransientException(
+                    object + " can't be built through a pooler by a role that has " + limits
+                            + ", which may end it half way: call this with a connection to PostgreSQL itself, or set "
+                            + String.join(", ", limits.keySet()) + " to 0 or off for the role",
+                    SqlErrors.ACTIVE_SQL_TRANSACTION);
+        }
         try {
-            for (String timeout : TIMEOUTS) {
-                before.put(
-                        timeout,
-                        SqlCall.of(connection, SqlTemplate.of("show " + timeout, Map.of()))
-                                .one(row -> row.text(timeout)));
-                Jdbc.execute(connection, "set " + timeout + " = 0");
+            for (String limit : limits.keySet()) {
+                Jdbc.execute(connection, "set " + limit + " = " + (limit.endsWith("timeout") ? "0" : "off"));
             }
-            for (Index index : indexes) {
-                ensure(installation, index, new Relation(schema, index.table()));
-            }
+            Jdbc.execute(connection, statement);
         } catch (Throwable e) {
             try {
-                restore(connection, before);
+                restore(connection, limits);
             } catch (SQLException restoring) {
                 e.addSuppressed(restoring);
             }
             throw e;
         }
-        restore(connection, before);
+        restore(connection, limits);
     }
 
-    /** Aborts the connection where that fails, e.g. since an interrupt cancels it: a pool would hand it out without timeouts. */
-    private static void restore(Connection connection, Map<String, String> before) throws SQLException {
+    /** Aborts the connection where that fails, e.g. since an interrupt cancels it: a pool would hand it out without limits. */
+    private static void restore(Connection connection, Map<String, String> limits) throws SQLException {
         try {
-            for (Map.Entry<String, String> timeout : before.entrySet()) {
-                Jdbc.execute(connection, "set " + timeout.getKey() + " = " + Identifiers.literal(timeout.getValue()));
+            for (Map.Entry<String, String> limit : limits.entrySet()) {
+                Jdbc.execute(connection, "set " + limit.getKey() + " = " + Identifiers.literal(limit.getValue()));
             }
         } catch (SQLException e) {
             Jdbc.abort(connection);
@@ -112,10 +127,10 @@ public final class IndexBuilder {
         }
         if (valid.isPresent()) {
             LOG.warn("index {} was left invalid by a failed build and is built again", table.indexed(index));
-            Jdbc.execute(connection, "drop index concurrently if exists " + table.indexed(index));
+            unlimited(connection, table.indexed(index), "drop index concurrently if exists " + table.indexed(index));
         }
         LOG.info("building index {} on {}", table.indexed(index), table.quoted());
-        Jdbc.execute(connection, index.create(table.schema(), table.name(), Index.CONCURRENTLY, ""));
+        unlimited(connection, table.indexed(index), index.create(table.schema(), table.name(), Index.CONCURRENTLY, ""));
     }
 
     private static List<Relation> uncoveredPartitions(Connection connection, Index index, Relation table)

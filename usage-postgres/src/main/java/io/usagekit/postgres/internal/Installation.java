@@ -4,12 +4,13 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An installation into a schema of tables, or a removal: all of its phases run on one connection, whose session holds the advisory lock
- * of that schema's installations from the first phase to the last. So no two of them wait for each other, and none sees an unfinished
+ * An installation into a schema of tables, or a removal: all of its phases run on one connection, while the {@link AdvisoryLock} of
+ * that schema's installations is held from the first phase to the last. So no two of them wait for each other, and none sees an unfinished
  * object of another one. Not thread-safe.
  */
 public final class Installation {
@@ -28,6 +29,9 @@ public final class Installation {
     private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
     private static final long POLL_MILLIS = 100;
 
+    /** Behind a pooler, where the lock needs a connection of its own. */
+    private static final int SHARED_CONNECTIONS = 2;
+
     private final Connection connection;
     private final LockRetrier locks;
 
@@ -44,59 +48,40 @@ public final class Installation {
      */
     public static <T> T run(Jdbc jdbc, String schema, Work<T> work) throws SQLException {
         String quoted = Identifiers.quote(schema);
-        return jdbc.session(connection -> {
-            acquire(connection, quoted);
-            try {
-                return work.run(new Installation(connection));
-            } finally {
-                release(connection, quoted);
+        if (jdbc.session(Jdbc::isShared)) {
+            jdbc.requireConnections(SHARED_CONNECTIONS);
+        }
+        AtomicBoolean isReported = new AtomicBoolean();
+        return lock(quoted).hold(jdbc, () -> awaitOther(quoted, isReported), holder -> {
+            if (holder.isPresent()) {
+                return work.run(new Installation(holder.get()));
             }
+            return jdbc.session(connection -> work.run(new Installation(connection)));
         });
     }
 
-    /**
-     * Acquires the lock. It is polled: a session that waits in a statement holds a snapshot, for which another session's {@code create
-     * index concurrently} would wait in turn.
-     */
-    private static void acquire(Connection connection, String schema) throws SQLException {
-        boolean isReported = false;
-        while (!SqlCall.of(connection, SESSION.template("try-lock-installation"))
-                .text("schema", schema)
-                .answer()) {
-            if (!isReported) {
-                LOG.info("waiting until another session has finished its installation in the schema {}", schema);
-                isReported = true;
-            }
-            try {
-                Thread.sleep(POLL_MILLIS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new SQLException("interrupted while another session installs in the schema " + schema, e);
-            }
-        }
+    private static AdvisoryLock lock(String schema) {
+        return new AdvisoryLock(
+                SESSION.template("try-lock-installation"),
+                SESSION.template("try-lock-installation-in-transaction"),
+                SESSION.template("unlock-installation"),
+                schema,
+                "the installation in the schema " + schema);
     }
 
-    private static void release(Connection connection, String schema) {
+    /**
+     * Waits before the next attempt. The lock is polled: a session that waits in a statement holds a snapshot, for which another
+     * session's {@code create index concurrently} would wait in turn.
+     */
+    private static void awaitOther(String schema, AtomicBoolean isReported) throws SQLException {
+        if (isReported.compareAndSet(false, true)) {
+            LOG.info("waiting until another session has finished its installation in the schema {}", schema);
+        }
         try {
-            if (connection.isClosed()) {
-                return; // aborted, and the lock with it
-            }
-            boolean wasHeld = SqlCall.of(connection, SESSION.template("unlock-installation"))
-                    .text("schema", schema)
-                    .answer();
-            if (!wasHeld) {
-                LOG.warn(
-                        "the advisory lock of the installation in the schema {} was acquired in another session: a pool shares the"
-                                + " connection between transactions; install through a connection to PostgreSQL itself, and"
-                                + " close the session that holds the lock, or others will wait for it",
-                        schema);
-            }
-        } catch (SQLException e) {
-            LOG.warn(
-                    "the advisory lock of the installation in the schema {} can't be released, and its connection is aborted: {}",
-                    schema,
-                    e.getMessage());
-            Jdbc.abort(connection);
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SQLException("interrupted while another session installs in the schema " + schema, e);
         }
     }
 

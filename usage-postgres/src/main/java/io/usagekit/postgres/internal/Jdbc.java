@@ -1,8 +1,9 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.postgres.internal.driver.ConnectionState;
+import io.usagekit.postgres.internal.driver.DriverConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -133,9 +134,10 @@ public record Jdbc(DataSource dataSource) {
             if (left.toMillis() < 1) {
                 throw new SQLTimeoutException("no connection within " + timeout);
             }
-            Before before = Before.of(connection);
+            ConnectionState before = ConnectionState.of(connection);
             return restoring(connection, before::restore, () -> {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
+                before.stopNames(() -> AdvisoryLock.backend(connection));
                 connection.setAutoCommit(false);
                 // With auto-commit off no driver sets it for the session. The statement below sets it; this is for the
                 // pool.
@@ -146,6 +148,21 @@ public record Jdbc(DataSource dataSource) {
                 return result;
             });
         }
+    }
+
+    /** Begins a transaction that the caller commits or rolls back. */
+    static void begin(Connection connection, Mode mode, Duration timeout) throws SQLException {
+        connection.setAutoCommit(false);
+        settle(connection, mode, timeout, Duration.ZERO);
+    }
+
+    /**
+     * Whether a pooler may give the session's backend to others between two transactions: another process answers than the driver was
+     * told of when it connected. Needs a statement once for each of the driver's connections.
+     */
+    static boolean isShared(Connection connection) throws SQLException {
+        Optional<DriverConnection> driver = DriverConnection.of(connection);
+        return driver.isPresent() && driver.get().isShared(() -> AdvisoryLock.backend(connection));
     }
 
     /**
@@ -180,8 +197,9 @@ public record Jdbc(DataSource dataSource) {
     /** Runs on a connection in auto-commit mode, for as long as it takes. */
     public <T> T session(Work<T> work) throws SQLException {
         try (Connection connection = connect()) {
-            boolean autoCommit = connection.getAutoCommit();
-            return restoring(connection, restored -> restored.setAutoCommit(autoCommit), () -> {
+            ConnectionState before = ConnectionState.of(connection);
+            return restoring(connection, before::restore, () -> {
+                before.stopNames(() -> AdvisoryLock.backend(connection));
                 connection.setAutoCommit(true);
                 return work.run(connection);
             });
@@ -195,13 +213,9 @@ public record Jdbc(DataSource dataSource) {
      */
     public <T> T stepSession(Duration timeout, Work<T> work) throws SQLException {
         try (Connection connection = connect()) {
-            boolean autoCommit = connection.getAutoCommit();
-            int networkTimeout = connection.getNetworkTimeout();
-            Restorer before = restored -> {
-                restored.setNetworkTimeout(Runnable::run, networkTimeout);
-                restored.setAutoCommit(autoCommit);
-            };
-            return restoring(connection, before, () -> {
+            ConnectionState before = ConnectionState.of(connection);
+            return restoring(connection, before::restore, () -> {
+                before.stopNames(() -> AdvisoryLock.backend(connection));
                 connection.setAutoCommit(true);
                 connection.setNetworkTimeout(
                         Runnable::run, Math.toIntExact(timeout.plus(GRACE).toMillis()));
@@ -394,30 +408,6 @@ public record Jdbc(DataSource dataSource) {
         int millis = Math.toIntExact(limit.toMillis());
         if (networkTimeout == 0 || networkTimeout > millis) {
             connection.setNetworkTimeout(Runnable::run, millis);
-        }
-    }
-
-    /** How the connection was handed out; a network timeout of -1 is one that the driver doesn't know. */
-    private record Before(boolean autoCommit, boolean readOnly, int networkTimeout) {
-
-        static Before of(Connection connection) throws SQLException {
-            return new Before(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection));
-        }
-
-        private static int networkTimeout(Connection connection) throws SQLException {
-            try {
-                return connection.getNetworkTimeout();
-            } catch (SQLFeatureNotSupportedException e) {
-                return -1;
-            }
-        }
-
-        void restore(Connection connection) throws SQLException {
-            connection.setReadOnly(readOnly); // before auto-commit is on: see run()
-            connection.setAutoCommit(autoCommit);
-            if (networkTimeout >= 0) {
-                connection.setNetworkTimeout(Runnable::run, networkTimeout);
-            }
         }
     }
 }

@@ -68,18 +68,12 @@ final class RollupPass {
                             + RollupSql.VERSION + "; call install() again",
                     null);
         }
-        // Before any transaction whose snapshot matters: the snapshot then includes what the last holder has committed.
-        if (!sql.call(connection, "acquire-worker-lock").answer()) {
+        RollupTransactions steps = new RollupTransactions(connection, sql, settings.stepTimeout(), settings.probe());
+        if (steps.isAnotherWorkerAtWork()) {
             return NOTHING_DONE;
         }
-        try {
-            RollupTransactions steps =
-                    new RollupTransactions(connection, sql, settings.stepTimeout(), settings.probe());
-            prove(connection, sql, steps);
-            return work(steps);
-        } finally {
-            releaseLock(connection, sql);
-        }
+        prove(connection, sql, steps);
+        return work(steps);
     }
 
     /** Reads the shape of the tables, within the lock timeout of a step: PostgreSQL locks a table to read the default of its column. */
@@ -187,16 +181,5 @@ final class RollupPass {
 
     private boolean mayContinue(long deadline) {
         return isOpen() && System.nanoTime() < deadline;
-    }
-
-    /** Releases the workers' lock. A connection on which that fails is aborted, so that its pool doesn't keep it with the lock. */
-    private static void releaseLock(Connection connection, RollupSql sql) throws SQLException {
-        try {
-            if (!connection.isClosed()) {
-                sql.call(connection, "release-worker-lock").answer();
-            }
-        } catch (SQLException e) {
-            connection.abort(Runnable::run);
-        }
     }
 }

@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * The steps that keep roll-ups up to date, on the connection that holds the workers' lock. Each step is one transaction, or leaves
- * everything as it was.
+ * The steps that keep roll-ups up to date. Each step is one transaction, or leaves everything as it was, and depends on nothing that a
+ * session keeps between two of them: they may run on another process of the server each, as behind a pooler.
  *
  * <p>Why a reader that sees a rolled hour also sees a dirty mark for each change that the hour lacks:
  *
@@ -23,8 +23,8 @@ import java.util.function.BooleanSupplier;
  *       snapshot doesn't see has a mark that it doesn't see either.
  *   <li>Changes that found the watermark too low to be marked belong to transactions that had locked the table for writing
  *       before the watermark was raised. The worker waits for them before it takes the snapshot.
- *   <li>The workers' lock is acquired before the transaction begins, so that the snapshot is younger than the last step of the
- *       worker that held the lock before.
+ *   <li>One step runs at a time, of whichever worker: it locks the state before it takes its snapshot, which is therefore younger than the
+ *       step before. If it weren't, counting the step would fail (40001).
  *   <li>An event's size also counts in the hours of its deliveries. A change is recorded in the change log by the event, and readers
  *       of the change log look the deliveries up in the same snapshot.
  * </ol>
@@ -86,6 +86,17 @@ final class RollupTransactions {
         this.probe = probe;
     }
 
+    /** Whether a worker runs a step in this moment, or, if it is of an older version, is at work at all. */
+    boolean isAnotherWorkerAtWork() throws SQLException {
+        return !Jdbc.step(
+                        connection,
+                        Jdbc.Mode.WRITE,
+                        timeout,
+                        transaction -> Optional.of(
+                                sql.call(connection, "acquire-worker-lock").answer()))
+                .orElseThrow();
+    }
+
     /** Returns before which hours are rolled; empty if none are. */
     Optional<Instant> coveredBefore() throws SQLException {
         return sql.call(connection, "covered-before").one(row -> row.optionalInstant("covered_before"));
@@ -93,9 +104,13 @@ final class RollupTransactions {
 
     /** Raises the watermark: from here on changes of rows before it are marked, also those of transactions that have begun. */
     void publish(Instant watermark) throws SQLException {
-        sql.call(connection, "publish-watermark")
-                .instant("mark_before", watermark)
-                .execute();
+        Jdbc.step(
+                connection,
+                Jdbc.Mode.WRITE,
+                timeout,
+                transaction -> Optional.of(sql.call(connection, "publish-watermark")
+                        .instant("mark_before", watermark)
+                        .one(row -> row.number("seconds"))));
         probe.at(Step.ADVANCE, Point.PUBLISHED);
     }
 
@@ -335,16 +350,34 @@ final class RollupTransactions {
         Optional<T> run(Optional<Instant> coveredBefore) throws SQLException;
     }
 
+    /** What a step finds when it starts, and the server's process that runs it. */
+    private record Started(Optional<Instant> coveredBefore, long backend) {}
+
+    /** Refuses to commit a step whose statements ran in transactions of several processes. */
+    private void checkBackend(Started started) throws SQLException {
+        long backend = sql.call(connection, "backend").one(row -> row.number("backend"));
+        if (backend != started.backend()) {
+            throw new SQLException("a step began on the server's process " + started.backend() + " and ended on "
+                    + backend
+                    + ": a pooler doesn't keep a transaction on one connection (pool_mode=statement, or queries"
+                    + " that are sent to replicas); connect the worker to PostgreSQL itself");
+        }
+    }
+
     /** Commits if there is a result, and leaves everything as it was if there is none. */
     private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
         return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
             Optional<T> result = Jdbc.step(connection, Jdbc.Mode.WRITE_SNAPSHOT, timeout, transaction -> {
                 update("lock-tables");
-                Optional<Instant> covered =
-                        sql.call(connection, "count-step").one(row -> row.optionalInstant("covered_before"));
+                update("lock-state");
+                sql.call(connection, "acquire-worker-lock")
+                        .execute(); // so that other workers leave the work to this one
+                Started started = sql.call(connection, "count-step")
+                        .one(row -> new Started(row.optionalInstant("covered_before"), row.number("backend")));
                 probe.at(step, Point.STARTED);
-                Optional<T> done = work.run(covered);
+                Optional<T> done = work.run(started.coveredBefore());
                 if (done.isPresent()) {
+                    checkBackend(started);
                     probe.at(step, Point.BEFORE_COMMIT);
                 }
                 return done;

@@ -24,13 +24,13 @@ import org.slf4j.LoggerFactory;
  * Keeps roll-ups up to date: rolls each hour when it is over, re-rolls hours that have changed, and back-fills the history step by
  * step.
  *
- * <p>Any number of workers may run, in any of the host's processes: an advisory lock of PostgreSQL lets one work at a time, and the
- * others return at once. The next run of any worker does what an earlier one left undone, also after a crash; figures are exact at
+ * <p>Any number of workers may run, in any of the host's processes: locks of PostgreSQL let one step run at a time, and a
+ * worker that begins meanwhile returns at once. The next run of any worker does what an earlier one left undone, also after a crash; figures are exact at
  * any time, roll-ups only make them fast. A worker uses short transactions of its own, holds no lock that the host's writers wait
  * for, and ends a run when its budget is used up.
  *
- * <p>A worker needs to write to the roll-ups and to read the host's tables. Since the advisory lock belongs to the session, it needs
- * a connection that isn't shared between transactions (no pooler in transaction mode). Thread-safe.
+ * <p>A worker needs to write to the roll-ups and to read the host's tables. Its locks and settings are those of transactions: it may be
+ * connected through a pooler in transaction mode. Thread-safe.
  *
  * @since 0.1
  */

@@ -85,6 +85,13 @@ select
 -- Returns: answer, whether it is acquired.
 select pg_try_advisory_lock(hashtextextended('usagekit partitions in ' || :schema, 0)) as answer
 
+-- name: try-lock-in-transaction
+-- Acquires that advisory lock until the end of the transaction, if no other session holds it.
+--
+-- Parameters: :schema, as in try-lock.
+-- Returns: answer, whether it is acquired.
+select pg_try_advisory_xact_lock(hashtextextended('usagekit partitions in ' || :schema, 0)) as answer
+
 -- name: unlock
 -- Releases the advisory lock.
 --

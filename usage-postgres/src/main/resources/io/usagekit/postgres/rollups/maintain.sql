@@ -2,14 +2,9 @@
 -- it locks the tables, counts itself, chooses ranges of hours, rolls them, and records how far the roll-ups are.
 
 -- name: acquire-worker-lock
--- Takes the workers' advisory lock for this session, unless another session holds it.
+-- Takes the workers' advisory lock until the end of the transaction, unless another one holds it.
 -- Parameter: :schema, the roll-ups' schema, quoted. Returns answer, whether it was taken.
-select pg_try_advisory_lock(hashtextextended('usagekit roll-ups in ' || :schema, 0)) as answer
-
--- name: release-worker-lock
--- Releases the workers' advisory lock.
--- Parameter: :schema, the roll-ups' schema, quoted. Returns answer, whether this session held it.
-select pg_advisory_unlock(hashtextextended('usagekit roll-ups in ' || :schema, 0)) as answer
+select pg_try_advisory_xact_lock(hashtextextended('usagekit roll-ups in ' || :schema, 0)) as answer
 
 -- name: covered-before
 -- Returns covered_before: hours before it are rolled; null if none are.
@@ -60,11 +55,20 @@ order by l.virtualtransaction
 -- deadlock. It takes no snapshot yet.
 lock table {events}, {deliveries} in access share mode
 
+-- name: lock-state
+-- Lets one step run at a time, in whatever session: the next one waits here, and takes its snapshot when this one has committed. Takes no
+-- snapshot itself.
+lock table {rollups}.state in share update exclusive mode
+
 -- name: count-step
--- Counts a step, and takes the step's snapshot. Fails with 40001 if another transaction has changed the state since.
--- Returns covered_before; null if nothing is rolled.
+-- Counts a step. Fails with 40001 if another transaction has changed the state since the step's snapshot.
+-- Returns covered_before, null if nothing is rolled; backend, the server's process that runs this statement.
 update {rollups}.state set steps = steps + 1
-returning covered_before
+returning covered_before, pg_backend_pid() as backend
+
+-- name: backend
+-- Returns backend, the server's process that runs this statement.
+select pg_backend_pid() as backend
 
 -- name: choose-new-hours
 -- The ranges of an advance to :upper: every project's hours since the last advance.

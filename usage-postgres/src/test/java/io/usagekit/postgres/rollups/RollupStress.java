@@ -16,6 +16,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -65,6 +66,7 @@ final class RollupStress implements AutoCloseable {
     private final String schema = Database.newSchema("stress");
     private final ManualClock clock = ManualClock.at(BEGIN.toString());
     private final PostgresRollups rollups;
+    private final Optional<DataSource> workers;
     private final TableMapping mapping = TableMapping.gateway(schema);
 
     private final AtomicLong reads = new AtomicLong();
@@ -79,8 +81,14 @@ final class RollupStress implements AutoCloseable {
             new RollupStressWriter(pool, this::sql, clock, PROJECTS, ORGANISATIONS, () -> stopped);
 
     RollupStress(long seed, Variant variant) {
+        this(seed, variant, Optional.empty());
+    }
+
+    /** With workers on connections of their own. */
+    RollupStress(long seed, Variant variant, Optional<DataSource> workers) {
         this.seed = seed;
         this.variant = variant;
+        this.workers = workers;
         this.rollups = rollups(pool);
     }
 
@@ -215,7 +223,8 @@ final class RollupStress implements AutoCloseable {
     }
 
     private void work() {
-        DataSource workersDataSource = variant == Variant.READ_COMMITTED ? ReadCommittedConnections.of(pool) : pool;
+        DataSource workersDataSource =
+                variant == Variant.READ_COMMITTED ? ReadCommittedConnections.of(pool) : workers.orElse(pool);
         SqlSource statements =
                 variant == Variant.NO_WAIT ? WeakenedStatements.withoutWaitForWriters() : RollupSql.SOURCE;
         try (RollupWorker worker = rollups(workersDataSource)

@@ -1,0 +1,126 @@
+package io.usagekit.postgres.internal.driver;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Optional;
+import java.util.WeakHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A connection as PostgreSQL's own driver knows it, below the pool. The driver is found by name: nothing is compiled against it. */
+public final class DriverConnection {
+
+    /** Asks the server for the process that runs this very statement. */
+    @FunctionalInterface
+    public interface Backend {
+        /** Returns the process id, and leaves no transaction open. */
+        long ask() throws SQLException;
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
+    private static final @Nullable Class<?> TYPE = type();
+
+    /** Whether connections are shared. */
+    private static final Map<Object, Boolean> SHARED = Collections.synchronizedMap(new WeakHashMap<>());
+
+    private static final AtomicBoolean NAMES_REPORTED = new AtomicBoolean();
+
+    private final Object connection;
+
+    private DriverConnection(Object connection) {
+        this.connection = connection;
+    }
+
+    private static @Nullable Class<?> type() {
+        try {
+            return Class.forName("org.postgresql.PGConnection");
+        } catch (ClassNotFoundException | LinkageError e) {
+            return null;
+        }
+    }
+
+    /** Returns the driver's connection; empty if it is another driver's, or its pool doesn't hand it out. */
+    public static Optional<DriverConnection> of(Connection connection) {
+        Class<?> type = TYPE;
+        if (type == null) {
+            return Optional.empty();
+        }
+        try {
+            return connection.isWrapperFor(type)
+                    ? Optional.of(new DriverConnection(connection.unwrap(type)))
+                    : Optional.empty();
+        } catch (SQLException | AbstractMethodError e) {
+            return Optional.empty(); // a pool older than JDBC 4
+        }
+    }
+
+    /**
+     * Whether a pooler may give the session's process to others between two transactions: another process answers than the driver was
+     * told of when it connected. The server is asked once for each connection.
+     */
+    public boolean isShared(Backend backend) throws SQLException {
+        Boolean known = SHARED.get(connection);
+        if (known == null) {
+            known = backend.ask() != backendPid();
+            SHARED.put(connection, known);
+        }
+        return known;
+    }
+
+    /** Lets the driver give no names to statements, if the connection is shared; says once what the host has to do. */
+    void stopNamesIfShared(Backend backend, int threshold) throws SQLException {
+        setPrepareThreshold(0);
+        if (!isShared(backend)) {
+            setPrepareThreshold(threshold);
+        } else if (NAMES_REPORTED.compareAndSet(false, true)) {
+            LOG.warn(
+                    "there is a pooler between this process and PostgreSQL, and prepareThreshold is {}: the library's own statements"
+                            + " get no names, but those of others may fail or run as another statement; set prepareThreshold=0 in"
+                            + " the URL, unless the pooler knows prepared statements or pools whole sessions",
+                    threshold);
+        }
+    }
+
+    /** The process of the server's that answered when the connection was opened: behind a pooler, one that it made up. */
+    private long backendPid() throws SQLException {
+        return ((Number) call("getBackendPID")).longValue();
+    }
+
+    /** After how many executions the driver gives a statement a name on the server; 0 for never. */
+    int prepareThreshold() throws SQLException {
+        return ((Number) call("getPrepareThreshold")).intValue();
+    }
+
+    /** Sets that; tells the server nothing. */
+    void setPrepareThreshold(int threshold) throws SQLException {
+        call("setPrepareThreshold", threshold);
+    }
+
+    private Object call(String name, Object... arguments) throws SQLException {
+        try {
+            Method method = arguments.length == 0
+                    ? connectionType().getMethod(name)
+                    : connectionType().getMethod(name, int.class);
+            Object result = method.invoke(connection, arguments);
+            return result == null ? Optional.empty() : result;
+        } catch (InvocationTargetException e) {
+            throw e.getCause() instanceof SQLException failure ? failure : new SQLException(e.getCause());
+        } catch (ReflectiveOperationException e) {
+            throw new SQLException("the driver has no " + name + "; use PostgreSQL's own, 42.7.7 or newer", e);
+        }
+    }
+
+    private static Class<?> connectionType() {
+        Class<?> type = TYPE;
+        if (type == null) {
+            throw new IllegalStateException("PostgreSQL's driver is missing");
+        }
+        return type;
+    }
+}
