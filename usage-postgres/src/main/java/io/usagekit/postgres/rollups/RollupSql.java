@@ -28,6 +28,11 @@ final class RollupSql {
     /** Version of the installed tables, functions and triggers; raised with each change to them. */
     static final int VERSION = 3;
 
+    /** The years 1 and 9999, in seconds since 1970: whatever the sequence is set to, triggers can make an instant of it. */
+    private static final long FIRST_WATERMARK = -62_135_596_800L;
+
+    private static final long LAST_WATERMARK = 253_402_300_799L;
+
     /** The table that is kept when roll-ups are replaced: its sums can't be computed again. */
     static final String RETAINED = "retained";
 
@@ -257,7 +262,11 @@ final class RollupSql {
 
     private Map<String, String> scriptNames() {
         Map<String, String> all = new HashMap<>(names);
-        all.put("watermark", "to_timestamp(pg_sequence_last_value(" + names.get("mark_before") + "::regclass))");
+        all.put(
+                "watermark",
+                // least passes null over: where the sequence isn't set, each change is marked.
+                "to_timestamp(greatest(least(pg_sequence_last_value(" + names.get("mark_before") + "::regclass), "
+                        + LAST_WATERMARK + "), " + FIRST_WATERMARK + "))");
         all.put("event.old_live", "(" + MappedNames.eventIsLive("old", shape) + ")");
         all.put("event.new_live", "(" + MappedNames.eventIsLive("new", shape) + ")");
         all.put("event.old_octets", "(" + MappedNames.octets("old", shape) + ")");

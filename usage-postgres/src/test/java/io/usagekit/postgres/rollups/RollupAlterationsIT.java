@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Rows change without firing a trigger, since tables, columns or triggers have been altered: no figure is wrong, the listener is notified,
@@ -241,6 +242,23 @@ class RollupAlterationsIT {
         assertThat(received()).isEqualTo(new UsageMetrics(2, 14));
         assertThat(notifications).containsExactly("ALTERED");
         fixture.runWorker();
+        assertExactInEveryReader();
+    }
+
+    /** The guards of the triggers raise no error, whatever somebody sets the sequence to. */
+    @ParameterizedTest
+    @ValueSource(longs = {Long.MAX_VALUE, Long.MIN_VALUE})
+    void letsTheHostWriteWhateverTheSequenceIsSetTo(long value) {
+        fixture.run(
+                "select setval('{r}.mark_before', " + value + ")",
+                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
+                "update {s}.event_deliveries set status = 'Failure' where id = 'd9'",
+                "delete from {s}.events where id = 'e9'");
+        assertThat(received()).isEqualTo(new UsageMetrics(3, 17));
+        assertExactInEveryReader();
+        fixture.runWorker();
+        assertExactInEveryReader();
+        fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T09:40:00Z')");
         assertExactInEveryReader();
     }
 
