@@ -190,26 +190,44 @@ final class CacheEntryMutants {
                                 usage.key(),
                                 usage.received(),
                                 usage.sent(),
-                                usage.createdAt().truncatedTo(ChronoUnit.MILLIS))),
+                                usage.createdAt().truncatedTo(ChronoUnit.MILLIS),
+                                usage.unmeasured())),
                 stored(
                         "createdAt when it is put",
                         "returnsFigureAndAgeAsPut",
-                        usage -> new OrganisationUsage(usage.key(), usage.received(), usage.sent(), Instant.now())),
+                        usage -> new OrganisationUsage(
+                                usage.key(), usage.received(), usage.sent(), Instant.now(), usage.unmeasured())),
                 stored(
                         "nothing sent",
                         "returnsFigureAndAgeAsPut",
                         usage -> new OrganisationUsage(
-                                usage.key(), usage.received(), UsageMetrics.ZERO, usage.createdAt())),
+                                usage.key(),
+                                usage.received(),
+                                UsageMetrics.ZERO,
+                                usage.createdAt(),
+                                usage.unmeasured())),
                 stored(
                         "numbers limited to int",
                         "returnsExtremeFiguresAsPut",
                         usage -> new OrganisationUsage(
-                                usage.key(), limited(usage.received()), limited(usage.sent()), usage.createdAt())),
+                                usage.key(),
+                                limited(usage.received()),
+                                limited(usage.sent()),
+                                usage.createdAt(),
+                                usage.unmeasured())),
                 stored(
                         "numbers as double",
                         "returnsExtremeFiguresAsPut",
                         usage -> new OrganisationUsage(
-                                usage.key(), rounded(usage.received()), rounded(usage.sent()), usage.createdAt())),
+                                usage.key(),
+                                rounded(usage.received()),
+                                rounded(usage.sent()),
+                                usage.createdAt(),
+                                usage.unmeasured())),
+                stored(
+                        "nothing unmeasured",
+                        "returnsExtremeFiguresAsPut",
+                        usage -> new OrganisationUsage(usage.key(), usage.received(), usage.sent(), usage.createdAt())),
                 forwarding(
                         "zeros instead of nothing",
                         "findsNothingThatWasNeverPut",

@@ -69,7 +69,7 @@ class MapUsageCache implements UsageCache {
     }
 
     OrganisationUsage labelled(UsageKey key, OrganisationUsage usage) {
-        return new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt());
+        return new OrganisationUsage(key, usage.received(), usage.sent(), usage.createdAt(), usage.unmeasured());
     }
 
     @Override
