@@ -1,6 +1,7 @@
 package io.usagekit.verification.upgrades;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.verification.upgrades.Release.Ids;
 import io.usagekit.verification.upgrades.Release.Tables;
@@ -98,7 +99,13 @@ class LedgerUpgradeIT {
     void textsAreFoundByBothVersionsAndExportsAreTheSame(Release one, Release other) {
         List<Tables> all = tables(one, other);
         record(all);
-        all.get(1).install();
+        if (other.name().equals(Baseline.present().name())) {
+            all.get(1).install();
+        } else {
+            // Roll-ups are installed last.
+            assertThatThrownBy(() -> all.get(1).install())
+                    .hasMessageContaining("are of version 3, made by a newer library; this one knows versions up to 2");
+        }
         all.get(0).tokenise(PROJECT);
 
         for (Tables tables : all) {
