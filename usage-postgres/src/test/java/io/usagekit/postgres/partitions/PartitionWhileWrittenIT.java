@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -19,6 +20,9 @@ import org.junit.jupiter.api.Test;
 class PartitionWhileWrittenIT {
 
     private static final int EVENTS = 3_000;
+
+    /** After each transaction, so that the writer and the reader leave processor time to the work that they accompany. */
+    private static final long PAUSE_NANOS = 1_000_000;
 
     private final HikariDataSource pool = Database.newPool(6);
     private final PartitionFixture fixture = PartitionFixture.create(Database.pool(), "written");
@@ -81,6 +85,7 @@ class PartitionWhileWrittenIT {
                                 + "', 'Success', '2026-03-17Z')");
                 connection.commit();
                 written.incrementAndGet();
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
             connection.setAutoCommit(true);
         } catch (SQLException e) {
@@ -96,6 +101,7 @@ class PartitionWhileWrittenIT {
                         connection,
                         "select sum(payload_bytes) from {s}.events where project_id = 'p' and created_at >= '2026-03-16Z' and created_at < '2026-03-17Z'");
                 reads.incrementAndGet();
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);

@@ -16,12 +16,16 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /** Rows a second of partitioning the tables and making them plain again, and the longest lock, while a writer and a reader work. */
 final class PartitionBenchmark {
 
     private static final String SCHEMA = "usagekit";
+
+    /** After each transaction, so that the writer and the reader leave processor time to the work that is measured. */
+    private static final long PAUSE_NANOS = 1_000_000;
 
     private final int events;
     private final PrintWriter out;
@@ -118,6 +122,7 @@ final class PartitionBenchmark {
                 connection.commit();
                 written++;
                 slowestWrite = Math.max(slowestWrite, System.nanoTime() - started);
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
             connection.setAutoCommit(true);
         } catch (SQLException e) {
@@ -135,6 +140,7 @@ final class PartitionBenchmark {
                         + " and created_at >= '2026-03-16Z' and created_at < '2026-03-17Z'");
                 reads++;
                 slowestRead = Math.max(slowestRead, System.nanoTime() - started);
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
         } catch (SQLException e) {
             throw new IllegalStateException(e);
