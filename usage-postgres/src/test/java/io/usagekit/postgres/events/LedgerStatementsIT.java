@@ -103,6 +103,25 @@ class LedgerStatementsIT extends StatementsIT {
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }
 
+    @Test
+    void checksEachConditionByItselfAndWithAllOthers() {
+        Set<String> all = new TreeSet<>();
+        Arrays.stream(LedgerFilter.Condition.values())
+                .filter(condition -> condition != LedgerFilter.Condition.LIVE)
+                .forEach(condition -> all.add(condition.parameter()));
+        Set<String> single = new TreeSet<>();
+        filters().stream()
+                .map(filter -> filter.parameters().keySet())
+                .filter(parameters -> parameters.size() == 1)
+                .forEach(single::addAll);
+        // Two sources are another condition than one.
+        all.remove(LedgerFilter.Condition.SOURCE_IDS.parameter());
+        assertThat(single).isEqualTo(all);
+        all.remove(LedgerFilter.Condition.SOURCE_ID.parameter());
+        all.add(LedgerFilter.Condition.SOURCE_IDS.parameter());
+        assertThat(filters().get(filters().size() - 1).parameters()).containsOnlyKeys(all);
+    }
+
     @ParameterizedTest
     @EnumSource(LedgerStatement.class)
     void takesAndReturnsWhatItsDeclarationSays(LedgerStatement statement) throws SQLException {
