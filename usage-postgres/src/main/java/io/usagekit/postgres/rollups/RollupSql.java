@@ -26,7 +26,7 @@ import java.util.zip.CRC32;
 final class RollupSql {
 
     /** Version of the installed tables, functions and triggers; raised with each change to them. */
-    static final int VERSION = 3;
+    static final int VERSION = 4;
 
     /** The years 1 and 9999, in seconds since 1970: whatever the sequence is set to, triggers can make an instant of it. */
     private static final long FIRST_WATERMARK = -62_135_596_800L;
@@ -252,12 +252,12 @@ final class RollupSql {
         all.put("project_id_type", projectIdType);
         all.put("event_id_type", eventIdType);
         all.put("operators", operators);
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V3.sql"), all);
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4.sql"), all);
     }
 
     /** Returns the script that creates the triggers on the host's tables, with its comments. */
     String triggersScript() {
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V3-triggers.sql"), scriptNames());
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4-triggers.sql"), scriptNames());
     }
 
     private Map<String, String> scriptNames() {

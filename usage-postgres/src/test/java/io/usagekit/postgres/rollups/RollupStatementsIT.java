@@ -52,7 +52,7 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("schema-create.sql", "schema-V3.sql", "schema-V3-triggers.sql", "schema-partition.sql");
+        return Set.of("schema-create.sql", "schema-V4.sql", "schema-V3-triggers.sql", "schema-partition.sql");
     }
 
     @Override
