@@ -101,7 +101,7 @@ public final class PostgresRollups {
      * that are missing on them ({@link PostgresUsage#installIndexes}, and one on the deliveries' event id). Idempotent: what is
      * installed and current stays, rolled hours included, and then nothing is run; partitions that were created since get their
      * triggers. Roll-ups of an older version or another mapping, and those whose triggers are missing or disabled, are replaced and
-     * start from scratch; their schema and retained sums stay.
+     * start from scratch; their schema and retained sums stay. Those from before the tables or a schema were renamed are taken over.
      *
      * <p>Indexes are built without blocking writes. Creating triggers waits for transactions that write to the tables, and replacing
      * them for those that read; other sessions and other installations wait as {@link PostgresUsage#install} says. Needs ownership of

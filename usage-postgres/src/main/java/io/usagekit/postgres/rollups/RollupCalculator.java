@@ -8,6 +8,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.FigureBatch;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -190,6 +191,7 @@ final class RollupCalculator implements UsageCalculator {
         if (answers.isEmpty()) {
             outcomes.addRaw(
                     combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.FOREIGN);
+            refuseAllUnreadable(connection, keys, outcomes, false);
             return outcomes;
         }
         if (answers.get().answers().values().stream().anyMatch(answer -> !answer.intact())) {
@@ -222,10 +224,7 @@ final class RollupCalculator implements UsageCalculator {
             throws SQLException {
         Outcomes outcomes = new Outcomes();
         outcomes.addRaw(combined.executeAll(connection, keys), RollupListener.Fallback.ABSENT);
-        if (RollupCatalog.holdsRetained(connection, settings.schema())) {
-            outcomes.known().clear();
-            keys.forEach(key -> outcomes.failures().put(key, retainedUnreadable(key)));
-        }
+        refuseAllUnreadable(connection, keys, outcomes, RollupCatalog.holdsRetained(connection, settings.schema()));
         return outcomes;
     }
 
@@ -332,8 +331,13 @@ final class RollupCalculator implements UsageCalculator {
         Optional<RollupFigureQuery.Answer> answer =
                 known.rolled().isPresent() ? known.rolled().get().execute(connection, key) : Optional.empty();
         if (answer.isEmpty()) {
-            return Outcome.raw(
+            Outcome raw = Outcome.raw(
                     combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.FOREIGN);
+            Optional<UsageCalculationException> unreadable = retainedUnreadable(connection, key, false);
+            if (unreadable.isPresent()) {
+                throw unreadable.get();
+            }
+            return raw;
         }
         if (!answer.get().intact()) {
             return Outcome.raw(
@@ -355,19 +359,54 @@ final class RollupCalculator implements UsageCalculator {
      */
     private Outcome fromRawRows(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
-        if (RollupCatalog.holdsRetained(connection, settings.schema())) {
-            throw retainedUnreadable(key);
+        Optional<UsageCalculationException> unreadable =
+                retainedUnreadable(connection, key, RollupCatalog.holdsRetained(connection, settings.schema()));
+        if (unreadable.isPresent()) {
+            throw unreadable.get();
         }
         return Outcome.raw(totals, RollupListener.Fallback.ABSENT);
     }
 
-    private UsageCalculationException retainedUnreadable(UsageKey key) {
-        return UsageCalculationException.permanent(
-                "the usage of " + key + " can't be computed: the roll-ups in the schema "
-                        + settings.quotedSchema()
-                        + " hold sums of rows that were deleted by retention, and this role or this version of the"
-                        + " library can't read them; grant SELECT on the schema's tables, or call install() again",
-                null);
+    private void refuseAllUnreadable(
+            Connection connection, List<UsageKey> keys, Outcomes outcomes, boolean holdsUnreadable)
+            throws SQLException {
+        for (UsageKey key : keys) {
+            Optional<UsageCalculationException> unreadable = retainedUnreadable(connection, key, holdsUnreadable);
+            if (unreadable.isEmpty()) {
+                return; // nor is that of another key
+            }
+            outcomes.known().remove(key);
+            outcomes.failures().put(key, unreadable.get());
+        }
+    }
+
+    /**
+     * Returns why a figure from raw rows would lack retained sums; empty if it lacks none. Other roll-ups of the same tables are found by
+     * their triggers: those from before the tables or a schema were renamed.
+     *
+     * @param holdsUnreadable whether these roll-ups hold some that weren't added
+     */
+    private Optional<UsageCalculationException> retainedUnreadable(
+            Connection connection, UsageKey key, boolean holdsUnreadable) throws SQLException {
+        if (holdsUnreadable) {
+            return Optional.of(UsageCalculationException.permanent(
+                    "the usage of " + key + " can't be computed: the roll-ups in the schema "
+                            + settings.quotedSchema()
+                            + " hold sums of rows that were deleted by retention, and this role or this version of the"
+                            + " library can't read them; grant SELECT on the schema's tables, or call install() again",
+                    null));
+        }
+        return OtherRollups.find(connection, mapping, settings.schema()).stream()
+                .filter(OtherRollups.Found::holdsRetained)
+                .findFirst()
+                .map(other -> UsageCalculationException.permanent(
+                        "the usage of " + key
+                                + " can't be computed: the tables have triggers of roll-ups in the schema "
+                                + Identifiers.quote(other.schema())
+                                + ", which hold sums of rows that were deleted by retention, and those in the schema "
+                                + settings.quotedSchema()
+                                + " don't have them; call install(), which takes them over where tables or schemas were renamed",
+                        null));
     }
 
     private void notifyListener(UsageKey key, Outcome outcome) {

@@ -82,7 +82,7 @@ final class RollupInstaller implements PartitionGuard {
 
     private void remove(Connection connection, LockRetrier locks, Retained retained) throws SQLException {
         boolean hasIndex = hasOwnEventIdIndex(connection);
-        lockForRemoval(connection, locks, hasIndex ? List.of(deliveries()) : List.of());
+        lockForRemoval(connection, locks, hasIndex ? List.of(deliveries()) : List.of(), List.of(settings.schema()));
         if (retained == Retained.PROTECTED && RollupCatalog.holdsRetained(connection, settings.schema())) {
             throw new UsageStorageException(
                     "the roll-ups in the schema " + settings.quotedSchema()
@@ -96,10 +96,13 @@ final class RollupInstaller implements PartitionGuard {
         }
     }
 
-    /** Locks what is to be dropped, and the tables whose triggers go with it, in one statement. */
-    private void lockForRemoval(Connection connection, LockRetrier locks, List<String> others) throws SQLException {
+    /** Locks what is to be dropped in these schemas, and the tables whose triggers go with it, in one statement. */
+    private static void lockForRemoval(
+            Connection connection, LockRetrier locks, List<String> others, List<String> schemas) throws SQLException {
         Set<String> tables = new LinkedHashSet<>(others);
-        tables.addAll(RollupCatalog.tablesToLock(connection, settings.schema()));
+        for (String schema : schemas) {
+            tables.addAll(RollupCatalog.tablesToLock(connection, schema));
+        }
         if (!tables.isEmpty()) {
             locks.lock(connection, Map.of(String.join(", ", tables), "access exclusive"));
         }
@@ -186,14 +189,22 @@ final class RollupInstaller implements PartitionGuard {
         RollupSql sql = sql(connection);
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
+        List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
         if (isCurrent
+                && renamed.isEmpty()
                 && RollupCatalog.areTriggersInForce(connection, sql)
                 && (RollupProof.isIntact(connection, sql)
                         || RollupProof.newPartitions(connection, sql).isPresent())) {
             createPartitionTriggers(installation, sql);
             return;
         }
-        if (isCurrent) {
+        if (!renamed.isEmpty()) {
+            LOG.warn(
+                    "tables or schemas have been renamed since roll-ups were installed in {}; those are taken over with their retained"
+                            + " sums, and the roll-ups in the schema {} start from scratch",
+                    renamed,
+                    settings.schema());
+        } else if (isCurrent) {
             LOG.warn(
                     "triggers of the roll-ups in the schema {} are missing or disabled, or the tables have been altered; the roll-ups"
                             + " are replaced and start from scratch: {}",
@@ -229,9 +240,22 @@ final class RollupInstaller implements PartitionGuard {
         RollupSql sql = sql(connection);
         String tables = tablesScript(connection, sql);
         SchemaInstaller.createSchema(connection, settings.schema());
-        if (RollupCatalog.isPresent(connection, settings.schema())) {
+        List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
+        if (!renamed.isEmpty()) {
+            lockForRemoval(
+                    connection,
+                    locks,
+                    List.of(),
+                    Stream.concat(renamed.stream(), Stream.of(settings.schema()))
+                            .toList());
+            IdType type = projectIdType(connection, sql);
+            for (String other : renamed) {
+                OtherRollups.takeOver(connection, sql, other, type.type(), type.definition());
+            }
+        }
+        if (RollupCatalog.isPresent(connection, settings.schema()) || !renamed.isEmpty()) {
             convertRetained(connection, sql);
-            lockForRemoval(connection, locks, List.of());
+            lockForRemoval(connection, locks, List.of(), List.of(settings.schema()));
             boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
             if (retains && RollupCatalog.hasOlderRetained(connection, settings.schema())) {
                 Jdbc.limit(connection, "statement_timeout", Duration.ZERO);

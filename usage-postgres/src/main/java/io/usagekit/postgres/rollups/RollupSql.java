@@ -69,7 +69,7 @@ final class RollupSql {
         Map<String, String> all = MappedNames.of(shape);
         all.put("rollups", Identifiers.quote(schema));
         all.put("version", Integer.toString(VERSION));
-        all.put("settings", Identifiers.literal(settings(shape)));
+        all.put("settings", Identifiers.literal(settings(shape, schema)));
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
@@ -87,6 +87,11 @@ final class RollupSql {
         return over(shape, schema, SOURCE);
     }
 
+    /** Returns the shipped statements over the same tables with roll-ups in another schema. */
+    RollupSql in(String other) {
+        return over(shape, other);
+    }
+
     /** Returns the statements of this source over these tables. */
     static RollupSql over(TableShape shape, String schema, SqlSource source) {
         return new RollupSql(shape, schema, source);
@@ -94,9 +99,9 @@ final class RollupSql {
 
     /**
      * Describes everything that rolled sums depend on: mappings with different sums have different settings. Which projects count
-     * isn't part of it; that is decided when a figure is read.
+     * isn't part of it; that is decided when a figure is read. The schema of the roll-ups is: their functions name it.
      */
-    private static String settings(TableShape shape) {
+    private static String settings(TableShape shape, String schema) {
         TableMapping mapping = shape.mapping();
         // Nothing is added where deliveries hold no sizes, so that roll-ups of older releases stay in use.
         String deliverySizes = mapping.deliveryStoredBytes().isPresent()
@@ -104,14 +109,16 @@ final class RollupSql {
                 : "";
         String zoneless = MappedNames.zonelessTables(shape);
         String times = zoneless.isEmpty() ? "" : "\ntimes in UTC without a zone:" + zoneless;
+        List<String> tables = tableSettings(mapping);
         return String.join(
                 "\n",
-                "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
+                "roll-ups: " + Identifiers.quote(schema),
+                tables.get(0),
                 "their id, project, time: "
                         + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
                 "live: " + MappedNames.eventIsLive("e", shape),
                 "octets: " + MappedNames.octets("e", shape),
-                "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()),
+                tables.get(1),
                 "their event, project, time, status: "
                         + quoted(
                                 mapping.deliveryEventId(),
@@ -123,6 +130,13 @@ final class RollupSql {
                                 mapping.deliveredStatuses().stream().sorted().toList())
                         + deliverySizes
                         + times);
+    }
+
+    /** Returns the lines of the settings that name the events' and the deliveries' table. */
+    static List<String> tableSettings(TableMapping mapping) {
+        return List.of(
+                "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
+                "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()));
     }
 
     /** Returns the constant that stands for a table: the one that has this name when the statement is parsed. */
@@ -144,6 +158,10 @@ final class RollupSql {
         return mapping;
     }
 
+    TableShape shape() {
+        return shape;
+    }
+
     /** Returns the name of the roll-ups' schema. */
     String schema() {
         return schema;
@@ -151,7 +169,7 @@ final class RollupSql {
 
     /** Returns the settings that roll-ups of this mapping are installed with. */
     String settings() {
-        return settings(shape);
+        return settings(shape, schema);
     }
 
     /** Returns the host's tables and the roll-ups' schema, quoted, by the names of the parameters that they are bound to. */
@@ -306,6 +324,16 @@ final class RollupSql {
     /** Returns the script that adds to retained sums of an older version what they lack. */
     String upgradeRetainedScript() {
         return statements.script("upgrade-retained", Map.of());
+    }
+
+    /** Returns the script that moves the table of retained sums out of another schema into this one. */
+    String takeRetainedScript(String other) {
+        return statements.script("take-retained", Map.of("other", Identifiers.quote(other)));
+    }
+
+    /** Returns the script that adds the retained sums in another schema to these. */
+    String addRetainedScript(String other) {
+        return statements.script("add-retained", Map.of("other", Identifiers.quote(other)));
     }
 
     /** Returns the statement that gives the project ids of retained sums another type. */

@@ -136,6 +136,29 @@ join pg_catalog.pg_class c on c.oid = locked.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by locked.turn, c.oid
 
+-- name: other-rollups
+-- The schemas of other roll-ups whose triggers the tables have; needs no privilege on those. Parameters: :events, :deliveries and
+-- :schema (of these roll-ups), quoted.
+-- Returns: schema, not quoted; triggers, the names of its triggers; holds_retained, whether it holds retained sums.
+select
+    n.nspname as schema,
+    array_agg(distinct t.tgname::text) as triggers,
+    exists (
+        select
+        from pg_catalog.pg_class c
+        where c.relnamespace = n.oid and c.relname = 'retained' and coalesce(pg_relation_size(c.oid), 0) > 0
+    ) as holds_retained
+from pg_catalog.pg_trigger t
+join pg_catalog.pg_proc f on f.oid = t.tgfoid
+join pg_catalog.pg_namespace n on n.oid = f.pronamespace
+where t.tgrelid in (to_regclass(:events), to_regclass(:deliveries))
+    and not t.tgisinternal
+    and t.tgname like 'usagekit\_%'
+    and f.proname in ('event_changed', 'event_size_changed', 'delivery_changed', 'table_truncated')
+    and n.oid is distinct from to_regnamespace(:schema)
+group by n.oid, n.nspname
+order by n.nspname
+
 -- name: table-kind
 -- Returns: is_table, whether a relation is a table, partitioned or not; is_inherited, whether tables that aren't its partitions
 -- inherit from it; no row if there is no such relation. Parameter: :table, quoted.

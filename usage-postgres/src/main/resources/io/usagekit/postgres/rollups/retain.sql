@@ -227,3 +227,15 @@ alter table {rollups}.retained
     drop constraint retained_pkey,
     add primary key (project_id, quarter)
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
+
+-- name: take-retained
+-- Moves the table of retained sums out of another roll-ups' schema into this one, a script: {other}, that schema, quoted.
+alter table if exists {other}.retained set schema {rollups}
+
+-- name: add-retained
+-- Adds the retained sums of other roll-ups to these, a script: {other}, the schema of the others, quoted.
+insert into {rollups}.retained as r
+    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
+select project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes
+from {other}.retained
+{add-to-retained}

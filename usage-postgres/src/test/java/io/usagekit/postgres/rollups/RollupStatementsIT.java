@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.SqlStatements;
@@ -81,7 +82,13 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Map<String, Map<String, String>> namedScripts() {
-        return Map.of("convert-retained", Map.of("definition", "text collate \"C\"", "type", "text"));
+        return Map.of(
+                "convert-retained",
+                Map.of("definition", "text collate \"C\"", "type", "text"),
+                "take-retained",
+                Map.of("other", "missing_rollups"),
+                "add-retained",
+                Map.of("other", Identifiers.quote(fixture.rollups.schema())));
     }
 
     /** Negative controls. */
