@@ -217,7 +217,7 @@ final class CutOver {
             throws SQLException {
         PartitionGuard rollups = settings.rollups().partitionGuard();
         boolean wereIntact = rollups.isIntact(connection);
-        TableDefinition.checkObstacles(connection, sql);
+        RewriteObstacles.check(connection, sql, target);
         checkSameDefinition(connection);
         List<TableDefinition.Index> indexes = TableDefinition.indexes(connection, sql);
         checkIndexes(connection, indexes);

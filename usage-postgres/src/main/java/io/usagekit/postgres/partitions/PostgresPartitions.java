@@ -111,8 +111,9 @@ public final class PostgresPartitions {
      * schema of the state or, if that is missing, on the database, and disk space for another copy of a table with its indexes.
      *
      * @throws UsageStorageException if a table can't be partitioned (a view depends on it, it has no primary key of one column, its time
-     *     may be null, it would have more than 400 partitions), another call is running, or the database fails; the tables are intact
-     *     then, and the next call continues
+     *     may be null, it would have more than 400 partitions): the message names all that is in the way of both tables and what to do
+     *     about it, and nothing has been changed. Also if another call is running, or the database fails; the tables are intact then,
+     *     and the next call continues
      */
     public PartitionResult partition(PartitionInterval interval, PartitionProgress progress) {
         Objects.requireNonNull(interval, "interval");
@@ -143,10 +144,17 @@ public final class PostgresPartitions {
         Instant now = settings.clock().instant();
         return exclusively(operation, REWRITE_CONNECTIONS, () -> {
             LockRetrier locks = locks();
+            List<TableRewrite> rewrites = roles.stream()
+                    .map(role -> new TableRewrite(settings, sql(role), locks, progress))
+                    .toList();
+            RewriteObstacles obstacles = new RewriteObstacles(settings.jdbc(), target, now);
+            for (TableRewrite rewrite : rewrites) {
+                rewrite.look(obstacles);
+            }
+            obstacles.throwIfAny();
             long copied = 0;
             long changes = 0;
-            for (RewriteSql.Role role : roles) {
-                TableRewrite rewrite = new TableRewrite(settings, sql(role), locks, progress);
+            for (TableRewrite rewrite : rewrites) {
                 rewrite.rewriteInto(target, now);
                 copied += rewrite.copied();
                 changes += rewrite.changes();

@@ -23,6 +23,7 @@ final class RewriteSql {
     static final SqlSource FILES = SqlFiles.of(
             "partitions/schema.sql",
             "partitions/catalog.sql",
+            "partitions/obstacles.sql",
             "partitions/copy.sql",
             "partitions/cutover.sql",
             "partitions/foreign-keys.sql");

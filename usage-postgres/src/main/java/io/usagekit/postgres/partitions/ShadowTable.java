@@ -52,21 +52,45 @@ final class ShadowTable {
     }
 
     private UsageStorageException partitionedByOthers() {
-        return TableDefinition.refused(sql, "it was partitioned without PostgresPartitions");
+        return TableDefinition.refused(sql, TableDefinition.PARTITIONED_BY_OTHERS);
     }
 
     /** Creates the empty shadow table; from here on changes are logged. */
     void create(Optional<PartitionInterval> target, Instant now) throws SQLException {
-        Optional<Instant> oldest = jdbc.transaction(Jdbc.Mode.READ_ONLY, LONG, this::oldest);
-        List<Instant> bounds = target.isPresent() ? bounds(target.get(), oldest.orElse(now), now) : List.of();
+        List<Instant> bounds = new ArrayList<>();
+        if (target.isPresent()) {
+            Instant oldest = oldest(now);
+            bounds.addAll(bounds(target.get(), oldest, now));
+            if (bounds.size() > MAX_PARTITIONS) {
+                throw TableDefinition.refused(sql, tooMany(target.get(), oldest));
+            }
+        }
         locks.run(sql.table(), connection -> {
             create(connection, target, bounds);
             return bounds;
         });
     }
 
-    private Optional<Instant> oldest(Connection connection) throws SQLException {
-        return sql.call(connection, "find-oldest-time").one(row -> row.optionalInstant("oldest"));
+    /** Why the table would have too many partitions; empty if it wouldn't. */
+    Optional<String> tooManyPartitions(PartitionInterval interval, Instant now) throws SQLException {
+        Instant oldest = oldest(now);
+        return bounds(interval, oldest, now).size() > MAX_PARTITIONS
+                ? Optional.of(tooMany(interval, oldest))
+                : Optional.empty();
+    }
+
+    private static String tooMany(PartitionInterval interval, Instant oldest) {
+        return "its oldest row is of " + oldest + ", so it would have more than " + MAX_PARTITIONS + " partitions of a "
+                + interval + "; choose a longer interval";
+    }
+
+    private Instant oldest(Instant now) throws SQLException {
+        return jdbc.transaction(
+                        Jdbc.Mode.READ_ONLY,
+                        LONG,
+                        connection ->
+                                sql.call(connection, "find-oldest-time").one(row -> row.optionalInstant("oldest")))
+                .orElse(now);
     }
 
     /** The end of the last partition. */
@@ -78,7 +102,7 @@ final class ShadowTable {
         return end;
     }
 
-    /** The starts of the partitions, and the end of the last one. */
+    /** The starts of the partitions, and the end of the last one; some of the first where there are too many. */
     private List<Instant> bounds(PartitionInterval interval, Instant oldest, Instant now) {
         Instant end = end(interval, now);
         List<Instant> bounds = new ArrayList<>();
@@ -87,10 +111,7 @@ final class ShadowTable {
                 start = interval.next(start)) {
             bounds.add(start);
             if (bounds.size() > MAX_PARTITIONS) {
-                throw TableDefinition.refused(
-                        sql,
-                        "its oldest row is of " + oldest + ", so it would have more than " + MAX_PARTITIONS
-                                + " partitions of a " + interval + "; choose a longer interval");
+                break;
             }
         }
         return bounds;
@@ -107,13 +128,7 @@ final class ShadowTable {
                         .isEmpty()) {
             throw partitionedByOthers();
         }
-        if (target.isPresent() && table.nullableTime()) {
-            throw TableDefinition.refused(
-                    sql,
-                    "its column " + sql.createdAt()
-                            + " may be null, but becomes part of the primary key; set it NOT NULL first");
-        }
-        TableDefinition.checkObstacles(connection, sql);
+        RewriteObstacles.check(connection, sql, target);
         createShadow(connection, table, target, bounds);
         locks.lock(connection, Map.of(sql.table(), "share row exclusive"));
         sql.runScript(connection, "create-change-log", Map.of());

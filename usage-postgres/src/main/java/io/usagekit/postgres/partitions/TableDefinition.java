@@ -14,7 +14,6 @@ import java.util.Optional;
  * @param isOwn whether this role is the owner
  * @param key the column of its primary key, quoted
  * @param keyType with its collation
- * @param nullableTime whether the partitions' time may be null
  * @param options storage parameters as they follow a table's name
  * @param comment as a literal
  * @param rows as estimated
@@ -25,10 +24,12 @@ record TableDefinition(
         boolean isOwn,
         String key,
         String keyType,
-        boolean nullableTime,
         String options,
         Optional<String> comment,
         long rows) {
+
+    /** Why a table that has other partitions isn't rewritten. */
+    static final String PARTITIONED_BY_OTHERS = "it was partitioned without PostgresPartitions";
 
     /**
      * Reads a table's definition and checks that the table can be rewritten.
@@ -54,26 +55,19 @@ record TableDefinition(
                 row.flag("is_own"),
                 row.optionalText("key").orElseThrow(() -> refused(sql, "it needs a primary key of one column")),
                 row.text("key_type"),
-                row.flag("nullable"),
                 row.text("options"),
                 row.optionalText("comment"),
                 row.number("rows"));
     }
 
-    /** Checks that nothing depends on the table that would go on depending on the old one, or has no counterpart. */
-    static void checkObstacles(Connection connection, RewriteSql sql) throws SQLException {
-        List<String> obstacles = sql.list(connection, "list-obstacles", "obstacle");
-        if (!obstacles.isEmpty()) {
-            throw refused(
-                    sql,
-                    "these would not survive it: " + String.join(", ", obstacles)
-                            + "; drop them first, and create them again afterwards");
-        }
-    }
-
     /** The exception of a table that can't be rewritten. */
     static UsageStorageException refused(RewriteSql sql, String reason) {
-        return new UsageStorageException("cannot rewrite table " + sql.table() + ": " + reason, null);
+        return new UsageStorageException(cannotRewrite(sql, reason), null);
+    }
+
+    /** The message of that exception. */
+    static String cannotRewrite(RewriteSql sql, String reason) {
+        return "cannot rewrite table " + sql.table() + ": " + reason;
     }
 
     /**

@@ -61,6 +61,11 @@ final class TableRewrite {
         this.changeBatch = new AdaptiveBatchSize(1, settings.firstBatchRows(), settings.maxBatchRows());
     }
 
+    /** Looks for what prevents the rewrite, before anything is changed. */
+    void look(RewriteObstacles obstacles) throws SQLException {
+        obstacles.look(sql, shadow);
+    }
+
     long copied() {
         return copied;
     }

@@ -13,8 +13,8 @@ select to_regclass(:relation) is not null as answer
 --
 -- Parameters: :table; :created_at, the name of its column.
 -- Returns: kind, as in pg_class; owner, quoted; is_own, whether that is this role; key, the column of its primary key apart from
--- :created_at, quoted, null unless it is exactly one; key_type, with its collation; nullable, whether :created_at may be null;
--- options, the storage parameters as they follow the table's name; comment, as a literal or null; rows, as estimated.
+-- :created_at, quoted, null unless it is exactly one; key_type, with its collation; options, the storage parameters as they follow
+-- the table's name; comment, as a literal or null; rows, as estimated.
 with recursive below as (
     select c.oid from pg_catalog.pg_class c where c.oid = to_regclass(:table)
     union all
@@ -40,7 +40,6 @@ select
         from pg_catalog.pg_collation l join pg_catalog.pg_namespace n on n.oid = l.collnamespace
         where l.oid = a.attcollation
     ), '') as key_type,
-    not t.attnotnull as nullable,
     coalesce((
         select format(' with (%s)', array_to_string(leaf.reloptions, ', '))
         from below join pg_catalog.pg_class leaf on leaf.oid = below.oid
@@ -197,81 +196,6 @@ select
 from named
 where oid = to_regclass(:table)
 order by turn, statement
-
--- name: list-obstacles
--- What prevents a rewrite, one row each, in words. Objects that depend on a table would go on depending on the old one.
---
--- Parameters: :table.
--- Returns: obstacle.
-with recursive below as (
-    select to_regclass(:table)::oid as oid
-    union all
-    select i.inhrelid from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
-),
-
-live as (select * from pg_catalog.pg_class where oid = to_regclass(:table))
-
-select distinct 'the ' || case v.relkind when 'm' then 'materialised view ' else 'view ' end || v.oid::regclass as obstacle
-from below
-join pg_catalog.pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = below.oid and d.classid = 'pg_rewrite'::regclass
-join pg_catalog.pg_rewrite r on r.oid = d.objid
-join pg_catalog.pg_class v on v.oid = r.ev_class
-where v.relkind in ('v', 'm')
-union all
-select 'the rule ' || quote_ident(r.rulename) from live join pg_catalog.pg_rewrite r on r.ev_class = live.oid
-union all
-select 'the publication ' || quote_ident(p.pubname)
-from below
-join pg_catalog.pg_publication_rel l on l.prrelid = below.oid
-join pg_catalog.pg_publication p on p.oid = l.prpubid
-union all
-select 'row level security' from live where relrowsecurity
-union all
-select 'the policy ' || quote_ident(p.polname)
-from live join pg_catalog.pg_policy p on p.polrelid = live.oid
-where not live.relrowsecurity
-union all
-select 'the exclusion constraint ' || quote_ident(c.conname)
-from live join pg_catalog.pg_constraint c on c.conrelid = live.oid
-where c.contype = 'x'
-union all
-select 'the table ' || i.inhrelid::regclass || ', which inherits from it'
-from live join pg_catalog.pg_inherits i on i.inhparent = live.oid
-where live.relkind <> 'p'
-union all
-select 'what it inherits from ' || i.inhparent::regclass
-from live join pg_catalog.pg_inherits i on i.inhrelid = live.oid
-union all
-select 'its type ' || t.typtype_of || ', which is used by ' || pg_describe_object(d.classid, d.objid, d.objsubid)
-from (
-    select y.oid, format_type(y.oid, -1) as typtype_of
-    from live join pg_catalog.pg_type y on y.oid = live.reltype or y.oid = (
-        select typarray from pg_catalog.pg_type where oid = live.reltype
-    )
-) as t
-join pg_catalog.pg_depend d on d.refclassid = 'pg_type'::regclass and d.refobjid = t.oid and d.deptype = 'n'
-union all
-select pg_describe_object(d.classid, d.objid, d.objsubid)
-from live
-join pg_catalog.pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = live.oid
-where d.classid = 'pg_proc'::regclass
-union all
-select 'the trigger ' || quote_ident(g.tgname) || ', which has transition tables for each row'
-from live join pg_catalog.pg_trigger g on g.tgrelid = live.oid
-where not g.tgisinternal and g.tgtype & 1 = 1 and coalesce(g.tgoldtable, g.tgnewtable) is not null
-union all
-select 'the foreign key ' || quote_ident(c.conname) || ' of ' || c.conrelid::regclass
-    || ', which is more than one column that refers to the key'
-from live
-join pg_catalog.pg_constraint c on c.confrelid = live.oid and c.contype = 'f' and c.conparentid = 0
-where array_length(c.conkey, 1) <> 1
-    or c.confdeltype = 'd' or c.confupdtype = 'd'
-    or c.conrelid = c.confrelid
-    or live.relkind = 'p'
-    or not exists (
-        select from pg_catalog.pg_index x
-        where x.indrelid = live.oid and x.indisprimary and x.indkey[0] = c.confkey[1]
-    )
 
 -- name: list-differences
 -- What differs between a table and its shadow table, since the table was altered during the rewrite, one row each, in words.

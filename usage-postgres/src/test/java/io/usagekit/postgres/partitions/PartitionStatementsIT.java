@@ -61,7 +61,7 @@ class PartitionStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> files() {
-        return Set.of("schema.sql", "catalog.sql", "copy.sql", "cutover.sql", "foreign-keys.sql");
+        return Set.of("schema.sql", "catalog.sql", "obstacles.sql", "copy.sql", "cutover.sql", "foreign-keys.sql");
     }
 
     @Override
