@@ -91,14 +91,21 @@ final class BlockedComputations implements UsageCalculator {
 
     /** Makes computations that start from now on wait for {@link #release} before they read. */
     void block() {
-        gate = new CountDownLatch(1);
+        close();
         block = Block.BEFORE;
     }
 
     /** Makes computations that start from now on wait for {@link #release} after they have read. */
     void blockResult() {
-        gate = new CountDownLatch(1);
+        close();
         block = Block.AFTER;
+    }
+
+    /** One gate for all that wait at the same time, so that {@link #release} reaches each. */
+    private void close() {
+        if (gate.getCount() == 0) {
+            gate = new CountDownLatch(1);
+        }
     }
 
     /** Lets computations that start from now on run; blocked ones stay blocked. */
