@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -31,7 +32,13 @@ public final class PoolerTraffic implements AutoCloseable {
 
     /** A pool of a host's; what it sets for a session would be left to other clients of the pooler. */
     public static HikariDataSource pool(String jdbcUrl, int size) {
+        return pool(jdbcUrl, size, Duration.ofSeconds(30));
+    }
+
+    /** A pool that hands out a connection within this time, or fails; a change of a pool that has started would have no effect. */
+    public static HikariDataSource pool(String jdbcUrl, int size, Duration connectionTimeout) {
         HikariConfig config = new HikariConfig();
+        config.setConnectionTimeout(connectionTimeout.toMillis());
         config.setJdbcUrl(jdbcUrl);
         config.setMaximumPoolSize(size);
         return new HikariDataSource(config);
