@@ -37,6 +37,11 @@ class ServersBackend implements UsageServiceContract.Backend {
             .reconnectDelay(Delay.constant(Duration.ofMillis(50)))
             .build();
 
+    /** One for all cells as well. */
+    static {
+        PostgresUsage.install(TestServers.POSTGRES.dataSource(), TestServers.without(SCHEMA));
+    }
+
     private final DataSource dataSource = TestServers.POSTGRES.dataSource();
     private final FaultyProxy link;
     private final RedisClient client;
@@ -48,7 +53,7 @@ class ServersBackend implements UsageServiceContract.Backend {
         link = FaultyProxy.to(server.getHost(), server.getPort());
         client = RedisClient.create(RESOURCES, "redis://" + link.host() + ":" + link.port());
         ask(redis -> redis.flushall());
-        PostgresUsage.install(dataSource, TestServers.without(SCHEMA));
+        TestServers.execute("truncate states.projects, states.events, states.event_deliveries");
     }
 
     private <T> T ask(Function<RedisCommands<String, String>, T> question) {

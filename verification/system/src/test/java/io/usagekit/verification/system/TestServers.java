@@ -16,13 +16,16 @@ final class TestServers {
 
     /** Drops a schema, so that a suite can create it. */
     static String without(String schema) {
-        String sql = "drop schema if exists \"" + schema + "\" cascade";
+        execute("drop schema if exists \"" + schema + "\" cascade");
+        return schema;
+    }
+
+    static void execute(String sql) {
         try (Connection connection = POSTGRES.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         } catch (SQLException e) {
             throw new AssertionError(sql, e);
         }
-        return schema;
     }
 }
