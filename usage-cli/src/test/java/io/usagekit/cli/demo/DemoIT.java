@@ -13,6 +13,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** {@code demo --once} on servers that are running already; what it prints equals what SQL says, computed another way. */
@@ -46,6 +47,16 @@ class DemoIT {
             from (select distinct organisation_id as id from SCHEMA.projects) o
             """;
 
+    /** One demonstration for all tests that look at what it printed and loaded. */
+    private static final String SCHEMA = "demo_shared";
+
+    private static Run shared = new Run(-1, "", "");
+
+    @BeforeAll
+    static void demonstrate() {
+        shared = demo(TestServers.without(SCHEMA)).succeeded();
+    }
+
     private static Run demo(String schema, String... more) {
         List<String> args = List.of(
                 "demo",
@@ -78,16 +89,12 @@ class DemoIT {
 
     @Test
     void printsWhatTheRawRowsAddUpTo() {
-        String schema = TestServers.without("demo_figures");
-
-        Run run = demo(schema).succeeded();
-
-        List<String> printed = printedFigures(run);
-        assertThat(printed).hasSize(50).containsExactlyInAnyOrderElementsOf(oracle(schema));
+        List<String> printed = printedFigures(shared);
+        assertThat(printed).hasSize(50).containsExactlyInAnyOrderElementsOf(oracle(SCHEMA));
         assertThat(printed)
                 .as("the largest first")
                 .isSortedAccordingTo((one, other) -> Long.compare(receivedBytes(other), receivedBytes(one)));
-        assertThat(run.out())
+        assertThat(shared.out())
                 .contains("seed 2026")
                 .contains("computed by PostgreSQL")
                 .contains("a hit in Redis")
@@ -96,7 +103,7 @@ class DemoIT {
                 .containsPattern("from roll-ups, median of 21 +[0-9.]+ ms\n")
                 .contains("{\"status\":true,\"message\":\"Organisation usage fetched successfully\","
                         + "\"data\":{\"organisation_id\":\"org-01\",\"period\":\"2026-03\",\"received\":");
-        assertThat(run.err()).doesNotContain("usage demo");
+        assertThat(shared.err()).doesNotContain("usage demo");
     }
 
     private static long receivedBytes(String figures) {
@@ -105,10 +112,8 @@ class DemoIT {
 
     @Test
     void loadsWhatItPromises() {
-        String schema = TestServers.without("demo_rows");
-        demo(schema).succeeded();
-        String events = "select count(*) from " + schema + ".events where ";
-        String deliveries = "select count(*) from " + schema + ".event_deliveries d join " + schema
+        String events = "select count(*) from " + SCHEMA + ".events where ";
+        String deliveries = "select count(*) from " + SCHEMA + ".event_deliveries d join " + SCHEMA
                 + ".events e on e.id = d.event_id where ";
 
         assertThat(number(events + "true")).isEqualTo(3_000);
@@ -119,16 +124,16 @@ class DemoIT {
                 .isZero();
         assertThat(number(deliveries + "d.status = 'Success'") * 100 / number(deliveries + "true"))
                 .isBetween(87L, 93L);
-        assertThat(number("select count(distinct status) from " + schema + ".event_deliveries"))
+        assertThat(number("select count(distinct status) from " + SCHEMA + ".event_deliveries"))
                 .isEqualTo(6);
-        assertThat(number("select max(n) - min(n) from (select count(*) n from " + schema
+        assertThat(number("select max(n) - min(n) from (select count(*) n from " + SCHEMA
                         + ".event_deliveries group by event_id) x"))
                 .isEqualTo(2);
         assertThat(number(deliveries + "d.created_at <= e.created_at")).isZero();
         assertThat(number(deliveries + "date_trunc('month', d.created_at) > date_trunc('month', e.created_at)"))
                 .as("deliveries that cross the end of a month")
                 .isPositive();
-        assertThat(number("select count(*) from " + schema + ".projects where deleted_at is not null"))
+        assertThat(number("select count(*) from " + SCHEMA + ".projects where deleted_at is not null"))
                 .isPositive();
     }
 
@@ -138,8 +143,7 @@ class DemoIT {
 
     @Test
     void theSameSeedMakesTheSameFiguresAndAnotherOthers() {
-        List<String> once =
-                printedFigures(demo(TestServers.without("demo_seed_1")).succeeded());
+        List<String> once = printedFigures(shared);
         List<String> again =
                 printedFigures(demo(TestServers.without("demo_seed_2")).succeeded());
         List<String> other = printedFigures(
@@ -151,12 +155,9 @@ class DemoIT {
 
     @Test
     void refusesASchemaThatHoldsEventsAndLeavesItAlone() {
-        String schema = TestServers.without("demo_refused");
-        demo(schema).succeeded();
+        demo(SCHEMA).failed(1).saying("schema 'demo_shared' holds events already; drop it, or pass another --schema");
 
-        demo(schema).failed(1).saying("schema 'demo_refused' holds events already; drop it, or pass another --schema");
-
-        assertThat(number("select count(*) from " + schema + ".events")).isEqualTo(3_000);
+        assertThat(number("select count(*) from " + SCHEMA + ".events")).isEqualTo(3_000);
     }
 
     @Test
