@@ -39,7 +39,7 @@ class InstallTrafficIT {
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
 
     /** How long the transactions of the reader and the writer stay open. */
-    private static final Duration HELD = Duration.ofSeconds(THOROUGH ? 15 : 4);
+    private static final Duration HELD = Duration.ofSeconds(THOROUGH ? 15 : 3);
 
     private static final Duration BOUND = Duration.ofSeconds(2);
 

@@ -32,9 +32,9 @@ class FleetIT {
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
 
     /** Rounds before the latency is measured: until its code is compiled, a new process takes up to 90 ms more a round. */
-    private static final int WARM_UP_ROUNDS = THOROUGH ? 10 : 3;
+    private static final int WARM_UP_ROUNDS = THOROUGH ? 10 : 2;
 
-    private static final int ROUNDS = THOROUGH ? 20 : 8;
+    private static final int ROUNDS = THOROUGH ? 20 : 5;
     private static final Duration COMPUTATION = Duration.ofMillis(500);
     private static final Duration LEASE = Duration.ofSeconds(1);
 

@@ -164,9 +164,9 @@ class NearStoreLincheckTest {
                 .hasMessageContaining("is stored, but Redis has");
     }
 
-    /** Returns the number of scenarios to explore: all in {@code -Pthorough}, a third otherwise. */
+    /** Returns the number of scenarios to explore: all in {@code -Pthorough}, a fifth otherwise. */
     private static int scenarios(int inAll) {
-        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 3;
+        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 5;
     }
 
     private static ModelCheckingOptions modelChecking(int scenarios) {

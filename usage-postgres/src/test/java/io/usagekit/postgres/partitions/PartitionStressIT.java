@@ -3,18 +3,23 @@ package io.usagekit.postgres.partitions;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.testing.Sample;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Partitions the tables and makes them plain again, in turn, while hosts write and record expected totals, and readers compare figures
- * and expected totals in one snapshot. Each protection that is left out is detected. How long that takes varies with the load of the
+ * and expected totals in one snapshot. Each protection that is left out is detected: one of them, at random, or each in
+ * {@code -Pthorough}. How long that takes varies with the load of the
  * machine, since hosts block cut-overs.
  */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
@@ -71,15 +76,33 @@ class PartitionStressIT {
                 .containsAnyOf(" mismatches, the first is ", " rows, and its shadow table has ", "duplicate key");
     }
 
-    @Test
-    void detectsAChangeLogWithoutUpdates() throws Exception {
-        assertDetected(run(20, settings -> settings.source(MutatedStatements.WITHOUT_UPDATES_IN_CHANGE_LOG)));
+    /** What a run leaves out, each of which must be detected. */
+    private enum Omission {
+        UPDATES_IN_CHANGE_LOG,
+        SNAPSHOT_OF_CATCH_UP,
+        WAIT_FOR_SNAPSHOTS
     }
 
-    @Test
-    void detectsACatchUpInReadCommitted() throws Exception {
+    static Stream<Omission> omissions() {
+        return Sample.of(List.of(Omission.values()), 1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("omissions")
+    void detectsWhatIsLeftOut(Omission omission) throws Exception {
+        assertDetected(
+                switch (omission) {
+                    case UPDATES_IN_CHANGE_LOG ->
+                        run(20, settings -> settings.source(MutatedStatements.WITHOUT_UPDATES_IN_CHANGE_LOG));
+                    case SNAPSHOT_OF_CATCH_UP -> runInReadCommitted();
+                    case WAIT_FOR_SNAPSHOTS ->
+                        run(20, settings -> settings.source(MutatedStatements.WITHOUT_SNAPSHOT_WAIT));
+                });
+    }
+
+    private String runInReadCommitted() throws Exception {
         WeakIsolationDataSource weakened = new WeakIsolationDataSource();
-        assertDetected(run(
+        return run(
                 20,
                 weakened::around,
                 settings -> settings.probe(point -> {
@@ -89,11 +112,6 @@ class PartitionStressIT {
                         assertThat(weakened.hasWeakened()).isTrue();
                         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
                     }
-                })));
-    }
-
-    @Test
-    void detectsACutOverWithoutTheWaitForSnapshots() throws Exception {
-        assertDetected(run(20, settings -> settings.source(MutatedStatements.WITHOUT_SNAPSHOT_WAIT)));
+                }));
     }
 }

@@ -91,7 +91,7 @@ class RollupRetentionOracleIT {
     }
 
     static Stream<Layout> layouts() {
-        return Sample.of(List.of(Layout.values()), 4);
+        return Sample.of(List.of(Layout.values()), 3);
     }
 
     @ParameterizedTest
