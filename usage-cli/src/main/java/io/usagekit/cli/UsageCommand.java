@@ -2,6 +2,7 @@ package io.usagekit.cli;
 
 import io.usagekit.cli.commands.EventsCommand;
 import io.usagekit.cli.commands.GetCommand;
+import io.usagekit.cli.commands.IndexesCommand;
 import io.usagekit.cli.commands.InstallCommand;
 import io.usagekit.cli.commands.LoadCommand;
 import io.usagekit.cli.commands.PartitionsCommand;
@@ -32,6 +33,7 @@ import picocli.CommandLine.ExitCode;
             LoadCommand.class,
             GetCommand.class,
             InstallCommand.class,
+            IndexesCommand.class,
             RollupsCommand.class,
             PartitionsCommand.class
         })

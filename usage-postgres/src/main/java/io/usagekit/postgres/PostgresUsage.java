@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Objects;
 import javax.sql.DataSource;
 
@@ -89,7 +90,8 @@ public final class PostgresUsage {
     /**
      * Creates the indexes that the combined query needs on a host's tables, where they are missing, without blocking writes
      * ({@code CREATE INDEX CONCURRENTLY}; on partitioned tables partition by partition). Idempotent; an index that a failed
-     * build left invalid is built again. May take as long as it takes to read the tables twice. Needs ownership of the tables;
+     * build left invalid is dropped and built again. An index of the host's own that serves as well is enough, as {@link #indexes}
+     * says. May take as long as it takes to read the tables twice. Needs ownership of the tables;
      * behind a pooler in transaction mode also a role without {@code lock_timeout}, {@code statement_timeout} and {@code
      * transaction_timeout}, which can't be lifted there. Attaching the index of a partition locks that partition, and creating the parent's index locks the parent against writers, as
      * {@link #install} locks tables.
@@ -98,6 +100,29 @@ public final class PostgresUsage {
      */
     public static void installIndexes(DataSource dataSource, TableMapping mapping) {
         new SchemaInstaller(dataSource).createIndexes(mapping);
+    }
+
+    /**
+     * Reads which of the indexes of {@link #installIndexes} exist. An index counts whatever its name if it is a valid B-tree that begins with
+     * the same columns, ascending or descending, holds all columns that figures read from it, and has the same condition; in place of the
+     * index on deliveries one without a condition counts that holds their status as well. On a partitioned table the index must be
+     * that of the parent, or each partition must have one. The first computation of a calculator logs what is missing.
+     *
+     * @return the indexes in the order in which they are built
+     * @throws UsageStorageException if the mapping doesn't fit the tables, or the database can't be reached
+     */
+    public static List<IndexStatus> indexes(DataSource dataSource, TableMapping mapping) {
+        return new SchemaInstaller(dataSource).indexes(mapping);
+    }
+
+    /**
+     * The statements of {@link #installIndexes} for these tables as they are now, partition by partition, as a script to run outside a
+     * transaction. May be run again. A comment stands for an index in whose place one of the host's own serves.
+     *
+     * @throws UsageStorageException as {@link #indexes}
+     */
+    public static String concurrentIndexDdl(DataSource dataSource, TableMapping mapping) {
+        return new SchemaInstaller(dataSource).indexScript(mapping);
     }
 
     /**

@@ -151,6 +151,101 @@ order by n.nspname, c.relname
 -- Returns one row, or none if there is no such index: answer.
 select indisvalid as answer from pg_catalog.pg_index where indexrelid = to_regclass(:index)
 
+-- fragment: held-columns
+-- The names of the columns that an index x of pg_index holds, among its keys or included.
+(
+    select array_agg(a.attname::text)
+    from unnest(x.indkey::int2[]) as k (attnum)
+    join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum
+)
+
+-- fragment: serves
+-- Whether an index x of pg_index serves as one of the library's: it is valid and a B-tree, begins with the same keys in the order of their
+-- types and columns, ascending or descending, holds the columns that are read from it, and has the same condition, or none
+-- where an index without one serves as well.
+--
+-- Parameters: :keys and :covered, the names of columns; :condition, as PostgreSQL writes it, without casts, brackets, spaces and quotes
+-- of names, empty for none; :unconditional, the names of the columns that an index without a condition holds, empty if none serves.
+x.indisvalid
+and x.indisready
+and exists (
+    select from pg_catalog.pg_class i join pg_catalog.pg_am m on m.oid = i.relam
+    where i.oid = x.indexrelid and m.amname = 'btree'
+)
+and (
+    select array_agg(a.attname::text order by k.place)
+    from unnest(x.indkey::int2[]) with ordinality as k (attnum, place)
+    left join pg_catalog.pg_attribute a
+        on a.attrelid = x.indrelid
+        and a.attnum = k.attnum
+        and a.attcollation = x.indcollation[k.place::int - 1]
+        and exists (
+            select from pg_catalog.pg_opclass o where o.oid = x.indclass[k.place::int - 1] and o.opcdefault
+        )
+    where k.place <= least(cardinality(:keys::text[]), x.indnkeyatts)
+) = :keys::text[]
+and :covered::text[] <@ {held-columns}
+and (
+    (
+        x.indpred is null
+        and cardinality(:unconditional::text[]) > 0
+        and :unconditional::text[] <@ {held-columns}
+    )
+    or regexp_replace(
+        pg_get_expr(x.indpred, x.indrelid),
+        $$::("[^"]*"|\w+)(\.("[^"]*"|\w+))?( varying)?(\(\d+\))?(\[\])?|[\s()"]$$,
+        '',
+        'g'
+    ) = :condition::text
+)
+
+-- name: find-index
+-- Which index of a table serves as one of the library's, found by its name or by what it consists of.
+--
+-- Parameters: :table, qualified and quoted; :own, the name that the library gives the index, not quoted; those of serves.
+-- Returns one row, or none if there is no such table: indexable, whether it can have indexes; partitioned, whether it is; serving, the name
+-- of the index, not quoted, or null; is_invalid, whether a build of the library's own has failed.
+select
+    c.relkind in ('r', 'm', 'p') as indexable,
+    c.relkind = 'p' as partitioned,
+    (
+        select i.relname
+        from pg_catalog.pg_index x
+        join pg_catalog.pg_class i on i.oid = x.indexrelid
+        where x.indrelid = c.oid and ((x.indisvalid and i.relname = :own) or ({serves}))
+        order by i.relname <> :own, i.relname
+        limit 1
+    ) as serving,
+    exists (
+        select
+        from pg_catalog.pg_index x
+        join pg_catalog.pg_class i on i.oid = x.indexrelid
+        where x.indrelid = c.oid and i.relname = :own and not x.indisvalid
+    ) as is_invalid
+from pg_catalog.pg_class c
+where c.oid = to_regclass(:table)
+
+-- name: leaves
+-- The tables below a partitioned table that hold rows, at every level, and whether an index of theirs serves as one of the library's; foreign
+-- tables are left out.
+--
+-- Parameters: :table, qualified and quoted; those of serves. Returns: schema, name, is_served.
+with recursive below as (
+    select to_regclass(:table)::oid as oid
+    union all
+    select i.inhrelid from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
+)
+
+select
+    n.nspname as schema,
+    c.relname as name,
+    exists (select from pg_catalog.pg_index x where x.indrelid = c.oid and ({serves})) as is_served
+from below
+join pg_catalog.pg_class c on c.oid = below.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind not in ('p', 'f')
+order by n.nspname, c.relname
+
 -- name: create-index
 -- Creates an index, a script.
 create index {concurrently}if not exists {index}

@@ -115,6 +115,7 @@ public final class RollupsCommand {
             out.println("history rolled to:    "
                     + status.backfilledTo().map(Object::toString).orElse("-"));
             status.alterations().forEach(alteration -> out.println("altered:              " + alteration));
+            status.missingIndexes().forEach(index -> out.println("missing index:        " + index));
             return ExitCode.OK;
         }
     }

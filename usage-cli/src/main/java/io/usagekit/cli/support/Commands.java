@@ -25,7 +25,7 @@ public final class Commands {
     }
 
     /** Returns a command of this command line, in quotation marks. */
-    String command(String name) {
+    public String command(String name) {
         return "\"usage " + name + options + "\"";
     }
 

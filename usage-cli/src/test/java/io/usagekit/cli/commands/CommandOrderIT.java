@@ -53,6 +53,9 @@ class CommandOrderIT {
     private static final Map<String, String> COMMANDS = Map.ofEntries(
             Map.entry("load", "--file pom.xml"),
             Map.entry("get", "--organisation o --period 2026-03"),
+            Map.entry("indexes install", ""),
+            Map.entry("indexes print", ""),
+            Map.entry("indexes status", ""),
             Map.entry("rollups install", ""),
             Map.entry("rollups status", ""),
             Map.entry("rollups backfill", ""),

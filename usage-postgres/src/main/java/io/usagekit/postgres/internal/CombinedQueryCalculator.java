@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,9 @@ public final class CombinedQueryCalculator implements UsageCalculator {
 
     /** Built at the first computation, when the tables are looked up; null before, and again when they have changed. */
     private volatile @Nullable CombinedQuery query;
+
+    /** Whether indexes that are missing have been logged. */
+    private final AtomicBoolean warned = new AtomicBoolean();
 
     /** A calculator, which connects to nothing yet. */
     public CombinedQueryCalculator(Settings settings) {
@@ -119,6 +123,9 @@ public final class CombinedQueryCalculator implements UsageCalculator {
             TableShape shape = TableShape.read(connection, settings.mapping());
             known = CombinedQuery.over(shape, settings.projects());
             learnIds(connection);
+            if (warned.compareAndSet(false, true)) {
+                IndexBuilder.warnOfMissing(connection, shape.mapping());
+            }
             query = known;
         }
         return known;

@@ -1,9 +1,11 @@
 package io.usagekit.postgres.internal;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.zip.CRC32;
 
 /**
@@ -12,8 +14,46 @@ import java.util.zip.CRC32;
  * @param table the table's name
  * @param definition what follows the table's name in {@code CREATE INDEX}
  * @param name on the table, if it has a name of its own
+ * @param columns by which another index that serves as well is found; empty if this one is found by its name only
  */
-public record Index(String table, String definition, Optional<String> name) {
+public record Index(String table, String definition, Optional<String> name, Optional<Columns> columns) {
+
+    /**
+     * The columns of an index.
+     *
+     * @param keys in their order
+     * @param covered columns that are read from it besides
+     * @param condition of its rows, as SQL; empty for none
+     * @param printed the condition as PostgreSQL prints it, without casts, brackets, spaces and quotes of names
+     * @param unconditional what an index without a condition has to hold to serve as well; empty if none does
+     */
+    public record Columns(
+            List<String> keys, List<String> covered, String condition, String printed, List<String> unconditional) {
+
+        /** Of an index that is found by its name only: no other one begins with no keys. */
+        static final Columns NONE = new Columns(List.of(), List.of(), "", "", List.of());
+
+        public Columns {
+            keys = List.copyOf(keys);
+            covered = List.copyOf(covered);
+            unconditional = List.copyOf(unconditional);
+        }
+
+        /** The columns of an index without a condition. */
+        static Columns of(List<String> keys, List<String> covered) {
+            return new Columns(keys, covered, "", "", keys);
+        }
+
+        private String definition() {
+            return list(keys)
+                    + (covered.isEmpty() ? "" : " include " + list(covered))
+                    + (condition.isEmpty() ? "" : " where " + condition);
+        }
+
+        private static String list(List<String> names) {
+            return names.stream().map(Identifiers::quote).collect(Collectors.joining(", ", "(", ")"));
+        }
+    }
 
     /** Keyword: the index is built while writes go on; not inside a transaction, not on a partitioned table. */
     public static final String CONCURRENTLY = "concurrently ";
@@ -30,7 +70,17 @@ public record Index(String table, String definition, Optional<String> name) {
 
     /** Creates the definition of an index that is named after its table and definition. */
     public Index(String table, String definition) {
-        this(table, definition, Optional.empty());
+        this(table, definition, Optional.empty(), Optional.empty());
+    }
+
+    /** Creates the definition of an index that has a name of its own. */
+    Index(String table, String definition, String name) {
+        this(table, definition, Optional.of(name), Optional.empty());
+    }
+
+    /** Creates the definition of an index for which another one with these columns may serve as well. */
+    Index(String table, Columns columns) {
+        this(table, columns.definition(), Optional.empty(), Optional.of(columns));
     }
 
     /**

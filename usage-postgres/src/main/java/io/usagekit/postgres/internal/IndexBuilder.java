@@ -1,5 +1,7 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.postgres.IndexStatus;
+import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLNonTransientException;
@@ -8,10 +10,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Builds indexes without blocking writes. */
+/** Builds indexes without blocking writes, and reads which of them exist. */
 public final class IndexBuilder {
 
     private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
@@ -23,13 +26,148 @@ public final class IndexBuilder {
     private IndexBuilder() {}
 
     /**
-     * Builds indexes that are missing or invalid, partition by partition where the table is partitioned. Without a timeout: a build takes
-     * as long as its table is large, and waits for transactions that use the table; neither blocks other sessions.
+     * Builds indexes that are missing or invalid, partition by partition where the table is partitioned. An index of the host's own that
+     * serves as well is enough. Without a timeout: a build takes as long as its table is large, and waits for transactions that use the
+     * table; neither blocks other sessions.
      */
     public static void build(Installation installation, String schema, List<Index> indexes) throws SQLException {
         for (Index index : indexes) {
-            ensure(installation, index, new Relation(schema, index.table()));
+            if (isLacking(installation.connection(), schema, index)) {
+                ensure(installation, index, new Relation(schema, index.table()));
+            }
         }
+    }
+
+    /** Reads which of these indexes exist. */
+    public static List<IndexStatus> statuses(Connection connection, String schema, List<Index> indexes)
+            throws SQLException {
+        List<IndexStatus> statuses = new ArrayList<>();
+        for (Index index : indexes) {
+            statuses.add(status(connection, index, new Relation(schema, index.table())));
+        }
+        return statuses;
+    }
+
+    /** Whether an index is missing or invalid. */
+    public static boolean isLacking(Connection connection, String schema, Index index) throws SQLException {
+        return status(connection, index, new Relation(schema, index.table())).isLacking();
+    }
+
+    /** Logs which of the combined query's indexes are missing, if any is. */
+    public static void warnOfMissing(Connection connection, TableMapping mapping) throws SQLException {
+        String missing = statuses(connection, mapping.schema(), IndexDdl.indexes(mapping)).stream()
+                .filter(IndexStatus::isLacking)
+                .map(IndexStatus::toString)
+                .collect(Collectors.joining("; "));
+        if (!missing.isEmpty()) {
+            LOG.warn(
+                    "figures read more blocks than they need, since indexes are missing: on {}; build them by"
+                            + " PostgresUsage.installIndexes or the command \"usage indexes install\"",
+                    missing);
+        }
+    }
+
+    /** Returns the statements that build these indexes, as {@link #build} runs them, those that exist already included. */
+    static String script(Connection connection, String schema, List<Index> indexes) throws SQLException {
+        StringBuilder script = new StringBuilder();
+        for (Index index : indexes) {
+            Relation table = new Relation(schema, index.table());
+            IndexStatus status = status(connection, index, table);
+            boolean isHosts = status.state() == IndexStatus.State.PRESENT
+                    && !status.name().equals(Optional.of(index.nameOn(table.name())));
+            if (isHosts) {
+                script.append("-- ")
+                        .append(table.quoted().replaceAll("\\R", " "))
+                        .append(" has an index of its own that serves as ")
+                        .append(index.definition().replaceAll("\\R", " "))
+                        .append('\n');
+            } else {
+                appendTo(script, connection, index, table);
+            }
+        }
+        return script.toString();
+    }
+
+    private static void appendTo(StringBuilder script, Connection connection, Index index, Relation table)
+            throws SQLException {
+        if (!isPartitioned(connection, table)) {
+            if (isValid(connection, index, table).equals(Optional.of(false))) {
+                script.append("drop index concurrently if exists ")
+                        .append(table.indexed(index))
+                        .append(";\n");
+            }
+            script.append(index.create(table.schema(), table.name(), Index.CONCURRENTLY, ""))
+                    .append(";\n");
+            return;
+        }
+        List<Relation> uncovered = uncoveredPartitions(connection, index, table);
+        for (Relation partition : uncovered) {
+            appendTo(script, connection, index, partition);
+        }
+        script.append(index.create(table.schema(), table.name(), Index.BLOCKING, Index.ONLY))
+                .append(";\n");
+        for (Relation partition : uncovered) {
+            script.append(attach(index, table, partition)).append(";\n");
+        }
+    }
+
+    private static IndexStatus status(Connection connection, Index index, Relation table) throws SQLException {
+        String own = index.nameOn(table.name());
+        Optional<Found> found = searching(connection, "find-index", index, table)
+                .text("own", own)
+                .first(row -> new Found(
+                        row.flag("indexable"),
+                        row.flag("partitioned"),
+                        row.optionalText("serving"),
+                        row.flag("is_invalid")));
+        if (found.isEmpty() || found.get().serving().isPresent()) {
+            return status(
+                    index,
+                    table,
+                    found.isEmpty() ? IndexStatus.State.MISSING : IndexStatus.State.PRESENT,
+                    found.flatMap(Found::serving));
+        }
+        if (!found.get().isIndexable()) {
+            return status(index, table, IndexStatus.State.NOT_A_TABLE, Optional.empty());
+        }
+        if (found.get().isPartitioned()) {
+            return partitionedStatus(connection, index, table);
+        }
+        return found.get().isInvalid()
+                ? status(index, table, IndexStatus.State.INVALID, Optional.of(own))
+                : status(index, table, IndexStatus.State.MISSING, Optional.empty());
+    }
+
+    /** What a search for an index of a table found. */
+    private record Found(boolean isIndexable, boolean isPartitioned, Optional<String> serving, boolean isInvalid) {}
+
+    private static IndexStatus status(Index index, Relation table, IndexStatus.State state, Optional<String> name) {
+        return new IndexStatus(table.quoted(), index.definition(), state, name, List.of());
+    }
+
+    /** The parent has no index that serves; each partition may have one of its own. */
+    private static IndexStatus partitionedStatus(Connection connection, Index index, Relation table)
+            throws SQLException {
+        List<String> lacking = new ArrayList<>();
+        List<String> served = new ArrayList<>();
+        searching(connection, "leaves", index, table)
+                .forEach(row -> (row.flag("is_served") ? served : lacking)
+                        .add(Identifiers.qualified(row.text("schema"), row.text("name"))));
+        return !served.isEmpty() && lacking.isEmpty()
+                ? status(index, table, IndexStatus.State.PRESENT, Optional.empty())
+                : new IndexStatus(
+                        table.quoted(), index.definition(), IndexStatus.State.MISSING, Optional.empty(), lacking);
+    }
+
+    private static SqlCall searching(Connection connection, String statement, Index index, Relation table)
+            throws SQLException {
+        Index.Columns columns = index.columns().orElse(Index.Columns.NONE);
+        return SqlCall.of(connection, CATALOG.template(statement))
+                .text("table", table.quoted())
+                .texts("keys", columns.keys())
+                .texts("covered", columns.covered())
+                .texts("unconditional", columns.unconditional())
+                .text("condition", columns.printed());
     }
 
     /**
@@ -77,14 +215,17 @@ public final class IndexBuilder {
     }
 
     private static void ensure(Installation installation, Index index, Relation table) throws SQLException {
-        boolean isPartitioned = SqlCall.of(installation.connection(), CATALOG.template("is-partitioned"))
-                .text("table", table.quoted())
-                .answer();
-        if (isPartitioned) {
+        if (isPartitioned(installation.connection(), table)) {
             ensureOnPartitions(installation, index, table);
         } else {
             ensureOnTable(installation.connection(), index, table);
         }
+    }
+
+    private static boolean isPartitioned(Connection connection, Relation table) throws SQLException {
+        return SqlCall.of(connection, CATALOG.template("is-partitioned"))
+                .text("table", table.quoted())
+                .answer();
     }
 
     /**
@@ -106,11 +247,14 @@ public final class IndexBuilder {
         }
         for (Relation partition : uncovered) {
             installation.change(partition.quoted(), it -> {
-                Jdbc.execute(
-                        it, "alter index " + table.indexed(index) + " attach partition " + partition.indexed(index));
+                Jdbc.execute(it, attach(index, table, partition));
                 return partition;
             });
         }
+    }
+
+    private static String attach(Index index, Relation table, Relation partition) {
+        return "alter index " + table.indexed(index) + " attach partition " + partition.indexed(index);
     }
 
     /** Whether an index is valid; empty if there is none. */

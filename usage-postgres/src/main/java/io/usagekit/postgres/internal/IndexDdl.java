@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** Makes the scripts that create the library's tables and the indexes of a mapping. */
 public final class IndexDdl {
@@ -71,38 +70,52 @@ public final class IndexDdl {
      * still have to be measured.
      */
     public static List<Index> indexes(TableMapping mapping) {
-        String window = columns(mapping.eventProjectId(), mapping.eventCreatedAt());
-        List<String> delivered = new ArrayList<>(List.of(mapping.deliveryEventId()));
-        mapping.deliveryStoredBytes().ifPresent(delivered::add);
-        String deliveries = columns(mapping.deliveryProjectId(), mapping.deliveryCreatedAt()) + " include "
-                + columns(delivered) + " where " + Identifiers.quote(mapping.deliveryStatus()) + " in ("
-                + Identifiers.literals(mapping.deliveredStatuses()) + ")";
+        List<String> window = List.of(mapping.eventProjectId(), mapping.eventCreatedAt());
         List<Index> indexes = new ArrayList<>();
         if (MappedNames.isStorable(mapping)) {
             List<String> covered = new ArrayList<>(List.of(mapping.eventId()));
             covered.addAll(MappedNames.storedColumns(mapping));
             mapping.eventDeletedAt().ifPresent(covered::add);
-            indexes.add(new Index(mapping.events(), window + " include " + columns(covered)));
+            indexes.add(new Index(mapping.events(), Index.Columns.of(window, covered)));
             if (!mapping.payload().isEmpty()) {
-                indexes.add(new Index(mapping.events(), window + " where " + MappedNames.isUnstored("", mapping)));
+                indexes.add(new Index(mapping.events(), unstored(mapping, window)));
             }
         } else {
-            indexes.add(new Index(mapping.events(), window));
+            indexes.add(new Index(mapping.events(), Index.Columns.of(window, List.of())));
         }
-        indexes.add(new Index(mapping.deliveries(), deliveries));
+        indexes.add(new Index(mapping.deliveries(), delivered(mapping)));
         return List.copyOf(indexes);
+    }
+
+    /** An index without the condition would hold the whole window, and finds these rows no faster. */
+    private static Index.Columns unstored(TableMapping mapping, List<String> window) {
+        String printed = MappedNames.storedColumns(mapping).stream()
+                .map(column -> column + "ISNULL")
+                .collect(Collectors.joining("OR"));
+        return new Index.Columns(
+                window, List.of(), MappedNames.isUnstored("", mapping), withoutMarks(printed), List.of());
+    }
+
+    private static Index.Columns delivered(TableMapping mapping) {
+        List<String> covered = new ArrayList<>(List.of(mapping.deliveryEventId()));
+        mapping.deliveryStoredBytes().ifPresent(covered::add);
+        String statuses = Identifiers.literals(mapping.deliveredStatuses());
+        String printed = mapping.deliveryStatus()
+                + (mapping.deliveredStatuses().size() == 1 ? "=" + statuses : "=ANYARRAY[" + statuses + "]");
+        return new Index.Columns(
+                List.of(mapping.deliveryProjectId(), mapping.deliveryCreatedAt()),
+                covered,
+                Identifiers.quote(mapping.deliveryStatus()) + " in (" + statuses + ")",
+                withoutMarks(printed),
+                List.of(mapping.deliveryStatus()));
+    }
+
+    private static String withoutMarks(String condition) {
+        return condition.replaceAll("[\\s()\"]", "");
     }
 
     /** Returns the index on deliveries by their event, which roll-ups use when an event's size changes. */
     public static Index eventIdIndex(TableMapping mapping) {
-        return new Index(mapping.deliveries(), columns(mapping.deliveryEventId()));
-    }
-
-    private static String columns(List<String> names) {
-        return columns(names.toArray(String[]::new));
-    }
-
-    private static String columns(String... names) {
-        return Stream.of(names).map(Identifiers::quote).collect(Collectors.joining(", ", "(", ")"));
+        return new Index(mapping.deliveries(), Index.Columns.of(List.of(mapping.deliveryEventId()), List.of()));
     }
 }

@@ -1,9 +1,11 @@
 package io.usagekit.postgres.internal;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.IndexStatus;
 import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -12,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import javax.sql.DataSource;
 
@@ -19,6 +22,8 @@ import javax.sql.DataSource;
 public final class SchemaInstaller {
 
     private static final SqlStatements CATALOG = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
+
+    private static final Duration LOOK_UP_TIMEOUT = Duration.ofMinutes(1);
 
     private final Jdbc jdbc;
 
@@ -49,6 +54,33 @@ public final class SchemaInstaller {
             });
         } catch (SQLException e) {
             throw SqlErrors.storageFailure("the indexes can't be created", e);
+        }
+    }
+
+    /** Reads which indexes of the combined query exist. */
+    public List<IndexStatus> indexes(TableMapping mapping) {
+        return lookUp(
+                mapping,
+                shape -> connection ->
+                        IndexBuilder.statuses(connection, mapping.schema(), IndexDdl.indexes(shape.mapping())));
+    }
+
+    /** Returns the statements that create the indexes of the combined query on these tables. */
+    public String indexScript(TableMapping mapping) {
+        return lookUp(
+                mapping,
+                shape -> connection ->
+                        IndexBuilder.script(connection, mapping.schema(), IndexDdl.indexes(shape.mapping())));
+    }
+
+    private <T> T lookUp(TableMapping mapping, Function<TableShape, Jdbc.Work<T>> work) {
+        try {
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, LOOK_UP_TIMEOUT, connection -> {
+                TableShape shape = TableShape.readForStorage(connection, mapping);
+                return work.apply(shape).run(connection);
+            });
+        } catch (SQLException e) {
+            throw SqlErrors.storageFailure("the indexes can't be looked up", e);
         }
     }
 

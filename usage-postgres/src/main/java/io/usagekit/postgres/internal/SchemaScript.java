@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -39,7 +38,7 @@ public record SchemaScript(List<Statement> statements) {
 
         /** Returns the index that it creates. */
         Index index() {
-            return new Index(table, definition, Optional.of(name));
+            return new Index(table, definition, name);
         }
     }
 

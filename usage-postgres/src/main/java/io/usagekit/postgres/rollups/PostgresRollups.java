@@ -140,9 +140,10 @@ public final class PostgresRollups {
     }
 
     /**
-     * Returns what {@link #install()} runs besides {@link PostgresUsage#indexDdl}, as a script for Flyway, Liquibase or psql. It may
-     * run inside a transaction, and is for the tables as they are now: their types and partitions are looked up. It begins with the
-     * statement that creates the schema, unless that exists.
+     * Returns what {@link #install()} runs, as a script for Flyway, Liquibase or psql. It may run inside a transaction, and is for the
+     * tables as they are now: their types, partitions and indexes are looked up. It begins with the statement that creates the schema, unless
+     * that exists. Writes to a table wait while it builds an index; {@link PostgresUsage#installIndexes} and {@link
+     * PostgresUsage#concurrentIndexDdl} build them without that, before.
      *
      * @throws UsageStorageException if the mapping doesn't fit the tables, they can't be rolled up as {@link #install()} says, or the
      *     database refuses

@@ -9,6 +9,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.FigureBatch;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,6 +47,9 @@ final class RollupCalculator implements UsageCalculator {
     private final ProjectScope projects;
     private final Jdbc jdbc;
     private final CanonicalIds ids = new CanonicalIds();
+
+    /** Whether indexes that are missing have been logged. */
+    private final AtomicBoolean warned = new AtomicBoolean();
 
     /** A nano ticker. */
     private final LongSupplier ticker;
@@ -121,6 +126,9 @@ final class RollupCalculator implements UsageCalculator {
     private TableShape shape(Connection connection) throws SQLException {
         TableShape shape = TableShape.read(connection, mapping);
         learnIds(connection);
+        if (warned.compareAndSet(false, true)) {
+            IndexBuilder.warnOfMissing(connection, shape.mapping());
+        }
         return shape;
     }
 

@@ -1,6 +1,10 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.postgres.IndexStatus;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Index;
+import io.usagekit.postgres.internal.IndexBuilder;
+import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -118,6 +122,11 @@ final class RollupCatalog {
         if (!areTriggersInForce(connection, sql)) {
             alterations.add(0, RollupProof.NOT_IN_FORCE);
         }
+        List<IndexStatus> missing = IndexBuilder.statuses(
+                        connection, sql.mapping().schema(), indexes(sql))
+                .stream()
+                .filter(IndexStatus::isLacking)
+                .toList();
         return sql.call(connection, "status").one(row -> {
             Optional<Instant> covered = row.optionalInstant("covered_before");
             return new RollupStatus(
@@ -129,7 +138,15 @@ final class RollupCatalog {
                     row.number("projects"),
                     row.number("projects_to_backfill"),
                     row.optionalInstant("backfilled_to"),
-                    alterations);
+                    alterations,
+                    missing);
         });
+    }
+
+    /** Returns the indexes that figures and the worker need. */
+    static List<Index> indexes(RollupSql sql) {
+        List<Index> indexes = new ArrayList<>(IndexDdl.indexes(sql.mapping()));
+        indexes.add(IndexDdl.eventIdIndex(sql.mapping()));
+        return indexes;
     }
 }

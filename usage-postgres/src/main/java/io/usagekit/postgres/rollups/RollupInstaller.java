@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Installation;
@@ -51,10 +52,7 @@ final class RollupInstaller implements PartitionGuard {
             checkTables(connection, sql);
             checkPrivileges(connection, sql);
             checkObstacles(connection, sql);
-            IndexBuilder.build(installation, mapping.schema(), IndexDdl.indexes(sql.mapping()));
-            if (lacksEventIdIndex(connection, sql)) {
-                IndexBuilder.build(installation, mapping.schema(), List.of(IndexDdl.eventIdIndex(mapping)));
-            }
+            IndexBuilder.build(installation, mapping.schema(), RollupCatalog.indexes(sql));
             createTablesAndTriggers(installation);
             return settings;
         });
@@ -136,21 +134,25 @@ final class RollupInstaller implements PartitionGuard {
                 String schema = SchemaInstaller.schemaExists(connection, settings.schema())
                         ? ""
                         : RollupSql.schemaScript(settings.schema());
-                String index = lacksEventIdIndex(connection, sql)
-                        ? IndexDdl.create(
-                                        IndexDdl.eventIdIndex(mapping),
-                                        mapping.schema(),
-                                        mapping.deliveries(),
-                                        IndexDdl.Build.BLOCKING,
-                                        "")
-                                + ";\n\n"
-                        : "";
-                return schema + index + tablesScript(connection, sql) + "\n" + sql.triggersScript()
-                        + String.join("", partitionScripts(connection, sql));
+                return schema + missingIndexes(connection, sql) + tablesScript(connection, sql) + "\n"
+                        + sql.triggersScript() + String.join("", partitionScripts(connection, sql));
             });
         } catch (SQLException e) {
             throw failed("describing", e);
         }
+    }
+
+    /** The indexes that are missing. They block writes to a table while they are built, since the script may run in a transaction. */
+    private static String missingIndexes(Connection connection, RollupSql sql) throws SQLException {
+        StringBuilder script = new StringBuilder();
+        String schema = sql.mapping().schema();
+        for (Index index : RollupCatalog.indexes(sql)) {
+            if (IndexBuilder.isLacking(connection, schema, index)) {
+                script.append(IndexDdl.create(index, schema, index.table(), IndexDdl.Build.BLOCKING, ""))
+                        .append(";\n\n");
+            }
+        }
+        return script.toString();
     }
 
     private RollupSql sql(Connection connection) throws SQLException {
@@ -323,13 +325,6 @@ final class RollupInstaller implements PartitionGuard {
                             + String.join(", ", lacking),
                     null);
         }
-    }
-
-    private boolean lacksEventIdIndex(Connection connection, RollupSql sql) throws SQLException {
-        return !sql.call(connection, "has-index")
-                .text("table", sql.table("deliveries"))
-                .text("column", mapping.deliveryEventId())
-                .answer();
     }
 
     /** Type of a column of the roll-ups that holds ids of the host's tables. */

@@ -1,5 +1,6 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.postgres.IndexStatus;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.Optional;
  * @param backfilledTo how far back the project that is back-filled next is rolled; empty if there are none
  * @param alterations what differs from the tables and triggers as they were recorded, in words. Until the worker has reset all rolled
  *     hours or {@link PostgresRollups#install} has replaced the roll-ups, figures are computed from raw rows; empty if nothing differs
+ * @param missingIndexes those that {@link PostgresRollups#install} would build; figures are the same without them, and read more blocks
  * @since 0.1
  */
 public record RollupStatus(
@@ -33,10 +35,12 @@ public record RollupStatus(
         long projects,
         long projectsToBackfill,
         Optional<Instant> backfilledTo,
-        List<String> alterations) {
+        List<String> alterations,
+        List<IndexStatus> missingIndexes) {
 
-    /** Copies the list. */
+    /** Copies the lists. */
     public RollupStatus {
         alterations = List.copyOf(alterations);
+        missingIndexes = List.copyOf(missingIndexes);
     }
 }

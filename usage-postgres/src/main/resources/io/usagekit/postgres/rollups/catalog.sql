@@ -198,15 +198,6 @@ from (values
 ) as needed (privilege, held)
 where not needed.held
 
--- name: has-index
--- Whether a valid index without a condition begins with a column. Parameters: :table, quoted; :column. Returns answer.
-select exists (
-    select
-    from pg_catalog.pg_index i
-    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-    where i.indrelid = to_regclass(:table) and i.indisvalid and i.indpred is null and a.attname = :column
-) as answer
-
 -- name: column-type
 -- The type of a column. Parameters: :table, quoted; :column.
 -- Returns: type, as a column definition writes it; collation, empty if it is that of the type; schema, that of the type, where its

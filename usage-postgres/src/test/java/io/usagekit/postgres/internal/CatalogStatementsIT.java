@@ -78,7 +78,7 @@ class CatalogStatementsIT extends StatementsIT {
                         "lock_timeout",
                         "0",
                         "idle_timeout",
-                        "1",
+                        "60000",
                         "transaction_timeout",
                         ""),
                 "create-schema",

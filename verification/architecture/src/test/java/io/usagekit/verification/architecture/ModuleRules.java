@@ -20,6 +20,9 @@ import java.util.stream.Collectors;
 /** Rules that hold below any root package, so that each can be checked against packages that break it. */
 final class ModuleRules {
 
+    /** The values of {@code usage-postgres} that its features and {@code internal} use. */
+    private static final List<String> VALUES = List.of("TableMapping", "IndexStatus");
+
     private ModuleRules() {}
 
     /** Classes of these packages depend on none of the others. */
@@ -66,8 +69,9 @@ final class ModuleRules {
                         type -> isIn(type, root)
                                 && !isIn(type, root + "." + part)
                                 && others.stream().noneMatch(other -> isIn(type, root + "." + other))
-                                && !isOrIsWithin(type, root + ".TableMapping")))
-                .as(root + "." + part + " uses itself, TableMapping" + all + ", and nothing else of " + root);
+                                && VALUES.stream().noneMatch(value -> isOrIsWithin(type, root + "." + value))))
+                .as(root + "." + part + " uses itself, " + String.join(", ", VALUES) + all + ", and nothing else of "
+                        + root);
     }
 
     private static boolean isIn(JavaClass type, String pack) {
