@@ -40,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  * {"organisation_id": "org-123", "period": "2026-03", "pending": true, "created_at": "2026-03-17T01:28:00Z"}
  * }</pre>
  *
+ * A figure that counts rows without their octets, which can't be known any more, has their number as {@code "unmeasured"} after
+ * {@code sent} ({@link OrganisationUsage#unmeasured}); {@code bytes} is then less than was used.
+ *
  * An error has its code and its message; with a key, it is that of one figure. In an envelope the message is the envelope's, and
  * {@code status} is false.
  *
@@ -111,7 +114,8 @@ public final class UsageResponseFormatter {
      *       for a window between two instants;
      *   <li>{@code created_at} has the offset of {@code zone}, {@code Z} where that is zero;
      *   <li>numbers that are 0 are left out, so that {@code received} and {@code sent} may be {@code {}}, as they are while the figure is
-     *       pending; {@code pending} comes last.
+     *       pending; {@code pending} comes last;
+     *   <li>there is no {@code unmeasured}.
      * </ul>
      *
      * <pre>{@code
@@ -251,6 +255,9 @@ public final class UsageResponseFormatter {
     private static void putFigure(Map<String, Object> data, OrganisationUsage usage) {
         data.put("received", metrics(usage.received()));
         data.put("sent", metrics(usage.sent()));
+        if (usage.unmeasured() > 0) {
+            data.put("unmeasured", usage.unmeasured());
+        }
     }
 
     private static Map<String, Object> metrics(UsageMetrics metrics) {

@@ -172,6 +172,25 @@ class UsageResponseFormatterTest {
     }
 
     @Test
+    void rowsCountedWithoutTheirOctetsArePrintedUnlessThereAreNone() {
+        UsageResult result = UsageResult.fresh(new AgedUsage(
+                new OrganisationUsage(
+                        new UsageKey("org-123", MARCH),
+                        new UsageMetrics(100, 1024),
+                        new UsageMetrics(50, 512),
+                        COMPUTED,
+                        3),
+                Duration.ofSeconds(7)));
+
+        assertThat(UsageResponseFormatter.plain().toJson(result))
+                .contains("\"sent\":{\"volume\":50,\"bytes\":512},\"unmeasured\":3,\"created_at\":");
+        assertThat(UsageResponseFormatter.plain().toJson(fresh("org-123"))).doesNotContain("unmeasured");
+        assertThat(UsageResponseFormatter.gateway().toJson(result))
+                .as("the gateway's form has no such member")
+                .doesNotContain("unmeasured");
+    }
+
+    @Test
     void theLargestFiguresArePrintedDigitByDigit() {
         UsageMetrics largest = new UsageMetrics(Long.MAX_VALUE, Long.MAX_VALUE - 1);
         OrganisationUsage usage = new OrganisationUsage(new UsageKey("org-123", MARCH), largest, largest, COMPUTED);
