@@ -84,6 +84,13 @@ public final class UsageTables {
     }
 
     private static String figure(OrganisationUsage usage) {
+        return usage.unmeasured() == 0
+                ? metrics(usage)
+                : metrics(usage) + "\n" + grouped(usage.unmeasured())
+                        + " of these events and deliveries are counted without their octets, which can't be known any more";
+    }
+
+    private static String metrics(OrganisationUsage usage) {
         return AsciiTable.builder()
                 .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
                 .data(

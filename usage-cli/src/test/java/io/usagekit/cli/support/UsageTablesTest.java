@@ -10,37 +10,30 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.YearMonth;
 import org.junit.jupiter.api.Test;
 
 class UsageTablesTest {
 
-    private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.parse("2026-03"));
-    private static final Instant NOW = Instant.parse("2026-03-17T01:28:00Z");
-
-    @Test
-    void anAnswerForPeople() {
-        OrganisationUsage usage =
-                new OrganisationUsage(KEY, new UsageMetrics(1_234, 56_789_012), new UsageMetrics(0, 0), NOW);
-
-        assertThat(UsageTables.answer(UsageResult.stale(new AgedUsage(usage, Duration.ofSeconds(75))), true))
-                .isEqualToNormalizingNewlines("""
-                        organisation  org-123
-                        period        2026-03
-                        from          2026-03-01T00:00:00Z
-                        to            2026-04-01T00:00:00Z
-                        created at    2026-03-17T01:28:00Z
-                        freshness     stale, 75 s old
-                        +----------+--------+------------+
-                        |          | volume |      bytes |
-                        +----------+--------+------------+
-                        | received |  1,234 | 56,789,012 |
-                        | sent     |      0 |          0 |
-                        +----------+--------+------------+""");
+    private static UsageResult withUnmeasured(long rows) {
+        return UsageResult.fresh(new AgedUsage(
+                new OrganisationUsage(
+                        new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3))),
+                        new UsageMetrics(4_000, 1_024),
+                        new UsageMetrics(50, 512),
+                        Instant.parse("2026-03-17T01:28:00Z"),
+                        rows),
+                Duration.ZERO));
     }
 
     @Test
-    void aPendingAnswerHasNoFigures() {
-        assertThat(UsageTables.answer(UsageResult.pending(KEY, NOW), true))
-                .endsWith("freshness     pending\nnot known yet");
+    void saysHowManyRowsAreCountedWithoutTheirOctets() {
+        assertThat(UsageTables.answer(withUnmeasured(1_234), false))
+                .endsWith(
+                        "\n1,234 of these events and deliveries are counted without their octets, which can't be known any"
+                                + " more");
+        assertThat(UsageTables.answer(withUnmeasured(0), false))
+                .contains("4,000", "1,024")
+                .doesNotContain("counted without");
     }
 }
