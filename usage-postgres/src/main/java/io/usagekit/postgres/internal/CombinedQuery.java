@@ -201,7 +201,8 @@ public final class CombinedQuery {
         if (unmeasured > 0) {
             throw new UsageCalculationException(
                     unmeasured + " rows of " + whose + " have no size: their \"" + sizes
-                            + "\" is null and no payload column is mapped",
+                            + "\" is null and no payload column is mapped, or a stored size is negative, not a number, or beyond"
+                            + " bigint; correct these rows, or map no stored size",
                     null);
         }
     }

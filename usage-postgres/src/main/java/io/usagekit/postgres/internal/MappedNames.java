@@ -87,8 +87,28 @@ public final class MappedNames {
     }
 
     private static String storedOr(String alias, String stored, TableShape shape, String measured) {
-        String size = column(alias, stored) + "::bigint";
-        return shape.isNullable(stored) && !measured.isEmpty() ? "coalesce(" + size + ", " + measured + ")" : size;
+        String size = storedSize(alias, stored, shape.isWholeNumber(stored), parts(shape.mapping()));
+        return shape.isNullable(stored) && !measured.isEmpty()
+                ? "case when " + column(alias, stored) + " is null then " + measured + " else " + size + " end"
+                : size;
+    }
+
+    /**
+     * Returns a stored size as {@code bigint}; null where it is none: negative, not a number, or so large that the sum of so many parts
+     * wouldn't fit. It raises no error, whatever is stored.
+     */
+    private static String storedSize(String alias, String stored, boolean isWholeNumber, int parts) {
+        String column = column(alias, stored);
+        String fits =
+                isWholeNumber && parts == 1 ? column + " >= 0" : column + " between 0 and " + Long.MAX_VALUE / parts;
+        return "case when " + fits + " then " + column + "::bigint end";
+    }
+
+    /** Returns of how many sizes the size of an event is the sum. */
+    private static int parts(TableMapping mapping) {
+        return mapping.storedBytes().isPresent()
+                ? 1
+                : Math.max(1, mapping.payload().size());
     }
 
     /** octet_length of text and bytea is read from the TOAST pointer, without the value. */
@@ -122,8 +142,9 @@ public final class MappedNames {
     }
 
     private static String storedOctets(String alias, TableShape shape) {
-        return storedColumns(shape.mapping()).stream()
-                .map(stored -> column(alias, stored) + "::bigint")
+        TableMapping mapping = shape.mapping();
+        return storedColumns(mapping).stream()
+                .map(stored -> storedSize(alias, stored, shape.isWholeNumber(stored), parts(mapping)))
                 .collect(Collectors.joining(" + "));
     }
 
@@ -197,7 +218,7 @@ public final class MappedNames {
     private static String deliverySize(String alias, TableShape shape) {
         return shape.mapping()
                 .deliveryStoredBytes()
-                .map(name -> column(alias, name) + "::bigint")
+                .map(name -> storedSize(alias, name, shape.isWholeNumberOfDeliveries(name), 1))
                 .orElse("null::bigint");
     }
 
@@ -227,6 +248,31 @@ public final class MappedNames {
         return emptied.equals("false")
                 ? octets
                 : "(" + octets + " or " + emptied + " is distinct from " + emptied("new", shape) + ")";
+    }
+
+    /**
+     * Returns a condition that is true wherever a change of an event alters the octets of its deliveries, and that raises no error,
+     * whatever the row holds: the text of a {@code jsonb} value may be longer than PostgreSQL's longest text.
+     */
+    public static String eventMayHaveOtherSize(TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        List<String> json = mapping.payload().stream().filter(shape::isJson).toList();
+        if (json.isEmpty()) {
+            return eventHasOtherSize(shape);
+        }
+        return "record_image_ne(row(" + images("old", shape) + "), row(" + images("new", shape) + "))";
+    }
+
+    /** Returns what the octets of an event are made of: its stored sizes, and its payload columns or their octets. */
+    private static String images(String alias, TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        return Stream.concat(
+                        storedColumns(mapping).stream().map(stored -> column(alias, stored)),
+                        mapping.payload().stream()
+                                .map(payload -> shape.isJson(payload)
+                                        ? column(alias, payload)
+                                        : octetLength(alias, payload, shape)))
+                .collect(Collectors.joining(", "));
     }
 
     /** Returns the condition that a change of a delivery, from {@code old} to {@code new}, leaves the size that it holds. */

@@ -193,6 +193,17 @@ public record TableShape(
         return JSON.contains(column(eventColumn).type());
     }
 
+    /** Whether a column of events is of a type that can't hold a number beyond {@code bigint}, a fraction, or what is no number. */
+    boolean isWholeNumber(String eventColumn) {
+        return !column(eventColumn).type().equals("numeric");
+    }
+
+    /** Whether the same is true of a column of deliveries. */
+    boolean isWholeNumberOfDeliveries(String name) {
+        Column column = deliveries.get(name);
+        return column != null && !column.type().equals("numeric");
+    }
+
     boolean isNullable(String eventColumn) {
         return column(eventColumn).nullable();
     }
