@@ -169,7 +169,7 @@ final class RollupCalculator implements UsageCalculator {
                     timeout,
                     queries != null,
                     connection -> allFromRollups(connection, keys),
-                    connection -> allFromRawRows(connection, combined(connection), keys));
+                    (connection, why) -> allFromRawRows(connection, combined(connection), keys, why));
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 queries = null;
@@ -185,7 +185,7 @@ final class RollupCalculator implements UsageCalculator {
     private Outcomes allFromRollups(Connection connection, List<UsageKey> keys) throws SQLException {
         Optional<Queries> found = queries(connection);
         if (found.isEmpty()) {
-            return allFromRawRows(connection, combined(connection), keys);
+            return allFromRawRows(connection, combined(connection), keys, RollupListener.Fallback.ABSENT);
         }
         Queries known = found.get();
         Outcomes outcomes = new Outcomes();
@@ -228,10 +228,11 @@ final class RollupCalculator implements UsageCalculator {
         return outcomes;
     }
 
-    private Outcomes allFromRawRows(Connection connection, CombinedQuery combined, List<UsageKey> keys)
+    private Outcomes allFromRawRows(
+            Connection connection, CombinedQuery combined, List<UsageKey> keys, RollupListener.Fallback why)
             throws SQLException {
         Outcomes outcomes = new Outcomes();
-        outcomes.addRaw(combined.executeAll(connection, keys), RollupListener.Fallback.ABSENT);
+        outcomes.addRaw(combined.executeAll(connection, keys), why);
         refuseAllUnreadable(connection, keys, outcomes, RollupCatalog.holdsRetained(connection, settings.schema()));
         return outcomes;
     }
@@ -241,7 +242,13 @@ final class RollupCalculator implements UsageCalculator {
                 timeout,
                 queries != null,
                 connection -> fromRollups(connection, key),
-                connection -> fromRawRows(connection, combined(connection), key));
+                (connection, why) -> fromRawRows(connection, combined(connection), key, why));
+    }
+
+    /** A computation from raw rows. */
+    @FunctionalInterface
+    private interface RawRows<T> {
+        T compute(Connection connection, RollupListener.Fallback why) throws SQLException;
     }
 
     /**
@@ -251,7 +258,7 @@ final class RollupCalculator implements UsageCalculator {
      * @param lookedUpBefore whether the tables were looked up by an earlier computation, and may have changed since
      */
     private <T> T inTransaction(
-            Duration timeout, boolean lookedUpBefore, Jdbc.Work<T> fromRollups, Jdbc.Work<T> fromRawRows)
+            Duration timeout, boolean lookedUpBefore, Jdbc.Work<T> fromRollups, RawRows<T> fromRawRows)
             throws SQLException {
         long start = System.nanoTime();
         try {
@@ -262,12 +269,19 @@ final class RollupCalculator implements UsageCalculator {
                 queries = null;
                 return inTransaction(leftOf(timeout, start), false, fromRollups, fromRawRows);
             }
-            if (!SqlErrors.isUnreadable(e)) {
+            boolean isUnreadable = SqlErrors.isUnreadable(e);
+            // A project id that was given another type can't be compared with those of the roll-ups.
+            if (!isUnreadable && !SqlErrors.meansChangedShape(e)) {
                 throw e;
             }
+            RollupListener.Fallback why =
+                    isUnreadable ? RollupListener.Fallback.ABSENT : RollupListener.Fallback.ALTERED;
             queries = null;
             try {
-                return jdbc.transaction(Jdbc.Mode.READ_ONLY, leftOf(timeout, start), fromRawRows);
+                return jdbc.transaction(
+                        Jdbc.Mode.READ_ONLY,
+                        leftOf(timeout, start),
+                        connection -> fromRawRows.compute(connection, why));
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
                 throw again;
@@ -329,7 +343,7 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
         Optional<Queries> found = queries(connection);
         if (found.isEmpty()) {
-            return fromRawRows(connection, combined(connection), key);
+            return fromRawRows(connection, combined(connection), key, RollupListener.Fallback.ABSENT);
         }
         Queries known = found.get();
         if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
@@ -365,14 +379,16 @@ final class RollupCalculator implements UsageCalculator {
      * Computes from raw rows, without retained sums. Whether there are retained sums is checked after the figure is read: those of
      * rows that its snapshot lacks are committed by then.
      */
-    private Outcome fromRawRows(Connection connection, CombinedQuery combined, UsageKey key) throws SQLException {
+    private Outcome fromRawRows(
+            Connection connection, CombinedQuery combined, UsageKey key, RollupListener.Fallback why)
+            throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
         Optional<UsageCalculationException> unreadable =
                 retainedUnreadable(connection, key, RollupCatalog.holdsRetained(connection, settings.schema()));
         if (unreadable.isPresent()) {
             throw unreadable.get();
         }
-        return Outcome.raw(totals, RollupListener.Fallback.ABSENT);
+        return Outcome.raw(totals, why);
     }
 
     private void refuseAllUnreadable(

@@ -36,11 +36,13 @@ final class RollupInstaller implements PartitionGuard {
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
     private final Jdbc jdbc;
+    private final RollupPreconditions preconditions;
 
     RollupInstaller(PostgresRollups.Settings settings) {
         this.settings = settings;
         this.mapping = settings.mapping();
         this.jdbc = new Jdbc(settings.dataSource());
+        this.preconditions = new RollupPreconditions(settings);
     }
 
     /** Installs roll-ups, as {@link PostgresRollups#install} says. */
@@ -48,10 +50,10 @@ final class RollupInstaller implements PartitionGuard {
         inInstallation("installing", installation -> {
             Connection connection = installation.connection();
             RollupSql sql = sql(connection);
-            checkVersion(RollupCatalog.installed(connection, sql));
-            checkTables(connection, sql);
-            checkPrivileges(connection, sql);
-            checkObstacles(connection, sql);
+            preconditions.checkVersion(RollupCatalog.installed(connection, sql));
+            preconditions.checkTables(connection, sql);
+            preconditions.checkPrivileges(connection, sql);
+            preconditions.checkObstacles(connection, sql);
             IndexBuilder.build(installation, mapping.schema(), RollupCatalog.indexes(sql));
             createTablesAndTriggers(installation);
             return settings;
@@ -129,8 +131,8 @@ final class RollupInstaller implements PartitionGuard {
         try {
             return jdbc.session(connection -> {
                 RollupSql sql = sql(connection);
-                checkTables(connection, sql);
-                checkObstacles(connection, sql);
+                preconditions.checkTables(connection, sql);
+                preconditions.checkObstacles(connection, sql);
                 String schema = SchemaInstaller.schemaExists(connection, settings.schema())
                         ? ""
                         : RollupSql.schemaScript(settings.schema());
@@ -165,8 +167,13 @@ final class RollupInstaller implements PartitionGuard {
             return false;
         }
         RollupSql sql = sql(connection);
-        Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
-        return installed.isPresent() && installed.get().isCurrent(sql) && RollupProof.isIntact(connection, sql);
+        return isCurrent(connection, sql) && RollupProof.isIntact(connection, sql);
+    }
+
+    private static boolean isCurrent(Connection connection, RollupSql sql) throws SQLException {
+        return RollupCatalog.installed(connection, sql)
+                .filter(installed -> installed.isCurrent(sql))
+                .isPresent();
     }
 
     @Override
@@ -182,6 +189,9 @@ final class RollupInstaller implements PartitionGuard {
             if (!missing.isEmpty()) {
                 LockRetrier.lock(connection, locked(missing), "share row exclusive", Installation.PACE.lockTimeout());
                 executeAll(connection, partitionScripts(connection, sql));
+                if (isCurrent(connection, sql)) {
+                    sql.call(connection, "record-guarded-partitions").update();
+                }
             }
         }
     }
@@ -240,6 +250,7 @@ final class RollupInstaller implements PartitionGuard {
     /** Creates tables, functions and triggers, after it has dropped older ones. The host's tables are locked as late as possible. */
     private void createAll(Connection connection, LockRetrier locks) throws SQLException {
         RollupSql sql = sql(connection);
+        preconditions.checkPublications(connection, sql);
         String tables = tablesScript(connection, sql);
         SchemaInstaller.createSchema(connection, settings.schema());
         List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
@@ -270,61 +281,6 @@ final class RollupInstaller implements PartitionGuard {
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
         Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));
-    }
-
-    private void checkVersion(Optional<RollupCatalog.Installed> installed) {
-        if (installed.isPresent() && installed.get().version() > RollupSql.VERSION) {
-            throw UsageStorageException.permanent(
-                    "the roll-ups in the schema " + settings.quotedSchema() + " are of version "
-                            + installed.get().version() + ", made by a newer library; this one knows versions up to "
-                            + RollupSql.VERSION + ": update the library",
-                    null);
-        }
-    }
-
-    /** Rejects views, which have no rows of their own, and tables with children: rows of these don't fire the parent's triggers. */
-    private void checkTables(Connection connection, RollupSql sql) throws SQLException {
-        for (String table : RollupProof.ROLES) {
-            boolean fits = sql.call(connection, "table-kind")
-                    .text("table", sql.table(table))
-                    .first(row -> row.flag("is_table") && !row.flag("is_inherited"))
-                    .orElse(false);
-            if (!fits) {
-                throw UsageStorageException.permanent(
-                        sql.table(table) + " (mapped as " + table
-                                + ") must be a table, partitioned or not, to be rolled up: no view, no foreign table,"
-                                + " and no table from which others inherit",
-                        null);
-            }
-        }
-    }
-
-    /** Rejects tables that roll-ups can't be kept exact for. */
-    private void checkObstacles(Connection connection, RollupSql sql) throws SQLException {
-        List<String> obstacles = sql.call(connection, "obstacles")
-                .texts("event_columns", sql.eventColumns())
-                .text("project_id", mapping.projectId())
-                .text("event_project_id", mapping.eventProjectId())
-                .text("delivery_project_id", mapping.deliveryProjectId())
-                .text("event_id", mapping.eventId())
-                .text("delivery_event_id", mapping.deliveryEventId())
-                .list(row -> row.text("obstacle"));
-        if (!obstacles.isEmpty()) {
-            throw UsageStorageException.permanent(
-                    "the roll-ups in the schema " + settings.quotedSchema() + " can't be installed: "
-                            + String.join("; ", obstacles),
-                    null);
-        }
-    }
-
-    private void checkPrivileges(Connection connection, RollupSql sql) throws SQLException {
-        List<String> lacking = sql.call(connection, "lacking-privileges").list(row -> row.text("lacking"));
-        if (!lacking.isEmpty()) {
-            throw UsageStorageException.permanent(
-                    "the roll-ups in the schema " + settings.quotedSchema() + " can't be installed: this role lacks "
-                            + String.join(", ", lacking),
-                    null);
-        }
     }
 
     /** Type of a column of the roll-ups that holds ids of the host's tables. */

@@ -51,6 +51,10 @@ final class RollupSql {
     private static final List<String> TRIGGERS =
             List.of("insert", "update", "delete", "size_update", "size_delete", "truncate");
 
+    /** The functions that the triggers call. */
+    private static final List<String> FUNCTIONS = List.of(
+            "event_changed", "event_size_changed", "delivery_changed", "table_truncated", "mark_hours", "forget");
+
     /** Conditions of the organisations whose sums {@code series} reads. */
     static final String ONE_ORGANISATION = "p.{project.organisation_id} = :organisation_id";
 
@@ -74,6 +78,12 @@ final class RollupSql {
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
+        all.put(
+                "functions",
+                "case h.role when 'events' then array(select f.oid from pg_catalog.pg_proc f where f.pronamespace ="
+                        + " (select c.relnamespace from pg_catalog.pg_class c where c.oid = "
+                        + all.get("mark_before") + "::regclass) and f.proname in (" + Identifiers.literals(FUNCTIONS)
+                        + ")) else array[]::oid[] end");
         this.names = Map.copyOf(all);
         this.statements = SqlStatements.of(source, names);
     }
@@ -282,14 +292,24 @@ final class RollupSql {
         Map<String, String> all = new HashMap<>(names);
         all.put(
                 "watermark",
-                // least passes null over: where the sequence isn't set, each change is marked.
-                "to_timestamp(greatest(least(pg_sequence_last_value(" + names.get("mark_before") + "::regclass), "
-                        + LAST_WATERMARK + "), " + FIRST_WATERMARK + "))");
+                // least passes null over: where the sequence isn't set, or a dump left its privileges out, each change
+                // is marked.
+                "to_timestamp(greatest(least(case when has_sequence_privilege(" + names.get("mark_before")
+                        + "::regclass, 'SELECT') then pg_sequence_last_value(" + names.get("mark_before")
+                        + "::regclass) end, " + LAST_WATERMARK + "), " + FIRST_WATERMARK + "))");
         all.put("event.old_live", "(" + MappedNames.eventIsLive("old", shape) + ")");
         all.put("event.new_live", "(" + MappedNames.eventIsLive("new", shape) + ")");
         all.put("event.old_octets", "(" + MappedNames.octets("old", shape) + ")");
         all.put("event.new_octets", "(" + MappedNames.octets("new", shape) + ")");
         all.put("event.has_other_size", MappedNames.eventHasOtherSize(shape));
+        all.put("event.may_have_other_size", MappedNames.eventMayHaveOtherSize(shape));
+        all.put(
+                "request_reset",
+                SqlTemplate.resource("rollups/schema-V4-request-reset.sql")
+                        .strip()
+                        .replace("\n", "\n    "));
+        all.put("truncate_name", Identifiers.literal(triggerName("truncate")));
+        all.put("function_names", Identifiers.literals(FUNCTIONS));
         all.put("delivery.has_same_size", MappedNames.deliveryHasSameSize(shape));
         TRIGGERS.forEach(trigger -> all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger))));
         all.put(

@@ -325,6 +325,7 @@ final class RollupTransactions {
         return step(Step.RESET, covered -> {
                     update("reset-state");
                     update("reset-projects");
+                    update("delete-reset-requests");
                     return Optional.of(recordTables());
                 })
                 .orElseThrow();

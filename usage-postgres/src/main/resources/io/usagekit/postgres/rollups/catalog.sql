@@ -107,6 +107,29 @@ join id_column own on own.attrelid = p.own_table and own.attname = p.own
 join id_column other on other.attrelid = p.other_table and other.attname = p.other
 where own.attcollation <> other.attcollation and not (own.collisdeterministic and other.collisdeterministic)
 
+-- name: publications-of-new-tables
+-- The publications that contain each new table of the roll-ups, if there is a logical replication slot. PostgreSQL 15 and later has
+-- publications of schemas; the dependencies of these are read where no catalog of them exists, too. Parameter: :schema (the roll-ups'),
+-- quoted. Returns publication, for messages.
+select format('the publication %I of all tables', p.pubname) as publication
+from pg_catalog.pg_publication p
+where p.puballtables
+    and exists (
+        select from pg_catalog.pg_replication_slots s where s.slot_type = 'logical' and s.database = current_database()
+    )
+union all
+select format('the publication %I of the tables in the schema %s', p.pubname, :schema::text)
+from pg_catalog.pg_depend of_publication
+join pg_catalog.pg_publication p on p.oid = of_publication.refobjid
+join pg_catalog.pg_depend of_schema on of_schema.classid = of_publication.classid and of_schema.objid = of_publication.objid
+where of_publication.classid = to_regclass('pg_catalog.pg_publication_namespace')
+    and of_publication.refclassid = 'pg_catalog.pg_publication'::regclass
+    and of_schema.refclassid = 'pg_catalog.pg_namespace'::regclass
+    and of_schema.refobjid = to_regnamespace(:schema)
+    and exists (
+        select from pg_catalog.pg_replication_slots s where s.slot_type = 'logical' and s.database = current_database()
+    )
+
 -- name: is-intact
 -- Whether the tables and triggers are as they were recorded. Returns answer.
 select {rollups}.is_intact({events.regclass}, {deliveries.regclass}) as answer

@@ -310,6 +310,11 @@ update {rollups}.state set covered_before = null
 -- Records that no project is rolled.
 delete from {rollups}.project
 
+-- name: delete-reset-requests
+-- Deletes the reset requests that this transaction's snapshot sees. A transaction that it doesn't see is waited for before the next hour
+-- is rolled, or its request remains.
+delete from {rollups}.reset_request
+
 -- name: record-relation
 -- Records which table has the triggers now. Parameter: :role, events or deliveries.
 update {rollups}.host_table
@@ -322,17 +327,25 @@ delete from {rollups}.partition where role = :role
 
 -- name: record-partitions
 -- Records the tables below a table. Parameter: :role, events or deliveries.
-insert into {rollups}.partition (role, relation, attached)
-select n.role, n.relation, n.attached
+insert into {rollups}.partition (role, relation, attached, filenode)
+select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end
 from {rollups}.partition_now n
 where n.role = :role
 
+-- name: record-guarded-partitions
+-- Records which partitions have their own trigger on TRUNCATE by now, if none of these has been emptied before.
+update {rollups}.partition p set filenode = null
+from {rollups}.partition_now n
+where n.role = p.role and n.relation = p.relation and n.attached = p.attached and n.is_guarded and n.filenode = p.filenode
+
 -- name: record-parents
--- Records the partitioned tables below a table. Parameter: :role, events or deliveries.
+-- Records the partitioned tables below a table, and the functions of its triggers. Parameter: :role, events or deliveries.
 update {rollups}.host_table h
-set parents = h.relation::oid || array(
-    select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
-)
+set
+    parents = h.relation::oid || array(
+        select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
+    ),
+    functions = {functions}
 where h.role = :role
 
 -- name: record-catalog-rows
@@ -354,6 +367,7 @@ select
         select bool_and(
             h.catalog_rows = n.catalog_rows
             and n.is_permanent
+            and n.is_recorded
             and h.relation = case h.role when 'events' then {events.regclass} else {deliveries.regclass} end
         )
         from {rollups}.host_table h
@@ -369,7 +383,10 @@ select
         from {rollups}.partition p
         where not exists (
             select from {rollups}.partition_now n
-            where n.role = p.role and n.relation = p.relation and n.attached = p.attached
+            where n.role = p.role
+                and n.relation = p.relation
+                and n.attached = p.attached
+                and (p.filenode is null or n.filenode = p.filenode)
         )
     ) as answer
 

@@ -1,7 +1,8 @@
 -- The triggers on the host's tables.
 
 -- The guards stand in WHEN, so that a write of recent rows calls no function, and are short, since PostgreSQL parses them again for
--- each statement. If the watermark isn't set, no row is recent. The function checks whether a late change alters any sum.
+-- each statement. If the watermark isn't set, no row is recent. The function checks whether a late change alters any sum. No guard can
+-- raise an error, whatever the row holds: that error would be the host's.
 
 create trigger {trigger.insert}
     after insert on {events} for each row
@@ -26,7 +27,7 @@ create trigger {trigger.size_update}
     after update on {events} for each row
     when (
         old.{event.id} is distinct from new.{event.id}
-        or {event.has_other_size}
+        or {event.may_have_other_size}
     )
     execute function {rollups}.event_size_changed();
 
@@ -66,11 +67,15 @@ alter table {deliveries} enable always trigger {trigger.update};
 alter table {deliveries} enable always trigger {trigger.truncate};
 
 -- Records the triggers, the columns that they read, and the partitions.
-insert into {rollups}.partition (role, relation, attached) select role, relation, attached from {rollups}.partition_now;
+insert into {rollups}.partition (role, relation, attached, filenode)
+select role, relation, attached, case when not is_guarded then filenode end
+from {rollups}.partition_now;
 update {rollups}.host_table h
-set parents = h.relation::oid || array(
-    select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
-);
+set
+    parents = h.relation::oid || array(
+        select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
+    ),
+    functions = {functions};
 update {rollups}.host_table h
 set
     catalog_rows = n.catalog_rows,

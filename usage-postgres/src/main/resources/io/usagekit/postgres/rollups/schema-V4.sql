@@ -17,10 +17,11 @@ create table {rollups}.host_table (
     role text primary key, -- events or deliveries
     relation regclass not null, -- a dump has its name, so that a copy refers to its own table
     columns name[] not null, -- the mapped ones
-    -- The versions (xmin) of the catalog's rows of its triggers and mapped columns. Each ALTER leaves another one, also one that
-    -- is undone by the next: rows may have changed in between.
+    -- The versions (xmin) of the catalog's rows of its triggers, their functions, mapped columns, and the labels of delivered statuses
+    -- if these are of an enum. Each ALTER leaves another one, also one that is undone by the next: rows may have changed in between.
     catalog_rows xid[] not null default array[]::xid[],
-    definition text[] not null default array[]::text[], -- of its triggers and mapped columns, in words
+    definition text[] not null default array[]::text[], -- of its triggers, their functions and mapped columns, in words
+    functions oid[] not null default array[]::oid[], -- which the triggers call; all of them stand at the events
     parents oid[] not null default array[]::oid[], -- the table, and the partitioned tables below it
     partitions_digest numeric not null default 0 -- of the rows of pg_inherits below those
 );
@@ -34,8 +35,10 @@ create table {rollups}.partition (
     role text not null, -- of the table at the top
     relation oid not null,
     attached xid not null, -- the version (xmin) of its row in pg_inherits: another one after DETACH and ATTACH
+    filenode oid, -- another one after TRUNCATE, if the table has no trigger for that; null if it has
     primary key (role, relation)
 );
+create index partition_filenode_idx on {rollups}.partition (relation) where filenode is not null;
 
 -- Projects whose rows are rolled. A project without a row here is read live.
 create table {rollups}.project (
@@ -67,12 +70,25 @@ create table {rollups}.mark (
     bucket timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index mark_project_id_bucket_idx on {rollups}.mark (project_id, bucket);
+alter table {rollups}.mark replica identity full; -- a publication of all tables requires one for DELETE
 
 -- The change log: events whose size changed, or that were deleted. A row stands for the hours of all deliveries of the event, also
 -- of those that the changing transaction can't see: readers of this table look the deliveries up in their own snapshot.
 create table {rollups}.changed_event (
     event_id {event_id_type} not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+alter table {rollups}.changed_event replica identity full;
+
+-- Reset requests: transactions with changes that a trigger couldn't record, since a function failed. From then on no rolled hour is
+-- used, until the worker has taken the requests that it sees and rolls everything from scratch. Append-only: of a transaction's requests
+-- the first one stands for all, and none for those of another transaction. A start belongs to the key since a copy of the database
+-- numbers its transactions again.
+create table {rollups}.reset_request (
+    transaction xid8 not null,
+    started_at timestamptz not null,
+    reason text not null,
+    primary key (transaction, started_at)
+);
 
 -- Orphans: rolled deliveries whose event was missing. If the event arrives late, their hours are read live.
 create table {rollups}.orphan (
@@ -105,6 +121,7 @@ create table {rollups}.span (
     lower timestamptz not null,
     upper timestamptz not null
 );
+alter table {rollups}.span replica identity full;
 
 -- The watermark, in seconds since 1970: a change of a row that is older leaves a dirty mark. It is a sequence, since sequences are
 -- read outside of any snapshot. Until the worker's first run nothing is rolled, and no change needs a mark.
@@ -113,7 +130,8 @@ create sequence {rollups}.mark_before minvalue -9223372036854775808;
 grant select on sequence {rollups}.mark_before to public;
 select setval({mark_before}::regclass, -62135596800, true);
 
--- What the catalog says now about the tables of host_table. is_permanent: a crash leaves its rows as they are.
+-- What the catalog says now about the tables of host_table. is_permanent: a crash leaves its rows as they are; is_recorded: no
+-- transaction has requested a reset.
 create view {rollups}.host_table_now as
 select
     h.role,
@@ -125,17 +143,26 @@ select
         select a.xmin from pg_catalog.pg_attribute a
         where a.attrelid = h.relation and a.attname = any (h.columns)
         order by a.attname
+    ) || array(
+        select f.xmin from pg_catalog.pg_proc f where f.oid = any (h.functions) order by f.oid
+    ) || array(
+        select l.xmin
+        from pg_catalog.pg_attribute a
+        join pg_catalog.pg_enum l on l.enumtypid = a.atttypid and l.enumlabel in ({delivered_statuses})
+        where a.attrelid = h.relation and a.attname = any (h.columns)
+        order by a.attname, l.enumlabel
     ) as catalog_rows,
     (
         select coalesce(sum(hash_array_extended(array[i.xmin], i.inhrelid::bigint)), 0)
         from pg_catalog.pg_inherits i
         where i.inhparent = any (h.parents)
     ) as partitions_digest,
-    (select c.relpersistence = 'p' from pg_catalog.pg_class c where c.oid = h.relation) as is_permanent
+    (select c.relpersistence = 'p' from pg_catalog.pg_class c where c.oid = h.relation) as is_permanent,
+    not exists (select from {rollups}.reset_request) as is_recorded
 from {rollups}.host_table h;
 
 -- The tables below those of host_table now, as in partition. parent: the partitioned table above it, or the table that it inherits
--- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are.
+-- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are; is_guarded: TRUNCATE fires its own trigger.
 create view {rollups}.partition_now as
 with recursive below as (
     select h.role, i.inhparent as parent, i.inhrelid as relation, i.xmin as attached
@@ -153,11 +180,16 @@ select
     b.relation,
     b.attached,
     c.relkind as kind,
-    c.relispartition and c.relkind in ('r', 'p') and c.relpersistence = 'p' as is_tracked
+    c.relispartition and c.relkind in ('r', 'p') and c.relpersistence = 'p' as is_tracked,
+    c.relkind = 'p' or exists (
+        select from pg_catalog.pg_trigger t where t.tgrelid = b.relation and t.tgname = {truncate_name}
+    ) as is_guarded,
+    c.relfilenode as filenode
 from below b
 join pg_catalog.pg_class c on c.oid = b.relation;
 
--- Describes the triggers of these roll-ups on a table, and some of its columns, the same in each session and after a restore.
+-- Describes the triggers of these roll-ups on a table, their functions, and some of its columns, the same in each session and after a
+-- restore.
 create function {rollups}.describe(host_table regclass, column_names name[]) returns text[]
 language sql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
     select
@@ -166,6 +198,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
             from pg_trigger t
             where t.tgrelid = host_table and t.tgname in ({trigger_names})
             order by t.tgname
+        ) || array(
+            select distinct format('function %I with the digest %s', f.proname, md5(concat_ws(' ', f.prosrc, f.prosecdef, f.proconfig)))
+            from pg_proc f
+            where f.pronamespace = (select c.relnamespace from pg_class c where c.oid = {mark_before}::regclass)
+                and f.proname in ({function_names})
+            order by 1
         ) || array(
             select format(
                 'column %I %s%s%s',
@@ -195,8 +233,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
 $usagekit$;
 
 -- Whether every change of these tables since the hours were rolled has fired the triggers, as far as the caller's snapshot shows: they
--- are the tables of host_table, neither triggers nor mapped columns have been altered, no partition has been attached, detached,
--- created or dropped, and the watermark isn't behind the rolled hours. Called by each statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
+-- are the tables of host_table, neither triggers, their functions nor mapped columns have been altered, no partition has been attached,
+-- detached, created, dropped, or emptied by name, no trigger has failed, and the watermark isn't behind the rolled hours. Called by each
+-- statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
 create function {rollups}.is_intact(events regclass, deliveries regclass) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
@@ -211,12 +250,18 @@ begin
         (
             select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
             from {rollups}.state s
-        ) as is_watched
+        ) as is_watched,
+        not exists (select from {rollups}.reset_request) and not exists (
+            select
+            from {rollups}.partition p
+            left join pg_catalog.pg_class c on c.oid = p.relation
+            where p.filenode is not null and c.relfilenode is distinct from p.filenode
+        ) as is_recorded
     into compared
     from {rollups}.host_table h
     join {rollups}.host_table_now n on n.role = h.role;
     return coalesce(
-        compared.is_same and compared.is_watched and compared.events_oid = events and compared.deliveries_oid = deliveries,
+        compared.is_same and compared.is_watched and compared.is_recorded and compared.events_oid = events and compared.deliveries_oid = deliveries,
         false
     );
 end
@@ -250,7 +295,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
     from host_table, unnest(present_definition) as is_now
     where is_now <> all (definition)
     union all
-    select format('triggers or mapped columns of %s were altered, and altered back', present)
+    select format('triggers, their functions, mapped columns or statuses of %s were altered, and altered back', present)
     from host_table
     where relation = present and catalog_rows <> present_catalog_rows and definition = present_definition
     union all
@@ -274,6 +319,15 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
         where p.role = n.role and p.relation = n.relation and p.attached = n.attached
     )
     union all
+    select format('%s was emptied or rewritten, and has no trigger that would tell which', p.relation::regclass)
+    from {rollups}.partition p
+    join pg_class c on c.oid = p.relation
+    where p.filenode is not null and c.relfilenode <> p.filenode
+    union all
+    select format('%s transactions made changes that a trigger failed to record, the last one: %s', count(*), max(reason))
+    from (select reason, started_at from {rollups}.reset_request order by started_at desc limit 1000) as r
+    having count(*) > 0
+    union all
     select format('hours before %s are rolled, and the sequence mark_before is behind them', s.covered_before)
     from {rollups}.state s
     where extract(epoch from s.covered_before) > pg_sequence_last_value({mark_before}::regclass)
@@ -286,17 +340,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $usag
 begin
     update {rollups}.state set covered_before = null, steps = steps + 1;
     delete from {rollups}.project;
-end
-$usagekit$;
-
--- Called where a mapped column was renamed or dropped: the host's write succeeds. The worker can't roll such tables, so nothing is
--- rolled from then on.
-create function {rollups}.column_is_gone() returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
-begin
-    if exists (select from {rollups}.state where covered_before is not null) then
-        perform {rollups}.forget();
-    end if;
 end
 $usagekit$;
 
@@ -316,7 +359,9 @@ begin
 end
 $usagekit$;
 
--- In the trigger functions below, old and its columns are null for an insert, new and its columns for a deletion.
+-- In the trigger functions below, old and its columns are null for an insert, new and its columns for a deletion. Whatever fails in
+-- them, the host's write succeeds: a mapped column was renamed or given another type, an enum's label renamed, the schema of these
+-- roll-ups renamed. No rolled hour is used from then on.
 
 create function {rollups}.event_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
@@ -336,8 +381,8 @@ begin
         new.{event.created_at}{event.at_utc}
     );
     return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
+exception when others then
+    {request_reset}
     return null;
 end
 $usagekit$;
@@ -349,6 +394,9 @@ begin
     if tg_op = 'DELETE' and exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
         return null;
     end if;
+    if tg_op = 'UPDATE' and old.{event.id} is not distinct from new.{event.id} and not {event.has_other_size} then
+        return null;
+    end if;
     insert into {rollups}.changed_event (event_id)
     select old.{event.id}
     where old.{event.id} is not null;
@@ -358,8 +406,8 @@ begin
         where new.{event.id} is distinct from old.{event.id} and new.{event.id} is not null;
     end if;
     return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
+exception when others then
+    {request_reset}
     return null;
 end
 $usagekit$;
@@ -390,8 +438,8 @@ begin
         new.{delivery.created_at}{delivery.at_utc}
     );
     return null;
-exception when undefined_column then
-    perform {rollups}.column_is_gone();
+exception when others then
+    {request_reset}
     return null;
 end
 $usagekit$;
@@ -402,6 +450,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $usag
 begin
     perform {rollups}.forget();
     return null;
+exception
+    when serialization_failure or deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        {request_reset}
+        return null;
 end
 $usagekit$;
 

@@ -167,6 +167,26 @@ class RollupAlterationsIT {
                         Remedy.ROLLS_FROM_SCRATCH,
                         "mark_before is behind"),
                 arguments(
+                        "trigger's function replaced",
+                        List.of(
+                                "create or replace function {r}.event_changed() returns trigger language plpgsql as"
+                                        + " 'begin return null; end'",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                        new UsageMetrics(4, 24),
+                        Remedy.ASKS_FOR_INSTALLATION,
+                        "function event_changed"),
+                arguments(
+                        "trigger's function replaced, and replaced by itself",
+                        List.of(
+                                "create table {s}.saved as select pg_get_functiondef('{r}.mark_hours'::regproc) as definition",
+                                "create or replace function {r}.mark_hours(old_project_id varchar, old_created_at timestamptz,"
+                                        + " new_project_id varchar, new_created_at timestamptz) returns void language sql as ''",
+                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
+                                "do $$ begin execute (select definition from {s}.saved); end $$"),
+                        new UsageMetrics(4, 24),
+                        Remedy.ROLLS_FROM_SCRATCH,
+                        "altered back"),
+                arguments(
                         "table made unlogged",
                         List.of("alter table {s}.events set unlogged"),
                         new UsageMetrics(3, 21),

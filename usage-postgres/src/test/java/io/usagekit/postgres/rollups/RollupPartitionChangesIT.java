@@ -154,6 +154,25 @@ class RollupPartitionChangesIT {
     }
 
     @Test
+    void noticesTruncateOfAPartitionThatWasCreatedAfterInstall() {
+        fixture.run(
+                "create table {s}.parts_2_r partition of {s}.parts_2 for values in ('r')",
+                "insert into {s}.projects values ('r', 'org-123')",
+                "insert into {s}.parts values ('r', 'r', '123', '2026-03-16T00:00:00Z')");
+        runWorker();
+        assertRead("rolled, 0 marked", new UsageMetrics(4, 24), new UsageMetrics(4, 21));
+        fixture.run("truncate {s}.parts_2_r");
+        assertRead("ALTERED", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertAlterations("parts_2_r was emptied or rewritten, and has no trigger");
+        runWorker();
+        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+
+        rollups.install();
+        fixture.run("vacuum full {s}.parts_2_r");
+        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+    }
+
+    @Test
     void keepsRolledHoursWhereTheHostCreatesAnEmptyPartition() {
         fixture.run(
                 "create table {s}.parts_3 partition of {s}.parts for values from ('2026-04-01Z') to ('2026-05-01Z')"

@@ -53,7 +53,12 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("schema-create.sql", "schema-V4.sql", "schema-V3-triggers.sql", "schema-partition.sql");
+        return Set.of(
+                "schema-create.sql",
+                "schema-V4.sql",
+                "schema-V4-triggers.sql",
+                "schema-V4-request-reset.sql",
+                "schema-partition.sql");
     }
 
     @Override

@@ -231,10 +231,14 @@ class RollupVerifyIT {
                     "update {s}.event_deliveries set event_id = 'e10' where id = 'd9'",
                     "update {s}.events set raw = raw || '.' where id = 'e9'",
                     "delete from {s}.events where id = 'e11'");
-            assertThat(Database.query("select covered_before is null from "
-                            + Identifiers.quote(fixture.rollups.schema()) + ".state"))
+            assertThat(Database.query("select string_agg(reason, ' ') from "
+                            + Identifiers.quote(fixture.rollups.schema()) + ".reset_request"))
                     .as(change)
-                    .isEqualTo("t");
+                    .contains("has no field");
+            assertThat(Database.query(fixture.sql(
+                            "select {r}.is_intact('{s}.events'::regclass, '{s}.event_deliveries'::regclass)")))
+                    .as(change)
+                    .isEqualTo("f");
             fixture.close();
             fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("verify"));
         }
