@@ -5,6 +5,7 @@ import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlType;
+import io.usagekit.postgres.internal.paging.KeysetScan;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -101,9 +102,9 @@ final class LedgerFilter {
         narrowed.set.addAll(set);
         narrowed.values.putAll(values);
         narrowed.values.computeIfPresent(
-                Condition.FROM.parameter(), (name, from) -> LedgerScan.from((Instant) from, scan));
+                Condition.FROM.parameter(), (name, from) -> KeysetScan.from((Instant) from, scan));
         narrowed.values.computeIfPresent(
-                Condition.BEFORE.parameter(), (name, before) -> LedgerScan.before((Instant) before, scan));
+                Condition.BEFORE.parameter(), (name, before) -> KeysetScan.before((Instant) before, scan));
         return narrowed;
     }
 

@@ -9,6 +9,7 @@ import io.usagekit.postgres.internal.SqlFiles;
 import io.usagekit.postgres.internal.SqlSignature;
 import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlType;
+import io.usagekit.postgres.internal.paging.KeysetScan;
 import java.sql.Connection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -87,19 +88,19 @@ final class LedgerSql {
     SqlCall figure(Connection connection, LedgerStatement statement, UsageKey key, Scan scan) {
         return call(connection, statement, LedgerFilter.NONE, scan)
                 .text("organisation_id", key.organisationId())
-                .instant("start", LedgerScan.from(key.period().start(), scan))
-                .instant("end", LedgerScan.before(key.period().end(), scan));
+                .instant("start", KeysetScan.from(key.period().start(), scan))
+                .instant("end", KeysetScan.before(key.period().end(), scan));
     }
 
     /** A call of a statement with the conditions of a filter and for a scan, whose values are bound. */
     SqlCall call(Connection connection, LedgerStatement statement, LedgerFilter filter, Scan scan) {
         Map<String, String> fragments = new HashMap<>(filter.fragments(statement));
-        fragments.putAll(LedgerScan.fragments(scan));
+        fragments.putAll(KeysetScan.fragments(scan));
         Map<String, SqlType> parameters = new LinkedHashMap<>(statement.parameters());
         parameters.putAll(filter.parameters());
-        parameters.putAll(LedgerScan.parameters(scan));
+        parameters.putAll(KeysetScan.parameters(scan));
         SqlCall call = call(connection, statement, fragments, parameters);
-        return LedgerScan.bindTo(filter.narrowedTo(scan).bindTo(call), scan);
+        return KeysetScan.bindTo(filter.narrowedTo(scan).bindTo(call), scan);
     }
 
     private SqlCall call(

@@ -16,6 +16,7 @@ import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlSignature;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
+import io.usagekit.postgres.internal.paging.KeysetScan;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -211,7 +212,7 @@ class LedgerPageIT {
 
     private static String text(EventFilter filter, Scan scan) {
         Map<String, String> fragments = new HashMap<>(LedgerFilter.of(filter).fragments(LedgerStatement.PAGE_EVENTS));
-        fragments.putAll(LedgerScan.fragments(scan));
+        fragments.putAll(KeysetScan.fragments(scan));
         return LedgerSql.in(schema, ProjectScope.ALIVE)
                 .statements()
                 .text(LedgerStatement.PAGE_EVENTS.sqlName(), fragments)
@@ -222,13 +223,13 @@ class LedgerPageIT {
         LedgerFilter conditions = LedgerFilter.of(filter);
         Map<String, SqlType> parameters = new LinkedHashMap<>(LedgerStatement.PAGE_EVENTS.parameters());
         parameters.putAll(conditions.parameters());
-        parameters.putAll(LedgerScan.parameters(scan));
+        parameters.putAll(KeysetScan.parameters(scan));
         SqlCall call = SqlCall.of(
                 connection,
                 SqlTemplate.of(text, LedgerSql.names(schema, ProjectScope.ALIVE)),
                 new SqlSignature(parameters, LedgerStatement.PAGE_EVENTS.columns()));
         try {
-            return LedgerScan.bindTo(conditions.bindTo(call), scan)
+            return KeysetScan.bindTo(conditions.bindTo(call), scan)
                     .text("project_id", RandomEvents.PROJECT)
                     .list(EventRows::event);
         } catch (SQLException e) {

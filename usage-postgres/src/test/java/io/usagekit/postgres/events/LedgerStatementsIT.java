@@ -11,6 +11,7 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
+import io.usagekit.postgres.internal.paging.KeysetScan;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.StatementsIT;
 import java.sql.Connection;
@@ -85,7 +86,7 @@ class LedgerStatementsIT extends StatementsIT {
     @Override
     protected List<Map<String, String>> variants(String statement) {
         List<LedgerFilter> filters = filters();
-        Map<String, String> fragments = new HashMap<>(LedgerScan.fragments(SCANS.get(0)));
+        Map<String, String> fragments = new HashMap<>(KeysetScan.fragments(SCANS.get(0)));
         fragments.put("filter", "");
         Map<String, String> filtered = new HashMap<>(fragments);
         filtered.putAll(filters.get(filters.size() - 1).fragments(LedgerStatement.PAGE_EVENTS));
@@ -138,7 +139,7 @@ class LedgerStatementsIT extends StatementsIT {
 
     private static String text(LedgerStatement statement, LedgerFilter filter, Scan scan) {
         Map<String, String> fragments = new HashMap<>(filter.fragments(statement));
-        fragments.putAll(LedgerScan.fragments(scan));
+        fragments.putAll(KeysetScan.fragments(scan));
         return sql().statements().text(statement.sqlName(), fragments);
     }
 
@@ -202,7 +203,7 @@ class LedgerStatementsIT extends StatementsIT {
         Map<String, SqlType> bound = new LinkedHashMap<>(statement.parameters());
         bound.putAll(filter.parameters());
         if (statement.takesScan()) {
-            bound.putAll(LedgerScan.parameters(scan));
+            bound.putAll(KeysetScan.parameters(scan));
         }
         try (Connection connection = Database.pool().getConnection();
                 PreparedStatement prepared = connection.prepareStatement(template.sql())) {

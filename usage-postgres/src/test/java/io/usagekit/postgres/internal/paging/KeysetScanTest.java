@@ -1,4 +1,4 @@
-package io.usagekit.postgres.events;
+package io.usagekit.postgres.internal.paging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,7 +9,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** A window is narrowed to its part after the page boundary, which only some versions of PostgreSQL need. */
-class LedgerScanTest {
+class KeysetScanTest {
 
     private static final Instant BEGIN = Instant.parse("2026-01-01T00:00:00Z");
     private static final Instant PLACE = Instant.parse("2026-02-01T00:00:00.000007Z");
@@ -22,29 +22,29 @@ class LedgerScanTest {
     @Test
     void beginsAtTheBoundaryWhenAscending() {
         Scan scan = behind(EventOrder.ASCENDING, PLACE);
-        assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(PLACE);
-        assertThat(LedgerScan.before(END, scan)).isEqualTo(END);
+        assertThat(KeysetScan.from(BEGIN, scan)).isEqualTo(PLACE);
+        assertThat(KeysetScan.before(END, scan)).isEqualTo(END);
     }
 
     @Test
     void endsAfterTheBoundarysMicrosecondWhenDescending() {
         Scan scan = behind(EventOrder.DESCENDING, PLACE);
-        assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);
-        assertThat(LedgerScan.before(END, scan)).isEqualTo(Instant.parse("2026-02-01T00:00:00.000008Z"));
+        assertThat(KeysetScan.from(BEGIN, scan)).isEqualTo(BEGIN);
+        assertThat(KeysetScan.before(END, scan)).isEqualTo(Instant.parse("2026-02-01T00:00:00.000008Z"));
     }
 
     @Test
     void keepsTheWindowWhenTheBoundaryIsOutside() {
-        assertThat(LedgerScan.from(PLACE, behind(EventOrder.ASCENDING, BEGIN))).isEqualTo(PLACE);
-        assertThat(LedgerScan.before(PLACE, behind(EventOrder.DESCENDING, END))).isEqualTo(PLACE);
+        assertThat(KeysetScan.from(PLACE, behind(EventOrder.ASCENDING, BEGIN))).isEqualTo(PLACE);
+        assertThat(KeysetScan.before(PLACE, behind(EventOrder.DESCENDING, END))).isEqualTo(PLACE);
     }
 
     @Test
     void keepsTheWindowWithoutABoundary() {
         for (EventOrder order : EventOrder.values()) {
             Scan scan = new Scan(order, Optional.empty(), 20);
-            assertThat(LedgerScan.from(BEGIN, scan)).isEqualTo(BEGIN);
-            assertThat(LedgerScan.before(END, scan)).isEqualTo(END);
+            assertThat(KeysetScan.from(BEGIN, scan)).isEqualTo(BEGIN);
+            assertThat(KeysetScan.before(END, scan)).isEqualTo(END);
         }
     }
 }

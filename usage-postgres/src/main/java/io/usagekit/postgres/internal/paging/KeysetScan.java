@@ -1,4 +1,4 @@
-package io.usagekit.postgres.events;
+package io.usagekit.postgres.internal.paging;
 
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.spi.Scan;
@@ -10,15 +10,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** The part of a statement that a scan is: its direction, its keyset condition and its limit. */
-final class LedgerScan {
+public final class KeysetScan {
 
-    /** The fragment of {@code events/filter.sql}; a scan from the first row on has no such condition. */
+    /** The statement's fragment of this name; a scan from the first row on has no such condition. */
     private static final String KEYSET_CONDITION = "keyset-condition";
 
-    private LedgerScan() {}
+    private KeysetScan() {}
 
     /** The fragments that stand for the scan's direction and page boundary. */
-    static Map<String, String> fragments(Scan scan) {
+    public static Map<String, String> fragments(Scan scan) {
         boolean ascending = scan.order() == EventOrder.ASCENDING;
         Map<String, String> fragments = new HashMap<>();
         fragments.put("direction", ascending ? "asc" : "desc");
@@ -30,7 +30,7 @@ final class LedgerScan {
     }
 
     /** The names and types of what {@link #bindTo} binds besides the limit. */
-    static Map<String, SqlType> parameters(Scan scan) {
+    public static Map<String, SqlType> parameters(Scan scan) {
         return scan.beyond().isPresent()
                 ? Map.of("boundary_at", SqlType.INSTANT, "boundary_id", SqlType.TEXT)
                 : Map.of();
@@ -40,7 +40,7 @@ final class LedgerScan {
      * Where a window begins, or the page boundary where that is later. PostgreSQL enters an index at one of the conditions on its
      * first column, and not always at the tightest one: so both are equally tight.
      */
-    static Instant from(Instant from, Scan scan) {
+    public static Instant from(Instant from, Scan scan) {
         return scan.beyond()
                 .map(Scan.Position::createdAt)
                 .filter(at -> scan.order() == EventOrder.ASCENDING && at.isAfter(from))
@@ -48,14 +48,15 @@ final class LedgerScan {
     }
 
     /** Where a window ends, or the page boundary where that is earlier, including its microsecond. */
-    static Instant before(Instant before, Scan scan) {
+    public static Instant before(Instant before, Scan scan) {
         return scan.beyond()
                 .map(place -> place.createdAt().plus(1, ChronoUnit.MICROS))
                 .filter(after -> scan.order() == EventOrder.DESCENDING && after.isBefore(before))
                 .orElse(before);
     }
 
-    static SqlCall bindTo(SqlCall call, Scan scan) {
+    /** Binds the page boundary, if there is one, and the limit. */
+    public static SqlCall bindTo(SqlCall call, Scan scan) {
         scan.beyond()
                 .ifPresent(
                         place -> call.instant("boundary_at", place.createdAt()).text("boundary_id", place.id()));
