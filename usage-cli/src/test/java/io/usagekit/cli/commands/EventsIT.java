@@ -83,7 +83,7 @@ class EventsIT {
                         .out())
                 .contains("event-0");
         ofProject("page", "--order", "asc", "--cursor", next).failed(2).saying("cursor must be used with the filter");
-        ofProject("page", "--cursor", "made up").failed(2).saying("cursor must be one that the ledger has given out");
+        ofProject("page", "--cursor", "made up").failed(2).saying("cursor must be one that this library has given out");
         ofProject("page", "--size", "0").failed(2).saying("size must be between 1 and 1000, but was 0");
         events("page", "--project", " ").failed(2).saying("--project must not be blank");
     }

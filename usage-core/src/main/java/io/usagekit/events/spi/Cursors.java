@@ -38,7 +38,7 @@ final class Cursors {
     private static final int DIGEST_OCTETS = 8;
     private static final int CODE_OCTETS = 12;
     private static final int HEAD_OCTETS = 1 + 1 + Long.BYTES + DIGEST_OCTETS;
-    private static final int MAX_LENGTH = 512;
+    private static final int MAX_LENGTH = 4_096;
 
     private final SecretKeySpec key;
 
@@ -120,7 +120,7 @@ final class Cursors {
 
     private static IllegalArgumentException unknown(String cursor) {
         return new IllegalArgumentException(
-                "cursor must be one that the ledger has given out, whole and unaltered, but was "
+                "cursor must be one that this library has given out, whole and unaltered, but was "
                         + Arguments.quote(cursor));
     }
 

@@ -16,7 +16,7 @@ import java.util.function.Function;
 
 /**
  * Creates pages and exports from rows, whatever the rows are stored in: checks and issues cursors. For implementations of
- * {@link EventRepository}. Immutable.
+ * {@link EventRepository} and of pages of other rows. Immutable.
  *
  * @since 0.1
  */
@@ -77,6 +77,18 @@ public final class EventPager {
                 request,
                 sent -> new Scan.Position(
                         sent.delivery().createdAt(), sent.delivery().id()));
+    }
+
+    /**
+     * A page of rows that a figure counts, of whatever tables.
+     *
+     * @param kind which of its rows, e.g. {@code received-rows}; cursors of one kind aren't accepted for another
+     * @param positions the position of a row
+     * @throws IllegalArgumentException if the cursor isn't one of this question's
+     */
+    public <T> PageRead<T> rows(
+            String kind, UsageKey key, PageRequest request, Function<T, Scan.Position> positions) {
+        return page(scope(kind, key), request, positions);
     }
 
     /**

@@ -45,7 +45,7 @@ class EventPagerTest {
         for (EventPager other : List.of(EventPager.create(), EventPager.withSecret(new byte[] {1}))) {
             assertThatThrownBy(() -> page(other, next))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("cursor must be one that the ledger has given out, whole and unaltered");
+                    .hasMessageStartingWith("cursor must be one that this library has given out, whole and unaltered");
         }
     }
 

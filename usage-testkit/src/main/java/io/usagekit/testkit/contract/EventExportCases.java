@@ -255,6 +255,6 @@ abstract class EventExportCases extends EventRepositoryFixture {
                                 .resume("x" + cursor)
                                 .build(),
                         untouched),
-                "cursor must be one that the ledger has given out");
+                "cursor must be one that this library has given out");
     }
 }

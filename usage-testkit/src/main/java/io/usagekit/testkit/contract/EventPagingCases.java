@@ -178,7 +178,7 @@ abstract class EventPagingCases extends EventRepositoryFixture {
         recordOddlyOrdered();
         PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
         String cursor = page(request).next().orElseThrow();
-        String given = "cursor must be one that the ledger has given out";
+        String given = "cursor must be one that this library has given out";
         for (String bad : List.of("", "x", "cursor", "=", "😀", "x".repeat(10_000), cursor + cursor, cursor + "=")) {
             assertRejected(() -> page(request.at(bad)), given);
         }
