@@ -13,9 +13,7 @@
 -- Each table's window is read once. Most deliveries are of events of the same window, whose sizes are at hand by then; only
 -- the others' events are fetched, by id. Sums that exceed bigint are an error.
 with project as materialized (
-    select p.{project.id} as id
-    from {projects} p
-    where p.{project.organisation_id} = :organisation_id and {project.counts}
+    {counted-projects}
 ),
 
 window_event as materialized (
@@ -32,9 +30,7 @@ delivery as materialized (
     from project
     join {deliveries} d on d.{delivery.project_id} = project.id
     left join window_event w on w.id = d.{delivery.event_id}
-    where d.{delivery.created_at} >= :start
-        and d.{delivery.created_at} < :end
-        and d.{delivery.status} in ({delivered_statuses})
+    where {delivery-counts}
 ),
 
 received as (
@@ -122,9 +118,7 @@ delivery as materialized (
     left join window_event w on w.n = project.n and w.id = d.{delivery.event_id}
     where d.{delivery.created_at} >= project.lower
         and d.{delivery.created_at} < project.upper
-        and d.{delivery.created_at} >= :start
-        and d.{delivery.created_at} < :end
-        and d.{delivery.status} in ({delivered_statuses})
+        and {delivery-counts}
 ),
 
 received as (
@@ -181,6 +175,28 @@ left join sent_in_window on sent_in_window.n = request.n
 left join sent_elsewhere on sent_elsewhere.n = request.n
 order by request.n
 
+-- fragment: counted-projects
+-- The projects of an organisation that count, in the column id.
+--
+-- Parameters: :organisation_id.
+    select p.{project.id} as id
+    from {projects} p
+    where p.{project.organisation_id} = :organisation_id and {project.counts}
+
+-- fragment: event-in-window
+-- Condition: an event e was created in the window. It counts as received unless it is deleted.
+--
+-- Parameters: :start and :end, the window [start, end).
+e.{event.created_at} >= :start and e.{event.created_at} < :end
+
+-- fragment: delivery-counts
+-- Condition: a delivery d was created in the window, and was successful. It counts as sent.
+--
+-- Parameters: :start and :end, the window [start, end).
+d.{delivery.created_at} >= :start
+        and d.{delivery.created_at} < :end
+        and d.{delivery.status} in ({delivered_statuses})
+
 -- fragment: requested-organisations
 -- The requested organisations, in columns id, of the type of their column, and n, their place from 1. The empty array gives the
 -- parameter that type.
@@ -199,7 +215,7 @@ order by request.n
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
-        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+        and {event-in-window}
 
 -- fragment: window-events-partly-stored
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
@@ -209,14 +225,14 @@ order by request.n
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
-        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+        and {event-in-window}
         and {event.is_stored}
     union all
     select project.n, e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
-        and e.{event.created_at} >= :start and e.{event.created_at} < :end
+        and {event-in-window}
         and {event.is_unstored}
 
 -- fragment: window-event
@@ -227,7 +243,7 @@ order by request.n
     select e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied, {event.lost} as lost
     from project
     join {events} e on e.{event.project_id} = project.id
-    where e.{event.created_at} >= :start and e.{event.created_at} < :end
+    where {event-in-window}
 
 -- fragment: window-event-partly-stored
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
@@ -236,9 +252,9 @@ order by request.n
     select e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied, false as lost
     from project
     join {events} e on e.{event.project_id} = project.id
-    where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_stored}
+    where {event-in-window} and {event.is_stored}
     union all
     select e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
-    where e.{event.created_at} >= :start and e.{event.created_at} < :end and {event.is_unstored}
+    where {event-in-window} and {event.is_unstored}

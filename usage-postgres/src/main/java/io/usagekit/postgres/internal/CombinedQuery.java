@@ -43,6 +43,9 @@ public final class CombinedQuery {
         }
     }
 
+    /** The fragments that say which rows count. */
+    private static final List<String> COUNTING = List.of("counted-projects", "event-in-window", "delivery-counts");
+
     private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
 
     private final SqlTemplate statement;
@@ -91,6 +94,14 @@ public final class CombinedQuery {
         return texts;
     }
 
+    /** The texts of the fragments that say which rows count, by their names, as fragments of other statements. */
+    public static Map<String, String> counting() {
+        SqlStatements statements = SqlStatements.of(FILES, Map.of());
+        Map<String, String> texts = new HashMap<>();
+        COUNTING.forEach(name -> texts.put(name, statements.text(name, Map.of())));
+        return texts;
+    }
+
     private static Map<String, String> fragments(TableShape shape) {
         return MappedNames.isPartlyStored(shape)
                 ? Map.of(
@@ -122,6 +133,15 @@ public final class CombinedQuery {
                 })
                 .orElseThrow(
                         () -> new UsageCalculationException("the combined query returned no row for " + key, null));
+    }
+
+    /** Computes the sums of a key, of all rows that have a size; {@code unmeasured} counts the others. */
+    public Totals sums(Connection connection, UsageKey key) throws SQLException {
+        return call(connection, key)
+                .one(row -> new Totals(
+                        new UsageMetrics(row.number("received_volume"), row.number("received_bytes")),
+                        new UsageMetrics(row.number("sent_volume"), row.number("sent_bytes")),
+                        Math.addExact(row.number("unmeasured"), row.number("lost_sizes"))));
     }
 
     /** Computes the figures of several keys, all in one snapshot; {@link FigureBatch#MAX} at most. */

@@ -37,6 +37,7 @@ public final class MappedNames {
         names.put("event.emptied", emptied("e", shape));
         names.put("event.lost", lost("e", shape));
         names.put("deliveries", Identifiers.qualified(mapping.schema(), mapping.deliveries()));
+        names.put("delivery.id", Identifiers.quote(mapping.deliveryId()));
         names.put("delivery.project_id", Identifiers.quote(mapping.deliveryProjectId()));
         names.put("delivery.event_id", Identifiers.quote(mapping.deliveryEventId()));
         names.put("delivery.created_at", Identifiers.quote(mapping.deliveryCreatedAt()));

@@ -181,6 +181,26 @@ public record TableShape(
         }
     }
 
+    /**
+     * Checks the column that tells deliveries apart, which figures don't need.
+     *
+     * @throws UsageStorageException if it isn't there
+     */
+    public void checkDeliveryId() {
+        try {
+            require(deliveries, mapping.deliveries(), "deliveryId", mapping.deliveryId());
+        } catch (UsageCalculationException e) {
+            throw UsageStorageException.permanent(
+                    e.getMessage() + "; map deliveryId to a column that differs between deliveries of one instant", e);
+        }
+    }
+
+    /** Returns the type of the column of organisations' ids, as PostgreSQL writes it; a domain's base type. */
+    public String organisationIdType() {
+        return require(projects, mapping.projects(), "projectOrganisationId", mapping.projectOrganisationId())
+                .type();
+    }
+
     /** Returns the type of the column of organisations' ids, as PostgreSQL writes it; a domain's base type. */
     public static String organisationIdType(Connection connection, TableMapping mapping) throws SQLException {
         Map<String, Column> projects = table(connection, mapping, "projects", mapping.projects());

@@ -641,8 +641,16 @@ select
     sum(r.sent_bytes) as sent_bytes,
     sum(r.unmeasured) as unmeasured,
     sum({retained.lost_sizes}) as lost_sizes,
-    bool_or(r.quarter < requested.lower or r.quarter + interval '15 minutes' > requested.upper) as cut
+    bool_or({retained-is-cut}) as cut
+{retained-quarters}
+
+-- fragment: retained-quarters
+-- The quarters of an hour r with sums of a project's rows that retention has deleted, from and where; requested as above.
 from {rollups}.retained r
 where r.project_id = requested.project_id
     and r.quarter > requested.lower - interval '15 minutes'
     and r.quarter < requested.upper
+
+-- fragment: retained-is-cut
+-- Condition: an edge of the requested time falls into a quarter of an hour r.
+r.quarter < requested.lower or r.quarter + interval '15 minutes' > requested.upper
