@@ -10,4 +10,5 @@ module io.usagekit.postgres {
     exports io.usagekit.postgres.events;
     exports io.usagekit.postgres.partitions;
     exports io.usagekit.postgres.rollups;
+    exports io.usagekit.postgres.rows;
 }

@@ -18,6 +18,7 @@ enum MappingName {
     STORED_BYTES("storedBytes", ""),
     DELIVERY_STORED_BYTES("deliveryStoredBytes", ""),
     DELIVERIES("deliveries", "event_deliveries"),
+    DELIVERY_ID("deliveryId", "id"),
     DELIVERY_PROJECT_ID("deliveryProjectId", "project_id"),
     DELIVERY_EVENT_ID("deliveryEventId", "event_id"),
     DELIVERY_STATUS("deliveryStatus", "status"),

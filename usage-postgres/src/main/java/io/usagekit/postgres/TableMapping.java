@@ -201,6 +201,11 @@ public final class TableMapping {
         return name(MappingName.DELIVERIES);
     }
 
+    /** The column that tells deliveries of one instant apart; read for pages of rows only, not for figures. */
+    public String deliveryId() {
+        return name(MappingName.DELIVERY_ID);
+    }
+
     /** The column of a delivery's project. */
     public String deliveryProjectId() {
         return name(MappingName.DELIVERY_PROJECT_ID);
@@ -371,6 +376,11 @@ public final class TableMapping {
         /** The table of deliveries. */
         public Builder deliveries(String table) {
             return set(MappingName.DELIVERIES, table);
+        }
+
+        /** The id of a delivery, which pages of rows tell deliveries of one instant apart by; figures don't need it. */
+        public Builder deliveryId(String column) {
+            return set(MappingName.DELIVERY_ID, column);
         }
 
         /** The project of a delivery. */

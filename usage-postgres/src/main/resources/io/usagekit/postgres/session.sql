@@ -6,7 +6,8 @@
 -- {lock_timeout} and {idle_timeout}, in milliseconds, 0 for none; {transaction_timeout}, the statement that sets it to none, empty before
 -- PostgreSQL 17. A policy that would hide rows is an error, since a figure without them would be wrong. The figure's statement
 -- is planned for its own organisation and window each time (a generic plan suits neither the largest nor the smallest), and without
--- JIT (compiling costs more than it saves here). Times without a zone are compared with instants in the session's zone.
+-- JIT (compiling costs more than it saves here). Times without a zone are compared with instants in the session's zone, and ids that are
+-- bytea are ordered by their text form.
 set transaction isolation level {isolation}, {access};
 set local statement_timeout = {statement_timeout};
 set local lock_timeout = {lock_timeout};
@@ -14,6 +15,7 @@ set local idle_in_transaction_session_timeout = {idle_timeout};
 {transaction_timeout}
 set local row_security = off;
 set local timezone = 'UTC';
+set local bytea_output = 'hex';
 set local plan_cache_mode = force_custom_plan;
 set local jit = off
 

@@ -47,6 +47,7 @@ final class MappingFile {
         keys.put("payload", (mapping, value) -> mapping.payload(list(value)));
         keys.put("storedBytes", unlessEmpty(TableMapping.Builder::withoutStoredBytes, MappingFile::storedBytes));
         keys.put("deliveries", TableMapping.Builder::deliveries);
+        keys.put("deliveryId", TableMapping.Builder::deliveryId);
         keys.put("deliveryProjectId", TableMapping.Builder::deliveryProjectId);
         keys.put("deliveryEventId", TableMapping.Builder::deliveryEventId);
         keys.put("deliveryStatus", TableMapping.Builder::deliveryStatus);

@@ -12,6 +12,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rows.PostgresRows;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Layout;
 import io.usagekit.postgres.testing.RandomRows;
@@ -289,6 +290,13 @@ class RollupRetentionOracleIT {
                         .map(project ->
                                 new CombinedQuery.Totals(project.received(), project.sent(), project.unmeasured()))
                         .toList()));
+        PostgresRows behind = PostgresRows.of(Database.pool(), mapping);
+        ways.put(
+                "rows and retained sums",
+                new CombinedQuery.Totals(
+                        behind.readReceived(key, row -> {}).figure(),
+                        behind.readSent(key, row -> {}).figure(),
+                        calculated.unmeasured()));
         for (Map.Entry<String, CombinedQuery.Totals> way : ways.entrySet()) {
             assertThat(way.getValue())
                     .as("%s by %s, %s, seed %s", key, way.getKey(), when, seed)

@@ -10,6 +10,8 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.rows.PostgresRows;
+import io.usagekit.postgres.rows.RowSum;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.RandomRows;
 import io.usagekit.postgres.testing.Sample;
@@ -233,6 +235,14 @@ class StoredSizesOracleIT {
                     PostgresUsage.calculator(Database.pool(), found).calculate(key, TIMEOUT);
             assertThat(new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured()))
                     .as("%s by the mapping found out when %s, seed %s", key, when, seed)
+                    .isEqualTo(expected);
+            RowSum received = PostgresRows.of(Database.pool(), mapping).readReceived(key, row -> {});
+            RowSum sent = PostgresRows.of(Database.pool(), mapping).readSent(key, row -> {});
+            assertThat(new CombinedQuery.Totals(
+                            received.figure(),
+                            sent.figure(),
+                            received.unmeasured() + sent.unmeasured()))
+                    .as("%s row by row when %s, seed %s", key, when, seed)
                     .isEqualTo(expected);
         }
     }

@@ -1,0 +1,381 @@
+package io.usagekit.postgres.rows;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageStorageException;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.PageRequest;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.ChangedStatement;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.HostTables;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.YearMonth;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/** Pages and exports of rows: what they return while others write, and what they reject. */
+class RowPageIT {
+
+    private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
+    private static final UsageKey KEY = new UsageKey("org", MARCH);
+
+    /** A gateway's tables, in which several rows are of each instant. */
+    private static final class Gateway extends HostTables {
+        Gateway() {
+            super(Database.pool(), Database.newSchema("pages"));
+            run(
+                    "create schema {s}",
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
+                    "create table {s}.event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                    "insert into {s}.projects values ('p1', 'org', null), ('p2', 'org', null), ('p3', 'other', null)",
+                    "insert into {s}.events select 'e' || n, 'p' || 1 + n % 3, repeat('x', n), null,"
+                            + " timestamptz '2026-03-01Z' + n / 7 * interval '1 minute' from generate_series(1, 300) n",
+                    "insert into {s}.event_deliveries select 'd' || n, 'p' || 1 + n % 3, 'e' || n, 'Success',"
+                            + " timestamptz '2026-03-02Z' + n / 7 * interval '1 minute' from generate_series(1, 300) n");
+        }
+
+        TableMapping mapping() {
+            return TableMapping.gateway(schema);
+        }
+    }
+
+    private Gateway tables;
+    private PostgresRows behind;
+    private int written;
+
+    @BeforeEach
+    void create() {
+        tables = new Gateway();
+        behind = PostgresRows.of(Database.pool(), tables.mapping());
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(tables.schema);
+    }
+
+    // While others write
+
+    @Test
+    void eachRowThatIsThereAllTheWhileComesOnce() {
+        long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+        System.out.println("RowPageIT: -Dusagekit.seed=" + seed);
+        Random random = new Random(seed);
+        Set<String> before = ids(behind);
+        for (EventOrder order : EventOrder.values()) {
+            List<String> seen = pages(behind, order, 7, () -> write(random));
+            assertThat(seen).as("order %s, seed %s", order, seed).doesNotHaveDuplicates();
+            assertThat(seen).as("order %s, seed %s", order, seed).containsAll(before);
+        }
+        assertThat(ids(behind)).as("rows were written meanwhile").hasSizeGreaterThan(before.size());
+    }
+
+    @Test
+    void rowsAddUpToTheFigureOfTheirSnapshotWhileOthersWrite() throws InterruptedException {
+        Random random = new Random();
+        Thread writer = new Thread(() -> IntStream.range(0, 100).forEach(n -> write(random)));
+        writer.start();
+        int sums = 0;
+        while (writer.isAlive() || sums == 0) {
+            List<SentRow> all = new ArrayList<>();
+            RowSum sum = behind.readSent(KEY, all::add); // compares them with the figure
+            assertThat(sum.rows().volume()).isEqualTo(all.size());
+            sums++;
+        }
+        writer.join();
+        assertThat(ids(behind)).as("rows were written meanwhile").hasSizeGreaterThan(200);
+    }
+
+    /** Adds and deletes rows between those that are there, at the same instants and at others; never one of those. */
+    private void write(Random random) {
+        int n = written++;
+        String time = "timestamptz '2026-03-02Z' + " + random.nextInt(45) + " * interval '1 minute'";
+        tables.run(
+                "insert into {s}.event_deliveries values ('" + (random.nextBoolean() ? "a" : "z") + n + "', 'p2', 'e"
+                        + (1 + random.nextInt(300)) + "', 'Success', " + time + ")",
+                "delete from {s}.event_deliveries where id = 'a" + random.nextInt(n + 1) + "'",
+                "update {s}.event_deliveries set status = case status when 'Success' then 'Failure' else 'Success' end"
+                        + " where id = 'z" + random.nextInt(n + 1) + "'");
+    }
+
+    /** The negative control: a keyset condition on the time alone skips rows of one instant. */
+    @Test
+    void aConditionOnTheTimeAloneSkipsRows() {
+        PostgresRows flawed = behind.with(new ChangedStatement(
+                RowSql.SOURCE,
+                "keyset-condition",
+                "({row-time}, {row-id}) {comparison} (:boundary_at, :boundary_id)",
+                "{row-time} {comparison} :boundary_at and :boundary_id::text is not null"));
+        assertThat(pages(flawed, EventOrder.ASCENDING, 5))
+                .hasSizeLessThan(ids(behind).size());
+    }
+
+    private static Set<String> ids(PostgresRows behind) {
+        Set<String> ids = new TreeSet<>();
+        behind.readSent(KEY, row -> ids.add(row.deliveryId()));
+        return ids;
+    }
+
+    private static List<String> pages(PostgresRows behind, EventOrder order, int size) {
+        return pages(behind, order, size, () -> {});
+    }
+
+    private static List<String> pages(PostgresRows behind, EventOrder order, int size, Runnable afterEach) {
+        List<String> ids = new ArrayList<>();
+        PageRequest first = PageRequest.first(size, order);
+        for (Optional<PageRequest> next = Optional.of(first); next.isPresent(); ) {
+            RowPage<SentRow> page = behind.sent(KEY, next.get());
+            page.rows().forEach(row -> ids.add(row.deliveryId()));
+            next = page.next().map(first::at);
+            afterEach.run();
+        }
+        return ids;
+    }
+
+    // What a row says
+
+    @Test
+    void aDeliveryOfAMissingEventHasNoOctetsAndNamesIt() {
+        tables.run("delete from {s}.events where id = 'e1'", "update {s}.event_deliveries set event_id = null where id = 'd3'");
+        List<SentRow> rows = new ArrayList<>();
+        RowSum sum = behind.readSent(KEY, rows::add);
+        assertThat(rows)
+                .contains(
+                        new SentRow(
+                                "d1",
+                                "p2",
+                                Optional.of("e1"),
+                                Instant.parse("2026-03-02T00:00:00Z"),
+                                OptionalLong.empty()),
+                        new SentRow(
+                                "d3", "p1", Optional.empty(), Instant.parse("2026-03-02T00:00:00Z"), OptionalLong.empty()),
+                        new SentRow(
+                                "d4", "p2", Optional.of("e4"), Instant.parse("2026-03-02T00:00:00Z"), OptionalLong.of(4)));
+        assertThat(sum.unmeasured()).isEqualTo(2);
+    }
+
+    @Test
+    void rowsWithoutASizeAreShownWhereThereIsNoFigure() {
+        tables.run("alter table {s}.events add size bigint", "update {s}.events set size = 7 where id <> 'e1'");
+        PostgresRows stored = PostgresRows.of(
+                Database.pool(), tables.mapping().toBuilder().payload().storedBytes("size").build());
+        List<ReceivedRow> unknown = new ArrayList<>();
+        RowSum sum = stored.readReceived(KEY, row -> {
+            if (row.bytes().isEmpty()) {
+                unknown.add(row);
+            }
+        });
+        assertThat(unknown).extracting(ReceivedRow::eventId).containsExactly("e1");
+        assertThat(sum).isEqualTo(new RowSum(new UsageMetrics(200, 199 * 7), 1, RetainedUsage.NONE));
+    }
+
+    @Test
+    void idsOfAnyTypeComeInOneOrder() {
+        tables.run(
+                "alter table {s}.event_deliveries alter column event_id type bytea using event_id::bytea",
+                "alter table {s}.events alter column id type bytea using id::bytea",
+                "alter database " + Database.query("select current_database()") + " set bytea_output = 'escape'");
+        try {
+            List<ReceivedRow> rows = new ArrayList<>();
+            behind.readReceived(KEY, rows::add);
+            assertThat(RowPages.all(
+                            request -> behind.received(KEY, request), PageRequest.first(7, EventOrder.ASCENDING)))
+                    .isEqualTo(rows);
+            assertThat(rows.get(0).eventId()).startsWith("\\x65");
+        } finally {
+            tables.run("alter database " + Database.query("select current_database()") + " reset bytea_output");
+        }
+    }
+
+    @Test
+    void idsThatAreLongFitIntoACursor() {
+        tables.run("update {s}.event_deliveries set id = repeat('é', 500) || id");
+        assertThat(RowPages.all(request -> behind.sent(KEY, request), PageRequest.first(50, EventOrder.DESCENDING)))
+                .hasSize(200);
+    }
+
+    // What is rejected
+
+    @Test
+    void rejectsACursorBeforeItConnects() {
+        PageRequest first = PageRequest.first(5, EventOrder.ASCENDING);
+        String cursor = behind.sent(KEY, first).next().orElseThrow();
+        DataSource none = new PGSimpleDataSource() {
+            @Override
+            public java.sql.Connection getConnection() {
+                throw new AssertionError("connected");
+            }
+        };
+        PostgresRows unconnected = PostgresRows.of(none, tables.mapping());
+        assertThatThrownBy(() -> unconnected.sent(KEY, first.at("made up")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("cursor must be one that this library has given out");
+        assertThatThrownBy(() -> unconnected.received(KEY, first.at(cursor)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("figure that it was given out for");
+        assertThatThrownBy(() -> unconnected.sent(new UsageKey("other", MARCH), first.at(cursor)))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() ->
+                        unconnected.sent(KEY, new PageRequest(5, EventOrder.DESCENDING, Optional.of(cursor))))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> PageRequest.first(PageRequest.MAX_SIZE + 1, EventOrder.ASCENDING))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("1000");
+    }
+
+    @Test
+    void rejectsAnOrganisationThatTheColumnCantHold() {
+        tables.run("alter table {s}.projects alter column organisation_id type uuid using md5(organisation_id)::uuid");
+        assertThatThrownBy(() -> behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("org")
+                .hasMessageContaining("uuid");
+        String id = Database.query("select upper(md5('org'))");
+        assertThat(behind.readReceived(new UsageKey(id, MARCH), row -> {}).rows().volume())
+                .isEqualTo(200);
+    }
+
+    @Test
+    void namesTheColumnThatTellsDeliveriesApart() {
+        tables.run("alter table {s}.event_deliveries drop column id");
+        assertThatThrownBy(() -> behind.sent(KEY, PageRequest.first(5, EventOrder.ASCENDING)))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll("\"event_deliveries\" has no column \"id\" (mapped as deliveryId)", "map deliveryId");
+        assertThat(behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING)).rows())
+                .hasSize(5);
+        PostgresRows mapped = PostgresRows.of(
+                Database.pool(), tables.mapping().toBuilder().deliveryId("event_id").build());
+        assertThat(mapped.readSent(KEY, row -> {}).rows().volume()).isEqualTo(200);
+    }
+
+    @Test
+    void rejectsPagesOfDeliveriesThatAreAlike() {
+        tables.run("insert into {s}.event_deliveries select d.* from {s}.event_deliveries d, generate_series(1, 2) n where id = 'd4'");
+        assertThatThrownBy(() -> pages(behind, EventOrder.ASCENDING, 1))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll("several have the id \"d4\"", "2026-03-02T00:00:00Z", "map an id that differs");
+        assertThat(behind.readSent(KEY, row -> {}).rows().volume()).isEqualTo(202);
+    }
+
+    @Test
+    void namesATableThatIsMissing() {
+        tables.run("drop table {s}.event_deliveries");
+        assertThatThrownBy(() -> behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING)))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("there is no table")
+                .hasMessageContaining("(mapped as deliveries)");
+    }
+
+    @Test
+    void namesARowWithANegativeSize() {
+        tables.run("alter table {s}.events add size bigint default 1", "update {s}.events set size = -1 where id = 'e1'");
+        PostgresRows stored = PostgresRows.of(
+                Database.pool(), tables.mapping().toBuilder().storedBytes("size").build());
+        assertThatThrownBy(() -> stored.readReceived(KEY, row -> {}))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("size below 0")
+                .hasMessageContaining("\"e1\"");
+        assertThat(stored.received(KEY, PageRequest.first(1, EventOrder.ASCENDING)).rows().get(0).bytes())
+                .hasValue(-1);
+    }
+
+    @Test
+    void noticesEventsOfOneId() {
+        tables.run(
+                "alter table {s}.events drop constraint events_pkey",
+                "insert into {s}.events select id, project_id, raw, data, created_at - interval '2 months', deleted_at"
+                        + " from {s}.events where id = 'e4'");
+        assertThatThrownBy(() -> behind.readSent(KEY, row -> {}))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll("are 201 of", "the figure of the same snapshot is 200 of", "unique");
+    }
+
+    // Exports
+
+    @Test
+    void exportsLinesAndObjects() {
+        tables.run(
+                "delete from {s}.event_deliveries where id not in ('d1', 'd3')",
+                "update {s}.event_deliveries set id = 'a \"b\", c' where id = 'd1'",
+                "update {s}.events set id = 'gone' where id = 'e3'");
+        ByteArrayOutputStream csv = new ByteArrayOutputStream();
+        ByteArrayOutputStream json = new ByteArrayOutputStream();
+        RowSum sum = behind.exportSent(KEY, RowFormat.CSV, csv);
+        assertThat(behind.exportSent(KEY, RowFormat.NDJSON, json)).isEqualTo(sum);
+        assertThat(csv.toString(StandardCharsets.UTF_8))
+                .isEqualTo(
+                        """
+                        created_at,delivery_id,event_id,project_id,bytes
+                        2026-03-02T00:00:00Z,"a ""b"", c",e1,p2,1
+                        2026-03-02T00:00:00Z,d3,e3,p1,
+                        """);
+        assertThat(json.toString(StandardCharsets.UTF_8))
+                .isEqualTo(
+                        """
+                        {"created_at":"2026-03-02T00:00:00Z","delivery_id":"a \\"b\\", c","event_id":"e1","project_id":"p2","bytes":1}
+                        {"created_at":"2026-03-02T00:00:00Z","delivery_id":"d3","event_id":"e3","project_id":"p1"}
+                        """);
+        assertThat(sum).isEqualTo(new RowSum(new UsageMetrics(2, 1), 1, RetainedUsage.NONE));
+    }
+
+    @Test
+    void exportsWhatThePagesHave() {
+        ByteArrayOutputStream csv = new ByteArrayOutputStream();
+        behind.exportReceived(KEY, RowFormat.CSV, csv);
+        assertThat(csv.toString(StandardCharsets.UTF_8).lines().skip(1))
+                .containsExactlyElementsOf(
+                        RowPages.all(request -> behind.received(KEY, request), PageRequest.first(33, EventOrder.ASCENDING))
+                                .stream()
+                                .map(row -> row.createdAt() + "," + row.eventId() + "," + row.projectId() + ","
+                                        + row.bytes().orElseThrow())
+                                .toList());
+    }
+
+    @Test
+    void saysThatTheSinkFailed() {
+        OutputStream full = new OutputStream() {
+            @Override
+            public void write(int octet) throws IOException {
+                throw new IOException("no space left");
+            }
+        };
+        tables.run("insert into {s}.event_deliveries select id || n, project_id, event_id, status, created_at"
+                + " from {s}.event_deliveries, generate_series(1, 20) n");
+        assertThatThrownBy(() -> behind.exportSent(KEY, RowFormat.NDJSON, full))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("can't be written: no space left");
+    }
+
+    @Test
+    void whatTheReceiverThrowsEndsTheCall() {
+        IllegalStateException enough = new IllegalStateException("enough");
+        List<String> seen = new ArrayList<>();
+        assertThatThrownBy(() -> behind.readSent(KEY, row -> {
+                    seen.add(row.deliveryId());
+                    throw enough;
+                }))
+                .isSameAs(enough);
+        assertThat(seen).hasSize(1);
+    }
+}
