@@ -90,6 +90,15 @@ class MainsIT {
     }
 
     @Test
+    void rows() {
+        assertThat(printed(() -> RowsMain.main(POSTGRES.jdbcUrl())))
+                .startsWith("2026-03-17T12:00:00Z OptionalLong[7]")
+                .contains("created_at,delivery_id,event_id,project_id,bytes\n2026-03-17T12:00:00Z,")
+                .contains(",1,7\n")
+                .contains("sent: UsageMetrics[volume=1, bytes=7]");
+    }
+
+    @Test
     void rollups() {
         assertThat(printed(() -> RollupsMain.main(POSTGRES.jdbcUrl())))
                 .startsWith("FRESH")

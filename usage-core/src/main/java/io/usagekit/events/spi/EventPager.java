@@ -86,8 +86,7 @@ public final class EventPager {
      * @param positions the position of a row
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
-    public <T> PageRead<T> rows(
-            String kind, UsageKey key, PageRequest request, Function<T, Scan.Position> positions) {
+    public <T> PageRead<T> rows(String kind, UsageKey key, PageRequest request, Function<T, Scan.Position> positions) {
         return page(scope(kind, key), request, positions);
     }
 

@@ -91,13 +91,15 @@ public final class RowWriter {
 
     private static String csv(List<? extends Optional<?>> values) {
         return values.stream()
-                .map(value -> value.map(present -> quoted(String.valueOf(present))).orElse(""))
+                .map(value ->
+                        value.map(present -> quoted(String.valueOf(present))).orElse(""))
                 .collect(Collectors.joining(","));
     }
 
     /** Quotes a text that would be read as several fields, lines or as an absent value. */
     private static String quoted(String text) {
-        boolean isPlain = !text.isEmpty() && text.chars().noneMatch(c -> c == ',' || c == '"' || c == '\n' || c == '\r');
+        boolean isPlain =
+                !text.isEmpty() && text.chars().noneMatch(c -> c == ',' || c == '"' || c == '\n' || c == '\r');
         return isPlain ? text : '"' + text.replace("\"", "\"\"") + '"';
     }
 }

@@ -149,8 +149,7 @@ public final class PostgresRows {
                 checkDistinct(kind, key, rows, scan);
                 return rows;
             });
-            return new RowPage<>(
-                    page.items(), page.next(), page.previous(), sql.retained(connection, kind, canonical));
+            return new RowPage<>(page.items(), page.next(), page.previous(), sql.retained(connection, kind, canonical));
         });
     }
 

@@ -239,9 +239,7 @@ class StoredSizesOracleIT {
             RowSum received = PostgresRows.of(Database.pool(), mapping).readReceived(key, row -> {});
             RowSum sent = PostgresRows.of(Database.pool(), mapping).readSent(key, row -> {});
             assertThat(new CombinedQuery.Totals(
-                            received.figure(),
-                            sent.figure(),
-                            received.unmeasured() + sent.unmeasured()))
+                            received.figure(), sent.figure(), received.unmeasured() + sent.unmeasured()))
                     .as("%s row by row when %s, seed %s", key, when, seed)
                     .isEqualTo(expected);
         }

@@ -135,9 +135,7 @@ class RowOracleIT {
         int size = 1 + random.nextInt(60);
         List<ReceivedRow> received = new ArrayList<>();
         RowSum receivedSum = behind.readReceived(key, received::add);
-        assertThat(receivedSum.figure())
-                .as("received, %s, seed %s", key, seed)
-                .isEqualTo(expected.received());
+        assertThat(receivedSum.figure()).as("received, %s, seed %s", key, seed).isEqualTo(expected.received());
         assertThat(receivedPages(behind, key, order, size))
                 .as("received by %s %s, %s, seed %s", size, order, key, seed)
                 .isEqualTo(ordered(received, order));
@@ -190,8 +188,7 @@ class RowOracleIT {
     }
 
     private static int byCodePoints(String one, String other) {
-        return Arrays.compare(
-                one.codePoints().toArray(), other.codePoints().toArray());
+        return Arrays.compare(one.codePoints().toArray(), other.codePoints().toArray());
     }
 
     /** The negative controls: each of these flaws is noticed by the call itself, which compares the rows with the figure. */

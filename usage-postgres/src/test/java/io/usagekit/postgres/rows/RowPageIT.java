@@ -157,7 +157,9 @@ class RowPageIT {
 
     @Test
     void aDeliveryOfAMissingEventHasNoOctetsAndNamesIt() {
-        tables.run("delete from {s}.events where id = 'e1'", "update {s}.event_deliveries set event_id = null where id = 'd3'");
+        tables.run(
+                "delete from {s}.events where id = 'e1'",
+                "update {s}.event_deliveries set event_id = null where id = 'd3'");
         List<SentRow> rows = new ArrayList<>();
         RowSum sum = behind.readSent(KEY, rows::add);
         assertThat(rows)
@@ -169,9 +171,17 @@ class RowPageIT {
                                 Instant.parse("2026-03-02T00:00:00Z"),
                                 OptionalLong.empty()),
                         new SentRow(
-                                "d3", "p1", Optional.empty(), Instant.parse("2026-03-02T00:00:00Z"), OptionalLong.empty()),
+                                "d3",
+                                "p1",
+                                Optional.empty(),
+                                Instant.parse("2026-03-02T00:00:00Z"),
+                                OptionalLong.empty()),
                         new SentRow(
-                                "d4", "p2", Optional.of("e4"), Instant.parse("2026-03-02T00:00:00Z"), OptionalLong.of(4)));
+                                "d4",
+                                "p2",
+                                Optional.of("e4"),
+                                Instant.parse("2026-03-02T00:00:00Z"),
+                                OptionalLong.of(4)));
         assertThat(sum.unmeasured()).isEqualTo(2);
     }
 
@@ -179,7 +189,8 @@ class RowPageIT {
     void rowsWithoutASizeAreShownWhereThereIsNoFigure() {
         tables.run("alter table {s}.events add size bigint", "update {s}.events set size = 7 where id <> 'e1'");
         PostgresRows stored = PostgresRows.of(
-                Database.pool(), tables.mapping().toBuilder().payload().storedBytes("size").build());
+                Database.pool(),
+                tables.mapping().toBuilder().payload().storedBytes("size").build());
         List<ReceivedRow> unknown = new ArrayList<>();
         RowSum sum = stored.readReceived(KEY, row -> {
             if (row.bytes().isEmpty()) {
@@ -236,8 +247,7 @@ class RowPageIT {
                 .hasMessageContaining("figure that it was given out for");
         assertThatThrownBy(() -> unconnected.sent(new UsageKey("other", MARCH), first.at(cursor)))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() ->
-                        unconnected.sent(KEY, new PageRequest(5, EventOrder.DESCENDING, Optional.of(cursor))))
+        assertThatThrownBy(() -> unconnected.sent(KEY, new PageRequest(5, EventOrder.DESCENDING, Optional.of(cursor))))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> PageRequest.first(PageRequest.MAX_SIZE + 1, EventOrder.ASCENDING))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -252,7 +262,9 @@ class RowPageIT {
                 .hasMessageContaining("org")
                 .hasMessageContaining("uuid");
         String id = Database.query("select upper(md5('org'))");
-        assertThat(behind.readReceived(new UsageKey(id, MARCH), row -> {}).rows().volume())
+        assertThat(behind.readReceived(new UsageKey(id, MARCH), row -> {})
+                        .rows()
+                        .volume())
                 .isEqualTo(200);
     }
 
@@ -261,20 +273,25 @@ class RowPageIT {
         tables.run("alter table {s}.event_deliveries drop column id");
         assertThatThrownBy(() -> behind.sent(KEY, PageRequest.first(5, EventOrder.ASCENDING)))
                 .isInstanceOf(UsageStorageException.class)
-                .hasMessageContainingAll("\"event_deliveries\" has no column \"id\" (mapped as deliveryId)", "map deliveryId");
-        assertThat(behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING)).rows())
+                .hasMessageContainingAll(
+                        "\"event_deliveries\" has no column \"id\" (mapped as deliveryId)", "map deliveryId");
+        assertThat(behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING))
+                        .rows())
                 .hasSize(5);
         PostgresRows mapped = PostgresRows.of(
-                Database.pool(), tables.mapping().toBuilder().deliveryId("event_id").build());
+                Database.pool(),
+                tables.mapping().toBuilder().deliveryId("event_id").build());
         assertThat(mapped.readSent(KEY, row -> {}).rows().volume()).isEqualTo(200);
     }
 
     @Test
     void rejectsPagesOfDeliveriesThatAreAlike() {
-        tables.run("insert into {s}.event_deliveries select d.* from {s}.event_deliveries d, generate_series(1, 2) n where id = 'd4'");
+        tables.run(
+                "insert into {s}.event_deliveries select d.* from {s}.event_deliveries d, generate_series(1, 2) n where id = 'd4'");
         assertThatThrownBy(() -> pages(behind, EventOrder.ASCENDING, 1))
                 .isInstanceOf(UsageStorageException.class)
-                .hasMessageContainingAll("several have the id \"d4\"", "2026-03-02T00:00:00Z", "map an id that differs");
+                .hasMessageContainingAll(
+                        "several have the id \"d4\"", "2026-03-02T00:00:00Z", "map an id that differs");
         assertThat(behind.readSent(KEY, row -> {}).rows().volume()).isEqualTo(202);
     }
 
@@ -289,14 +306,19 @@ class RowPageIT {
 
     @Test
     void namesARowWithANegativeSize() {
-        tables.run("alter table {s}.events add size bigint default 1", "update {s}.events set size = -1 where id = 'e1'");
+        tables.run(
+                "alter table {s}.events add size bigint default 1", "update {s}.events set size = -1 where id = 'e1'");
         PostgresRows stored = PostgresRows.of(
-                Database.pool(), tables.mapping().toBuilder().storedBytes("size").build());
+                Database.pool(),
+                tables.mapping().toBuilder().storedBytes("size").build());
         assertThatThrownBy(() -> stored.readReceived(KEY, row -> {}))
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("size below 0")
                 .hasMessageContaining("\"e1\"");
-        assertThat(stored.received(KEY, PageRequest.first(1, EventOrder.ASCENDING)).rows().get(0).bytes())
+        assertThat(stored.received(KEY, PageRequest.first(1, EventOrder.ASCENDING))
+                        .rows()
+                        .get(0)
+                        .bytes())
                 .hasValue(-1);
     }
 
@@ -323,16 +345,12 @@ class RowPageIT {
         ByteArrayOutputStream json = new ByteArrayOutputStream();
         RowSum sum = behind.exportSent(KEY, RowFormat.CSV, csv);
         assertThat(behind.exportSent(KEY, RowFormat.NDJSON, json)).isEqualTo(sum);
-        assertThat(csv.toString(StandardCharsets.UTF_8))
-                .isEqualTo(
-                        """
+        assertThat(csv.toString(StandardCharsets.UTF_8)).isEqualTo("""
                         created_at,delivery_id,event_id,project_id,bytes
                         2026-03-02T00:00:00Z,"a ""b"", c",e1,p2,1
                         2026-03-02T00:00:00Z,d3,e3,p1,
                         """);
-        assertThat(json.toString(StandardCharsets.UTF_8))
-                .isEqualTo(
-                        """
+        assertThat(json.toString(StandardCharsets.UTF_8)).isEqualTo("""
                         {"created_at":"2026-03-02T00:00:00Z","delivery_id":"a \\"b\\", c","event_id":"e1","project_id":"p2","bytes":1}
                         {"created_at":"2026-03-02T00:00:00Z","delivery_id":"d3","event_id":"e3","project_id":"p1"}
                         """);
@@ -345,7 +363,9 @@ class RowPageIT {
         behind.exportReceived(KEY, RowFormat.CSV, csv);
         assertThat(csv.toString(StandardCharsets.UTF_8).lines().skip(1))
                 .containsExactlyElementsOf(
-                        RowPages.all(request -> behind.received(KEY, request), PageRequest.first(33, EventOrder.ASCENDING))
+                        RowPages.all(
+                                        request -> behind.received(KEY, request),
+                                        PageRequest.first(33, EventOrder.ASCENDING))
                                 .stream()
                                 .map(row -> row.createdAt() + "," + row.eventId() + "," + row.projectId() + ","
                                         + row.bytes().orElseThrow())

@@ -10,8 +10,8 @@ import io.usagekit.events.EventOrder;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
@@ -78,12 +78,14 @@ class RowPlanIT {
             String index = index(kind);
             for (EventOrder order : EventOrder.values()) {
                 Cost first = cost(kind, order, Optional.empty());
-                Cost middle = cost(
-                        kind, order, Optional.of(new Scan.Position(Instant.parse("2026-03-15T07:00:00Z"), "e5")));
+                Cost middle =
+                        cost(kind, order, Optional.of(new Scan.Position(Instant.parse("2026-03-15T07:00:00Z"), "e5")));
                 assertThat(first.indexes())
                         .as("%s, %s: the first page reads %s", kind.name(), order, index)
                         .contains(index);
-                assertThat(first.buffers()).as("%s, %s: %s", kind.name(), order, first).isLessThan(MOST_BUFFERS);
+                assertThat(first.buffers())
+                        .as("%s, %s: %s", kind.name(), order, first)
+                        .isLessThan(MOST_BUFFERS);
                 assertThat(middle.buffers())
                         .as("%s, %s: %s, then %s", kind.name(), order, first, middle)
                         .isLessThan(MOST_BUFFERS);
@@ -95,14 +97,17 @@ class RowPlanIT {
     @Test
     void aMissingIndexIsNoticed() throws SQLException {
         for (RowKind<?> kind : List.of(RowKind.RECEIVED, RowKind.SENT)) {
-            Cost without = new Jdbc(Database.pool()).transaction(Jdbc.Mode.WRITE, Duration.ofSeconds(30), connection -> {
-                Jdbc.execute(connection, "drop index " + Identifiers.qualified(schema, index(kind)));
-                Cost cost = cost(connection, kind, EventOrder.ASCENDING, Optional.empty());
-                connection.rollback();
-                return cost;
-            });
+            Cost without = new Jdbc(Database.pool())
+                    .transaction(Jdbc.Mode.WRITE, Duration.ofSeconds(30), connection -> {
+                        Jdbc.execute(connection, "drop index " + Identifiers.qualified(schema, index(kind)));
+                        Cost cost = cost(connection, kind, EventOrder.ASCENDING, Optional.empty());
+                        connection.rollback();
+                        return cost;
+                    });
             assertThat(without.indexes()).doesNotContain(index(kind));
-            assertThat(without.buffers()).as("%s without %s", kind.name(), index(kind)).isGreaterThan(MOST_BUFFERS);
+            assertThat(without.buffers())
+                    .as("%s without %s", kind.name(), index(kind))
+                    .isGreaterThan(MOST_BUFFERS);
         }
     }
 
@@ -124,8 +129,7 @@ class RowPlanIT {
                         connection -> cost(connection, kind, order, beyond));
     }
 
-    private static Cost cost(
-            Connection connection, RowKind<?> kind, EventOrder order, Optional<Scan.Position> beyond)
+    private static Cost cost(Connection connection, RowKind<?> kind, EventOrder order, Optional<Scan.Position> beyond)
             throws SQLException {
         RowSql sql = RowSql.over(
                 TableShape.read(connection, mapping), ProjectScope.ALIVE, schema + "_rollups", RowSql.SOURCE);

@@ -148,7 +148,10 @@ class RowRetentionIT {
             tables.run(
                     "grant usage on schema \"" + rollups.schema() + "\" to \"" + role + "\"",
                     "grant select on \"" + rollups.schema() + "\".retained to \"" + role + "\"");
-            assertThat(PostgresRows.of(asReader, mapping).received(MARCH, FIRST).retained().usage())
+            assertThat(PostgresRows.of(asReader, mapping)
+                            .received(MARCH, FIRST)
+                            .retained()
+                            .usage())
                     .isEqualTo(new UsageMetrics(8, 80));
         } finally {
             tables.run("drop owned by \"" + role + "\"", "drop role \"" + role + "\"");

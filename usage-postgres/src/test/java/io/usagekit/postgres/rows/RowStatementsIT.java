@@ -34,10 +34,7 @@ class RowStatementsIT extends StatementsIT {
         rollups.install();
         try (Connection connection = Database.pool().getConnection()) {
             statements = RowSql.over(
-                            TableShape.read(connection, mapping),
-                            ProjectScope.ALIVE,
-                            rollups.schema(),
-                            RowSql.SOURCE)
+                            TableShape.read(connection, mapping), ProjectScope.ALIVE, rollups.schema(), RowSql.SOURCE)
                     .statements();
         }
     }

@@ -76,6 +76,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.rollups",
                         "io.usagekit.postgres.partitions",
                         "io.usagekit.postgres.events",
+                        "io.usagekit.postgres.rows",
                         "io.usagekit.postgres.internal",
                         "io.usagekit.redis",
                         "io.usagekit.jackson",
@@ -188,6 +189,7 @@ class ArchitectureTest {
             assertRejects(broken.get(1), "UsesPartitions");
             assertRejects(broken.get(2), "UsesRollups");
             assertRejects(broken.get(3), "UsesEvents");
+            assertRejects(broken.get(4), "UsesInternalAndEvents");
             for (ArchRule rule : broken) {
                 assertThat(rule.evaluate(BREAKING).getFailureReport().getDetails())
                         .as(rule.getDescription())

@@ -55,7 +55,8 @@ final class ModuleRules {
                 uses(root, "internal", List.of()),
                 uses(root, "rollups", List.of("internal")),
                 uses(root, "events", List.of("internal")),
-                uses(root, "partitions", List.of("internal", "rollups")));
+                uses(root, "partitions", List.of("internal", "rollups")),
+                uses(root, "rows", List.of("internal")));
     }
 
     private static ArchRule uses(String root, String part, List<String> others) {
