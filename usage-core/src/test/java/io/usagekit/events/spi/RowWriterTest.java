@@ -30,15 +30,26 @@ class RowWriterTest {
     @Test
     void quotesWhatWouldBeReadInAnotherWay() throws IOException {
         assertThat(written(RowWriter.Format.CSV, ROWS))
-                .isEqualTo("the id,bytes\na,1\n\"one, \"\"two\"\"\r\nthree ü\",\n\"\",-7\n");
+                .isEqualTo(
+                        """
+                        the id,bytes
+                        a,1
+                        "one, ""two""\r
+                        three ü",
+                        "",-7
+                        """);
         assertThat(written(RowWriter.Format.CSV, List.of())).isEqualTo("the id,bytes\n");
     }
 
     @Test
     void leavesOutMembersThatAreAbsent() throws IOException {
         assertThat(written(RowWriter.Format.NDJSON, ROWS))
-                .isEqualTo("{\"the id\":\"a\",\"bytes\":1}\n{\"the id\":\"one, \\\"two\\\"\\u000d\\u000athree ü\"}\n"
-                        + "{\"the id\":\"\",\"bytes\":-7}\n");
+                .isEqualTo(
+                        """
+                        {"the id":"a","bytes":1}
+                        {"the id":"one, \\"two\\"\\u000d\\u000athree ü"}
+                        {"the id":"","bytes":-7}
+                        """);
         assertThat(written(RowWriter.Format.NDJSON, List.of())).isEmpty();
     }
 

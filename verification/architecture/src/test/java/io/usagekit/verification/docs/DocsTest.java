@@ -10,6 +10,7 @@ import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rows.PostgresRows;
 import io.usagekit.redis.RedisUsage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -58,6 +59,7 @@ class DocsTest {
             "rollups.worker", RollupWorker.Builder.class,
             "PostgresLedger.builder", PostgresLedger.Builder.class,
             "PostgresPartitions.builder", PostgresPartitions.Builder.class,
+            "PostgresRows.builder", PostgresRows.Builder.class,
             "TableMapping.builder", TableMapping.Builder.class,
             "RedisUsage.builder", RedisUsage.Builder.class);
 
