@@ -272,7 +272,7 @@ public final class PostgresRows {
         try {
             return jdbc.snapshot(Jdbc.Mode.READ_ONLY_SNAPSHOT, timeout, Duration.ZERO, tables, connection -> {
                 TableShape shape = TableShape.readForStorage(connection, mapping);
-                if (kind == RowKind.SENT) {
+                if (kind.equals(RowKind.SENT)) {
                     shape.checkDeliveryId();
                 }
                 CanonicalIds ids = new CanonicalIds();

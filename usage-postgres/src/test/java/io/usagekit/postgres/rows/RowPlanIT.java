@@ -112,7 +112,7 @@ class RowPlanIT {
     }
 
     private static String index(RowKind<?> kind) {
-        boolean received = kind == RowKind.RECEIVED;
+        boolean received = kind.equals(RowKind.RECEIVED);
         String table = received ? mapping.events() : mapping.deliveries();
         return IndexDdl.indexes(mapping).stream()
                 .filter(index -> index.table().equals(table))
