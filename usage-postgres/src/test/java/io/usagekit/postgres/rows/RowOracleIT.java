@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -82,6 +83,7 @@ class RowOracleIT {
         create(layout);
         TableMapping mapping = layout.mapping(schema);
         PostgresRows behind = PostgresRows.of(Database.pool(), mapping);
+        UsageCalculator calculator = PostgresUsage.calculator(Database.pool(), mapping);
         ToLongFunction<RandomRows.Event> octets = layout.octets(schema);
         RandomRows present = layout == Layout.PARTITIONED ? rows.withEventsOfDeletedElsewhere() : rows;
         UsageMetrics all = UsageMetrics.ZERO;
@@ -93,8 +95,7 @@ class RowOracleIT {
                     ProjectScope.ALIVE,
                     octets);
             long unmeasured = assertRows(behind, key, expected);
-            OrganisationUsage figure =
-                    PostgresUsage.calculator(Database.pool(), mapping).calculate(key, TIMEOUT);
+            OrganisationUsage figure = calculator.calculate(key, TIMEOUT);
             assertThat(figure.unmeasured()).as("%s, seed %s", key, seed).isEqualTo(unmeasured);
             if (!List.of(Layout.RENAMED, Layout.PARTLY_STORED).contains(layout)) {
                 assertThat(receivedPages(behind, key, EventOrder.ASCENDING, 1 + random.nextInt(50)))

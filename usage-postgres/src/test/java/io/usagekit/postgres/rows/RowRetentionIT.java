@@ -3,6 +3,7 @@ package io.usagekit.postgres.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
@@ -15,19 +16,14 @@ import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.HostTables;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.YearMonth;
 import java.util.Optional;
-import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.postgresql.ds.PGSimpleDataSource;
 
 /** Rows that retention has deleted: each page and each sum says which part of the figure they were. */
 class RowRetentionIT {
@@ -132,15 +128,15 @@ class RowRetentionIT {
     }
 
     @Test
-    void saysThatRetainedSumsCantBeRead() throws SQLException {
+    void saysThatRetainedSumsCantBeRead() {
         retain();
         String role = tables.schema + "_reader";
-        try {
-            tables.run(
-                    "create role \"" + role + "\"",
-                    "grant usage on schema {s} to \"" + role + "\"",
-                    "grant select on all tables in schema {s} to \"" + role + "\"");
-            DataSource asReader = as(role);
+        tables.run(
+                "create role \"" + role + "\"",
+                "grant usage on schema {s} to \"" + role + "\"",
+                "grant select on all tables in schema {s} to \"" + role + "\"");
+        try (HikariDataSource asReader =
+                Database.newPool(1, pool -> pool.setConnectionInitSql("set role \"" + role + "\""))) {
             assertThatThrownBy(() -> PostgresRows.of(asReader, mapping).received(MARCH, FIRST))
                     .isInstanceOf(UsageStorageException.class)
                     .hasMessageContainingAll(
@@ -156,21 +152,6 @@ class RowRetentionIT {
         } finally {
             tables.run("drop owned by \"" + role + "\"", "drop role \"" + role + "\"");
         }
-    }
-
-    private static DataSource as(String role) {
-        PGSimpleDataSource reader = new PGSimpleDataSource() {
-            @Override
-            public Connection getConnection() throws SQLException {
-                Connection connection = super.getConnection();
-                try (Statement statement = connection.createStatement()) {
-                    statement.execute("set role \"" + role + "\"");
-                }
-                return connection;
-            }
-        };
-        reader.setURL(Database.jdbcUrl());
-        return reader;
     }
 
     private void retain() {
