@@ -180,7 +180,7 @@ public final class PostgresRows {
                 sum.add(next);
                 each.accept(next);
             });
-            UsageMetrics rows = sum.metrics(key);
+            UsageMetrics rows = sum.metrics();
             checkFigure(kind, key, rows, figure(connection, canonical));
             return new RowSum(rows, sum.unmeasured, sql.retained(connection, kind, canonical));
         });
@@ -209,7 +209,6 @@ public final class PostgresRows {
         private long volume;
         private long bytes;
         private long unmeasured;
-        private Optional<String> negative = Optional.empty();
 
         RunningSum(RowKind<T> kind) {
             this.kind = kind;
@@ -217,21 +216,11 @@ public final class PostgresRows {
 
         void add(T row) {
             volume++;
-            long size = kind.bytes().apply(row).orElse(0);
-            bytes = Math.addExact(bytes, size);
+            bytes = Math.addExact(bytes, kind.bytes().apply(row).orElse(0));
             unmeasured += kind.bytes().apply(row).isEmpty() ? 1 : 0;
-            if (size < 0 && negative.isEmpty()) {
-                negative = Optional.of(kind.position().apply(row).id());
-            }
         }
 
-        UsageMetrics metrics(UsageKey key) {
-            negative.ifPresent(id -> {
-                throw UsageStorageException.permanent(
-                        "a row of " + key + " has a stored size below 0: that with the id \"" + id
-                                + "\"; correct it, since the figure counts it",
-                        null);
-            });
+        UsageMetrics metrics() {
             return new UsageMetrics(volume, bytes);
         }
     }
