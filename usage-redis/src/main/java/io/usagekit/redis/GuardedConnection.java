@@ -105,11 +105,7 @@ final class GuardedConnection {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            unavailability.begin(
-                    state,
-                    "no connection within " + wait
-                            + " (connectTimeout); a server that expects no TLS on this port waits"
-                            + " like that, and a firewall that drops packets");
+            unavailability.begin(state, "no connection within " + wait);
         } catch (ExecutionException e) {
             Throwable error = unwrap(e);
             if (RedisErrors.isWithoutAddress(error)) {
@@ -159,11 +155,7 @@ final class GuardedConnection {
             return CompletableFuture.failedFuture(notConnected(states, connection));
         }
         if (isStalled(connection)) {
-            return CompletableFuture.failedFuture(unavailable(
-                    states,
-                    "Redis didn't answer an earlier command within commandTimeout (" + commandTimeout
-                            + "), nor the PING after it so far",
-                    null));
+            return CompletableFuture.failedFuture(unavailable(states, "Redis has stopped answering", null));
         }
         CompletableFuture<T> answer;
         try {
@@ -176,7 +168,7 @@ final class GuardedConnection {
             if (error != null) {
                 throw failed(states, connection, unwrap(error));
             }
-            answered(connection);
+            unavailability.end();
             if (served.test(value)) {
                 refusal.end();
             }
@@ -224,7 +216,7 @@ final class GuardedConnection {
             States states, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
             UsageCacheException refused = RedisErrors.of("Redis refused the command", error);
-            answered(connection);
+            unavailability.end();
             states.refusal().begin(states.refused(), refused);
             return refused;
         }
@@ -247,18 +239,6 @@ final class GuardedConnection {
             unavailability.begin(states.unavailable(), error);
         }
         return error;
-    }
-
-    /**
-     * Ends the outage, unless calls go on failing: until a connection that is lost is open again, and until the PING behind a
-     * timed-out command is answered. Commands that were sent before may be answered meanwhile.
-     */
-    private void answered(StatefulRedisConnection<String, String> connection) {
-        long state = unavailability.state(); // before the probe, which is set before its outage begins
-        Probe last = probe.get();
-        if (connection.isOpen() && (last == null || !last.isPendingOn(connection))) {
-            unavailability.end(state);
-        }
     }
 
     private boolean isStalled(StatefulRedisConnection<String, String> connection) {
@@ -286,7 +266,7 @@ final class GuardedConnection {
             connection.async().ping().whenComplete((pong, error) -> {
                 next.answered().complete(null);
                 if (error == null || error instanceof RedisCommandExecutionException) {
-                    answered(connection);
+                    unavailability.end();
                 }
             });
         } catch (RuntimeException e) {

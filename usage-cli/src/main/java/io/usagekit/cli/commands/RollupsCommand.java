@@ -23,7 +23,6 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Installs, maintains and checks roll-ups. */
@@ -39,6 +38,7 @@ import picocli.CommandLine.Option;
             RollupsCommand.Work.class,
             RollupsCommand.Verify.class,
             RollupsCommand.Retain.class,
+            RollupsCommand.AcceptRetained.class,
             RollupsCommand.Remove.class
         })
 public final class RollupsCommand {
@@ -265,13 +265,9 @@ public final class RollupsCommand {
                 description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
         private Instant before = Instant.MIN;
 
-        @Mixin
-        private DependantOptions dependants = new DependantOptions();
-
         @Override
         public Integer call() {
-            PGSimpleDataSource dataSource = database().dataSource();
-            PostgresRollups rollups = dependants.rollups(dataSource, mapping(dataSource));
+            PostgresRollups rollups = rollups();
             RetentionResult gone;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 gone = rollups.deleteBefore(before, progress);
@@ -285,7 +281,23 @@ public final class RollupsCommand {
                             ? "."
                             : "; " + UsageTables.grouped(gone.keptEvents())
                                     + " events stay, which have younger deliveries."));
-            DependantOptions.print(gone.dependants(), out());
+            return ExitCode.OK;
+        }
+    }
+
+    /** Says that retained sums fit the tables. */
+    @Command(
+            name = "accept-retained",
+            description =
+                    "Records that the sums that retention has kept fit the tables, after one of both was restored without the"
+                            + " other; until then figures that may be wrong are refused.")
+    static final class AcceptRetained extends Subcommand {
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = rollups();
+            rollups.acceptRetained();
+            out().println("The retained sums in the schema " + rollups.schema()
+                    + " count as those of the tables; everything is rolled from scratch.");
             return ExitCode.OK;
         }
     }

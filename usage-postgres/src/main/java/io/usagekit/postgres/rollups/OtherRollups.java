@@ -65,18 +65,13 @@ final class OtherRollups {
      *
      * @param schema of the others, not quoted
      */
-    static void takeOver(Connection connection, RollupSql sql, String schema, String projectIdType, String definition)
-            throws SQLException {
+    static void takeOver(Connection connection, RollupSql sql, String schema, IdTypes types) throws SQLException {
         if (RollupCatalog.holdsRetained(connection, schema)) {
             Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
             if (!RollupCatalog.exists(connection, Identifiers.qualified(sql.schema(), RollupSql.RETAINED))) {
                 Jdbc.execute(connection, sql.takeRetainedScript(schema));
             } else {
-                RollupSql other = sql.in(schema);
-                if (RollupCatalog.hasOlderRetained(connection, schema)) {
-                    Jdbc.execute(connection, other.upgradeRetainedScript());
-                }
-                Jdbc.execute(connection, other.convertRetainedScript(projectIdType, definition));
+                types.prepareRetained(connection, sql.in(schema));
                 Jdbc.execute(connection, sql.addRetainedScript(schema));
             }
         }

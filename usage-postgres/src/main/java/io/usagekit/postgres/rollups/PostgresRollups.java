@@ -24,7 +24,6 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
@@ -56,6 +55,7 @@ public final class PostgresRollups {
     public static final String SCHEMA_SUFFIX = "_rollups";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
+    private static final Duration SHORTEST_RETENTION = Duration.ofDays(1);
     private static final Duration STATUS_TIMEOUT = Duration.ofSeconds(30);
 
     /** The configuration, checked by the builder. */
@@ -65,8 +65,7 @@ public final class PostgresRollups {
             String schema,
             ProjectScope projects,
             InstantSource clock,
-            RollupListener listener,
-            Set<String> dependants) {
+            RollupListener listener) {
 
         /** The roll-ups' schema, for messages. */
         String quotedSchema() {
@@ -138,6 +137,17 @@ public final class PostgresRollups {
      */
     public void removeWithRetained() {
         installer().remove(RollupInstaller.Retained.REMOVED);
+    }
+
+    /**
+     * Records that the sums that retention has kept are those of the rows that the tables lack, after these roll-ups or the tables were
+     * restored, or replaced by others. Until then figures are refused where the sums may count rows that are there again, or may lack
+     * some. Rolled hours start from scratch, and where triggers are missing, {@link #install()} creates them.
+     *
+     * @throws UsageStorageException if there are no roll-ups, or the database refuses
+     */
+    public void acceptRetained() {
+        installer().acceptRetained();
     }
 
     /**
@@ -268,24 +278,7 @@ public final class PostgresRollups {
     }
 
     private UsageSeries.Sums sums(Duration timeout) {
-        return (organisationId, edges, reader) -> readSums(organisationId, edges, timeout, reader);
-    }
-
-    private void readSums(
-            Optional<String> organisationId, List<Instant> edges, Duration timeout, RollupSeriesQuery.Reader reader) {
-        SqlErrors.checkTimeout(timeout);
-        try {
-            jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
-                TableShape shape = TableShape.read(connection, settings.mapping());
-                RollupSql sql = RollupCatalog.current(connection, settings, shape)
-                        .orElseThrow(() -> UsageCalculationException.permanent(nothingCurrent(), null));
-                RollupSeriesQuery.over(sql, settings.projects(), organisationId).execute(connection, edges, reader);
-                return settings;
-            });
-        } catch (SQLException e) {
-            throw SqlErrors.calculationFailure(
-                    "reading sums from the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
-        }
+        return new RollupSums(settings, jdbc, timeout, nothingCurrent());
     }
 
     private String nothingCurrent() {
@@ -336,8 +329,7 @@ public final class PostgresRollups {
      * of {@link PostgresUsage}, which don't use roll-ups, count the rows that are left.
      *
      * <p>Deliveries that count nowhere are deleted together with their events. An event is kept as long as one of its deliveries
-     * is younger. Rows that belong to no project are kept, and so are deliveries that count nowhere and whose event is missing. Rows of
-     * other tables that refer to deleted ones are deleted along, whatever their age, where {@link Builder#deleteDependants} allows it.
+     * is younger. Rows that belong to no project are kept, and so are deliveries that count nowhere and whose event is missing.
      *
      * <p>Rows are deleted in batches, the oldest first, each in a transaction of about half a second or less. It can be interrupted
      * between two batches, and the next call continues where the last one ended. Workers and writers run meanwhile. Needs
@@ -346,11 +338,29 @@ public final class PostgresRollups {
      *
      * @param before at least a day ago by the clock
      * @throws IllegalArgumentException if {@code before} is later than a day ago
-     * @throws UsageStorageException if there are no roll-ups of this version and mapping, other tables refer to old rows (the message
-     *     names all such foreign keys), or the database refuses; what rows counted that were deleted before is retained
+     * @throws UsageStorageException if there are no roll-ups of this version and mapping, other tables refer to events without
+     *     {@code ON DELETE}, rows can't be deleted, or the database refuses; what rows counted that were deleted before is retained
      */
     public RetentionResult deleteBefore(Instant before, RetentionProgress progress) {
-        return RetentionDeleter.deleteBefore(settings, this::readCurrent, before, progress);
+        Objects.requireNonNull(progress, "progress");
+        Instant latest = settings.clock().instant().minus(SHORTEST_RETENTION);
+        if (before.isAfter(latest)) {
+            throw new IllegalArgumentException(
+                    "before must be at least a day ago, " + latest + " at the latest, but was " + before);
+        }
+        RollupSql sql;
+        try {
+            sql = jdbc.transaction(Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
+                RollupSql found =
+                        current(connection).orElseThrow(() -> UsageStorageException.permanent(nothingCurrent(), null));
+                RetainedDoubt.check(connection, found, "can't retain anything");
+                return found;
+            });
+        } catch (SQLException e) {
+            throw RetentionDeleter.failed(settings.schema(), 0, 0, e);
+        }
+        return new RetentionDeleter(settings.dataSource(), sql, progress, RetentionDeleter.Pace.DEFAULT)
+                .deleteBefore(before);
     }
 
     private RollupSql readCurrent() throws SQLException {
@@ -374,7 +384,6 @@ public final class PostgresRollups {
         private ProjectScope projects = ProjectScope.ALIVE;
         private InstantSource clock = InstantSource.system();
         private RollupListener listener = new RollupListener() {};
-        private Set<String> dependants = Set.of();
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -417,17 +426,6 @@ public final class PostgresRollups {
         }
 
         /**
-         * Sets the tables whose rows {@link PostgresRollups#deleteBefore} deletes together with those that they refer to by foreign keys,
-         * directly or through each other; none by default.
-         *
-         * @param tables by their names in the mapped schema, or with the names of others, such as {@code audit.lines}; not quoted
-         */
-        public Builder deleteDependants(String... tables) {
-            this.dependants = Set.copyOf(List.of(tables));
-            return this;
-        }
-
-        /**
          * Checks the settings and builds; connects to nothing yet.
          *
          * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or is that of the tables
@@ -444,7 +442,7 @@ public final class PostgresRollups {
                 throw new IllegalArgumentException(
                         "schema must differ from that of the tables, but was \"" + name + "\"");
             }
-            return new PostgresRollups(new Settings(dataSource, mapping, name, projects, clock, listener, dependants));
+            return new PostgresRollups(new Settings(dataSource, mapping, name, projects, clock, listener));
         }
     }
 }

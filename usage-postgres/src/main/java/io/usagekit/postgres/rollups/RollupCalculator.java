@@ -8,7 +8,6 @@ import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.FigureBatch;
-import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
@@ -190,22 +189,17 @@ final class RollupCalculator implements UsageCalculator {
         Queries known = found.get();
         Outcomes outcomes = new Outcomes();
         if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
-            outcomes.addRaw(
-                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.ALTERED);
-            return outcomes;
+            return allFromAltered(connection, known, keys, RollupListener.Fallback.ALTERED);
         }
         Optional<RollupFigureQuery.Answers> answers =
                 known.rolled().isPresent() ? known.rolled().get().executeAll(connection, keys) : Optional.empty();
         if (answers.isEmpty()) {
-            outcomes.addRaw(
-                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.FOREIGN);
-            refuseAllUnreadable(connection, keys, outcomes, false);
-            return outcomes;
+            Outcomes raw = allFromAltered(connection, known, keys, RollupListener.Fallback.FOREIGN);
+            refuseAllUnreadable(connection, keys, raw, false);
+            return raw;
         }
         if (answers.get().answers().values().stream().anyMatch(answer -> !answer.intact())) {
-            outcomes.addRaw(
-                    combinedAsNow(connection, known).executeAll(connection, keys), RollupListener.Fallback.ALTERED);
-            return outcomes;
+            return allFromAltered(connection, known, keys, RollupListener.Fallback.ALTERED);
         }
         outcomes.failures().putAll(answers.get().failures());
         List<UsageKey> notCovered = new ArrayList<>();
@@ -224,6 +218,21 @@ final class RollupCalculator implements UsageCalculator {
                                 () -> notCovered.add(key)));
         if (!notCovered.isEmpty()) {
             outcomes.addRaw(known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
+        }
+        return outcomes;
+    }
+
+    private Outcomes allFromAltered(
+            Connection connection, Queries known, List<UsageKey> keys, RollupListener.Fallback why)
+            throws SQLException {
+        Outcomes outcomes = new Outcomes();
+        outcomes.addRaw(combinedAsNow(connection, known).executeAll(connection, keys), why);
+        for (UsageKey key : keys) {
+            Optional<UsageCalculationException> doubt = RetainedDoubt.of(connection, known.sql(), key);
+            if (doubt.isPresent()) {
+                outcomes.known().remove(key);
+                outcomes.failures().put(key, doubt.get());
+            }
         }
         return outcomes;
     }
@@ -347,23 +356,19 @@ final class RollupCalculator implements UsageCalculator {
         }
         Queries known = found.get();
         if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
-            return Outcome.raw(
-                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
+            return fromAltered(connection, known, key);
         }
         Optional<RollupFigureQuery.Answer> answer =
                 known.rolled().isPresent() ? known.rolled().get().execute(connection, key) : Optional.empty();
         if (answer.isEmpty()) {
             Outcome raw = Outcome.raw(
                     combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.FOREIGN);
-            Optional<UsageCalculationException> unreadable = retainedUnreadable(connection, key, false);
-            if (unreadable.isPresent()) {
-                throw unreadable.get();
-            }
+            throwIfPresent(RetainedDoubt.unreadable(connection, settings, key, false));
+            throwIfPresent(RetainedDoubt.of(connection, known.sql(), key));
             return raw;
         }
         if (!answer.get().intact()) {
-            return Outcome.raw(
-                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
+            return fromAltered(connection, known, key);
         }
         if (answer.get().totals().isEmpty()) {
             return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.NOT_COVERING);
@@ -375,6 +380,20 @@ final class RollupCalculator implements UsageCalculator {
                 answer.get().markedHours());
     }
 
+    /** Computes from raw rows with retained sums, unless those may not fit the tables any more. */
+    private Outcome fromAltered(Connection connection, Queries known, UsageKey key) throws SQLException {
+        Outcome raw =
+                Outcome.raw(combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
+        throwIfPresent(RetainedDoubt.of(connection, known.sql(), key));
+        return raw;
+    }
+
+    private static void throwIfPresent(Optional<UsageCalculationException> reason) {
+        if (reason.isPresent()) {
+            throw reason.get();
+        }
+    }
+
     /**
      * Computes from raw rows, without retained sums. Whether there are retained sums is checked after the figure is read: those of
      * rows that its snapshot lacks are committed by then.
@@ -383,11 +402,8 @@ final class RollupCalculator implements UsageCalculator {
             Connection connection, CombinedQuery combined, UsageKey key, RollupListener.Fallback why)
             throws SQLException {
         CombinedQuery.Totals totals = combined.execute(connection, key);
-        Optional<UsageCalculationException> unreadable =
-                retainedUnreadable(connection, key, RollupCatalog.holdsRetained(connection, settings.schema()));
-        if (unreadable.isPresent()) {
-            throw unreadable.get();
-        }
+        throwIfPresent(RetainedDoubt.unreadable(
+                connection, settings, key, RollupCatalog.holdsRetained(connection, settings.schema())));
         return Outcome.raw(totals, why);
     }
 
@@ -395,42 +411,14 @@ final class RollupCalculator implements UsageCalculator {
             Connection connection, List<UsageKey> keys, Outcomes outcomes, boolean holdsUnreadable)
             throws SQLException {
         for (UsageKey key : keys) {
-            Optional<UsageCalculationException> unreadable = retainedUnreadable(connection, key, holdsUnreadable);
+            Optional<UsageCalculationException> unreadable =
+                    RetainedDoubt.unreadable(connection, settings, key, holdsUnreadable);
             if (unreadable.isEmpty()) {
                 return; // nor is that of another key
             }
             outcomes.known().remove(key);
             outcomes.failures().put(key, unreadable.get());
         }
-    }
-
-    /**
-     * Returns why a figure from raw rows would lack retained sums; empty if it lacks none. Other roll-ups of the same tables are found by
-     * their triggers: those from before the tables or a schema were renamed.
-     *
-     * @param holdsUnreadable whether these roll-ups hold some that weren't added
-     */
-    private Optional<UsageCalculationException> retainedUnreadable(
-            Connection connection, UsageKey key, boolean holdsUnreadable) throws SQLException {
-        if (holdsUnreadable) {
-            return Optional.of(UsageCalculationException.permanent(
-                    "the usage of " + key + " can't be computed: the roll-ups in the schema "
-                            + settings.quotedSchema()
-                            + " hold sums of rows that were deleted by retention, and this role or this version of the"
-                            + " library can't read them; grant SELECT on the schema's tables, or call install() again",
-                    null));
-        }
-        return OtherRollups.find(connection, mapping, settings.schema()).stream()
-                .filter(OtherRollups.Found::holdsRetained)
-                .findFirst()
-                .map(other -> UsageCalculationException.permanent(
-                        "the usage of " + key
-                                + " can't be computed: the tables have triggers of roll-ups in the schema "
-                                + Identifiers.quote(other.schema())
-                                + ", which hold sums of rows that were deleted by retention, and those in the schema "
-                                + settings.quotedSchema()
-                                + " don't have them; call install(), which takes them over where tables or schemas were renamed",
-                        null));
     }
 
     private void notifyListener(UsageKey key, Outcome outcome) {

@@ -12,11 +12,9 @@ import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlErrors;
-import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -136,8 +134,9 @@ final class RollupInstaller implements PartitionGuard {
                 String schema = SchemaInstaller.schemaExists(connection, settings.schema())
                         ? ""
                         : RollupSql.schemaScript(settings.schema());
-                return schema + missingIndexes(connection, sql) + tablesScript(connection, sql) + "\n"
-                        + sql.triggersScript() + String.join("", partitionScripts(connection, sql));
+                return schema + missingIndexes(connection, sql)
+                        + IdTypes.of(connection, sql).tablesScript(sql) + "\n" + sql.triggersScript()
+                        + String.join("", partitionScripts(connection, sql));
             });
         } catch (SQLException e) {
             throw failed("describing", e);
@@ -178,7 +177,32 @@ final class RollupInstaller implements PartitionGuard {
 
     @Override
     public void record(Connection connection, String role) throws SQLException {
-        RollupProof.record(connection, sql(connection), role);
+        RollupSql sql = sql(connection);
+        RollupProof.record(connection, sql, role);
+        sql.call(connection, "record-retained-relation").text("role", role).update();
+    }
+
+    /** Records that retained sums fit the tables, as {@link PostgresRollups#acceptRetained} says. */
+    void acceptRetained() {
+        inInstallation("accepting the retained sums of", installation -> {
+            RollupSql sql = sql(installation.connection());
+            if (!RetainedDoubt.isOfThisVersion(installation.connection(), sql)) {
+                throw UsageStorageException.permanent(
+                        "there are no roll-ups of this version in the schema " + settings.quotedSchema(), null);
+            }
+            return installation.change(tables(), connection -> {
+                for (String statement : List.of("reset-state", "reset-projects", "record-own-tables")) {
+                    sql.call(connection, statement).update();
+                }
+                for (String role : RollupProof.ROLES) {
+                    sql.call(connection, "record-relation").text("role", role).update();
+                    sql.call(connection, "record-retained-relation")
+                            .text("role", role)
+                            .update();
+                }
+                return settings;
+            });
+        });
     }
 
     @Override
@@ -200,6 +224,7 @@ final class RollupInstaller implements PartitionGuard {
         Connection connection = installation.connection();
         RollupSql sql = sql(connection);
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
+        RetainedDoubt.check(connection, sql, "can't be installed");
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
         List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
         if (isCurrent
@@ -251,7 +276,7 @@ final class RollupInstaller implements PartitionGuard {
     private void createAll(Connection connection, LockRetrier locks) throws SQLException {
         RollupSql sql = sql(connection);
         preconditions.checkPublications(connection, sql);
-        String tables = tablesScript(connection, sql);
+        IdTypes types = IdTypes.of(connection, sql);
         SchemaInstaller.createSchema(connection, settings.schema());
         List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
         if (!renamed.isEmpty()) {
@@ -261,104 +286,23 @@ final class RollupInstaller implements PartitionGuard {
                     List.of(),
                     Stream.concat(renamed.stream(), Stream.of(settings.schema()))
                             .toList());
-            IdType type = projectIdType(connection, sql);
             for (String other : renamed) {
-                OtherRollups.takeOver(connection, sql, other, type.type(), type.definition());
+                OtherRollups.takeOver(connection, sql, other, types);
             }
         }
         if (RollupCatalog.isPresent(connection, settings.schema()) || !renamed.isEmpty()) {
-            convertRetained(connection, sql);
+            if (RollupCatalog.exists(connection, Identifiers.qualified(settings.schema(), RollupSql.RETAINED))) {
+                types.prepareRetained(connection, sql);
+            }
             lockForRemoval(connection, locks, List.of(), List.of(settings.schema()));
             boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
-            if (retains && RollupCatalog.hasOlderRetained(connection, settings.schema())) {
-                Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
-                Jdbc.execute(connection, sql.upgradeRetainedScript());
-            }
             SchemaInstaller.emptySchema(
                     connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }
-        Jdbc.execute(connection, tables);
+        Jdbc.execute(connection, types.tablesScript(sql));
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
         Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));
-    }
-
-    /** Type of a column of the roll-ups that holds ids of the host's tables. */
-    private record IdType(String type, String collation) {
-
-        String definition() {
-            return collation.isEmpty() ? type : type + " collate " + collation;
-        }
-    }
-
-    private IdType projectIdType(Connection connection, RollupSql sql) throws SQLException {
-        return commonType(
-                connection,
-                column(connection, sql, "projects", mapping.projectId()),
-                column(connection, sql, "events", mapping.eventProjectId()),
-                column(connection, sql, "deliveries", mapping.deliveryProjectId()));
-    }
-
-    private String tablesScript(Connection connection, RollupSql sql) throws SQLException {
-        ColumnType projectId = column(connection, sql, "projects", mapping.projectId());
-        ColumnType eventsProjectId = column(connection, sql, "events", mapping.eventProjectId());
-        ColumnType deliveriesProjectId = column(connection, sql, "deliveries", mapping.deliveryProjectId());
-        ColumnType eventId = column(connection, sql, "events", mapping.eventId());
-        ColumnType deliveriesEventId = column(connection, sql, "deliveries", mapping.deliveryEventId());
-        ColumnType status = column(connection, sql, "deliveries", mapping.deliveryStatus());
-        return sql.tablesScript(
-                projectIdType(connection, sql).definition(),
-                commonType(connection, eventId, deliveriesEventId).definition(),
-                operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
-    }
-
-    /** Gives the project ids of retained sums, which are kept, the type that they have in this mapping. */
-    private void convertRetained(Connection connection, RollupSql sql) throws SQLException {
-        IdType type = projectIdType(connection, sql);
-        Optional<ColumnType> present = sql.call(connection, "column-type")
-                .text("table", Identifiers.qualified(settings.schema(), RollupSql.RETAINED))
-                .text("column", "project_id")
-                .first(ColumnType::of);
-        if (present.isPresent()
-                && !new IdType(present.get().type(), present.get().collation()).equals(type)) {
-            Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
-            Jdbc.execute(connection, sql.convertRetainedScript(type.type(), type.definition()));
-        }
-    }
-
-    /** Type of a column, its collation if that isn't the type's own, and the schema of the type. */
-    private record ColumnType(String type, String collation, String schema) {
-
-        static ColumnType of(SqlRow row) throws SQLException {
-            return new ColumnType(row.text("type"), row.text("collation"), row.text("schema"));
-        }
-    }
-
-    private static ColumnType column(Connection connection, RollupSql sql, String table, String column)
-            throws SQLException {
-        return sql.call(connection, "column-type")
-                .text("table", sql.table(table))
-                .text("column", column)
-                .one(ColumnType::of);
-    }
-
-    /** Returns the schemas of the columns' types: trigger functions find the same operators there as the combined query. */
-    private static String operatorSchemas(ColumnType... columns) {
-        return Stream.of(Stream.of("pg_catalog"), Stream.of(columns).map(ColumnType::schema), Stream.of("pg_temp"))
-                .flatMap(schemas -> schemas)
-                .distinct()
-                .collect(Collectors.joining(", "));
-    }
-
-    /** Returns the type to which PostgreSQL converts columns that are compared with each other, such as varchar and text. */
-    private static IdType commonType(Connection connection, ColumnType... columns) throws SQLException {
-        String collation = columns[0].collation();
-        if (Stream.of(columns).map(ColumnType::type).distinct().count() == 1) {
-            return new IdType(columns[0].type(), collation);
-        }
-        String nulls =
-                Stream.of(columns).map(column -> "null::" + column.type()).collect(Collectors.joining(", "));
-        return new IdType(RollupSql.commonType(connection, nulls).one(row -> row.text("type")), collation);
     }
 
     private static List<RollupCatalog.Partition> partitions(Connection connection, RollupSql sql) throws SQLException {

@@ -95,6 +95,7 @@ final class RollupPass {
         if (inForce && steps.followPartitions(PARTITION_ROWS)) {
             return;
         }
+        RetainedDoubt.check(connection, sql, "can't be rolled");
         List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
         if (!steps.reset() || !inForce) {
             if (!inForce) {

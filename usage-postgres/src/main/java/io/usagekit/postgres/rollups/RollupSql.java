@@ -20,6 +20,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.zip.CRC32;
 
 /** The SQL statements of roll-ups over one mapping, in one schema. Thread-safe. */
@@ -36,12 +38,15 @@ final class RollupSql {
     /** The table that is kept when roll-ups are replaced: its sums can't be computed again. */
     static final String RETAINED = "retained";
 
+    /** The tables that a restore must not replace by older ones without notice. */
+    private static final List<String> OWN_TABLES = List.of(
+            "state", "host_table", "partition", "project", "rollup", "mark", "changed_event", "orphan", RETAINED);
+
     /** The statements as shipped. */
     static final SqlSource SOURCE = SqlFiles.of(
             "rollups/read.sql",
             "rollups/maintain.sql",
             "rollups/retain.sql",
-            "rollups/dependants.sql",
             "rollups/catalog.sql",
             "rollups/verify.sql");
 
@@ -61,6 +66,10 @@ final class RollupSql {
 
     static final String ALL_ORGANISATIONS = "true";
 
+    /** Condition of the retained sums of one organisation. */
+    static final String RETAINED_OF_ONE =
+            "r.project_id in (select p.{project.id} from {projects} p where " + ONE_ORGANISATION + ")";
+
     private final TableMapping mapping;
     private final TableShape shape;
     private final String schema;
@@ -78,9 +87,6 @@ final class RollupSql {
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
-        all.put("deleted.keys", "");
-        all.put("dependants", "");
-        all.put("dependants.count", "0::bigint");
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         all.put(
                 "functions",
@@ -88,6 +94,11 @@ final class RollupSql {
                         + " (select c.relnamespace from pg_catalog.pg_class c where c.oid = "
                         + all.get("mark_before") + "::regclass) and f.proname in (" + Identifiers.literals(FUNCTIONS)
                         + ")) else array[]::oid[] end");
+        all.put(
+                "own_tables",
+                OWN_TABLES.stream()
+                        .map(table -> regclass(schema, table) + "::oid")
+                        .collect(Collectors.joining(", ", "array[", "]")));
         this.names = Map.copyOf(all);
         this.statements = SqlStatements.of(source, names);
     }
@@ -126,7 +137,7 @@ final class RollupSql {
         List<String> tables = tableSettings(mapping);
         return String.join(
                 "\n",
-                "roll-ups: " + Identifiers.quote(schema),
+                schemaSetting(schema),
                 tables.get(0),
                 "their id, project, time: "
                         + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
@@ -144,6 +155,11 @@ final class RollupSql {
                                 mapping.deliveredStatuses().stream().sorted().toList())
                         + deliverySizes
                         + times);
+    }
+
+    /** Returns the first line of the settings, which names the schema of the roll-ups. */
+    static String schemaSetting(String schema) {
+        return "roll-ups: " + Identifiers.quote(schema);
     }
 
     /** Returns the lines of the settings that name the events' and the deliveries' table. */
@@ -203,11 +219,6 @@ final class RollupSql {
     /** Returns a call of a statement; the host's tables and the roll-ups' schema are bound where it takes them. */
     SqlCall call(Connection connection, String statement) {
         return SqlCall.of(connection, statements.template(statement)).texts(tables());
-    }
-
-    /** Returns the statements with further names, or others. */
-    SqlStatements statements(Map<String, String> more) {
-        return statements.with(more);
     }
 
     /** Returns a call of a statement on a partition, qualified and quoted. */
@@ -365,9 +376,22 @@ final class RollupSql {
         return statements.script("add-retained", Map.of("other", Identifiers.quote(other)));
     }
 
-    /** Returns the statement that gives the project ids of retained sums another type. */
-    String convertRetainedScript(String type, String definition) {
-        return statements.script("convert-retained", Map.of("type", type, "definition", definition));
+    /** Returns the script that gives the ids in a column of retained sums another type. */
+    String convertRetainedScript(String column, IdTypes.IdType type) {
+        return statements.script(
+                "convert-retained", Map.of("column", column, "type", type.type(), "definition", type.definition()));
+    }
+
+    /** Returns the script that adds to retained sums the columns of events that were deleted, if they lack them. */
+    String addSamplesScript(IdTypes.IdType eventId) {
+        return statements.script("add-samples", Map.of("definition", eventId.definition()));
+    }
+
+    /** Returns a call of the statement that says why retained sums may not fit the tables, for an organisation or for all. */
+    SqlCall doubt(Connection connection, Optional<String> organisationId) {
+        String retained = organisationId.isPresent() ? RETAINED_OF_ONE : ALL_ORGANISATIONS;
+        SqlCall call = SqlCall.of(connection, statements.template("doubt", Map.of("organisation.retained", retained)));
+        return organisationId.map(id -> call.text("organisation_id", id)).orElse(call);
     }
 
     /** Returns the script that creates the trigger of one partition, qualified and quoted, with its comments. */

@@ -326,6 +326,7 @@ final class RollupTransactions {
                     update("reset-state");
                     update("reset-projects");
                     update("delete-reset-requests");
+                    update("record-own-tables");
                     return Optional.of(recordTables());
                 })
                 .orElseThrow();

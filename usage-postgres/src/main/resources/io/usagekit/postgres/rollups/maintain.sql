@@ -318,8 +318,19 @@ delete from {rollups}.reset_request
 -- name: record-relation
 -- Records which table has the triggers now. Parameter: :role, events or deliveries.
 update {rollups}.host_table
-set relation = case role when 'events' then {events.regclass} else {deliveries.regclass} end
+set
+    relation = case role when 'events' then {events.regclass} else {deliveries.regclass} end,
+    relation_oid = case role when 'events' then {events.regclass} else {deliveries.regclass} end::oid
 where role = :role
+
+-- name: record-retained-relation
+-- Records that the retained sums are of rows that were deleted from the table that has the triggers now. Parameter: :role, events or
+-- deliveries.
+update {rollups}.host_table set retained_oid = relation::oid where role = :role
+
+-- name: record-own-tables
+-- Records that the rows of these roll-ups belong to the tables that they are in.
+update {rollups}.state set own_tables = {own_tables}, place = {rollups}.place()
 
 -- name: delete-partitions
 -- Deletes what is recorded of a table's partitions. Parameter: :role, events or deliveries.
@@ -368,6 +379,7 @@ select
             h.catalog_rows = n.catalog_rows
             and n.is_permanent
             and n.is_recorded
+            and h.relation_oid = h.relation::oid
             and h.relation = case h.role when 'events' then {events.regclass} else {deliveries.regclass} end
         )
         from {rollups}.host_table h
@@ -375,6 +387,7 @@ select
     )
     and (
         select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
+            and s.own_tables = {own_tables}
         from {rollups}.state s
     )
     and not exists (select from {rollups}.partition_now p where not p.is_tracked)

@@ -54,8 +54,7 @@ select project_id::text as project_id from found where project_id is not null
 -- changes meanwhile is an error (40001). Only rows that were really deleted count: a trigger of the host's may keep rows.
 --
 -- Parameters: :project_id; :before, timestamptz; :rows.
--- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, how many rows of other tables
--- that refer to them ({dependants}, by {deleted.keys}); bigint.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
 with candidate as materialized (
     select d.tableoid as part, d.ctid as place
     from {deliveries} d
@@ -74,7 +73,7 @@ deleted as (
         d.{delivery.project_id} as project_id,
         d.{delivery.event_id} as event_id,
         d.{delivery.created_at} as created_at,
-        {delivery.size} as size{deleted.keys}
+        {delivery.size} as size
 ),
 
 event as materialized (
@@ -87,6 +86,7 @@ event as materialized (
 counted as (
     select
         deleted.project_id,
+        deleted.event_id,
         deleted.created_at,
         event.id is not null as has_event,
         case
@@ -101,7 +101,7 @@ counted as (
 
 retained as (
     insert into {rollups}.retained as r
-        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, delivered_event_id)
     select
         deleted.project_id,
         {quarter},
@@ -110,31 +110,25 @@ retained as (
         count(*),
         coalesce(sum(deleted.octets), 0),
         count(*) filter (where deleted.has_event and deleted.octets is null),
-        count(*) filter (where deleted.lost)
+        count(*) filter (where deleted.lost),
+        (array_agg(deleted.event_id))[1]
     from counted as deleted
     group by 1, 2
     {add-to-retained}
-){dependants}
+)
 
 select
     (select count(*) from candidate) as looked_at,
-    (select count(*) from deleted) as deleted,
-    {dependants.count} as dependants
+    (select count(*) from deleted) as deleted
 
 -- name: delete-uncounted-deliveries
 -- Deletes the deliveries that count nowhere and were created before :before of those events that delete-events will look at.
 -- Parameters: :project_id, :before, :kept and :rows, as those of delete-events.
--- Returns: deleted, how many; dependants, as those of delete-deliveries; bigint.
-with deleted as (
-    delete from {deliveries} d
-    using ({old-events}) as c
-    where d.{delivery.event_id} = c.id
-        and d.{delivery.created_at} < :before
-        and (d.{delivery.status} in ({delivered_statuses})) is not true
-    returning 1 as one{deleted.keys}
-){dependants}
-
-select (select count(*) from deleted) as deleted, {dependants.count} as dependants
+delete from {deliveries} d
+using ({old-events}) as c
+where d.{delivery.event_id} = c.id
+    and d.{delivery.created_at} < :before
+    and (d.{delivery.status} in ({delivered_statuses})) is not true
 
 -- name: delete-events
 -- Deletes a project's old events that have no deliveries any more, and adds what they counted to the retained sums, in one
@@ -142,8 +136,7 @@ select (select count(*) from deleted) as deleted, {dependants.count} as dependan
 --
 -- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, how many are looked at, at
 -- most.
--- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, as those of
--- delete-deliveries; bigint.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
 with candidate as materialized (
     {old-events}
 ),
@@ -156,16 +149,17 @@ deleted as (
         and e.{event.created_at} < :before
         and not exists (select from {deliveries} d where d.{delivery.event_id} = c.id)
     returning
+        e.{event.id} as id,
         e.{event.project_id} as project_id,
         e.{event.created_at} as created_at,
         {event.live} as live,
         {event.octets} as octets,
-        {event.lost} as lost{deleted.keys}
+        {event.lost} as lost
 ),
 
 retained as (
     insert into {rollups}.retained as r
-        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id)
     select
         deleted.project_id,
         {quarter},
@@ -174,17 +168,17 @@ retained as (
         0,
         0,
         count(*) filter (where deleted.octets is null),
-        count(*) filter (where deleted.lost)
+        count(*) filter (where deleted.lost),
+        (array_agg(deleted.id))[1]
     from deleted
     where deleted.live and isfinite(deleted.created_at)
     group by 1, 2
     {add-to-retained}
-){dependants}
+)
 
 select
     (select count(*) from candidate) as looked_at,
-    (select count(*) from deleted) as deleted,
-    {dependants.count} as dependants
+    (select count(*) from deleted) as deleted
 
 -- fragment: old-events
 -- The events of the project :project_id that were created before :before, but for the :kept oldest; at most :rows.
@@ -207,7 +201,9 @@ on conflict (project_id, quarter) do update set
     sent_volume = r.sent_volume + excluded.sent_volume,
     sent_bytes = r.sent_bytes + excluded.sent_bytes,
     unmeasured = r.unmeasured + excluded.unmeasured,
-    lost_sizes = r.lost_sizes + excluded.lost_sizes
+    lost_sizes = r.lost_sizes + excluded.lost_sizes,
+    event_id = coalesce(excluded.event_id, r.event_id),
+    delivered_event_id = coalesce(excluded.delivered_event_id, r.delivered_event_id)
 
 -- name: holds-retained
 -- Whether there are retained sums in a schema; needs no privilege. Parameter: :schema, not quoted. Returns answer.
@@ -219,8 +215,57 @@ select exists (
 ) as answer
 
 -- name: convert-retained
--- Gives the project ids of retained sums another type, a script: {definition}, the type with its collation; {type}, without.
-alter table {rollups}.retained alter column project_id type {definition} using project_id::text::{type}
+-- Gives the ids of retained sums another type, a script: {column}; {definition}, the type with its collation; {type}, without.
+alter table {rollups}.retained alter column {column} type {definition} using {column}::text::{type}
+
+-- name: add-samples
+-- Adds to retained sums of an older version the columns of deleted events, which stay unknown, a script: {definition}, the type of
+-- their ids.
+alter table {rollups}.retained
+    add column if not exists event_id {definition},
+    add column if not exists delivered_event_id {definition}
+
+-- name: doubt
+-- Why retained sums may not be those of the rows that the tables lack. Parameters: :start and :end, the window [start, end),
+-- timestamptz; :organisation_id, if the placeholder organisation.retained names it.
+-- Returns one row, or none if there are no roll-ups: is_restored, whether these roll-ups were restored without the tables; are_rows_back,
+-- whether rows that retention had deleted from another table are in the table that has its name now, in the window; are_emptied, whether
+-- that table is empty.
+with changed as materialized (
+    select own, events, deliveries from {rollups}.restored_tables({events.regclass}, {deliveries.regclass})
+),
+
+retained as (
+    select r.project_id, r.quarter, r.event_id, r.delivered_event_id
+    from {rollups}.retained r
+    where {organisation.retained}
+        and r.quarter > :start::timestamptz - interval '15 minutes'
+        and r.quarter < :end::timestamptz
+)
+
+select
+    changed.own and exists (select from {rollups}.retained) as is_restored,
+    (
+        changed.events and exists (
+            select from retained r where exists (select from {events} e where e.{event.id} = r.event_id)
+        )
+    ) or (
+        changed.deliveries and exists (
+            select
+            from retained r
+            where exists (
+                select
+                from {deliveries} d
+                where d.{delivery.event_id} = r.delivered_event_id
+                    and d.{delivery.project_id} = r.project_id
+                    and d.{delivery.created_at} >= r.quarter
+                    and d.{delivery.created_at} < r.quarter + interval '15 minutes'
+            )
+        )
+    ) as are_rows_back,
+    (changed.events and not exists (select from {events}) or changed.deliveries and not exists (select from {deliveries}))
+        and exists (select from {rollups}.retained) as are_emptied
+from changed
 
 -- name: is-older-retained
 -- Whether there are retained sums without the column lost_sizes. Parameter: :table, quoted. Returns answer.
@@ -245,7 +290,7 @@ alter table if exists {other}.retained set schema {rollups}
 -- name: add-retained
 -- Adds the retained sums of other roll-ups to these, a script: {other}, the schema of the others, quoted.
 insert into {rollups}.retained as r
-    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
-select project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes
+    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id, delivered_event_id)
+select project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id, delivered_event_id
 from {other}.retained
 {add-to-retained}

@@ -80,6 +80,9 @@ update {rollups}.host_table h
 set
     catalog_rows = n.catalog_rows,
     definition = {rollups}.describe(h.relation, h.columns),
-    partitions_digest = n.partitions_digest
+    partitions_digest = n.partitions_digest,
+    relation_oid = h.relation::oid,
+    retained_oid = h.relation::oid
 from {rollups}.host_table_now n
 where n.role = h.role;
+update {rollups}.state set own_tables = {own_tables}, place = {rollups}.place();

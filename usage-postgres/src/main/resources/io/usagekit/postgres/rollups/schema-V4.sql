@@ -7,7 +7,9 @@ create table {rollups}.state (
     version integer not null,
     settings text not null,
     covered_before timestamptz, -- null: nothing is rolled yet
-    steps bigint not null default 0 -- counts the worker's steps, so that no two of them run at once
+    steps bigint not null default 0, -- counts the worker's steps, so that no two of them run at once
+    own_tables oid[] not null default array[]::oid[], -- which tables of this schema these rows belong to: others after a restore
+    place text -- the server and the database in which they were created; null if unknown
 );
 insert into {rollups}.state (version, settings) values ({version}, {settings});
 
@@ -16,6 +18,8 @@ insert into {rollups}.state (version, settings) values ({version}, {settings});
 create table {rollups}.host_table (
     role text primary key, -- events or deliveries
     relation regclass not null, -- a dump has its name, so that a copy refers to its own table
+    relation_oid oid not null default 0, -- the same table; a dump has the number, which no other table gets
+    retained_oid oid not null default 0, -- the table of whose deleted rows the retained sums are
     columns name[] not null, -- the mapped ones
     -- The versions (xmin) of the catalog's rows of its triggers, their functions, mapped columns, and the labels of delivered statuses
     -- if these are of an enum. Each ALTER leaves another one, also one that is undone by the next: rows may have changed in between.
@@ -111,6 +115,9 @@ create table if not exists {rollups}.retained (
     sent_bytes numeric not null,
     unmeasured bigint not null,
     lost_sizes bigint not null default 0,
+    -- An event that was deleted last, and the event of a delivery that was: where these are there again, rows count twice.
+    event_id {event_id_type},
+    delivered_event_id {event_id_type},
     primary key (project_id, quarter)
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 ) with (fillfactor = 90);
@@ -232,10 +239,38 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
         )
 $usagekit$;
 
+-- The server and the database, in words; null where this role may not ask for the server.
+create function {rollups}.place() returns text
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    return (
+        select format('database %s of the server %s', d.oid, s.system_identifier)
+        from pg_database d, pg_control_system() s
+        where d.datname = current_database()
+    );
+exception when insufficient_privilege then
+    return null;
+end
+$usagekit$;
+
+-- Which tables are others than those of which the retained sums are, one row: own, those of these roll-ups, which were created again in
+-- the same database, as by a restore; events and deliveries, those that have their names now.
+create function {rollups}.restored_tables(
+    events_now regclass, deliveries_now regclass, out own boolean, out events boolean, out deliveries boolean
+) returns setof record
+language sql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+    select
+        s.own_tables <> {own_tables} and (s.place = {rollups}.place()) is not false,
+        coalesce((select h.retained_oid <> events_now from {rollups}.host_table h where h.role = 'events'), false),
+        coalesce((select h.retained_oid <> deliveries_now from {rollups}.host_table h where h.role = 'deliveries'), false)
+    from {rollups}.state s
+$usagekit$;
+
 -- Whether every change of these tables since the hours were rolled has fired the triggers, as far as the caller's snapshot shows: they
 -- are the tables of host_table, neither triggers, their functions nor mapped columns have been altered, no partition has been attached,
--- detached, created, dropped, or emptied by name, no trigger has failed, and the watermark isn't behind the rolled hours. Called by each
--- statement that reads figures. Its query has no parameter, so that its plan is kept in the session.
+-- detached, created, dropped, or emptied by name, no trigger has failed, the rows of these roll-ups are in the tables that they were
+-- written in, and the watermark isn't behind the rolled hours. Called by each statement that reads figures. Its query has no parameter, so
+-- that its plan is kept in the session.
 create function {rollups}.is_intact(events regclass, deliveries regclass) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
@@ -245,10 +280,14 @@ begin
         max(h.relation::oid) filter (where h.role = 'events') as events_oid,
         max(h.relation::oid) filter (where h.role = 'deliveries') as deliveries_oid,
         bool_and(
-            h.catalog_rows = n.catalog_rows and h.partitions_digest = n.partitions_digest and n.is_permanent
+            h.catalog_rows = n.catalog_rows
+            and h.partitions_digest = n.partitions_digest
+            and h.relation_oid = h.relation::oid
+            and n.is_permanent
         ) as is_same,
         (
             select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
+                and s.own_tables = {own_tables}
             from {rollups}.state s
         ) as is_watched,
         not exists (select from {rollups}.reset_request) and not exists (
@@ -274,6 +313,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
         select
             h.role,
             h.relation,
+            h.relation_oid,
             h.definition,
             h.catalog_rows,
             given.relation as present,
@@ -327,6 +367,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
     select format('%s transactions made changes that a trigger failed to record, the last one: %s', count(*), max(reason))
     from (select reason, started_at from {rollups}.reset_request order by started_at desc limit 1000) as r
     having count(*) > 0
+    union all
+    select 'the tables of these roll-ups were created again, as by a restore'
+    from {rollups}.state s
+    where s.own_tables <> {own_tables}
+    union all
+    select format('%s was created again, as by a restore', present)
+    from host_table
+    where relation = present and relation_oid <> present::oid
     union all
     select format('hours before %s are rolled, and the sequence mark_before is behind them', s.covered_before)
     from {rollups}.state s
@@ -462,6 +510,8 @@ $usagekit$;
 revoke execute on all functions in schema {rollups} from public;
 -- Readers and workers call them; they read nothing but the catalog and what is recorded of it.
 grant execute on function
+    {rollups}.place(),
+    {rollups}.restored_tables(regclass, regclass),
     {rollups}.describe(regclass, name[]),
     {rollups}.is_intact(regclass, regclass),
     {rollups}.alterations(regclass, regclass)

@@ -54,20 +54,35 @@ final class RestoreFixture implements AutoCloseable {
     /** Creates the tables with an event of 7 octets in every third hour since 1 February, each of which was delivered. */
     static RestoreFixture create(DataSource dataSource) {
         RestoreFixture fixture = new RestoreFixture(dataSource, Database.newSchema("restored"));
+        fixture.createTables();
         fixture.run(
-                "create schema {s}",
-                "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
-                "create table {s}.events (id varchar primary key, project_id varchar, raw text not null default '', data bytea not null default '', created_at timestamptz, deleted_at timestamptz)",
-                "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
                 "insert into {s}.projects values ('p', 'org-123', null), ('q', 'org-123', null)",
                 "insert into {s}.events select 'e' || n, case n % 3 when 0 then 'q' else 'p' end, 'seven b', '', timestamptz"
                         + " '2026-03-17T11:20:00Z' - n * interval '3 hours' from generate_series(0, 350) n",
                 "insert into {s}.event_deliveries select 'd' || substr(id, 2), project_id, id, 'Success', created_at from {s}.events",
-                "create schema {copy}",
-                "create table {copy}.projects as table {s}.projects",
-                "create table {copy}.events as table {s}.events",
-                "create table {copy}.event_deliveries as table {s}.event_deliveries");
+                "insert into {copy}.projects table {s}.projects",
+                "insert into {copy}.events table {s}.events",
+                "insert into {copy}.event_deliveries table {s}.event_deliveries");
         return fixture;
+    }
+
+    /** Creates the same tables in another database, without rows. */
+    RestoreFixture emptyIn(DataSource other) {
+        RestoreFixture fixture = new RestoreFixture(other, schema);
+        fixture.createTables();
+        return fixture;
+    }
+
+    private void createTables() {
+        run(
+                "create schema {s}",
+                "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                "create table {s}.events (id varchar primary key, project_id varchar, raw text not null default '', data bytea not null default '', created_at timestamptz, deleted_at timestamptz)",
+                "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text, created_at timestamptz)",
+                "create schema {copy}",
+                "create table {copy}.projects (like {s}.projects)",
+                "create table {copy}.events (like {s}.events)",
+                "create table {copy}.event_deliveries (like {s}.event_deliveries)");
     }
 
     /** Runs statements in auto-commit mode. */
@@ -85,7 +100,7 @@ final class RestoreFixture implements AutoCloseable {
         }
     }
 
-    private String sql(String statement, String tables) {
+    String sql(String statement, String tables) {
         return statement
                 .replace("{s}", Identifiers.quote(tables))
                 .replace("{r}", Identifiers.quote(schema + "_rollups"))
@@ -227,6 +242,14 @@ final class RestoreFixture implements AutoCloseable {
                 "update {s}.events set raw = 'longer than it was' where id = 'e3'",
                 "update {s}.events set deleted_at = now() where id = 'e4'",
                 "delete from {s}.events where id = 'e5'");
+    }
+
+    /** More of them. */
+    void writeLater() {
+        write(
+                schema,
+                "insert into {s}.events values ('later', 'q', '12345', '', '2026-03-15T09:40:00Z')",
+                "delete from {s}.event_deliveries where id = 'd6'");
     }
 
     /** Returns the names of the triggers of roll-ups on the tables in a schema. */

@@ -1,7 +1,9 @@
 package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
 import java.time.Instant;
@@ -112,6 +114,47 @@ class RollupRenamesIT {
         now.deleteBefore(Instant.parse(BEFORE), new RetentionProgress() {});
         fixture.roll(now);
         fixture.assertRolled(now);
+    }
+
+    /** The functions of the triggers name their schema. */
+    @Test
+    void letsTheHostWriteWhereTheRollUpsOwnSchemaWasRenamed() {
+        fixture.install(BEFORE);
+        fixture.run(alter("alter schema {r} rename to {new}_rollups"));
+        PostgresRollups now = fixture.rollups(fixture.schema, renamed + "_rollups");
+        fixture.assertExact(now, "FOREIGN");
+        fixture.writeLate(fixture.schema);
+        fixture.assertExact(now, "FOREIGN");
+        assertThatThrownBy(() -> fixture.roll(now))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("call install() again");
+        fixture.assertRefused(fixture.rollups(), renamed + "_rollups", "hold sums of rows", "call install()");
+        now.install();
+        fixture.roll(now);
+        fixture.assertRolled(now);
+    }
+
+    /** Both names back as they were: what changed meanwhile was not marked. */
+    @Test
+    void isExactAfterTheRollUpsOwnSchemaWasRenamedAndRenamedBack() {
+        PostgresRollups rollups = fixture.install(BEFORE);
+        fixture.run(alter("alter schema {r} rename to {new}_rollups"));
+        fixture.writeLate(fixture.schema);
+        fixture.run(alter("alter schema {new}_rollups rename to {r}"));
+        fixture.assertExact(rollups, "ALTERED");
+        fixture.roll(rollups);
+        fixture.assertRolled(rollups);
+    }
+
+    @Test
+    void followsTablesAndRollUpsThatAreRenamedTogether() {
+        fixture.install(BEFORE);
+        fixture.run(alter("alter schema {s} rename to {new}"), alter("alter schema {r} rename to {new}_rollups"));
+        PostgresRollups now = now();
+        fixture.assertExact(now, "FOREIGN");
+        fixture.writeLate(renamed);
+        fixture.assertExact(now, "FOREIGN");
+        assertTakenOver(now);
     }
 
     @Test

@@ -1,0 +1,135 @@
+package io.usagekit.postgres.rollups;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlRow;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Why the sums that retention has kept may not be those of the rows that the tables lack, after a restore of one without the other: rows would
+ * count twice, or not at all, and only an operator knows. Then there are no figures, but errors that say what to do.
+ */
+final class RetainedDoubt {
+
+    private static final Instant FIRST = Instant.parse("0001-01-02T00:00:00Z");
+    private static final Instant LAST = Instant.parse("9999-12-30T00:00:00Z");
+
+    private RetainedDoubt() {}
+
+    /**
+     * Returns why there can be no figure of a key. To be asked after the figure was read: what the figure's snapshot contains is visible by
+     * then.
+     */
+    static Optional<UsageCalculationException> of(Connection connection, RollupSql sql, UsageKey key)
+            throws SQLException {
+        return reason(
+                        connection,
+                        sql,
+                        Optional.of(key.organisationId()),
+                        key.period().start(),
+                        key.period().end())
+                .map(reason -> UsageCalculationException.permanent(
+                        "the usage of " + key + " can't be computed: " + reason, null));
+    }
+
+    /**
+     * Returns why a figure from raw rows would lack retained sums; empty if it lacks none. Other roll-ups of the same tables are found by
+     * their triggers: those from before the tables or a schema were renamed.
+     *
+     * @param holdsUnreadable whether these roll-ups hold some that weren't added
+     */
+    static Optional<UsageCalculationException> unreadable(
+            Connection connection, PostgresRollups.Settings settings, UsageKey key, boolean holdsUnreadable)
+            throws SQLException {
+        if (holdsUnreadable) {
+            return Optional.of(UsageCalculationException.permanent(
+                    "the usage of " + key + " can't be computed: the roll-ups in the schema "
+                            + settings.quotedSchema()
+                            + " hold sums of rows that were deleted by retention, and this role or this version of the"
+                            + " library can't read them; grant SELECT on the schema's tables, or call install() again",
+                    null));
+        }
+        return OtherRollups.find(connection, settings.mapping(), settings.schema()).stream()
+                .filter(OtherRollups.Found::holdsRetained)
+                .findFirst()
+                .map(other -> UsageCalculationException.permanent(
+                        "the usage of " + key
+                                + " can't be computed: the tables have triggers of roll-ups in the schema "
+                                + Identifiers.quote(other.schema())
+                                + ", which hold sums of rows that were deleted by retention, and those in the schema "
+                                + settings.quotedSchema()
+                                + " don't have them; call install(), which takes them over where tables or schemas were renamed",
+                        null));
+    }
+
+    /** Throws an error where there is a reason why sums by slices of time can't be computed, of one organisation or of all. */
+    static void checkSums(Connection connection, RollupSql sql, Optional<String> organisationId, List<Instant> edges)
+            throws SQLException {
+        Optional<String> reason = reason(connection, sql, organisationId, edges.get(0), edges.get(edges.size() - 1));
+        if (reason.isPresent()) {
+            throw UsageCalculationException.permanent("sums can't be computed: " + reason.get(), null);
+        }
+    }
+
+    /** Throws an error where there is a reason why roll-ups can't be changed, of any time. {@code what} says what fails, for the message. */
+    static void check(Connection connection, RollupSql sql, String what) throws SQLException {
+        Optional<String> reason = reason(connection, sql, Optional.empty(), FIRST, LAST);
+        if (reason.isPresent()) {
+            throw UsageStorageException.permanent(
+                    "the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " " + what + ": " + reason.get(),
+                    null);
+        }
+    }
+
+    /**
+     * Whether there are roll-ups of this version, of whatever mapping: others don't know of which tables their sums are. If their schema was
+     * renamed, the functions in it don't find what they name.
+     */
+    static boolean isOfThisVersion(Connection connection, RollupSql sql) throws SQLException {
+        return RollupCatalog.installed(connection, sql)
+                .filter(installed -> installed.version() == RollupSql.VERSION)
+                .filter(installed -> installed.settings().startsWith(RollupSql.schemaSetting(sql.schema())))
+                .isPresent();
+    }
+
+    private static Optional<String> reason(
+            Connection connection, RollupSql sql, Optional<String> organisationId, Instant start, Instant end)
+            throws SQLException {
+        if (!isOfThisVersion(connection, sql)) {
+            return Optional.empty();
+        }
+        return sql.doubt(connection, organisationId)
+                .instant("start", start)
+                .instant("end", end)
+                .first(row -> reason(row, sql))
+                .flatMap(reason -> reason);
+    }
+
+    private static Optional<String> reason(SqlRow row, RollupSql sql) throws SQLException {
+        String tables = sql.table("events") + " or " + sql.table("deliveries");
+        String rollups = "the schema " + Identifiers.quote(sql.schema());
+        if (row.flag("is_restored")) {
+            return Optional.of(rollups
+                    + " was restored, and its retained sums lack what retention has deleted since the dump; if retention hasn't run"
+                    + " since, or the tables were restored from the same dump, call acceptRetained()");
+        }
+        if (row.flag("are_rows_back")) {
+            return Optional.of(tables
+                    + " is another table than that from which retention has deleted rows, and has such rows again, which"
+                    + " would count twice, as after a restore; restore " + rollups + " from the same dump and call"
+                    + " acceptRetained(), or, if the tables hold all rows, call removeWithRetained() and install()");
+        }
+        if (row.flag("are_emptied")) {
+            return Optional.of(tables
+                    + " is another table than that from which retention has deleted rows, and empty, as in the middle of"
+                    + " a restore; call install() when it has its rows, or acceptRetained() if it is to be empty");
+        }
+        return Optional.empty();
+    }
+}
