@@ -163,13 +163,18 @@ public final class PartitionsCommand {
         public Integer call() {
             CreateAheadResult ahead = partitioned().createAhead();
             PrintWriter out = out();
-            out.println("created: " + named(ahead.created()));
-            if (ahead.occupied().isEmpty()) {
-                return ExitCode.OK;
+            out.println("created: "
+                    + (ahead.created().isEmpty()
+                                    && ahead.occupied().isEmpty()
+                                    && ahead.refused().isEmpty()
+                            ? "none, since all of them exist"
+                            : named(ahead.created())));
+            if (!ahead.occupied().isEmpty()) {
+                out.println("occupied by rows in the default partition: " + named(ahead.occupied())
+                        + "; move these rows, or for partitions of this tool let run create them again");
             }
-            out.println("occupied by rows in the default partition: " + named(ahead.occupied())
-                    + "; run creates these partitions");
-            return ExitCode.SOFTWARE;
+            ahead.refused().forEach(reason -> out.println("refused: " + reason));
+            return ahead.occupied().isEmpty() && ahead.refused().isEmpty() ? ExitCode.OK : ExitCode.SOFTWARE;
         }
     }
 
@@ -217,6 +222,8 @@ public final class PartitionsCommand {
     /** Prints the status of the tables. */
     @Command(name = "status", description = "Prints how the tables are partitioned, and how far a rewrite is.")
     static final class Status extends Subcommand {
+        private static final long KIBIBYTE = 1_024;
+
         @Override
         public Integer call() {
             PartitionStatus status = partitions().status();
@@ -230,20 +237,35 @@ public final class PartitionsCommand {
             out.println(name + ": "
                     + table.interval()
                             .map(interval -> "partitioned by " + interval)
+                            .or(() -> table.key().map(key -> "partitioned by " + key + ", not by this tool"))
                             .orElse("plain"));
-            for (PartitionStatus.Partition partition : table.partitions()) {
-                out.println("  " + partition.name() + " "
-                        + partition
-                                .lower()
-                                .map(lower -> lower + " to " + partition.upper().orElseThrow())
-                                .orElse("(all others)")
-                        + ", " + (partition.rows() < 0 ? "?" : "~" + UsageTables.grouped(partition.rows())) + " rows");
-            }
+            print(table.partitions(), "  ");
             table.rewrite()
                     .ifPresent(rewrite -> out.println("  being rewritten, "
                             + rewrite.target().map(interval -> "by " + interval).orElse("plain")
                             + ": " + rewrite.phase() + ", " + UsageTables.grouped(rewrite.copied())
                             + " of ~" + UsageTables.grouped(rewrite.rows()) + " rows copied"));
+        }
+
+        private void print(List<PartitionStatus.Partition> partitions, String indent) {
+            for (PartitionStatus.Partition partition : partitions) {
+                out().println(indent + partition.name() + " " + bounds(partition) + ", "
+                        + (partition.rows() < 0 ? "?" : "~" + UsageTables.grouped(partition.rows())) + " rows, "
+                        + UsageTables.grouped(partition.bytes() / KIBIBYTE) + " KiB"
+                        + partition.key().map(key -> ", by " + key).orElse(""));
+                print(partition.partitions(), indent + "  ");
+            }
+        }
+
+        private static String bounds(PartitionStatus.Partition partition) {
+            if (partition.bound().equals("DEFAULT")) {
+                return "(all others)";
+            }
+            return partition
+                    .lower()
+                    .filter(lower -> !partition.bound().contains(", "))
+                    .flatMap(lower -> partition.upper().map(upper -> lower + " to " + upper))
+                    .orElse(partition.bound());
         }
     }
 }

@@ -154,8 +154,7 @@ public final class Prerequisites {
      */
     public static void partitioned(PostgresPartitions partitions, TableMapping mapping, Commands commands) {
         PartitionStatus status = partitions.status();
-        if (status.events().interval().isPresent()
-                || status.deliveries().interval().isPresent()) {
+        if (status.events().key().isPresent() || status.deliveries().key().isPresent()) {
             return;
         }
         boolean rewriting = status.events().rewrite().isPresent()

@@ -82,4 +82,57 @@ class PartitionsIT {
         assertThat(figure()).isEqualTo(before).contains("\"volume\":100");
         run("partitions expire", "--before", "yesterday").failed(2).saying("'yesterday' is no instant such as");
     }
+
+    @Test
+    void continuesAndExpiresPartitionsOfHost() {
+        run("rollups install").succeeded();
+        run("rollups run --once").succeeded();
+        String before = figure();
+        for (String table : List.of("events", "event_deliveries")) {
+            TestServers.execute("alter table parted." + table + " rename to old_" + table + ";"
+                    + "create table parted." + table + " (like parted.old_" + table
+                    + " including defaults) partition by list (project_id);"
+                    + "create table parted." + table + "_p partition of parted." + table
+                    + " for values in ('p') partition by range (created_at);"
+                    + "create table parted." + table + "_p_202603 partition of parted." + table
+                    + "_p for values from ('2026-03-01Z') to ('2026-04-01Z');"
+                    + "insert into parted." + table + " select * from parted.old_" + table);
+        }
+        TestServers.execute("drop table parted.old_event_deliveries, parted.old_events");
+        assertThat(run("partitions status").succeeded().out())
+                .contains("events: partitioned by LIST (project_id), not by this tool")
+                .contains("  events_p FOR VALUES IN ('p'), ")
+                .contains(", by RANGE (created_at)")
+                .contains("    events_p_202603 2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z, ")
+                .doesNotContain("plain");
+
+        assertThat(run("partitions ahead", "--ahead", "1").succeeded().out()).contains("created: events_p_");
+        assertThat(run("partitions ahead", "--ahead", "1").succeeded().out())
+                .contains("created: none, since all of them exist");
+
+        run("rollups install").succeeded();
+        run("rollups run --once").succeeded();
+        assertThat(run("partitions expire", "--before", "2026-04-01T00:00:00Z")
+                        .succeeded()
+                        .out())
+                .contains("100 events and 100 deliveries deleted, their sums kept")
+                .contains("dropped: event_deliveries_p_202603, events_p_202603");
+        assertThat(figure()).isEqualTo(before);
+    }
+
+    @Test
+    void refusesPartitionsOfHostThatHaveNoTime() {
+        TestServers.execute("alter table parted.events rename to old_events;"
+                + "create table parted.events (like parted.old_events) partition by hash (id);"
+                + "create table parted.events_0 partition of parted.events for values with (modulus 1, remainder 0);");
+
+        assertThat(run("partitions status").succeeded().out())
+                .contains("events: partitioned by HASH (id), not by this tool")
+                .contains("events_0 FOR VALUES WITH (modulus 1, remainder 0)");
+        run("rollups install").succeeded();
+        run("partitions ahead").failed(1).saying("\"parted\".\"events\" is partitioned by HASH (id)");
+        run("partitions expire", "--before", "2026-03-20T00:00:00Z")
+                .failed(1)
+                .saying("no partition can expire", "nothing has been deleted");
+    }
 }

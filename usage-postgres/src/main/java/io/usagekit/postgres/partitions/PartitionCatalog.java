@@ -64,12 +64,6 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         return sql.call(connection, "list-partitions").text("table", table).list(Range::of);
     }
 
-    List<PartitionStatus.Partition> status() {
-        return ranges.stream()
-                .map(range -> new PartitionStatus.Partition(range.name(), range.lower(), range.upper(), range.rows()))
-                .toList();
-    }
-
     /** The partitions whose time is over before an instant. */
     List<Range> before(Instant before) {
         return ranges.stream()

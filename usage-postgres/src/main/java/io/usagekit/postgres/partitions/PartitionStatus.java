@@ -15,10 +15,15 @@ public record PartitionStatus(Table events, Table deliveries) {
      * The status of one of the two tables.
      *
      * @param interval by which it is partitioned; empty if it is plain, or was partitioned without {@link PostgresPartitions}
-     * @param partitions in the order of their times, the default one last; empty if it is plain
+     * @param key by which it is partitioned, as PostgreSQL prints it, e.g. {@code RANGE (created_at)}; empty if it is plain
+     * @param partitions in the order of their times or names, the default one last; empty if it is plain
      * @param rewrite that is running or was interrupted
      */
-    public record Table(Optional<PartitionInterval> interval, List<Partition> partitions, Optional<Rewrite> rewrite) {
+    public record Table(
+            Optional<PartitionInterval> interval,
+            Optional<String> key,
+            List<Partition> partitions,
+            Optional<Rewrite> rewrite) {
         public Table {
             partitions = List.copyOf(partitions);
         }
@@ -27,11 +32,28 @@ public record PartitionStatus(Table events, Table deliveries) {
     /**
      * A partition.
      *
-     * @param lower time of its rows, inclusive; empty, as {@code upper} is, for the default partition, which has all other rows
-     * @param upper time of its rows, exclusive
+     * @param lower time of its rows, inclusive; empty for the default partition, for one that isn't of a range of time, and where
+     *     the range has no first time
+     * @param upper time of its rows, exclusive; empty as {@code lower} is
      * @param rows as PostgreSQL estimates; -1 if it was never analysed
+     * @param bound as PostgreSQL prints it, e.g. {@code FOR VALUES IN ('p')} or {@code DEFAULT}; times are in UTC
+     * @param bytes on disk, with indexes and TOAST, partitions of it included
+     * @param key by which it is partitioned in turn
+     * @param partitions of it, as those of a table
      */
-    public record Partition(String name, Optional<Instant> lower, Optional<Instant> upper, long rows) {}
+    public record Partition(
+            String name,
+            Optional<Instant> lower,
+            Optional<Instant> upper,
+            long rows,
+            String bound,
+            long bytes,
+            Optional<String> key,
+            List<Partition> partitions) {
+        public Partition {
+            partitions = List.copyOf(partitions);
+        }
+    }
 
     /**
      * The progress of a table's rewrite.

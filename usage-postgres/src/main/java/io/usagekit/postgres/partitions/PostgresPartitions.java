@@ -6,7 +6,6 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
-import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
@@ -19,7 +18,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -167,88 +165,52 @@ public final class PostgresPartitions {
      * Creates the missing partitions from now to {@linkplain Builder#ahead some intervals beyond}. Idempotent. Locks each table for a
      * moment, in which it reads the default partition.
      *
-     * @return the partitions that it created, and those that it couldn't create, since the default partition holds rows of their time
-     * @throws UsageStorageException if another call is running, a rewrite was interrupted, or the database fails
+     * <p>Continues partitions that the host created itself as well, at any level of partitions, where the newest one is a day, a week or a
+     * month long and begins at midnight in UTC: of a range of the time, or of other columns and the time. A new partition is named and
+     * stored as the newest one, and partitioned as that is.
+     *
+     * @return the partitions that it created, those that it couldn't create, since the default partition holds rows of their time, and why
+     *     it refused tables or parts of them
+     * @throws UsageStorageException if no partition of either table can be continued (the message says why), another call is running, a
+     *     rewrite was interrupted, or the database fails
      */
     public CreateAheadResult createAhead() {
         Instant now = settings.clock().instant();
         return exclusively("create partitions of", CONNECTIONS, () -> {
-            LockRetrier locks = locks();
-            List<String> created = new ArrayList<>();
-            List<String> occupied = new ArrayList<>();
+            PartitionMaintenance maintenance = new PartitionMaintenance(settings, locks());
             for (RewriteSql.Role role : RewriteSql.Role.values()) {
-                RewriteSql sql = sql(role);
-                Optional<PartitionInterval> interval = settledInterval(sql);
-                if (interval.isPresent()) {
-                    Instant start = interval.get().floor(now);
-                    for (int i = 0; i <= settings.ahead(); i++) {
-                        createIfMissing(locks, sql, interval.get(), start)
-                                .ifPresent(missing -> (missing.occupied() ? occupied : created).add(missing.name()));
-                        start = interval.get().next(start);
-                    }
-                }
+                maintenance.createAhead(sql(role), now);
             }
-            return new CreateAheadResult(created, occupied);
-        });
-    }
-
-    private Optional<PartitionCatalog.Missing> createIfMissing(
-            LockRetrier locks, RewriteSql sql, PartitionInterval interval, Instant start) throws SQLException {
-        return locks.run(sql.table(), connection -> {
-            PartitionGuard rollups = settings.rollups().partitionGuard();
-            Optional<PartitionCatalog.Missing> missing =
-                    PartitionCatalog.read(connection, sql).createIfMissing(connection, interval, start, rollups);
-            rollups.guardPartitions(connection);
-            return missing;
+            return maintenance.aheadResult();
         });
     }
 
     /**
      * Deletes old rows as {@link PostgresRollups#deleteBefore} does, which keeps their sums, and drops the partitions whose time is over
-     * before an instant and that are empty then. Without roll-ups it deletes and drops nothing: figures would change.
+     * before an instant and that are empty then, those included that the host created by ranges of time at any level. Without roll-ups it
+     * deletes and drops nothing: figures would change.
      *
      * @param before at least a day ago by the clock of the roll-ups
      * @throws IllegalArgumentException if {@code before} is later than a day ago
-     * @throws UsageStorageException as {@link PostgresRollups#deleteBefore} and {@link #createAhead}
+     * @throws UsageStorageException if the host partitioned the tables, and none of them by ranges of time: nothing is deleted then; and as
+     *     {@link PostgresRollups#deleteBefore} and {@link #createAhead}
      */
     public PartitionExpiryResult dropExpired(Instant before, RetentionProgress progress) {
+        List<RewriteSql> tables = List.of(sql(RewriteSql.Role.DELIVERIES), sql(RewriteSql.Role.EVENTS));
         try {
             settings.jdbc().requireConnections(CONNECTIONS);
+            PartitionMaintenance.requireTimes(settings, tables);
         } catch (SQLException e) {
             throw failed(DROP_EXPIRED, e);
         }
         RetentionResult retention = settings.rollups().deleteBefore(before, progress);
         return exclusively(DROP_EXPIRED, CONNECTIONS, () -> {
-            LockRetrier locks = locks();
-            List<String> dropped = new ArrayList<>();
-            List<String> kept = new ArrayList<>();
-            for (RewriteSql.Role role : List.of(RewriteSql.Role.DELIVERIES, RewriteSql.Role.EVENTS)) {
-                RewriteSql sql = sql(role);
-                if (settledInterval(sql).isEmpty()) {
-                    continue;
-                }
-                PartitionCatalog partitions = read(connection -> PartitionCatalog.read(connection, sql));
-                List<PartitionCatalog.Range> expired = partitions.before(before);
-                if (!expired.isEmpty()) {
-                    awaitReaders(sql, locks);
-                }
-                for (PartitionCatalog.Range range : expired) {
-                    boolean isDropped = locks.run(
-                            range.quoted(),
-                            connection -> PartitionCatalog.dropIfEmpty(
-                                    connection, sql, range, settings.rollups().partitionGuard()));
-                    (isDropped ? dropped : kept).add(range.name());
-                }
+            PartitionMaintenance maintenance = new PartitionMaintenance(settings, locks());
+            for (RewriteSql table : tables) {
+                maintenance.dropExpired(table, before);
             }
-            return new PartitionExpiryResult(retention, dropped, kept);
+            return new PartitionExpiryResult(retention, maintenance.dropped(), maintenance.kept());
         });
-    }
-
-    /** Waits for transactions whose snapshots still see the deleted rows, which they would look for in a dropped partition. */
-    private void awaitReaders(RewriteSql sql, LockRetrier locks) throws SQLException {
-        String transaction = settings.jdbc()
-                .transaction(Jdbc.Mode.WRITE, TIMEOUT, connection -> SnapshotWait.transactionId(connection, sql));
-        SnapshotWait.await(settings.jdbc(), sql, locks, PartitionProgress.NONE, transaction);
     }
 
     /**
@@ -271,23 +233,14 @@ public final class PostgresPartitions {
     private PartitionStatus.Table status(Connection connection, RewriteSql.Role role) throws SQLException {
         RewriteSql sql = sql(role);
         Optional<RewriteState> state = RewriteState.read(connection, sql);
+        Optional<PartitionTree> tree = PartitionTree.read(connection, sql, sql.table());
         return new PartitionStatus.Table(
                 state.flatMap(RewriteState::interval),
-                PartitionCatalog.read(connection, sql).status(),
+                tree.flatMap(PartitionTree::key).map(PartitionTree.Key::definition),
+                tree.map(PartitionTree::status).orElse(List.of()),
                 state.filter(RewriteState::isUnderWay)
                         .map(rewrite -> new PartitionStatus.Rewrite(
                                 rewrite.targetInterval(), rewrite.phase(), rewrite.copied(), rewrite.total())));
-    }
-
-    /** The interval by which a table is partitioned, empty if it is plain; fails if a rewrite was interrupted. */
-    private Optional<PartitionInterval> settledInterval(RewriteSql sql) throws SQLException {
-        Optional<RewriteState> state = read(connection -> RewriteState.read(connection, sql));
-        if (state.filter(RewriteState::isUnderWay).isPresent()) {
-            throw new UsageStorageException(
-                    "a rewrite of " + sql.table() + " was interrupted; continue it with partition or unpartition first",
-                    null);
-        }
-        return state.flatMap(RewriteState::interval);
     }
 
     private <T> T read(Jdbc.Work<T> work) throws SQLException {

@@ -256,6 +256,86 @@ left join lateral regexp_match(
 where i.inhparent = to_regclass(:table)
 order by lower nulls last
 
+-- name: partition-tree
+-- A table with all partitions below it, at every level.
+--
+-- Parameters: :table; :created_at, the name of its time's column.
+-- Returns: id and parent, null for the table itself; schema, name, not quoted; key, by which it is partitioned, null if it isn't; prefix,
+-- the columns of the key before its last one, quoted; ends_with_time, whether the key is a range of columns and :created_at its last one;
+-- bound, null for the table itself, with times in the session's zone; rows, as estimated, -1 if never analysed; bytes, with indexes and
+-- TOAST.
+with recursive below as (
+    select to_regclass(:table)::oid as oid, null::oid as parent
+    union all
+    select i.inhrelid, i.inhparent
+    from below
+    join pg_catalog.pg_class c on c.oid = below.oid and c.relkind = 'p'
+    join pg_catalog.pg_inherits i on i.inhparent = below.oid
+)
+
+select
+    below.oid::text as id,
+    below.parent::text as parent,
+    n.nspname as schema,
+    c.relname as name,
+    pg_get_partkeydef(c.oid) as key,
+    k.prefix,
+    coalesce(p.partstrat = 'r' and k.last = :created_at and cardinality(k.prefix) = p.partnatts - 1, false) as ends_with_time,
+    pg_get_expr(c.relpartbound, c.oid) as bound,
+    c.reltuples::bigint as rows,
+    case when c.relkind = 'r' then coalesce(pg_total_relation_size(c.oid), 0) else 0 end as bytes
+from below
+join pg_catalog.pg_class c on c.oid = below.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_partitioned_table p on p.partrelid = c.oid
+left join lateral (
+    select
+        coalesce(array_agg(quote_ident(a.attname) order by part.place) filter (where part.place < p.partnatts), '{}') as prefix,
+        max(a.attname::text) filter (where part.place = p.partnatts) as last
+    from unnest(p.partattrs::int2[]) with ordinality as part (attnum, place)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = part.attnum
+) as k on true
+
+-- name: list-own-objects
+-- What a partition has that isn't its parent's, so that a new one would lack it, in words; the library's own triggers are left out.
+--
+-- Parameters: :table. Returns: object.
+select 'the index ' || quote_ident(i.relname) as object
+from pg_catalog.pg_index x
+join pg_catalog.pg_class i on i.oid = x.indexrelid
+where x.indrelid = to_regclass(:table)
+    and not exists (select from pg_catalog.pg_inherits part where part.inhrelid = x.indexrelid)
+union all
+select 'the trigger ' || quote_ident(tgname)
+from pg_catalog.pg_trigger
+where tgrelid = to_regclass(:table) and not tgisinternal and tgparentid = 0 and tgname not like 'usagekit\_%'
+union all
+select 'the policy ' || quote_ident(polname) from pg_catalog.pg_policy where polrelid = to_regclass(:table)
+order by object
+
+-- name: find-storage
+-- What a new partition takes over from another one.
+--
+-- Parameters: :table.
+-- Returns: owner, quoted; is_own, whether that is this role; options, the storage parameters as they follow the table's name;
+-- replica_identity, full or nothing, or empty.
+select
+    quote_ident(pg_get_userbyid(c.relowner)) as owner,
+    c.relowner = (select oid from pg_catalog.pg_roles where rolname = current_user) as is_own,
+    coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '') as options,
+    case c.relreplident when 'f' then 'full' when 'n' then 'nothing' else '' end as replica_identity
+from pg_catalog.pg_class c
+where c.oid = to_regclass(:table)
+
+-- name: holds-rows-of
+-- Whether a partition holds rows of a time and of values of other columns. {partition}, quoted; {same}, the condition on the others.
+--
+-- Parameters: :lower, inclusive; :upper, exclusive; of the column's type.
+-- Returns: answer.
+select exists (
+    select from {partition} where {same} and {created_at} >= :lower and {created_at} < :upper
+) as answer
+
 -- name: holds-rows-between
 -- Whether a partition holds rows of a time. {partition}, quoted.
 --

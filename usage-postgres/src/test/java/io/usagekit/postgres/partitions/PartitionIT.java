@@ -178,10 +178,11 @@ class PartitionIT {
     void createsPartitionsAheadExceptWhereTheDefaultPartitionHoldsRows() {
         tables.installRollups();
         partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
-        assertThat(partitions.createAhead()).isEqualTo(new CreateAheadResult(List.of(), List.of()));
+        assertThat(partitions.createAhead()).isEqualTo(new CreateAheadResult(List.of(), List.of(), List.of()));
         tables.clock.advance(Duration.ofDays(31));
         assertThat(partitions.createAhead())
-                .isEqualTo(new CreateAheadResult(List.of("events_p202607", "event_deliveries_p202607"), List.of()));
+                .isEqualTo(new CreateAheadResult(
+                        List.of("events_p202607", "event_deliveries_p202607"), List.of(), List.of()));
         assertThat(partitions.createAhead().created()).isEmpty();
         tables.run(
                 "insert into {s}.events (id, project_id, raw, created_at) values ('new', 'p', 'new', '2026-07-31T23:59Z'), ('newer', 'p', 'newer', '2026-08-01Z')");
@@ -191,7 +192,8 @@ class PartitionIT {
         tables.clock.advance(Duration.ofDays(31));
         assertThat(partitions.createAhead())
                 .as("the default partition holds rows of August")
-                .isEqualTo(new CreateAheadResult(List.of("event_deliveries_p202608"), List.of("events_p202608")));
+                .isEqualTo(new CreateAheadResult(
+                        List.of("event_deliveries_p202608"), List.of("events_p202608"), List.of()));
         String rows = tables.rows();
         partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
         assertThat(tables.column("select tableoid::regclass::text from {s}.events where id = 'newer'"))
@@ -236,7 +238,7 @@ class PartitionIT {
     @Test
     void statusDescribesEachShape() {
         assertThat(partitions.status().events())
-                .isEqualTo(new PartitionStatus.Table(Optional.empty(), List.of(), Optional.empty()));
+                .isEqualTo(new PartitionStatus.Table(Optional.empty(), Optional.empty(), List.of(), Optional.empty()));
         partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
         PartitionStatus.Table events = partitions.status().events();
         assertThat(events.interval()).contains(PartitionInterval.MONTH);

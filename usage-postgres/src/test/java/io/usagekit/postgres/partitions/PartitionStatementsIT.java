@@ -46,7 +46,7 @@ class PartitionStatementsIT extends StatementsIT {
         try (Connection connection = Database.pool().getConnection()) {
             TableDefinition.describe(connection, sql);
         }
-        return sql.statements().with(Map.of("partition", sql.table()));
+        return sql.statements().with(Map.of("partition", sql.table(), "same", "true"));
     }
 
     @AfterAll
