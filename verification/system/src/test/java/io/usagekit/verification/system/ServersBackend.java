@@ -37,7 +37,7 @@ class ServersBackend implements UsageServiceContract.Backend {
             .reconnectDelay(Delay.constant(Duration.ofMillis(50)))
             .build();
 
-    /** One for all cells as well. */
+    // One for all cells as well.
     static {
         PostgresUsage.install(TestServers.POSTGRES.dataSource(), TestServers.without(SCHEMA));
     }
