@@ -199,7 +199,9 @@ class DemoIT {
         assertThat(PROCESS.matcher(run.out()).results().map(row -> row.group(1) + ": " + row.group(2)))
                 .containsExactly("1: 16", "2: 16", "3: 16");
         assertThat(run.out()).containsOnlyOnce("computed here");
-        assertThat(run.err()).isEmpty();
+        assertThat(run.err().lines())
+                .as("nothing but progress, which a slow machine sees")
+                .allMatch(line -> line.startsWith("Starting: "));
         assertThat(members()).as("processes still running").isEmpty();
     }
 
