@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.SqlCall;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -103,6 +104,8 @@ final class CutOver {
             return List.of();
         } catch (BlockedException e) {
             return e.blockers;
+        } catch (SQLTimeoutException e) {
+            return List.of("whoever uses the pool's connections (" + e.getMessage() + ")");
         } catch (SQLException e) {
             if (!LockRetrier.isBusy(e)) {
                 throw e;

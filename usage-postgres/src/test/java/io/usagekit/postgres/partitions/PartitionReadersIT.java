@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.testing.Database;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,6 +14,10 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -88,6 +93,35 @@ class PartitionReadersIT {
             host.rollback();
             return e.getSQLState();
         }
+    }
+
+    /** A pool that is slow, or in use by others, while writers are blocked. */
+    @Test
+    void cutOverIsTriedAgainWhenItsOtherConnectionComesTooLate() {
+        Duration lockTimeout = Duration.ofMillis(300);
+        AtomicBoolean nextIsLate = new AtomicBoolean();
+        AtomicInteger attempts = new AtomicInteger();
+        DataSource slow = (DataSource) Proxy.newProxyInstance(
+                PartitionReadersIT.class.getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (proxy, method, arguments) -> {
+                    if (nextIsLate.compareAndSet(true, false)) {
+                        LockSupport.parkNanos(lockTimeout.toNanos());
+                    }
+                    return method.invoke(Database.pool(), arguments);
+                });
+        PostgresPartitions.builder(slow)
+                .mapping(tables.mapping)
+                .clock(tables.clock)
+                .pace(new LockRetrier.Pace(lockTimeout, Duration.ofMillis(10), Duration.ofMinutes(1)))
+                .probe(point ->
+                        nextIsLate.set(point == RewriteProbe.Point.WRITERS_LOCKED && attempts.incrementAndGet() == 1))
+                .build()
+                .partition(PartitionInterval.MONTH, PartitionProgress.NONE);
+
+        assertThat(attempts)
+                .as("the first of the events', and one of each table")
+                .hasValueGreaterThanOrEqualTo(3);
     }
 
     @Test
