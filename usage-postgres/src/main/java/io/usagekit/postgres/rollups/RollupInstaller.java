@@ -246,7 +246,7 @@ final class RollupInstaller implements PartitionGuard {
                     "triggers of the roll-ups in the schema {} are missing or disabled, or the tables have been altered; the roll-ups"
                             + " are replaced and start from scratch: {}",
                     settings.schema(),
-                    String.join("; ", RollupProof.alterations(connection, sql)));
+                    RollupProof.inWords(RollupProof.alterations(connection, sql)));
         } else if (installed.isPresent()) {
             LOG.info(
                     "the roll-ups in the schema {} are of another version or mapping; they are replaced and start from scratch",

@@ -103,14 +103,14 @@ final class RollupPass {
             }
             throw new UsageStorageException(
                     "the roll-ups in the schema " + rollups.quotedSchema() + " don't fit the tables any more: "
-                            + String.join("; ", alterations)
+                            + RollupProof.inWords(alterations)
                             + "; all rolled hours have been reset; call install() again",
                     null);
         }
         LOG.warn(
                 "all rolled hours of the roll-ups in the schema {} have been reset, and are rolled from scratch: {}",
                 rollups.schema(),
-                String.join("; ", alterations));
+                RollupProof.inWords(alterations));
     }
 
     private RollupRunResult work(RollupTransactions steps) throws SQLException {

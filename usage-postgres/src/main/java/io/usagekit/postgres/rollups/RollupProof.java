@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * Compares the host's tables with what was recorded of them when the triggers were created. Each statement that reads figures does so
@@ -21,6 +22,9 @@ final class RollupProof {
     static final String NOT_IN_FORCE =
             "triggers are missing or disabled, on the tables or on partitions, or a partition is unlogged or foreign";
 
+    /** How many alterations a message names. */
+    private static final int IN_WORDS = 3;
+
     private RollupProof() {}
 
     /** Whether the tables are as recorded; inside the connection's transaction, if there is one. */
@@ -31,6 +35,13 @@ final class RollupProof {
     /** Returns what differs, in words. */
     static List<String> alterations(Connection connection, RollupSql sql) throws SQLException {
         return sql.call(connection, "alterations").list(row -> row.text("alteration"));
+    }
+
+    /** Returns alterations as one line, without most of them where there are many: a message names as much as one reads. */
+    static String inWords(List<String> alterations) {
+        String some = alterations.stream().limit(IN_WORDS).collect(Collectors.joining("; "));
+        int others = alterations.size() - IN_WORDS;
+        return others <= 0 ? some : some + "; and " + others + " more, which status() lists";
     }
 
     /** A partition that was attached or created since. */
