@@ -1,0 +1,250 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.postgres.testing.Database;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.postgresql.PGConnection;
+
+/**
+ * What an operator of a gateway does to its tables, one statement after another, with the host's writes in between. After each of them
+ * the figure is read at once, without a run of the worker: it equals what a copy of the tables sums up to, or is refused in words.
+ * The transcript is printed. Runs in {@code -Pthorough}.
+ */
+@EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+class GatewayOperationsIT {
+
+    private static final String DATABASE = "gateway_operations";
+    private static final String SWITCHED = "gateway_switched";
+
+    private HikariDataSource pool;
+    private GatewayReplay replay;
+
+    @BeforeEach
+    void begin() {
+        pool = newDatabase(DATABASE);
+        replay = GatewayReplay.begin(pool);
+    }
+
+    @AfterEach
+    void end() {
+        pool.close();
+        for (String database : List.of(DATABASE, SWITCHED)) {
+            Database.execute("drop database if exists " + database + " with (force)");
+        }
+    }
+
+    private static HikariDataSource newDatabase(String name) {
+        Database.execute("drop database if exists " + name + " with (force)", "create database " + name);
+        return Database.pool(Database.jdbcUrl().replaceFirst("/[^/?]*\\?", "/" + name + "?"));
+    }
+
+    @Test
+    void everyFigureIsRightOrRefusedInWords() throws Exception {
+        replay.exact("the roll-ups are installed, and all hours rolled", "rolled");
+        partition();
+        deleteAsTheGatewayDoes();
+        makePlainAgain();
+        deleteByTheLibrary();
+        restoreOneTable();
+        renameTheSchema();
+        switchOver();
+        replay.print();
+    }
+
+    private void partition() {
+        replay.run("the gateway attaches its events to a partitioned table", """
+                alter table {s}.event_deliveries drop constraint event_deliveries_event_id_fkey;
+                alter table {s}.events drop constraint events_pkey;
+                alter table {s}.events rename to events_heap;
+                create table {s}.events (like {s}.events_heap including defaults, primary key (id, created_at, project_id))
+                    partition by range (project_id, created_at);
+                alter table {s}.events attach partition {s}.events_heap default;
+                """);
+        replay.exactFromRawRows("the next read");
+        replay.writeLate();
+        replay.exactFromRawRows("the host writes late rows");
+        replay.installAndRoll();
+        replay.exact("install() and a run of the worker", "rolled");
+
+        replay.run("the gateway copies its deliveries into partitions of a project and a day each", """
+                alter table {s}.delivery_attempts drop constraint delivery_attempts_event_delivery_id_fkey;
+                create table {s}.event_deliveries_new (like {s}.event_deliveries including defaults)
+                    partition by range (project_id, created_at);
+                do $$
+                declare r record;
+                begin
+                    for r in select p.id, d::date as day from {s}.projects p,
+                        generate_series(timestamp '2026-01-30', '2026-03-19', '1 day') d
+                    loop
+                        execute format('create table {s}.%I partition of {s}.event_deliveries_new for values from (%L, %L) to (%L, %L)',
+                            'event_deliveries_' || r.id || to_char(r.day, '_YYYYMMDD'),
+                            r.id, r.day || ' 00:00+00', r.id, r.day + 1 || ' 00:00+00');
+                    end loop;
+                end $$;
+                insert into {s}.event_deliveries_new select * from {s}.event_deliveries;
+                drop table {s}.event_deliveries;
+                alter table {s}.event_deliveries_new rename to event_deliveries;
+                """);
+        replay.exactFromRawRows("the next read");
+        replay.writeLate();
+        replay.exactFromRawRows("the host writes late rows");
+        replay.installAndRoll();
+        replay.exact("install() and a run of the worker", "rolled");
+    }
+
+    private void deleteAsTheGatewayDoes() {
+        replay.run(
+                "the gateway creates tomorrow's partition",
+                "create table {s}.events_p_20260318 partition of {s}.events for values from ('p', '2026-03-18Z') to ('p', '2026-03-19Z')");
+        replay.exactFromRawRows("the next read");
+        replay.writeLate();
+        replay.exactFromRawRows("the host writes late rows");
+        replay.roll();
+        replay.exact("a run of the worker", "rolled");
+
+        replay.both("the gateway deletes tokenised events", "delete from {s}.events where id like 'e%7'");
+        replay.exact("the next read", "rolled");
+        replay.both(
+                "the gateway deletes events softly", "update {s}.events set deleted_at = now() where id like 'e%8'");
+        replay.exact("the next read", "rolled");
+        replay.both("the gateway empties payloads", "update {s}.events set raw = '', data = '' where id like 'e%6'");
+        replay.exact("the next read", "rolled");
+        replay.both(
+                "the gateway deletes a project softly", "update {s}.projects set deleted_at = now() where id = 'q'");
+        replay.exact("the next read", "rolled");
+        replay.both("and takes it back", "update {s}.projects set deleted_at = null where id = 'q'");
+        replay.exact("the next read", "rolled");
+
+        replay.run("the gateway drops a day of a project", "drop table {s}.event_deliveries_p_20260305");
+        replay.onCopy(
+                "delete from {copy}.event_deliveries where project_id = 'p' and created_at >= '2026-03-05Z' and created_at < '2026-03-06Z'");
+        replay.exactFromRawRows("the next read");
+        replay.roll();
+        replay.exact("a run of the worker", "rolled");
+        replay.run(
+                "the gateway detaches a day of a project",
+                "alter table {s}.event_deliveries detach partition {s}.event_deliveries_q_20260306");
+        replay.onCopy(
+                "delete from {copy}.event_deliveries where project_id = 'q' and created_at >= '2026-03-06Z' and created_at < '2026-03-07Z'");
+        replay.exactFromRawRows("the next read");
+        replay.roll();
+        replay.exact("a run of the worker", "rolled");
+        replay.run("and drops it", "drop table {s}.event_deliveries_q_20260306");
+        replay.exact("the next read", "rolled");
+        replay.both(
+                "the gateway empties a partition",
+                "delete from {s}.event_deliveries where project_id = 'q' and created_at >= '2026-03-07Z' and created_at < '2026-03-08Z'");
+        replay.exact("the next read", "rolled");
+        replay.run("and truncates another by its name", "truncate {s}.event_deliveries_q_20260308");
+        replay.onCopy(
+                "delete from {copy}.event_deliveries where project_id = 'q' and created_at >= '2026-03-08Z' and created_at < '2026-03-09Z'");
+        replay.exact("the next read", "NOT_COVERING");
+        replay.roll();
+        replay.exact("a run of the worker", "rolled");
+    }
+
+    private void makePlainAgain() {
+        replay.run("the gateway makes its events a plain table again", """
+                create table {s}.events_plain (like {s}.events including defaults);
+                insert into {s}.events_plain select * from {s}.events;
+                drop table {s}.events;
+                alter table {s}.events_plain rename to events;
+                alter table {s}.events add primary key (id);
+                """);
+        replay.exactFromRawRows("the next read");
+        replay.run("and its deliveries", """
+                create table {s}.event_deliveries_plain (like {s}.event_deliveries including defaults);
+                insert into {s}.event_deliveries_plain select * from {s}.event_deliveries;
+                drop table {s}.event_deliveries;
+                alter table {s}.event_deliveries_plain rename to event_deliveries;
+                alter table {s}.event_deliveries add primary key (id);
+                """);
+        replay.writeLate();
+        replay.exactFromRawRows("the next read, after late rows");
+        replay.installAndRoll();
+        replay.exact("install() and a run of the worker", "rolled");
+    }
+
+    private void deleteByTheLibrary() {
+        assertThat(replay.rollups()
+                        .deleteBefore(Instant.parse("2026-03-03T00:00:00Z"), new RetentionProgress() {})
+                        .events())
+                .isPositive();
+        replay.say("the library's retention deletes what is older than 3 March, and keeps its sums");
+        replay.exact("the next read", "rolled");
+    }
+
+    private void restoreOneTable() {
+        replay.run("a backup of the deliveries is made", "create table {s}.backup as table {s}.event_deliveries");
+        replay.onCopy("create table {copy}.backup as table {copy}.event_deliveries");
+        replay.writeLate();
+        replay.exact("the host writes late rows", "rolled");
+        replay.run("the backup is restored", """
+                drop table {s}.event_deliveries;
+                alter table {s}.backup rename to event_deliveries;
+                alter table {s}.event_deliveries add primary key (id);
+                """);
+        replay.onCopy("drop table {copy}.event_deliveries", "alter table {copy}.backup rename to event_deliveries");
+        replay.exactFromRawRows("the next read");
+        replay.installAndRoll();
+        replay.exact("install() and a run of the worker", "rolled");
+    }
+
+    private void renameTheSchema() {
+        replay.run("the schema is renamed", "alter schema {s} rename to renamed");
+        replay.refused("the next read, with the old mapping", "\"convoy\"");
+        replay.tablesAreIn("renamed");
+        replay.refused(
+                "the next read, with the new mapping", "sums of rows that were deleted by retention", "call install()");
+        replay.writeLate();
+        replay.installAndRoll();
+        replay.exact("install() and a run of the worker, after late rows", "rolled");
+    }
+
+    /** Tables and their rows, as a subscriber of logical replication has them: no sequence has moved. */
+    private void switchOver() throws SQLException, IOException {
+        try (HikariDataSource other = newDatabase(SWITCHED)) {
+            GatewayReplay.createTables(other, "renamed");
+            replay.rollupsOf(other).install();
+            for (String table : replay.tables()) {
+                copyRows(table, pool, other);
+            }
+            replay.say("the tables are copied to another database, which becomes the primary; sequences aren't");
+            replay.continueOn(other);
+            replay.exact("the next read", "rolled", "CHANGED", "ALTERED", "RESTORED");
+            replay.writeLate();
+            replay.exact("the host writes late rows", "rolled", "CHANGED", "ALTERED", "RESTORED");
+            replay.installAndRoll();
+            replay.exact("install() and a run of the worker", "rolled");
+            replay.writeLate();
+            replay.exact("the host writes late rows", "rolled");
+        }
+    }
+
+    private static void copyRows(String table, HikariDataSource from, HikariDataSource to)
+            throws SQLException, IOException {
+        ByteArrayOutputStream rows = new ByteArrayOutputStream();
+        try (Connection source = from.getConnection();
+                Connection target = to.getConnection()) {
+            source.unwrap(PGConnection.class).getCopyAPI().copyOut("copy " + table + " to stdout", rows);
+            target.setAutoCommit(false);
+            target.createStatement().execute("set local session_replication_role = replica; delete from " + table);
+            target.unwrap(PGConnection.class)
+                    .getCopyAPI()
+                    .copyIn("copy " + table + " from stdin", new ByteArrayInputStream(rows.toByteArray()));
+            target.commit();
+        }
+    }
+}
