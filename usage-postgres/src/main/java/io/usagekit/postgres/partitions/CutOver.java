@@ -105,7 +105,7 @@ final class CutOver {
         } catch (BlockedException e) {
             return e.blockers;
         } catch (SQLTimeoutException e) {
-            return List.of("whoever uses the pool's connections (" + e.getMessage() + ")");
+            return List.of("other users of the pool's connections (" + e.getMessage() + ")");
         } catch (SQLException e) {
             if (!LockRetrier.isBusy(e)) {
                 throw e;

@@ -438,7 +438,7 @@ $usagekit$;
 create function {rollups}.event_size_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
 begin
-    -- Retention deletes events of which its snapshot knows no delivery, in a step: whoever rolls one later sees the deletion.
+    -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
     if tg_op = 'DELETE' and exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
         return null;
     end if;
