@@ -235,15 +235,20 @@ final class CutOver {
                 .text("table", sql.table())
                 .text("shadow", sql.shadow())
                 .list(row -> row.text("statement"));
-        for (String grant : grants) {
-            Jdbc.execute(connection, grant);
-        }
+        List<String> comments = sql.call(connection, "list-comments")
+                .text("table", sql.table())
+                .text("partitions", sql.stateSchema())
+                .list(row -> row.text("statement"));
+        List<ExtendedStatistics> extended = ExtendedStatistics.read(connection, sql);
+        executeAll(connection, grants);
         Jdbc.execute(connection, "alter table " + sql.table() + " rename to " + Identifiers.quote(sql.oldName()));
         Jdbc.execute(connection, "alter table " + sql.shadow() + " rename to " + Identifiers.quote(sql.name()));
         renameIndexes(connection, indexes, target);
         moveSequences(connection);
-        for (String trigger : triggers) {
-            Jdbc.execute(connection, trigger);
+        executeAll(connection, triggers);
+        executeAll(connection, comments);
+        for (ExtendedStatistics statistics : extended) {
+            statistics.rename(connection, sql.table());
         }
         emptyOldTable(connection);
         foreignKeys.create(connection);
@@ -259,6 +264,12 @@ final class CutOver {
                 .update();
         if (updated != 1) {
             throw TableRewrite.continuedElsewhere(sql);
+        }
+    }
+
+    private static void executeAll(Connection connection, List<String> statements) throws SQLException {
+        for (String statement : statements) {
+            Jdbc.execute(connection, statement);
         }
     }
 
@@ -333,6 +344,11 @@ final class CutOver {
                         connection,
                         "select setval(" + Identifiers.literal(own.qualified())
                                 + "::regclass, last_value, is_called) from " + old.qualified());
+                List<String> grants = sql.call(connection, "list-sequence-grants")
+                        .text("from", old.qualified())
+                        .text("to", own.qualified())
+                        .list(row -> row.text("statement"));
+                executeAll(connection, grants);
                 String aside = Identifiers.quote(Index.named(sql.oldName(), "_" + number++ + "_seq"));
                 Jdbc.execute(connection, "alter sequence " + old.qualified() + " rename to " + aside);
                 Jdbc.execute(connection, "alter sequence " + own.qualified() + " rename to " + old.name());

@@ -158,7 +158,7 @@ final class ShadowTable {
                 "create table " + sql.shadow() + " (like " + sql.table()
                         + " including defaults including generated including identity including storage"
                         + (hasCompression ? " including compression" : "")
-                        + " including comments including constraints including statistics)"
+                        + " including comments including constraints)"
                         + (target.isPresent() ? " partition by range (" + sql.createdAt() + ")" : table.options()));
         if (table.comment().isPresent()) {
             Jdbc.execute(
@@ -172,8 +172,18 @@ final class ShadowTable {
         if (target.isPresent()) {
             created.addAll(createPartitions(connection, target.get(), bounds, table.options()));
         }
-        if (!table.isOwn()) {
-            for (String relation : created) {
+        for (ExtendedStatistics statistics : ExtendedStatistics.read(connection, sql)) {
+            statistics.create(connection, sql.shadow());
+        }
+        for (String relation : created) {
+            List<String> settings = sql.call(connection, "list-column-settings")
+                    .text("table", sql.table())
+                    .text("relation", relation)
+                    .list(row -> row.text("statement"));
+            for (String setting : settings) {
+                Jdbc.execute(connection, setting);
+            }
+            if (!table.isOwn()) {
                 Jdbc.execute(connection, "alter table " + relation + " owner to " + table.owner());
             }
         }

@@ -41,9 +41,16 @@ select
         where l.oid = a.attcollation
     ), '') as key_type,
     coalesce((
-        select format(' with (%s)', array_to_string(leaf.reloptions, ', '))
-        from below join pg_catalog.pg_class leaf on leaf.oid = below.oid
-        where leaf.reloptions is not null
+        select format(' with (%s)', string_agg(settings.option, ', '))
+        from below
+        join pg_catalog.pg_class leaf on leaf.oid = below.oid
+        left join pg_catalog.pg_class toast on toast.oid = leaf.reltoastrelid
+        cross join lateral (
+            select unnest(leaf.reloptions) as option
+            union all
+            select 'toast.' || unnest(toast.reloptions)
+        ) as settings
+        group by leaf.oid
         order by leaf.oid
         limit 1
     ), '') as options,
@@ -58,6 +65,87 @@ left join key on true
 left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = key.attnum
 join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attname = :created_at
 where c.oid = to_regclass(:table)
+
+-- name: list-column-settings
+-- The statements that give a relation the statistics targets and attribute options of a table's columns.
+--
+-- Parameters: :table; :relation, which gets them.
+-- Returns: statement.
+select format('alter table %s alter column %I set statistics %s', :relation::text, a.attname, a.attstattarget) as statement
+from pg_catalog.pg_attribute a
+where a.attrelid = to_regclass(:table) and a.attnum > 0 and not a.attisdropped and coalesce(a.attstattarget, -1) >= 0
+union all
+select format('alter table %s alter column %I set (%s)', :relation::text, a.attname, array_to_string(a.attoptions, ', '))
+from pg_catalog.pg_attribute a
+where a.attrelid = to_regclass(:table) and a.attnum > 0 and not a.attisdropped and a.attoptions is not null
+order by statement
+
+-- name: list-statistics
+-- The extended statistics of a table.
+--
+-- Parameters: :table; :shadow, the table whose statistics have the new names.
+-- Returns: schema, name, new_name and old_name, quoted: its own, that on the shadow table, and that on the old one; definition, what
+-- stands between the name and FROM; settings, the statements that complete it, with %s for its name, as one script; exists, whether the
+-- shadow table has it.
+select
+    quote_ident(n.nspname) as schema,
+    quote_ident(s.stxname) as name,
+    'usagekit_new_' || s.oid as new_name,
+    'usagekit_old_' || s.oid as old_name,
+    substr(
+        text.definition,
+        1 + length(format('CREATE STATISTICS %I.%I', n.nspname, s.stxname)),
+        length(text.definition) - length(format('CREATE STATISTICS %I.%I', n.nspname, s.stxname))
+            - length(' FROM ' || s.stxrelid::regclass)
+    ) as definition,
+    concat_ws(
+        '; ',
+        case
+            when (to_jsonb(s) ->> 'stxstattarget')::int >= 0
+                then 'alter statistics %1$s set statistics ' || (to_jsonb(s) ->> 'stxstattarget')
+        end,
+        'comment on statistics %1$s is ' || replace(quote_literal(obj_description(s.oid, 'pg_statistic_ext')), '%', '%%'),
+        case
+            when s.stxowner <> (select r.oid from pg_catalog.pg_roles r where r.rolname = current_user)
+                then 'alter statistics %1$s owner to ' || replace(quote_ident(pg_get_userbyid(s.stxowner)), '%', '%%')
+        end
+    ) as settings,
+    exists (
+        select from pg_catalog.pg_statistic_ext o
+        where o.stxrelid = to_regclass(:shadow) and o.stxname = 'usagekit_new_' || s.oid
+    ) as "exists"
+from pg_catalog.pg_statistic_ext s
+join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
+cross join lateral (select pg_get_statisticsobjdef(s.oid) as definition) as text
+where s.stxrelid = to_regclass(:table)
+order by s.oid
+
+-- name: list-comments
+-- The statements that comment a table's indexes, unique constraints and triggers again, once these have their names.
+--
+-- Parameters: :table; :partitions, the schema of the state, quoted.
+-- Returns: statement.
+select format('comment on index %I.%I is %L', n.nspname, i.relname, d.description) as statement
+from pg_catalog.pg_index x
+join pg_catalog.pg_class i on i.oid = x.indexrelid
+join pg_catalog.pg_namespace n on n.oid = i.relnamespace
+join pg_catalog.pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = i.oid and d.objsubid = 0
+where x.indrelid = to_regclass(:table) and x.indisvalid
+union all
+select format('comment on constraint %I on %s is %L', c.conname, :table::text, d.description)
+from pg_catalog.pg_constraint c
+join pg_catalog.pg_description d on d.classoid = 'pg_constraint'::regclass and d.objoid = c.oid
+where c.conrelid = to_regclass(:table) and c.contype in ('p', 'u')
+union all
+select format('comment on trigger %I on %s is %L', g.tgname, :table::text, d.description)
+from pg_catalog.pg_trigger g
+join pg_catalog.pg_proc f on f.oid = g.tgfoid
+join pg_catalog.pg_description d on d.classoid = 'pg_trigger'::regclass and d.objoid = g.oid
+where g.tgrelid = to_regclass(:table)
+    and not g.tgisinternal
+    and g.tgparentid = 0
+    and f.pronamespace is distinct from to_regnamespace(:partitions)
+order by statement
 
 -- name: list-columns
 -- The columns that are copied, in their order: all but generated ones.
@@ -129,6 +217,35 @@ where d.classid = 'pg_class'::regclass
     and d.refobjid = to_regclass(:table)
     and d.deptype in ('a', 'i')
 order by s.oid
+
+-- name: list-sequence-grants
+-- The statements that give a sequence the privileges of another one, and no others.
+--
+-- Parameters: :from, the sequence whose privileges they are; :to, the one that gets them.
+-- Returns: turn, by which they are ordered; statement.
+with named as (
+    select
+        s.oid,
+        x.privilege_type,
+        x.is_grantable,
+        case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as role
+    from pg_catalog.pg_class s cross join lateral aclexplode(s.relacl) as x
+    where x.grantee <> s.relowner
+)
+
+select distinct 0 as turn, format('revoke all on sequence %s from %s', :to::text, role) as statement
+from named
+where oid = to_regclass(:to)
+union all
+select
+    1,
+    format(
+        'grant %s on sequence %s to %s%s',
+        privilege_type, :to::text, role, case when is_grantable then ' with grant option' else '' end
+    )
+from named
+where oid = to_regclass(:from)
+order by turn, statement
 
 -- name: list-triggers
 -- The statements that create a table's triggers again under its name and enable them as they are, except those of the rewrite.
