@@ -105,7 +105,11 @@ final class GuardedConnection {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
-            unavailability.begin(state, "no connection within " + wait);
+            unavailability.begin(
+                    state,
+                    "no connection within " + wait
+                            + " (connectTimeout); a server that expects no TLS on this port waits"
+                            + " like that, and a firewall that drops packets");
         } catch (ExecutionException e) {
             Throwable error = unwrap(e);
             if (RedisErrors.isWithoutAddress(error)) {
@@ -155,7 +159,11 @@ final class GuardedConnection {
             return CompletableFuture.failedFuture(notConnected(states, connection));
         }
         if (isStalled(connection)) {
-            return CompletableFuture.failedFuture(unavailable(states, "Redis has stopped answering", null));
+            return CompletableFuture.failedFuture(unavailable(
+                    states,
+                    "Redis didn't answer an earlier command within commandTimeout (" + commandTimeout
+                            + "), nor the PING after it so far",
+                    null));
         }
         CompletableFuture<T> answer;
         try {
@@ -168,7 +176,7 @@ final class GuardedConnection {
             if (error != null) {
                 throw failed(states, connection, unwrap(error));
             }
-            unavailability.end();
+            answered(connection);
             if (served.test(value)) {
                 refusal.end();
             }
@@ -216,7 +224,7 @@ final class GuardedConnection {
             States states, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
             UsageCacheException refused = RedisErrors.of("Redis refused the command", error);
-            unavailability.end();
+            answered(connection);
             states.refusal().begin(states.refused(), refused);
             return refused;
         }
@@ -239,6 +247,18 @@ final class GuardedConnection {
             unavailability.begin(states.unavailable(), error);
         }
         return error;
+    }
+
+    /**
+     * Ends the outage, unless calls go on failing: until a connection that is lost is open again, and until the PING behind a
+     * timed-out command is answered. Commands that were sent before may be answered meanwhile.
+     */
+    private void answered(StatefulRedisConnection<String, String> connection) {
+        long state = unavailability.state(); // before the probe, which is set before its outage begins
+        Probe last = probe.get();
+        if (connection.isOpen() && (last == null || !last.isPendingOn(connection))) {
+            unavailability.end(state);
+        }
     }
 
     private boolean isStalled(StatefulRedisConnection<String, String> connection) {
@@ -266,7 +286,7 @@ final class GuardedConnection {
             connection.async().ping().whenComplete((pong, error) -> {
                 next.answered().complete(null);
                 if (error == null || error instanceof RedisCommandExecutionException) {
-                    unavailability.end();
+                    answered(connection);
                 }
             });
         } catch (RuntimeException e) {

@@ -166,8 +166,12 @@ final class OutageLog {
      * @return whether this call has ended it
      */
     boolean end() {
-        long now = changes.get();
-        if (now % 2 == 0 || !changes.compareAndSet(now, now + 1)) {
+        return end(changes.get());
+    }
+
+    /** Ends the outage as {@link #end()} does, if it is the one of that {@link #state}. */
+    boolean end(long since) {
+        if (since % 2 == 0 || !changes.compareAndSet(since, since + 1)) {
             return false;
         }
         if (incident.open.compareAndSet(true, false)) {

@@ -8,11 +8,14 @@ import static io.usagekit.redis.Redis.took;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.TimeoutOptions;
 import io.usagekit.UsageCache;
+import io.usagekit.redis.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +40,47 @@ class RedisHangIT extends RedisOutageFixture {
 
                 assertRecovers(cache);
             }
+        }
+        assertOneIncident();
+    }
+
+    /** Answers to commands that were sent before the one that has timed out arrive while the PING behind it is pending. */
+    @Test
+    void logsOneOutageWhateverOlderCommandsReceiveMeanwhile() {
+        GuardedConnection connection =
+                new GuardedConnection(client, Duration.ofSeconds(20), ConnectionAttempt.MAX_DURATION);
+        connection.open(Duration.ofSeconds(20));
+        try (StoppedServer stopped = StoppedServer.of(client)) {
+            List<CompletableFuture<String>> answers = new ArrayList<>();
+            List<CompletionStage<String>> older = new ArrayList<>();
+            for (int i = 0; i < 10; i++) {
+                CompletableFuture<String> answer = new CompletableFuture<>();
+                answers.add(answer);
+                older.add(connection.send(Purpose.READ, redis -> answer));
+            }
+            CompletableFuture<String> timedOut =
+                    CompletableFuture.failedFuture(new RedisCommandTimeoutException("timed out"));
+            failure(connection.send(Purpose.READ, redis -> timedOut));
+
+            for (int i = 0; i < answers.size(); i++) {
+                answers.get(i).complete("answer");
+                assertThat(await(older.get(i))).isEqualTo("answer");
+                assertThat(connection.isAvailable())
+                        .as("calls fail until the PING is answered")
+                        .isFalse();
+                assertThat(failure(connection.send(
+                                Purpose.READ, redis -> redis.get("key").toCompletableFuture())))
+                        .hasMessageContaining("commandTimeout (PT20S)");
+            }
+
+            stopped.resume();
+            eventually(
+                    "calls succeed",
+                    () -> succeeds(connection.send(
+                            Purpose.READ, redis -> redis.get("key").toCompletableFuture())));
+            assertThat(connection.isAvailable()).isTrue();
+        } finally {
+            connection.close();
         }
         assertOneIncident();
     }
