@@ -178,6 +178,9 @@ class PostgresSettingsIT {
         assertPermanent(calculator(elsewhere), "database \"nowhere\" does not exist");
         DataSource right = dataSource(PASSWORD);
         assertPermanent(calculator(right, mapping -> mapping.schema("nowhere")), "there is no schema \"nowhere\"");
+        assertPermanent(
+                PostgresUsage.calculator(right),
+                "there is no schema \"usagekit\" (mapped as schema): install the library's own tables first");
         assertPermanent(calculator(right, mapping -> mapping.events("none")), "there is no table \"app\".\"none\"");
         assertPermanent(calculator(right, mapping -> mapping.eventId("none")), "has no column \"none\"");
         assertPermanent(

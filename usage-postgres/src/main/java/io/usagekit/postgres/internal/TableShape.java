@@ -274,13 +274,19 @@ public record TableShape(
                                 row.text("default_value"),
                                 row.flag("in_view"))));
         if (columns.isEmpty()) {
-            throw UsageCalculationException.permanent(
-                    schemaExists(connection, mapping)
-                            ? "there is no table " + qualified + " (mapped as " + role + ")"
-                            : "there is no schema " + Identifiers.quote(mapping.schema()) + " (mapped as schema)",
-                    null);
+            String missing = schemaExists(connection, mapping)
+                    ? "there is no table " + qualified + " (mapped as " + role + ")"
+                    : "there is no schema " + Identifiers.quote(mapping.schema()) + " (mapped as schema)";
+            throw UsageCalculationException.permanent(missing + remedy(mapping), null);
         }
         return columns;
+    }
+
+    private static String remedy(TableMapping mapping) {
+        return mapping.schema().equals(TableMapping.DEFAULT_SCHEMA)
+                ? ": install the library's own tables first, by PostgresUsage.install or the command install, or pass the"
+                        + " mapping of yours"
+                : "";
     }
 
     private static boolean schemaExists(Connection connection, TableMapping mapping) throws SQLException {
