@@ -7,6 +7,7 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.format.UsageResponseFormatter;
 import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.redis.RedisUsage;
 import java.time.YearMonth;
 
@@ -23,6 +24,7 @@ public final class EmbedMain {
         try (HikariDataSource dataSource = new HikariDataSource();
                 RedisClient redis = RedisClient.create(redisUrl)) {
             dataSource.setJdbcUrl(jdbcUrl);
+            PostgresUsage.install(dataSource, TableMapping.DEFAULT_SCHEMA); // or tables of yours: see below
             try (UsageService usage = UsageService.builder(PostgresUsage.calculator(dataSource))
                     .cache(RedisUsage.cache(redis))
                     .build()) {

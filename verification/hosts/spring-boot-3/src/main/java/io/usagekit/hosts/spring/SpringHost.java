@@ -3,6 +3,7 @@ package io.usagekit.hosts.spring;
 import io.lettuce.core.RedisClient;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.redis.RedisUsage;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.annotation.Value;
@@ -13,6 +14,7 @@ import org.springframework.context.annotation.Bean;
 @SpringBootApplication(proxyBeanMethods = false)
 public class SpringHost {
 
+    // tag::quote
     @Bean
     RedisClient usageRedis(@Value("${spring.data.redis.url}") String url) {
         return RedisClient.create(url);
@@ -20,10 +22,12 @@ public class SpringHost {
 
     @Bean
     UsageService usageService(DataSource dataSource, RedisClient usageRedis) {
+        PostgresUsage.install(dataSource, TableMapping.DEFAULT_SCHEMA); // creates what is missing
         RedisUsage.Builder shared = RedisUsage.builder(usageRedis);
         return UsageService.builder(PostgresUsage.calculator(dataSource))
                 .cache(shared.buildNearCache())
                 .singleFlight(shared.buildSingleFlight())
                 .build();
     }
+    // end::quote
 }

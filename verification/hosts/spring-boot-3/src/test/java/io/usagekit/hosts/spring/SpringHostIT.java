@@ -6,8 +6,6 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
-import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.TableMapping;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.servers.RedisServer;
 import java.util.UUID;
@@ -29,7 +27,6 @@ class SpringHostIT {
                         "--spring.data.redis.url=" + redis.url(),
                         "--spring.main.banner-mode=off")) {
             JdbcTemplate jdbc = context.getBean(JdbcTemplate.class);
-            PostgresUsage.install(jdbc.getDataSource(), TableMapping.DEFAULT_SCHEMA);
             String organisation = "org-" + UUID.randomUUID();
             jdbc.update("insert into usagekit.projects (id, organisation_id) values (?, ?)", organisation, organisation);
             jdbc.update(
