@@ -157,8 +157,9 @@ public interface UsageService extends AutoCloseable {
 
     /**
      * Rejects new calls, waits up to {@code drainTimeout} for the loads under way, then interrupts those that run on this
-     * service's own pool and fails those that wait, and closes the single-flight, which releases its leases, and the cache
-     * that it was built with (not the clients or pools that those were given). A host's executor is left alone. Idempotent.
+     * service's own pool, which have a second to cancel their statements, and fails those that wait, and closes the
+     * single-flight, which releases its leases, and the cache that it was built with (not the clients or pools that those were
+     * given). A host's executor is left alone. Idempotent.
      */
     @Override
     void close();

@@ -16,6 +16,9 @@ final class ComputationPool implements Executor, AutoCloseable {
 
     private static final Duration IDLE = Duration.ofMinutes(1);
 
+    /** How long an interrupted computation may take to cancel its statement and to give its connection back. */
+    private static final Duration CANCELLATION = Duration.ofSeconds(1);
+
     private final AtomicInteger number = new AtomicInteger();
     private final ThreadPoolExecutor pool;
 
@@ -41,5 +44,14 @@ final class ComputationPool implements Executor, AutoCloseable {
     @Override
     public void close() {
         pool.shutdownNow();
+    }
+
+    /** Waits for the end of the interrupted computations, but not for long, so that the host may close the connections next. */
+    void awaitEnd() {
+        try {
+            boolean unused = pool.awaitTermination(CANCELLATION.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -117,7 +117,10 @@ final class Computations {
         }
     }
 
-    /** Waits for the loads in flight, up to a timeout; then refuses those that wait and interrupts those that run in the own pool. */
+    /**
+     * Waits for the loads in flight, up to a timeout; then refuses those that wait, interrupts those that run in the own pool and
+     * lets them cancel their statements.
+     */
     void close(Duration timeout) {
         boolean drained = drain.await(inFlight::isEmpty, timeout);
         closed = true;
@@ -132,6 +135,9 @@ final class Computations {
                     inFlight.size(),
                     timeout);
             inFlight.forEach(UsageLoad::abandon);
+            if (ownPool != null) {
+                ownPool.awaitEnd();
+            }
         }
     }
 }

@@ -60,6 +60,9 @@ class ServiceCloseIT {
             service.close();
             assertThat(Duration.ofNanos(System.nanoTime() - began))
                     .isBetween(Duration.ofMillis(300), Duration.ofSeconds(5));
+            assertThat(pool.getHikariPoolMXBean().getActiveConnections())
+                    .as("connections in use, which the host closes next")
+                    .isZero();
             assertThatThrownBy(() -> figure.get(20, TimeUnit.SECONDS))
                     .isInstanceOf(ExecutionException.class)
                     .hasCauseInstanceOf(UsageException.class);

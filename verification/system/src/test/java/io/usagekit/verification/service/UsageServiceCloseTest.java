@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -108,6 +109,33 @@ class UsageServiceCloseTest {
                 .hasMessage("the service was closed before the usage of \"org-waiting\" in 2026-03 was computed");
         thread.join(10_000);
         assertThat(thread.isAlive()).isFalse();
+    }
+
+    @Test
+    void aComputationThatIgnoresItsInterruptIsWaitedForASecondAtMost() throws InterruptedException {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        UsageService service = UsageService.builder((key, timeout) -> {
+                    begun.countDown();
+                    while (end.getCount() > 0) {
+                        Thread.onSpinWait(); // and never looks at the interrupt
+                    }
+                    throw new UsageCalculationException("ended", null);
+                })
+                .drainTimeout(Duration.ZERO)
+                .build();
+        CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+        begun.await();
+        long began = System.nanoTime();
+
+        service.close();
+
+        try {
+            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
+            assertThat(ServiceFixture.failureOf(caller)).hasMessageContaining("the service was closed before");
+        } finally {
+            end.countDown();
+        }
     }
 
     @Test
