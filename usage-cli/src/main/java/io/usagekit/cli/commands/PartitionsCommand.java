@@ -24,6 +24,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Partitions the tables of events and deliveries, and makes them plain again. */
@@ -63,9 +64,14 @@ public final class PartitionsCommand {
             return partitions;
         }
 
+        PostgresRollups rollups(DataSource dataSource, TableMapping mapping) {
+            return PostgresRollups.of(dataSource, mapping);
+        }
+
         private PostgresPartitions partitions(TableMapping mapping) {
             return PostgresPartitions.builder(database().dataSource())
                     .mapping(mapping)
+                    .rollups(rollups(database().dataSource(), mapping))
                     .ahead(ahead())
                     .build();
         }
@@ -197,6 +203,14 @@ public final class PartitionsCommand {
                 description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
         private Instant before = Instant.MIN;
 
+        @Mixin
+        private DependantOptions dependants = new DependantOptions();
+
+        @Override
+        PostgresRollups rollups(DataSource dataSource, TableMapping mapping) {
+            return dependants.rollups(dataSource, mapping);
+        }
+
         @Override
         public Integer call() {
             PostgresPartitions partitions = partitioned();
@@ -213,6 +227,7 @@ public final class PartitionsCommand {
             out.println(UsageTables.grouped(expiry.retention().events()) + " events and "
                     + UsageTables.grouped(expiry.retention().deliveries())
                     + " deliveries deleted, their sums kept");
+            DependantOptions.print(expiry.retention().dependants(), out);
             out.println("dropped: " + named(expiry.dropped()));
             out.println("kept, since they hold rows: " + named(expiry.kept()));
             return ExitCode.OK;

@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Installs, maintains and checks roll-ups. */
@@ -265,9 +266,13 @@ public final class RollupsCommand {
                 description = "From when on rows are kept, e.g. 2026-01-01T00:00:00Z; at least a day ago.")
         private Instant before = Instant.MIN;
 
+        @Mixin
+        private DependantOptions dependants = new DependantOptions();
+
         @Override
         public Integer call() {
-            PostgresRollups rollups = rollups();
+            PGSimpleDataSource dataSource = database().dataSource();
+            PostgresRollups rollups = dependants.rollups(dataSource, mapping(dataSource));
             RetentionResult gone;
             try (DeletionProgress progress = new DeletionProgress(err())) {
                 gone = rollups.deleteBefore(before, progress);
@@ -281,6 +286,7 @@ public final class RollupsCommand {
                             ? "."
                             : "; " + UsageTables.grouped(gone.keptEvents())
                                     + " events stay, which have younger deliveries."));
+            DependantOptions.print(gone.dependants(), out());
             return ExitCode.OK;
         }
     }

@@ -130,6 +130,25 @@ class RollupsIT {
     }
 
     @Test
+    void rowsThatReferToOldOnesGoWhereTheirTableIsNamed() {
+        TestServers.execute(
+                "create table rolled.attempts (delivery_id varchar constraint attempted references rolled.event_deliveries);"
+                        + "insert into rolled.attempts select id from rolled.event_deliveries");
+        rollups("install").succeeded();
+        rollups("backfill").succeeded();
+        String before = get("--rollups");
+        rollups("retain", "--before", "2026-03-19T00:00:00Z")
+                .failed(1)
+                .saying("failed after deleting 0 deliveries", "In the way are the foreign key \"attempted\" of ");
+        Run retained = rollups("retain", "--before", "2026-03-19T00:00:00Z", "--delete-dependants", "attempts")
+                .succeeded();
+        assertThat(retained.out()).contains("47 rows that referred to them are gone, too.");
+        assertThat(retained.err()).contains("The foreign key attempted of rolled.attempts has no index");
+        assertThat(TestServers.query("select count(*) from rolled.attempts")).isEqualTo("53");
+        assertThat(get("--rollups")).isEqualTo(before);
+    }
+
+    @Test
     void whatIsPrintedCanBeRun() {
         TestServers.execute(rollups("install", "--print").succeeded().out());
         rollups("backfill").succeeded();

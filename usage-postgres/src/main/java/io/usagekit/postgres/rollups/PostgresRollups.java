@@ -24,6 +24,7 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
@@ -55,7 +56,6 @@ public final class PostgresRollups {
     public static final String SCHEMA_SUFFIX = "_rollups";
 
     private static final int MAX_IDENTIFIER_BYTES = 63;
-    private static final Duration SHORTEST_RETENTION = Duration.ofDays(1);
     private static final Duration STATUS_TIMEOUT = Duration.ofSeconds(30);
 
     /** The configuration, checked by the builder. */
@@ -65,7 +65,8 @@ public final class PostgresRollups {
             String schema,
             ProjectScope projects,
             InstantSource clock,
-            RollupListener listener) {
+            RollupListener listener,
+            Set<String> dependants) {
 
         /** The roll-ups' schema, for messages. */
         String quotedSchema() {
@@ -226,7 +227,7 @@ public final class PostgresRollups {
      *     the first hundred are its suppressed exceptions
      */
     public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
-        FailedOrganisations failed = new FailedOrganisations();
+        UsageSeries.FailedOrganisations failed = new UsageSeries.FailedOrganisations();
         long computed = calculateAll(period, timeout, each, failed);
         failed.throwIfAny(period, computed);
         return computed;
@@ -278,7 +279,7 @@ public final class PostgresRollups {
     }
 
     private UsageSeries.Sums sums(Duration timeout) {
-        return new RollupSums(settings, jdbc, timeout, nothingCurrent());
+        return new RollupSeriesQuery.OfRollups(settings, jdbc, timeout, nothingCurrent());
     }
 
     private String nothingCurrent() {
@@ -329,7 +330,8 @@ public final class PostgresRollups {
      * of {@link PostgresUsage}, which don't use roll-ups, count the rows that are left.
      *
      * <p>Deliveries that count nowhere are deleted together with their events. An event is kept as long as one of its deliveries
-     * is younger. Rows that belong to no project are kept, and so are deliveries that count nowhere and whose event is missing.
+     * is younger. Rows that belong to no project are kept, and so are deliveries that count nowhere and whose event is missing. Rows of
+     * other tables that refer to deleted ones are deleted along, whatever their age, where {@link Builder#deleteDependants} allows it.
      *
      * <p>Rows are deleted in batches, the oldest first, each in a transaction of about half a second or less. It can be interrupted
      * between two batches, and the next call continues where the last one ended. Workers and writers run meanwhile. Needs
@@ -338,29 +340,11 @@ public final class PostgresRollups {
      *
      * @param before at least a day ago by the clock
      * @throws IllegalArgumentException if {@code before} is later than a day ago
-     * @throws UsageStorageException if there are no roll-ups of this version and mapping, other tables refer to events without
-     *     {@code ON DELETE}, rows can't be deleted, or the database refuses; what rows counted that were deleted before is retained
+     * @throws UsageStorageException if there are no roll-ups of this version and mapping, other tables refer to old rows (the message
+     *     names all such foreign keys), or the database refuses; what rows counted that were deleted before is retained
      */
     public RetentionResult deleteBefore(Instant before, RetentionProgress progress) {
-        Objects.requireNonNull(progress, "progress");
-        Instant latest = settings.clock().instant().minus(SHORTEST_RETENTION);
-        if (before.isAfter(latest)) {
-            throw new IllegalArgumentException(
-                    "before must be at least a day ago, " + latest + " at the latest, but was " + before);
-        }
-        RollupSql sql;
-        try {
-            sql = jdbc.transaction(Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
-                RollupSql found =
-                        current(connection).orElseThrow(() -> UsageStorageException.permanent(nothingCurrent(), null));
-                RetainedDoubt.check(connection, found, "can't retain anything");
-                return found;
-            });
-        } catch (SQLException e) {
-            throw RetentionDeleter.failed(settings.schema(), 0, 0, e);
-        }
-        return new RetentionDeleter(settings.dataSource(), sql, progress, RetentionDeleter.Pace.DEFAULT)
-                .deleteBefore(before);
+        return RetentionDeleter.deleteBefore(settings, this::readCurrent, before, progress);
     }
 
     private RollupSql readCurrent() throws SQLException {
@@ -384,6 +368,7 @@ public final class PostgresRollups {
         private ProjectScope projects = ProjectScope.ALIVE;
         private InstantSource clock = InstantSource.system();
         private RollupListener listener = new RollupListener() {};
+        private Set<String> dependants = Set.of();
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -426,6 +411,17 @@ public final class PostgresRollups {
         }
 
         /**
+         * Sets the tables whose rows {@link PostgresRollups#deleteBefore} deletes together with those that they refer to by foreign keys,
+         * directly or through each other; none by default.
+         *
+         * @param tables by their names in the mapped schema, or with the names of others, such as {@code audit.lines}; not quoted
+         */
+        public Builder deleteDependants(String... tables) {
+            this.dependants = Set.copyOf(List.of(tables));
+            return this;
+        }
+
+        /**
          * Checks the settings and builds; connects to nothing yet.
          *
          * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or is that of the tables
@@ -442,7 +438,7 @@ public final class PostgresRollups {
                 throw new IllegalArgumentException(
                         "schema must differ from that of the tables, but was \"" + name + "\"");
             }
-            return new PostgresRollups(new Settings(dataSource, mapping, name, projects, clock, listener));
+            return new PostgresRollups(new Settings(dataSource, mapping, name, projects, clock, listener, dependants));
         }
     }
 }

@@ -11,7 +11,10 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Deletes old rows and retains what they counted. Not thread-safe.
@@ -42,8 +45,11 @@ final class RetentionDeleter {
 
     private static final int FOREIGN_KEY_ATTEMPTS = 3;
 
+    private static final Duration SHORTEST_RETENTION = Duration.ofDays(1);
+
     private final Jdbc jdbc;
     private final RollupSql sql;
+    private final Set<String> allowedDependants;
     private final RetentionProgress progress;
     private final Pace pace;
     private final AdaptiveBatchSize deliveryRows;
@@ -52,14 +58,61 @@ final class RetentionDeleter {
     private long deliveries;
     private long events;
     private long keptEvents;
+    private long dependantRows;
+    private @Nullable DependantTables dependants;
 
+    /** Deletes no rows of other tables. */
     RetentionDeleter(DataSource dataSource, RollupSql sql, RetentionProgress progress, Pace pace) {
+        this(dataSource, sql, Set.of(), progress, pace);
+    }
+
+    /**
+     * @param allowedDependants the tables whose rows are deleted along
+     */
+    RetentionDeleter(
+            DataSource dataSource,
+            RollupSql sql,
+            Set<String> allowedDependants,
+            RetentionProgress progress,
+            Pace pace) {
         this.jdbc = new Jdbc(dataSource);
         this.sql = sql;
+        this.allowedDependants = allowedDependants;
         this.progress = progress;
         this.pace = pace;
         this.deliveryRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
         this.eventRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
+    }
+
+    /**
+     * Deletes the rows that were created before an instant.
+     *
+     * @param current reads what is installed
+     * @throws UsageStorageException as {@link PostgresRollups#deleteBefore}
+     */
+    static RetentionResult deleteBefore(
+            PostgresRollups.Settings settings,
+            Jdbc.Attempt<RollupSql> current,
+            Instant before,
+            RetentionProgress progress) {
+        Objects.requireNonNull(progress, "progress");
+        Instant latest = settings.clock().instant().minus(SHORTEST_RETENTION);
+        if (before.isAfter(latest)) {
+            throw new IllegalArgumentException(
+                    "before must be at least a day ago, " + latest + " at the latest, but was " + before);
+        }
+        RollupSql sql;
+        try {
+            RollupSql found = current.run();
+            sql = new Jdbc(settings.dataSource()).transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
+                RetainedDoubt.check(connection, found, "can't retain anything");
+                return found;
+            });
+        } catch (SQLException e) {
+            throw failed(settings.schema(), 0, 0, "", e);
+        }
+        return new RetentionDeleter(settings.dataSource(), sql, settings.dependants(), progress, Pace.DEFAULT)
+                .deleteBefore(before);
     }
 
     /**
@@ -71,23 +124,34 @@ final class RetentionDeleter {
         try {
             return deleteAll(before);
         } catch (SQLException e) {
-            throw failed(sql.schema(), deliveries, events, e);
+            throw failed(sql.schema(), deliveries, events, inTheWay(e), e);
         }
     }
 
+    /** What other tables have to do with an error, to follow "failed". */
+    private String inTheWay(SQLException e) {
+        return dependants == null || dependants.blocking().isEmpty() || !SqlErrors.isForeignKeyViolation(e)
+                ? ""
+                : ". In the way are " + String.join(", ", dependants.blocking());
+    }
+
     private RetentionResult deleteAll(Instant before) throws SQLException {
+        DependantTables tables = jdbc.transaction(
+                Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> new DependantTables(connection, sql, allowedDependants));
+        dependants = tables;
+        progress.dependantsFound(tables.all());
         List<String> ofDeliveries = projects("projects-of-deliveries");
         List<String> ofEvents = projects("projects-of-events");
         progress.started((long) ofDeliveries.size() + ofEvents.size());
         for (String project : ofDeliveries) {
-            deleteDeliveries(project, before);
+            deleteDeliveries(tables, project, before);
             progress.partCompleted();
         }
         for (String project : ofEvents) {
-            deleteEvents(project, before);
+            deleteEvents(tables, project, before);
             progress.partCompleted();
         }
-        return new RetentionResult(deliveries, events, keptEvents);
+        return new RetentionResult(deliveries, events, keptEvents, dependantRows);
     }
 
     private List<String> projects(String statement) throws SQLException {
@@ -97,17 +161,22 @@ final class RetentionDeleter {
                 connection -> sql.call(connection, statement).list(row -> row.text("project_id")));
     }
 
-    private void deleteDeliveries(String project, Instant before) throws SQLException {
+    private void deleteDeliveries(DependantTables tables, String project, Instant before) throws SQLException {
         Batch batch;
         do {
             batch = batch(
                     deliveryRows,
                     Jdbc.Mode.WRITE_SNAPSHOT,
-                    (connection, rows) -> sql.call(connection, "delete-deliveries")
+                    (connection, rows) -> tables.call(connection, "deliveries", "delete-deliveries")
                             .text("project_id", project)
                             .instant("before", before)
                             .number("rows", rows)
-                            .one(row -> new Batch(rows, row.number("looked_at"), row.number("deleted"), 0)));
+                            .one(row -> new Batch(
+                                    rows,
+                                    row.number("looked_at"),
+                                    row.number("deleted"),
+                                    0,
+                                    row.number("dependants"))));
             if (batch.deliveries() < batch.lookedAt()) {
                 throw new UsageStorageException(
                         (batch.lookedAt() - batch.deliveries()) + " of " + batch.lookedAt()
@@ -120,7 +189,7 @@ final class RetentionDeleter {
         } while (!batch.isLast());
     }
 
-    private void deleteEvents(String project, Instant before) throws SQLException {
+    private void deleteEvents(DependantTables tables, String project, Instant before) throws SQLException {
         long kept = 0;
         Batch batch;
         do {
@@ -128,7 +197,7 @@ final class RetentionDeleter {
             batch = batch(
                     eventRows,
                     Jdbc.Mode.WRITE,
-                    (connection, rows) -> deleteEvents(connection, project, before, passedOver, rows));
+                    (connection, rows) -> deleteEvents(connection, tables, project, before, passedOver, rows));
             kept += batch.lookedAt() - batch.events();
         } while (!batch.isLast());
         keptEvents += kept;
@@ -141,20 +210,29 @@ final class RetentionDeleter {
      * stands for it, checks for each event as it is deleted whether a delivery has been inserted since; in REPEATABLE READ it would
      * see no further than the batch's snapshot.
      */
-    private Batch deleteEvents(Connection connection, String project, Instant before, long kept, long rows)
+    private Batch deleteEvents(
+            Connection connection, DependantTables tables, String project, Instant before, long kept, long rows)
             throws SQLException {
         sql.call(connection, "lock-tables").execute();
         sql.call(connection, "count-step").execute();
-        long uncounted = oldEvents(connection, "delete-uncounted-deliveries", project, before, kept, rows)
-                .update();
-        return oldEvents(connection, "delete-events", project, before, kept, rows)
-                .one(row -> new Batch(rows, row.number("looked_at"), uncounted, row.number("deleted")));
+        Batch uncounted = oldEvents(
+                        tables.call(connection, "deliveries", "delete-uncounted-deliveries"),
+                        project,
+                        before,
+                        kept,
+                        rows)
+                .one(row -> new Batch(rows, 0, row.number("deleted"), 0, row.number("dependants")));
+        return oldEvents(tables.call(connection, "events", "delete-events"), project, before, kept, rows)
+                .one(row -> new Batch(
+                        rows,
+                        row.number("looked_at"),
+                        uncounted.deliveries(),
+                        row.number("deleted"),
+                        uncounted.dependants() + row.number("dependants")));
     }
 
-    private SqlCall oldEvents(
-            Connection connection, String statement, String project, Instant before, long kept, long rows) {
-        return sql.call(connection, statement)
-                .text("project_id", project)
+    private static SqlCall oldEvents(SqlCall call, String project, Instant before, long kept, long rows) {
+        return call.text("project_id", project)
                 .instant("before", before)
                 .number("kept", kept)
                 .number("rows", rows);
@@ -165,7 +243,7 @@ final class RetentionDeleter {
      *
      * @param rows how many rows the batch was limited to
      */
-    private record Batch(long rows, long lookedAt, long deliveries, long events) {
+    private record Batch(long rows, long lookedAt, long deliveries, long events, long dependants) {
         boolean isLast() {
             return lookedAt < rows;
         }
@@ -184,6 +262,7 @@ final class RetentionDeleter {
                 rows -> retried(mode, connection -> work.run(connection, rows)));
         deliveries += batch.deliveries();
         events += batch.events();
+        dependantRows += batch.dependants();
         if (batch.deliveries() + batch.events() > 0) {
             progress.deleted(batch.deliveries(), batch.events());
         }
@@ -221,10 +300,11 @@ final class RetentionDeleter {
         });
     }
 
-    static UsageStorageException failed(String schema, long deliveries, long events, SQLException e) {
+    private static UsageStorageException failed(
+            String schema, long deliveries, long events, String inTheWay, SQLException e) {
         return SqlErrors.storageFailure(
                 "retention of the roll-ups in the schema " + Identifiers.quote(schema) + " failed after deleting "
-                        + deliveries + " deliveries and " + events + " events, whose sums are retained",
+                        + deliveries + " deliveries and " + events + " events, whose sums are retained" + inTheWay,
                 e);
     }
 }

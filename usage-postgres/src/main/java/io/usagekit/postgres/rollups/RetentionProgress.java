@@ -1,5 +1,7 @@
 package io.usagekit.postgres.rollups;
 
+import java.util.List;
+
 /**
  * Receives the progress of {@link PostgresRollups#deleteBefore}, on the thread that deletes. Every method does nothing unless
  * overridden. An exception that one throws ends the deletion between two batches and is thrown by {@code deleteBefore}; what was
@@ -8,6 +10,12 @@ package io.usagekit.postgres.rollups;
  * @since 0.1
  */
 public interface RetentionProgress {
+
+    /**
+     * Called first, with the foreign keys that refer to rows that will be deleted. Each of them that isn't indexed costs a scan of its
+     * table for each deleted row.
+     */
+    default void dependantsFound(List<RetentionDependant> dependants) {}
 
     /** Deletion starts. It has this many parts: the deliveries of a project are one part, its events another. */
     default void started(long parts) {}

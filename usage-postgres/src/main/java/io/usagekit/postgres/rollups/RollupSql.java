@@ -47,6 +47,7 @@ final class RollupSql {
             "rollups/read.sql",
             "rollups/maintain.sql",
             "rollups/retain.sql",
+            "rollups/dependants.sql",
             "rollups/catalog.sql",
             "rollups/verify.sql");
 
@@ -87,6 +88,9 @@ final class RollupSql {
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
+        all.put("deleted.keys", "");
+        all.put("dependants", "");
+        all.put("dependants.count", "0::bigint");
         all.put("mark_before", Identifiers.literal(Identifiers.qualified(schema, "mark_before")));
         all.put(
                 "functions",
@@ -219,6 +223,11 @@ final class RollupSql {
     /** Returns a call of a statement; the host's tables and the roll-ups' schema are bound where it takes them. */
     SqlCall call(Connection connection, String statement) {
         return SqlCall.of(connection, statements.template(statement)).texts(tables());
+    }
+
+    /** Returns the statements with further names, or others. */
+    SqlStatements statements(Map<String, String> more) {
+        return statements.with(more);
     }
 
     /** Returns a call of a statement on a partition, qualified and quoted. */

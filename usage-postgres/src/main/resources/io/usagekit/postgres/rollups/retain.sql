@@ -54,7 +54,8 @@ select project_id::text as project_id from found where project_id is not null
 -- changes meanwhile is an error (40001). Only rows that were really deleted count: a trigger of the host's may keep rows.
 --
 -- Parameters: :project_id; :before, timestamptz; :rows.
--- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, how many rows of other tables
+-- that refer to them ({dependants}, by {deleted.keys}); bigint.
 with candidate as materialized (
     select d.tableoid as part, d.ctid as place
     from {deliveries} d
@@ -73,7 +74,7 @@ deleted as (
         d.{delivery.project_id} as project_id,
         d.{delivery.event_id} as event_id,
         d.{delivery.created_at} as created_at,
-        {delivery.size} as size
+        {delivery.size} as size{deleted.keys}
 ),
 
 event as materialized (
@@ -115,20 +116,27 @@ retained as (
     from counted as deleted
     group by 1, 2
     {add-to-retained}
-)
+){dependants}
 
 select
     (select count(*) from candidate) as looked_at,
-    (select count(*) from deleted) as deleted
+    (select count(*) from deleted) as deleted,
+    {dependants.count} as dependants
 
 -- name: delete-uncounted-deliveries
 -- Deletes the deliveries that count nowhere and were created before :before of those events that delete-events will look at.
 -- Parameters: :project_id, :before, :kept and :rows, as those of delete-events.
-delete from {deliveries} d
-using ({old-events}) as c
-where d.{delivery.event_id} = c.id
-    and d.{delivery.created_at} < :before
-    and (d.{delivery.status} in ({delivered_statuses})) is not true
+-- Returns: deleted, how many; dependants, as those of delete-deliveries; bigint.
+with deleted as (
+    delete from {deliveries} d
+    using ({old-events}) as c
+    where d.{delivery.event_id} = c.id
+        and d.{delivery.created_at} < :before
+        and (d.{delivery.status} in ({delivered_statuses})) is not true
+    returning 1 as one{deleted.keys}
+){dependants}
+
+select (select count(*) from deleted) as deleted, {dependants.count} as dependants
 
 -- name: delete-events
 -- Deletes a project's old events that have no deliveries any more, and adds what they counted to the retained sums, in one
@@ -136,7 +144,8 @@ where d.{delivery.event_id} = c.id
 --
 -- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, how many are looked at, at
 -- most.
--- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; bigint.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, as those of
+-- delete-deliveries; bigint.
 with candidate as materialized (
     {old-events}
 ),
@@ -154,7 +163,7 @@ deleted as (
         e.{event.created_at} as created_at,
         {event.live} as live,
         {event.octets} as octets,
-        {event.lost} as lost
+        {event.lost} as lost{deleted.keys}
 ),
 
 retained as (
@@ -174,11 +183,12 @@ retained as (
     where deleted.live and isfinite(deleted.created_at)
     group by 1, 2
     {add-to-retained}
-)
+){dependants}
 
 select
     (select count(*) from candidate) as looked_at,
-    (select count(*) from deleted) as deleted
+    (select count(*) from deleted) as deleted,
+    {dependants.count} as dependants
 
 -- fragment: old-events
 -- The events of the project :project_id that were created before :before, but for the :kept oldest; at most :rows.

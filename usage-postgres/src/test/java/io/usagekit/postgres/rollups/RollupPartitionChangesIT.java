@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -222,7 +223,8 @@ class RollupPartitionChangesIT {
                         rollups.schema(),
                         ProjectScope.ALIVE,
                         fixture.clock,
-                        new RollupListener() {}),
+                        new RollupListener() {},
+                        Set.of()),
                 nanos::get);
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(3, 21));
         fixture.run("alter table {s}.parts_2_p disable trigger user", "delete from {s}.parts_2_p");

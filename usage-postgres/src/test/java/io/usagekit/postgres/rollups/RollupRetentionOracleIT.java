@@ -35,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -102,6 +103,7 @@ class RollupRetentionOracleIT {
         SourceTables.write(schema, rows);
         layout.create(schema);
         mapping = layout.mapping(schema);
+        List<String> dependants = createDependants();
         PostgresRollups rollups = PostgresRollups.builder(Database.pool())
                 .mapping(mapping)
                 .clock(clock)
@@ -117,9 +119,11 @@ class RollupRetentionOracleIT {
             long events = rowsOf(mapping.events());
             for (String before : List.of("2026-02-10T10:10:10Z", "2026-03-20T00:00:00Z")) {
                 int batch = 1 + random.nextInt(60);
+                long dependantRows = rowsOf(dependants);
                 RetentionResult result = new RetentionDeleter(
                                 Database.pool(),
                                 sql(rollups),
+                                Set.copyOf(dependants),
                                 batchByBatch(rollups, figures),
                                 RollupFixture.batchesOf(batch))
                         .deleteBefore(Instant.parse(before));
@@ -129,6 +133,10 @@ class RollupRetentionOracleIT {
                 events -= result.events();
                 assertThat(rowsOf(mapping.deliveries())).isEqualTo(delivered);
                 assertThat(rowsOf(mapping.events())).isEqualTo(events);
+                assertThat(rowsOf(dependants)).isEqualTo(dependantRows - result.dependants());
+                if (!dependants.isEmpty()) {
+                    assertThat(result.dependants()).as("seed %s", seed).isPositive();
+                }
                 assertNothingOldIsLeft(Instant.parse(before));
                 assertFigures(rollups, figures, "before " + before);
 
@@ -141,6 +149,41 @@ class RollupRetentionOracleIT {
                     .as("nothing is left to delete")
                     .containsExactly(0L, 0L);
         }
+    }
+
+    /**
+     * Creates tables whose rows refer to events and deliveries by keys that forbid the deletion of these, and others that refer to the
+     * former, where the layout has unique ids.
+     */
+    private List<String> createDependants() {
+        List<String> created = new ArrayList<>();
+        for (String table : List.of(mapping.events(), mapping.deliveries())) {
+            String qualified = Identifiers.qualified(schema, table);
+            List<String> keys = Database.column(
+                    "select quote_ident(a.attname) from pg_index x join pg_attribute a on a.attrelid = x.indrelid"
+                            + " and a.attnum = x.indkey[0] where x.indisprimary and x.indnkeyatts = 1 and x.indrelid = "
+                            + Identifiers.literal(qualified) + "::regclass");
+            for (String key : keys) {
+                String name = "dependants_" + created.size();
+                String dependants = Identifiers.qualified(schema, name);
+                String lines = Identifiers.qualified(schema, name + "_lines");
+                Database.execute(
+                        "create table " + dependants + " as select t." + key + " as key from " + qualified
+                                + " t cross join generate_series(1, 2)",
+                        "alter table " + dependants
+                                + " add id bigint generated always as identity primary key, add foreign key (key) references "
+                                + qualified + (random.nextBoolean() ? " on delete restrict" : ""),
+                        "create table " + lines + " as select id from " + dependants + " where id % 3 = 0",
+                        "alter table " + lines + " add foreign key (id) references " + dependants);
+                created.add(name);
+                created.add(name + "_lines");
+            }
+        }
+        return created;
+    }
+
+    private long rowsOf(List<String> tables) {
+        return tables.stream().mapToLong(this::rowsOf).sum();
     }
 
     private RollupSql sql(PostgresRollups rollups) throws SQLException {

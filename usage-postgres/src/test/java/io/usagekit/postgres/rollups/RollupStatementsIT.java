@@ -31,6 +31,8 @@ class RollupStatementsIT extends StatementsIT {
     static void install() throws SQLException {
         fixture = RollupFixture.tables(Database.pool(), Database.newSchema("statements"));
         fixture.rollups.install();
+        fixture.run(
+                "create table {s}.foreign_key (role text, schema text, referencing text, name text, definition text)");
         try (Connection connection = Database.pool().getConnection()) {
             combinedQuery = CombinedQuery.texts(TableShape.read(connection, fixture.mapping));
         }
@@ -48,7 +50,7 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> files() {
-        return Set.of("read.sql", "maintain.sql", "retain.sql", "catalog.sql", "verify.sql");
+        return Set.of("read.sql", "maintain.sql", "retain.sql", "dependants.sql", "catalog.sql", "verify.sql");
     }
 
     @Override
@@ -65,7 +67,8 @@ class RollupStatementsIT extends StatementsIT {
     protected SqlStatements statements() {
         try {
             RollupSql sql = fixture.sql(source);
-            return sql.counting(ProjectScope.ALIVE).with(Map.of("partition", sql.table("events")));
+            return sql.counting(ProjectScope.ALIVE)
+                    .with(Map.of("partition", sql.table("events"), "state_schema", Identifiers.quote(fixture.schema)));
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }
