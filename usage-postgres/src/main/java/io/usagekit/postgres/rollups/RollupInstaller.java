@@ -136,7 +136,8 @@ final class RollupInstaller implements PartitionGuard {
                         : RollupSql.schemaScript(settings.schema());
                 return schema + missingIndexes(connection, sql)
                         + IdTypes.of(connection, sql).tablesScript(sql) + "\n" + sql.triggersScript()
-                        + String.join("", partitionScripts(connection, sql));
+                        + String.join("", partitionScripts(connection, sql))
+                        + sql.recordGuardedPartitionsScript();
             });
         } catch (SQLException e) {
             throw failed("describing", e);
@@ -303,6 +304,7 @@ final class RollupInstaller implements PartitionGuard {
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
         Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));
+        sql.call(connection, "record-guarded-partitions").update();
     }
 
     private static List<RollupCatalog.Partition> partitions(Connection connection, RollupSql sql) throws SQLException {

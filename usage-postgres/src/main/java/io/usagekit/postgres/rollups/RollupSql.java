@@ -403,6 +403,11 @@ final class RollupSql {
         return organisationId.map(id -> call.text("organisation_id", id)).orElse(call);
     }
 
+    /** Returns the script that records which partitions have that trigger. */
+    String recordGuardedPartitionsScript() {
+        return "\n" + statements.script("record-guarded-partitions") + ";\n";
+    }
+
     /** Returns the script that creates the trigger of one partition, qualified and quoted, with its comments. */
     String createPartitionScript(String partition) {
         return SqlTemplate.fill(

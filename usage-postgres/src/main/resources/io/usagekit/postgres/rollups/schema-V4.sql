@@ -279,11 +279,12 @@ begin
     select
         max(h.relation::oid) filter (where h.role = 'events') as events_oid,
         max(h.relation::oid) filter (where h.role = 'deliveries') as deliveries_oid,
-        bool_and(
-            h.catalog_rows = n.catalog_rows
-            and h.partitions_digest = n.partitions_digest
-            and h.relation_oid = h.relation::oid
-            and n.is_permanent
+        -- The rows of pg_inherits are read once for both tables: PostgreSQL reads all of them each time where most are these.
+        bool_and(h.catalog_rows = n.catalog_rows and h.relation_oid = h.relation::oid and n.is_permanent)
+        and sum(h.partitions_digest) = (
+            select coalesce(sum(hash_array_extended(array[i.xmin], i.inhrelid::bigint)), 0)
+            from pg_catalog.pg_inherits i
+            where i.inhparent = any (array(select unnest(t.parents) from {rollups}.host_table t))
         ) as is_same,
         (
             select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false

@@ -155,6 +155,12 @@ class RollupPartitionChangesIT {
     }
 
     @Test
+    void keepsRolledHoursWhereAPartitionIsRewritten() {
+        fixture.run("vacuum full {s}.parts_1");
+        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+    }
+
+    @Test
     void noticesTruncateOfAPartitionThatWasCreatedAfterInstall() {
         fixture.run(
                 "create table {s}.parts_2_r partition of {s}.parts_2 for values in ('r')",
