@@ -93,6 +93,28 @@ public final class BenchmarksCommand implements Runnable {
                 progress -> new BulkBenchmark(times, checkedEvents(events)).run(WARM_UP, checkedRounds(), progress));
     }
 
+    @Command(name = "proof", description = "A figure from roll-ups beside the same without the proof that the tables are intact.")
+    int proof(
+            @Option(
+                            names = "--times",
+                            defaultValue = "20",
+                            paramLabel = "N",
+                            description = "calls in a slice; ${DEFAULT-VALUE} by default")
+                    int times,
+            @Option(
+                            names = "--leaves",
+                            defaultValue = "3000",
+                            paramLabel = "N",
+                            description = "partitions of both tables together; 2 to 20,000; ${DEFAULT-VALUE} by default")
+                    int leaves)
+            throws Exception {
+        if (leaves < 2 || leaves > 20_000) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--leaves must be between 2 and 20000, but was " + leaves);
+        }
+        return print(progress -> new ProofBenchmark(times, leaves).run(WARM_UP, checkedRounds(), progress));
+    }
+
     @Command(
             name = "rollups",
             description =
