@@ -267,7 +267,7 @@ select
                 select
                 from {deliveries} d
                 where d.{delivery.event_id} = r.delivered_event_id
-                    and d.{delivery.project_id} = r.project_id
+                    and d.{delivery.project_id}::text = r.project_id::text -- of whatever type since
                     and d.{delivery.created_at} >= r.quarter
                     and d.{delivery.created_at} < r.quarter + interval '15 minutes'
             )
