@@ -93,7 +93,9 @@ public final class BenchmarksCommand implements Runnable {
                 progress -> new BulkBenchmark(times, checkedEvents(events)).run(WARM_UP, checkedRounds(), progress));
     }
 
-    @Command(name = "proof", description = "A figure from roll-ups beside the same without the proof that the tables are intact.")
+    @Command(
+            name = "proof",
+            description = "A figure from roll-ups beside the same without the proof that the tables are intact.")
     int proof(
             @Option(
                             names = "--times",
@@ -105,7 +107,8 @@ public final class BenchmarksCommand implements Runnable {
                             names = "--leaves",
                             defaultValue = "3000",
                             paramLabel = "N",
-                            description = "partitions of both tables together; 2 to 20,000; ${DEFAULT-VALUE} by default")
+                            description =
+                                    "partitions of both tables together; 2 to 20,000; ${DEFAULT-VALUE} by default")
                     int leaves)
             throws Exception {
         if (leaves < 2 || leaves > 20_000) {

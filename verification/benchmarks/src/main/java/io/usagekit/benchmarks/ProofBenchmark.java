@@ -26,7 +26,8 @@ final class ProofBenchmark {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
-    private static final String PROOF = "select %s_rollups.is_intact('%1$s.events'::regclass, '%1$s.event_deliveries'::regclass)";
+    private static final String PROOF =
+            "select %s_rollups.is_intact('%1$s.events'::regclass, '%1$s.event_deliveries'::regclass)";
 
     private final int times;
     private final int leaves;
@@ -61,7 +62,10 @@ final class ProofBenchmark {
                 return new Comparison(List.of(
                                 Peer.mean("a statement without anything", times, each -> repeat(nothing, each)),
                                 Peer.mean("the proof of plain tables", times, each -> repeat(ofPlain, each)),
-                                Peer.mean("the proof of " + leaves + " partitions", times, each -> repeat(ofParted, each)),
+                                Peer.mean(
+                                        "the proof of " + leaves + " partitions",
+                                        times,
+                                        each -> repeat(ofParted, each)),
                                 Peer.mean("a figure without the proof", times, each -> repeat(trusting, each)),
                                 Peer.mean("a figure", times, each -> repeat(proving, each))))
                         .run(warmUp, rounds, progress);
