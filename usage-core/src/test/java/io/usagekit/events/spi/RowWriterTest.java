@@ -29,9 +29,7 @@ class RowWriterTest {
 
     @Test
     void quotesWhatWouldBeReadInAnotherWay() throws IOException {
-        assertThat(written(RowWriter.Format.CSV, ROWS))
-                .isEqualTo(
-                        """
+        assertThat(written(RowWriter.Format.CSV, ROWS)).isEqualTo("""
                         the id,bytes
                         a,1
                         "one, ""two""\r
@@ -43,9 +41,7 @@ class RowWriterTest {
 
     @Test
     void leavesOutMembersThatAreAbsent() throws IOException {
-        assertThat(written(RowWriter.Format.NDJSON, ROWS))
-                .isEqualTo(
-                        """
+        assertThat(written(RowWriter.Format.NDJSON, ROWS)).isEqualTo("""
                         {"the id":"a","bytes":1}
                         {"the id":"one, \\"two\\"\\u000d\\u000athree ü"}
                         {"the id":"","bytes":-7}
