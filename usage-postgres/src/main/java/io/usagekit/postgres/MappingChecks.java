@@ -18,7 +18,8 @@ final class MappingChecks {
             Map<MappingName, String> names,
             List<String> payload,
             Map<String, String> payloadStoredBytes,
-            Set<String> deliveredStatuses) {
+            Set<String> deliveredStatuses,
+            boolean keepsDeletedProjects) {
         if (payload.isEmpty() && !names.containsKey(MappingName.STORED_BYTES)) {
             throw new IllegalArgumentException("payload must name at least one column where storedBytes names none");
         }
@@ -38,6 +39,7 @@ final class MappingChecks {
         if (deliveredStatuses.isEmpty()) {
             throw new IllegalArgumentException("deliveredStatuses must name at least one status");
         }
+        checkKept(names, keepsDeletedProjects);
         checkMark(names, MappingName.PROJECT_DELETED_AT, MappingName.PROJECT_ID, MappingName.PROJECT_ORGANISATION_ID);
         checkMark(
                 names,
@@ -49,6 +51,16 @@ final class MappingChecks {
         String mark = names.getOrDefault(MappingName.EVENT_DELETED_AT, "");
         if (payload.contains(mark) || payloadStoredBytes.containsValue(mark)) {
             throw sharedMark(names, MappingName.EVENT_DELETED_AT, payload.contains(mark) ? "payload" : "storedBytes");
+        }
+    }
+
+    /** Rejects a mapping that keeps deleted projects without the marks by which it is known what was deleted with them. */
+    private static void checkKept(Map<MappingName, String> names, boolean keepsDeletedProjects) {
+        if (keepsDeletedProjects
+                && !(names.containsKey(MappingName.PROJECT_DELETED_AT)
+                        && names.containsKey(MappingName.EVENT_DELETED_AT))) {
+            throw new IllegalArgumentException(
+                    "keepDeletedProjects needs projectDeletedAt and eventDeletedAt, which say what was deleted with a project");
         }
     }
 

@@ -52,6 +52,7 @@ public final class TableMapping {
     private final Set<MappingName> detected;
     private final boolean isOwn;
     private final Optional<ZoneId> timestampsIn;
+    private final boolean keepsDeletedProjects;
 
     private TableMapping(Builder builder) {
         this.names = new EnumMap<>(builder.names);
@@ -61,6 +62,7 @@ public final class TableMapping {
         this.detected = Set.copyOf(builder.detected);
         this.isOwn = builder.isOwn;
         this.timestampsIn = builder.timestampsIn;
+        this.keepsDeletedProjects = builder.keepsDeletedProjects;
     }
 
     /** The library's own tables in the schema {@value #DEFAULT_SCHEMA}. */
@@ -108,6 +110,7 @@ public final class TableMapping {
         Builder builder = new Builder(names, payload, payloadStoredBytes, deliveredStatuses, detected);
         builder.isOwn = isOwn;
         builder.timestampsIn = timestampsIn;
+        builder.keepsDeletedProjects = keepsDeletedProjects;
         return builder;
     }
 
@@ -231,6 +234,11 @@ public final class TableMapping {
         return timestampsIn;
     }
 
+    /** Whether events that were deleted with their project count; see {@link Builder#keepDeletedProjects}. */
+    public boolean keepsDeletedProjects() {
+        return keepsDeletedProjects;
+    }
+
     /** The statuses that count as delivered. */
     public Set<String> deliveredStatuses() {
         return deliveredStatuses;
@@ -249,6 +257,7 @@ public final class TableMapping {
         private final Set<MappingName> detected = EnumSet.noneOf(MappingName.class);
         private boolean isOwn;
         private Optional<ZoneId> timestampsIn = Optional.empty();
+        private boolean keepsDeletedProjects;
 
         private Builder(
                 Map<MappingName, String> names,
@@ -414,6 +423,12 @@ public final class TableMapping {
             return this;
         }
 
+        /** While a project is soft-deleted, events that were so with it or after it count, where deleted projects do. Both marks are times. */
+        public Builder keepDeletedProjects() {
+            keepsDeletedProjects = true;
+            return this;
+        }
+
         /** The statuses that count as delivered, at least one; {@code Success} by default. */
         public Builder deliveredStatuses(String... statuses) {
             deliveredStatuses = new LinkedHashSet<>(List.of(statuses));
@@ -424,10 +439,10 @@ public final class TableMapping {
          * Checks and builds.
          *
          * @throws IllegalArgumentException if there is neither a payload column nor a stored size, or no status, or if a column that
-         *     marks deleted rows is mapped as something else as well
+         *     marks deleted rows is mapped as something else as well, or is missing for {@link #keepDeletedProjects}
          */
         public TableMapping build() {
-            MappingChecks.check(names, payload, payloadStoredBytes, deliveredStatuses);
+            MappingChecks.check(names, payload, payloadStoredBytes, deliveredStatuses, keepsDeletedProjects);
             return new TableMapping(this);
         }
     }

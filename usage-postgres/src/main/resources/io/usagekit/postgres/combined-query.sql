@@ -211,7 +211,7 @@ d.{delivery.created_at} >= :start
 -- The windows' events, in columns n, the request's number, and those of window-event.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied, {event.lost} as lost
+    select project.n, e.{event.id} as id, {event.octets} as octets, {event.counts} as live, {event.emptied} as emptied, {event.lost} as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
@@ -221,14 +221,14 @@ d.{delivery.created_at} >= :start
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, a window around all of them.
-    select project.n, e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied, false as lost
+    select project.n, e.{event.id} as id, {event.stored_octets} as octets, {event.counts} as live, false as emptied, false as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
         and {event-in-window}
         and {event.is_stored}
     union all
-    select project.n, e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
+    select project.n, e.{event.id}, {event.octets}, {event.counts}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
     where e.{event.created_at} >= project.lower and e.{event.created_at} < project.upper
@@ -240,7 +240,7 @@ d.{delivery.created_at} >= :start
 -- is empty, if deliveries hold sizes, too; lost, whether there are no octets and no stored size, though some rows have one.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, {event.octets} as octets, {event.live} as live, {event.emptied} as emptied, {event.lost} as lost
+    select e.{event.id} as id, {event.octets} as octets, {event.counts} as live, {event.emptied} as emptied, {event.lost} as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where {event-in-window}
@@ -249,12 +249,12 @@ d.{delivery.created_at} >= :start
 -- The same where sizes are stored in some rows: those are read from the index alone, the others are measured in the table.
 --
 -- Parameters: :start and :end, the window [start, end).
-    select e.{event.id} as id, {event.stored_octets} as octets, {event.live} as live, false as emptied, false as lost
+    select e.{event.id} as id, {event.stored_octets} as octets, {event.counts} as live, false as emptied, false as lost
     from project
     join {events} e on e.{event.project_id} = project.id
     where {event-in-window} and {event.is_stored}
     union all
-    select e.{event.id}, {event.octets}, {event.live}, {event.emptied}, {event.lost}
+    select e.{event.id}, {event.octets}, {event.counts}, {event.emptied}, {event.lost}
     from project
     join {events} e on e.{event.project_id} = project.id
     where {event-in-window} and {event.is_unstored}

@@ -57,6 +57,7 @@ final class MappingFile {
                 unlessEmpty(
                         TableMapping.Builder::withoutDeliveryStoredBytes, TableMapping.Builder::deliveryStoredBytes));
         keys.put("timestampsIn", (mapping, value) -> mapping.timestampsIn(zone(value)));
+        keys.put("keepDeletedProjects", MappingFile::keepDeletedProjects);
         keys.put("deliveredStatuses", (mapping, value) -> mapping.deliveredStatuses(list(value)));
         return keys;
     }
@@ -65,6 +66,16 @@ final class MappingFile {
             Function<TableMapping.Builder, TableMapping.Builder> none,
             BiFunction<TableMapping.Builder, String, TableMapping.Builder> some) {
         return (mapping, value) -> value.isEmpty() ? none.apply(mapping) : some.apply(mapping, value);
+    }
+
+    private static TableMapping.Builder keepDeletedProjects(TableMapping.Builder mapping, String value) {
+        return switch (value) {
+            case "true" -> mapping.keepDeletedProjects();
+            case "false" -> mapping;
+            default ->
+                throw new IllegalArgumentException(
+                        "keepDeletedProjects must be true or false, but was '" + value + "'");
+        };
     }
 
     private static ZoneId zone(String value) {

@@ -151,6 +151,7 @@ class MappingIT {
                 "schema = s\\neventDeletedAt = created_at | eventDeletedAt must name a column that is set in deleted rows",
                 "schema = s\\ntimestampsIn = Europe/Berlin | timestampsIn must be UTC, but was Europe/Berlin",
                 "schema = s\\ntimestampsIn = utc+0 | timestampsIn must be UTC, but was",
+                "schema = s\\nkeepDeletedProjects = yes | keepDeletedProjects must be true or false, but was",
                 "schema = s\\ndeliveredStatuses = , | deliveredStatuses must name at least one status",
                 "schema = s\\nevents = \\\\u12 | can't be read",
             })

@@ -28,6 +28,8 @@ public final class MappedNames {
         names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
         names.put("event.created_at", Identifiers.quote(mapping.eventCreatedAt()));
         names.put("event.live", eventIsLive("e", shape));
+        names.put("event.counts", eventCounts(shape));
+        names.put("project.rolled_from", projectRolledFrom(shape));
         names.put("event.at_utc", atUtc(shape.hasZonelessEvents()));
         names.put("delivery.at_utc", atUtc(shape.hasZonelessDeliveries()));
         names.put("event.octets", octets("e", shape));
@@ -61,6 +63,33 @@ public final class MappedNames {
     /** Returns the condition that an event isn't soft-deleted. */
     public static String eventIsLive(String alias, TableShape shape) {
         return live(alias, shape.mapping().eventDeletedAt(), shape, shape.events());
+    }
+
+    /**
+     * Returns the condition that an event {@code e} counts: it isn't soft-deleted, or it was so with its project or after it, where the mapping
+     * keeps those. Roll-ups hold what isn't soft-deleted only, so that a project can be deleted and restored without a change of them.
+     */
+    private static String eventCounts(TableShape shape) {
+        TableMapping mapping = shape.mapping();
+        String live = eventIsLive("e", shape);
+        if (!mapping.keepsDeletedProjects()) {
+            return live;
+        }
+        String mark = Identifiers.quote(mapping.projectDeletedAt().orElseThrow());
+        return "(" + live + " or exists (select from "
+                + Identifiers.qualified(mapping.schema(), mapping.projects()) + " kept where kept."
+                + Identifiers.quote(mapping.projectId()) + " = e." + Identifiers.quote(mapping.eventProjectId())
+                + " and not " + live("kept", mapping.projectDeletedAt(), shape, shape.projects()) + " and e."
+                + Identifiers.quote(mapping.eventDeletedAt().orElseThrow()) + " >= kept." + mark + "))";
+    }
+
+    /** Returns from when on the rolled hours of a project {@code p}, which are {@code known}, may be read; infinity if none may. */
+    private static String projectRolledFrom(TableShape shape) {
+        String rolled = "coalesce(known.covered_from, 'infinity')";
+        return shape.mapping().keepsDeletedProjects()
+                ? "case when " + live("p", shape.mapping().projectDeletedAt(), shape, shape.projects()) + " then "
+                        + rolled + " else 'infinity' end"
+                : rolled;
     }
 
     private static String live(

@@ -153,6 +153,7 @@ public record TableShape(
         require(events, mapping.events(), "eventProjectId", mapping.eventProjectId());
         requireInstant(mapping, events, mapping.events(), "eventCreatedAt", mapping.eventCreatedAt());
         mapping.eventDeletedAt().ifPresent(column -> requireMark(events, mapping.events(), "eventDeletedAt", column));
+        requireComparableMarks(mapping, projects, events);
         mapping.payload().forEach(column -> requireMeasurable(events, mapping.events(), column));
         mapping.storedBytes().ifPresent(column -> requireWholeNumber(events, mapping.events(), "storedBytes", column));
         mapping.payloadStoredBytes()
@@ -319,6 +320,32 @@ public record TableShape(
                             ? type + "; if it holds times in UTC, map timestampsIn(ZoneOffset.UTC)"
                             : type,
                     INSTANT + ": without a zone it names no instant");
+        }
+    }
+
+    /** The times of both marks are compared, which dates and times without a zone would be with an error of hours. */
+    private static void requireComparableMarks(
+            TableMapping mapping, Map<String, Column> projects, Map<String, Column> events) {
+        if (mapping.keepsDeletedProjects()) {
+            String project = require(
+                            projects,
+                            mapping.projects(),
+                            "projectDeletedAt",
+                            mapping.projectDeletedAt().orElseThrow())
+                    .type();
+            String event = require(
+                            events,
+                            mapping.events(),
+                            "eventDeletedAt",
+                            mapping.eventDeletedAt().orElseThrow())
+                    .type();
+            if (!project.equals(event) || !(project.equals(INSTANT) || project.equals(TIMESTAMP))) {
+                throw UsageCalculationException.permanent(
+                        "keepDeletedProjects compares the times at which projects and events were deleted, which must be of one type, "
+                                + INSTANT + " or " + TIMESTAMP + ", but projectDeletedAt is " + project
+                                + " and eventDeletedAt is " + event,
+                        null);
+            }
         }
     }
 

@@ -29,7 +29,7 @@ project as materialized (
     from (
         select
             p.{project.id} as id,
-            greatest(:first_hour, coalesce(known.covered_from, 'infinity')) as rolled_from,
+            greatest(:first_hour, {project.rolled_from}) as rolled_from,
             least(:end_hour, state.covered_before) as rolled_to
         from state
         cross join {projects} p
@@ -194,7 +194,7 @@ project as materialized (
             p.{project.id} as id,
             request.lower,
             request.upper,
-            greatest(request.first_hour, coalesce(known.covered_from, 'infinity')) as rolled_from,
+            greatest(request.first_hour, {project.rolled_from}) as rolled_from,
             least(request.end_hour, state.covered_before) as rolled_to
         from state
         cross join request
@@ -369,7 +369,7 @@ project as materialized (
         p.{project.id} as id,
         min(p.{project.organisation_id}::text collate "C")
             over (partition by p.{project.organisation_id}) as organisation_id,
-        coalesce(known.covered_from, 'infinity') as covered_from
+        {project.rolled_from} as covered_from
     from {projects} p
     left join {rollups}.project known on known.project_id = p.{project.id}
     where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
@@ -605,7 +605,7 @@ from {events} e
 where e.{event.project_id} = live.project_id
     and e.{event.created_at} >= live.lower
     and e.{event.created_at} < live.upper
-    and {event.live}
+    and {event.counts}
 
 -- fragment: live-sent
 -- What a project sent, from raw rows; the columns project_id, lower and upper of a relation called live say which

@@ -161,7 +161,7 @@ deleted as (
         e.{event.id} as id,
         e.{event.project_id} as project_id,
         e.{event.created_at} as created_at,
-        {event.live} as live,
+        {event.counts} as live,
         {event.octets} as octets,
         {event.lost} as lost{deleted.keys}
 ),

@@ -21,7 +21,7 @@ cross join lateral (
     from {events} e
     where e.{event.project_id} = project.id
         and {event-in-window}
-        and {event.live}
+        and {event.counts}
         {keyset-condition}
     order by {row-time} {direction}, {row-id} {direction}
     limit :limit
@@ -42,7 +42,7 @@ select
     {received-columns}
 from project
 join {events} e on e.{event.project_id} = project.id
-where {event-in-window} and {event.live}
+where {event-in-window} and {event.counts}
 order by {row-time}, {row-id}
 
 -- name: page-sent
