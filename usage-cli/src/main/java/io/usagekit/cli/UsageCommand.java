@@ -7,6 +7,7 @@ import io.usagekit.cli.commands.InstallCommand;
 import io.usagekit.cli.commands.LoadCommand;
 import io.usagekit.cli.commands.PartitionsCommand;
 import io.usagekit.cli.commands.RollupsCommand;
+import io.usagekit.cli.commands.RowsCommand;
 import io.usagekit.cli.demo.DemoCommand;
 import io.usagekit.cli.support.Failures;
 import io.usagekit.cli.support.Terminal;
@@ -34,6 +35,7 @@ import picocli.CommandLine.ExitCode;
             GetCommand.class,
             InstallCommand.class,
             IndexesCommand.class,
+            RowsCommand.class,
             RollupsCommand.class,
             PartitionsCommand.class
         })

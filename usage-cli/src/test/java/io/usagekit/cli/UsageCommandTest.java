@@ -26,6 +26,7 @@ class UsageCommandTest {
                 "install --help",
                 "indexes --help",
                 "rollups --help",
+                "rows export --help",
                 "rollups verify --help",
                 "rollups verify --version",
                 "--version"

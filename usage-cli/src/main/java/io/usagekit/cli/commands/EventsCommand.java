@@ -4,6 +4,7 @@ import io.usagekit.cli.support.DatabaseCommand;
 import io.usagekit.cli.support.DatabaseOptions;
 import io.usagekit.cli.support.EventFilterOptions;
 import io.usagekit.cli.support.EventWindowOptions;
+import io.usagekit.cli.support.PageOptions;
 import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.UsageTables;
@@ -12,14 +13,12 @@ import io.usagekit.events.Bounds;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventFilter;
-import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import io.usagekit.events.Page;
-import io.usagekit.events.PageRequest;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
 import java.io.FileDescriptor;
@@ -108,44 +107,17 @@ public final class EventsCommand {
     /** Prints one page. */
     @Command(name = "page", description = "Prints a page of events, and the cursors of the pages next to it.")
     static final class PageOf extends OfProject {
-        /** Which come first. */
-        enum Order {
-            ASC,
-            DESC;
-
-            @Override
-            public String toString() {
-                return name().toLowerCase(Locale.ROOT);
-            }
-        }
-
         @Mixin
         private EventFilterOptions filter = new EventFilterOptions();
 
-        @Option(
-                names = "--size",
-                paramLabel = "N",
-                description = "How many at most, 1 to " + PageRequest.MAX_SIZE + "; ${DEFAULT-VALUE} by default.")
-        private int size = 20;
-
-        @Option(
-                names = "--order",
-                paramLabel = "ORDER",
-                description = "By time: one of ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} by default.")
-        private Order order = Order.DESC;
-
-        @Option(names = "--cursor", paramLabel = "CURSOR", description = "Of a page that was printed with this one's.")
-        private @Nullable String cursor;
+        @Mixin
+        private PageOptions page = new PageOptions();
 
         @Override
         public Integer call() {
-            PageRequest first =
-                    PageRequest.first(size, order == Order.ASC ? EventOrder.ASCENDING : EventOrder.DESCENDING);
-            Page<Event> page = repository().page(project(), filter.filter(), cursor == null ? first : first.at(cursor));
-            PrintWriter out = out();
-            out.println(UsageTables.events(page.items()));
-            page.previous().ifPresent(before -> out.println("previous  " + before));
-            page.next().ifPresent(next -> out.println("next      " + next));
+            Page<Event> found = repository().page(project(), filter.filter(), page.request());
+            out().println(UsageTables.events(found.items()));
+            PageOptions.print(out(), found.previous(), found.next());
             return ExitCode.OK;
         }
     }

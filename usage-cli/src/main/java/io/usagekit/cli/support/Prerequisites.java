@@ -69,7 +69,12 @@ public final class Prerequisites {
     public static void ledger(DataSource dataSource, String schema) {
         tables(dataSource, schema);
         try (Connection connection = dataSource.getConnection()) {
-            requireOwn(connection, schema);
+            requireOwn(
+                    connection,
+                    schema,
+                    "the event ledger works on those only; run "
+                            + Commands.on(schema).command("rows received")
+                            + " for the rows behind a figure in these tables");
             List<String> lacking = new ArrayList<>();
             for (Map.Entry<String, List<String>> table : LEDGER_COLUMNS.entrySet()) {
                 for (String column : table.getValue()) {
@@ -103,19 +108,27 @@ public final class Prerequisites {
     public static void noOtherTables(DataSource dataSource, String schema) {
         try (Connection connection = dataSource.getConnection()) {
             if (exists(connection, "to_regclass", qualified(schema, "events"))) {
-                requireOwn(connection, schema);
+                requireOwn(
+                        connection,
+                        schema,
+                        "choose another schema for the library's own tables, or run "
+                                + Commands.on(schema).command("rollups install") + " for roll-ups of these tables");
             }
         } catch (SQLException e) {
             throw unreadable(schema, e);
         }
     }
 
-    private static void requireOwn(Connection connection, String schema) throws SQLException {
+    /**
+     * Requires the library's own table of events.
+     *
+     * @param advice what to do about another one
+     */
+    private static void requireOwn(Connection connection, String schema, String advice) throws SQLException {
         if (!hasColumn(connection, qualified(schema, "events"), OWN_COLUMN)) {
             throw new UsageStorageException(
                     "the table " + qualified(schema, "events") + " isn't the library's own: it has no column "
-                            + OWN_COLUMN + "; choose another schema for the library's own tables, or run "
-                            + Commands.on(schema).command("rollups install") + " for roll-ups of these tables",
+                            + OWN_COLUMN + "; " + advice,
                     null);
         }
     }

@@ -7,9 +7,12 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
 import io.usagekit.events.Event;
+import io.usagekit.postgres.rows.ReceivedRow;
+import io.usagekit.postgres.rows.SentRow;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 
 /** Figures for people to read. */
 public final class UsageTables {
@@ -55,6 +58,39 @@ public final class UsageTables {
                                 name("duplicate").with(event -> event.duplicate() ? "yes" : ""),
                                 number("bytes").with(event -> grouped(event.bytes()))))
                 .asString();
+    }
+
+    /** Events that a figure counts, in the order given. */
+    public static String received(List<ReceivedRow> rows) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        rows,
+                        List.of(
+                                name("created at").with(row -> row.createdAt().toString()),
+                                name("event").with(ReceivedRow::eventId),
+                                name("project").with(ReceivedRow::projectId),
+                                number("bytes").with(row -> known(row.bytes()))))
+                .asString();
+    }
+
+    /** Deliveries that a figure counts, in the order given. */
+    public static String sent(List<SentRow> rows) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        rows,
+                        List.of(
+                                name("created at").with(row -> row.createdAt().toString()),
+                                name("delivery").with(SentRow::deliveryId),
+                                name("event").with(row -> row.eventId().orElse("")),
+                                name("project").with(SentRow::projectId),
+                                number("bytes").with(row -> known(row.bytes()))))
+                .asString();
+    }
+
+    private static String known(OptionalLong bytes) {
+        return bytes.isPresent() ? grouped(bytes.getAsLong()) : "unknown";
     }
 
     /** One answer. */

@@ -63,6 +63,9 @@ class CommandOrderIT {
             Map.entry("rollups verify", ""),
             Map.entry("rollups retain", "--before " + BEFORE),
             Map.entry("rollups remove", ""),
+            Map.entry("rows received", "--organisation o --period 2026-03"),
+            Map.entry("rows sent", "--organisation o --period 2026-03"),
+            Map.entry("rows export", "sent --organisation o --period 2026-03 --file target/rows.csv"),
             Map.entry("events page", "--project p"),
             Map.entry("events count", "--project p"),
             Map.entry("events export", "--project p"),
@@ -119,7 +122,7 @@ class CommandOrderIT {
         for (String command : List.of("page", "count", "export", "tokenise", "delete-tokens")) {
             cases.add(Arguments.of(
                     State.WITHOUT_LEDGER, "events " + command, "lacks parts of the event ledger", "install"));
-            cases.add(Arguments.of(State.GATEWAY, "events " + command, "isn't the library's own", "rollups install"));
+            cases.add(Arguments.of(State.GATEWAY, "events " + command, "isn't the library's own", "rows received"));
         }
         for (String command : List.of("status", "backfill", "run", "verify", "retain")) {
             cases.add(Arguments.of(State.GATEWAY, "rollups " + command, "there are no roll-ups", "rollups install"));

@@ -12,6 +12,7 @@ import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
@@ -41,8 +43,8 @@ import javax.sql.DataSource;
  * exactly once, whatever is written meanwhile.
  *
  * <p>Needs {@code SELECT} on the three tables, or views, and the indexes of
- * {@link io.usagekit.postgres.PostgresUsage#installIndexes}. The host owns the {@link DataSource}; each call takes one connection for one
- * read-only transaction with one snapshot. Immutable; safe for use by many threads at once.
+ * {@link io.usagekit.postgres.PostgresUsage#installIndexes}; the first call logs which of them are missing. The host owns the {@link DataSource}; each call takes one connection for one
+ * read-only transaction with one snapshot. Safe for use by many threads at once.
  *
  * @since 0.1
  */
@@ -64,6 +66,7 @@ public final class PostgresRows {
     private final Settings settings;
     private final Jdbc jdbc;
     private final SqlSource source;
+    private final AtomicBoolean looksForIndexes = new AtomicBoolean(true);
 
     private PostgresRows(Settings settings, SqlSource source) {
         this.settings = settings;
@@ -263,6 +266,9 @@ public final class PostgresRows {
                 TableShape shape = TableShape.readForStorage(connection, mapping);
                 if (kind.equals(RowKind.SENT)) {
                     shape.checkDeliveryId();
+                }
+                if (looksForIndexes.getAndSet(false)) {
+                    IndexBuilder.warnOfMissing(connection, shape.mapping());
                 }
                 CanonicalIds ids = new CanonicalIds();
                 ids.columnIs(shape.organisationIdType());

@@ -9,7 +9,9 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.PageRequest;
+import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.testing.CapturedLog;
 import io.usagekit.postgres.testing.ChangedStatement;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.HostTables;
@@ -291,6 +293,24 @@ class RowPageIT {
                 .hasMessageContainingAll(
                         "several have the id \"d4\"", "2026-03-02T00:00:00Z", "map an id that differs");
         assertThat(behind.readSent(KEY, row -> {}).rows().volume()).isEqualTo(202);
+    }
+
+    @Test
+    void namesIndexesThatAreMissingOnce() {
+        try (CapturedLog log = CapturedLog.of(PostgresUsage.class)) {
+            behind.received(KEY, PageRequest.first(5, EventOrder.ASCENDING));
+            behind.sent(KEY, PageRequest.first(5, EventOrder.ASCENDING));
+            assertThat(log.lines("WARN"))
+                    .singleElement()
+                    .asString()
+                    .contains("\"events\" (\"project_id\", \"created_at\")", "\"event_deliveries\"", "installIndexes");
+        }
+        PostgresUsage.installIndexes(Database.pool(), tables.mapping());
+        try (CapturedLog log = CapturedLog.of(PostgresUsage.class)) {
+            PostgresRows.of(Database.pool(), tables.mapping())
+                    .received(KEY, PageRequest.first(5, EventOrder.ASCENDING));
+            assertThat(log.lines("WARN")).isEmpty();
+        }
     }
 
     @Test
