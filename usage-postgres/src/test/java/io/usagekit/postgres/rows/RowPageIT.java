@@ -3,6 +3,7 @@ package io.usagekit.postgres.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
@@ -207,17 +208,16 @@ class RowPageIT {
     void idsOfAnyTypeComeInOneOrder() {
         tables.run(
                 "alter table {s}.event_deliveries alter column event_id type bytea using event_id::bytea",
-                "alter table {s}.events alter column id type bytea using id::bytea",
-                "alter database " + Database.query("select current_database()") + " set bytea_output = 'escape'");
-        try {
+                "alter table {s}.events alter column id type bytea using id::bytea");
+        try (HikariDataSource escaping =
+                Database.newPool(1, pool -> pool.setConnectionInitSql("set bytea_output = 'escape'"))) {
+            PostgresRows escaped = PostgresRows.of(escaping, tables.mapping());
             List<ReceivedRow> rows = new ArrayList<>();
-            behind.readReceived(KEY, rows::add);
-            assertThat(RowPages.all(
-                            request -> behind.received(KEY, request), PageRequest.first(7, EventOrder.ASCENDING)))
-                    .isEqualTo(rows);
+            escaped.readReceived(KEY, rows::add);
             assertThat(rows.get(0).eventId()).startsWith("\\x65");
-        } finally {
-            tables.run("alter database " + Database.query("select current_database()") + " reset bytea_output");
+            assertThat(RowPages.all(
+                            request -> escaped.received(KEY, request), PageRequest.first(7, EventOrder.ASCENDING)))
+                    .isEqualTo(rows);
         }
     }
 
