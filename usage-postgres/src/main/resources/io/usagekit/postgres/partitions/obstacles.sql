@@ -301,9 +301,8 @@ dependant as (
         select y.oid, format_type(y.oid, -1) as name
         from below
         join pg_catalog.pg_class c on c.oid = below.oid
-        join pg_catalog.pg_type y on y.oid = c.reltype or y.oid = (
-            select e.typarray from pg_catalog.pg_type e where e.oid = c.reltype
-        )
+        join pg_catalog.pg_type row_type on row_type.oid = c.reltype
+        cross join lateral (values (row_type.oid), (row_type.typarray)) as y (oid)
     ) as t
     join pg_catalog.pg_depend d on d.refclassid = 'pg_type'::regclass and d.refobjid = t.oid and d.deptype = 'n'
     union all
