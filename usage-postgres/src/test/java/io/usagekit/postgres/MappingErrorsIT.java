@@ -3,6 +3,7 @@ package io.usagekit.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
@@ -13,6 +14,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterAll;
@@ -135,6 +137,39 @@ class MappingErrorsIT {
         assertThat(calculator.calculate(KEY, PATIENCE).received())
                 .as("the payload is a JSON document now: \"é\" with its quotes")
                 .isEqualTo(new UsageMetrics(1, 6));
+    }
+
+    @Test
+    void noticesThatAStoredSizeLostNotNull() {
+        Database.execute(
+                "create table " + s + ".sized (like " + s + ".events)",
+                "alter table " + s + ".sized alter column size set not null",
+                "insert into " + s + ".sized values ('e', 'p', 'é', 'ab', 1, 4, '2026-03-01Z', '2026-03-01', null)");
+        for (String id : List.of("one by one", "together")) {
+            UsageCalculator calculator = PostgresUsage.calculator(
+                    Database.pool(),
+                    TableMapping.gateway(schema).toBuilder()
+                            .events("sized")
+                            .storedBytes("size")
+                            .build());
+            assertThat(calculator.calculate(KEY, PATIENCE).received()).isEqualTo(new UsageMetrics(1, 4));
+            Database.execute(
+                    "alter table " + s + ".sized alter column size drop not null",
+                    "update " + s + ".sized set size = null");
+            assertThat(
+                            id.equals("together")
+                                    ? calculator
+                                            .calculateAll(List.of(KEY), PATIENCE)
+                                            .figures()
+                                            .get(KEY)
+                                    : calculator.calculate(KEY, PATIENCE))
+                    .as(id)
+                    .extracting(OrganisationUsage::received)
+                    .isEqualTo(new UsageMetrics(1, 4));
+            Database.execute(
+                    "update " + s + ".sized set size = 4",
+                    "alter table " + s + ".sized alter column size set not null");
+        }
     }
 
     @Test

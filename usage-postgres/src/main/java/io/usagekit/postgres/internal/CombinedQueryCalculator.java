@@ -1,6 +1,7 @@
 package io.usagekit.postgres.internal;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
@@ -43,9 +44,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
         SqlErrors.checkTimeout(timeout);
         Instant now = settings.clock().instant();
         try {
-            CombinedQuery.Totals totals =
-                    run(timeout, connection -> query(connection).execute(connection, key));
-            return totals.of(key, now);
+            return run(timeout, connection -> figure(connection, key)).of(key, now);
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 query = null;
@@ -108,13 +107,37 @@ public final class CombinedQueryCalculator implements UsageCalculator {
 
     private CombinedQuery.Figures computeAll(List<UsageKey> keys, Duration timeout) throws SQLException {
         try {
-            return run(timeout, connection -> query(connection).executeAll(connection, keys));
+            return run(timeout, connection -> figures(connection, keys));
         } catch (SQLException e) {
             if (SqlErrors.meansChangedShape(e)) {
                 query = null;
             }
             throw e;
         }
+    }
+
+    /** Computes once more over the tables as they are now if there is no figure: a stored size may have lost NOT NULL since. */
+    private CombinedQuery.Totals figure(Connection connection, UsageKey key) throws SQLException {
+        boolean lookedUpBefore = query != null;
+        try {
+            return query(connection).execute(connection, key);
+        } catch (UsageCalculationException e) {
+            if (!lookedUpBefore) {
+                throw e;
+            }
+            query = null;
+            return query(connection).execute(connection, key);
+        }
+    }
+
+    private CombinedQuery.Figures figures(Connection connection, List<UsageKey> keys) throws SQLException {
+        boolean lookedUpBefore = query != null;
+        CombinedQuery.Figures figures = query(connection).executeAll(connection, keys);
+        if (!lookedUpBefore || figures.failures().isEmpty()) {
+            return figures;
+        }
+        query = null;
+        return query(connection).executeAll(connection, keys);
     }
 
     private CombinedQuery query(Connection connection) throws SQLException {
