@@ -197,7 +197,7 @@ class RowOracleIT {
     @CsvSource(
             delimiter = '|',
             value = {
-                "all-received     | and {event.live}      | and true",
+                "all-received     | and {event.counts}    | and true",
                 "all-received     | {event-in-window}     | e.{event.created_at} > :start and e.{event.created_at} < :end",
                 "all-received     | {event-in-window}     | e.{event.created_at} >= :start and e.{event.created_at} <= :end",
                 "received-columns | coalesce({event.octets}, 0) | coalesce(length(e.\"raw\"), 0)",
