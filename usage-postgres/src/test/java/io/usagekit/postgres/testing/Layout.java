@@ -150,6 +150,40 @@ public enum Layout {
             schema ->
                     TableMapping.gateway(schema).toBuilder().storedBytes("size").build()),
 
+    /** A gateway's own partitions: by project, and by day within each of some projects. */
+    PROJECTS_AND_DAYS(
+            List.of(
+                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
+                    "create table {s}.events (id varchar, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz) partition by list (project_id)",
+                    "create table {s}.event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz) partition by list (project_id)",
+                    """
+                    do $$
+                    declare
+                        host_table text;
+                        project text;
+                    begin
+                        foreach host_table in array array['events', 'event_deliveries'] loop
+                            for project in select id from {s}.source_projects order by id limit 2 loop
+                                execute format('create table {s}.%1$I partition of {s}.%2$I for values in (%3$L) partition by range (created_at)',
+                                    host_table || '_' || project, host_table, project);
+                                execute format('create table {s}.%1$I partition of {s}.%2$I default',
+                                    host_table || '_' || project || '_rest', host_table || '_' || project);
+                                for day in 0..9 loop
+                                    execute format('create table {s}.%1$I partition of {s}.%2$I for values from (%3$L) to (%4$L)',
+                                        host_table || '_' || project || '_' || day, host_table || '_' || project,
+                                        timestamptz '2026-03-01Z' + day * interval '1 day',
+                                        timestamptz '2026-03-02Z' + day * interval '1 day');
+                                end loop;
+                            end loop;
+                            execute format('create table {s}.%1$I partition of {s}.%2$I default', host_table || '_rest', host_table);
+                        end loop;
+                    end $$
+                    """,
+                    "insert into {s}.projects select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at, case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, status, created_at from {s}.source_deliveries"),
+            TableMapping::gateway),
+
     /** Events and deliveries are partitioned by time, projects and events never deleted. */
     PARTITIONED(
             List.of(
