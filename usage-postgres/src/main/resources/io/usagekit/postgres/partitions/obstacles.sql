@@ -294,7 +294,7 @@ dependant as (
         'the rewritten table would get no rows from it: drop the subscription first'
     from below
     join pg_catalog.pg_subscription_rel l on l.srrelid = below.oid
-    join pg_catalog.pg_subscription u on u.oid = l.srsubid
+    join pg_catalog.pg_stat_subscription u on u.subid = l.srsubid -- everybody may read it, unlike pg_subscription
     union all
     select distinct 'its type ' || t.name || ', which is used by ' || pg_describe_object(d.classid, d.objid, d.objsubid), null
     from (

@@ -33,7 +33,7 @@ class PartitionAttributesIT {
                 union all
                 select 'column ' || a.attname || ' ' || a.attstattarget || coalesce(a.attoptions::text, '')
                 from pg_attribute a
-                where attrelid = '{s}.events'::regclass and (attstattarget >= 0 or attoptions is not null)
+                where attrelid = '{s}.events'::regclass and attnum > 0 and not attisdropped and (attstattarget >= 0 or attoptions is not null)
                 union all
                 select 'sequence ' || array_to_string(relacl, ' ') from pg_class where oid = '{s}.events_counted_seq'::regclass
                 union all
