@@ -328,13 +328,13 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
 
     select format('%s is another table than the one of these roll-ups', present) from host_table where relation <> present
     union all
-    select format('%s had: %s', present, was)
-    from host_table, unnest(definition) as was
-    where was <> all (present_definition)
-    union all
     select format('%s has: %s', present, is_now)
     from host_table, unnest(present_definition) as is_now
     where is_now <> all (definition)
+    union all
+    select format('%s had: %s', present, was)
+    from host_table, unnest(definition) as was
+    where was <> all (present_definition)
     union all
     select format('triggers, their functions, mapped columns or statuses of %s were altered, and altered back', present)
     from host_table
