@@ -320,7 +320,9 @@ public final class TableMapping {
             return set(MappingName.EVENTS, table);
         }
 
-        /** The id of an event. */
+        /**
+         * The id of an event. It must differ between events, in all partitions: otherwise deliveries of it may count several times.
+         */
         public Builder eventId(String column) {
             return set(MappingName.EVENT_ID, column);
         }
