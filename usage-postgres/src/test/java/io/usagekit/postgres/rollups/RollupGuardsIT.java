@@ -18,14 +18,6 @@ import org.junit.jupiter.api.Test;
  */
 class RollupGuardsIT {
 
-    /** Takes a replaced function for the installed one, so that its mistake isn't noticed by its definition. */
-    private static final String RECORD_FUNCTIONS = """
-            update {r}.host_table h
-            set definition = {r}.describe(h.relation, h.columns), catalog_rows = n.catalog_rows
-            from {r}.host_table_now n
-            where n.role = h.role
-            """;
-
     private RollupFixture fixture;
 
     @BeforeEach
@@ -142,7 +134,7 @@ class RollupGuardsIT {
                     values (new_project_id, date_trunc('hour', new_created_at, 'UTC'))
                     on conflict do nothing;
                 end $$
-                """, RECORD_FUNCTIONS);
+                """, WeakenedStatements.RECORD_FUNCTIONS);
         insertTwoLateRows();
         assertExact(false);
     }
@@ -187,7 +179,7 @@ class RollupGuardsIT {
                     from {s}.event_deliveries where event_id = new.id;
                     return null;
                 end $$
-                """, RECORD_FUNCTIONS);
+                """, WeakenedStatements.RECORD_FUNCTIONS);
         changeSizeWhileDeliveryIsInserted();
         assertExact(false);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
@@ -131,6 +132,8 @@ class RollupMonthEndIT {
         Database.execute("create extension if not exists citext schema public");
         for (String type : List.of("char(12)", "numeric", "public.citext", "text collate \"" + s + "\".blind")) {
             Database.execute("drop schema if exists " + s + " cascade");
+            // A session keeps the type that a parameter of a prepared statement had with the former column.
+            ((HikariDataSource) Database.pool()).getHikariPoolMXBean().softEvictConnections();
             create("text");
             Database.execute(
                     "create collation " + s

@@ -207,7 +207,7 @@ final class RollupStress implements AutoCloseable {
                             where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
                         );
                     end $$
-                    """);
+                    """, WeakenedStatements.RECORD_FUNCTIONS);
         } else if (variant == Variant.NO_CHANGE_LOG) {
             execute("""
                     create or replace function {r}.event_size_changed() returns trigger
@@ -218,7 +218,7 @@ final class RollupStress implements AutoCloseable {
                         from {s}.event_deliveries where event_id = old.id;
                         return null;
                     end $$
-                    """);
+                    """, WeakenedStatements.RECORD_FUNCTIONS);
         }
     }
 

@@ -6,6 +6,14 @@ import io.usagekit.postgres.testing.ChangedStatement;
 /** The roll-ups' statements without one of their guards, for negative controls. */
 final class WeakenedStatements {
 
+    /** Takes a replaced function for the installed one, so that its mistake isn't noticed by its definition; {@code {r}} is the schema. */
+    static final String RECORD_FUNCTIONS = """
+            update {r}.host_table h
+            set definition = {r}.describe(h.relation, h.columns), catalog_rows = n.catalog_rows
+            from {r}.host_table_now n
+            where n.role = h.role
+            """;
+
     private WeakenedStatements() {}
 
     /** The worker doesn't wait for transactions that write to the tables. */
