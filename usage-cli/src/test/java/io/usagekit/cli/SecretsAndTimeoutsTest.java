@@ -55,6 +55,12 @@ class SecretsAndTimeoutsTest {
                             case "--file" -> "pom.xml";
                             default -> "x";
                         })));
+        command.getCommandSpec().positionalParameters().stream()
+                .filter(parameter -> parameter.arity().min() > 0)
+                .forEach(parameter -> line.add(
+                        parameter.completionCandidates() == null
+                                ? "x"
+                                : parameter.completionCandidates().iterator().next()));
         return line;
     }
 
@@ -164,13 +170,17 @@ class SecretsAndTimeoutsTest {
                         "partitions run",
                         "partitions status",
                         "partitions undo",
+                        "rollups accept-retained",
                         "rollups backfill",
                         "rollups install",
                         "rollups remove",
                         "rollups retain",
                         "rollups run",
                         "rollups status",
-                        "rollups verify");
+                        "rollups verify",
+                        "rows export",
+                        "rows received",
+                        "rows sent");
         assertThat(commandsWith("--print")).containsExactly("events install", "install", "rollups install");
     }
 

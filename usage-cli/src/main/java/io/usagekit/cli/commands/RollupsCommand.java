@@ -300,7 +300,7 @@ public final class RollupsCommand {
     static final class AcceptRetained extends Subcommand {
         @Override
         public Integer call() {
-            PostgresRollups rollups = rollups();
+            PostgresRollups rollups = installed();
             rollups.acceptRetained();
             out().println("The retained sums in the schema " + rollups.schema()
                     + " count as those of the tables; everything is rolled from scratch.");

@@ -63,6 +63,7 @@ class CommandOrderIT {
             Map.entry("rollups verify", ""),
             Map.entry("rollups retain", "--before " + BEFORE),
             Map.entry("rollups remove", ""),
+            Map.entry("rollups accept-retained", ""),
             Map.entry("rows received", "--organisation o --period 2026-03"),
             Map.entry("rows sent", "--organisation o --period 2026-03"),
             Map.entry("rows export", "sent --organisation o --period 2026-03 --file target/rows.csv"),
@@ -124,7 +125,7 @@ class CommandOrderIT {
                     State.WITHOUT_LEDGER, "events " + command, "lacks parts of the event ledger", "install"));
             cases.add(Arguments.of(State.GATEWAY, "events " + command, "isn't the library's own", "rows received"));
         }
-        for (String command : List.of("status", "backfill", "run", "verify", "retain")) {
+        for (String command : List.of("status", "backfill", "run", "verify", "retain", "accept-retained")) {
             cases.add(Arguments.of(State.GATEWAY, "rollups " + command, "there are no roll-ups", "rollups install"));
         }
         cases.add(Arguments.of(State.GATEWAY, "events retain", "there are no roll-ups", "rollups install"));

@@ -104,7 +104,7 @@ class LedgerUpgradeIT {
         } else {
             // Roll-ups are installed last.
             assertThatThrownBy(() -> all.get(1).install())
-                    .hasMessageContaining("are of version 3, made by a newer library; this one knows versions up to 2");
+                    .hasMessageContaining("are of version 4, made by a newer library; this one knows versions up to 2");
         }
         all.get(0).tokenise(PROJECT);
 
