@@ -5,16 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
-/** Each benchmark runs and prints; its measurements take longer runs. */
+/** Each benchmark runs and prints, in {@code -Pthorough}; its measurements take longer runs. */
 class BenchmarksIT {
 
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @ParameterizedTest
     @CsvSource({"near,Redisson", "outage,a call with Redis down"})
     void everyBenchmarkPrintsItsTable(String command, String peer) {
@@ -24,6 +26,7 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("median", "quartiles", "ratio", peer);
     }
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @Test
     void bulkPrintsItsTable() {
         assertThat(run("bulk", "--rounds", "1", "--times", "1", "--events", "2000"))
@@ -32,6 +35,7 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("100 gets, computed", "getAll of 100, found in Redis");
     }
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @ParameterizedTest
     @CsvSource({
         "rollups,all organisations",

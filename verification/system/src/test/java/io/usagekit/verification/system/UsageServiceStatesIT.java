@@ -7,10 +7,15 @@ import io.usagekit.testkit.contract.UsageServiceContract;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
-/** Every state, over real Redis and PostgreSQL. */
+/**
+ * Every state, over real Redis and PostgreSQL: with everything that a fleet uses, and in {@code -Pthorough} with less, as
+ * {@code UsageServiceStatesTest} does in memory each time.
+ */
 class UsageServiceStatesIT {
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @Nested
     class WithinOneProcess extends UsageServiceContract {
         @Override
@@ -29,6 +34,7 @@ class UsageServiceStatesIT {
         }
     }
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @Nested
     class AcrossTheFleet extends UsageServiceContract {
         @Override
