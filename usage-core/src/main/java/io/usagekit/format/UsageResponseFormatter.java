@@ -65,10 +65,6 @@ public final class UsageResponseFormatter {
 
     private static final String MONTH = "2026-03";
 
-    /** RFC 3339, in whole seconds. */
-    private static final DateTimeFormatter WITH_OFFSET =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ssXXX", Locale.ROOT);
-
     /** The members that a figure has beyond those of the plain response. */
     private enum Detail {
         ZONE,
@@ -299,9 +295,10 @@ public final class UsageResponseFormatter {
     }
 
     private String toTheSecond(Instant instant) {
+        Instant second = instant.truncatedTo(ChronoUnit.SECONDS);
         ZoneId ofGateway = gateway;
         return ofGateway == null
-                ? instant.truncatedTo(ChronoUnit.SECONDS).toString()
-                : WITH_OFFSET.format(instant.atZone(ofGateway));
+                ? second.toString()
+                : DateTimeFormatter.ISO_OFFSET_DATE_TIME.format(second.atZone(ofGateway));
     }
 }

@@ -17,10 +17,10 @@ import java.util.Set;
  * project, deliveries to a project and an event.
  *
  * <p>Ids may be of any type that has an equality; {@code created_at} columns are {@code timestamptz}, or {@code timestamp} that holds
- * times in UTC ({@link Builder#timestampsIn}). Event ids are unique in
- * their table. Tables may be partitioned. Names are taken literally (case and all) and quoted; they and the statuses are the
- * host's configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked
- * at the first computation. Immutable.
+ * times in UTC ({@link Builder#timestampsIn}). Event ids are unique in their table, in all partitions: deliveries of an id that several
+ * events have may count several times. Names are taken literally (case and all) and quoted; they and the statuses are the host's
+ * configuration, everything else is bound. Whether the tables and columns exist, and have fitting types, is checked at the first
+ * computation. Tables may be partitioned. Immutable.
  *
  * <p>A column that marks deleted projects or events ({@link Builder#projectDeletedAt(String)},
  * {@link Builder#eventDeletedAt(String)}) is read by its type. A {@code boolean} is false or null in a row that isn't deleted; a time
@@ -320,9 +320,7 @@ public final class TableMapping {
             return set(MappingName.EVENTS, table);
         }
 
-        /**
-         * The id of an event. It must differ between events, in all partitions: otherwise deliveries of it may count several times.
-         */
+        /** The id of an event, which no other event has, in any partition. */
         public Builder eventId(String column) {
             return set(MappingName.EVENT_ID, column);
         }
