@@ -2,6 +2,7 @@ package io.usagekit.postgres.internal;
 
 import io.usagekit.postgres.testing.Database;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** The gateway's tables with many rows, for plan tests. */
 public final class BaselineTables {
@@ -15,6 +16,12 @@ public final class BaselineTables {
      * @param delay how late a delivery is at the most, as PostgreSQL writes an interval
      */
     public static void create(String schema, int events, int organisations, String eventTime, String delay) {
+        create(Database::execute, schema, events, organisations, eventTime, delay);
+    }
+
+    /** The same where {@code database} executes the statements. */
+    public static void create(
+            Consumer<String[]> database, String schema, int events, int organisations, String eventTime, String delay) {
         String script = SqlTemplate.fill(
                 SqlTemplate.resource("baseline-tables.sql"),
                 Map.of(
@@ -23,6 +30,6 @@ public final class BaselineTables {
                         "organisations", Integer.toString(organisations),
                         "event_time", eventTime,
                         "delay", delay));
-        Database.execute(SqlTemplate.withoutComments(script).split(";\\s*"));
+        database.accept(SqlTemplate.withoutComments(script).split(";\\s*"));
     }
 }

@@ -6,7 +6,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
-import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -21,23 +21,23 @@ class StoredSizesPlanIT {
 
     private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 2)));
 
-    private String schema = "";
-    private String s = "";
+    private final String schema = "stored";
+    private final String s = Identifiers.quote(schema);
+    private OwnDatabase database;
 
     @BeforeEach
-    void name() {
-        schema = Database.newSchema("stored");
-        s = Identifiers.quote(schema);
+    void create() {
+        database = OwnDatabase.create("stored");
     }
 
     @AfterEach
     void drop() {
-        Database.dropSchema(schema);
+        database.close();
     }
 
     @Test
     void readsOwnTablesFromTheIndexesAlone() throws SQLException {
-        PostgresUsage.install(Database.pool(), schema);
+        PostgresUsage.install(database.pool(), schema);
         fill("raw", "repeat('x', 500)");
         String plan = plan(TableMapping.usagekit(schema));
         assertThat(plan).contains("Index Only Scan using events_usage_").contains("Heap Fetches: 0");
@@ -47,7 +47,7 @@ class StoredSizesPlanIT {
 
     @Test
     void fetchesOnlyRowsWithoutAStoredSize() throws SQLException {
-        Database.execute(
+        database.execute(
                 "create schema " + s,
                 "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",
                 "create table " + s
@@ -58,7 +58,7 @@ class StoredSizesPlanIT {
                 .payload("raw")
                 .storedBytes("size")
                 .build();
-        PostgresUsage.installIndexes(Database.pool(), mapping);
+        PostgresUsage.installIndexes(database.pool(), mapping);
         fill("raw, size", "repeat('x', 500), case when n % 100 > 0 then 500 end");
         String plan = plan(mapping);
         String stored = indexName(mapping, 0);
@@ -70,16 +70,16 @@ class StoredSizesPlanIT {
 
     @Test
     void readsSizesOfPayloadColumnsAndDeliveriesFromTheIndexes() throws SQLException {
-        Database.execute(
+        database.execute(
                 "create schema " + s,
                 "create table " + s + ".projects (id varchar, organisation_id varchar, deleted_at timestamptz)",
                 "create table " + s
                         + ".events (id varchar primary key, project_id varchar, raw text, raw_bytes integer, data bytea, data_bytes bigint, created_at timestamptz, deleted_at timestamptz)",
                 "create table " + s
                         + ".event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz, event_bytes integer)");
-        PostgresUsage.installIndexes(Database.pool(), TableMapping.gateway(schema));
+        PostgresUsage.installIndexes(database.pool(), TableMapping.gateway(schema));
         fill("raw, raw_bytes, data_bytes", "repeat('x', 500), case when n % 100 > 0 then 500 end, 0");
-        TableMapping mapping = PostgresUsage.discover(Database.pool(), schema);
+        TableMapping mapping = PostgresUsage.discover(database.pool(), schema);
         String plan = plan(TableMapping.gateway(schema));
         assertThat(plan)
                 .contains("Index Only Scan using " + indexName(mapping, 0))
@@ -90,7 +90,7 @@ class StoredSizesPlanIT {
     }
 
     private void fill(String columns, String values) {
-        Database.execute(
+        database.execute(
                 "insert into " + s
                         + ".projects (id, organisation_id) select 'p' || n, 'org-' || n from generate_series(0, 19) n",
                 "insert into " + s + ".events (id, project_id, created_at, " + columns
@@ -103,8 +103,8 @@ class StoredSizesPlanIT {
                 "vacuum (analyze) " + s + ".projects, " + s + ".events, " + s + ".event_deliveries");
     }
 
-    private static String plan(TableMapping mapping) throws SQLException {
-        try (Connection connection = Database.pool().getConnection()) {
+    private String plan(TableMapping mapping) throws SQLException {
+        try (Connection connection = database.pool().getConnection()) {
             CombinedQuery query = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
             StringBuilder plan = new StringBuilder();
             try (PreparedStatement statement = query.prepare(connection, KEY, "explain (analyze, timing off) ");

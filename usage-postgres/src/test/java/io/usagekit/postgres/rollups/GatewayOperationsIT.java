@@ -3,14 +3,13 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnDatabase;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,29 +24,20 @@ import org.postgresql.PGConnection;
 @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
 class GatewayOperationsIT {
 
-    private static final String DATABASE = "gateway_operations";
-    private static final String SWITCHED = "gateway_switched";
-
+    private OwnDatabase database;
     private HikariDataSource pool;
     private GatewayReplay replay;
 
     @BeforeEach
     void begin() {
-        pool = newDatabase(DATABASE);
+        database = OwnDatabase.create("gateway_operations");
+        pool = database.pool();
         replay = GatewayReplay.begin(pool);
     }
 
     @AfterEach
     void end() {
-        pool.close();
-        for (String database : List.of(DATABASE, SWITCHED)) {
-            Database.execute("drop database if exists " + database + " with (force)");
-        }
-    }
-
-    private static HikariDataSource newDatabase(String name) {
-        Database.execute("drop database if exists " + name + " with (force)", "create database " + name);
-        return Database.pool(Database.jdbcUrl().replaceFirst("/[^/?]*\\?", "/" + name + "?"));
+        database.close();
     }
 
     @Test
@@ -215,7 +205,8 @@ class GatewayOperationsIT {
 
     /** Tables and their rows, as a subscriber of logical replication has them: no sequence has moved. */
     private void switchOver() throws SQLException, IOException {
-        try (HikariDataSource other = newDatabase(SWITCHED)) {
+        try (OwnDatabase target = OwnDatabase.create("gateway_switched")) {
+            HikariDataSource other = target.pool();
             GatewayReplay.createTables(other, "renamed");
             replay.rollupsOf(other).install();
             for (String table : replay.tables()) {

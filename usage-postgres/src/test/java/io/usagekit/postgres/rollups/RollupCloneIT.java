@@ -3,8 +3,8 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnDatabase;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -25,21 +25,19 @@ class RollupCloneIT {
     private static final String BEFORE = "2026-03-10T10:10:10Z";
 
     private RestoreFixture source;
-    private String database;
+    private OwnDatabase database;
     private HikariDataSource pool;
 
     @BeforeEach
     void begin() {
         source = RestoreFixture.create(Database.pool());
-        database = source.schema + "_clone";
-        Database.execute("create database " + Identifiers.quote(database));
-        pool = Database.pool(Database.jdbcUrl().replaceFirst("/[^/?]+([?]|$)", "/" + database + "$1"));
+        database = OwnDatabase.create("clone");
+        pool = database.pool();
     }
 
     @AfterEach
     void end() {
-        pool.close();
-        Database.execute("drop database " + Identifiers.quote(database) + " with (force)");
+        database.close();
         source.close();
     }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
@@ -13,7 +12,7 @@ import io.usagekit.postgres.internal.BaselineTables;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
-import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnDatabase;
 import io.usagekit.testkit.ManualClock;
 import java.io.IOException;
 import java.sql.Connection;
@@ -57,22 +56,28 @@ class RollupFigurePlanIT {
 
     /** Buffers of the figures of the largest organisation, one of the middle, and a tiny one. */
     private static List<Long> buffers(int events) throws SQLException {
-        String schema = Database.newSchema("plan");
+        try (OwnDatabase database = OwnDatabase.create("plan")) {
+            return buffers(events, database);
+        }
+    }
+
+    private static List<Long> buffers(int events, OwnDatabase database) throws SQLException {
+        String schema = "plan";
         String s = Identifiers.quote(schema);
         // In the order of their times, as they come.
         BaselineTables.create(
+                database::execute,
                 schema,
                 events,
                 ORGANISATIONS_IN_ALL,
                 "timestamptz '2026-04-01Z' - ((" + events + " - n)::float8 / " + events + ") * interval '90 days'",
                 "1 hour");
         TableMapping mapping = TableMapping.gateway(schema);
-        PostgresRollups rollups = PostgresRollups.builder(Database.pool())
+        PostgresRollups rollups = PostgresRollups.builder(database.pool())
                 .mapping(mapping)
                 .clock(ManualClock.at("2026-04-02T00:00:00Z"))
                 .build();
-        try (HikariDataSource one = Database.newPool(1);
-                Connection connection = one.getConnection();
+        try (Connection connection = database.pool().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("set jit = off; set plan_cache_mode = force_custom_plan");
             rollups.install();
@@ -85,7 +90,7 @@ class RollupFigurePlanIT {
             List<Long> buffers = new ArrayList<>();
             for (String organisation : ORGANISATIONS) {
                 UsageKey key = new UsageKey(organisation, MARCH);
-                FigureComparison.Pair pair = new FigureComparison(Database.pool(), rollups, mapping).compare(key);
+                FigureComparison.Pair pair = new FigureComparison(database.pool(), rollups, mapping).compare(key);
                 assertThat(pair.rolled()).isEqualTo(pair.raw());
                 assertThat(pair.liveHours()).isZero();
                 query.execute(connection, key); // plans the comparison of the tables, once in each session
@@ -96,9 +101,6 @@ class RollupFigurePlanIT {
             assertThat(all).hasSize(ORGANISATIONS_IN_ALL);
             assertFigureSurvivesRetention(rollups);
             return buffers;
-        } finally {
-            rollups.removeWithRetained();
-            Database.dropSchema(schema);
         }
     }
 

@@ -18,7 +18,7 @@ import javax.sql.DataSource;
 /** The server that all suites of one run share; each takes a schema of its own. */
 public final class Database {
 
-    private static final AtomicInteger SCHEMAS = new AtomicInteger();
+    private static final AtomicInteger NAMES = new AtomicInteger();
 
     private Database() {}
 
@@ -70,9 +70,13 @@ public final class Database {
         return config;
     }
 
+    static String newName(String base) {
+        return base + "_" + ProcessHandle.current().pid() + "_" + NAMES.incrementAndGet();
+    }
+
     /** Returns a name that no schema has yet. */
     public static String newSchema(String base) {
-        String schema = base + "_" + ProcessHandle.current().pid() + "_" + SCHEMAS.incrementAndGet();
+        String schema = newName(base);
         execute("drop schema if exists " + Identifiers.quote(schema) + " cascade");
         return schema;
     }
