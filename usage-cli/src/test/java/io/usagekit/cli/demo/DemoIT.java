@@ -52,9 +52,14 @@ class DemoIT {
 
     private static Run shared = new Run(-1, "", "");
 
+    /** Another one, in a fleet of processes. */
+    private static Run fleet = new Run(-1, "", "");
+
     @BeforeAll
     static void demonstrate() {
         shared = demo(TestServers.without(SCHEMA)).succeeded();
+        fleet = demo(TestServers.without("demo_fleet"), "--processes", "3").succeeded();
+        assertThat(members()).as("processes still running").isEmpty();
     }
 
     private static Run demo(String schema, String... more) {
@@ -144,8 +149,7 @@ class DemoIT {
     @Test
     void theSameSeedMakesTheSameFiguresAndAnotherOthers() {
         List<String> once = printedFigures(shared);
-        List<String> again =
-                printedFigures(demo(TestServers.without("demo_seed_2")).succeeded());
+        List<String> again = printedFigures(fleet);
         List<String> other = printedFigures(
                 demo(TestServers.without("demo_seed_3"), "--seed", "7").succeeded());
 
@@ -191,18 +195,13 @@ class DemoIT {
 
     @Test
     void aFleetOfProcessesComputesAColdKeyOnce() {
-        String schema = TestServers.without("demo_fleet");
-
-        Run run = demo(schema, "--processes", "3").succeeded();
-
-        assertThat(run.out()).contains("\n3 processes x 16 callers on one cold key: 1 query\n");
-        assertThat(PROCESS.matcher(run.out()).results().map(row -> row.group(1) + ": " + row.group(2)))
+        assertThat(fleet.out()).contains("\n3 processes x 16 callers on one cold key: 1 query\n");
+        assertThat(PROCESS.matcher(fleet.out()).results().map(row -> row.group(1) + ": " + row.group(2)))
                 .containsExactly("1: 16", "2: 16", "3: 16");
-        assertThat(run.out()).containsOnlyOnce("computed here");
-        assertThat(run.err().lines())
+        assertThat(fleet.out()).containsOnlyOnce("computed here");
+        assertThat(fleet.err().lines())
                 .as("nothing but progress, which a slow machine sees")
                 .allMatch(line -> line.startsWith("Starting: "));
-        assertThat(members()).as("processes still running").isEmpty();
     }
 
     @Test

@@ -71,7 +71,7 @@ class RollupCrashIT {
     }
 
     static Stream<Arguments> somePoints() {
-        return Sample.of(points().toList(), 12);
+        return Sample.of(points().toList(), 8);
     }
 
     @ParameterizedTest
@@ -92,7 +92,7 @@ class RollupCrashIT {
                         RollupTransactions.Step.BACKFILL)
                 : List.of(RollupTransactions.Step.ADVANCE);
         return Sample.of(
-                points().filter(point -> steps.contains(point.get()[0])).toList(), 5);
+                points().filter(point -> steps.contains(point.get()[0])).toList(), 3);
     }
 
     @ParameterizedTest

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for 15 s, two minutes in {@code -Pthorough}, or as long as
+ * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for 10 s, two minutes in {@code -Pthorough}, or as long as
  * {@code -Dusagekit.soak.seconds} says. Their answers are compared with what the database held.
  */
 class SoakIT {
@@ -40,7 +40,7 @@ class SoakIT {
     private static final int MOST_THREADS = 18;
 
     private static final Duration LENGTH = Duration.ofSeconds(
-            Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 120 : 15));
+            Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 120 : 10));
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
