@@ -173,6 +173,8 @@ class SecretsAndTimeoutsTest {
                         "rollups accept-retained",
                         "rollups backfill",
                         "rollups install",
+                        "rollups move-retained",
+                        "rollups omit-retained",
                         "rollups remove",
                         "rollups retain",
                         "rollups run",

@@ -25,6 +25,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** Installs, maintains and checks roll-ups. */
 @Command(
@@ -40,6 +41,8 @@ import picocli.CommandLine.Option;
             RollupsCommand.Verify.class,
             RollupsCommand.Retain.class,
             RollupsCommand.AcceptRetained.class,
+            RollupsCommand.MoveRetained.class,
+            RollupsCommand.OmitRetained.class,
             RollupsCommand.Remove.class
         })
 public final class RollupsCommand {
@@ -304,6 +307,48 @@ public final class RollupsCommand {
             rollups.acceptRetained();
             out().println("The retained sums in the schema " + rollups.schema()
                     + " count as those of the tables; everything is rolled from scratch.");
+            return ExitCode.OK;
+        }
+    }
+
+    /** Follows a project that was renamed or merged. */
+    @Command(
+            name = "move-retained",
+            description =
+                    "Adds what retention has kept of a project to another one, after it was renamed or merged with that one; until"
+                            + " then figures that would lack it are refused.")
+    static final class MoveRetained extends Subcommand {
+        @Parameters(index = "0", paramLabel = "FROM", description = "The id that the projects don't have any more.")
+        private String from = "";
+
+        @Parameters(index = "1", paramLabel = "TO", description = "The id of a project.")
+        private String to = "";
+
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = installed();
+            rollups.moveRetained(from, to);
+            out().println("What retention has kept of the project " + from + " counts for the project " + to + ".");
+            return ExitCode.OK;
+        }
+    }
+
+    /** Leaves out a project that was deleted. */
+    @Command(
+            name = "omit-retained",
+            description =
+                    "Leaves out what retention has kept of a project that was deleted; until then figures that would lack it are"
+                            + " refused.")
+    static final class OmitRetained extends Subcommand {
+        @Parameters(paramLabel = "PROJECT", description = "The id that the projects don't have any more.")
+        private String project = "";
+
+        @Override
+        public Integer call() {
+            PostgresRollups rollups = installed();
+            rollups.omitRetained(project);
+            out().println("What retention has kept of the project " + project
+                    + " is left out as long as there is no such project.");
             return ExitCode.OK;
         }
     }

@@ -64,6 +64,8 @@ class CommandOrderIT {
             Map.entry("rollups retain", "--before " + BEFORE),
             Map.entry("rollups remove", ""),
             Map.entry("rollups accept-retained", ""),
+            Map.entry("rollups move-retained", "old new"),
+            Map.entry("rollups omit-retained", "old"),
             Map.entry("rows received", "--organisation o --period 2026-03"),
             Map.entry("rows sent", "--organisation o --period 2026-03"),
             Map.entry("rows export", "sent --organisation o --period 2026-03 --file target/rows.csv"),
@@ -125,7 +127,8 @@ class CommandOrderIT {
                     State.WITHOUT_LEDGER, "events " + command, "lacks parts of the event ledger", "install"));
             cases.add(Arguments.of(State.GATEWAY, "events " + command, "isn't the library's own", "rows received"));
         }
-        for (String command : List.of("status", "backfill", "run", "verify", "retain", "accept-retained")) {
+        for (String command : List.of(
+                "status", "backfill", "run", "verify", "retain", "accept-retained", "move-retained", "omit-retained")) {
             cases.add(Arguments.of(State.GATEWAY, "rollups " + command, "there are no roll-ups", "rollups install"));
         }
         cases.add(Arguments.of(State.GATEWAY, "events retain", "there are no roll-ups", "rollups install"));

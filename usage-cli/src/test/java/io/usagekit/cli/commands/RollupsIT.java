@@ -149,6 +149,74 @@ class RollupsIT {
     }
 
     @Test
+    void keptSumsFollowRenamedProjectsAndLeaveOutDeletedOnes() {
+        rollups("install").succeeded();
+        rollups("backfill").succeeded();
+        String before = get("--rollups");
+        rollups("retain", "--before", "2026-03-19T00:00:00Z").succeeded();
+        TestServers.execute(
+                "insert into rolled.projects values ('q', 'org-123', null); update rolled.events set project_id = 'q';"
+                        + "update rolled.event_deliveries set project_id = 'q'; delete from rolled.projects where id = 'p'");
+        refusedGet("kept sums of the project \"p\"", "usage rollups move-retained", "usage rollups omit-retained");
+
+        assertThat(rollups("move-retained", "p", "q").succeeded().out())
+                .startsWith("What retention has kept of the project p counts for the project q.");
+        assertThat(get("--rollups")).isEqualTo(before).contains("\"volume\":100");
+        rollups("move-retained", "p", "q").failed(1).saying("\"p\" was refused", "there are none in the schema");
+
+        TestServers.execute(
+                "delete from rolled.event_deliveries; delete from rolled.events; delete from rolled.projects");
+        refusedGet("kept sums of the project \"q\"");
+        assertThat(rollups("omit-retained", "q").succeeded().out())
+                .startsWith(
+                        "What retention has kept of the project q is left out as long as there is no such project.");
+        assertThat(get("--rollups")).contains("\"volume\":0");
+    }
+
+    /** The events are restored, over those that are there, from a dump that is older than the last retention. */
+    @Test
+    void keptSumsAreAcceptedAfterARestore() {
+        TestServers.execute("create table rolled.dump as table rolled.events");
+        rollups("install").succeeded();
+        rollups("backfill").succeeded();
+        rollups("retain", "--before", "2026-03-19T00:00:00Z").succeeded();
+        String before = get("--rollups");
+        TestServers.execute(
+                "alter table rolled.events rename to replaced; create table rolled.events (like rolled.replaced"
+                        + " including all); insert into rolled.events table rolled.dump; drop table rolled.replaced cascade");
+        refusedGet("has such rows again, which would count twice");
+        rollups("install").failed(1).saying("would count twice");
+
+        TestServers.execute("delete from rolled.events where created_at < '2026-03-19T00:00:00Z'");
+        assertThat(rollups("accept-retained").succeeded().out())
+                .startsWith("The retained sums in the schema rolled_rollups count as those of the tables;");
+
+        assertThat(get("--rollups")).isEqualTo(before).contains("\"volume\":100");
+        rollups("install").succeeded();
+        rollups("backfill").succeeded();
+        rollups("verify").succeeded();
+        assertThat(get("--rollups")).isEqualTo(before);
+        TestServers.execute("insert into rolled.events table rolled.dump on conflict do nothing");
+        assertThat(get("--rollups")).as("accepted: nothing is asked again").contains("\"volume\":147");
+    }
+
+    private static void refusedGet(String... words) {
+        Run.of(
+                        "get",
+                        "--jdbc-url",
+                        TestServers.jdbcUrl(),
+                        "--schema",
+                        SCHEMA,
+                        "--organisation",
+                        "org-123",
+                        "--period",
+                        "2026-03",
+                        "--rollups")
+                .failed(1)
+                .saying(words);
+    }
+
+    @Test
     void whatIsPrintedCanBeRun() {
         TestServers.execute(rollups("install", "--print").succeeded().out());
         rollups("backfill").succeeded();

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  *
  * @param operators the schemas in which trigger functions look for operators, quoted
  */
-record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operators) {
+record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, IdTypes.IdType organisationId, String operators) {
 
     /** Type of a column, and its collation; empty if that is the type's own. */
     record IdType(String type, String collation) {
@@ -49,12 +49,13 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
         return new IdTypes(
                 commonType(connection, projectId, eventsProjectId, deliveriesProjectId),
                 commonType(connection, eventId, deliveriesEventId),
+                commonType(connection, column(connection, sql, "projects", mapping.projectOrganisationId())),
                 operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
     }
 
     /** Returns the script that creates the roll-ups' tables and functions. */
     String tablesScript(RollupSql sql) {
-        return sql.tablesScript(projectId.definition(), eventId.definition(), operators);
+        return sql.tablesScript(this);
     }
 
     /** Gives retained sums, which are kept, the columns of this version, and ids the types that they have in this mapping. */
@@ -63,8 +64,15 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
         if (RollupCatalog.hasOlderRetained(connection, sql.schema())) {
             Jdbc.execute(connection, sql.upgradeRetainedScript());
         }
-        Map<String, IdType> columns =
-                new TreeMap<>(Map.of("project_id", projectId, "event_id", eventId, "delivered_event_id", eventId));
+        Map<String, IdType> columns = new TreeMap<>(Map.of(
+                "project_id",
+                projectId,
+                "event_id",
+                eventId,
+                "delivered_event_id",
+                eventId,
+                "organisation_id",
+                organisationId));
         for (Map.Entry<String, IdType> column : columns.entrySet()) {
             Optional<IdType> present = sql.call(connection, "column-type")
                     .text("table", Identifiers.qualified(sql.schema(), RollupSql.RETAINED))
@@ -75,7 +83,7 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
                 Jdbc.execute(connection, sql.convertRetainedScript(column.getKey(), column.getValue()));
             }
         }
-        Jdbc.execute(connection, sql.addSamplesScript(eventId));
+        Jdbc.execute(connection, sql.addSamplesScript(this));
     }
 
     private static ColumnType column(Connection connection, RollupSql sql, String table, String column)

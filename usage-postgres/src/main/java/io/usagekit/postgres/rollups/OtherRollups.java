@@ -57,7 +57,7 @@ final class OtherRollups {
     private static boolean namesTables(Connection connection, RollupSql sql) throws SQLException {
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
         return installed.isPresent()
-                && installed.get().settings().lines().toList().containsAll(RollupSql.tableSettings(sql.mapping()));
+                && installed.get().settings().lines().toList().containsAll(RollupCatalog.tableSettings(sql.mapping()));
     }
 
     /**

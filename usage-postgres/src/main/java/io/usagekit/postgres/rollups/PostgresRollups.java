@@ -12,10 +12,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.ProjectScope;
-import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
-import java.nio.charset.StandardCharsets;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -55,7 +52,6 @@ public final class PostgresRollups {
     /** Suffix of the mapped schema's name in the default name of the roll-ups' schema. */
     public static final String SCHEMA_SUFFIX = "_rollups";
 
-    private static final int MAX_IDENTIFIER_BYTES = 63;
     private static final Duration STATUS_TIMEOUT = Duration.ofSeconds(30);
 
     /** The configuration, checked by the builder. */
@@ -66,7 +62,19 @@ public final class PostgresRollups {
             ProjectScope projects,
             InstantSource clock,
             RollupListener listener,
-            Set<String> dependants) {
+            Set<String> dependants,
+            boolean omitsMissingProjects) {
+
+        /** The statements over these tables. */
+        RollupSql sql(TableShape shape) {
+            return omitsMissingProjects ? RollupSql.omittingMissing(shape, schema) : RollupSql.over(shape, schema);
+        }
+
+        /** Says that there are none, for errors. */
+        String nothingCurrent() {
+            return "there are no roll-ups of this version and mapping in the schema " + quotedSchema()
+                    + "; call install() first";
+        }
 
         /** The roll-ups' schema, for messages. */
         String quotedSchema() {
@@ -152,6 +160,29 @@ public final class PostgresRollups {
     }
 
     /**
+     * Adds what {@link #deleteBefore} has kept of a project to that of another one, after the project was renamed or merged with it. Until
+     * then there is no figure in whose time such sums are: a project that was deleted looks the same.
+     *
+     * @param from the id that the projects don't have any more
+     * @param to the id of a project
+     * @throws UsageStorageException if the projects have the first id or lack the second, nothing is kept of the first, there are no
+     *     roll-ups of this version and mapping, or the database refuses
+     */
+    public void moveRetained(String from, String to) {
+        installer().moveRetained(Objects.requireNonNull(from, "from"), Objects.requireNonNull(to, "to"));
+    }
+
+    /**
+     * Leaves out what {@link #deleteBefore} has kept of a project that was deleted, so that its organisation has figures without it. It
+     * stays stored: if the projects have the id again, it counts again.
+     *
+     * @throws UsageStorageException as {@link #moveRetained}
+     */
+    public void omitRetained(String projectId) {
+        installer().omitRetained(Objects.requireNonNull(projectId, "projectId"));
+    }
+
+    /**
      * Returns what {@link #install()} runs, as a script for Flyway, Liquibase or psql. It may run inside a transaction, and is for the
      * tables as they are now: their types, partitions and indexes are looked up. It begins with the statement that creates the schema, unless
      * that exists. Writes to a table wait while it builds an index; {@link PostgresUsage#installIndexes} and {@link
@@ -198,18 +229,7 @@ public final class PostgresRollups {
      * @throws UsageStorageException if the mapping doesn't fit the tables, or the database refuses
      */
     public Optional<RollupStatus> status() {
-        Instant now = settings.clock().instant();
-        try {
-            return jdbc.transaction(Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, connection -> {
-                Optional<RollupSql> sql = current(connection);
-                return sql.isEmpty()
-                        ? Optional.<RollupStatus>empty()
-                        : Optional.of(RollupCatalog.status(connection, sql.get(), now));
-            });
-        } catch (SQLException e) {
-            throw SqlErrors.storageFailure(
-                    "reading the state of the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
-        }
+        return RollupCatalog.status(settings, jdbc, STATUS_TIMEOUT);
     }
 
     /**
@@ -279,12 +299,7 @@ public final class PostgresRollups {
     }
 
     private UsageSeries.Sums sums(Duration timeout) {
-        return new RollupSeriesQuery.OfRollups(settings, jdbc, timeout, nothingCurrent());
-    }
-
-    private String nothingCurrent() {
-        return "there are no roll-ups of this version and mapping in the schema " + settings.quotedSchema()
-                + "; call install() first";
+        return new RollupSeriesQuery.OfRollups(settings, jdbc, timeout, settings.nothingCurrent());
     }
 
     /**
@@ -298,7 +313,7 @@ public final class PostgresRollups {
      *     database refuses
      */
     public long verify(VerificationProgress progress) {
-        return verifier(progress).verify(progress, RollupVerifier.Remedy.NONE);
+        return RollupVerifier.verify(settings, this::readCurrent, progress, RollupVerifier.Remedy.NONE);
     }
 
     /**
@@ -310,16 +325,7 @@ public final class PostgresRollups {
      * @throws UsageStorageException as {@link #verify}; hours that were marked before stay marked
      */
     public long repair(VerificationProgress progress) {
-        return verifier(progress).verify(progress, RollupVerifier.Remedy.MARK);
-    }
-
-    private RollupVerifier verifier(VerificationProgress progress) {
-        Objects.requireNonNull(progress, "progress");
-        try {
-            return new RollupVerifier(settings.dataSource(), readCurrent());
-        } catch (SQLException e) {
-            throw RollupVerifier.failed(settings.schema(), e);
-        }
+        return RollupVerifier.verify(settings, this::readCurrent, progress, RollupVerifier.Remedy.MARK);
     }
 
     /**
@@ -348,12 +354,7 @@ public final class PostgresRollups {
     }
 
     private RollupSql readCurrent() throws SQLException {
-        return jdbc.transaction(Jdbc.Mode.READ_ONLY, STATUS_TIMEOUT, this::current)
-                .orElseThrow(() -> UsageStorageException.permanent(nothingCurrent(), null));
-    }
-
-    private Optional<RollupSql> current(Connection connection) throws SQLException {
-        return RollupCatalog.current(connection, settings, TableShape.readForStorage(connection, settings.mapping()));
+        return RollupCatalog.readCurrent(settings, jdbc, STATUS_TIMEOUT);
     }
 
     /**
@@ -369,6 +370,7 @@ public final class PostgresRollups {
         private InstantSource clock = InstantSource.system();
         private RollupListener listener = new RollupListener() {};
         private Set<String> dependants = Set.of();
+        private boolean omitsMissingProjects;
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -422,23 +424,25 @@ public final class PostgresRollups {
         }
 
         /**
+         * Leaves out what retention has kept of projects that the projects don't have any more, as if {@link PostgresRollups#omitRetained}
+         * were called for each: for hosts that delete projects in the course of business, or map a view of those that aren't deleted. Without
+         * it there is no figure then, since a project that was renamed or merged would be missing.
+         */
+        public Builder omitMissingProjects() {
+            this.omitsMissingProjects = true;
+            return this;
+        }
+
+        /**
          * Checks the settings and builds; connects to nothing yet.
          *
          * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or is that of the tables
          */
         public PostgresRollups build() {
             String name = schema.orElse(mapping.schema() + SCHEMA_SUFFIX);
-            int bytes = name.getBytes(StandardCharsets.UTF_8).length;
-            if (name.isEmpty() || bytes > MAX_IDENTIFIER_BYTES || name.indexOf('\0') >= 0) {
-                throw new IllegalArgumentException("schema must be an identifier of 1 to " + MAX_IDENTIFIER_BYTES
-                        + " bytes without U+0000, but was \"" + name.replace("\0", "\\0") + "\" (" + bytes
-                        + " bytes)");
-            }
-            if (name.equals(mapping.schema())) {
-                throw new IllegalArgumentException(
-                        "schema must differ from that of the tables, but was \"" + name + "\"");
-            }
-            return new PostgresRollups(new Settings(dataSource, mapping, name, projects, clock, listener, dependants));
+            RollupPreconditions.checkSchema(name, mapping);
+            return new PostgresRollups(new Settings(
+                    dataSource, mapping, name, projects, clock, listener, dependants, omitsMissingProjects));
         }
     }
 }

@@ -94,7 +94,7 @@ final class RetainedDoubt {
     static boolean isOfThisVersion(Connection connection, RollupSql sql) throws SQLException {
         return RollupCatalog.installed(connection, sql)
                 .filter(installed -> installed.version() == RollupSql.VERSION)
-                .filter(installed -> installed.settings().startsWith(RollupSql.schemaSetting(sql.schema())))
+                .filter(installed -> installed.settings().startsWith(RollupCatalog.schemaSetting(sql.schema())))
                 .isPresent();
     }
 

@@ -139,6 +139,10 @@ final class RetentionDeleter {
         DependantTables tables = jdbc.transaction(
                 Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> new DependantTables(connection, sql, allowedDependants));
         dependants = tables;
+        jdbc.transaction(
+                Jdbc.Mode.WRITE,
+                TIMEOUT,
+                connection -> sql.call(connection, "record-owners").update());
         progress.dependantsFound(tables.all());
         List<String> ofDeliveries = projects("projects-of-deliveries");
         List<String> ofEvents = projects("projects-of-events");

@@ -316,7 +316,7 @@ final class RollupCalculator implements UsageCalculator {
             if (!RollupCatalog.isPresent(connection, settings.schema())) {
                 return Optional.empty();
             }
-            RollupSql sql = RollupSql.over(shape, settings.schema());
+            RollupSql sql = settings.sql(shape);
             boolean isCurrent = RollupCatalog.installed(connection, sql)
                     .filter(installed -> installed.isCurrent(sql))
                     .isPresent();

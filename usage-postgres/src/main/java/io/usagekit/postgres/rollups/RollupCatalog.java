@@ -1,10 +1,15 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.IndexStatus;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
 import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.MappedNames;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -38,10 +43,24 @@ final class RollupCatalog {
      */
     static Optional<RollupSql> current(Connection connection, PostgresRollups.Settings settings, TableShape shape)
             throws SQLException {
-        RollupSql sql = RollupSql.over(shape, settings.schema());
+        RollupSql sql = settings.sql(shape);
         return installed(connection, sql)
                 .filter(installed -> installed.isCurrent(sql))
                 .map(installed -> sql);
+    }
+
+    /**
+     * Returns the statements for the installed roll-ups.
+     *
+     * @throws UsageStorageException if there are none of this version and mapping
+     */
+    static RollupSql readCurrent(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout) throws SQLException {
+        return jdbc.transaction(
+                        Jdbc.Mode.READ_ONLY,
+                        timeout,
+                        connection -> current(
+                                connection, settings, TableShape.readForStorage(connection, settings.mapping())))
+                .orElseThrow(() -> UsageStorageException.permanent(settings.nothingCurrent(), null));
     }
 
     /** Returns what is installed; empty if there are no roll-ups. */
@@ -116,8 +135,22 @@ final class RollupCatalog {
                         && row.number("untracked") == 0);
     }
 
-    /** Returns the state of the roll-ups; {@code now} is the time of the call. */
-    static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
+    /** Returns the state of the roll-ups, as {@link PostgresRollups#status} says. */
+    static Optional<RollupStatus> status(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout) {
+        Instant now = settings.clock().instant();
+        try {
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
+                TableShape shape = TableShape.readForStorage(connection, settings.mapping());
+                Optional<RollupSql> sql = current(connection, settings, shape);
+                return sql.isEmpty() ? Optional.empty() : Optional.of(status(connection, sql.get(), now));
+            });
+        } catch (SQLException e) {
+            throw SqlErrors.storageFailure(
+                    "reading the state of the roll-ups in the schema " + settings.quotedSchema() + " failed", e);
+        }
+    }
+
+    private static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
         List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
         if (!areTriggersInForce(connection, sql)) {
             alterations.add(0, RollupProof.NOT_IN_FORCE);
@@ -141,6 +174,57 @@ final class RollupCatalog {
                     alterations,
                     missing);
         });
+    }
+
+    /**
+     * Describes everything that rolled sums depend on: mappings with different sums have different settings. Which projects count
+     * isn't part of it; that is decided when a figure is read. The schema of the roll-ups is: their functions name it.
+     */
+    static String settings(TableShape shape, String schema) {
+        TableMapping mapping = shape.mapping();
+        // Nothing is added where deliveries hold no sizes, so that roll-ups of older releases stay in use.
+        String deliverySizes = mapping.deliveryStoredBytes().isPresent()
+                ? "\noctets of deliveries: " + MappedNames.deliveryOctets(shape)
+                : "";
+        String zoneless = MappedNames.zonelessTables(shape);
+        String times = zoneless.isEmpty() ? "" : "\ntimes in UTC without a zone:" + zoneless;
+        List<String> tables = tableSettings(mapping);
+        return String.join(
+                "\n",
+                schemaSetting(schema),
+                tables.get(0),
+                "their id, project, time: "
+                        + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
+                "live: " + MappedNames.eventIsLive("e", shape),
+                "octets: " + MappedNames.octets("e", shape),
+                tables.get(1),
+                "their event, project, time, status: "
+                        + quoted(
+                                mapping.deliveryEventId(),
+                                mapping.deliveryProjectId(),
+                                mapping.deliveryCreatedAt(),
+                                mapping.deliveryStatus()),
+                "delivered: "
+                        + Identifiers.literals(
+                                mapping.deliveredStatuses().stream().sorted().toList())
+                        + deliverySizes
+                        + times);
+    }
+
+    /** Returns the first line of the settings, which names the schema of the roll-ups. */
+    static String schemaSetting(String schema) {
+        return "roll-ups: " + Identifiers.quote(schema);
+    }
+
+    /** Returns the lines of the settings that name the events' and the deliveries' table. */
+    static List<String> tableSettings(TableMapping mapping) {
+        return List.of(
+                "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
+                "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()));
+    }
+
+    private static String quoted(String... names) {
+        return String.join(", ", List.of(names).stream().map(Identifiers::quote).toList());
     }
 
     /** Returns the indexes that figures and the worker need. */

@@ -85,7 +85,7 @@ final class RollupFigureQuery {
     }
 
     private Answer answer(SqlRow row, UsageKey key) throws SQLException {
-        CombinedQuery.checkUncut(row, String.valueOf(key));
+        CombinedQuery.checkRetained(row, String.valueOf(key));
         Optional<CombinedQuery.Totals> totals =
                 row.flag("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
         return new Answer(totals, row.number("live_hours"), row.number("marked_hours"), row.flag("intact"));

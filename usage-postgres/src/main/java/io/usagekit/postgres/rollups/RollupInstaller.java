@@ -15,6 +15,7 @@ import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,6 +31,8 @@ import org.slf4j.LoggerFactory;
 final class RollupInstaller implements PartitionGuard {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
+
+    private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
 
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
@@ -206,6 +209,66 @@ final class RollupInstaller implements PartitionGuard {
         });
     }
 
+    /** Adds what retention has kept of a project to another one, as {@link PostgresRollups#moveRetained} says. */
+    void moveRetained(String from, String to) {
+        changeRetained(from, "moving", (connection, sql) -> {
+            if (!sql.call(connection, "retained-project").text("id", to).one(row -> row.flag("is_project"))) {
+                throw UsageStorageException.permanent(
+                        "the retained sums of the project \"" + from + "\" can't be moved to \"" + to + "\": "
+                                + sql.table("projects") + " has no such project",
+                        null);
+            }
+            sql.call(connection, "move-retained")
+                    .text("from", from)
+                    .text("to", to)
+                    .update();
+            sql.call(connection, "record-owners").update();
+        });
+    }
+
+    /** Leaves out what retention has kept of a project, as {@link PostgresRollups#omitRetained} says. */
+    void omitRetained(String projectId) {
+        changeRetained(
+                projectId,
+                "leaving out",
+                (connection, sql) -> sql.call(connection, "omit-retained")
+                        .text("from", projectId)
+                        .update());
+    }
+
+    @FunctionalInterface
+    private interface RetainedChange {
+        void run(Connection connection, RollupSql sql) throws SQLException;
+    }
+
+    /** Changes the retained sums of a project that the projects don't have any more. */
+    private void changeRetained(String projectId, String operation, RetainedChange change) {
+        try {
+            jdbc.transaction(Jdbc.Mode.WRITE, CHANGE_TIMEOUT, connection -> {
+                RollupSql sql = sql(connection);
+                if (!isCurrent(connection, sql)) {
+                    throw UsageStorageException.permanent(settings.nothingCurrent(), null);
+                }
+                sql.call(connection, "retained-project").text("id", projectId).one(row -> {
+                    if (row.flag("is_project") || !row.flag("is_retained")) {
+                        throw UsageStorageException.permanent(
+                                operation + " the retained sums of the project \"" + projectId + "\" was refused: "
+                                        + (row.flag("is_project")
+                                                ? sql.table("projects")
+                                                        + " has that project, so that they count; rename or delete it first"
+                                                : "there are none in the schema " + settings.quotedSchema()),
+                                null);
+                    }
+                    return settings;
+                });
+                change.run(connection, sql);
+                return settings;
+            });
+        } catch (SQLException e) {
+            throw failed(operation + " retained sums of", e);
+        }
+    }
+
     @Override
     public void guardPartitions(Connection connection) throws SQLException {
         if (RollupCatalog.isPresent(connection, settings.schema())) {
@@ -301,6 +364,7 @@ final class RollupInstaller implements PartitionGuard {
                     connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }
         Jdbc.execute(connection, types.tablesScript(sql));
+        sql.call(connection, "record-owners").update();
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
         Jdbc.execute(connection, sql.triggersScript());
         executeAll(connection, partitionScripts(connection, sql));

@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -10,12 +11,26 @@ import java.util.Optional;
 /** Checks that roll-ups can be installed and kept exact; each check throws an error that says what to do. */
 final class RollupPreconditions {
 
+    private static final int MAX_IDENTIFIER_BYTES = 63;
+
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
 
     RollupPreconditions(PostgresRollups.Settings settings) {
         this.settings = settings;
         this.mapping = settings.mapping();
+    }
+
+    /** Checks the name of the schema of roll-ups over these tables. */
+    static void checkSchema(String name, TableMapping mapping) {
+        int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+        if (name.isEmpty() || bytes > MAX_IDENTIFIER_BYTES || name.indexOf('\0') >= 0) {
+            throw new IllegalArgumentException("schema must be an identifier of 1 to " + MAX_IDENTIFIER_BYTES
+                    + " bytes without U+0000, but was \"" + name.replace("\0", "\\0") + "\" (" + bytes + " bytes)");
+        }
+        if (name.equals(mapping.schema())) {
+            throw new IllegalArgumentException("schema must differ from that of the tables, but was \"" + name + "\"");
+        }
     }
 
     void checkVersion(Optional<RollupCatalog.Installed> installed) {

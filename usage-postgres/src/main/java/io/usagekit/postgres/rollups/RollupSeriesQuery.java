@@ -119,7 +119,7 @@ final class RollupSeriesQuery {
 
     private Sum sum(SqlRow row, String projectId) throws SQLException {
         String owner = "the project " + projectId;
-        CombinedQuery.checkUncut(row, owner);
+        CombinedQuery.checkRetained(row, owner);
         CombinedQuery.checkMeasured(row, owner, sizes);
         return new Sum(
                 row.text("organisation_id"),

@@ -67,6 +67,22 @@ final class RollupSql {
 
     static final String ALL_ORGANISATIONS = "true";
 
+    /** Fragments in place of those that find missing projects. */
+    private static final Map<String, String> NONE_MISSING = Map.of(
+            "missing-project", "select null::text",
+            "missing-projects", "select null::bigint as n, null::text as project_id",
+            "project-is-missing", "false");
+
+    /** Fragments of {@code series}, for one organisation and for all. */
+    static final Map<String, String> OF_ONE = Map.of(
+            "organisation.counts",
+            ONE_ORGANISATION,
+            "retained.organisation.counts",
+            "k.organisation_id = :organisation_id");
+
+    static final Map<String, String> OF_ALL =
+            Map.of("organisation.counts", ALL_ORGANISATIONS, "retained.organisation.counts", ALL_ORGANISATIONS);
+
     /** Condition of the retained sums of one organisation. */
     static final String RETAINED_OF_ONE =
             "r.project_id in (select p.{project.id} from {projects} p where " + ONE_ORGANISATION + ")";
@@ -76,15 +92,17 @@ final class RollupSql {
     private final String schema;
     private final Map<String, String> names;
     private final SqlStatements statements;
+    private final Map<String, String> missing;
 
-    private RollupSql(TableShape shape, String schema, SqlSource source) {
+    private RollupSql(TableShape shape, String schema, SqlSource source, Map<String, String> missing) {
+        this.missing = missing;
         this.mapping = shape.mapping();
         this.shape = shape;
         this.schema = schema;
         Map<String, String> all = MappedNames.of(shape);
         all.put("rollups", Identifiers.quote(schema));
         all.put("version", Integer.toString(VERSION));
-        all.put("settings", Identifiers.literal(settings(shape, schema)));
+        all.put("settings", Identifiers.literal(RollupCatalog.settings(shape, schema)));
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
@@ -116,6 +134,11 @@ final class RollupSql {
         return over(shape, schema, SOURCE);
     }
 
+    /** Returns the shipped statements over these tables, which leave out what retention has kept of projects that are missing. */
+    static RollupSql omittingMissing(TableShape shape, String schema) {
+        return new RollupSql(shape, schema, SOURCE, NONE_MISSING);
+    }
+
     /** Returns the shipped statements over the same tables with roll-ups in another schema. */
     RollupSql in(String other) {
         return over(shape, other);
@@ -123,63 +146,12 @@ final class RollupSql {
 
     /** Returns the statements of this source over these tables. */
     static RollupSql over(TableShape shape, String schema, SqlSource source) {
-        return new RollupSql(shape, schema, source);
-    }
-
-    /**
-     * Describes everything that rolled sums depend on: mappings with different sums have different settings. Which projects count
-     * isn't part of it; that is decided when a figure is read. The schema of the roll-ups is: their functions name it.
-     */
-    private static String settings(TableShape shape, String schema) {
-        TableMapping mapping = shape.mapping();
-        // Nothing is added where deliveries hold no sizes, so that roll-ups of older releases stay in use.
-        String deliverySizes = mapping.deliveryStoredBytes().isPresent()
-                ? "\noctets of deliveries: " + MappedNames.deliveryOctets(shape)
-                : "";
-        String zoneless = MappedNames.zonelessTables(shape);
-        String times = zoneless.isEmpty() ? "" : "\ntimes in UTC without a zone:" + zoneless;
-        List<String> tables = tableSettings(mapping);
-        return String.join(
-                "\n",
-                schemaSetting(schema),
-                tables.get(0),
-                "their id, project, time: "
-                        + quoted(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()),
-                "live: " + MappedNames.eventIsLive("e", shape),
-                "octets: " + MappedNames.octets("e", shape),
-                tables.get(1),
-                "their event, project, time, status: "
-                        + quoted(
-                                mapping.deliveryEventId(),
-                                mapping.deliveryProjectId(),
-                                mapping.deliveryCreatedAt(),
-                                mapping.deliveryStatus()),
-                "delivered: "
-                        + Identifiers.literals(
-                                mapping.deliveredStatuses().stream().sorted().toList())
-                        + deliverySizes
-                        + times);
-    }
-
-    /** Returns the first line of the settings, which names the schema of the roll-ups. */
-    static String schemaSetting(String schema) {
-        return "roll-ups: " + Identifiers.quote(schema);
-    }
-
-    /** Returns the lines of the settings that name the events' and the deliveries' table. */
-    static List<String> tableSettings(TableMapping mapping) {
-        return List.of(
-                "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
-                "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()));
+        return new RollupSql(shape, schema, source, Map.of());
     }
 
     /** Returns the constant that stands for a table: the one that has this name when the statement is parsed. */
     private static String regclass(String schema, String table) {
         return Identifiers.literal(Identifiers.qualified(schema, table)) + "::regclass";
-    }
-
-    private static String quoted(String... names) {
-        return String.join(", ", List.of(names).stream().map(Identifiers::quote).toList());
     }
 
     /** Returns the first full hour from an instant on. */
@@ -203,7 +175,7 @@ final class RollupSql {
 
     /** Returns the settings that roll-ups of this mapping are installed with. */
     String settings() {
-        return settings(shape, schema);
+        return RollupCatalog.settings(shape, schema);
     }
 
     /** Returns the host's tables and the roll-ups' schema, quoted, by the names of the parameters that they are bound to. */
@@ -248,26 +220,32 @@ final class RollupSql {
 
     /** Returns the statement of a figure from roll-ups. */
     SqlTemplate figure(ProjectScope projects) {
-        return counting(projects).template("figure");
+        return counting(projects).template("figure", missing);
     }
 
     /** Returns the statement of many figures from roll-ups. */
     SqlTemplate figures(ProjectScope projects) {
-        return counting(projects).template("figures", CombinedQuery.texts(shape));
+        return counting(projects).template("figures", with(CombinedQuery.texts(shape), missing));
     }
 
     /** Returns the combined query with the sums of rows that retention has deleted. */
     CombinedQuery combined(ProjectScope projects) {
-        return combined(counting(projects));
+        return combined(counting(projects), missing);
     }
 
-    /** Returns the same for retained sums of an older version, which doesn't know how many rows count without octets. */
+    /** Returns the same for retained sums of an older version, which knows neither rows without octets nor organisations. */
     CombinedQuery combinedWithOlderRetained(ProjectScope projects) {
-        return combined(counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")));
+        return combined(counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")), NONE_MISSING);
     }
 
-    private CombinedQuery combined(SqlStatements counting) {
-        Map<String, String> texts = CombinedQuery.texts(shape);
+    private static Map<String, String> with(Map<String, String> fragments, Map<String, String> more) {
+        Map<String, String> all = new HashMap<>(fragments);
+        all.putAll(more);
+        return all;
+    }
+
+    private CombinedQuery combined(SqlStatements counting, Map<String, String> absent) {
+        Map<String, String> texts = with(CombinedQuery.texts(shape), absent);
         return CombinedQuery.withRetained(
                 counting.template("combined-figure", texts),
                 counting.template("combined-figures-and-retained", texts),
@@ -276,16 +254,16 @@ final class RollupSql {
 
     /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */
     SqlTemplate seriesOfOrganisation(ProjectScope projects) {
-        return series(projects, ONE_ORGANISATION);
+        return series(projects, OF_ONE);
     }
 
     /** Returns the statement of the sums by project and slice, of all organisations. */
     SqlTemplate seriesOfAll(ProjectScope projects) {
-        return series(projects, ALL_ORGANISATIONS);
+        return series(projects, OF_ALL);
     }
 
-    private SqlTemplate series(ProjectScope projects, String organisations) {
-        return counting(projects).template("series", Map.of("organisation.counts", organisations));
+    private SqlTemplate series(ProjectScope projects, Map<String, String> organisations) {
+        return counting(projects).template("series", with(organisations, missing));
     }
 
     /** Returns the statements with the condition of projects that count. */
@@ -299,16 +277,13 @@ final class RollupSql {
                 SqlTemplate.resource("rollups/schema-create.sql"), Map.of("rollups", Identifiers.quote(schema)));
     }
 
-    /**
-     * Returns the script that creates tables and functions in the schema, with its comments.
-     *
-     * @param operators the schemas in which trigger functions look for operators, quoted
-     */
-    String tablesScript(String projectIdType, String eventIdType, String operators) {
+    /** Returns the script that creates tables and functions in the schema, with its comments. */
+    String tablesScript(IdTypes types) {
         Map<String, String> all = scriptNames();
-        all.put("project_id_type", projectIdType);
-        all.put("event_id_type", eventIdType);
-        all.put("operators", operators);
+        all.put("project_id_type", types.projectId().definition());
+        all.put("event_id_type", types.eventId().definition());
+        all.put("organisation_id_type", types.organisationId().definition());
+        all.put("operators", types.operators());
         return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4.sql"), all);
     }
 
@@ -391,9 +366,15 @@ final class RollupSql {
                 "convert-retained", Map.of("column", column, "type", type.type(), "definition", type.definition()));
     }
 
-    /** Returns the script that adds to retained sums the columns of events that were deleted, if they lack them. */
-    String addSamplesScript(IdTypes.IdType eventId) {
-        return statements.script("add-samples", Map.of("definition", eventId.definition()));
+    /** Returns the script that adds to retained sums the columns of deleted events and of organisations, if they lack them. */
+    String addSamplesScript(IdTypes types) {
+        return statements.script(
+                "add-samples",
+                Map.of(
+                        "definition",
+                        types.eventId().definition(),
+                        "organisation.definition",
+                        types.organisationId().definition()));
     }
 
     /** Returns a call of the statement that says why retained sums may not fit the tables, for an organisation or for all. */

@@ -11,6 +11,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
 
@@ -35,6 +36,27 @@ final class RollupVerifier {
         NONE,
         /** The hour is marked dirty. */
         MARK
+    }
+
+    /**
+     * Verifies all projects and returns the number of hours that differ.
+     *
+     * @param current reads what is installed
+     * @throws UsageStorageException as {@link PostgresRollups#verify}
+     */
+    static long verify(
+            PostgresRollups.Settings settings,
+            Jdbc.Attempt<RollupSql> current,
+            VerificationProgress progress,
+            Remedy remedy) {
+        Objects.requireNonNull(progress, "progress");
+        RollupSql sql;
+        try {
+            sql = current.run();
+        } catch (SQLException e) {
+            throw failed(settings.schema(), e);
+        }
+        return new RollupVerifier(settings.dataSource(), sql).verify(progress, remedy);
     }
 
     /**

@@ -12,6 +12,8 @@
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
 --   cut           whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there
 --                 is no figure
+--   missing_project  a project of which retention has kept sums in the window, and which the organisation had and the projects don't have
+--                 any more; then there is no figure; null if there is none
 --   covering      whether both limits are kept; if not, the sums above lack the live part and are no figure
 --   live_hours    hours to be read live, of all projects together, rounded up; bigint
 --   marked_hours  how many of them are rolled, but have changed since; bigint
@@ -143,6 +145,7 @@ select
         + coalesce(retained.lost_sizes, 0)
     )::bigint as lost_sizes,
     retained.cut,
+    ({missing-project}) as missing_project,
     verdict.covering,
     verdict.live_hours,
     (select count(*) from marked) as marked_hours,
@@ -158,7 +161,7 @@ from state, verdict, rolled, received, sent, retained
 -- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above.
 -- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, covering, live_hours,
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, missing_project, covering, live_hours,
 --      marked_hours, intact  as above
 with state as materialized (
     {state}
@@ -309,6 +312,10 @@ retained as (
     from (select n, id as project_id, lower, upper from project) as requested
     cross join lateral ({retained-sums}) as r
     group by requested.n
+),
+
+missing as (
+    {missing-projects}
 )
 
 select
@@ -326,6 +333,7 @@ select
         + coalesce(retained.lost_sizes, 0)
     )::bigint as lost_sizes,
     coalesce(retained.cut, false) as cut,
+    missing.project_id as missing_project,
     verdict.covering,
     verdict.live_hours,
     (select count(*) from marked m where m.n = verdict.n) as marked_hours,
@@ -336,12 +344,13 @@ left join rolled on rolled.n = verdict.n
 left join received on received.n = verdict.n
 left join sent on sent.n = verdict.n
 left join retained on retained.n = verdict.n
+left join missing on missing.n = verdict.n
 order by verdict.n
 
 -- name: series
 -- The sums of a figure from roll-ups, by project and by slices of a window, in one snapshot. There is no limit on the live part.
 --
--- Parameters: :organisation_id, if the placeholder organisation.counts names it; :lowers and :uppers, the slices [lower, upper),
+-- Parameters: :organisation_id, if the placeholders organisation.counts and retained.organisation.counts name it; :lowers and :uppers, the slices [lower, upper),
 -- and :first_hours and :end_hours, the whole hours inside each, [first_hour, end_hour), none if first_hour isn't before end_hour:
 -- arrays of timestamptz of the same length.
 -- Returns no row if these roll-ups were made for another mapping or by another version, and one row of nulls if there is no
@@ -353,6 +362,8 @@ order by verdict.n
 --   received_bytes, sent_bytes   numeric: one that exceeds bigint is the error of its organisation alone
 --   cut                          whether an edge of the slice falls into a quarter of an hour of which retention has deleted
 --                                rows; then there are no sums
+--   missing_project              the project, if retention has kept sums of it, and the projects don't have it any more; then the
+--                                organisation has no sums
 with state as materialized (
     {state}
 ),
@@ -366,13 +377,24 @@ slice as materialized (
 
 project as materialized (
     select
-        p.{project.id} as id,
-        min(p.{project.organisation_id}::text collate "C")
-            over (partition by p.{project.organisation_id}) as organisation_id,
-        {project.rolled_from} as covered_from
-    from {projects} p
-    left join {rollups}.project known on known.project_id = p.{project.id}
-    where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
+        p.id,
+        min(p.organisation_id::text collate "C") over (partition by p.organisation_id) as organisation_id,
+        p.covered_from,
+        p.is_missing
+    from (
+        select
+            p.{project.id} as id,
+            p.{project.organisation_id} as organisation_id,
+            {project.rolled_from} as covered_from,
+            false as is_missing
+        from {projects} p
+        left join {rollups}.project known on known.project_id = p.{project.id}
+        where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
+        union all
+        select k.project_id, k.organisation_id, null, true
+        from {rollups}.retained k
+        where k.organisation_id is not null and {retained.organisation.counts} and {project-is-missing}
+    ) as p
 ),
 
 -- The part of each slice that is rolled, by project: [rolled_from, rolled_to); empty at the slice's end if none is.
@@ -395,6 +417,7 @@ part as materialized (
         from state
         cross join slice
         cross join project
+        where not project.is_missing
     ) as p
 ),
 
@@ -486,9 +509,15 @@ select
     coalesce(total.sent_bytes, 0) as sent_bytes,
     coalesce(total.unmeasured, 0) as unmeasured,
     coalesce(total.lost_sizes, 0) as lost_sizes,
-    coalesce(total.cut, false) as cut
+    coalesce(total.cut, false) as cut,
+    case when project.is_missing then project.id::text end as missing_project
 from state
-left join project on true
+left join project on not project.is_missing or exists (
+    select
+    from {rollups}.retained r
+    join slice on r.quarter > slice.lower - interval '15 minutes' and r.quarter < slice.upper
+    where r.project_id = project.id
+)
 left join total on total.project_id = project.id
 order by project.organisation_id collate "C", project.id, total.n
 
@@ -498,7 +527,7 @@ order by project.organisation_id collate "C", project.id, total.n
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
 -- Returns one row:
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
---   cut  whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there is no figure
+--   cut, missing_project  as figure
 with raw as materialized (
     {combined-query}
 ),
@@ -527,7 +556,8 @@ select
     (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
     (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
-    retained.cut
+    retained.cut,
+    ({missing-project}) as missing_project
 from raw, retained
 
 -- name: combined-figures-and-retained
@@ -536,7 +566,7 @@ from raw, retained
 -- Parameters: those of combined-figures: :organisation_ids, :organisations, :lowers, :uppers, :start, :end.
 -- Returns one row for each request, in their order:
 --   n  its number, from 1
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut  as combined-figure
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, missing_project  as combined-figure
 with raw as materialized (
     {combined-figures}
 ),
@@ -565,6 +595,16 @@ retained as (
     ) as requested
     cross join lateral ({retained-sums}) as r
     group by requested.n
+),
+
+request as (
+    select r.n, r.organisation, r.lower, r.upper
+    from unnest(:organisations::bigint[], :lowers::timestamptz[], :uppers::timestamptz[])
+        with ordinality as r (organisation, lower, upper, n)
+),
+
+missing as (
+    {missing-projects}
 )
 
 select
@@ -575,9 +615,11 @@ select
     (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
     (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
-    coalesce(retained.cut, false) as cut
+    coalesce(retained.cut, false) as cut,
+    missing.project_id as missing_project
 from raw
 left join retained on retained.n = raw.n
+left join missing on missing.n = raw.n
 order by raw.n
 
 -- fragment: state
@@ -643,6 +685,48 @@ select
     sum({retained.lost_sizes}) as lost_sizes,
     bool_or({retained-is-cut}) as cut
 {retained-quarters}
+
+-- fragment: missing-project
+-- A project of which retention has kept sums in the window, and which the organisation had and the projects don't have any more: it was
+-- renamed, merged with another one, or deleted. At most one row: its id, as text.
+--
+-- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
+select k.project_id::text
+from {rollups}.retained k
+where k.organisation_id = :organisation_id
+    and {project-is-missing}
+    and exists (
+        select
+        from {rollups}.retained r
+        where r.project_id = k.project_id and r.quarter > :start::timestamptz - interval '15 minutes' and r.quarter < :end::timestamptz
+    )
+limit 1
+
+-- fragment: missing-projects
+-- The same for requests, in the columns n, the number of a request, and project_id, null if none is missing. A relation called request has
+-- the columns n, organisation, lower and upper, and one called organisation the organisations' ids.
+select
+    request.n,
+    (
+        select k.project_id::text
+        from {rollups}.retained k
+        where k.organisation_id = organisation.id
+            and {project-is-missing}
+            and exists (
+                select
+                from {rollups}.retained r
+                where r.project_id = k.project_id
+                    and r.quarter > request.lower - interval '15 minutes'
+                    and r.quarter < request.upper
+            )
+        limit 1
+    ) as project_id
+from request
+join organisation on organisation.n = request.organisation
+
+-- fragment: project-is-missing
+-- Condition: a row k of retained sums says whose project was, and the projects don't have it any more.
+k.quarter = '-infinity' and not exists (select from {projects} p where p.{project.id} = k.project_id)
 
 -- fragment: retained-quarters
 -- The quarters of an hour r with sums of a project's rows that retention has deleted, from and where; requested as above.

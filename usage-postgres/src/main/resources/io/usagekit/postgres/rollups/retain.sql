@@ -116,6 +116,15 @@ retained as (
     from counted as deleted
     group by 1, 2
     {add-to-retained}
+),
+
+owner as (
+    insert into {rollups}.retained as r ({owner-columns})
+    {owners}
+        and p.{project.id} = :project_id
+        and exists (select from deleted)
+    order by p.{project.id}
+    {owner-conflict}
 ){dependants}
 
 select
@@ -183,6 +192,15 @@ retained as (
     where deleted.live and isfinite(deleted.created_at)
     group by 1, 2
     {add-to-retained}
+),
+
+owner as (
+    insert into {rollups}.retained as r ({owner-columns})
+    {owners}
+        and p.{project.id} = :project_id
+        and exists (select from deleted)
+    order by p.{project.id}
+    {owner-conflict}
 ){dependants}
 
 select
@@ -213,7 +231,73 @@ on conflict (project_id, quarter) do update set
     unmeasured = r.unmeasured + excluded.unmeasured,
     lost_sizes = r.lost_sizes + excluded.lost_sizes,
     event_id = coalesce(excluded.event_id, r.event_id),
-    delivered_event_id = coalesce(excluded.delivered_event_id, r.delivered_event_id)
+    delivered_event_id = coalesce(excluded.delivered_event_id, r.delivered_event_id),
+    organisation_id = coalesce(excluded.organisation_id, r.organisation_id)
+
+-- name: record-owners
+-- Records whose the projects with retained sums are, where that has changed or isn't recorded.
+insert into {rollups}.retained as r ({owner-columns})
+{owners}
+    and exists (select from {rollups}.retained k where k.project_id = p.{project.id})
+order by p.{project.id}
+{owner-conflict}
+
+-- fragment: owner-columns
+-- The columns of the row that says whose a project is.
+project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, organisation_id
+
+-- fragment: owners
+-- The rows that say whose projects p are, where there is another one or none. No figure has an organisation id as long as those that are left
+-- out, and no index would take it.
+select distinct on (p.{project.id}) p.{project.id}, timestamptz '-infinity', 0, 0, 0, 0, 0, p.{project.organisation_id}
+from {projects} p
+where p.{project.id} is not null
+    and octet_length(p.{project.organisation_id}::text) <= 2000
+    and not exists (
+        select
+        from {rollups}.retained k
+        where k.project_id = p.{project.id} and k.quarter = '-infinity' and k.organisation_id = p.{project.organisation_id}
+    )
+
+-- fragment: owner-conflict
+-- Replaces what was recorded of the project before.
+on conflict (project_id, quarter) do update set organisation_id = excluded.organisation_id
+
+-- name: move-retained
+-- Adds the retained sums of a project to those of another one. Parameters: :from and :to, ids as text.
+with moved as (
+    delete from {rollups}.retained r
+    where r.project_id = :from
+    returning *
+)
+
+insert into {rollups}.retained as r
+    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id, delivered_event_id)
+select
+    target.id,
+    m.quarter,
+    m.received_volume,
+    m.received_bytes,
+    m.sent_volume,
+    m.sent_bytes,
+    m.unmeasured,
+    m.lost_sizes,
+    m.event_id,
+    m.delivered_event_id
+from moved m
+cross join (select p.{project.id} as id from {projects} p where p.{project.id} = :to limit 1) as target
+{add-to-retained}
+
+-- name: omit-retained
+-- Leaves out the retained sums of a project that the projects don't have. Parameter: :from, its id as text.
+update {rollups}.retained r set organisation_id = null where r.project_id = :from and r.quarter = '-infinity'
+
+-- name: retained-project
+-- What is known of a project with retained sums. Parameter: :id, as text.
+-- Returns one row: is_project, whether the projects have it; is_retained, whether it has retained sums.
+select
+    exists (select from {projects} p where p.{project.id} = :id) as is_project,
+    exists (select from {rollups}.retained r where r.project_id = :id) as is_retained
 
 -- name: holds-retained
 -- Whether there are retained sums in a schema; needs no privilege. Parameter: :schema, not quoted. Returns answer.
@@ -229,11 +313,12 @@ select exists (
 alter table {rollups}.retained alter column {column} type {definition} using {column}::text::{type}
 
 -- name: add-samples
--- Adds to retained sums of an older version the columns of deleted events, which stay unknown, a script: {definition}, the type of
--- their ids.
+-- Adds to retained sums of an older version the columns of deleted events, which stay unknown, and of organisations, a script: {definition} and
+-- {organisation.definition}, the types of their ids.
 alter table {rollups}.retained
     add column if not exists event_id {definition},
-    add column if not exists delivered_event_id {definition}
+    add column if not exists delivered_event_id {definition},
+    add column if not exists organisation_id {organisation.definition}
 
 -- name: doubt
 -- Why retained sums may not be those of the rows that the tables lack. Parameters: :start and :end, the window [start, end),
@@ -300,7 +385,30 @@ alter table if exists {other}.retained set schema {rollups}
 -- name: add-retained
 -- Adds the retained sums of other roll-ups to these, a script: {other}, the schema of the others, quoted.
 insert into {rollups}.retained as r
-    (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id, delivered_event_id)
-select project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id, delivered_event_id
+    (
+        project_id,
+        quarter,
+        received_volume,
+        received_bytes,
+        sent_volume,
+        sent_bytes,
+        unmeasured,
+        lost_sizes,
+        event_id,
+        delivered_event_id,
+        organisation_id
+    )
+select
+    project_id,
+    quarter,
+    received_volume,
+    received_bytes,
+    sent_volume,
+    sent_bytes,
+    unmeasured,
+    lost_sizes,
+    event_id,
+    delivered_event_id,
+    organisation_id
 from {other}.retained
 {add-to-retained}

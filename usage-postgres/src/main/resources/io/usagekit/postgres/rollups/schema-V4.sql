@@ -118,9 +118,13 @@ create table if not exists {rollups}.retained (
     -- An event that was deleted last, and the event of a delivery that was: where these are there again, rows count twice.
     event_id {event_id_type},
     delivered_event_id {event_id_type},
+    -- In a row of each project, of the quarter -infinity and without sums: whose project it was last; null if its sums are left out once
+    -- the projects don't have it any more.
+    organisation_id {organisation_id_type},
     primary key (project_id, quarter)
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 ) with (fillfactor = 90);
+create index if not exists retained_organisation_id_idx on {rollups}.retained (organisation_id) where quarter = '-infinity';
 
 -- The ranges of hours that a step of the worker rolls; empty between steps.
 create table {rollups}.span (

@@ -230,7 +230,8 @@ class RollupPartitionChangesIT {
                         ProjectScope.ALIVE,
                         fixture.clock,
                         new RollupListener() {},
-                        Set.of()),
+                        Set.of(),
+                        false),
                 nanos::get);
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(3, 21));
         fixture.run("alter table {s}.parts_2_p disable trigger user", "delete from {s}.parts_2_p");

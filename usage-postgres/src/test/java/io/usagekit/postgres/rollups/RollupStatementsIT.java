@@ -82,10 +82,7 @@ class RollupStatementsIT extends StatementsIT {
                 List.of(
                         Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE),
                         Map.of("organisation.retained", RollupSql.ALL_ORGANISATIONS));
-            case "series" ->
-                List.of(
-                        Map.of("organisation.counts", RollupSql.ONE_ORGANISATION),
-                        Map.of("organisation.counts", RollupSql.ALL_ORGANISATIONS));
+            case "series" -> List.of(RollupSql.OF_ONE, RollupSql.OF_ALL);
             case "mark-deliveries" -> List.of(Map.of("partition", "{deliveries}"));
             case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
             default -> super.variants(statement);
@@ -98,7 +95,7 @@ class RollupStatementsIT extends StatementsIT {
                 "convert-retained",
                 Map.of("column", "project_id", "definition", "text collate \"C\"", "type", "text"),
                 "add-samples",
-                Map.of("definition", "text"),
+                Map.of("definition", "text", "organisation.definition", "text"),
                 "take-retained",
                 Map.of("other", "missing_rollups"),
                 "add-retained",
