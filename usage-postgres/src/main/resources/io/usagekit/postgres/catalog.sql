@@ -124,6 +124,26 @@ select
 -- Returns one row, or none if there is no such table: answer.
 select relkind = 'p' as answer from pg_catalog.pg_class where oid = to_regclass(:table)
 
+-- name: partition-keys
+-- The columns by which a table is partitioned, at each level.
+--
+-- Parameters: :table, qualified and quoted.
+-- Returns, and no row if the table isn't partitioned or there is none: name.
+with recursive partitioned as (
+    select c.oid from pg_catalog.pg_class c where c.oid = to_regclass(:table) and c.relkind = 'p'
+    union all
+    select c.oid
+    from partitioned
+    join pg_catalog.pg_inherits i on i.inhparent = partitioned.oid
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind = 'p'
+)
+
+select distinct a.attname as name
+from partitioned
+join pg_catalog.pg_partitioned_table t on t.partrelid = partitioned.oid
+join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = any (t.partattrs::smallint[])
+order by name
+
 -- name: partitions
 -- The direct partitions of a table, and whether an index of the table covers them already, as it does those created after it.
 --

@@ -20,12 +20,17 @@ import java.util.regex.Pattern;
  * @param projects the columns of the table of projects by name
  * @param events the columns of the table of events by name
  * @param deliveries the columns of the table of deliveries by name
+ * @param partitionKeys by which columns the tables of events and deliveries are partitioned
  */
 public record TableShape(
         TableMapping mapping,
         Map<String, Column> projects,
         Map<String, Column> events,
-        Map<String, Column> deliveries) {
+        Map<String, Column> deliveries,
+        PartitionKeys partitionKeys) {
+
+    /** The columns by which tables are partitioned, at each level; none if they aren't. */
+    record PartitionKeys(Set<String> events, Set<String> deliveries) {}
 
     /**
      * A column.
@@ -110,7 +115,37 @@ public record TableShape(
         Map<String, Column> deliveries = table(connection, mapping, "deliveries", mapping.deliveries());
         TableMapping resolved = withStoredSizes(mapping, events, deliveries);
         check(resolved, projects, events, deliveries);
-        return new TableShape(resolved, projects, events, deliveries);
+        PartitionKeys keys = new PartitionKeys(
+                partitionKey(connection, mapping, mapping.events()),
+                partitionKey(connection, mapping, mapping.deliveries()));
+        return new TableShape(resolved, projects, events, deliveries, keys);
+    }
+
+    private static Set<String> partitionKey(Connection connection, TableMapping mapping, String table)
+            throws SQLException {
+        return Set.copyOf(SqlCall.of(connection, STATEMENTS.template("partition-keys"))
+                .text("table", Identifiers.qualified(mapping.schema(), table))
+                .list(row -> row.text("name")));
+    }
+
+    /** Whether the events are partitioned by their time, alone or with other columns. */
+    public boolean partitionsEventsByTime() {
+        return partitionKeys.events().contains(mapping.eventCreatedAt());
+    }
+
+    /** Whether the events are partitioned by their project, alone or with other columns. */
+    public boolean partitionsEventsByProject() {
+        return partitionKeys.events().contains(mapping.eventProjectId());
+    }
+
+    /** Whether the deliveries are partitioned by their time, alone or with other columns. */
+    public boolean partitionsDeliveriesByTime() {
+        return partitionKeys.deliveries().contains(mapping.deliveryCreatedAt());
+    }
+
+    /** Whether the deliveries are partitioned by their project, alone or with other columns. */
+    public boolean partitionsDeliveriesByProject() {
+        return partitionKeys.deliveries().contains(mapping.deliveryProjectId());
     }
 
     /** Names the stored sizes that the mapping finds out. */
