@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** The combined query over mapped tables, with or without the sums of rows that retention has deleted. Immutable. */
 public final class CombinedQuery {
@@ -76,8 +77,7 @@ public final class CombinedQuery {
     /**
      * The combined query with the sums of rows that retention has deleted.
      *
-     * @param statement takes the parameters of the combined query; returns its columns, and {@code cut}, whether an edge of the
-     *     window falls into a quarter of an hour of which only the sum is known
+     * @param statement takes the parameters of the combined query; returns its columns, and those that {@link #checkRetained} reads
      * @param bulkStatement the same for many requests
      */
     public static CombinedQuery withRetained(SqlTemplate statement, SqlTemplate bulkStatement, TableMapping mapping) {
@@ -127,7 +127,7 @@ public final class CombinedQuery {
         return call(connection, key)
                 .first(row -> {
                     if (retains) {
-                        checkUncut(row, String.valueOf(key));
+                        checkRetained(row, String.valueOf(key));
                     }
                     return totals(row, key, sizes);
                 })
@@ -152,7 +152,7 @@ public final class CombinedQuery {
             UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
             try {
                 if (retains) {
-                    checkUncut(row, String.valueOf(key));
+                    checkRetained(row, String.valueOf(key));
                 }
                 totals.put(key, totals(row, key, sizes));
             } catch (UsageException e) {
@@ -193,12 +193,23 @@ public final class CombinedQuery {
     }
 
     /**
-     * Checks that no edge of the window falls into a quarter of an hour of which only the sum is known.
+     * Checks that what retention has kept is known to belong to the figure: no edge of the window falls into a quarter of an hour of which
+     * only the sum is known, and the projects still have each project of the organisation.
      *
      * @param whose the owner of the rows, for the error message
-     * @throws UsageCalculationException if one does
+     * @throws UsageCalculationException if one does, or don't
      */
-    public static void checkUncut(SqlRow row, String whose) throws SQLException {
+    public static void checkRetained(SqlRow row, String whose) throws SQLException {
+        Optional<String> missing = row.optionalText("missing_project");
+        if (missing.isPresent()) {
+            throw UsageCalculationException.permanent(
+                    "the usage of " + whose + " can't be computed: retention has kept sums of the project \""
+                            + missing.get()
+                            + "\" in that time, which the projects don't have any more; if it was renamed or"
+                            + " merged with another one, call moveRetained with both ids (usage rollups move-retained), and if it"
+                            + " was deleted and doesn't count, call omitRetained (usage rollups omit-retained)",
+                    null);
+        }
         if (row.flag("cut")) {
             throw new UsageCalculationException(
                     "the usage of " + whose

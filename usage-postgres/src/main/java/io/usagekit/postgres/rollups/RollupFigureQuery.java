@@ -8,17 +8,25 @@ import io.usagekit.postgres.internal.FigureBatch;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
-/** The statement that reads a figure from roll-ups. Immutable. */
+/**
+ * The statements that read a figure from roll-ups. The first one names no table of events or deliveries; only if something has to be read live
+ * does another one follow, which reads all of the figure in one snapshot, and of those tables the time in question. Immutable.
+ */
 final class RollupFigureQuery {
 
     /** Above this share of the window that is live, in percent, the combined query is faster. */
@@ -27,8 +35,20 @@ final class RollupFigureQuery {
     /** Above this number of rows in the change log the combined query is faster. */
     static final int CHANGED_EVENTS = 1_000;
 
+    /** How many deliveries of changed events are read at most, whosever they are, besides as many as the organisation has. */
+    private static final int FEW_DELIVERIES = 1_000;
+
+    /** How much older than its deliveries an event may be to be looked for in the partitions near them only. */
+    private static final Duration NEAR_BEFORE = Duration.ofDays(7);
+
+    /** How much younger: clocks differ. */
+    private static final Duration NEAR_AFTER = Duration.ofDays(1);
+
+    /** How often what is live is looked up, if it changes before it is read. */
+    private static final int ATTEMPTS = 5;
+
     /**
-     * Result of the statement.
+     * Result of the statements.
      *
      * @param totals the figure; empty if too much of the window is live
      * @param liveHours hours to be read live, of all projects together
@@ -44,33 +64,85 @@ final class RollupFigureQuery {
      */
     record Answers(Map<UsageKey, Answer> answers, Map<UsageKey, UsageException> failures) {}
 
-    private final SqlTemplate statement;
-    private final SqlTemplate bulkStatement;
+    /** What the second statement holds only where it is needed, since it names events or deliveries, or where their partitions suit it. */
+    enum Part {
+        /** Hours with a delivery of an event in the change log are looked up. */
+        CHANGED_HOURS,
+        /** Hours with a delivery whose event arrived late are looked up. */
+        LATE_HOURS,
+        /** The events are partitioned by time: those of live deliveries are looked up near their deliveries. */
+        EVENTS_BY_TIME,
+        /** The events are partitioned by project, and the projects are few: those of live deliveries are looked up among theirs. */
+        EVENTS_BY_PROJECT,
+        /** The events that aren't found so are looked up in all partitions. */
+        EVENTS_ELSEWHERE,
+        /** The deliveries are partitioned by project, and the projects are few. */
+        DELIVERIES_BY_PROJECT,
+        /** The deliveries are partitioned by time. */
+        DELIVERIES_BY_TIME
+    }
+
+    /** What has to be read live, around which time, and of which projects, if these are few. */
+    private record Live(boolean changes, boolean orphans, Instant from, Instant to, Optional<String> projectIds) {
+
+        Set<Part> parts(TableShape shape) {
+            Set<Part> parts = EnumSet.noneOf(Part.class);
+            add(parts, Part.CHANGED_HOURS, changes);
+            add(parts, Part.LATE_HOURS, orphans);
+            add(parts, Part.EVENTS_BY_TIME, shape.partitionsEventsByTime());
+            add(parts, Part.EVENTS_BY_PROJECT, projectIds.isPresent() && shape.partitionsEventsByProject());
+            add(parts, Part.DELIVERIES_BY_PROJECT, projectIds.isPresent() && shape.partitionsDeliveriesByProject());
+            add(parts, Part.DELIVERIES_BY_TIME, shape.partitionsDeliveriesByTime());
+            return parts;
+        }
+
+        private static void add(Set<Part> parts, Part part, boolean isThere) {
+            if (isThere) {
+                parts.add(part);
+            }
+        }
+    }
+
+    /**
+     * Result of the second statement.
+     *
+     * @param isBounded whether it has read all that was live
+     * @param missing how many deliveries have their event elsewhere, or none
+     */
+    private record LiveAnswer(Answer answer, boolean isBounded, long missing) {}
+
+    /** What the first statement finds: the figure, or that there is none, or what has to be read live. */
+    private record Coverage(Optional<Answer> answer, Optional<Live> live) {}
+
+    private final SqlStatements statements;
+    private final Map<String, String> retained;
+    private final TableShape shape;
     private final String sizes;
     private final int livePercent;
     private final int changedEvents;
 
     private RollupFigureQuery(
-            SqlTemplate statement, SqlTemplate bulkStatement, String sizes, int livePercent, int changedEvents) {
-        this.statement = statement;
-        this.bulkStatement = bulkStatement;
-        this.sizes = sizes;
+            SqlStatements statements,
+            Map<String, String> retained,
+            TableShape shape,
+            int livePercent,
+            int changedEvents) {
+        this.statements = statements;
+        this.retained = retained;
+        this.shape = shape;
+        this.sizes = CombinedQuery.sizes(shape.mapping());
         this.livePercent = livePercent;
         this.changedEvents = changedEvents;
     }
 
     static RollupFigureQuery over(RollupSql sql, ProjectScope projects) {
         return new RollupFigureQuery(
-                sql.figure(projects),
-                sql.figures(projects),
-                CombinedQuery.sizes(sql.mapping()),
-                LIVE_PERCENT,
-                CHANGED_EVENTS);
+                sql.counting(projects), sql.missing(), sql.shape(), LIVE_PERCENT, CHANGED_EVENTS);
     }
 
-    /** Returns the same statement without limits: it has a figure however much is live. */
+    /** Returns the same statements without limits: they have a figure however much is live. */
     RollupFigureQuery always() {
-        return new RollupFigureQuery(statement, bulkStatement, sizes, Integer.MAX_VALUE, Integer.MAX_VALUE);
+        return new RollupFigureQuery(statements, retained, shape, Integer.MAX_VALUE, Integer.MAX_VALUE);
     }
 
     /**
@@ -81,13 +153,63 @@ final class RollupFigureQuery {
      *     an hour of which retention has deleted rows
      */
     Optional<Answer> execute(Connection connection, UsageKey key) throws SQLException {
-        return call(connection, key).first(row -> answer(row, key));
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            Optional<Coverage> coverage = call(connection, key).first(row -> coverage(row, key));
+            if (coverage.isEmpty()) {
+                return Optional.empty();
+            }
+            Optional<Live> live = coverage.get().live();
+            Optional<Answer> answer = live.isPresent()
+                    ? liveAnswer(connection, key, live.get())
+                    : coverage.get().answer();
+            if (answer.isPresent()) {
+                return answer;
+            }
+        }
+        return Optional.of(new Answer(Optional.empty(), 0, 0, true));
     }
 
-    private Answer answer(SqlRow row, UsageKey key) throws SQLException {
+    private Coverage coverage(SqlRow row, UsageKey key) throws SQLException {
         CombinedQuery.checkRetained(row, String.valueOf(key));
+        if (!row.flag("rolled") && row.flag("covering")) {
+            Live live = new Live(
+                    row.flag("changes"),
+                    row.flag("orphans"),
+                    row.instant("live_from"),
+                    row.instant("live_to"),
+                    row.optionalText("project_ids"));
+            return new Coverage(Optional.empty(), Optional.of(live));
+        }
+        return new Coverage(Optional.of(answer(row, key, row.flag("rolled"))), Optional.empty());
+    }
+
+    /**
+     * Reads a figure from roll-ups and live rows.
+     *
+     * @return empty if something else is live by now
+     */
+    private Optional<Answer> liveAnswer(Connection connection, UsageKey key, Live live) throws SQLException {
+        Set<Part> parts = live.parts(shape);
+        Optional<LiveAnswer> found = liveCall(connection, key, live, parts).first(row -> liveAnswer(row, key));
+        boolean isPruned = parts.contains(Part.EVENTS_BY_TIME) || parts.contains(Part.EVENTS_BY_PROJECT);
+        if (isPruned && found.isPresent() && found.get().missing() > 0) {
+            parts.add(Part.EVENTS_ELSEWHERE);
+            found = liveCall(connection, key, live, parts).first(row -> liveAnswer(row, key));
+        }
+        return found.filter(LiveAnswer::isBounded).map(LiveAnswer::answer);
+    }
+
+    private LiveAnswer liveAnswer(SqlRow row, UsageKey key) throws SQLException {
+        CombinedQuery.checkRetained(row, String.valueOf(key));
+        return new LiveAnswer(
+                answer(row, key, row.flag("covering")),
+                row.flag("bounded") || !row.flag("covering"),
+                row.number("missing"));
+    }
+
+    private Answer answer(SqlRow row, UsageKey key, boolean isFigure) throws SQLException {
         Optional<CombinedQuery.Totals> totals =
-                row.flag("covering") ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
+                isFigure ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
         return new Answer(totals, row.number("live_hours"), row.number("marked_hours"), row.flag("intact"));
     }
 
@@ -102,7 +224,8 @@ final class RollupFigureQuery {
         callForAll(connection, keys).forEach(row -> {
             UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
             try {
-                answers.put(key, answer(row, key));
+                CombinedQuery.checkRetained(row, String.valueOf(key));
+                answers.put(key, answer(row, key, row.flag("covering")));
             } catch (UsageException e) {
                 failures.put(key, e);
             }
@@ -112,7 +235,8 @@ final class RollupFigureQuery {
 
     /** Returns the statement for many requests bound to these keys. */
     SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        return CombinedQuery.bind(SqlCall.of(connection, bulkStatement), keys)
+        return CombinedQuery.bind(
+                        SqlCall.of(connection, template("figures", CombinedQuery.texts(shape))), keys)
                 .instants(
                         "first_hours",
                         keys.stream()
@@ -127,17 +251,64 @@ final class RollupFigureQuery {
                 .number("changed_events", changedEvents);
     }
 
-    /** Returns the statement bound to a key. */
+    /** Returns the first statement, which reads roll-ups alone, bound to a key. */
     SqlCall call(Connection connection, UsageKey key) {
+        return bind(SqlCall.of(connection, template("figure", Map.of())), key);
+    }
+
+    private SqlCall bind(SqlCall call, UsageKey key) {
         Instant start = key.period().start();
         Instant end = key.period().end();
-        return SqlCall.of(connection, statement)
-                .text("organisation_id", key.organisationId())
+        return call.text("organisation_id", key.organisationId())
                 .instant("start", start)
                 .instant("end", end)
                 .instant("first_hour", RollupSql.nextHour(start))
                 .instant("end_hour", end.truncatedTo(ChronoUnit.HOURS))
                 .number("live_percent", livePercent)
                 .number("changed_events", changedEvents);
+    }
+
+    private SqlCall liveCall(Connection connection, UsageKey key, Live live, Set<Part> parts) {
+        SqlCall call = bind(SqlCall.of(connection, template("live-figure", fragments(parts))), key)
+                .instant("live_from", live.from())
+                .instant("live_to", live.to());
+        if (parts.contains(Part.EVENTS_BY_TIME)) {
+            call.instant("near_from", live.from().minus(NEAR_BEFORE))
+                    .instant("near_to", live.to().plus(NEAR_AFTER));
+        }
+        if (parts.contains(Part.CHANGED_HOURS)) {
+            call.number("few_deliveries", FEW_DELIVERIES);
+        }
+        live.projectIds().ifPresent(ids -> call.texts(Map.of("project_ids", ids)));
+        return call;
+    }
+
+    private SqlTemplate template(String statement, Map<String, String> fragments) {
+        return statements.template(statement, RollupSql.with(fragments, retained));
+    }
+
+    /** Returns the fragments of the second statement, by their names. */
+    static Map<String, String> fragments(Set<Part> parts) {
+        boolean isOfProjects = parts.contains(Part.EVENTS_BY_PROJECT) || parts.contains(Part.DELIVERIES_BY_PROJECT);
+        String ofProjects = parts.contains(Part.EVENTS_BY_PROJECT) ? "{event-of-projects}" : "";
+        String near = parts.contains(Part.EVENTS_BY_TIME) ? "{event-is-near}" : "";
+        boolean isElsewhere = parts.contains(Part.EVENTS_ELSEWHERE);
+        boolean looksUpChanged = parts.contains(Part.CHANGED_HOURS);
+        boolean looksUpLate = parts.contains(Part.LATE_HOURS);
+        return Map.ofEntries(
+                Map.entry("changed-delivery-relations", looksUpChanged ? "{changed-delivery}" : ""),
+                Map.entry("changed-hours", looksUpChanged ? "{hours-of-changed-events}" : ""),
+                Map.entry("no-changes", looksUpChanged ? "true" : "{no-changed-events}"),
+                Map.entry("late-hours", looksUpLate ? "{hours-of-late-events}" : ""),
+                Map.entry("no-orphans", looksUpLate ? "true" : "not exists ({orphans-of-window})"),
+                Map.entry("events-near", near + " " + ofProjects),
+                Map.entry("sent", isElsewhere ? "{sent-of-window-everywhere}" : "{sent-of-window}"),
+                Map.entry("events-of-projects", ofProjects),
+                Map.entry(
+                        "deliveries-of-projects",
+                        parts.contains(Part.DELIVERIES_BY_PROJECT) ? "{delivery-of-projects}" : ""),
+                Map.entry("project-is-known", isOfProjects ? "{project-is-listed}" : "true"),
+                Map.entry(
+                        "deliveries-in-window", parts.contains(Part.DELIVERIES_BY_TIME) ? "{delivery-in-window}" : ""));
     }
 }

@@ -218,14 +218,9 @@ final class RollupSql {
         return SqlCall.of(connection, WITHOUT_NAMES.template("common-type", Map.of("nulls", nulls)));
     }
 
-    /** Returns the statement of a figure from roll-ups. */
-    SqlTemplate figure(ProjectScope projects) {
-        return counting(projects).template("figure", missing);
-    }
-
-    /** Returns the statement of many figures from roll-ups. */
-    SqlTemplate figures(ProjectScope projects) {
-        return counting(projects).template("figures", with(CombinedQuery.texts(shape), missing));
+    /** Returns the fragments in place of those that find missing projects; none if they are to be found. */
+    Map<String, String> missing() {
+        return missing;
     }
 
     /** Returns the combined query with the sums of rows that retention has deleted. */
@@ -238,7 +233,8 @@ final class RollupSql {
         return combined(counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")), NONE_MISSING);
     }
 
-    private static Map<String, String> with(Map<String, String> fragments, Map<String, String> more) {
+    /** Returns fragments and others, which go first. */
+    static Map<String, String> with(Map<String, String> fragments, Map<String, String> more) {
         Map<String, String> all = new HashMap<>(fragments);
         all.putAll(more);
         return all;

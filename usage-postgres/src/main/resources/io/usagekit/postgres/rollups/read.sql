@@ -2,91 +2,138 @@
 -- read live, from raw rows, in the same snapshot.
 
 -- name: figure
--- The figure of the combined query, in one snapshot, from roll-ups: the rolled hours inside the window from their sums, and live
--- the window's edges, hours after the last advance, history that isn't back-filled, and hours with a dirty mark.
+-- The figure of the combined query from roll-ups alone, in one snapshot, if nothing in the window has to be read live; else what has to be.
+-- It names no table of events or deliveries: its cost and its locks don't depend on how many partitions they have.
 --
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz; :first_hour and :end_hour, the whole
 -- hours inside it, [first_hour, end_hour), none if first_hour isn't before end_hour; :live_percent, how much of the window up to
 -- now may be live; :changed_events, how many rows of the change log are looked up.
 -- Returns one row, or none if these roll-ups were made for another mapping or by another version:
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query, if rolled is true
 --   cut           whether an edge of the window falls into a quarter of an hour of which retention has deleted rows; then there
 --                 is no figure
 --   missing_project  a project of which retention has kept sums in the window, and which the organisation had and the projects don't have
 --                 any more; then there is no figure; null if there is none
+--   covering      whether both limits are kept, as far as it is known without a look at deliveries; if not, the combined query is faster
+--   rolled        whether the sums above are the figure; not where a policy would hide rows, so that the next statement is an error
+--   live_hours    hours to be read live, of all projects together, rounded up, without those of changed and late events; bigint
+--   marked_hours  how many of them are rolled, but have changed since; bigint
+--   intact        whether the tables and triggers are as they were recorded; if not, everything is live
+--   changes       whether the change log has rows, and hours of the window are rolled
+--   orphans       whether rolled deliveries in the window had no event
+--   live_from, live_to  a time around all that is live, [live_from, live_to), timestamptz: the window unless rolled or neither changes nor
+--                 orphans; null if rolled
+--   project_ids   the projects that count, an array as text; null if there are none, or too many to be worth a list
+with state as materialized (
+    {state}
+),
+
+project as materialized (
+    {figure-projects}
+),
+
+changed_event as materialized (
+    {changed-events}
+),
+
+marked as materialized (
+    {dirty-hours}
+),
+
+unrolled as materialized (
+    {unrolled-of-window}
+),
+
+doubt as materialized (
+    select
+        exists (select from changed_event) and exists (select from project where rolled_from < rolled_to) as changes,
+        exists (
+            {orphans-of-window}
+        ) as orphans,
+        row_security_active({events.regclass}) or row_security_active({deliveries.regclass}) as hidden,
+        (select min(lower) from unrolled) as live_from,
+        (select max(upper) from unrolled) as live_to
+),
+
+verdict as materialized (
+    {verdict-of-window}
+),
+
+rolled as (
+    {rolled-of-window}
+        and (select not changes and not orphans and not hidden and live_from is null from doubt)
+),
+
+retained as (
+    {retained-of-window}
+)
+
+select
+    (coalesce(rolled.received_volume, 0) + coalesce(retained.received_volume, 0))::bigint as received_volume,
+    (coalesce(rolled.received_bytes, 0) + coalesce(retained.received_bytes, 0))::bigint as received_bytes,
+    (coalesce(rolled.sent_volume, 0) + coalesce(retained.sent_volume, 0))::bigint as sent_volume,
+    (coalesce(rolled.sent_bytes, 0) + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
+    (coalesce(rolled.unmeasured, 0) + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
+    (coalesce(rolled.lost_sizes, 0) + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
+    retained.cut,
+    ({missing-project}) as missing_project,
+    verdict.covering,
+    not doubt.changes and not doubt.orphans and not doubt.hidden and doubt.live_from is null as rolled,
+    verdict.live_hours,
+    (select count(*) from marked) as marked_hours,
+    state.intact,
+    doubt.changes,
+    doubt.orphans,
+    case when doubt.changes or doubt.orphans or doubt.hidden then :start else doubt.live_from end as live_from,
+    case when doubt.changes or doubt.orphans or doubt.hidden then :end else doubt.live_to end as live_to,
+    (select case when count(*) <= 50 then array_agg(id)::text end from project) as project_ids
+from state, doubt, verdict, rolled, retained
+
+-- name: live-figure
+-- The figure of the combined query, in one snapshot, from roll-ups: the rolled hours inside the window from their sums, and live
+-- the window's edges, hours after the last advance, history that isn't back-filled, and hours that have changed since. Events and deliveries
+-- are read between :live_from and :live_to only, and, where their table is partitioned by project, of :project_ids only, so that the planner
+-- leaves all other partitions out. Both were found in an older snapshot, so it is checked that they are around all that is live in this one.
+--
+-- Parameters: those of figure; :live_from, :live_to and :project_ids as figure returns them; :near_from and :near_to, between which the
+-- events of live deliveries are looked up first, if {events-near} has them; :few_deliveries, how many deliveries of changed events may be read,
+-- whosever they are, besides as many as this organisation has, if {changed-hours} are looked up.
+-- Returns one row, or none if these roll-ups were made for another mapping or by another version:
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
+--   cut, missing_project  as figure
 --   covering      whether both limits are kept; if not, the sums above lack the live part and are no figure
 --   live_hours    hours to be read live, of all projects together, rounded up; bigint
 --   marked_hours  how many of them are rolled, but have changed since; bigint
---   intact        whether the tables and triggers are as they were recorded; if not, everything is live
+--   intact        as figure
+--   bounded       whether all that is live lies within the bounds; if not, the sums above are no figure
+--   missing       how many live deliveries have no event within the bounds of events; bigint
 with state as materialized (
     {state}
 ),
 
 -- The part of the window that is rolled, by project: [rolled_from, rolled_to); empty at the window's end if none is.
 project as materialized (
-    select
-        id,
-        case when rolled_from < rolled_to then rolled_from else :end end as rolled_from,
-        case when rolled_from < rolled_to then rolled_to else :end end as rolled_to
-    from (
-        select
-            p.{project.id} as id,
-            greatest(:first_hour, {project.rolled_from}) as rolled_from,
-            least(:end_hour, state.covered_before) as rolled_to
-        from state
-        cross join {projects} p
-        left join {rollups}.project known on known.project_id = p.{project.id}
-        where p.{project.organisation_id} = :organisation_id and {project.counts}
-    ) as p
+    {figure-projects}
 ),
 
--- With duplicates, and limited: one row above the limit is enough for the verdict that there are too many.
 changed_event as materialized (
-    select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
+    {changed-events}
 ),
-
+{changed-delivery-relations}
 -- Rolled hours of the window that have changed since: hours with a dirty mark, hours with a delivery of an event in the change
 -- log, and hours with a delivery whose event arrived late.
 marked as materialized (
-    select p.id as project_id, m.bucket
-    from project p
-    join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
-    union
-    select p.id, date_trunc('hour', d.created_at, 'UTC')
-    from (select distinct event_id from changed_event) as changed
-    cross join lateral ({changed-deliveries}) as d
-    join project p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
-    union
-    select p.id, o.bucket
-    from project p
-    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
-    join {events} e on e.{event.id} = o.event_id
+    {dirty-hours}
+    {changed-hours}
+    {late-hours}
 ),
 
 unrolled as materialized (
-    select id as project_id, :start as lower, rolled_from as upper from project where rolled_from > :start
-    union all
-    select id, rolled_to, :end from project where rolled_to < :end
-    union all
-    select project_id, bucket, bucket + interval '1 hour' from marked
-),
-
--- Counted up to an hour from now: the rest of the month has hardly any rows.
-effort as materialized (
-    select
-        coalesce(sum(extract(epoch from least(upper, greatest(lower, now() + interval '1 hour')) - lower)), 0) / 3600
-            as live_hours,
-        (select count(*) from project)
-            * extract(epoch from greatest(least(:end, now() + interval '1 hour') - :start, interval '0')) / 3600 as all_hours
-    from unrolled
+    {unrolled-of-window}
 ),
 
 verdict as materialized (
-    select
-        live_hours * 100 <= all_hours * :live_percent::bigint
-            and (select count(*) from changed_event) <= :changed_events::bigint as covering,
-        ceil(live_hours)::bigint as live_hours
-    from effort
+    {verdict-of-window}
 ),
 
 live as materialized (
@@ -94,41 +141,45 @@ live as materialized (
 ),
 
 rolled as (
-    select
-        sum(r.received_volume) as received_volume,
-        sum(r.received_bytes) as received_bytes,
-        sum(r.sent_volume) as sent_volume,
-        sum(r.sent_bytes) as sent_bytes,
-        sum(r.unmeasured) as unmeasured,
-        sum(r.lost_sizes) as lost_sizes
-    from project p
-    join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
-    where not exists (select from marked m where m.project_id = r.project_id and m.bucket = r.bucket)
+    {rolled-of-window}
 ),
 
 received as (
     select sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured, sum(e.lost_sizes) as lost_sizes
     from live
-    cross join lateral ({live-received}) as e
+    cross join lateral (
+        {live-received}
+            and e.{event.created_at} >= :live_from::timestamptz{event.at_utc}
+            and e.{event.created_at} < :live_to::timestamptz{event.at_utc}
+            {events-of-projects}
+    ) as e
+),
+
+delivery as (
+    select
+        d.{delivery.event_id} as event_id,
+        {delivery.size} as size,
+        e.{event.id} is not null as has_event,
+        {delivery.octets} as octets,
+        {delivery.lost} as lost
+    from live
+    join {deliveries} d
+        on d.{delivery.project_id} = live.project_id
+        and d.{delivery.created_at} >= live.lower
+        and d.{delivery.created_at} < live.upper
+    left join {events} e on e.{event.id} = d.{delivery.event_id} {events-near}
+    where d.{delivery.created_at} >= :live_from::timestamptz{delivery.at_utc}
+        and d.{delivery.created_at} < :live_to::timestamptz{delivery.at_utc}
+        {deliveries-of-projects}
+        and d.{delivery.status} in ({delivered_statuses})
 ),
 
 sent as (
-    select sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured, sum(d.lost_sizes) as lost_sizes
-    from live
-    cross join lateral ({live-sent}) as d
+    {sent}
 ),
 
 retained as (
-    select
-        sum(r.received_volume) as received_volume,
-        sum(r.received_bytes) as received_bytes,
-        sum(r.sent_volume) as sent_volume,
-        sum(r.sent_bytes) as sent_bytes,
-        sum(r.unmeasured) as unmeasured,
-        sum(r.lost_sizes) as lost_sizes,
-        coalesce(bool_or(r.cut), false) as cut
-    from (select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project) as requested
-    cross join lateral ({retained-sums}) as r
+    {retained-of-window}
 )
 
 select
@@ -149,7 +200,14 @@ select
     verdict.covering,
     verdict.live_hours,
     (select count(*) from marked) as marked_hours,
-    state.intact
+    state.intact,
+    not exists (
+        select
+        from unrolled u
+        where u.lower < :live_from or u.upper > :live_to
+            or not {project-is-known}
+    ) and {no-changes} and {no-orphans} as bounded,
+    sent.missing
 from state, verdict, rolled, received, sent, retained
 
 -- name: figures
@@ -621,6 +679,235 @@ from raw
 left join retained on retained.n = raw.n
 left join missing on missing.n = raw.n
 order by raw.n
+
+-- fragment: figure-projects
+-- The projects of an organisation that count, and the part of the window that is rolled of each: [rolled_from, rolled_to); empty at the
+-- window's end if none is. The relation state says which hours are rolled.
+--
+-- Parameters: :organisation_id, :start, :end, :first_hour and :end_hour.
+select
+    id,
+    case when rolled_from < rolled_to then rolled_from else :end end as rolled_from,
+    case when rolled_from < rolled_to then rolled_to else :end end as rolled_to
+from (
+    select
+        p.{project.id} as id,
+        greatest(:first_hour, {project.rolled_from}) as rolled_from,
+        least(:end_hour, state.covered_before) as rolled_to
+    from state
+    cross join {projects} p
+    left join {rollups}.project known on known.project_id = p.{project.id}
+    where p.{project.organisation_id} = :organisation_id and {project.counts}
+) as p
+
+-- fragment: changed-events
+-- The change log, with duplicates, and limited: one row above the limit is enough for the verdict that there are too many.
+--
+-- Parameters: :changed_events.
+select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
+
+-- fragment: dirty-hours
+-- Rolled hours of the relation project that have a dirty mark.
+select distinct p.id as project_id, m.bucket
+from project p
+join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+
+-- fragment: changed-delivery
+-- Relations of the deliveries of changed events in rolled hours of the projects. They are found by their events as long as these have few
+-- deliveries, whosever they are; if they have more, also among those of the projects: what is read is bounded by what this organisation has.
+--
+-- Parameters: :few_deliveries; and :start and :end, if {deliveries-in-window} has them.
+few_delivery as materialized (
+    select greatest(:few_deliveries::bigint, coalesce(sum(r.sent_volume), 0)::bigint) as few
+    from project p
+    join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+),
+
+delivery_by_event as materialized (
+    select d.project_id, d.created_at, d.counts
+    from (select distinct event_id from changed_event) as changed
+    cross join lateral (
+        select
+            d.{delivery.project_id} as project_id,
+            d.{delivery.created_at} as created_at,
+            d.{delivery.status} in ({delivered_statuses}) as counts
+        from {deliveries} d
+        where d.{delivery.event_id} = changed.event_id {deliveries-in-window} {deliveries-of-projects}
+        offset 0
+    ) as d
+    limit (select few + 1 from few_delivery)
+),
+
+changed_delivery as (
+    select project_id, created_at from delivery_by_event where counts
+    union all
+    select p.id, d.created_at
+    from project p
+    cross join lateral (
+        select d.{delivery.created_at} as created_at
+        from {deliveries} d
+        where d.{delivery.project_id} = p.id
+            and d.{delivery.created_at} >= p.rolled_from
+            and d.{delivery.created_at} < p.rolled_to
+            {deliveries-in-window}
+            {deliveries-of-projects}
+            and d.{delivery.status} in ({delivered_statuses})
+            and d.{delivery.event_id} in (select event_id from changed_event)
+        offset 0
+    ) as d
+    where (select count(*) from delivery_by_event) > (select few from few_delivery)
+),
+
+-- fragment: no-changed-events
+-- Condition: the change log is empty, or no hour of the relation project is rolled.
+(not exists (select from changed_event) or not exists (select from project where rolled_from < rolled_to))
+
+-- fragment: hours-of-changed-events
+-- Rolled hours of the relation project with a delivery of an event in the change log.
+union
+select p.id, date_trunc('hour', c.created_at, 'UTC')
+from changed_delivery c
+join project p on p.id = c.project_id and c.created_at >= p.rolled_from and c.created_at < p.rolled_to
+
+-- fragment: hours-of-late-events
+-- Rolled hours of the relation project with a delivery whose event was missing, and has arrived since.
+union
+select p.id, o.bucket
+from project p
+join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+join {events} e on e.{event.id} = o.event_id
+
+-- fragment: orphans-of-window
+-- Rolled deliveries of the relation project whose event was missing.
+select
+from project p
+join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+
+-- fragment: unrolled-of-window
+-- What has to be read live: what isn't rolled, and the hours of the relation marked.
+--
+-- Parameters: :start, :end.
+select id as project_id, :start as lower, rolled_from as upper from project where rolled_from > :start
+union all
+select id, rolled_to, :end from project where rolled_to < :end
+union all
+select project_id, bucket, bucket + interval '1 hour' from marked
+
+-- fragment: verdict-of-window
+-- Whether little enough of the window has to be read live, of all projects together; live_hours, how much of it. Counted up to an hour from
+-- now: the rest of the month has hardly any rows.
+--
+-- Parameters: :start, :end, :live_percent, :changed_events.
+select
+    live_hours * 100 <= all_hours * :live_percent::bigint
+        and (select count(*) from changed_event) <= :changed_events::bigint as covering,
+    ceil(live_hours)::bigint as live_hours
+from (
+    select
+        coalesce(sum(extract(epoch from least(upper, greatest(lower, now() + interval '1 hour')) - lower)), 0) / 3600
+            as live_hours,
+        (select count(*) from project)
+            * extract(epoch from greatest(least(:end, now() + interval '1 hour') - :start, interval '0')) / 3600 as all_hours
+    from unrolled
+) as effort
+
+-- fragment: rolled-of-window
+-- The sums of the rolled hours that haven't changed since; a condition may follow.
+select
+    sum(r.received_volume) as received_volume,
+    sum(r.received_bytes) as received_bytes,
+    sum(r.sent_volume) as sent_volume,
+    sum(r.sent_bytes) as sent_bytes,
+    sum(r.unmeasured) as unmeasured,
+    sum(r.lost_sizes) as lost_sizes
+from project p
+join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+where not exists (select from marked m where m.project_id = r.project_id and m.bucket = r.bucket)
+
+-- fragment: retained-of-window
+-- The sums of rows that retention has deleted, of all projects together.
+--
+-- Parameters: :start, :end.
+select
+    sum(r.received_volume) as received_volume,
+    sum(r.received_bytes) as received_bytes,
+    sum(r.sent_volume) as sent_volume,
+    sum(r.sent_bytes) as sent_bytes,
+    sum(r.unmeasured) as unmeasured,
+    sum(r.lost_sizes) as lost_sizes,
+    coalesce(bool_or(r.cut), false) as cut
+from (select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project) as requested
+cross join lateral ({retained-sums}) as r
+
+-- fragment: event-of-projects
+-- Condition of events in a table that is partitioned by project.
+--
+-- Parameters: :project_ids.
+and e.{event.project_id} = any (:project_ids)
+
+-- fragment: delivery-of-projects
+-- Condition of deliveries in a table that is partitioned by project.
+--
+-- Parameters: :project_ids.
+and d.{delivery.project_id} = any (:project_ids)
+
+-- fragment: project-is-listed
+-- Condition: a project u.project_id is one of those that such conditions allow.
+--
+-- Parameters: :project_ids.
+exists (select from unnest(:project_ids::text::text[]) as known (id) where known.id = u.project_id::text)
+
+-- fragment: delivery-in-window
+-- Condition of deliveries in a table that is partitioned by time.
+--
+-- Parameters: :start, :end.
+and d.{delivery.created_at} >= :start::timestamptz{delivery.at_utc}
+            and d.{delivery.created_at} < :end::timestamptz{delivery.at_utc}
+
+-- fragment: event-is-near
+-- Condition of events in a table that is partitioned by time: they were created about when their deliveries were.
+--
+-- Parameters: :near_from, :near_to.
+and e.{event.created_at} >= :near_from::timestamptz{event.at_utc}
+        and e.{event.created_at} < :near_to::timestamptz{event.at_utc}
+
+-- fragment: sent-of-window
+-- What was sent, of the relation delivery. missing: how many of these deliveries have no event there.
+select
+    count(*) as volume,
+    sum(octets) as bytes,
+    count(*) filter (where has_event and octets is null) as unmeasured,
+    count(*) filter (where lost) as lost_sizes,
+    count(*) filter (where not has_event and event_id is not null) as missing
+from delivery
+
+-- fragment: sent-of-window-everywhere
+-- The same where deliveries have their events looked up in all partitions if they have none near.
+select
+    near.volume + far.volume as volume,
+    coalesce(near.bytes, 0) + coalesce(far.bytes, 0) as bytes,
+    near.unmeasured + far.unmeasured as unmeasured,
+    near.lost_sizes + far.lost_sizes as lost_sizes,
+    0::bigint as missing
+from (
+    select
+        count(*) as volume,
+        sum(octets) as bytes,
+        count(*) filter (where octets is null) as unmeasured,
+        count(*) filter (where lost) as lost_sizes
+    from delivery
+    where has_event
+) as near
+cross join (
+    select
+        count(*) as volume,
+        sum({delivery.octets_by_id}) as bytes,
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
+    from delivery
+    left join {events} e on e.{event.id} = delivery.event_id
+    where not delivery.has_event
+) as far
 
 -- fragment: state
 -- One row if these roll-ups were made for this mapping by this version. intact: whether the tables and triggers are as they were

@@ -12,6 +12,7 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.StatementsIT;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -78,6 +79,10 @@ class RollupStatementsIT extends StatementsIT {
     protected List<Map<String, String>> variants(String statement) {
         return switch (statement) {
             case "combined-figure", "combined-figures-and-retained", "figures" -> List.of(combinedQuery);
+            case "live-figure" ->
+                List.of(
+                        RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),
+                        RollupFigureQuery.fragments(EnumSet.allOf(RollupFigureQuery.Part.class)));
             case "doubt" ->
                 List.of(
                         Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE),
@@ -113,7 +118,7 @@ class RollupStatementsIT extends StatementsIT {
                 "choose-new-hours | :upper                   | :upper::text              | does not exist: timestamp",
                 "writers          | to_regclass(:events)     | to_regclass(:event)       | parameters in the header",
                 "delete-events    | as looked_at             | as seen                   | columns in the header",
-                "figure           | :live_percent::bigint    | :percent::bigint          | parameters in the header",
+                "live-figure      | :live_to::timestamptz    | :live_till::timestamptz          | parameters in the header",
             })
     void detectsSlip(String statement, String right, String slip, String message) {
         source = WeakenedStatements.changed(statement, right, slip);
