@@ -192,6 +192,14 @@ public final class CombinedQuery {
                 .instants("uppers", keys.stream().map(key -> key.period().end()).toList());
     }
 
+    /** Says that what retention has kept of a project belongs to no organisation that is known, and what to do, for errors. */
+    public static String missing(String projectId) {
+        return "retention has kept sums of the project \"" + projectId
+                + "\" in that time, which the projects don't have any more; if it was renamed or merged with another one, call"
+                + " moveRetained with both ids (usage rollups move-retained), and if it was deleted and doesn't count, call"
+                + " omitRetained (usage rollups omit-retained)";
+    }
+
     /**
      * Checks that what retention has kept is known to belong to the figure: no edge of the window falls into a quarter of an hour of which
      * only the sum is known, and the projects still have each project of the organisation.
@@ -203,12 +211,7 @@ public final class CombinedQuery {
         Optional<String> missing = row.optionalText("missing_project");
         if (missing.isPresent()) {
             throw UsageCalculationException.permanent(
-                    "the usage of " + whose + " can't be computed: retention has kept sums of the project \""
-                            + missing.get()
-                            + "\" in that time, which the projects don't have any more; if it was renamed or"
-                            + " merged with another one, call moveRetained with both ids (usage rollups move-retained), and if it"
-                            + " was deleted and doesn't count, call omitRetained (usage rollups omit-retained)",
-                    null);
+                    "the usage of " + whose + " can't be computed: " + missing(missing.get()), null);
         }
         if (row.flag("cut")) {
             throw new UsageCalculationException(

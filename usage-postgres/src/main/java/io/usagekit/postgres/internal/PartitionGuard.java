@@ -1,9 +1,11 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.UsageKey;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Optional;
 
-/** What the partitions ask of the roll-ups over their tables, in the transaction of a connection that the caller commits. */
+/** What partitions, and the rows behind a figure, ask of the roll-ups over their tables, in the transaction of a connection that the caller commits. */
 public interface PartitionGuard {
 
     /** Creates the missing triggers of partitions. */
@@ -19,4 +21,10 @@ public interface PartitionGuard {
      * @param role {@code events} or {@code deliveries}
      */
     void record(Connection connection, String role) throws SQLException;
+
+    /**
+     * Returns why the rows of a key and the sums that retention has kept may not add up to its figure; empty if they do. To be asked after
+     * these were read, by a role that may read retained sums and the state if there are any.
+     */
+    Optional<String> retainedDoubt(Connection connection, UsageKey key) throws SQLException;
 }

@@ -197,7 +197,8 @@ public final class PostgresRollups {
 
     /**
      * Returns what creates the missing triggers of partitions that were created since {@link #install()}, and records
-     * their tables, if roll-ups are installed. For {@link io.usagekit.postgres.partitions.PostgresPartitions}; its type is internal.
+     * their tables, if roll-ups are installed. For {@link io.usagekit.postgres.partitions.PostgresPartitions} and {@link
+     * io.usagekit.postgres.rows.PostgresRows}; its type is internal.
      */
     public PartitionGuard partitionGuard() {
         return installer();

@@ -3,8 +3,12 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -55,17 +59,56 @@ final class RetainedDoubt {
                             + " library can't read them; grant SELECT on the schema's tables, or call install() again",
                     null));
         }
+        return heldByOthers(connection, settings)
+                .map(reason -> UsageCalculationException.permanent(
+                        "the usage of " + key + " can't be computed: " + reason, null));
+    }
+
+    /**
+     * Returns why the rows of a key and the sums in the schema of these roll-ups may not add up to its figure, as {@link
+     * io.usagekit.postgres.internal.PartitionGuard#retainedDoubt} does.
+     */
+    static Optional<String> ofRows(Connection connection, PostgresRollups.Settings settings, UsageKey key)
+            throws SQLException {
+        if (RollupCatalog.holdsRetained(connection, settings.schema())) {
+            RollupSql sql = settings.sql(TableShape.readForStorage(connection, settings.mapping()));
+            Optional<String> organisation = Optional.of(key.organisationId());
+            Optional<String> reason =
+                    reason(connection, sql, organisation, key.period().start(), key.period().end());
+            return reason.isPresent() || settings.omitsMissingProjects() || !isOfThisVersion(connection, sql)
+                    ? reason
+                    : missingProject(connection, sql, settings.projects(), key);
+        }
+        Optional<String> reason = heldByOthers(connection, settings);
+        return reason.isPresent() && !hasTriggers(connection, settings) ? reason : Optional.empty();
+    }
+
+    private static Optional<String> missingProject(
+            Connection connection, RollupSql sql, ProjectScope projects, UsageKey key) throws SQLException {
+        return SqlCall.of(connection, sql.counting(projects).template("missing-project-of"))
+                .text("organisation_id", key.organisationId())
+                .instant("start", key.period().start())
+                .instant("end", key.period().end())
+                .one(row -> row.optionalText("missing_project"))
+                .map(CombinedQuery::missing);
+    }
+
+    private static boolean hasTriggers(Connection connection, PostgresRollups.Settings settings) throws SQLException {
+        TableShape shape = TableShape.readForStorage(connection, settings.mapping());
+        return RollupCatalog.areTriggersInForce(connection, RollupSql.over(shape, settings.schema()));
+    }
+
+    private static Optional<String> heldByOthers(Connection connection, PostgresRollups.Settings settings)
+            throws SQLException {
         return OtherRollups.find(connection, settings.mapping(), settings.schema()).stream()
                 .filter(OtherRollups.Found::holdsRetained)
                 .findFirst()
-                .map(other -> UsageCalculationException.permanent(
-                        "the usage of " + key
-                                + " can't be computed: the tables have triggers of roll-ups in the schema "
+                .map(
+                        other -> "the tables have triggers of roll-ups in the schema "
                                 + Identifiers.quote(other.schema())
                                 + ", which hold sums of rows that were deleted by retention, and those in the schema "
                                 + settings.quotedSchema()
-                                + " don't have them; call install(), which takes them over where tables or schemas were renamed",
-                        null));
+                                + " don't have them; call install(), which takes them over where tables or schemas were renamed");
     }
 
     /** Throws an error where there is a reason why sums by slices of time can't be computed, of one organisation or of all. */

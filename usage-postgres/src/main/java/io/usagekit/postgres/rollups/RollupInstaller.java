@@ -1,5 +1,6 @@
 package io.usagekit.postgres.rollups;
 
+import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
@@ -184,6 +185,11 @@ final class RollupInstaller implements PartitionGuard {
         RollupSql sql = sql(connection);
         RollupProof.record(connection, sql, role);
         sql.call(connection, "record-retained-relation").text("role", role).update();
+    }
+
+    @Override
+    public Optional<String> retainedDoubt(Connection connection, UsageKey key) throws SQLException {
+        return RetainedDoubt.ofRows(connection, settings, key);
     }
 
     /** Records that retained sums fit the tables, as {@link PostgresRollups#acceptRetained} says. */

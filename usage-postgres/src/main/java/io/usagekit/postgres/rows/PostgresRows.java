@@ -19,6 +19,7 @@ import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.ids.CanonicalIds;
+import io.usagekit.postgres.rollups.PostgresRollups;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -50,14 +51,13 @@ import javax.sql.DataSource;
  */
 public final class PostgresRows {
 
-    private static final String ROLLUPS_SUFFIX = "_rollups";
     private static final int FETCHED_ROWS = 1_000;
 
     /** The configuration, checked by the builder. */
     private record Settings(
             DataSource dataSource,
             TableMapping mapping,
-            String rollups,
+            PostgresRollups rollups,
             ProjectScope projects,
             Duration timeout,
             Duration exportTimeout,
@@ -94,7 +94,9 @@ public final class PostgresRows {
      *
      * @throws IllegalArgumentException if the cursor wasn't given out for this figure, side and order, before anything is read; or the
      *     column of organisations can't hold such an id
-     * @throws UsageStorageException if the mapping doesn't fit the tables, or the database refuses or can't be reached
+     * @throws UsageStorageException if the mapping doesn't fit the tables, several events have the same time and id, the sums of rows that
+     *     retention has deleted may not be those of the rows that the tables lack, as after a restore, or the database refuses or can't be
+     *     reached
      */
     public RowPage<ReceivedRow> received(UsageKey key, PageRequest request) {
         return page(RowKind.RECEIVED, key, request);
@@ -104,7 +106,8 @@ public final class PostgresRows {
      * Reads a page of the deliveries that a figure counts as sent.
      *
      * @throws IllegalArgumentException as {@link #received}
-     * @throws UsageStorageException as {@link #received}, or if several deliveries have the same time and id
+     * @throws UsageStorageException as {@link #received}, or if several deliveries have the same time and id, or one of an event that is there
+     *     several times
      */
     public RowPage<SentRow> sent(UsageKey key, PageRequest request) {
         return page(RowKind.SENT, key, request);
@@ -116,8 +119,9 @@ public final class PostgresRows {
      * @param each is called with each of them, on this thread, while the connection is held; what it throws ends the call
      * @return their sum, which has been compared with the figure of the same snapshot
      * @throws IllegalArgumentException if the column of organisations can't hold such an id
-     * @throws UsageStorageException if the mapping doesn't fit the tables, the database refuses or can't be reached, or the rows don't add
-     *     up to the figure, as where several events have the same id
+     * @throws UsageStorageException if the mapping doesn't fit the tables, retained sums may not fit them, as for {@link #received}, the
+     *     database refuses or can't be reached, the octets exceed {@code bigint}, or the rows don't add up to the figure, as where several
+     *     events have the same id
      */
     public RowSum readReceived(UsageKey key, Consumer<ReceivedRow> each) {
         return read(RowKind.RECEIVED, key, each);
@@ -149,23 +153,24 @@ public final class PostgresRows {
         return inSnapshot(kind, key, settings.timeout(), (connection, sql, canonical) -> {
             Page<T> page = read.read(scan -> {
                 List<T> rows = sql.page(connection, kind, canonical, scan).list(kind.reader());
-                checkDistinct(kind, key, rows, scan);
+                checkDistinct(kind, key, rows);
                 return rows;
             });
-            return new RowPage<>(page.items(), page.next(), page.previous(), sql.retained(connection, kind, canonical));
+            return new RowPage<>(
+                    page.items(), page.next(), page.previous(), retained(connection, sql, kind, canonical));
         });
     }
 
-    /** Checks that the row after a page isn't at the same place as the page's last one: the next page would skip it. */
-    private static <T> void checkDistinct(RowKind<T> kind, UsageKey key, List<T> rows, Scan scan) {
-        int last = rows.size() - 1;
-        if (rows.size() == scan.limit() && last > 0) {
-            Scan.Position position = kind.position().apply(rows.get(last));
-            if (position.equals(kind.position().apply(rows.get(last - 1)))) {
+    /** Checks that no two rows are at the same place: a page that ends between them would skip one. */
+    private static <T> void checkDistinct(RowKind<T> kind, UsageKey key, List<T> rows) {
+        for (int i = 1; i < rows.size(); i++) {
+            Scan.Position position = kind.position().apply(rows.get(i));
+            if (position.equals(kind.position().apply(rows.get(i - 1)))) {
                 throw UsageStorageException.permanent(
                         "the rows of " + key + " can't be read page by page: several have the id \"" + position.id()
                                 + "\" and the time " + position.createdAt()
-                                + "; map an id that differs, or read all rows at once",
+                                + "; map an id that differs, look for several events of one id, which must be unique in"
+                                + " their table, or read all rows at once",
                         null);
             }
         }
@@ -180,13 +185,25 @@ public final class PostgresRows {
                     Jdbc.checkInterrupt("reading the rows of " + key);
                 }
                 T next = kind.reader().read(row);
-                sum.add(next);
+                sum.add(next, key);
                 each.accept(next);
             });
             UsageMetrics rows = sum.metrics();
             checkFigure(kind, key, rows, figure(connection, canonical));
-            return new RowSum(rows, sum.unmeasured, sql.retained(connection, kind, canonical));
+            return new RowSum(rows, sum.unmeasured, retained(connection, sql, kind, canonical));
         });
+    }
+
+    /** Reads what the figure counts besides rows; refuses where calculators of roll-ups refuse the figure. */
+    private RetainedUsage retained(Connection connection, RowSql sql, RowKind<?> kind, UsageKey key)
+            throws SQLException {
+        RetainedUsage retained = sql.retained(connection, kind, key);
+        Optional<String> doubt = settings.rollups().partitionGuard().retainedDoubt(connection, key);
+        if (doubt.isPresent()) {
+            throw UsageStorageException.permanent(
+                    "the rows behind the figure of " + key + " can't be read: " + doubt.get(), null);
+        }
+        return retained;
     }
 
     private CombinedQuery.Totals figure(Connection connection, UsageKey key) throws SQLException {
@@ -217,9 +234,16 @@ public final class PostgresRows {
             this.kind = kind;
         }
 
-        void add(T row) {
+        void add(T row, UsageKey key) {
             volume++;
-            bytes = Math.addExact(bytes, kind.bytes().apply(row).orElse(0));
+            long octets = kind.bytes().apply(row).orElse(0);
+            if (octets > Long.MAX_VALUE - bytes) {
+                throw UsageStorageException.permanent(
+                        "the rows of " + key + " have no sum, and there is no figure: the octets of the first " + volume
+                                + " exceed " + Long.MAX_VALUE + "; correct the stored sizes, or read page by page",
+                        null);
+            }
+            bytes += octets;
             unmeasured += kind.bytes().apply(row).isEmpty() ? 1 : 0;
         }
 
@@ -274,7 +298,10 @@ public final class PostgresRows {
                 ids.columnIs(shape.organisationIdType());
                 UsageKey canonical = new UsageKey(ids.canonical(key.organisationId()), key.period());
                 return work.run(
-                        connection, RowSql.over(shape, settings.projects(), settings.rollups(), source), canonical);
+                        connection,
+                        RowSql.over(
+                                shape, settings.projects(), settings.rollups().schema(), source),
+                        canonical);
             });
         } catch (SQLException e) {
             if (SqlErrors.isUnreadable(e)) {
@@ -310,6 +337,7 @@ public final class PostgresRows {
         private final DataSource dataSource;
         private TableMapping mapping = TableMapping.usagekit();
         private Optional<String> rollups = Optional.empty();
+        private Optional<PostgresRollups> given = Optional.empty();
         private ProjectScope projects = ProjectScope.ALIVE;
         private Duration timeout = Duration.ofSeconds(30);
         private Duration exportTimeout = Duration.ofHours(1);
@@ -331,6 +359,13 @@ public final class PostgresRows {
          */
         public Builder rollups(String schema) {
             this.rollups = Optional.of(schema);
+            this.given = Optional.empty();
+            return this;
+        }
+
+        /** The roll-ups whose retained sums count without rows, with their settings, instead of those of a schema. */
+        public Builder rollups(PostgresRollups rollups) {
+            this.given = Optional.of(rollups);
             return this;
         }
 
@@ -369,20 +404,16 @@ public final class PostgresRows {
         /**
          * Checks and builds; connects to nothing yet.
          *
-         * @throws IllegalArgumentException if a timeout is out of bounds
+         * @throws IllegalArgumentException if a timeout is out of bounds, or the roll-ups' schema is that of the tables or no name of one
          */
         public PostgresRows build() {
             SqlErrors.checkTimeout(timeout);
             SqlErrors.checkTimeout(exportTimeout);
+            PostgresRollups.Builder ofTables =
+                    PostgresRollups.builder(dataSource).mapping(mapping);
+            rollups.ifPresent(ofTables::schema);
             return new PostgresRows(
-                    new Settings(
-                            dataSource,
-                            mapping,
-                            rollups.orElse(mapping.schema() + ROLLUPS_SUFFIX),
-                            projects,
-                            timeout,
-                            exportTimeout,
-                            pager),
+                    new Settings(dataSource, mapping, given.orElseGet(ofTables::build), projects, timeout, exportTimeout, pager),
                     RowSql.SOURCE);
         }
     }

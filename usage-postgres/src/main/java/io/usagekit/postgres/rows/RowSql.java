@@ -113,7 +113,7 @@ final class RowSql {
             throw UsageStorageException.permanent(
                     "the roll-ups in the schema " + Identifiers.quote(rollups)
                             + " hold sums of rows that retention has deleted, and this role can't read them; grant it"
-                            + " USAGE on the schema and SELECT on its table retained",
+                            + " USAGE on the schema and SELECT on its tables retained and state",
                     null);
         }
         return row.flag("is_used");

@@ -973,6 +973,12 @@ select
     bool_or({retained-is-cut}) as cut
 {retained-quarters}
 
+-- name: missing-project-of
+-- A project of an organisation of which retention has kept sums, and which the projects don't have any more.
+--
+-- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz. Returns missing_project, as figure.
+select ({missing-project}) as missing_project
+
 -- fragment: missing-project
 -- A project of which retention has kept sums in the window, and which the organisation had and the projects don't have any more: it was
 -- renamed, merged with another one, or deleted. At most one row: its id, as text.

@@ -95,13 +95,19 @@ where {delivery-counts}
 order by {row-time}, {row-id}
 
 -- name: retained-state
--- Whether retention has kept sums of rows that it deleted, and whether this role can read them.
+-- Whether retention has kept sums of rows that it deleted, and whether this role can read them, and of which tables they are.
 --
 -- Parameters: :schema, that of the roll-ups, not quoted.
 -- Returns one row, or none without a table for such sums: is_used, readable.
 select
     coalesce(pg_relation_size(c.oid), 0) > 0 as is_used,
-    has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') as readable
+    has_schema_privilege(n.oid, 'USAGE')
+    and has_table_privilege(c.oid, 'SELECT')
+    and not exists (
+        select
+        from pg_catalog.pg_class s
+        where s.relnamespace = n.oid and s.relname = 'state' and not has_table_privilege(s.oid, 'SELECT')
+    ) as readable
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = :schema and c.relname = 'retained'

@@ -295,6 +295,41 @@ class RowPageIT {
         assertThat(behind.readSent(KEY, row -> {}).rows().volume()).isEqualTo(202);
     }
 
+    /** Each of their deliveries counts twice, so that a page would end between the two. */
+    @Test
+    void rejectsPagesOfDeliveriesWhoseEventIsThereTwice() {
+        tables.run(
+                "alter table {s}.events drop constraint events_pkey",
+                "insert into {s}.events select * from {s}.events where id in ('e9', 'e10')");
+        assertThatThrownBy(() -> pages(behind, EventOrder.ASCENDING, 200))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll("several have the id \"d10\"", "several events of one id");
+        for (int size : List.of(1, 2, 3, 7)) {
+            assertThatThrownBy(() -> pages(behind, EventOrder.ASCENDING, size))
+                    .as("pages of %s rows", size)
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("several events of one id");
+        }
+        assertThat(behind.readSent(KEY, row -> {}).rows().volume()).isEqualTo(202);
+    }
+
+    @Test
+    void namesSizesWhoseSumIsTooLarge() {
+        tables.run(
+                "alter table {s}.events add size bigint default 1",
+                "update {s}.events set size = " + Long.MAX_VALUE + " where id in ('e4', 'e5')");
+        PostgresRows stored = PostgresRows.of(
+                Database.pool(),
+                tables.mapping().toBuilder().payload().storedBytes("size").build());
+        assertThatThrownBy(() -> stored.readReceived(KEY, row -> {}))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll(
+                        "the rows of \"org\"", "exceed 9223372036854775807", "correct the stored sizes");
+        assertThat(stored.received(KEY, PageRequest.first(10, EventOrder.ASCENDING))
+                        .rows())
+                .hasSize(10);
+    }
+
     @Test
     void namesIndexesThatAreMissingOnce() {
         try (CapturedLog log = CapturedLog.of(PostgresUsage.class)) {

@@ -140,10 +140,15 @@ class RowRetentionIT {
             assertThatThrownBy(() -> PostgresRows.of(asReader, mapping).received(MARCH, FIRST))
                     .isInstanceOf(UsageStorageException.class)
                     .hasMessageContainingAll(
-                            "\"" + rollups.schema() + "\"", "retention has deleted", "SELECT on its table retained");
+                            "\"" + rollups.schema() + "\"",
+                            "retention has deleted",
+                            "SELECT on its tables retained and state");
             tables.run(
                     "grant usage on schema \"" + rollups.schema() + "\" to \"" + role + "\"",
                     "grant select on \"" + rollups.schema() + "\".retained to \"" + role + "\"");
+            assertThatThrownBy(() -> PostgresRows.of(asReader, mapping).received(MARCH, FIRST))
+                    .hasMessageContaining("retained and state");
+            tables.run("grant select on \"" + rollups.schema() + "\".state to \"" + role + "\"");
             assertThat(PostgresRows.of(asReader, mapping)
                             .received(MARCH, FIRST)
                             .retained()
@@ -152,6 +157,65 @@ class RowRetentionIT {
         } finally {
             tables.run("drop owned by \"" + role + "\"", "drop role \"" + role + "\"");
         }
+    }
+
+    @Test
+    void refusesRowsThatARestoreHasBroughtBack() {
+        tables.run("create table {s}.dump as table {s}.events");
+        retain();
+        tables.run("drop table {s}.events", "alter table {s}.dump rename to events");
+        assertThatThrownBy(() -> rollups.calculator().calculate(MARCH, Duration.ofSeconds(30)))
+                .hasMessageContaining("would count twice");
+        assertRefused(behind, "would count twice");
+        rollups.acceptRetained();
+        assertThat(behind.readReceived(MARCH, row -> {}).figure().volume()).isEqualTo(31 + 8);
+    }
+
+    @Test
+    void refusesRowsWhoseRetainedSumsOtherRollupsHold() {
+        retain();
+        tables.run("alter schema {s} rename to \"" + tables.schema + "_moved\"");
+        try {
+            PostgresRows moved = PostgresRows.of(Database.pool(), TableMapping.gateway(tables.schema + "_moved"));
+            assertRefused(moved, "triggers of roll-ups in the schema \"" + rollups.schema() + "\"", "call install()");
+        } finally {
+            tables.run("alter schema \"" + tables.schema + "_moved\" rename to {s}");
+        }
+        assertThat(behind.readReceived(MARCH, row -> {}).figure().volume()).isEqualTo(31);
+    }
+
+    @Test
+    void refusesRowsWhoseRetainedSumsAreOfAMissingProject() {
+        retain();
+        tables.run(
+                "update {s}.projects set id = 'renamed'",
+                "update {s}.events set project_id = 'renamed'",
+                "update {s}.event_deliveries set project_id = 'renamed'");
+        assertThatThrownBy(() -> rollups.calculator().calculate(MARCH, Duration.ofSeconds(30)))
+                .hasMessageContaining("sums of the project \"p\"");
+        assertRefused(behind, "sums of the project \"p\"", "moveRetained");
+
+        PostgresRollups omitting = PostgresRollups.builder(Database.pool())
+                .mapping(mapping)
+                .omitMissingProjects()
+                .build();
+        PostgresRows without = PostgresRows.builder(Database.pool())
+                .mapping(mapping)
+                .rollups(omitting)
+                .build();
+        assertThat(without.readReceived(MARCH, row -> {}).figure().volume()).isEqualTo(31 - 8);
+        rollups.moveRetained("p", "renamed");
+        assertThat(behind.readReceived(MARCH, row -> {}).figure().volume()).isEqualTo(31);
+    }
+
+    private static void assertRefused(PostgresRows rows, String... words) {
+        assertThatThrownBy(() -> rows.received(MARCH, FIRST))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("the rows behind the figure of \"org\" in 2026-03 can't be read")
+                .hasMessageContainingAll(words);
+        assertThatThrownBy(() -> rows.readSent(MARCH, row -> {}))
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll(words);
     }
 
     private void retain() {

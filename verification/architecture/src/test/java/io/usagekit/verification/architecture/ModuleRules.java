@@ -48,7 +48,7 @@ final class ModuleRules {
 
     /**
      * The packages of the PostgreSQL adapter: {@code internal} uses the class {@code TableMapping} of the root package and nothing else of the
-     * adapter; a feature uses these two, and {@code partitions} uses {@code rollups} as well.
+     * adapter; a feature uses these two, and {@code partitions} and {@code rows} use {@code rollups} as well.
      */
     static List<ArchRule> postgres(String root) {
         return List.of(
@@ -56,7 +56,7 @@ final class ModuleRules {
                 uses(root, "rollups", List.of("internal")),
                 uses(root, "events", List.of("internal")),
                 uses(root, "partitions", List.of("internal", "rollups")),
-                uses(root, "rows", List.of("internal")));
+                uses(root, "rows", List.of("internal", "rollups")));
     }
 
     private static ArchRule uses(String root, String part, List<String> others) {
