@@ -414,20 +414,55 @@ left join lateral (
 ) as k on true
 
 -- name: list-own-objects
--- What a partition has that isn't its parent's, so that a new one would lack it, in words; the library's own triggers are left out.
+-- What a partition, or one below it, has that isn't its parent's, so that a new one would lack it, in words; the library's own triggers
+-- are left out, and so are checks of the columns by which partitions are chosen: their bounds say the same.
 --
 -- Parameters: :table. Returns: object.
-select 'the index ' || quote_ident(i.relname) as object
-from pg_catalog.pg_index x
+with recursive below as (
+    select to_regclass(:table)::oid as oid, '' as owner
+    union all
+    select i.inhrelid, ' of ' || i.inhrelid::regclass
+    from below join pg_catalog.pg_inherits i on i.inhparent = below.oid
+)
+
+select 'the index ' || quote_ident(i.relname) || below.owner as object
+from below
+join pg_catalog.pg_index x on x.indrelid = below.oid
 join pg_catalog.pg_class i on i.oid = x.indexrelid
-where x.indrelid = to_regclass(:table)
-    and not exists (select from pg_catalog.pg_inherits part where part.inhrelid = x.indexrelid)
+where not exists (select from pg_catalog.pg_inherits part where part.inhrelid = x.indexrelid)
 union all
-select 'the trigger ' || quote_ident(tgname)
-from pg_catalog.pg_trigger
-where tgrelid = to_regclass(:table) and not tgisinternal and tgparentid = 0 and tgname not like 'usagekit\_%'
+select 'the trigger ' || quote_ident(g.tgname) || below.owner
+from below
+join pg_catalog.pg_trigger g on g.tgrelid = below.oid
+where not g.tgisinternal and g.tgparentid = 0 and g.tgname not like 'usagekit\_%'
 union all
-select 'the policy ' || quote_ident(polname) from pg_catalog.pg_policy where polrelid = to_regclass(:table)
+select 'the policy ' || quote_ident(p.polname) || below.owner
+from below
+join pg_catalog.pg_policy p on p.polrelid = below.oid
+union all
+select 'the foreign key ' || quote_ident(c.conname) || below.owner
+from below
+join pg_catalog.pg_constraint c on c.conrelid = below.oid
+where c.contype = 'f' and c.conparentid = 0
+union all
+select 'the check constraint ' || quote_ident(c.conname) || below.owner
+from below
+join pg_catalog.pg_constraint c on c.conrelid = below.oid
+where c.contype = 'c'
+    and c.conislocal
+    and c.coninhcount = 0
+    and exists (
+        select
+        from pg_catalog.pg_attribute a
+        where a.attrelid = below.oid
+            and a.attnum = any (c.conkey)
+            and a.attname not in (
+                select key.attname
+                from pg_partition_ancestors(below.oid) as above
+                join pg_catalog.pg_partitioned_table p on p.partrelid = above.relid and p.partrelid <> below.oid
+                join pg_catalog.pg_attribute key on key.attrelid = above.relid and key.attnum = any (p.partattrs::int2[])
+            )
+    )
 order by object
 
 -- name: find-storage

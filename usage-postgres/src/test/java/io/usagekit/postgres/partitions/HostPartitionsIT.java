@@ -365,6 +365,41 @@ class HostPartitionsIT {
     }
 
     @Test
+    void refusesPartitionsWithConstraintsOfTheirOwn() {
+        tables(" partition by range (created_at)", " partition by range (created_at)");
+        run(
+                "create table {s}.events_x partition of {s}.events for values from ('2026-03-17Z') to ('2026-03-18Z')",
+                "alter table {s}.events_x add constraint owned foreign key (project_id) references {s}.projects,"
+                        + " add constraint short check (octet_length(raw) < 100),"
+                        + " add constraint bounds check (created_at >= '2026-03-17Z' and created_at < '2026-03-18Z')",
+                "create table {s}.sent partition of {s}.event_deliveries for values from ('2026-03-17Z') to ('2026-03-18Z')"
+                        + " partition by list (status)",
+                "create table {s}.sent_all partition of {s}.sent default",
+                "create unique index sent_once on {s}.sent_all (id)");
+
+        assertThatThrownBy(partitions::createAhead)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining(
+                        "\"events_x\" has by itself: the check constraint short, the foreign key owned; create it on")
+                .hasMessageContaining(
+                        "\"sent\" has by itself: the index sent_once of " + schema + ".sent_all; create it on");
+        assertThat(Database.query("select count(*) from pg_inherits i join pg_class c on c.oid = i.inhparent"
+                        + " where c.relnamespace = '" + schema + "'::regnamespace and c.relkind = 'p'"))
+                .isEqualTo("3");
+    }
+
+    @Test
+    void continuesPartitionsThatWereAttachedWithACheckOfTheirBounds() {
+        tables(" partition by range (created_at)", PLAIN);
+        run(
+                "create table {s}.events_20260317 (like {s}.events)",
+                "alter table {s}.events_20260317 add constraint bounds check (created_at >= '2026-03-17Z' and created_at < '2026-03-18Z')",
+                "alter table {s}.events attach partition {s}.events_20260317 for values from ('2026-03-17Z') to ('2026-03-18Z')");
+
+        assertThat(createAhead().created()).containsExactly("events_20260318", "events_20260319");
+    }
+
+    @Test
     void saysThatDefaultPartitionHoldsRowsOfNextMonth() {
         tables(" partition by range (created_at)", PLAIN);
         run(
