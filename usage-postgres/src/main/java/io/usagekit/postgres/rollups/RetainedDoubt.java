@@ -73,8 +73,12 @@ final class RetainedDoubt {
         if (RollupCatalog.holdsRetained(connection, settings.schema())) {
             RollupSql sql = settings.sql(TableShape.readForStorage(connection, settings.mapping()));
             Optional<String> organisation = Optional.of(key.organisationId());
-            Optional<String> reason =
-                    reason(connection, sql, organisation, key.period().start(), key.period().end());
+            Optional<String> reason = reason(
+                    connection,
+                    sql,
+                    organisation,
+                    key.period().start(),
+                    key.period().end());
             return reason.isPresent() || settings.omitsMissingProjects() || !isOfThisVersion(connection, sql)
                     ? reason
                     : missingProject(connection, sql, settings.projects(), key);

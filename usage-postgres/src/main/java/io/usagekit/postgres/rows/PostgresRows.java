@@ -413,7 +413,14 @@ public final class PostgresRows {
                     PostgresRollups.builder(dataSource).mapping(mapping);
             rollups.ifPresent(ofTables::schema);
             return new PostgresRows(
-                    new Settings(dataSource, mapping, given.orElseGet(ofTables::build), projects, timeout, exportTimeout, pager),
+                    new Settings(
+                            dataSource,
+                            mapping,
+                            given.orElseGet(ofTables::build),
+                            projects,
+                            timeout,
+                            exportTimeout,
+                            pager),
                     RowSql.SOURCE);
         }
     }
