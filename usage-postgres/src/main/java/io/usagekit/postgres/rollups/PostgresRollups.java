@@ -347,8 +347,8 @@ public final class PostgresRollups {
      *
      * @param before at least a day ago by the clock
      * @throws IllegalArgumentException if {@code before} is later than a day ago
-     * @throws UsageStorageException if there are no roll-ups of this version and mapping, other tables refer to old rows (the message
-     *     names all such foreign keys), or the database refuses; what rows counted that were deleted before is retained
+     * @throws UsageStorageException if there are no roll-ups of this version and mapping, the tables have others besides, other tables refer
+     *     to old rows (the message names all such foreign keys), or the database refuses; what deleted rows counted is retained
      */
     public RetentionResult deleteBefore(Instant before, RetentionProgress progress) {
         return RetentionDeleter.deleteBefore(settings, this::readCurrent, before, progress);

@@ -106,6 +106,7 @@ final class RetentionDeleter {
             RollupSql found = current.run();
             sql = new Jdbc(settings.dataSource()).transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
                 RetainedDoubt.check(connection, found, "can't retain anything");
+                checkOthers(connection, settings);
                 return found;
             });
         } catch (SQLException e) {
@@ -113,6 +114,22 @@ final class RetentionDeleter {
         }
         return new RetentionDeleter(settings.dataSource(), sql, settings.dependants(), progress, Pace.DEFAULT)
                 .deleteBefore(before);
+    }
+
+    /** Refuses to delete rows that other roll-ups of the same tables count as well, which would keep no sums of them. */
+    private static void checkOthers(Connection connection, PostgresRollups.Settings settings) throws SQLException {
+        List<String> others = OtherRollups.find(connection, settings.mapping(), settings.schema()).stream()
+                .map(other -> Identifiers.quote(other.schema()))
+                .toList();
+        if (!others.isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "retention of the roll-ups in the schema " + settings.quotedSchema()
+                            + " deletes nothing: the same tables have triggers of roll-ups in the schema "
+                            + String.join(" and ", others)
+                            + ", whose figures would fall with the rows; remove() those that aren't used any more (usage"
+                            + " rollups remove), or call install() if they are from before a schema or table was renamed",
+                    null);
+        }
     }
 
     /**

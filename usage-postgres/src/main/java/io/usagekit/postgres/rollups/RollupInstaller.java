@@ -297,6 +297,9 @@ final class RollupInstaller implements PartitionGuard {
         RetainedDoubt.check(connection, sql, "can't be installed");
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
         List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
+        if (installed.isEmpty()) {
+            preconditions.checkRetainedElsewhere(connection, renamed);
+        }
         if (isCurrent
                 && renamed.isEmpty()
                 && RollupCatalog.areTriggersInForce(connection, sql)

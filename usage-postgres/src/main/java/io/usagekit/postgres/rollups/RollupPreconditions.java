@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -84,6 +85,23 @@ final class RollupPreconditions {
             throw UsageStorageException.permanent(
                     "the roll-ups in the schema " + settings.quotedSchema() + " can't be installed: this role lacks "
                             + String.join(", ", lacking),
+                    null);
+        }
+    }
+
+    /** Refuses new roll-ups of tables from which retention has deleted rows whose sums others hold: their figures would lack these. */
+    void checkRetainedElsewhere(Connection connection, List<String> takenOver) throws SQLException {
+        List<String> holders = OtherRollups.find(connection, mapping, settings.schema()).stream()
+                .filter(other -> other.holdsRetained() && !takenOver.contains(other.schema()))
+                .map(other -> Identifiers.quote(other.schema()))
+                .toList();
+        if (!holders.isEmpty() && !RollupCatalog.holdsRetained(connection, settings.schema())) {
+            throw UsageStorageException.permanent(
+                    "the roll-ups in the schema " + settings.quotedSchema()
+                            + " can't be installed: the same tables have roll-ups in the schema "
+                            + String.join(" and ", holders)
+                            + ", which hold sums of rows that retention has deleted, and the figures of these would lack them;"
+                            + " use that schema",
                     null);
         }
     }

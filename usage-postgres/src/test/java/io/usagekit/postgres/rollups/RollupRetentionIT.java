@@ -342,6 +342,48 @@ class RollupRetentionIT {
         fixture.rollups.remove();
     }
 
+    private PostgresRollups beside() {
+        return PostgresRollups.builder(Database.pool())
+                .mapping(fixture.mapping.toBuilder()
+                        .deliveredStatuses("Success", "Sent")
+                        .build())
+                .schema(fixture.schema + "_beside")
+                .clock(fixture.clock)
+                .build();
+    }
+
+    /** They would keep no sums of the rows. */
+    @Test
+    void refusesToDeleteRowsThatOtherRollupsCount() {
+        PostgresRollups beside = beside();
+        beside.install();
+        assertThatThrownBy(this::deleteBeforeTen)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll("\"" + beside.schema() + "\"", "whose figures would fall", "remove()");
+        assertRows(3, 3);
+        assertThat(beside.calculator().calculate(RollupFixture.MARCH, TIMEOUT).received())
+                .isEqualTo(THREE.received());
+        beside.remove();
+        assertThat(deleteBeforeTen().events()).isEqualTo(1);
+        assertThat(figure()).isEqualTo(THREE);
+    }
+
+    @Test
+    void refusesToInstallRollupsThatWouldLackTheSumsOfOthers() {
+        deleteBeforeTen();
+        PostgresRollups beside = beside();
+        assertThatThrownBy(beside::install)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContainingAll(
+                        "\"" + beside.schema() + "\" can't be installed",
+                        "\"" + fixture.rollups.schema() + "\"",
+                        "figures of these would lack them");
+        assertThatThrownBy(() -> beside.calculator().calculate(RollupFixture.MARCH, TIMEOUT))
+                .hasMessageContaining("triggers of roll-ups in the schema \"" + fixture.rollups.schema() + "\"");
+        fixture.rollups.install();
+        assertThat(figure()).isEqualTo(THREE);
+    }
+
     @Test
     void keepsRetainedSumsWhenRollupsAreReplaced() {
         deleteBeforeTen();
