@@ -1,10 +1,10 @@
 package io.usagekit.postgres.partitions;
 
-import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.LockRetrier;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
@@ -151,38 +151,40 @@ final class TableRewrite {
         describe();
         long rows;
         do {
-            rows = run(rowBatch, size -> inBatch(connection -> copyBatch(connection, size)));
+            rows = run(rowBatch, batch -> inBatch(connection -> copyBatch(connection, batch)));
             reached(RewriteProbe.Point.BATCH_COPIED);
         } while (rows > 0);
     }
 
-    /** The rows of a batch, and the last key. */
-    private record Batch(long rows, Optional<String> position) {}
+    /** The rows that a batch copied, and the last key. */
+    private record Copied(long rows, Optional<String> position) {}
 
     /** Copies a batch; returns how many rows, or 0 if it was the last one. */
-    private long copyBatch(Connection connection, long size) throws SQLException {
+    private long copyBatch(Connection connection, AdaptiveBatchSize.Batch batch) throws SQLException {
         Optional<String> position = startStep(connection, RewriteState.COPYING);
-        Batch batch = sql.copyRows(connection, position)
-                .number("rows", size)
-                .one(row -> new Batch(row.number("rows"), row.optionalText("position")));
-        if (batch.rows() > 0) {
+        batch.start();
+        Copied rows = sql.copyRows(connection, position)
+                .number("rows", batch.size())
+                .one(row -> new Copied(row.number("rows"), row.optionalText("position")));
+        batch.had(rows.rows());
+        if (rows.rows() > 0) {
             sql.call(connection, "save-position")
                     .text("role", sql.role().key())
-                    .text("position", batch.position().orElseThrow())
-                    .number("rows", batch.rows())
+                    .text("position", rows.position().orElseThrow())
+                    .number("rows", rows.rows())
                     .execute();
         }
         reached(RewriteProbe.Point.BATCH_COPIED_UNCOMMITTED);
-        boolean isLast = batch.rows() < size;
+        boolean isLast = rows.rows() < batch.size();
         if (isLast) {
             sql.call(connection, "set-phase")
                     .text("role", sql.role().key())
                     .text("phase", RewriteState.CATCHING_UP)
                     .execute();
         }
-        copied += batch.rows();
-        progress.rowsCopied(batch.rows());
-        return isLast ? 0 : batch.rows();
+        copied += rows.rows();
+        progress.rowsCopied(rows.rows());
+        return isLast ? 0 : rows.rows();
     }
 
     /** Starts a step, so that no two of them run at once; returns the last key that is copied. */
@@ -265,23 +267,25 @@ final class TableRewrite {
      * Applies a batch of changes. If one row gave up a unique value and another one took it, the batch may hold the latter alone; then
      * all changes are applied at once, in whose snapshot the value is unique.
      */
-    private long catchUpBatchOrAll(long size) throws SQLException {
+    private long catchUpBatchOrAll(AdaptiveBatchSize.Batch batch) throws SQLException {
         try {
-            return catchUpBatch(size);
+            return catchUpBatch(batch, batch.size());
         } catch (SQLException e) {
             if (!SqlErrors.isUniqueViolation(e)) {
                 throw e;
             }
-            return catchUpBatch(Long.MAX_VALUE);
+            return catchUpBatch(batch, Long.MAX_VALUE);
         }
     }
 
-    private long catchUpBatch(long size) throws SQLException {
+    private long catchUpBatch(AdaptiveBatchSize.Batch batch, long size) throws SQLException {
         reached(RewriteProbe.Point.CATCHING_UP);
         long applied = inBatch(connection -> {
             startStep(connection, RewriteState.CATCHING_UP);
+            batch.start();
             return applyChanges(connection, size);
         });
+        batch.had(applied);
         changes += applied;
         if (applied > 0) {
             progress.changesApplied(applied);

@@ -1,11 +1,11 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
-import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -29,15 +29,17 @@ final class RetentionDeleter {
      * Sizes and waits of batches.
      *
      * @param rows of the first batch
-     * @param mostRows of any batch; batches grow and shrink to fit {@code budget}
-     * @param lockTimeout how long a batch waits for a row lock before it is retried. Together with the budget less than
-     *     PostgreSQL's {@code deadlock_timeout}: if a host's transaction and a batch wait for each other, the batch times out
+     * @param mostRows of any batch
+     * @param budget the target of an {@link AdaptiveBatchSize}
+     * @param lockTimeout how long a batch waits for a row lock before it is retried. Together with the time that its rows may take, twice
+     *     the budget, less than PostgreSQL's {@code deadlock_timeout}: if a host's transaction and a batch wait for each other, the
+     *     batch times out
      * @param retryBudget for how long a batch is retried
      */
     record Pace(long rows, long mostRows, Duration budget, Duration lockTimeout, Duration retryBudget) {
 
         static final Pace DEFAULT =
-                new Pace(1_000, 10_000, Duration.ofMillis(500), Duration.ofMillis(100), Duration.ofMinutes(1));
+                new Pace(1_000, 10_000, Duration.ofMillis(400), Duration.ofMillis(100), Duration.ofMinutes(1));
     }
 
     /** Of a batch; a batch that takes longer is retried at half its size. */
@@ -188,16 +190,7 @@ final class RetentionDeleter {
             batch = batch(
                     deliveryRows,
                     Jdbc.Mode.WRITE_SNAPSHOT,
-                    (connection, rows) -> tables.call(connection, "deliveries", "delete-deliveries")
-                            .text("project_id", project)
-                            .instant("before", before)
-                            .number("rows", rows)
-                            .one(row -> new Batch(
-                                    rows,
-                                    row.number("looked_at"),
-                                    row.number("deleted"),
-                                    0,
-                                    row.number("dependants"))));
+                    (connection, limit) -> deleteDeliveries(connection, tables, project, before, limit));
             if (batch.deliveries() < batch.lookedAt()) {
                 throw new UsageStorageException(
                         (batch.lookedAt() - batch.deliveries()) + " of " + batch.lookedAt()
@@ -210,6 +203,22 @@ final class RetentionDeleter {
         } while (!batch.isLast());
     }
 
+    private Batch deleteDeliveries(
+            Connection connection,
+            DependantTables tables,
+            String project,
+            Instant before,
+            AdaptiveBatchSize.Batch limit)
+            throws SQLException {
+        limit.start();
+        return tables.call(connection, "deliveries", "delete-deliveries")
+                .text("project_id", project)
+                .instant("before", before)
+                .number("rows", limit.size())
+                .one(row -> new Batch(
+                        limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants")));
+    }
+
     private void deleteEvents(DependantTables tables, String project, Instant before) throws SQLException {
         long kept = 0;
         Batch batch;
@@ -218,7 +227,7 @@ final class RetentionDeleter {
             batch = batch(
                     eventRows,
                     Jdbc.Mode.WRITE,
-                    (connection, rows) -> deleteEvents(connection, tables, project, before, passedOver, rows));
+                    (connection, limit) -> deleteEvents(connection, tables, project, before, passedOver, limit));
             kept += batch.lookedAt() - batch.events();
         } while (!batch.isLast());
         keptEvents += kept;
@@ -232,10 +241,17 @@ final class RetentionDeleter {
      * see no further than the batch's snapshot.
      */
     private Batch deleteEvents(
-            Connection connection, DependantTables tables, String project, Instant before, long kept, long rows)
+            Connection connection,
+            DependantTables tables,
+            String project,
+            Instant before,
+            long kept,
+            AdaptiveBatchSize.Batch limit)
             throws SQLException {
         sql.call(connection, "lock-tables").execute();
         sql.call(connection, "count-step").execute();
+        limit.start();
+        long rows = limit.size();
         Batch uncounted = oldEvents(
                         tables.call(connection, "deliveries", "delete-uncounted-deliveries"),
                         project,
@@ -272,15 +288,16 @@ final class RetentionDeleter {
 
     @FunctionalInterface
     private interface Work {
-        Batch run(Connection connection, long rows) throws SQLException;
+        Batch run(Connection connection, AdaptiveBatchSize.Batch limit) throws SQLException;
     }
 
     private Batch batch(AdaptiveBatchSize size, Jdbc.Mode mode, Work work) throws SQLException {
         Jdbc.checkInterrupt("deleting old rows");
-        Batch batch = size.run(
-                pace.budget(),
-                () -> !Thread.currentThread().isInterrupted(),
-                rows -> retried(mode, connection -> work.run(connection, rows)));
+        Batch batch = size.run(pace.budget(), () -> !Thread.currentThread().isInterrupted(), limit -> {
+            Batch completed = retried(mode, connection -> work.run(connection, limit));
+            limit.had(completed.lookedAt());
+            return completed;
+        });
         deliveries += batch.deliveries();
         events += batch.events();
         dependantRows += batch.dependants();

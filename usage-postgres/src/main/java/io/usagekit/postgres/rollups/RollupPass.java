@@ -1,9 +1,9 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
-import io.usagekit.postgres.internal.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -171,7 +171,8 @@ final class RollupPass {
         }
         Instant upper;
         do {
-            upper = hours.run(settings.stepBudget(), () -> mayContinue(deadline), size -> steps.advance(target, size));
+            upper = hours.run(
+                    settings.stepBudget(), () -> mayContinue(deadline), batch -> steps.advance(target, batch));
         } while (upper.isBefore(target) && mayContinue(deadline));
         return List.of();
     }

@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -169,13 +170,16 @@ final class RollupTransactions {
     /**
      * Rolls each project's hours up to the target, which has been published as the watermark, but at most so many at a time.
      *
+     * @param hours the batch, whose rows are hours
      * @return before which hours are rolled now
      */
-    Instant advance(Instant target, long hours) throws SQLException {
-        return step(Step.ADVANCE, covered -> {
-                    Instant upper = covered.map(before -> before.plus(Duration.ofHours(hours)))
+    Instant advance(Instant target, AdaptiveBatchSize.Batch hours) throws SQLException {
+        return step(Step.ADVANCE, hours::start, covered -> {
+                    Instant upper = covered.map(before -> before.plus(Duration.ofHours(hours.size())))
                             .filter(limited -> !limited.isAfter(target))
                             .orElse(target);
+                    covered.ifPresent(
+                            before -> hours.had(Duration.between(before, upper).toHours()));
                     sql.call(connection, "choose-new-hours")
                             .instant("upper", upper)
                             .update();
@@ -235,14 +239,15 @@ final class RollupTransactions {
     /**
      * Re-rolls marked hours.
      *
-     * @param hours at most so many
+     * @param hours the batch, whose rows are marked hours
      * @return how many there were
      */
-    long reroll(long hours) throws SQLException {
-        return step(Step.REROLL, covered -> {
+    long reroll(AdaptiveBatchSize.Batch hours) throws SQLException {
+        return step(Step.REROLL, hours::start, covered -> {
                     long marked = sql.call(connection, "choose-dirty-hours")
-                            .number("buckets", hours)
+                            .number("buckets", hours.size())
                             .one(row -> row.number("buckets"));
+                    hours.had(marked);
                     if (marked == 0) {
                         return Optional.empty();
                     }
@@ -258,14 +263,14 @@ final class RollupTransactions {
     /**
      * Rolls a part of the history.
      *
-     * @param rows about so many events and as many deliveries
+     * @param rows the batch, about as many events and as many deliveries
      * @return whether there was history left to roll
      */
-    boolean backfill(long rows) throws SQLException {
-        return step(Step.BACKFILL, covered -> {
+    boolean backfill(AdaptiveBatchSize.Batch rows) throws SQLException {
+        return step(Step.BACKFILL, rows::start, covered -> {
                     if (covered.isEmpty()
                             || sql.call(connection, "choose-history")
-                                            .number("rows", rows)
+                                            .number("rows", rows.size())
                                             .update()
                                     == 0) {
                         return Optional.empty();
@@ -366,8 +371,16 @@ final class RollupTransactions {
         }
     }
 
-    /** Commits if there is a result, and leaves everything as it was if there is none. */
     private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
+        return step(step, () -> {}, work);
+    }
+
+    /**
+     * Commits if there is a result, and leaves everything as it was if there is none.
+     *
+     * @param locked is called whenever the step has acquired its locks
+     */
+    private <T> Optional<T> step(Step step, Runnable locked, Work<T> work) throws SQLException {
         return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
             Optional<T> result = Jdbc.step(connection, Jdbc.Mode.WRITE_SNAPSHOT, timeout, transaction -> {
                 update("lock-tables");
@@ -376,6 +389,7 @@ final class RollupTransactions {
                         .execute(); // so that other workers leave the work to this one
                 Started started = sql.call(connection, "count-step")
                         .one(row -> new Started(row.optionalInstant("covered_before"), row.number("backend")));
+                locked.run();
                 probe.at(step, Point.STARTED);
                 Optional<T> done = work.run(started.coveredBefore());
                 if (done.isPresent()) {
