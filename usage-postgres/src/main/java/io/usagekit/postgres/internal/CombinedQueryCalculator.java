@@ -87,7 +87,7 @@ public final class CombinedQueryCalculator implements UsageCalculator {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, work);
         } catch (SQLException e) {
             Duration left = timeout.minusNanos(System.nanoTime() - start);
-            if (!lookedUpBefore || !SqlErrors.meansChangedShape(e) || left.toMillis() < 1) {
+            if (!lookedUpBefore || !SqlErrors.mayMeanChangedShape(e) || left.toMillis() < 1) {
                 throw e;
             }
             query = null;

@@ -20,9 +20,13 @@ public final class MappedNames {
     public static Map<String, String> of(TableShape shape) {
         TableMapping mapping = shape.mapping();
         Map<String, String> names = new HashMap<>();
+        names.put(SqlStatements.TYPES, shape.types());
         names.put("projects", Identifiers.qualified(mapping.schema(), mapping.projects()));
         names.put("project.id", Identifiers.quote(mapping.projectId()));
         names.put("project.organisation_id", Identifiers.quote(mapping.projectOrganisationId()));
+        OrganisationText text = OrganisationText.of(shape.organisationIdType());
+        names.put("organisation.begin_text", text.begin());
+        names.put("organisation.end_text", text.end());
         names.put("events", Identifiers.qualified(mapping.schema(), mapping.events()));
         names.put("event.id", Identifiers.quote(mapping.eventId()));
         names.put("event.project_id", Identifiers.quote(mapping.eventProjectId()));
@@ -51,6 +55,19 @@ public final class MappedNames {
         names.put("delivery.status", Identifiers.quote(mapping.deliveryStatus()));
         names.put("delivered_statuses", Identifiers.literals(mapping.deliveredStatuses()));
         return names;
+    }
+
+    /** What stands before and after an organisation's id to make of it one text, in which ids that the column takes for equal are equal. */
+    private record OrganisationText(String begin, String end) {
+
+        static OrganisationText of(String type) {
+            return switch (type) {
+                case "uuid", "smallint", "integer", "bigint" -> new OrganisationText("(", "::" + type + ")::text");
+                case "numeric" -> new OrganisationText("trim_scale(", "::numeric)::text");
+                case "character" -> new OrganisationText("rtrim(", "::text)");
+                default -> new OrganisationText(type.endsWith("citext") ? "lower(" : "(", "::text)");
+            };
+        }
     }
 
     /** Returns the condition that a project {@code p} counts. */

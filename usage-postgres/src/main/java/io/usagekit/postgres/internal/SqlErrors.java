@@ -20,6 +20,9 @@ public final class SqlErrors {
     /** Of a call that isn't allowed in a transaction. */
     static final String ACTIVE_SQL_TRANSACTION = "25001";
 
+    private static final String FEATURE_NOT_SUPPORTED = "0A000";
+    private static final String INVALID_DATETIME_FORMAT = "22007";
+    private static final String INVALID_TEXT_REPRESENTATION = "22P02";
     private static final String FOREIGN_KEY_VIOLATION = "23503";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String CHECK_VIOLATION = "23514";
@@ -36,6 +39,8 @@ public final class SqlErrors {
 
     private static final Set<String> CHANGED_SHAPE =
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, DATATYPE_MISMATCH, UNDEFINED_FUNCTION);
+    private static final Set<String> MAYBE_CHANGED_SHAPE =
+            Set.of(CANNOT_COERCE, FEATURE_NOT_SUPPORTED, INVALID_DATETIME_FORMAT, INVALID_TEXT_REPRESENTATION);
     private static final Set<String> UNREADABLE =
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE);
     private static final Set<String> PERMANENT = Set.of(
@@ -86,6 +91,14 @@ public final class SqlErrors {
     /** Whether the tables have to be looked up again: one of them, a column or a type isn't what it was. */
     public static boolean meansChangedShape(SQLException e) {
         return isOneOf(e, CHANGED_SHAPE);
+    }
+
+    /**
+     * Whether tables that were looked up before may have changed since: as {@link #meansChangedShape} says, or a constant of the statement
+     * doesn't fit a column's type any more, or the type of a result is another one. An id of the caller's may be at fault as well.
+     */
+    public static boolean mayMeanChangedShape(SQLException e) {
+        return meansChangedShape(e) || isOneOf(e, MAYBE_CHANGED_SHAPE);
     }
 
     /** Whether this role can't read a table: it, its schema or a column is missing, or a privilege is. */

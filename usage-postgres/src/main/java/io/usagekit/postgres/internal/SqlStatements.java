@@ -18,6 +18,12 @@ public final class SqlStatements {
 
     private static final Pattern REFERENCE = Pattern.compile("\\{([a-z_.-]+)}");
 
+    /**
+     * The name of what stands for the types of the columns that statements read. Each statement is sent with it: a driver keeps the types of
+     * parameters that it was told of for a text, and a session would reject that text once a column has another type.
+     */
+    static final String TYPES = "types";
+
     /** The conditions of a filter combine in thousands of ways; a host uses few of them. */
     private static final int MOST_KEPT = 1_000;
 
@@ -94,7 +100,8 @@ public final class SqlStatements {
 
     private SqlTemplate compile(Key key) {
         try {
-            return SqlTemplate.of(text(key.statement(), key.fragments()), names);
+            String types = names.containsKey(TYPES) ? "\n/* columns {" + TYPES + "} */" : "";
+            return SqlTemplate.of(text(key.statement(), key.fragments()) + types, names);
         } catch (IllegalStateException e) {
             throw new IllegalStateException(
                     "the statement \"" + key.statement() + "\" of " + source + ": " + e.getMessage(), e);

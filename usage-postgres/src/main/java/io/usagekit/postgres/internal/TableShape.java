@@ -3,15 +3,19 @@ package io.usagekit.postgres.internal;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.CRC32;
 
 /**
  * The columns of the mapped tables as they are in the database, checked against the mapping.
@@ -242,6 +246,17 @@ public record TableShape(
         Map<String, Column> projects = table(connection, mapping, "projects", mapping.projects());
         return require(projects, mapping.projects(), "projectOrganisationId", mapping.projectOrganisationId())
                 .type();
+    }
+
+    /** Returns a digest of the names and types of all columns. */
+    String types() {
+        CRC32 digest = new CRC32();
+        for (Map<String, Column> table : List.of(projects, events, deliveries)) {
+            new TreeMap<>(table)
+                    .forEach((name, column) ->
+                            digest.update((name + " " + column.type() + "\n").getBytes(StandardCharsets.UTF_8)));
+        }
+        return String.format(Locale.ROOT, "%08x", digest.getValue());
     }
 
     /** Whether a payload column has to be cast to text to be measured. */

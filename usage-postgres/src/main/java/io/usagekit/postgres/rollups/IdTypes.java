@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  *
  * @param operators the schemas in which trigger functions look for operators, quoted
  */
-record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, IdTypes.IdType organisationId, String operators) {
+record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operators) {
 
     /** Type of a column, and its collation; empty if that is the type's own. */
     record IdType(String type, String collation) {
@@ -49,7 +49,6 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, IdTypes.IdType 
         return new IdTypes(
                 commonType(connection, projectId, eventsProjectId, deliveriesProjectId),
                 commonType(connection, eventId, deliveriesEventId),
-                commonType(connection, column(connection, sql, "projects", mapping.projectOrganisationId())),
                 operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
     }
 
@@ -64,15 +63,8 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, IdTypes.IdType 
         if (RollupCatalog.hasOlderRetained(connection, sql.schema())) {
             Jdbc.execute(connection, sql.upgradeRetainedScript());
         }
-        Map<String, IdType> columns = new TreeMap<>(Map.of(
-                "project_id",
-                projectId,
-                "event_id",
-                eventId,
-                "delivered_event_id",
-                eventId,
-                "organisation_id",
-                organisationId));
+        Map<String, IdType> columns =
+                new TreeMap<>(Map.of("project_id", projectId, "event_id", eventId, "delivered_event_id", eventId));
         for (Map.Entry<String, IdType> column : columns.entrySet()) {
             Optional<IdType> present = sql.call(connection, "column-type")
                     .text("table", Identifiers.qualified(sql.schema(), RollupSql.RETAINED))
@@ -83,7 +75,7 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, IdTypes.IdType 
                 Jdbc.execute(connection, sql.convertRetainedScript(column.getKey(), column.getValue()));
             }
         }
-        Jdbc.execute(connection, sql.addSamplesScript(this));
+        Jdbc.execute(connection, sql.addSamplesScript(eventId));
     }
 
     private static ColumnType column(Connection connection, RollupSql sql, String table, String column)

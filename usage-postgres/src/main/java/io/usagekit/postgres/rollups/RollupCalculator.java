@@ -273,7 +273,7 @@ final class RollupCalculator implements UsageCalculator {
         try {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, fromRollups);
         } catch (SQLException e) {
-            if (lookedUpBefore && SqlErrors.meansChangedShape(e)) {
+            if (lookedUpBefore && SqlErrors.mayMeanChangedShape(e)) {
                 // The tables have changed since they were looked up: that error isn't one of the settings.
                 queries = null;
                 return inTransaction(leftOf(timeout, start), false, fromRollups, fromRawRows);

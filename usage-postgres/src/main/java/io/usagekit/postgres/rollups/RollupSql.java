@@ -78,7 +78,7 @@ final class RollupSql {
             "organisation.counts",
             ONE_ORGANISATION,
             "retained.organisation.counts",
-            "k.organisation_id = :organisation_id");
+            "k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}");
 
     static final Map<String, String> OF_ALL =
             Map.of("organisation.counts", ALL_ORGANISATIONS, "retained.organisation.counts", ALL_ORGANISATIONS);
@@ -278,7 +278,6 @@ final class RollupSql {
         Map<String, String> all = scriptNames();
         all.put("project_id_type", types.projectId().definition());
         all.put("event_id_type", types.eventId().definition());
-        all.put("organisation_id_type", types.organisationId().definition());
         all.put("operators", types.operators());
         return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4.sql"), all);
     }
@@ -363,14 +362,8 @@ final class RollupSql {
     }
 
     /** Returns the script that adds to retained sums the columns of deleted events and of organisations, if they lack them. */
-    String addSamplesScript(IdTypes types) {
-        return statements.script(
-                "add-samples",
-                Map.of(
-                        "definition",
-                        types.eventId().definition(),
-                        "organisation.definition",
-                        types.organisationId().definition()));
+    String addSamplesScript(IdTypes.IdType eventId) {
+        return statements.script("add-samples", Map.of("definition", eventId.definition()));
     }
 
     /** Returns a call of the statement that says why retained sums may not fit the tables, for an organisation or for all. */

@@ -433,26 +433,30 @@ slice as materialized (
     ) with ordinality as s (lower, upper, first_hour, end_hour, n)
 ),
 
-project as materialized (
+present as materialized (
     select
-        p.id,
-        min(p.organisation_id::text collate "C") over (partition by p.organisation_id) as organisation_id,
-        p.covered_from,
-        p.is_missing
-    from (
-        select
-            p.{project.id} as id,
-            p.{project.organisation_id} as organisation_id,
-            {project.rolled_from} as covered_from,
-            false as is_missing
-        from {projects} p
-        left join {rollups}.project known on known.project_id = p.{project.id}
-        where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
-        union all
-        select k.project_id, k.organisation_id, null, true
-        from {rollups}.retained k
-        where k.organisation_id is not null and {retained.organisation.counts} and {project-is-missing}
-    ) as p
+        p.{project.id} as id,
+        min(p.{project.organisation_id}::text collate "C")
+            over (partition by p.{project.organisation_id}) as organisation_id,
+        {organisation.begin_text}p.{project.organisation_id}{organisation.end_text} as organisation_text,
+        {project.rolled_from} as covered_from
+    from {projects} p
+    left join {rollups}.project known on known.project_id = p.{project.id}
+    where p.{project.organisation_id} is not null and {organisation.counts} and {project.counts}
+),
+
+project as materialized (
+    select id, organisation_id, covered_from, false as is_missing from present
+    union all
+    select
+        k.project_id,
+        coalesce(
+            (select min(p.organisation_id) from present p where p.organisation_text = k.organisation_id), k.organisation_id
+        ),
+        null,
+        true
+    from {rollups}.retained k
+    where k.organisation_id is not null and {retained.organisation.counts} and {project-is-missing}
 ),
 
 -- The part of each slice that is rolled, by project: [rolled_from, rolled_to); empty at the slice's end if none is.
@@ -986,7 +990,7 @@ select ({missing-project}) as missing_project
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
 select k.project_id::text
 from {rollups}.retained k
-where k.organisation_id = :organisation_id
+where k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}
     and {project-is-missing}
     and exists (
         select
@@ -1003,7 +1007,7 @@ select
     (
         select k.project_id::text
         from {rollups}.retained k
-        where k.organisation_id = organisation.id
+        where k.organisation_id = {organisation.begin_text}organisation.id{organisation.end_text}
             and {project-is-missing}
             and exists (
                 select

@@ -249,14 +249,24 @@ project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, u
 -- fragment: owners
 -- The rows that say whose projects p are, where there is another one or none. No figure has an organisation id as long as those that are left
 -- out, and no index would take it.
-select distinct on (p.{project.id}) p.{project.id}, timestamptz '-infinity', 0, 0, 0, 0, 0, p.{project.organisation_id}
+select distinct on (p.{project.id})
+    p.{project.id},
+    timestamptz '-infinity',
+    0,
+    0,
+    0,
+    0,
+    0,
+    {organisation.begin_text}p.{project.organisation_id}{organisation.end_text}
 from {projects} p
 where p.{project.id} is not null
     and octet_length(p.{project.organisation_id}::text) <= 2000
     and not exists (
         select
         from {rollups}.retained k
-        where k.project_id = p.{project.id} and k.quarter = '-infinity' and k.organisation_id = p.{project.organisation_id}
+        where k.project_id = p.{project.id}
+            and k.quarter = '-infinity'
+            and k.organisation_id = {organisation.begin_text}p.{project.organisation_id}{organisation.end_text}
     )
 
 -- fragment: owner-conflict
@@ -313,12 +323,12 @@ select exists (
 alter table {rollups}.retained alter column {column} type {definition} using {column}::text::{type}
 
 -- name: add-samples
--- Adds to retained sums of an older version the columns of deleted events, which stay unknown, and of organisations, a script: {definition} and
--- {organisation.definition}, the types of their ids.
+-- Adds to retained sums of an older version the columns of deleted events, which stay unknown, and of organisations, a script: {definition}, the
+-- type of events' ids.
 alter table {rollups}.retained
     add column if not exists event_id {definition},
     add column if not exists delivered_event_id {definition},
-    add column if not exists organisation_id {organisation.definition}
+    add column if not exists organisation_id text
 
 -- name: doubt
 -- Why retained sums may not be those of the rows that the tables lack. Parameters: :start and :end, the window [start, end),

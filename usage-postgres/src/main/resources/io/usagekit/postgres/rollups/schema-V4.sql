@@ -120,7 +120,7 @@ create table if not exists {rollups}.retained (
     delivered_event_id {event_id_type},
     -- In a row of each project, of the quarter -infinity and without sums: whose project it was last; null if its sums are left out once
     -- the projects don't have it any more.
-    organisation_id {organisation_id_type},
+    organisation_id text,
     primary key (project_id, quarter)
         include (received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes)
 ) with (fillfactor = 90);

@@ -21,6 +21,8 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Projects that are renamed, merged or deleted after retention: no figure is less than it was without a word. */
 class RollupProjectChangesIT {
@@ -220,6 +222,40 @@ class RollupProjectChangesIT {
         UsageKey another = new UsageKey("another", RestoreFixture.MARCH.period());
         assertThatThrownBy(() -> rollups.calculator().calculate(another, RestoreFixture.TIMEOUT))
                 .hasMessageContaining("\"q\"");
+    }
+
+    /** Whose a project was is found however its organisation's id is written, also after the column was given another type. */
+    @ParameterizedTest
+    @CsvSource({"bigint, 007", "'numeric(9,2)', 7", "char(9), 7", "text, 7"})
+    void refusesFiguresUnderEachSpellingOfTheOrganisation(String type, String asked) {
+        fixture.run("update {s}.projects set organisation_id = '7'");
+        PostgresRollups rollups = fixture.rollups();
+        rollups.install();
+        fixture.roll(rollups);
+        rollups.deleteBefore(Instant.parse("2026-03-05T00:00:00Z"), new RetentionProgress() {});
+        fixture.run("alter table {s}.projects alter organisation_id type " + type + " using organisation_id::" + type);
+        rollups.deleteBefore(Instant.parse(BEFORE), new RetentionProgress() {});
+        UsageKey key = new UsageKey(asked, RestoreFixture.MARCH.period());
+        assertThat(rollups.calculator().calculate(key, RestoreFixture.TIMEOUT).received())
+                .isEqualTo(fixture.expected().received());
+        fixture.run("delete from {s}.projects where id = 'q'");
+
+        assertThatThrownBy(() -> rollups.calculator().calculate(key, RestoreFixture.TIMEOUT))
+                .hasMessageContaining("\"q\"");
+        assertThat(rollups.calculator()
+                        .calculateAll(List.of(key), RestoreFixture.TIMEOUT)
+                        .failures())
+                .containsOnlyKeys(key);
+        assertThatThrownBy(() -> rollups.byProject(key, RestoreFixture.TIMEOUT)).hasMessageContaining("\"q\"");
+        List<String> failed = new ArrayList<>();
+        assertThat(rollups.calculateAll(
+                        key.period(),
+                        RestoreFixture.TIMEOUT,
+                        each -> {},
+                        (organisation, why) -> failed.add(organisation)))
+                .as("those that have a figure")
+                .isZero();
+        assertThat(failed).hasSize(1);
     }
 
     @Test

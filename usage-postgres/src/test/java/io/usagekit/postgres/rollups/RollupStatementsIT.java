@@ -100,7 +100,7 @@ class RollupStatementsIT extends StatementsIT {
                 "convert-retained",
                 Map.of("column", "project_id", "definition", "text collate \"C\"", "type", "text"),
                 "add-samples",
-                Map.of("definition", "text", "organisation.definition", "text"),
+                Map.of("definition", "text"),
                 "take-retained",
                 Map.of("other", "missing_rollups"),
                 "add-retained",
