@@ -4,49 +4,71 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 
 /**
  * Processor time of the server for writes without triggers, with those of roll-ups, and with triggers that keep a counter an hour, measured in
- * turn.
+ * turn: a ratio is taken within a round.
  */
 final class WriteBenchmark {
 
     private static final int ROUNDS = 21;
+    private static final int WARM_UP = 3;
+
+    /** Of the transactions and statements that write many rows. */
+    private static final int BATCH = 100;
+
+    /** Of the late {@code INSERT ... SELECT} at the default size. */
+    private static final int BULK = 20_000;
+
     private static final String RECENT = "'2026-03-17T12:10:00Z'";
+    private static final String LATE = "'2026-03-16T09:10:00Z'";
+
+    /** Octets of a large payload, which PostgreSQL keeps outside of the row. */
+    private static final int LARGE = 100_000;
+
     private static final List<String> WAYS = List.of("plain", "rolled", "counted");
+    private static final List<String> DOCUMENTS = List.of("jsonb", "json");
 
-    private static final List<Operation> OPERATIONS = List.of(
-            new Operation(
-                    "insert of one event",
-                    "insert into {s}.events values (?, 'p', repeat('x', 500), '\\xffff', " + RECENT + ", null)",
-                    1),
-            new Operation(
-                    "insert of 100 events",
-                    "insert into {s}.events select ? || '-' || n, 'p', repeat('x', 500), '\\xffff', " + RECENT
-                            + ", null from generate_series(1, 100) n",
-                    20),
-            new Operation(
-                    "insert of one delivery",
-                    "insert into {s}.event_deliveries values (?, 'p', 'r0-0', 'Scheduled', " + RECENT + ")",
-                    1),
-            new Operation("change of a status", "update {s}.event_deliveries set status = 'Success' where id = ?", 1));
+    /** How the statements of a slice are committed. */
+    private enum Commit {
+        EACH,
+        BATCHES
+    }
 
-    private final int times;
+    /**
+     * A write that is measured.
+     *
+     * @param sql with {@code {s}} for the schema and one parameter, the id of the row
+     * @param shape of the tables: {@code ""}, {@code "_jsonb"} or {@code "_json"}
+     * @param weight about how many times one row's work a statement is
+     */
+    private record Operation(String name, String shape, String sql, Commit commit, int weight) {
+
+        static Operation of(String name, String sql) {
+            return new Operation(name, "", sql, Commit.EACH, 1);
+        }
+
+        /** Committed by {@value #BATCH}. */
+        Operation inBatches() {
+            return new Operation(name + ", " + BATCH + " a transaction", shape, sql, Commit.BATCHES, weight);
+        }
+
+        /** Each statement is about so many times one row's work. */
+        Operation weighing(int times) {
+            return new Operation(name, shape, sql, commit, times);
+        }
+    }
+
+    private final int rows;
     private final PrintWriter out;
 
     /**
@@ -55,89 +77,180 @@ final class WriteBenchmark {
      * @param events how many are written, in all rounds
      */
     WriteBenchmark(int events, PrintWriter out) {
-        this.times = Math.max(20, events / 100);
+        this.rows = Math.max(20, events / 100);
         this.out = out;
     }
 
-    private record Operation(String name, String sql, int weight) {}
+    private List<Operation> operations() {
+        String insertEvent = "insert into {s}.events select ? %s, 'p', repeat('x', 500), '\\xffff', %s, null, 'new' %s";
+        String many = "from generate_series(1, %d) n";
+        Operation status =
+                Operation.of("change of a status", "update {s}.event_deliveries set status = 'Success' where id = ?");
+        Operation note =
+                Operation.of("change of another column", "update {s}.events set note = 'changed' where id = ?");
+        int bulk = Math.min(BULK, 10 * rows);
+        List<Operation> operations = new ArrayList<>(List.of(
+                Operation.of("insert of an event", insertEvent.formatted("", RECENT, "")),
+                Operation.of(
+                                "insert of " + BATCH + " events",
+                                insertEvent.formatted("|| '-' || n", RECENT, many.formatted(BATCH)))
+                        .weighing(BATCH / 5),
+                Operation.of(
+                        "insert of a delivery",
+                        "insert into {s}.event_deliveries select ?, 'p', 'e', 'Scheduled', " + RECENT),
+                status,
+                status.inBatches(),
+                note,
+                note.inBatches(),
+                Operation.of("insert of a late event", insertEvent.formatted("", LATE, "")),
+                Operation.of(
+                        "change of a late status", "update {s}.event_deliveries set status = 'Success' where id = ?"),
+                Operation.of("deletion of a late delivery", "delete from {s}.event_deliveries where id = ?"),
+                Operation.of(
+                                String.format(Locale.ROOT, "late insert of %,d events", bulk),
+                                insertEvent.formatted(
+                                        "|| '-' || n",
+                                        LATE + "::timestamptz - n % 24 * interval '1 hour'",
+                                        many.formatted(bulk)))
+                        .weighing(rows)));
+        for (String type : DOCUMENTS) {
+            operations.add(new Operation(
+                    "change beside " + LARGE / 1000 + " kB of " + type, "_" + type, note.sql(), Commit.EACH, 5));
+        }
+        return operations;
+    }
 
     void run() throws SQLException {
         try (BenchmarkDatabase database = new BenchmarkDatabase()) {
             for (String way : WAYS) {
-                createTables(database, way);
+                createTables(database, way, "text");
             }
+            for (String type : DOCUMENTS) {
+                createTables(database, "plain_" + type, type);
+                createTables(database, "rolled_" + type, type);
+            }
+            countByTriggers(database);
+            roll(database, TableMapping.gateway("rolled"));
             PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("plain"));
             PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("counted"));
-            countByTriggers(database);
-            PostgresRollups rollups = PostgresRollups.builder(database.pool())
-                    .mapping(TableMapping.gateway("rolled"))
-                    .clock(InstantSource.fixed(Instant.parse("2026-03-17T12:20:00Z")))
-                    .build();
-            rollups.install();
-            try (RollupWorker worker = rollups.worker().build()) {
-                worker.runOnce();
+            for (String type : DOCUMENTS) {
+                roll(database, TableMapping.gateway("rolled_" + type));
+                PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("plain_" + type));
             }
-            for (Operation operation : OPERATIONS) {
+            for (Operation operation : operations()) {
                 measure(database, operation);
             }
         }
     }
 
+    private static void roll(BenchmarkDatabase database, TableMapping mapping) {
+        PostgresRollups rollups = PostgresRollups.builder(database.pool())
+                .mapping(mapping)
+                .clock(InstantSource.fixed(Instant.parse("2026-03-17T12:20:00Z")))
+                .build();
+        rollups.install();
+        try (RollupWorker worker = rollups.worker().build()) {
+            worker.runOnce();
+        }
+    }
+
     private void measure(BenchmarkDatabase database, Operation operation) throws SQLException {
-        List<List<Double>> seconds = List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
-        int writes = Math.max(1, times / operation.weight());
-        try (Connection connection = database.pool().getConnection()) {
-            for (int round = 0; round < ROUNDS; round++) {
-                for (int way = 0; way < WAYS.size(); way++) {
-                    seconds.get(way).add(seconds(connection, WAYS.get(way), operation, round, writes));
+        List<String> schemas = WAYS.stream()
+                .filter(way -> operation.shape().isEmpty() || !way.equals("counted"))
+                .map(way -> way + operation.shape())
+                .toList();
+        List<List<Double>> micros =
+                schemas.stream().<List<Double>>map(schema -> new ArrayList<>()).toList();
+        int statements = Math.max(1, rows / operation.weight());
+        for (int round = -WARM_UP; round < ROUNDS; round++) {
+            for (int turn = 0; turn < schemas.size(); turn++) {
+                int way = Math.floorMod(round + turn, schemas.size());
+                String schema = schemas.get(way);
+                if (round == -WARM_UP || operation.shape().isEmpty()) {
+                    prepare(database, schema, operation, statements);
+                }
+                double used = micros(database, schema, operation, statements);
+                if (round >= 0) {
+                    micros.get(way).add(used / statements);
                 }
             }
         }
-        List<Double> micros = seconds.stream()
-                .map(each -> {
-                    Collections.sort(each);
-                    return each.get(each.size() / 2) * 1e6 / writes;
-                })
-                .toList();
+        List<Double> plain = micros.get(0);
         out.printf(
                 Locale.ROOT,
-                "%-24s %,8.1f us without triggers, %,8.1f us with those of roll-ups (%.2fx), %,8.1f us with counters (%.2fx)%n",
+                "%-44s %,9.1f us",
                 operation.name(),
-                micros.get(0),
-                micros.get(1),
-                micros.get(1) / micros.get(0),
-                micros.get(2),
-                micros.get(2) / micros.get(0));
-    }
-
-    private static double seconds(Connection connection, String schema, Operation operation, int round, int writes)
-            throws SQLException {
-        long pid = backend(connection);
-        try (PreparedStatement statement =
-                connection.prepareStatement(operation.sql().replace("{s}", schema))) {
-            double before = processSeconds(pid);
-            for (int i = 0; i < writes; i++) {
-                statement.setString(1, "r" + round + "-" + i);
-                statement.executeUpdate();
+                Comparison.Spread.of(plain).median());
+        for (int way = 1; way < schemas.size(); way++) {
+            List<Double> own = micros.get(way);
+            List<Double> ratios = new ArrayList<>();
+            for (int round = 0; round < ROUNDS; round++) {
+                ratios.add(own.get(round) / plain.get(round));
             }
-            return processSeconds(pid) - before;
+            Comparison.Spread ratio = Comparison.Spread.of(ratios);
+            out.printf(
+                    Locale.ROOT,
+                    ", %s %,9.1f us, %.2fx (%.2f to %.2f)",
+                    schemas.get(way),
+                    Comparison.Spread.of(own).median(),
+                    ratio.median(),
+                    ratio.lowerQuartile(),
+                    ratio.upperQuartile());
+        }
+        out.println();
+        out.flush();
+    }
+
+    /** Leaves the rows that the statements of a slice change, and no others, in tables without dead rows. */
+    private static void prepare(BenchmarkDatabase database, String schema, Operation operation, int statements)
+            throws SQLException {
+        database.run("truncate " + schema + ".events, " + schema + ".event_deliveries");
+        if (!operation.sql().startsWith("insert")) {
+            String time = operation.name().contains("late") ? LATE : RECENT;
+            String each = " from generate_series(0, " + (statements - 1) + ") n";
+            String payload = operation.shape().isEmpty()
+                    ? "repeat('x', 500)"
+                    : "json_build_object('d', (select string_agg(md5(i::text), '') from generate_series(1, "
+                            + LARGE / 32 + ") i))::" + operation.shape().substring(1);
+            database.run(
+                    operation.sql().contains(".events ")
+                            ? "insert into " + schema + ".events select 'r' || n, 'p', " + payload + ", '\\xffff', "
+                                    + time + ", null, 'new'" + each
+                            : "insert into " + schema + ".event_deliveries select 'r' || n, 'p', 'e', 'Scheduled', "
+                                    + time + each);
+        }
+        if (schema.startsWith("rolled")) {
+            database.run("truncate " + schema + "_rollups.mark, " + schema + "_rollups.changed_event");
         }
     }
 
-    private static long backend(Connection connection) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("select pg_backend_pid()");
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getLong(1);
+    private static double micros(BenchmarkDatabase database, String schema, Operation operation, int statements)
+            throws SQLException {
+        try (Connection connection = database.pool().getConnection();
+                PreparedStatement statement =
+                        connection.prepareStatement(operation.sql().replace("{s}", schema))) {
+            ServerProcess process = ServerProcess.of(connection);
+            connection.setAutoCommit(operation.commit() == Commit.EACH);
+            double before = process.micros();
+            for (int i = 0; i < statements; i++) {
+                statement.setString(1, "r" + i);
+                statement.executeUpdate();
+                if (operation.commit() == Commit.BATCHES && i % BATCH == BATCH - 1) {
+                    connection.commit();
+                }
+            }
+            double used = process.micros() - before;
+            connection.setAutoCommit(true);
+            return used;
         }
     }
 
-    private static void createTables(BenchmarkDatabase database, String schema) throws SQLException {
+    private static void createTables(BenchmarkDatabase database, String schema, String payload) throws SQLException {
         for (String sql : List.of(
                 "create schema {s}",
                 "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
-                "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz,"
-                        + " deleted_at timestamptz)",
+                "create table {s}.events (id varchar primary key, project_id varchar, raw {p}, data bytea, created_at timestamptz,"
+                        + " deleted_at timestamptz, note text)",
                 "create table {s}.event_deliveries (id varchar primary key, project_id varchar, event_id varchar, status text,"
                         + " created_at timestamptz)",
                 "insert into {s}.projects values ('p', 'org-123', null)",
@@ -146,7 +259,7 @@ final class WriteBenchmark {
                 "create index on {s}.event_deliveries (project_id, created_at)",
                 "create index on {s}.event_deliveries (event_id)",
                 "create index on {s}.event_deliveries (status)")) {
-            database.run(sql.replace("{s}", schema));
+            database.run(sql.replace("{s}", schema).replace("{p}", payload));
         }
     }
 
@@ -170,24 +283,5 @@ final class WriteBenchmark {
                         + " execute function counted.count_delivery()",
                 "create trigger count_update after update on counted.event_deliveries for each row when (new.status = 'Success'"
                         + " and old.status <> 'Success') execute function counted.count_delivery()");
-    }
-
-    /** Processor time of a process on this machine, in steps of 10 ms; the time on the clock where that isn't known. */
-    private static double processSeconds(long pid) {
-        Optional<String> stat = stat(pid);
-        if (stat.isEmpty()) {
-            return System.nanoTime() / 1e9;
-        }
-        String[] fields = stat.get().substring(stat.get().lastIndexOf(')') + 2).split(" ", -1);
-        return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
-    }
-
-    private static Optional<String> stat(long pid) {
-        Path file = Path.of("/proc", Long.toString(pid), "stat");
-        try {
-            return Files.exists(file) ? Optional.of(Files.readString(file)) : Optional.empty();
-        } catch (IOException e) {
-            return Optional.empty();
-        }
     }
 }
