@@ -1,6 +1,7 @@
 package io.usagekit.postgres.internal;
 
 import io.usagekit.postgres.TableMapping;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,12 @@ import java.util.stream.Stream;
 
 /** The mapped tables and columns by the names that statements use for them. */
 public final class MappedNames {
+
+    /** The first version of PostgreSQL that tells which TOASTed value a column refers to. */
+    private static final int FIRST_WITH_TOAST_IDS = 17;
+
+    /** The first version of PostgreSQL that returns null for a sequence that a role may not read, and no error. */
+    private static final int FIRST_WITHOUT_SEQUENCE_ERRORS = 18;
 
     private MappedNames() {}
 
@@ -288,45 +295,131 @@ public final class MappedNames {
         return deliveryOctets(shape, deliverySize("d", shape));
     }
 
-    /** Returns the condition that a change of an event, from {@code old} to {@code new}, alters the octets of its deliveries. */
-    public static String eventHasOtherSize(TableShape shape) {
-        String octets = "(" + octets("old", shape) + ") is distinct from (" + octets("new", shape) + ")";
-        String emptied = emptied("old", shape);
-        return emptied.equals("false")
-                ? octets
-                : "(" + octets + " or " + emptied + " is distinct from " + emptied("new", shape) + ")";
+    /**
+     * Returns conditions of triggers over the rows {@code old} and {@code new}: whether their times aren't before the watermark, and which
+     * columns an update left as they were. They qualify each name.
+     *
+     * @param watermark the sequence of the watermark, in seconds since 1970, as a literal
+     * @param serverVersion the major version of PostgreSQL
+     */
+    public static Map<String, String> guards(TableShape shape, String watermark, int serverVersion) {
+        TableMapping mapping = shape.mapping();
+        Map<String, String> guards = new HashMap<>();
+        String sequence = watermark + "::pg_catalog.regclass";
+        // A dump may leave the sequence's privileges out: each change is marked then, as where the sequence isn't set.
+        String readable = serverVersion >= FIRST_WITHOUT_SEQUENCE_ERRORS
+                ? ""
+                : "pg_catalog.has_sequence_privilege(" + sequence + ", 'SELECT') and ";
+        Map<String, String> times = Map.of("event", mapping.eventCreatedAt(), "delivery", mapping.deliveryCreatedAt());
+        times.forEach((table, createdAt) -> {
+            String old = column("old", createdAt);
+            String current = column("new", createdAt);
+            guards.put(table + ".inserted_recently", readable + isRecent(current, sequence));
+            guards.put(table + ".deleted_recently", readable + isRecent(old, sequence));
+            guards.put(table + ".updated_recently", isRecent("least(" + old + ", " + current + ")", sequence));
+        });
+        List<String> row =
+                new ArrayList<>(List.of(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()));
+        mapping.eventDeletedAt().ifPresent(row::add);
+        guards.put("event.has_same_size", eventHasSameSize(shape, serverVersion >= FIRST_WITH_TOAST_IDS));
+        guards.put("event.has_same_row", haveSameImage(row));
+        guards.put("event.has_other_id", "not " + haveSameImage(List.of(mapping.eventId())));
+        return guards;
     }
 
     /**
-     * Returns a condition that is true wherever a change of an event alters the octets of its deliveries, and that raises no error,
-     * whatever the row holds: the text of a {@code jsonb} value may be longer than PostgreSQL's longest text.
+     * Returns the condition that a time isn't before a watermark. Numbers of seconds are compared: no value of the sequence is out of
+     * range, and whole seconds and microseconds beside them are exact until the year 2514.
      */
-    public static String eventMayHaveOtherSize(TableShape shape) {
-        TableMapping mapping = shape.mapping();
-        List<String> json = mapping.payload().stream().filter(shape::isJson).toList();
-        if (json.isEmpty()) {
-            return eventHasOtherSize(shape);
-        }
-        return "record_image_ne(row(" + images("old", shape) + "), row(" + images("new", shape) + "))";
+    private static String isRecent(String time, String sequence) {
+        return "pg_catalog.date_part('epoch', " + time + ") operator(pg_catalog.>=) pg_catalog.pg_sequence_last_value("
+                + sequence + ")::double precision";
     }
 
-    /** Returns what the octets of an event are made of: its stored sizes, and its payload columns or their octets. */
-    private static String images(String alias, TableShape shape) {
+    /**
+     * Returns the condition that a change of an event, from {@code old} to {@code new}, leaves its octets and those of its deliveries as
+     * they are, as far as that is known without the text of a json value; it qualifies each name.
+     *
+     * @param identifiesToast whether the server tells which stored value a large column refers to
+     */
+    private static String eventHasSameSize(TableShape shape, boolean identifiesToast) {
+        TableMapping mapping = shape.mapping();
+        List<String> conditions = new ArrayList<>();
+        List<String> old = sizeImages("old", shape);
+        if (!old.isEmpty()) {
+            conditions.add(haveSameImage(old, sizeImages("new", shape)));
+        }
+        mapping.payload().stream()
+                .filter(shape::isJson)
+                .flatMap(payload -> sameJson(payload, shape, identifiesToast).stream())
+                .forEach(conditions::add);
+        return conditions.isEmpty() ? "true" : String.join(" and ", conditions);
+    }
+
+    /** Returns what the octets of an event are made of, but for json values: its stored sizes, and the octets of its payload columns. */
+    private static List<String> sizeImages(String alias, TableShape shape) {
         TableMapping mapping = shape.mapping();
         return Stream.concat(
                         storedColumns(mapping).stream().map(stored -> column(alias, stored)),
                         mapping.payload().stream()
-                                .map(payload -> shape.isJson(payload)
-                                        ? column(alias, payload)
-                                        : octetLength(alias, payload, shape)))
-                .collect(Collectors.joining(", "));
+                                .filter(payload -> !shape.isJson(payload) && isMeasured(payload, shape))
+                                .map(payload -> whereMeasured(
+                                        alias,
+                                        payload,
+                                        shape,
+                                        "coalesce(pg_catalog.octet_length(" + column(alias, payload) + "), 0)")))
+                .toList();
     }
 
-    /** Returns the condition that a change of a delivery, from {@code old} to {@code new}, leaves the size that it holds. */
-    public static String deliveryHasSameSize(TableShape shape) {
-        return shape.mapping().deliveryStoredBytes().isEmpty()
-                ? "true"
-                : deliverySize("old", shape) + " is not distinct from " + deliverySize("new", shape);
+    /** Returns the column that may hold a stored size, of this payload column or of the event. */
+    private static Optional<String> storedFor(String payload, TableMapping mapping) {
+        return mapping.storedBytes()
+                .or(() -> Optional.ofNullable(mapping.payloadStoredBytes().get(payload)));
+    }
+
+    /** Whether a payload column is measured, in all rows or in some. */
+    private static boolean isMeasured(String payload, TableShape shape) {
+        return storedFor(payload, shape.mapping())
+                .filter(stored -> !shape.isNullable(stored))
+                .isEmpty();
+    }
+
+    private static String whereMeasured(String alias, String payload, TableShape shape, String value) {
+        return storedFor(payload, shape.mapping())
+                .map(stored -> "case when " + column(alias, stored) + " is null then " + value + " end")
+                .orElse(value);
+    }
+
+    /** Returns the condition that a json value is the same: the same stored value of a large one, or else the same image. */
+    private static Optional<String> sameJson(String payload, TableShape shape, boolean identifiesToast) {
+        if (!isMeasured(payload, shape)) {
+            return Optional.empty();
+        }
+        String old = column("old", payload);
+        String current = column("new", payload);
+        List<String> same = new ArrayList<>();
+        storedFor(payload, shape.mapping())
+                .map(stored ->
+                        "(" + column("old", stored) + " is not null and " + column("new", stored) + " is not null)")
+                .ifPresent(same::add);
+        if (identifiesToast) {
+            same.add("pg_catalog.pg_column_toast_chunk_id(" + old
+                    + ") operator(pg_catalog.=) pg_catalog.pg_column_toast_chunk_id(" + current + ")");
+        }
+        same.add(haveSameImage(List.of(old), List.of(current)));
+        return Optional.of(same.stream().collect(Collectors.joining(" or ", "(", ")")));
+    }
+
+    private static String haveSameImage(List<String> old, List<String> current) {
+        return "pg_catalog.record_image_eq(row(" + String.join(", ", old) + "), row(" + String.join(", ", current)
+                + "))";
+    }
+
+    /** Returns the condition that columns have the same image in {@code old} and {@code new}; it qualifies each name. */
+    public static String haveSameImage(List<String> columns) {
+        return haveSameImage(
+                columns.stream().map(name -> column("old", name)).toList(),
+                columns.stream().map(name -> column("new", name)).toList());
     }
 
     /**

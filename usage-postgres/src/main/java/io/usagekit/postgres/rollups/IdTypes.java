@@ -52,9 +52,9 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
                 operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
     }
 
-    /** Returns the script that creates the roll-ups' tables and functions. */
-    String tablesScript(RollupSql sql) {
-        return sql.tablesScript(this);
+    /** Returns the script that creates the roll-ups' tables and functions, for a major version of PostgreSQL. */
+    String tablesScript(RollupSql sql, int serverVersion) {
+        return sql.tablesScript(this, serverVersion);
     }
 
     /** Gives retained sums, which are kept, the columns of this version, and ids the types that they have in this mapping. */

@@ -138,8 +138,9 @@ final class RollupInstaller implements PartitionGuard {
                 String schema = SchemaInstaller.schemaExists(connection, settings.schema())
                         ? ""
                         : RollupSql.schemaScript(settings.schema());
+                int version = connection.getMetaData().getDatabaseMajorVersion();
                 return schema + missingIndexes(connection, sql)
-                        + IdTypes.of(connection, sql).tablesScript(sql) + "\n" + sql.triggersScript()
+                        + IdTypes.of(connection, sql).tablesScript(sql, version) + "\n" + sql.triggersScript(version)
                         + String.join("", partitionScripts(connection, sql))
                         + sql.recordGuardedPartitionsScript();
             });
@@ -372,10 +373,11 @@ final class RollupInstaller implements PartitionGuard {
             SchemaInstaller.emptySchema(
                     connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }
-        Jdbc.execute(connection, types.tablesScript(sql));
+        int version = connection.getMetaData().getDatabaseMajorVersion();
+        Jdbc.execute(connection, types.tablesScript(sql, version));
         sql.call(connection, "record-owners").update();
         locks.lock(connection, Map.of(sql.table("events") + ", " + sql.table("deliveries"), "share row exclusive"));
-        Jdbc.execute(connection, sql.triggersScript());
+        Jdbc.execute(connection, sql.triggersScript(version));
         executeAll(connection, partitionScripts(connection, sql));
         sql.call(connection, "record-guarded-partitions").update();
     }

@@ -30,11 +30,6 @@ final class RollupSql {
     /** Version of the installed tables, functions and triggers; raised with each change to them. */
     static final int VERSION = 4;
 
-    /** The years 1 and 9999, in seconds since 1970: whatever the sequence is set to, triggers can make an instant of it. */
-    private static final long FIRST_WATERMARK = -62_135_596_800L;
-
-    private static final long LAST_WATERMARK = 253_402_300_799L;
-
     /** The table that is kept when roll-ups are replaced: its sums can't be computed again. */
     static final String RETAINED = "retained";
 
@@ -55,12 +50,20 @@ final class RollupSql {
     private static final SqlStatements WITHOUT_NAMES = SqlStatements.of(SOURCE, Map.of());
 
     /** The triggers on the host's tables, by what is in their names. */
-    private static final List<String> TRIGGERS =
-            List.of("insert", "update", "delete", "size_update", "size_delete", "truncate");
+    private static final List<String> TRIGGERS = List.of("insert", "update", "delete", "size_delete", "truncate");
 
     /** The functions that the triggers call. */
     private static final List<String> FUNCTIONS = List.of(
-            "event_changed", "event_size_changed", "delivery_changed", "table_truncated", "mark_hours", "forget");
+            "event_changed",
+            "event_updated",
+            "event_size_changed",
+            "delivery_changed",
+            "delivery_updated",
+            "is_delivered",
+            "table_truncated",
+            "mark_hours",
+            "log_event",
+            "forget");
 
     /** Conditions of the organisations whose sums {@code series} reads. */
     static final String ONE_ORGANISATION = "p.{project.organisation_id} = :organisation_id";
@@ -273,35 +276,32 @@ final class RollupSql {
                 SqlTemplate.resource("rollups/schema-create.sql"), Map.of("rollups", Identifiers.quote(schema)));
     }
 
-    /** Returns the script that creates tables and functions in the schema, with its comments. */
-    String tablesScript(IdTypes types) {
-        Map<String, String> all = scriptNames();
+    /**
+     * Returns the script that creates tables and functions in the schema, with its comments.
+     *
+     * @param serverVersion the major version of PostgreSQL
+     */
+    String tablesScript(IdTypes types, int serverVersion) {
+        Map<String, String> all = scriptNames(serverVersion);
         all.put("project_id_type", types.projectId().definition());
         all.put("event_id_type", types.eventId().definition());
         all.put("operators", types.operators());
         return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4.sql"), all);
     }
 
-    /** Returns the script that creates the triggers on the host's tables, with its comments. */
-    String triggersScript() {
-        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4-triggers.sql"), scriptNames());
+    /**
+     * Returns the script that creates the triggers on the host's tables, with its comments.
+     *
+     * @param serverVersion the major version of PostgreSQL
+     */
+    String triggersScript(int serverVersion) {
+        return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4-triggers.sql"), scriptNames(serverVersion));
     }
 
-    private Map<String, String> scriptNames() {
+    private Map<String, String> scriptNames(int serverVersion) {
         Map<String, String> all = new HashMap<>(names);
-        all.put(
-                "watermark",
-                // least passes null over: where the sequence isn't set, or a dump left its privileges out, each change
-                // is marked.
-                "to_timestamp(greatest(least(case when has_sequence_privilege(" + names.get("mark_before")
-                        + "::regclass, 'SELECT') then pg_sequence_last_value(" + names.get("mark_before")
-                        + "::regclass) end, " + LAST_WATERMARK + "), " + FIRST_WATERMARK + "))");
-        all.put("event.old_live", "(" + MappedNames.eventIsLive("old", shape) + ")");
-        all.put("event.new_live", "(" + MappedNames.eventIsLive("new", shape) + ")");
-        all.put("event.old_octets", "(" + MappedNames.octets("old", shape) + ")");
-        all.put("event.new_octets", "(" + MappedNames.octets("new", shape) + ")");
-        all.put("event.has_other_size", MappedNames.eventHasOtherSize(shape));
-        all.put("event.may_have_other_size", MappedNames.eventMayHaveOtherSize(shape));
+        all.putAll(MappedNames.guards(shape, String.valueOf(names.get("mark_before")), serverVersion));
+        all.put("delivery.has_same_row", MappedNames.haveSameImage(deliveryColumns()));
         all.put(
                 "request_reset",
                 SqlTemplate.resource("rollups/schema-V4-request-reset.sql")
@@ -309,7 +309,6 @@ final class RollupSql {
                         .replace("\n", "\n    "));
         all.put("truncate_name", Identifiers.literal(triggerName("truncate")));
         all.put("function_names", Identifiers.literals(FUNCTIONS));
-        all.put("delivery.has_same_size", MappedNames.deliveryHasSameSize(shape));
         TRIGGERS.forEach(trigger -> all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger))));
         all.put(
                 "trigger_names",

@@ -177,7 +177,9 @@ join pg_catalog.pg_namespace n on n.oid = f.pronamespace
 where t.tgrelid in (to_regclass(:events), to_regclass(:deliveries))
     and not t.tgisinternal
     and t.tgname like 'usagekit\_%'
-    and f.proname in ('event_changed', 'event_size_changed', 'delivery_changed', 'table_truncated')
+    and f.proname in (
+        'event_changed', 'event_updated', 'event_size_changed', 'delivery_changed', 'delivery_updated', 'table_truncated'
+    )
     and n.oid is distinct from to_regnamespace(:schema)
 group by n.oid, n.nspname
 order by n.nspname

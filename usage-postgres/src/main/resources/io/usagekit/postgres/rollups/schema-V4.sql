@@ -396,6 +396,8 @@ begin
 end
 $usagekit$;
 
+-- Functions without a search_path of their own qualify each name and operator: setting one takes longer than their work.
+
 -- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion.
 create function {rollups}.mark_hours(
     old_project_id {rollups}.mark.project_id%type,
@@ -403,12 +405,40 @@ create function {rollups}.mark_hours(
     new_project_id {rollups}.mark.project_id%type,
     new_created_at timestamptz
 ) returns void
+language plpgsql as $usagekit$
+begin
+    if old_project_id is not null and pg_catalog.isfinite(old_created_at) then
+        insert into {rollups}.mark (project_id, bucket)
+        values (old_project_id, pg_catalog.date_trunc('hour', old_created_at, 'UTC'));
+    end if;
+    if new_project_id is not null
+        and pg_catalog.isfinite(new_created_at)
+        and pg_catalog.record_image_ne(
+            row(new_project_id, pg_catalog.date_trunc('hour', new_created_at, 'UTC')),
+            row(old_project_id, pg_catalog.date_trunc('hour', old_created_at, 'UTC'))
+        )
+    then
+        insert into {rollups}.mark (project_id, bucket)
+        values (new_project_id, pg_catalog.date_trunc('hour', new_created_at, 'UTC'));
+    end if;
+end
+$usagekit$;
+
+-- Records that an event was deleted, or that its size or id changed.
+create function {rollups}.log_event(event_id {rollups}.changed_event.event_id%type) returns void
+language plpgsql as $usagekit$
+begin
+    if event_id is not null then
+        insert into {rollups}.changed_event (event_id) values (event_id);
+    end if;
+end
+$usagekit$;
+
+-- Whether a delivery of this status counts. Takes whatever type the column has now.
+create function {rollups}.is_delivered(status anyelement) returns boolean
 language plpgsql set search_path = {operators} as $usagekit$
 begin
-    insert into {rollups}.mark (project_id, bucket)
-    select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
-    from (values (old_project_id, old_created_at), (new_project_id, new_created_at)) as c (project_id, created_at)
-    where c.project_id is not null and isfinite(c.created_at);
+    return coalesce(status in ({delivered_statuses}), false);
 end
 $usagekit$;
 
@@ -416,17 +446,10 @@ $usagekit$;
 -- them, the host's write succeeds: a mapped column was renamed or given another type, an enum's label renamed, the schema of these
 -- roll-ups renamed. No rolled hour is used from then on.
 
+-- Of a late event that was inserted or deleted.
 create function {rollups}.event_changed() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
+language plpgsql security definer as $usagekit$
 begin
-    if tg_op = 'UPDATE'
-        and old.{event.project_id} is not distinct from new.{event.project_id}
-        and old.{event.created_at} is not distinct from new.{event.created_at}
-        and {event.old_live} is not distinct from {event.new_live}
-        and {event.old_octets} is not distinct from {event.new_octets}
-    then
-        return null;
-    end if;
     perform {rollups}.mark_hours(
         old.{event.project_id},
         old.{event.created_at}{event.at_utc},
@@ -440,23 +463,30 @@ exception when others then
 end
 $usagekit$;
 
-create function {rollups}.event_size_changed() returns trigger
-language plpgsql security definer set search_path = {operators} as $usagekit$
+-- Of each event that was updated. Columns are compared by their image, whatever their type, sizes of text and bytes without the value,
+-- and json values without their text. What differs may have the same sums; an hour that is re-rolled in vain does no harm.
+create function {rollups}.event_updated() returns trigger
+language plpgsql security definer as $usagekit$
+declare
+    has_same_size boolean;
 begin
-    -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
-    if tg_op = 'DELETE' and exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
+    has_same_size := {event.has_same_size};
+    if has_same_size and {event.has_same_row} then
         return null;
     end if;
-    if tg_op = 'UPDATE' and old.{event.id} is not distinct from new.{event.id} and not {event.has_other_size} then
-        return null;
+    if ({event.updated_recently}) is not true then
+        perform {rollups}.mark_hours(
+            old.{event.project_id},
+            old.{event.created_at}{event.at_utc},
+            new.{event.project_id},
+            new.{event.created_at}{event.at_utc}
+        );
     end if;
-    insert into {rollups}.changed_event (event_id)
-    select old.{event.id}
-    where old.{event.id} is not null;
-    if tg_op = 'UPDATE' then
-        insert into {rollups}.changed_event (event_id)
-        select new.{event.id}
-        where new.{event.id} is distinct from old.{event.id} and new.{event.id} is not null;
+    if has_same_size is not true or {event.has_other_id} then
+        perform {rollups}.log_event(old.{event.id});
+        if {event.has_other_id} then
+            perform {rollups}.log_event(new.{event.id});
+        end if;
     end if;
     return null;
 exception when others then
@@ -465,23 +495,53 @@ exception when others then
 end
 $usagekit$;
 
+-- Of each event that was deleted.
+create function {rollups}.event_size_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
+    if not exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
+        perform {rollups}.log_event(old.{event.id});
+    end if;
+    return null;
+exception when others then
+    {request_reset}
+    return null;
+end
+$usagekit$;
+
+-- Of a late delivery that was inserted or deleted.
 create function {rollups}.delivery_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
+begin
+    if old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}) then
+        perform {rollups}.mark_hours(
+            old.{delivery.project_id},
+            old.{delivery.created_at}{delivery.at_utc},
+            new.{delivery.project_id},
+            new.{delivery.created_at}{delivery.at_utc}
+        );
+    end if;
+    return null;
+exception when others then
+    {request_reset}
+    return null;
+end
+$usagekit$;
+
+-- Of each delivery that was updated.
+create function {rollups}.delivery_updated() returns trigger
+language plpgsql security definer as $usagekit$
 declare
     was_delivered boolean;
     is_delivered boolean;
 begin
-    was_delivered := coalesce(old.{delivery.status} in ({delivered_statuses}), false);
-    is_delivered := coalesce(new.{delivery.status} in ({delivered_statuses}), false);
-    if (not was_delivered and not is_delivered)
-        or (
-            was_delivered and is_delivered
-            and old.{delivery.project_id} is not distinct from new.{delivery.project_id}
-            and old.{delivery.event_id} is not distinct from new.{delivery.event_id}
-            and old.{delivery.created_at} is not distinct from new.{delivery.created_at}
-            and {delivery.has_same_size}
-        )
-    then
+    if {delivery.updated_recently} then
+        return null;
+    end if;
+    was_delivered := {rollups}.is_delivered(old.{delivery.status});
+    is_delivered := {rollups}.is_delivered(new.{delivery.status});
+    if (not was_delivered and not is_delivered) or (was_delivered and is_delivered and {delivery.has_same_row}) then
         return null;
     end if;
     perform {rollups}.mark_hours(

@@ -142,8 +142,18 @@ class RollupAlterationsIT {
                                 "alter table {s}.events rename column raw to raw_old",
                                 "alter table {s}.events rename column raw_new to raw"),
                         new UsageMetrics(3, 36),
+                        Remedy.ROLLS_FROM_SCRATCH,
+                        "altered back"),
+                arguments(
+                        "column of a trigger's condition swapped in by renaming",
+                        List.of(
+                                "alter table {s}.events add column created_new timestamptz not null default '2026-03-17T10:30:00Z'",
+                                "alter table {s}.events rename column created_at to created_old",
+                                "alter table {s}.events rename column created_new to created_at",
+                                "update {s}.events set created_at = '2026-04-18T10:30:00Z' where id = 'e9'"),
+                        new UsageMetrics(2, 14),
                         Remedy.ASKS_FOR_INSTALLATION,
-                        "raw_old"),
+                        "created_old"),
                 arguments(
                         "values rewritten by a change of type",
                         List.of("alter table {s}.event_deliveries alter column status type varchar"

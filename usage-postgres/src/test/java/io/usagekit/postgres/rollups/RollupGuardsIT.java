@@ -171,13 +171,12 @@ class RollupGuardsIT {
     @Test
     void missesInvisibleDeliveryWhenOnlyVisibleOnesAreMarked() throws SQLException {
         fixture.run("""
-                create or replace function {r}.event_size_changed() returns trigger
+                create or replace function {r}.log_event(event_id varchar) returns void
                 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
                 begin
                     insert into {r}.mark (project_id, bucket)
-                    select project_id, date_trunc('hour', created_at, 'UTC')
-                    from {s}.event_deliveries where event_id = new.id;
-                    return null;
+                    select d.project_id, date_trunc('hour', d.created_at, 'UTC')
+                    from {s}.event_deliveries d where d.event_id = log_event.event_id;
                 end $$
                 """, WeakenedStatements.RECORD_FUNCTIONS);
         changeSizeWhileDeliveryIsInserted();

@@ -267,7 +267,7 @@ class RollupHostWritesIT {
                 "delete from {s}.events where id = 'e10'",
                 "alter schema " + role + " rename to {r}");
         assertThat(received()).isEqualTo(new UsageMetrics(3, 18));
-        assertReadFromRawRows("schema", "does not exist");
+        assertReadFromRawRows(fixture.schema + "_rollups", "does not exist");
         assertRolledAgain(new UsageMetrics(3, 18), new UsageMetrics(2, 7));
     }
 

@@ -210,13 +210,12 @@ final class RollupStress implements AutoCloseable {
                     """, WeakenedStatements.RECORD_FUNCTIONS);
         } else if (variant == Variant.NO_CHANGE_LOG) {
             execute("""
-                    create or replace function {r}.event_size_changed() returns trigger
+                    create or replace function {r}.log_event(event_id varchar) returns void
                     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
                     begin
                         insert into {r}.mark (project_id, bucket)
-                        select project_id, date_trunc('hour', created_at, 'UTC')
-                        from {s}.event_deliveries where event_id = old.id;
-                        return null;
+                        select d.project_id, date_trunc('hour', d.created_at, 'UTC')
+                        from {s}.event_deliveries d where d.event_id = log_event.event_id;
                     end $$
                     """, WeakenedStatements.RECORD_FUNCTIONS);
         }
