@@ -9,9 +9,13 @@
 --   sent_bytes       octets of the payloads of the events that they delivered, whenever those were created
 --   unmeasured       rows among them whose size is neither stored nor measurable; more than 0 means there is no figure
 --   lost_sizes       rows among them that count without octets, since their event was deleted or emptied and no size is stored
+--   missing          deliveries whose event wasn't found where it was looked for; more than 0 means there is no figure
+--   listed           whether all projects that count were allowed, boolean; if not, there is no figure
 --
 -- Each table's window is read once. Most deliveries are of events of the same window, whose sizes are at hand by then; only
--- the others' events are fetched, by id. Sums that exceed bigint are an error.
+-- the others' events are fetched, by id. Sums that exceed bigint are an error. Where tables are partitioned, PostgreSQL would plan and lock
+-- all partitions for that: so these events are looked up near the window first, and anywhere only if some aren't there; and where the key
+-- has the project, projects are listed as well.
 with project as materialized (
     {counted-projects}
 ),
@@ -53,16 +57,8 @@ sent_in_window as (
     where in_window
 ),
 
--- An event that was deleted for good has no size any more; its delivery counts all the same, with the size that it holds itself.
 sent_elsewhere as (
-    select
-        count(*) as volume,
-        sum({delivery.octets_by_id}) as bytes,
-        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
-        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
-    from delivery
-    left join {events} e on e.{event.id} = delivery.event_id
-    where not in_window
+    {sent-elsewhere}
 )
 
 select
@@ -71,7 +67,9 @@ select
     sent_in_window.volume + sent_elsewhere.volume as sent_volume,
     (coalesce(sent_in_window.bytes, 0) + coalesce(sent_elsewhere.bytes, 0))::bigint as sent_bytes,
     received.unmeasured + sent_in_window.unmeasured + sent_elsewhere.unmeasured as unmeasured,
-    received.lost_sizes + sent_in_window.lost_sizes + sent_elsewhere.lost_sizes as lost_sizes
+    received.lost_sizes + sent_in_window.lost_sizes + sent_elsewhere.lost_sizes as lost_sizes,
+    sent_elsewhere.missing,
+    {projects-are-listed} as listed
 from received, sent_in_window, sent_elsewhere
 
 -- name: combined-figures
@@ -187,14 +185,14 @@ order by request.n
 -- Condition: an event e was created in the window. It counts as received unless it is deleted.
 --
 -- Parameters: :start and :end, the window [start, end).
-e.{event.created_at} >= :start and e.{event.created_at} < :end
+e.{event.created_at} >= :start::timestamptz{event.at_utc} and e.{event.created_at} < :end::timestamptz{event.at_utc}
 
 -- fragment: delivery-counts
 -- Condition: a delivery d was created in the window, and was successful. It counts as sent.
 --
 -- Parameters: :start and :end, the window [start, end).
-d.{delivery.created_at} >= :start
-        and d.{delivery.created_at} < :end
+d.{delivery.created_at} >= :start::timestamptz{delivery.at_utc}
+        and d.{delivery.created_at} < :end::timestamptz{delivery.at_utc}
         and d.{delivery.status} in ({delivered_statuses})
 
 -- fragment: requested-organisations
@@ -258,3 +256,115 @@ d.{delivery.created_at} >= :start
     from project
     join {events} e on e.{event.project_id} = project.id
     where {event-in-window} and {event.is_unstored}
+
+-- fragment: sent-elsewhere
+-- What was sent of events outside the window. An event that was deleted for good has no size any more; its delivery counts all the same, with
+-- the size that it holds itself.
+select
+    count(*) as volume,
+    sum({delivery.octets_by_id}) as bytes,
+    count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+    count(*) filter (where {delivery.lost_by_id}) as lost_sizes,
+    0::bigint as missing
+from delivery
+left join {events} e on e.{event.id} = delivery.event_id
+where not in_window
+
+-- fragment: sent-elsewhere-near
+-- The same of events near the window. missing: how many deliveries have no event there.
+select
+    count(*) as volume,
+    sum({delivery.octets_by_id}) as bytes,
+    count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+    count(*) filter (where {delivery.lost_by_id}) as lost_sizes,
+    count(*) filter (where e.{event.id} is null and delivery.event_id is not null) as missing
+from delivery
+left join {events} e on e.{event.id} = delivery.event_id {near}
+where not in_window
+
+-- fragment: sent-elsewhere-anywhere
+-- The same of events near the window, and of those anywhere that aren't there.
+select
+    near.volume + far.volume as volume,
+    coalesce(near.bytes, 0) + coalesce(far.bytes, 0) as bytes,
+    near.unmeasured + far.unmeasured as unmeasured,
+    near.lost_sizes + far.lost_sizes as lost_sizes,
+    0::bigint as missing
+from (
+    select
+        count(*) as volume,
+        sum({delivery.octets_by_id}) as bytes,
+        count(*) filter (where {delivery.octets_by_id} is null) as unmeasured,
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
+    from delivery
+    join {events} e on e.{event.id} = delivery.event_id {near}
+    where not in_window
+) as near
+cross join (
+    select
+        count(*) as volume,
+        sum({delivery.octets_by_id}) as bytes,
+        count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
+    from (
+        select delivery.event_id, delivery.size
+        from delivery
+        left join {events} e on e.{event.id} = delivery.event_id {near}
+        where not delivery.in_window and e.{event.id} is null
+    ) as delivery
+    left join {events} e on e.{event.id} = delivery.event_id
+) as far
+
+-- fragment: event-is-near
+-- Condition of events in a table that is partitioned by time: they were created in the window, or not long before it.
+--
+-- Parameters: :near_from, :near_to.
+and e.{event.created_at} >= :near_from::timestamptz{event.at_utc}
+        and e.{event.created_at} < :near_to::timestamptz{event.at_utc}
+
+-- fragment: event-is-of-projects
+-- Condition of events in a table that is partitioned by project.
+--
+-- Parameters: :project_ids.
+and e.{event.project_id} = any (:project_ids)
+
+-- fragment: event-in-window-of-projects
+-- Condition: the same as event-in-window, in a table that is partitioned by project.
+--
+-- Parameters: :start, :end, :project_ids.
+e.{event.created_at} >= :start::timestamptz{event.at_utc}
+        and e.{event.created_at} < :end::timestamptz{event.at_utc}
+        and e.{event.project_id} = any (:project_ids)
+
+-- fragment: delivery-counts-of-projects
+-- Condition: the same as delivery-counts, in a table that is partitioned by project.
+--
+-- Parameters: :start, :end, :project_ids.
+d.{delivery.created_at} >= :start::timestamptz{delivery.at_utc}
+        and d.{delivery.created_at} < :end::timestamptz{delivery.at_utc}
+        and d.{delivery.project_id} = any (:project_ids)
+        and d.{delivery.status} in ({delivered_statuses})
+
+-- fragment: projects-are-listed
+-- Condition: all projects that count were allowed.
+true
+
+-- fragment: projects-are-in-list
+-- Condition: all projects that count are in a list.
+--
+-- Parameters: :project_ids.
+not exists (
+        select
+        from project
+        where not exists (
+            select from unnest(:project_ids::text::text[]) as allowed (id) where allowed.id = project.id::text
+        )
+    )
+
+-- name: listed-projects
+-- The projects of an organisation that count, so that a statement may be given them.
+--
+-- Parameters: :organisation_id.
+-- Returns one row: project_ids, an array as text; null if there are none, or too many to be worth a list.
+select case when count(*) <= 50 then array_agg(p.id)::text end as project_ids
+from ({counted-projects}) as p

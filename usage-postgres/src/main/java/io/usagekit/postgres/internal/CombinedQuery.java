@@ -9,14 +9,18 @@ import io.usagekit.postgres.TableMapping;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
-/** The combined query over mapped tables, with or without the sums of rows that retention has deleted. Immutable. */
+/** The combined query over mapped tables, with or without the sums of rows that retention has deleted. Thread-safe. */
 public final class CombinedQuery {
 
     /**
@@ -49,39 +53,82 @@ public final class CombinedQuery {
 
     private static final SqlFiles FILES = SqlFiles.of("combined-query.sql");
 
-    private final SqlTemplate statement;
+    /** How much older than its delivery an event may be to be looked for in the partitions near it only. */
+    private static final Duration NEAR_BEFORE = Duration.ofDays(7);
+
+    /** How much younger: clocks differ. */
+    private static final Duration NEAR_AFTER = Duration.ofDays(1);
+
+    /** What the statement holds so that PostgreSQL leaves partitions out. */
+    private enum Part {
+        /** The events are partitioned by time: those of deliveries are looked up near the window. */
+        EVENTS_BY_TIME,
+        /** The events are partitioned by project, and the projects are few. */
+        EVENTS_BY_PROJECT,
+        /** The deliveries are partitioned by project, and the projects are few. */
+        DELIVERIES_BY_PROJECT,
+        /** Events that aren't near are looked up in all partitions. */
+        EVENTS_ANYWHERE
+    }
+
+    /** Makes a statement that has texts of these names in it. */
+    @FunctionalInterface
+    public interface Source {
+        /** Returns it. */
+        SqlTemplate template(Map<String, String> texts);
+    }
+
+    private final TableShape shape;
+    private final Source source;
+    private final SqlTemplate listedProjects;
     private final SqlTemplate bulkStatement;
     private final String sizes;
     private final boolean retains;
+    private final Map<Set<Part>, SqlTemplate> statements = new ConcurrentHashMap<>();
 
-    private CombinedQuery(SqlTemplate statement, SqlTemplate bulkStatement, String sizes, boolean retains) {
-        this.statement = statement;
+    private CombinedQuery(
+            TableShape shape, ProjectScope projects, Source source, SqlTemplate bulkStatement, boolean retains) {
+        this.shape = shape;
+        this.source = source;
         this.bulkStatement = bulkStatement;
-        this.sizes = sizes;
+        this.sizes = sizes(shape.mapping());
         this.retains = retains;
+        this.listedProjects = statements(shape, projects).template("listed-projects");
+    }
+
+    private static SqlStatements statements(TableShape shape, ProjectScope projects) {
+        Map<String, String> names = MappedNames.of(shape);
+        names.put("project.counts", MappedNames.counts(shape, projects));
+        return SqlStatements.of(FILES, names);
     }
 
     /** The combined query over mapped tables. */
     public static CombinedQuery over(TableShape shape, ProjectScope projects) {
-        Map<String, String> names = MappedNames.of(shape);
-        names.put("project.counts", MappedNames.counts(shape, projects));
-        SqlStatements statements = SqlStatements.of(FILES, names);
-        Map<String, String> fragments = fragments(shape);
+        SqlStatements statements = statements(shape, projects);
         return new CombinedQuery(
-                statements.template("combined-query", fragments),
-                statements.template("combined-figures", fragments),
-                sizes(shape.mapping()),
+                shape,
+                projects,
+                texts -> statements.template("combined-query", texts),
+                statements.template("combined-figures", fragments(shape)),
                 false);
     }
 
     /**
      * The combined query with the sums of rows that retention has deleted.
      *
-     * @param statement takes the parameters of the combined query; returns its columns, and those that {@link #checkRetained} reads
+     * @param source of a statement with the text {@code combined-query}, whose parameters it takes; it returns its columns, and those that
+     *     {@link #checkRetained} reads
      * @param bulkStatement the same for many requests
      */
-    public static CombinedQuery withRetained(SqlTemplate statement, SqlTemplate bulkStatement, TableMapping mapping) {
-        return new CombinedQuery(statement, bulkStatement, sizes(mapping), true);
+    public static CombinedQuery withRetained(
+            TableShape shape, ProjectScope projects, Source source, SqlTemplate bulkStatement) {
+        SqlStatements statements = SqlStatements.of(FILES, Map.of());
+        return new CombinedQuery(
+                shape,
+                projects,
+                texts -> source.template(Map.of("combined-query", statements.text("combined-query", texts))),
+                bulkStatement,
+                true);
     }
 
     /** The texts of statements and fragments, by their names, as fragments of other statements: names are still to be put in. */
@@ -117,22 +164,96 @@ public final class CombinedQuery {
         return mapping.storedBytes().orElse("payload");
     }
 
-    /** Returns the statement as it is sent. */
+    /** Returns the statement that looks for events in all partitions, as it is sent. */
     public String sql() {
-        return statement.sql();
+        return statement(Set.of()).sql();
     }
 
-    /** Computes the figure of a key. */
+    private SqlTemplate statement(Set<Part> parts) {
+        return statements.computeIfAbsent(Set.copyOf(parts), key -> source.template(texts(key)));
+    }
+
+    private Map<String, String> texts(Set<Part> parts) {
+        Map<String, String> texts = new HashMap<>(fragments(shape));
+        if (parts.isEmpty()) {
+            return texts;
+        }
+        if (parts.contains(Part.EVENTS_ANYWHERE)) {
+            texts.put("sent-elsewhere", "{sent-elsewhere-anywhere}");
+        } else if (prunesEvents(parts)) {
+            texts.put("sent-elsewhere", "{sent-elsewhere-near}");
+        }
+        texts.put(
+                "near",
+                (parts.contains(Part.EVENTS_BY_TIME) ? "{event-is-near}" : "")
+                        + (parts.contains(Part.EVENTS_BY_PROJECT) ? " {event-is-of-projects}" : ""));
+        if (parts.contains(Part.EVENTS_BY_PROJECT)) {
+            texts.put("event-in-window", "{event-in-window-of-projects}");
+        }
+        if (parts.contains(Part.DELIVERIES_BY_PROJECT)) {
+            texts.put("delivery-counts", "{delivery-counts-of-projects}");
+        }
+        if (parts.contains(Part.EVENTS_BY_PROJECT) || parts.contains(Part.DELIVERIES_BY_PROJECT)) {
+            texts.put("projects-are-listed", "{projects-are-in-list}");
+        }
+        return texts;
+    }
+
+    /** Computes the figure of a key; where tables are partitioned, from the partitions near the window if that suffices. */
     public Totals execute(Connection connection, UsageKey key) throws SQLException {
-        return call(connection, key)
-                .first(row -> {
-                    if (retains) {
-                        checkRetained(row, String.valueOf(key));
-                    }
-                    return totals(row, key, sizes);
-                })
-                .orElseThrow(
-                        () -> new UsageCalculationException("the combined query returned no row for " + key, null));
+        Optional<String> projects = listedProjects(connection, key);
+        Set<Part> parts = parts(projects.isPresent());
+        Optional<Totals> near =
+                parts.isEmpty() ? Optional.empty() : totals(call(connection, key, parts, projects), key);
+        if (near.isPresent()) {
+            return near.get();
+        }
+        if (prunesEvents(parts)) {
+            parts.add(Part.EVENTS_ANYWHERE);
+        }
+        Optional<Totals> anywhere = totals(call(connection, key, parts, projects), key);
+        // Left is a project that was added after the list.
+        return anywhere.isPresent()
+                ? anywhere.get()
+                : totals(call(connection, key), key).orElseThrow();
+    }
+
+    private static boolean prunesEvents(Set<Part> parts) {
+        return parts.contains(Part.EVENTS_BY_TIME) || parts.contains(Part.EVENTS_BY_PROJECT);
+    }
+
+    private Set<Part> parts(boolean listsProjects) {
+        Set<Part> parts = EnumSet.noneOf(Part.class);
+        if (shape.partitionsEventsByTime()) {
+            parts.add(Part.EVENTS_BY_TIME);
+        }
+        if (listsProjects && shape.partitionsEventsByProject()) {
+            parts.add(Part.EVENTS_BY_PROJECT);
+        }
+        if (listsProjects && shape.partitionsDeliveriesByProject()) {
+            parts.add(Part.DELIVERIES_BY_PROJECT);
+        }
+        return parts;
+    }
+
+    private Optional<String> listedProjects(Connection connection, UsageKey key) throws SQLException {
+        return shape.partitionsEventsByProject() || shape.partitionsDeliveriesByProject()
+                ? SqlCall.of(connection, listedProjects)
+                        .text("organisation_id", key.organisationId())
+                        .one(row -> row.optionalText("project_ids"))
+                : Optional.empty();
+    }
+
+    /** Returns the figure that a call reads; empty if it didn't look everywhere that it had to. */
+    private Optional<Totals> totals(SqlCall call, UsageKey key) throws SQLException {
+        return call.one(row -> {
+            if (retains) {
+                checkRetained(row, String.valueOf(key));
+            }
+            return row.number("missing") == 0 && row.flag("listed")
+                    ? Optional.of(totals(row, key, sizes))
+                    : Optional.empty();
+        });
     }
 
     /** Computes the sums of a key, of all rows that have a size; {@code unmeasured} counts the others. */
@@ -261,9 +382,19 @@ public final class CombinedQuery {
     }
 
     private SqlCall call(Connection connection, UsageKey key) {
-        return SqlCall.of(connection, statement)
+        return call(connection, key, Set.of(), Optional.empty());
+    }
+
+    private SqlCall call(Connection connection, UsageKey key, Set<Part> parts, Optional<String> projects) {
+        Instant start = key.period().start();
+        Instant end = key.period().end();
+        SqlCall call = SqlCall.of(connection, statement(parts))
                 .text("organisation_id", key.organisationId())
-                .instant("start", key.period().start())
-                .instant("end", key.period().end());
+                .instant("start", start)
+                .instant("end", end);
+        if (parts.contains(Part.EVENTS_BY_TIME)) {
+            call.instant("near_from", start.minus(NEAR_BEFORE)).instant("near_to", end.plus(NEAR_AFTER));
+        }
+        return projects.isPresent() ? call.texts(Map.of("project_ids", projects.get())) : call;
     }
 }

@@ -136,8 +136,7 @@ final class RollupFigureQuery {
     }
 
     static RollupFigureQuery over(RollupSql sql, ProjectScope projects) {
-        return new RollupFigureQuery(
-                sql.counting(projects), sql.missing(), sql.shape(), LIVE_PERCENT, CHANGED_EVENTS);
+        return new RollupFigureQuery(sql.counting(projects), sql.missing(), sql.shape(), LIVE_PERCENT, CHANGED_EVENTS);
     }
 
     /** Returns the same statements without limits: they have a figure however much is live. */
@@ -235,8 +234,7 @@ final class RollupFigureQuery {
 
     /** Returns the statement for many requests bound to these keys. */
     SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        return CombinedQuery.bind(
-                        SqlCall.of(connection, template("figures", CombinedQuery.texts(shape))), keys)
+        return CombinedQuery.bind(SqlCall.of(connection, template("figures", CombinedQuery.texts(shape))), keys)
                 .instants(
                         "first_hours",
                         keys.stream()

@@ -228,12 +228,12 @@ final class RollupSql {
 
     /** Returns the combined query with the sums of rows that retention has deleted. */
     CombinedQuery combined(ProjectScope projects) {
-        return combined(counting(projects), missing);
+        return combined(projects, counting(projects), missing);
     }
 
     /** Returns the same for retained sums of an older version, which knows neither rows without octets nor organisations. */
     CombinedQuery combinedWithOlderRetained(ProjectScope projects) {
-        return combined(counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")), NONE_MISSING);
+        return combined(projects, counting(projects).with(Map.of("retained.lost_sizes", "0::bigint")), NONE_MISSING);
     }
 
     /** Returns fragments and others, which go first. */
@@ -243,12 +243,12 @@ final class RollupSql {
         return all;
     }
 
-    private CombinedQuery combined(SqlStatements counting, Map<String, String> absent) {
-        Map<String, String> texts = with(CombinedQuery.texts(shape), absent);
+    private CombinedQuery combined(ProjectScope projects, SqlStatements counting, Map<String, String> absent) {
         return CombinedQuery.withRetained(
-                counting.template("combined-figure", texts),
-                counting.template("combined-figures-and-retained", texts),
-                mapping);
+                shape,
+                projects,
+                texts -> counting.template("combined-figure", with(texts, absent)),
+                counting.template("combined-figures-and-retained", with(CombinedQuery.texts(shape), absent)));
     }
 
     /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */

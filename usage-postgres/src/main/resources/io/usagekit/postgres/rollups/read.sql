@@ -589,6 +589,7 @@ order by project.organisation_id collate "C", project.id, total.n
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
 -- Returns one row:
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  bigint, as the combined query
+--   missing, listed  as the combined query
 --   cut, missing_project  as figure
 with raw as materialized (
     {combined-query}
@@ -618,6 +619,8 @@ select
     (raw.sent_bytes + coalesce(retained.sent_bytes, 0))::bigint as sent_bytes,
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
     (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
+    raw.missing,
+    raw.listed,
     retained.cut,
     ({missing-project}) as missing_project
 from raw, retained

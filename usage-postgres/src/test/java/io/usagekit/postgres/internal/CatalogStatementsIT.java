@@ -60,7 +60,18 @@ class CatalogStatementsIT extends StatementsIT {
     @Override
     protected List<Map<String, String>> variants(String statement) {
         return statement.equals("combined-query")
-                ? List.of(Map.of(), Map.of("window-event", "{window-event-partly-stored}"))
+                ? List.of(
+                        Map.of(),
+                        Map.of("window-event", "{window-event-partly-stored}"),
+                        Map.of(
+                                "sent-elsewhere", "{sent-elsewhere-near}",
+                                "near", "{event-is-near}",
+                                "projects-are-listed", "{projects-are-in-list}"),
+                        Map.of(
+                                "sent-elsewhere", "{sent-elsewhere-anywhere}",
+                                "near", "{event-is-near} {event-is-of-projects}",
+                                "event-in-window", "{event-in-window-of-projects}",
+                                "delivery-counts", "{delivery-counts-of-projects}"))
                 : List.of(Map.of());
     }
 

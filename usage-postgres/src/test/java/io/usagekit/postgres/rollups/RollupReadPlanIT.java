@@ -17,7 +17,9 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.LocalDate;
 import java.time.YearMonth;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -34,6 +36,7 @@ class RollupReadPlanIT {
     private static final UsageKey FEBRUARY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 2)));
     private static final UsageKey MARCH = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
 
+    private static final UsageKey DAY = new UsageKey("org-1", UsagePeriod.day(LocalDate.of(2026, 3, 10)));
     private static final TableMapping MAPPING = TableMapping.gateway("plan");
 
     private static OwnDatabase database;
@@ -198,6 +201,34 @@ class RollupReadPlanIT {
                 .isNotEqualTo(compare(MARCH).raw());
     }
 
+    /** Nine days of events, one of deliveries, and their indexes. */
+    @Test
+    void theCombinedQueryLocksThePartitionsNearItsWindow() throws SQLException {
+        assertThat(locked(connection -> combined(connection).execute(connection, DAY)))
+                .isBetween(10L, 50L);
+        assertThat(locked(connection -> combined(connection).sums(connection, DAY)))
+                .as("negative control: of the statement that looks for events in all partitions")
+                .isGreaterThan(PARTITIONS);
+    }
+
+    @Test
+    void theCombinedQueryFindsEventsInAnyPartition() throws SQLException {
+        database.execute(
+                "insert into plan.event_deliveries select 'old-' || e.id, 'p1', e.id, 'Success', '2026-03-10 11:30Z' from"
+                        + " plan.events e where e.created_at < '2026-02-03Z'",
+                "insert into plan.event_deliveries values ('no event', 'p1', 'missing', 'Success', '2026-03-10 11:30Z')");
+        try (Connection connection = database.pool().getConnection()) {
+            Jdbc.execute(connection, "set timezone = 'UTC'");
+            CombinedQuery combined = combined(connection);
+            assertThat(combined.execute(connection, DAY)).isEqualTo(combined.sums(connection, DAY));
+        }
+    }
+
+    private static CombinedQuery combined(Connection connection) throws SQLException {
+        return RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema())
+                .combined(ProjectScope.ALIVE);
+    }
+
     private static CombinedQuery.Totals readWhileMarked(SqlSource source, String id) throws SQLException {
         AtomicInteger statements = new AtomicInteger();
         try (Connection connection = database.pool().getConnection()) {
@@ -244,15 +275,24 @@ class RollupReadPlanIT {
         }
     }
 
-    /** How many of the tables and indexes of events and deliveries the transaction of a read has locked. */
     private static long lockedTables(SqlSource source, UsageKey key) throws SQLException {
+        return locked(connection -> {
+            Optional<CombinedQuery.Totals> totals = query(source, connection)
+                    .execute(connection, key)
+                    .orElseThrow()
+                    .totals();
+            assertThat(totals).isPresent();
+            return totals;
+        });
+    }
+
+    /** How many of the tables and indexes of events and deliveries the transaction of a read has locked. */
+    private static long locked(Jdbc.Work<?> read) throws SQLException {
         try (Connection connection = database.pool().getConnection()) {
-            RollupFigureQuery query = query(source, connection);
             connection.setAutoCommit(false);
             try (Statement statement = connection.createStatement()) {
                 statement.execute("set local plan_cache_mode = force_custom_plan; set local timezone = 'UTC'");
-                assertThat(query.execute(connection, key).orElseThrow().totals())
-                        .isPresent();
+                read.run(connection);
                 try (ResultSet row = statement.executeQuery(
                         "select count(*) from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on"
                                 + " n.oid = c.relnamespace where l.pid = pg_backend_pid() and n.nspname = 'plan' and"
