@@ -17,20 +17,36 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.sql.DataSource;
 
 /** A PostgreSQL server of its own for one benchmark, and statements on it. */
 final class BenchmarkDatabase implements AutoCloseable {
 
     private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
 
-    private final EmbeddedPostgresServer server = EmbeddedPostgresServer.start();
+    private final EmbeddedPostgresServer server;
     private final HikariDataSource pool;
 
     BenchmarkDatabase() {
+        this(Map.of());
+    }
+
+    /** With these settings of {@code postgresql.conf}. */
+    BenchmarkDatabase(Map<String, String> settings) {
+        server = EmbeddedPostgresServer.start(settings);
+        pool = pool(server.jdbcUrl(), 8);
+    }
+
+    private static HikariDataSource pool(String url, int size) {
         HikariConfig config = new HikariConfig();
-        config.setJdbcUrl(server.jdbcUrl());
-        config.setMaximumPoolSize(8);
-        pool = new HikariDataSource(config);
+        config.setJdbcUrl(url);
+        config.setMaximumPoolSize(size);
+        return new HikariDataSource(config);
+    }
+
+    /** Connections to another database of the server, which the caller closes. */
+    HikariDataSource poolOf(String database) {
+        return pool(server.jdbcUrl().replaceFirst("/[^/?]+([?]|$)", "/" + database + "$1"), 4);
     }
 
     HikariDataSource pool() {
@@ -38,6 +54,10 @@ final class BenchmarkDatabase implements AutoCloseable {
     }
 
     void run(String... statements) throws SQLException {
+        run(pool, statements);
+    }
+
+    static void run(DataSource pool, String... statements) throws SQLException {
         try (Connection connection = pool.getConnection();
                 Statement statement = connection.createStatement()) {
             for (String sql : statements) {
@@ -60,16 +80,21 @@ final class BenchmarkDatabase implements AutoCloseable {
      * Zipf's law, and two deliveries of each event.
      */
     void createGatewayTables(String schema, int events) throws SQLException {
+        createGatewayTables(pool, schema, events, 90);
+    }
+
+    /** The same in another database, with events of this many days. */
+    static void createGatewayTables(DataSource pool, String schema, int events, int days) throws SQLException {
         String script = resource("/io/usagekit/postgres/baseline-tables.sql")
                 .replace("{s}", schema)
                 .replace("{events}", Integer.toString(events))
                 .replace("{organisations}", "100")
                 .replace(
                         "{event_time}",
-                        "timestamptz '2026-04-01Z' - ((" + events + " - n)::float8 / " + events
-                                + ") * interval '90 days'")
+                        "timestamptz '2026-04-01Z' - ((" + events + " - n)::float8 / " + events + ") * interval '"
+                                + days + " days'")
                 .replace("{delay}", "1 hour");
-        run(script.replaceAll("(?m)^--.*$", "").strip().split(";\\s*"));
+        run(pool, script.replaceAll("(?m)^--.*$", "").strip().split(";\\s*"));
     }
 
     /** Reads all rows of a query of a resource, whose parameters are written {@code :name}. */

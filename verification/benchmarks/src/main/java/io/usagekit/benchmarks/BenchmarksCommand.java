@@ -135,6 +135,54 @@ public final class BenchmarksCommand implements Runnable {
     }
 
     @Command(
+            name = "scale",
+            description =
+                    "What the server plans, executes and reads for tables of many partitions, beside the same tables without.")
+    int scale(
+            @Option(
+                            names = "--events",
+                            defaultValue = "60000",
+                            paramLabel = "N",
+                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events,
+            @Option(
+                            names = "--partitions",
+                            defaultValue = "400,1000,3000",
+                            split = ",",
+                            paramLabel = "N",
+                            description =
+                                    "daily partitions of each table, a column of the table each; 40 to 10,000; ${DEFAULT-VALUE} by default")
+                    List<Integer> partitions,
+            @Option(
+                            names = "--samples",
+                            defaultValue = "5",
+                            paramLabel = "N",
+                            description = "measurements of each cell; 1 to 20; ${DEFAULT-VALUE} by default")
+                    int samples)
+            throws Exception {
+        if (samples < 1 || samples > ScaleBenchmark.MAX_SAMPLES) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(),
+                    "--samples must be between 1 and " + ScaleBenchmark.MAX_SAMPLES + ", but was " + samples);
+        }
+        for (int number : partitions) {
+            if (number < ScaleDatabase.MIN_PARTITIONS || number > 10_000) {
+                throw new CommandLine.ParameterException(
+                        spec.commandLine(),
+                        "--partitions must be between " + ScaleDatabase.MIN_PARTITIONS + " and 10000, but was "
+                                + number);
+            }
+        }
+        new ScaleBenchmark(
+                        checkedEvents(events),
+                        partitions,
+                        samples,
+                        spec.commandLine().getOut())
+                .run();
+        return finished();
+    }
+
+    @Command(
             name = "writes",
             description =
                     "Processor time of writes with the triggers of roll-ups, without, and with counters kept by triggers.")

@@ -49,12 +49,30 @@ class BenchmarksIT {
         assertThat(out.toString()).contains(line);
     }
 
+    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    @Test
+    void scalePrintsItsTable() {
+        assertThat(run("scale", "--events", "2000", "--partitions", "40,50", "--samples", "1"))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString())
+                .contains("2,000 events", "unpartitioned", "40 partitions", "50 partitions")
+                .contains("clean roll-up read, tiny organisation", "combined query of a month, large organisation")
+                .contains("re-rolls one late row", "back-fill, 1,000 rows", "retention, 1,000 rows", "verify")
+                .contains("planning ms", "execution ms", "buffers, ratio")
+                .doesNotContain("NaN", "Infinity");
+    }
+
     @Test
     void rejectsNumbersOutOfBounds() {
         assertThat(run("near", "--rounds", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains("--rounds must be between 1 and 10000, but was 0");
         assertThat(run("rollups", "--events", "99")).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains("--events must be between 100 and 100000000, but was 99");
+        assertThat(run("scale", "--partitions", "400,39")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--partitions must be between 40 and 10000, but was 39");
+        assertThat(run("scale", "--samples", "21")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--samples must be between 1 and 20, but was 21");
     }
 
     @Test
