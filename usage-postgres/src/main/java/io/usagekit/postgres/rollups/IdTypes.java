@@ -72,7 +72,9 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
                     .first(ColumnType::of)
                     .map(found -> new IdType(found.type(), found.collation()));
             if (present.isPresent() && !present.get().equals(column.getValue())) {
-                Jdbc.execute(connection, sql.convertRetainedScript(column.getKey(), column.getValue()));
+                // Sums without their project would be lost; what else is kept of deleted rows may be unknown.
+                String script = column.getKey().equals("project_id") ? "convert-retained" : "convert-samples";
+                Jdbc.execute(connection, sql.convertScript(script, column.getKey(), column.getValue()));
             }
         }
         Jdbc.execute(connection, sql.addSamplesScript(eventId));

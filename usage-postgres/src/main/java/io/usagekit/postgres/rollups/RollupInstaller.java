@@ -85,7 +85,9 @@ final class RollupInstaller implements PartitionGuard {
     private void remove(Connection connection, LockRetrier locks, Retained retained) throws SQLException {
         boolean hasIndex = hasOwnEventIdIndex(connection);
         lockForRemoval(connection, locks, hasIndex ? List.of(deliveries()) : List.of(), List.of(settings.schema()));
-        if (retained == Retained.PROTECTED && RollupCatalog.holdsRetained(connection, settings.schema())) {
+        if (retained == Retained.PROTECTED
+                && RollupCatalog.holdsRetained(connection, settings.schema())
+                && RollupSql.hasRetained(connection, settings.schema()).answer()) {
             throw new UsageStorageException(
                     "the roll-ups in the schema " + settings.quotedSchema()
                             + " can't be removed: they hold sums of rows that were deleted by retention, and figures would"

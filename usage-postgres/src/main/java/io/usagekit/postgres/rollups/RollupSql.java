@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -85,6 +86,13 @@ final class RollupSql {
 
     static final Map<String, String> OF_ALL =
             Map.of("organisation.counts", ALL_ORGANISATIONS, "retained.organisation.counts", ALL_ORGANISATIONS);
+
+    /** The ids of deleted events in retained sums. */
+    static final Map<String, String> SAMPLES =
+            Map.of("sample.event", "r.event_id", "sample.delivered_event", "r.delivered_event_id");
+
+    private static final Map<String, String> NO_SAMPLES =
+            Map.of("sample.event", "null", "sample.delivered_event", "null");
 
     /** Condition of the retained sums of one organisation. */
     static final String RETAINED_OF_ONE =
@@ -214,6 +222,12 @@ final class RollupSql {
     /** Returns a call of a statement that names neither mapped tables nor the roll-ups' schema. */
     static SqlCall callWithoutNames(Connection connection, String statement) {
         return SqlCall.of(connection, WITHOUT_NAMES.template(statement));
+    }
+
+    /** Returns a call of the statement whether there are retained sums in a schema that this role may read. */
+    static SqlCall hasRetained(Connection connection, String schema) {
+        return SqlCall.of(
+                connection, WITHOUT_NAMES.template("has-retained", Map.of("rollups", Identifiers.quote(schema))));
     }
 
     /** Returns a call of the statement that returns the common type of nulls of several types. */
@@ -354,10 +368,10 @@ final class RollupSql {
         return statements.script("add-retained", Map.of("other", Identifiers.quote(other)));
     }
 
-    /** Returns the script that gives the ids in a column of retained sums another type. */
-    String convertRetainedScript(String column, IdTypes.IdType type) {
+    /** Returns the script that gives the ids in a column of retained sums another type, as {@code convert-retained} or another one does. */
+    String convertScript(String script, String column, IdTypes.IdType type) {
         return statements.script(
-                "convert-retained", Map.of("column", column, "type", type.type(), "definition", type.definition()));
+                script, Map.of("column", column, "type", type.type(), "definition", type.definition()));
     }
 
     /** Returns the script that adds to retained sums the columns of deleted events and of organisations, if they lack them. */
@@ -366,9 +380,15 @@ final class RollupSql {
     }
 
     /** Returns a call of the statement that says why retained sums may not fit the tables, for an organisation or for all. */
-    SqlCall doubt(Connection connection, Optional<String> organisationId) {
-        String retained = organisationId.isPresent() ? RETAINED_OF_ONE : ALL_ORGANISATIONS;
-        SqlCall call = SqlCall.of(connection, statements.template("doubt", Map.of("organisation.retained", retained)));
+    SqlCall doubt(Connection connection, Optional<String> organisationId) throws SQLException {
+        boolean areComparable = call(connection, "are-samples-comparable")
+                .text("retained", Identifiers.qualified(schema, RETAINED))
+                .text("event_id", mapping.eventId())
+                .text("delivery_event_id", mapping.deliveryEventId())
+                .answer();
+        Map<String, String> fragments = new HashMap<>(areComparable ? SAMPLES : NO_SAMPLES);
+        fragments.put("organisation.retained", organisationId.isPresent() ? RETAINED_OF_ONE : ALL_ORGANISATIONS);
+        SqlCall call = SqlCall.of(connection, statements.template("doubt", fragments));
         return organisationId.map(id -> call.text("organisation_id", id)).orElse(call);
     }
 

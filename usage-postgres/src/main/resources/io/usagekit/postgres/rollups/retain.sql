@@ -318,9 +318,23 @@ select exists (
     where n.nspname = :schema and c.relname = 'retained' and coalesce(pg_relation_size(c.oid), 0) > 0
 ) as answer
 
+-- name: has-retained
+-- Whether there are retained sums, other than those of a transaction that was rolled back; needs SELECT on them. Returns answer.
+select exists (select from {rollups}.retained) as answer
+
 -- name: convert-retained
 -- Gives the ids of retained sums another type, a script: {column}; {definition}, the type with its collation; {type}, without.
 alter table {rollups}.retained alter column {column} type {definition} using {column}::text::{type}
+
+-- name: convert-samples
+-- Gives other ids in retained sums another type, as convert-retained does, or makes them unknown where they aren't of that type, a script.
+do $usagekit$
+begin
+    alter table {rollups}.retained alter column {column} type {definition} using {column}::text::{type};
+exception when data_exception or cannot_coerce then
+    alter table {rollups}.retained alter column {column} type {definition} using null::{type};
+end
+$usagekit$
 
 -- name: add-samples
 -- Adds to retained sums of an older version the columns of deleted events, which stay unknown, and of organisations, a script: {definition}, the
@@ -330,9 +344,27 @@ alter table {rollups}.retained
     add column if not exists delivered_event_id {definition},
     add column if not exists organisation_id text
 
+-- name: are-samples-comparable
+-- Whether the ids of deleted events in retained sums can be compared with those of the tables, which may be of another type since.
+-- Parameters: :events, :deliveries and :retained, quoted; :event_id and :delivery_event_id, columns. Returns answer.
+select not exists (
+    select
+    from (values
+        (to_regclass(:events), :event_id::name, 'event_id'),
+        (to_regclass(:deliveries), :delivery_event_id::name, 'delivered_event_id')
+    ) as compared (relation, name, sample)
+    join pg_catalog.pg_attribute a on a.attrelid = compared.relation and a.attname = compared.name
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_attribute b on b.attrelid = to_regclass(:retained) and b.attname = compared.sample
+    join pg_catalog.pg_type s on s.oid = b.atttypid
+    where coalesce(nullif(t.typbasetype, 0), t.oid) <> coalesce(nullif(s.typbasetype, 0), s.oid)
+        and not (t.typcategory = s.typcategory and t.typcategory in ('S', 'N'))
+) as answer
+
 -- name: doubt
 -- Why retained sums may not be those of the rows that the tables lack. Parameters: :start and :end, the window [start, end),
--- timestamptz; :organisation_id, if the placeholder organisation.retained names it.
+-- timestamptz; :organisation_id, if the placeholder organisation.retained names it. {sample.event} and {sample.delivered_event}, the ids of
+-- deleted events, or null.
 -- Returns one row, or none if there are no roll-ups: is_restored, whether these roll-ups were restored without the tables; are_rows_back,
 -- whether rows that retention had deleted from another table are in the table that has its name now, in the window; are_emptied, whether
 -- that table is empty.
@@ -352,7 +384,7 @@ select
     changed.own and exists (select from {rollups}.retained) as is_restored,
     (
         changed.events and exists (
-            select from retained r where exists (select from {events} e where e.{event.id} = r.event_id)
+            select from retained r where exists (select from {events} e where e.{event.id} = {sample.event})
         )
     ) or (
         changed.deliveries and exists (
@@ -361,7 +393,7 @@ select
             where exists (
                 select
                 from {deliveries} d
-                where d.{delivery.event_id} = r.delivered_event_id
+                where d.{delivery.event_id} = {sample.delivered_event}
                     and d.{delivery.project_id}::text = r.project_id::text -- of whatever type since
                     and d.{delivery.created_at} >= r.quarter
                     and d.{delivery.created_at} < r.quarter + interval '15 minutes'

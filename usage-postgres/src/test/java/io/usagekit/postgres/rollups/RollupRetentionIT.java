@@ -342,6 +342,39 @@ class RollupRetentionIT {
         fixture.rollups.remove();
     }
 
+    /** The usual migration without a lock: another column takes the name. */
+    @Test
+    void installsOverEventIdsThatWereReplacedByOthersOfAnotherType() {
+        deleteBeforeTen();
+        fixture.run(
+                "alter table {s}.events rename id to old_id",
+                "alter table {s}.events add id uuid default md5(random()::text)::uuid",
+                "alter table {s}.event_deliveries rename event_id to old_event_id",
+                "alter table {s}.event_deliveries add event_id uuid",
+                "update {s}.event_deliveries d set event_id = e.id from {s}.events e where e.old_id = d.old_event_id");
+        fixture.rollups.install();
+        assertThat(figure()).isEqualTo(THREE);
+        fixture.runWorker();
+        assertThat(figure()).isEqualTo(THREE);
+        assertThat(fixture.rollups
+                        .deleteBefore(TEN.plus(Duration.ofHours(1)), NO_PROGRESS)
+                        .events())
+                .isEqualTo(1);
+        assertThat(figure()).isEqualTo(THREE);
+    }
+
+    @Test
+    void removesRollupsWhoseRetentionWasRolledBack() {
+        fixture.run(
+                "create table {s}.lines (delivery_id varchar references {s}.event_deliveries)",
+                "insert into {s}.lines values ('d9')");
+        assertThatThrownBy(this::deleteBeforeTen).isInstanceOf(UsageStorageException.class);
+        assertRows(3, 3);
+        fixture.rollups.remove();
+        fixture.rollups.install();
+        assertThat(figure()).isEqualTo(THREE);
+    }
+
     private PostgresRollups beside() {
         return PostgresRollups.builder(Database.pool())
                 .mapping(fixture.mapping.toBuilder()

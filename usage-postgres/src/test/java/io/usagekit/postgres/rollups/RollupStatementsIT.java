@@ -85,8 +85,9 @@ class RollupStatementsIT extends StatementsIT {
                         RollupFigureQuery.fragments(EnumSet.allOf(RollupFigureQuery.Part.class)));
             case "doubt" ->
                 List.of(
-                        Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE),
-                        Map.of("organisation.retained", RollupSql.ALL_ORGANISATIONS));
+                        RollupSql.with(Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE), RollupSql.SAMPLES),
+                        RollupSql.with(
+                                Map.of("organisation.retained", RollupSql.ALL_ORGANISATIONS), RollupSql.SAMPLES));
             case "series" -> List.of(RollupSql.OF_ONE, RollupSql.OF_ALL);
             case "mark-deliveries" -> List.of(Map.of("partition", "{deliveries}"));
             case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
@@ -99,6 +100,8 @@ class RollupStatementsIT extends StatementsIT {
         return Map.of(
                 "convert-retained",
                 Map.of("column", "project_id", "definition", "text collate \"C\"", "type", "text"),
+                "convert-samples",
+                Map.of("column", "event_id", "definition", "text collate \"C\"", "type", "text"),
                 "add-samples",
                 Map.of("definition", "text"),
                 "take-retained",
