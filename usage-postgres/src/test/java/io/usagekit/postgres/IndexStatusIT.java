@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.time.LocalDate;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -74,6 +75,28 @@ class IndexStatusIT {
     private String indexes() {
         return Database.query(
                 "select string_agg(indexdef, e'\n' order by indexdef) from pg_indexes where schemaname = ?", schema);
+    }
+
+    /** The limit of a B-tree's entry; the texts can't be compressed. */
+    @Test
+    void fitIdsOf2600OctetsTogether() {
+        tables("");
+        PostgresUsage.installIndexes(Database.pool(), mapping);
+        String delivery =
+                "insert into {s}.event_deliveries select 'd', substr(t, 1, %1$s), substr(t, 2001, %1$s), 'Success', now()"
+                        + " from (select string_agg(md5(n::text), '') as t from generate_series(1, 125) n) as texts";
+        run(String.format(Locale.ROOT, delivery, 1_300));
+        String longer = String.format(Locale.ROOT, delivery, 2_000);
+        assertThatThrownBy(() -> run(longer)).hasMessageContaining("event_deliveries_usage_");
+
+        run("drop index {s}."
+                + Identifiers.quote(PostgresUsage.indexes(Database.pool(), mapping)
+                        .get(1)
+                        .name()
+                        .orElseThrow()));
+        run(longer);
+        assertThatThrownBy(() -> PostgresUsage.installIndexes(Database.pool(), mapping))
+                .hasMessageContaining("index row size");
     }
 
     @Test
