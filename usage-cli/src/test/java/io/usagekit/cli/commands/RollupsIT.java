@@ -187,17 +187,18 @@ class RollupsIT {
         refusedGet("has such rows again, which would count twice");
         rollups("install").failed(1).saying("would count twice");
 
-        TestServers.execute("delete from rolled.events where created_at < '2026-03-19T00:00:00Z'");
         assertThat(rollups("accept-retained").succeeded().out())
                 .startsWith("The retained sums in the schema rolled_rollups count as those of the tables;");
 
+        assertThat(get("--rollups"))
+                .as("the operator has said that all rows count")
+                .contains("\"received\":{\"volume\":147,");
+        TestServers.execute("delete from rolled.events where created_at < '2026-03-19T00:00:00Z'");
         assertThat(get("--rollups")).isEqualTo(before).contains("\"volume\":100");
         rollups("install").succeeded();
         rollups("backfill").succeeded();
         rollups("verify").succeeded();
         assertThat(get("--rollups")).isEqualTo(before);
-        TestServers.execute("insert into rolled.events table rolled.dump on conflict do nothing");
-        assertThat(get("--rollups")).as("accepted: nothing is asked again").contains("\"volume\":147");
     }
 
     private static void refusedGet(String... words) {
