@@ -69,11 +69,15 @@ public final class PartitionsCommand {
         }
 
         private PostgresPartitions partitions(TableMapping mapping) {
-            return PostgresPartitions.builder(database().dataSource())
-                    .mapping(mapping)
-                    .rollups(rollups(database().dataSource(), mapping))
-                    .ahead(ahead())
+            return configured(PostgresPartitions.builder(database().dataSource())
+                            .mapping(mapping)
+                            .rollups(rollups(database().dataSource(), mapping))
+                            .ahead(ahead()))
                     .build();
+        }
+
+        PostgresPartitions.Builder configured(PostgresPartitions.Builder builder) {
+            return builder;
         }
 
         final void print(PartitionResult run) {
@@ -165,6 +169,18 @@ public final class PartitionsCommand {
     /** Creates partitions ahead of time. */
     @Command(name = "ahead", description = "Creates the missing partitions from now on.")
     static final class Ahead extends Creating {
+        @Option(
+                names = "--published",
+                description =
+                        "Creates partitions whose rows a publication sends under the partitions' own names, too: subscribers must"
+                                + " have tables of these names before rows come.")
+        private boolean published;
+
+        @Override
+        PostgresPartitions.Builder configured(PostgresPartitions.Builder builder) {
+            return published ? builder.createPublished() : builder;
+        }
+
         @Override
         public Integer call() {
             CreateAheadResult ahead = partitioned().createAhead();

@@ -106,7 +106,10 @@ class PartitionsIT {
                 .contains("    events_p_202603 2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z, ")
                 .doesNotContain("plain");
 
-        assertThat(run("partitions ahead", "--ahead", "1").succeeded().out()).contains("created: events_p_");
+        assertThat(run("partitions ahead", "--ahead", "1", "--published")
+                        .succeeded()
+                        .out())
+                .contains("created: events_p_");
         assertThat(run("partitions ahead", "--ahead", "1").succeeded().out())
                 .contains("created: none, since all of them exist");
 

@@ -76,11 +76,16 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         return ranges.stream().filter(Range::isDefault).findFirst();
     }
 
+    /** Whether no partition but the default one holds an instant. */
+    boolean lacks(Instant instant) {
+        return ranges.stream().noneMatch(range -> range.holds(instant));
+    }
+
     /** Creates the partition that starts at an instant; empty if a partition holds that instant. */
     Optional<Missing> createIfMissing(
             Connection connection, PartitionInterval interval, Instant lower, PartitionGuard rollups)
             throws SQLException {
-        if (ranges.stream().anyMatch(range -> range.holds(lower))) {
+        if (!lacks(lower)) {
             return Optional.empty();
         }
         TableDefinition table = TableDefinition.read(connection, sql);

@@ -36,8 +36,12 @@ final class PartitionMaintenance {
     void createAhead(RewriteSql sql, Instant now) throws SQLException {
         Optional<PartitionInterval> interval = settledInterval(sql);
         if (interval.isPresent()) {
+            Instant first = interval.get().floor(now);
+            if (lacksAny(sql, interval.get(), first) && isPublished(sql, sql.table())) {
+                return;
+            }
             hasTimelines = true;
-            Instant start = interval.get().floor(now);
+            Instant start = first;
             for (int i = 0; i <= settings.ahead(); i++) {
                 createIfMissing(sql, interval.get(), start).ifPresent(this::note);
                 start = interval.get().next(start);
@@ -68,13 +72,51 @@ final class PartitionMaintenance {
                     + timeline.parent().quoted());
             return;
         }
+        boolean lacksAny =
+                !HostPartitions.missing(timeline, now, settings.ahead()).isEmpty();
+        if (lacksAny && isPublished(sql, timeline.parent().quoted())) {
+            return;
+        }
         hasTimelines = true;
-        if (!HostPartitions.missing(timeline, now, settings.ahead()).isEmpty()) {
+        if (lacksAny) {
             locks.run(
                             timeline.parent().quoted(),
                             connection -> partitions.create(connection, timeline, now, settings.ahead()))
                     .forEach(this::note);
         }
+    }
+
+    private boolean lacksAny(RewriteSql sql, PartitionInterval interval, Instant first) throws SQLException {
+        PartitionCatalog present = read(connection -> PartitionCatalog.read(connection, sql));
+        Instant start = first;
+        for (int i = 0; i <= settings.ahead(); i++) {
+            if (present.lacks(start)) {
+                return true;
+            }
+            start = interval.next(start);
+        }
+        return false;
+    }
+
+    /** Whether new partitions of a table are refused, since subscribers would be sent rows of tables that they don't have. */
+    private boolean isPublished(RewriteSql sql, String parent) throws SQLException {
+        if (settings.createsPublished()) {
+            return false;
+        }
+        List<String> publications = read(connection -> sql.call(connection, "publications-of-new-partitions")
+                .text("parent", parent)
+                .list(row -> row.text("publication")));
+        if (publications.isEmpty()) {
+            return false;
+        }
+        refused.add(
+                "the rows of new partitions of " + parent
+                        + " would be sent to subscribers under the partitions' own names by "
+                        + String.join(" and ", publications)
+                        + ", and a subscription ends at the first row of a table that it doesn't know: let the publication send them as"
+                        + " rows of the whole table (alter publication ... set (publish_via_partition_root)); or, if subscribers have"
+                        + " tables of these names before rows come, call createPublished() of the builder (partitions ahead --published)");
+        return true;
     }
 
     private void note(PartitionCatalog.Missing partition) {

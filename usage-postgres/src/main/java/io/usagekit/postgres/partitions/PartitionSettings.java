@@ -12,6 +12,7 @@ import java.time.InstantSource;
  *
  * @param stateSchema in which the state of rewrites is kept, unquoted
  * @param ahead how many partitions are created after the current one
+ * @param createsPublished whether partitions are created whose rows a publication sends under their own names
  * @param firstBatchRows rows in the first batch of a backfill or catch-up
  * @param maxBatchRows rows in any batch; in between as many as fit the time of a batch
  * @param attemptsBeforeQueueing how many cut-overs are tried without queueing for the lock against readers
@@ -26,6 +27,7 @@ record PartitionSettings(
         PostgresRollups rollups,
         InstantSource clock,
         int ahead,
+        boolean createsPublished,
         long firstBatchRows,
         long maxBatchRows,
         int attemptsBeforeQueueing,

@@ -285,6 +285,7 @@ public final class PostgresPartitions {
         private Optional<PostgresRollups> rollups = Optional.empty();
         private InstantSource clock = InstantSource.system();
         private int ahead = 3;
+        private boolean createsPublished;
         private long firstBatchRows = 1_000;
         private long maxBatchRows = 20_000;
         private int attemptsBeforeQueueing = 20;
@@ -317,6 +318,16 @@ public final class PostgresPartitions {
         /** Sets how many partitions are created after the current one, 1 to 366; 3 by default. */
         public Builder ahead(int partitions) {
             this.ahead = partitions;
+            return this;
+        }
+
+        /**
+         * Lets {@link PostgresPartitions#createAhead} create partitions whose rows a publication sends under the partitions' own names.
+         * Without it these are refused where there is a logical replication slot: a subscription ends at the first row of a table that it
+         * doesn't know. Subscribers must have tables of these names before rows come.
+         */
+        public Builder createPublished() {
+            this.createsPublished = true;
             return this;
         }
 
@@ -388,6 +399,7 @@ public final class PostgresPartitions {
                             .build()),
                     clock,
                     ahead,
+                    createsPublished,
                     firstBatchRows,
                     maxBatchRows,
                     attemptsBeforeQueueing,

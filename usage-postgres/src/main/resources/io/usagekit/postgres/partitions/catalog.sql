@@ -509,3 +509,39 @@ select exists (select from {partition} where isfinite({created_at}) and {created
 --
 -- Returns: answer.
 select not exists (select from {partition}) as answer
+
+-- name: publications-of-new-partitions
+-- The publications that would send the rows of a new partition of a table under the partition's own name, if there is a logical replication
+-- slot. PostgreSQL 15 and later has publications of schemas; the dependencies of these are read where no catalog of them exists, too.
+--
+-- Parameters: :parent, qualified and quoted. Returns publication, for messages.
+with recursive above as (
+    select to_regclass(:parent)::oid as oid
+    union all
+    select i.inhparent from above join pg_catalog.pg_inherits i on i.inhrelid = above.oid
+)
+
+select 'the publication ' || quote_ident(p.pubname) as publication
+from pg_catalog.pg_publication p
+where not p.pubviaroot
+    and exists (
+        select from pg_catalog.pg_replication_slots s where s.slot_type = 'logical' and s.database = current_database()
+    )
+    and (
+        p.puballtables
+        or exists (select from pg_catalog.pg_publication_rel l join above on above.oid = l.prrelid where l.prpubid = p.oid)
+        or exists (
+            select
+            from pg_catalog.pg_depend of_publication
+            join pg_catalog.pg_depend of_schema
+                on of_schema.classid = of_publication.classid and of_schema.objid = of_publication.objid
+            where of_publication.classid = to_regclass('pg_catalog.pg_publication_namespace')
+                and of_publication.refclassid = 'pg_catalog.pg_publication'::regclass
+                and of_publication.refobjid = p.oid
+                and of_schema.refclassid = 'pg_catalog.pg_namespace'::regclass
+                and of_schema.refobjid in (
+                    select c.relnamespace from above join pg_catalog.pg_class c on c.oid = above.oid
+                )
+        )
+    )
+order by 1
