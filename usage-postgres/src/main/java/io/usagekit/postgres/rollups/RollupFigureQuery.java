@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -51,8 +52,8 @@ final class RollupFigureQuery {
      * Result of the statements.
      *
      * @param totals the figure; empty if too much of the window is live
-     * @param liveHours hours to be read live, of all projects together
-     * @param markedHours how many of them are rolled but marked dirty
+     * @param liveHours hours that were read live, of all projects together; 0 without a figure
+     * @param markedHours how many of them are rolled but marked dirty; 0 without a figure
      * @param intact whether the tables and triggers are as they were recorded; if not, all hours are to be read live
      */
     record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours, boolean intact) {}
@@ -207,34 +208,68 @@ final class RollupFigureQuery {
     }
 
     private Answer answer(SqlRow row, UsageKey key, boolean isFigure) throws SQLException {
-        Optional<CombinedQuery.Totals> totals =
-                isFigure ? Optional.of(CombinedQuery.totals(row, key, sizes)) : Optional.empty();
-        return new Answer(totals, row.number("live_hours"), row.number("marked_hours"), row.flag("intact"));
+        return isFigure
+                ? new Answer(
+                        Optional.of(CombinedQuery.totals(row, key, sizes)),
+                        row.number("live_hours"),
+                        row.number("marked_hours"),
+                        row.flag("intact"))
+                : new Answer(Optional.empty(), 0, 0, row.flag("intact"));
     }
 
     /**
-     * Reads the figures of several keys in one snapshot, {@link FigureBatch#MAX} at most.
+     * Reads the figures of several keys in one snapshot, {@link FigureBatch#MAX} at most. Where the events are partitioned by time, those
+     * that need events of all partitions follow in a snapshot of their own.
      *
      * @return empty if the roll-ups were installed for another mapping or by another version
      */
     Optional<Answers> executeAll(Connection connection, List<UsageKey> keys) throws SQLException {
-        Map<UsageKey, Answer> answers = new HashMap<>();
-        Map<UsageKey, UsageException> failures = new HashMap<>();
-        callForAll(connection, keys).forEach(row -> {
-            UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
-            try {
-                CombinedQuery.checkRetained(row, String.valueOf(key));
-                answers.put(key, answer(row, key, row.flag("covering")));
-            } catch (UsageException e) {
-                failures.put(key, e);
-            }
-        });
-        return answers.isEmpty() && failures.isEmpty() ? Optional.empty() : Optional.of(new Answers(answers, failures));
+        Answers answers = new Answers(new HashMap<>(), new HashMap<>());
+        List<UsageKey> rest = readAll(connection, keys, shape.partitionsEventsByTime(), answers);
+        if (!rest.isEmpty()) {
+            readAll(connection, rest, false, answers);
+        }
+        return answers.answers().size() + answers.failures().size() == Set.copyOf(keys).size()
+                ? Optional.of(answers)
+                : Optional.empty();
     }
 
-    /** Returns the statement for many requests bound to these keys. */
-    SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        return CombinedQuery.bind(SqlCall.of(connection, template("figures", CombinedQuery.texts(shape))), keys)
+    /**
+     * Reads figures.
+     *
+     * @param isNear whether events are looked up in the partitions near their deliveries only
+     * @return the keys that need events of all partitions
+     */
+    private List<UsageKey> readAll(Connection connection, List<UsageKey> keys, boolean isNear, Answers answers)
+            throws SQLException {
+        List<UsageKey> rest = new ArrayList<>();
+        callForAll(connection, keys, isNear).forEach(row -> {
+            UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
+            if (isNear && row.flag("covering") && (row.flag("orphans") || row.number("missing") > 0)) {
+                rest.add(key);
+                return;
+            }
+            try {
+                CombinedQuery.checkRetained(row, String.valueOf(key));
+                answers.answers().put(key, answer(row, key, row.flag("covering")));
+            } catch (UsageException e) {
+                answers.failures().put(key, e);
+            }
+        });
+        return rest;
+    }
+
+    private SqlCall callForAll(Connection connection, List<UsageKey> keys, boolean isNear) {
+        Instant start = keys.stream()
+                .map(key -> key.period().start())
+                .min(Instant::compareTo)
+                .orElseThrow();
+        Instant end = keys.stream()
+                .map(key -> key.period().end())
+                .max(Instant::compareTo)
+                .orElseThrow();
+        Map<String, String> texts = RollupSql.with(CombinedQuery.texts(shape), bulkFragments(isNear));
+        SqlCall call = CombinedQuery.bind(SqlCall.of(connection, template("figures", texts)), keys)
                 .instants(
                         "first_hours",
                         keys.stream()
@@ -245,8 +280,20 @@ final class RollupFigureQuery {
                         keys.stream()
                                 .map(key -> key.period().end().truncatedTo(ChronoUnit.HOURS))
                                 .toList())
+                .instant("start", start)
+                .instant("end", end)
                 .number("live_percent", livePercent)
                 .number("changed_events", changedEvents);
+        return isNear
+                ? call.instant("near_from", start.minus(NEAR_BEFORE)).instant("near_to", end.plus(NEAR_AFTER))
+                : call;
+    }
+
+    /** Returns the fragments of the statement for many requests, by their names. */
+    static Map<String, String> bulkFragments(boolean isNear) {
+        return Map.of(
+                "events-near", isNear ? "{event-is-near}" : "",
+                "late-hours", isNear ? "" : "{hours-of-late-events-by-request}");
     }
 
     /** Returns the first statement, which reads roll-ups alone, bound to a key. */

@@ -82,10 +82,17 @@ final class RollupSql {
             "organisation.counts",
             ONE_ORGANISATION,
             "retained.organisation.counts",
-            "k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}");
+            "k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}",
+            "events-near",
+            "");
 
-    static final Map<String, String> OF_ALL =
-            Map.of("organisation.counts", ALL_ORGANISATIONS, "retained.organisation.counts", ALL_ORGANISATIONS);
+    static final Map<String, String> OF_ALL = Map.of(
+            "organisation.counts",
+            ALL_ORGANISATIONS,
+            "retained.organisation.counts",
+            ALL_ORGANISATIONS,
+            "events-near",
+            "");
 
     /** The ids of deleted events in retained sums. */
     static final Map<String, String> SAMPLES =

@@ -211,16 +211,18 @@ select
 from state, verdict, rolled, received, sent, retained
 
 -- name: figures
--- The statement above for many requests, each of an organisation and a window, in one snapshot. Each is within the limits or not by
--- itself.
+-- What the two statements above read, for many requests, each of an organisation and a window, in one snapshot. Each is within the limits
+-- or not by itself.
 --
 -- Parameters: :organisation_ids, different ones, an array that takes the type of their column; for each request :organisations, the
 -- place of its organisation in that array, bigint[], :lowers and :uppers, its window [lower, upper), and :first_hours and :end_hours,
--- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above.
+-- the whole hours inside it, timestamptz[]; :live_percent and :changed_events as above; :start and :end, a window around all of them,
+-- timestamptz, so that the planner leaves all partitions out of it out; :near_from and :near_to as above, if {events-near} has them.
 -- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
 --   n  its number, from 1
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, missing_project, covering, live_hours,
---      marked_hours, intact  as above
+--      marked_hours, intact, missing  as above
+--   orphans  whether rolled deliveries in the window had no event, which {late-hours} would look up
 with state as materialized (
     {state}
 ),
@@ -277,13 +279,16 @@ marked as materialized (
     union
     select p.n, p.id, date_trunc('hour', d.created_at, 'UTC')
     from (select distinct event_id from changed_event) as changed
-    cross join lateral ({changed-deliveries}) as d
+    cross join lateral (
+        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
+        from {deliveries} d
+        where d.{delivery.event_id} = changed.event_id
+            and d.{delivery.status} in ({delivered_statuses})
+            {delivery-in-window}
+        offset 0
+    ) as d
     join project p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
-    union
-    select p.n, p.id, o.bucket
-    from project p
-    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
-    join {events} e on e.{event.id} = o.event_id
+    {late-hours}
 ),
 
 unrolled as materialized (
@@ -346,14 +351,27 @@ rolled as (
 received as (
     select live.n, sum(e.volume) as volume, sum(e.bytes) as bytes, sum(e.unmeasured) as unmeasured, sum(e.lost_sizes) as lost_sizes
     from live
-    cross join lateral ({live-received}) as e
+    cross join lateral (
+        {live-received}
+            and e.{event.created_at} >= :start::timestamptz{event.at_utc}
+            and e.{event.created_at} < :end::timestamptz{event.at_utc}
+    ) as e
     group by live.n
 ),
 
 sent as (
-    select live.n, sum(d.volume) as volume, sum(d.bytes) as bytes, sum(d.unmeasured) as unmeasured, sum(d.lost_sizes) as lost_sizes
+    select
+        live.n,
+        sum(d.volume) as volume,
+        sum(d.bytes) as bytes,
+        sum(d.unmeasured) as unmeasured,
+        sum(d.lost_sizes) as lost_sizes,
+        sum(d.missing)::bigint as missing
     from live
-    cross join lateral ({live-sent}) as d
+    cross join lateral (
+        {live-sent}
+            {delivery-in-window}
+    ) as d
     group by live.n
 ),
 
@@ -395,7 +413,14 @@ select
     verdict.covering,
     verdict.live_hours,
     (select count(*) from marked m where m.n = verdict.n) as marked_hours,
-    state.intact
+    state.intact,
+    coalesce(sent.missing, 0) as missing,
+    exists (
+        select
+        from project p
+        join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+        where p.n = verdict.n
+    ) as orphans
 from state
 cross join verdict
 left join rolled on rolled.n = verdict.n
@@ -784,6 +809,14 @@ from project p
 join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
 join {events} e on e.{event.id} = o.event_id
 
+-- fragment: hours-of-late-events-by-request
+-- The same where the relation project has a request's number n.
+union
+select p.n, p.id, o.bucket
+from project p
+join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+join {events} e on e.{event.id} = o.event_id
+
 -- fragment: orphans-of-window
 -- Rolled deliveries of the relation project whose event was missing.
 select
@@ -951,9 +984,10 @@ select
     count(*) as volume,
     coalesce(sum({delivery.octets}), 0) as bytes,
     count(*) filter (where e.{event.id} is not null and {delivery.octets} is null) as unmeasured,
-    count(*) filter (where {delivery.lost}) as lost_sizes
+    count(*) filter (where {delivery.lost}) as lost_sizes,
+    count(*) filter (where e.{event.id} is null and d.{delivery.event_id} is not null) as missing
 from {deliveries} d
-left join {events} e on e.{event.id} = d.{delivery.event_id}
+left join {events} e on e.{event.id} = d.{delivery.event_id} {events-near}
 where d.{delivery.project_id} = live.project_id
     and d.{delivery.created_at} >= live.lower
     and d.{delivery.created_at} < live.upper

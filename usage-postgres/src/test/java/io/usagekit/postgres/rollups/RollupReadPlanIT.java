@@ -19,6 +19,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.LocalDate;
 import java.time.YearMonth;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -199,6 +200,21 @@ class RollupReadPlanIT {
                         "between, unnoticed"))
                 .as("negative control")
                 .isNotEqualTo(compare(MARCH).raw());
+    }
+
+    @Test
+    void aBatchLocksThePartitionsNearItsWindowsAndFindsEventsInAnyPartition() throws SQLException {
+        List<UsageKey> keys = List.of(DAY, new UsageKey("org-2", DAY.period()), MARCH, FEBRUARY);
+        assertThat(locked(connection -> query(RollupSql.SOURCE, connection).executeAll(connection, List.of(DAY))))
+                .isBetween(10L, 60L);
+        database.execute(
+                "insert into plan.event_deliveries select 'old-' || e.id, 'p1', e.id, 'Success', '2026-03-31 11:30Z' from"
+                        + " plan.events e where e.created_at < '2026-02-03Z'",
+                "insert into plan.event_deliveries values ('early', 'p1', 'late', 'Success', '2026-03-10 11:30Z')");
+        roll();
+        database.execute("insert into plan.events values ('late', 'p2', 'seven b', '', '2026-02-05 11:30Z', null)");
+        new FigureComparison(database.pool(), rollups, MAPPING)
+                .assertBulkEqualsSingle(keys, "with far and late events");
     }
 
     /** Nine days of events, one of deliveries, and their indexes. */

@@ -78,7 +78,11 @@ class RollupStatementsIT extends StatementsIT {
     @Override
     protected List<Map<String, String>> variants(String statement) {
         return switch (statement) {
-            case "combined-figure", "combined-figures-and-retained", "figures" -> List.of(combinedQuery);
+            case "combined-figure", "combined-figures-and-retained" -> List.of(combinedQuery);
+            case "figures" ->
+                List.of(
+                        RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(true)),
+                        RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(false)));
             case "live-figure" ->
                 List.of(
                         RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),
