@@ -321,8 +321,9 @@ public final class MappedNames {
         List<String> row =
                 new ArrayList<>(List.of(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()));
         mapping.eventDeletedAt().ifPresent(row::add);
-        guards.put("event.has_same_size", eventHasSameSize(shape, serverVersion >= FIRST_WITH_TOAST_IDS));
-        guards.put("event.has_same_row", haveSameImage(row));
+        boolean identifiesToast = serverVersion >= FIRST_WITH_TOAST_IDS;
+        guards.put("event.has_same_size", eventHasSameSize(shape, List.of(), identifiesToast));
+        guards.put("event.is_unchanged", eventHasSameSize(shape, row, identifiesToast));
         guards.put("event.has_other_id", "not " + haveSameImage(List.of(mapping.eventId())));
         return guards;
     }
@@ -337,23 +338,27 @@ public final class MappedNames {
     }
 
     /**
-     * Returns the condition that a change of an event, from {@code old} to {@code new}, leaves its octets and those of its deliveries as
-     * they are, as far as that is known without the text of a json value; it qualifies each name.
+     * Returns the condition that a change of an event, from {@code old} to {@code new}, leaves these columns, its octets and those of its
+     * deliveries as they are, as far as that is known without the text of a json value; it qualifies each name.
      *
      * @param identifiesToast whether the server tells which stored value a large column refers to
      */
-    private static String eventHasSameSize(TableShape shape, boolean identifiesToast) {
-        TableMapping mapping = shape.mapping();
+    private static String eventHasSameSize(TableShape shape, List<String> columns, boolean identifiesToast) {
+        List<String> old = images("old", columns, shape);
         List<String> conditions = new ArrayList<>();
-        List<String> old = sizeImages("old", shape);
         if (!old.isEmpty()) {
-            conditions.add(haveSameImage(old, sizeImages("new", shape)));
+            conditions.add(haveSameImage(old, images("new", columns, shape)));
         }
-        mapping.payload().stream()
+        shape.mapping().payload().stream()
                 .filter(shape::isJson)
                 .flatMap(payload -> sameJson(payload, shape, identifiesToast).stream())
                 .forEach(conditions::add);
         return conditions.isEmpty() ? "true" : String.join(" and ", conditions);
+    }
+
+    private static List<String> images(String alias, List<String> columns, TableShape shape) {
+        return Stream.concat(columns.stream().map(name -> column(alias, name)), sizeImages(alias, shape).stream())
+                .toList();
     }
 
     /** Returns what the octets of an event are made of, but for json values: its stored sizes, and the octets of its payload columns. */

@@ -398,13 +398,14 @@ $usagekit$;
 
 -- Functions without a search_path of their own qualify each name and operator: setting one takes longer than their work.
 
--- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion.
+-- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion. Returns true:
+-- the result of a function is assigned without a query, which PERFORM would run.
 create function {rollups}.mark_hours(
     old_project_id {rollups}.mark.project_id%type,
     old_created_at timestamptz,
     new_project_id {rollups}.mark.project_id%type,
     new_created_at timestamptz
-) returns void
+) returns boolean
 language plpgsql as $usagekit$
 begin
     if old_project_id is not null and pg_catalog.isfinite(old_created_at) then
@@ -421,16 +422,18 @@ begin
         insert into {rollups}.mark (project_id, bucket)
         values (new_project_id, pg_catalog.date_trunc('hour', new_created_at, 'UTC'));
     end if;
+    return true;
 end
 $usagekit$;
 
--- Records that an event was deleted, or that its size or id changed.
-create function {rollups}.log_event(event_id {rollups}.changed_event.event_id%type) returns void
+-- Records that an event was deleted, or that its size or id changed. Returns true.
+create function {rollups}.log_event(event_id {rollups}.changed_event.event_id%type) returns boolean
 language plpgsql as $usagekit$
 begin
     if event_id is not null then
         insert into {rollups}.changed_event (event_id) values (event_id);
     end if;
+    return true;
 end
 $usagekit$;
 
@@ -449,8 +452,10 @@ $usagekit$;
 -- Of a late event that was inserted or deleted.
 create function {rollups}.event_changed() returns trigger
 language plpgsql security definer as $usagekit$
+declare
+    is_recorded boolean;
 begin
-    perform {rollups}.mark_hours(
+    is_recorded := {rollups}.mark_hours(
         old.{event.project_id},
         old.{event.created_at}{event.at_utc},
         new.{event.project_id},
@@ -469,13 +474,14 @@ create function {rollups}.event_updated() returns trigger
 language plpgsql security definer as $usagekit$
 declare
     has_same_size boolean;
+    is_recorded boolean;
 begin
-    has_same_size := {event.has_same_size};
-    if has_same_size and {event.has_same_row} then
+    if {event.is_unchanged} then
         return null;
     end if;
+    has_same_size := {event.has_same_size};
     if ({event.updated_recently}) is not true then
-        perform {rollups}.mark_hours(
+        is_recorded := {rollups}.mark_hours(
             old.{event.project_id},
             old.{event.created_at}{event.at_utc},
             new.{event.project_id},
@@ -483,9 +489,9 @@ begin
         );
     end if;
     if has_same_size is not true or {event.has_other_id} then
-        perform {rollups}.log_event(old.{event.id});
+        is_recorded := {rollups}.log_event(old.{event.id});
         if {event.has_other_id} then
-            perform {rollups}.log_event(new.{event.id});
+            is_recorded := {rollups}.log_event(new.{event.id});
         end if;
     end if;
     return null;
@@ -498,10 +504,12 @@ $usagekit$;
 -- Of each event that was deleted.
 create function {rollups}.event_size_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    is_recorded boolean;
 begin
     -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
     if not exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
-        perform {rollups}.log_event(old.{event.id});
+        is_recorded := {rollups}.log_event(old.{event.id});
     end if;
     return null;
 exception when others then
@@ -513,9 +521,11 @@ $usagekit$;
 -- Of a late delivery that was inserted or deleted.
 create function {rollups}.delivery_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
+declare
+    is_recorded boolean;
 begin
     if old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}) then
-        perform {rollups}.mark_hours(
+        is_recorded := {rollups}.mark_hours(
             old.{delivery.project_id},
             old.{delivery.created_at}{delivery.at_utc},
             new.{delivery.project_id},
@@ -535,6 +545,7 @@ language plpgsql security definer as $usagekit$
 declare
     was_delivered boolean;
     is_delivered boolean;
+    is_recorded boolean;
 begin
     if {delivery.updated_recently} then
         return null;
@@ -544,7 +555,7 @@ begin
     if (not was_delivered and not is_delivered) or (was_delivered and is_delivered and {delivery.has_same_row}) then
         return null;
     end if;
-    perform {rollups}.mark_hours(
+    is_recorded := {rollups}.mark_hours(
         old.{delivery.project_id},
         old.{delivery.created_at}{delivery.at_utc},
         new.{delivery.project_id},

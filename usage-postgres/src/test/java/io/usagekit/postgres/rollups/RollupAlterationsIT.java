@@ -190,7 +190,7 @@ class RollupAlterationsIT {
                         List.of(
                                 "create table {s}.saved as select pg_get_functiondef('{r}.mark_hours'::regproc) as definition",
                                 "create or replace function {r}.mark_hours(old_project_id varchar, old_created_at timestamptz,"
-                                        + " new_project_id varchar, new_created_at timestamptz) returns void language sql as ''",
+                                        + " new_project_id varchar, new_created_at timestamptz) returns boolean language sql as 'select true'",
                                 "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
                                 "do $$ begin execute (select definition from {s}.saved); end $$"),
                         new UsageMetrics(4, 24),

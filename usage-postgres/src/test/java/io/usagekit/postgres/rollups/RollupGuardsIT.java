@@ -128,11 +128,12 @@ class RollupGuardsIT {
         fixture.run("create unique index on {r}.mark (project_id, bucket)", """
                 create or replace function {r}.mark_hours(
                     old_project_id varchar, old_created_at timestamptz, new_project_id varchar, new_created_at timestamptz
-                ) returns void language plpgsql as $$
+                ) returns boolean language plpgsql as $$
                 begin
                     insert into {r}.mark (project_id, bucket)
                     values (new_project_id, date_trunc('hour', new_created_at, 'UTC'))
                     on conflict do nothing;
+                    return true;
                 end $$
                 """, WeakenedStatements.RECORD_FUNCTIONS);
         insertTwoLateRows();
@@ -171,12 +172,13 @@ class RollupGuardsIT {
     @Test
     void missesInvisibleDeliveryWhenOnlyVisibleOnesAreMarked() throws SQLException {
         fixture.run("""
-                create or replace function {r}.log_event(event_id varchar) returns void
+                create or replace function {r}.log_event(event_id varchar) returns boolean
                 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
                 begin
                     insert into {r}.mark (project_id, bucket)
                     select d.project_id, date_trunc('hour', d.created_at, 'UTC')
                     from {s}.event_deliveries d where d.event_id = log_event.event_id;
+                    return true;
                 end $$
                 """, WeakenedStatements.RECORD_FUNCTIONS);
         changeSizeWhileDeliveryIsInserted();

@@ -196,7 +196,7 @@ final class RollupStress implements AutoCloseable {
                     create or replace function {r}.mark_hours(
                         old_project_id varchar, old_created_at timestamptz,
                         new_project_id varchar, new_created_at timestamptz
-                    ) returns void language plpgsql as $$
+                    ) returns boolean language plpgsql as $$
                     begin
                         insert into {r}.mark (project_id, bucket)
                         select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
@@ -206,16 +206,18 @@ final class RollupStress implements AutoCloseable {
                             select from {r}.mark m
                             where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
                         );
+                        return true;
                     end $$
                     """, WeakenedStatements.RECORD_FUNCTIONS);
         } else if (variant == Variant.NO_CHANGE_LOG) {
             execute("""
-                    create or replace function {r}.log_event(event_id varchar) returns void
+                    create or replace function {r}.log_event(event_id varchar) returns boolean
                     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
                     begin
                         insert into {r}.mark (project_id, bucket)
                         select d.project_id, date_trunc('hour', d.created_at, 'UTC')
                         from {s}.event_deliveries d where d.event_id = log_event.event_id;
+                        return true;
                     end $$
                     """, WeakenedStatements.RECORD_FUNCTIONS);
         }
