@@ -45,9 +45,6 @@ final class ScaleBenchmark {
 
         /** Of how many units the result is, each of which is to be compared. */
         double units(ScaleDatabase database, R result) throws Exception;
-
-        /** Has the database be as it was, but for rows. */
-        default void finish(ScaleDatabase database) {}
     }
 
     private record Row(String work, String measure, List<String> cells) {}
@@ -123,9 +120,9 @@ final class ScaleBenchmark {
         measure(server, databases, "combined query of a month, tiny organisation", WARM_UP, figure(TINY, true));
         measure(server, databases, "worker run that re-rolls one late row", 1, rerolling());
         measure(server, databases, "verify, 1,000 rows", 1, verifying());
-        measure(server, databases, "back-fill, 1,000 rows", 0, backfilling());
         measure(server, databases, "retention, 1,000 rows", 1, retaining());
         compareFigures(databases);
+        measure(server, databases, "back-fill, 1,000 rows", 0, backfilling());
     }
 
     private static Work<OrganisationUsage> figure(String organisation, boolean fromRawRows) {
@@ -197,11 +194,6 @@ final class ScaleBenchmark {
             public double units(ScaleDatabase database, Long hours) throws Exception {
                 return database.rolledRows() / 1e3;
             }
-
-            @Override
-            public void finish(ScaleDatabase database) {
-                database.rollEverything();
-            }
         };
     }
 
@@ -216,15 +208,11 @@ final class ScaleBenchmark {
             public double units(ScaleDatabase database, Long rows) {
                 return rows / 1e3;
             }
-
-            @Override
-            public void finish(ScaleDatabase database) {
-                database.rollEverything();
-            }
         };
     }
 
     private static void compareFigures(List<ScaleDatabase> databases) {
+        databases.forEach(ScaleDatabase::rollEverything);
         for (String organisation : List.of(LARGE, TINY)) {
             List<String> figures = databases.stream()
                     .map(database -> database.rolledFigure(organisation))
@@ -267,7 +255,6 @@ final class ScaleBenchmark {
         List<R> result = new ArrayList<>();
         ServerCost cost = ServerCost.of(server, database.name(), () -> result.add(work.run(database, round)));
         double units = work.units(database, result.get(0));
-        work.finish(database);
         return cost.dividedBy(units);
     }
 
