@@ -104,8 +104,8 @@ final class RetainedDoubt {
 
     private static Optional<String> heldByOthers(Connection connection, PostgresRollups.Settings settings)
             throws SQLException {
-        return OtherRollups.find(connection, settings.mapping(), settings.schema()).stream()
-                .filter(OtherRollups.Found::holdsRetained)
+        return RollupCatalog.Others.find(connection, settings.mapping(), settings.schema()).stream()
+                .filter(RollupCatalog.Others.Found::holdsRetained)
                 .findFirst()
                 .map(
                         other -> "the tables have triggers of roll-ups in the schema "

@@ -120,7 +120,7 @@ final class RetentionDeleter {
 
     /** Refuses to delete rows that other roll-ups of the same tables count as well, which would keep no sums of them. */
     private static void checkOthers(Connection connection, PostgresRollups.Settings settings) throws SQLException {
-        List<String> others = OtherRollups.find(connection, settings.mapping(), settings.schema()).stream()
+        List<String> others = RollupCatalog.Others.find(connection, settings.mapping(), settings.schema()).stream()
                 .map(other -> Identifiers.quote(other.schema()))
                 .toList();
         if (!others.isEmpty()) {

@@ -299,7 +299,7 @@ final class RollupInstaller implements PartitionGuard {
         Optional<RollupCatalog.Installed> installed = RollupCatalog.installed(connection, sql);
         RetainedDoubt.check(connection, sql, "can't be installed");
         boolean isCurrent = installed.isPresent() && installed.get().isCurrent(sql);
-        List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
+        List<String> renamed = RollupCatalog.Others.renamed(connection, sql.shape(), settings.schema());
         if (installed.isEmpty()) {
             preconditions.checkRetainedElsewhere(connection, renamed);
         }
@@ -354,7 +354,7 @@ final class RollupInstaller implements PartitionGuard {
         preconditions.checkPublications(connection, sql);
         IdTypes types = IdTypes.of(connection, sql);
         SchemaInstaller.createSchema(connection, settings.schema());
-        List<String> renamed = OtherRollups.renamed(connection, sql.shape(), settings.schema());
+        List<String> renamed = RollupCatalog.Others.renamed(connection, sql.shape(), settings.schema());
         if (!renamed.isEmpty()) {
             lockForRemoval(
                     connection,
@@ -363,7 +363,7 @@ final class RollupInstaller implements PartitionGuard {
                     Stream.concat(renamed.stream(), Stream.of(settings.schema()))
                             .toList());
             for (String other : renamed) {
-                OtherRollups.takeOver(connection, sql, other, types);
+                RollupCatalog.Others.takeOver(connection, sql, other, types);
             }
         }
         if (RollupCatalog.isPresent(connection, settings.schema()) || !renamed.isEmpty()) {

@@ -91,7 +91,7 @@ final class RollupPreconditions {
 
     /** Refuses new roll-ups of tables from which retention has deleted rows whose sums others hold: their figures would lack these. */
     void checkRetainedElsewhere(Connection connection, List<String> takenOver) throws SQLException {
-        List<String> holders = OtherRollups.find(connection, mapping, settings.schema()).stream()
+        List<String> holders = RollupCatalog.Others.find(connection, mapping, settings.schema()).stream()
                 .filter(other -> other.holdsRetained() && !takenOver.contains(other.schema()))
                 .map(other -> Identifiers.quote(other.schema()))
                 .toList();
