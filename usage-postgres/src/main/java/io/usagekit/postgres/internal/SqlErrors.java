@@ -116,6 +116,11 @@ public final class SqlErrors {
         return isOneOf(e, WRITE_CONFLICT);
     }
 
+    /** Returns an error of a transaction that is to run again, since another one has changed what it has read. */
+    public static SQLException writeConflict(String message) {
+        return new SQLException(message, SERIALIZATION_FAILURE);
+    }
+
     /** Whether a row refers to another one that is missing, or is referred to. */
     public static boolean isForeignKeyViolation(SQLException e) {
         return is(e, FOREIGN_KEY_VIOLATION);

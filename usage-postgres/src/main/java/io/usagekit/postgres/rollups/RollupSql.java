@@ -220,6 +220,11 @@ final class RollupSql {
         return statements.with(more);
     }
 
+    /** Returns a call of a statement with fragments. */
+    SqlCall call(Connection connection, String statement, Map<String, String> fragments) {
+        return SqlCall.of(connection, statements.template(statement, fragments));
+    }
+
     /** Returns a call of a statement on a partition, qualified and quoted. */
     SqlCall callOn(Connection connection, String statement, String partition) {
         return SqlCall.of(

@@ -74,6 +74,7 @@ final class RollupTransactions {
     private final RollupSql sql;
     private final Duration timeout;
     private final Probe probe;
+    private final boolean isChunked;
 
     /**
      * Steps on the connection of a {@link Jdbc#stepSession}.
@@ -85,6 +86,7 @@ final class RollupTransactions {
         this.sql = sql;
         this.timeout = timeout;
         this.probe = probe;
+        this.isChunked = RollupChunk.isChunked(sql.shape());
     }
 
     /** Whether a worker runs a step in this moment, or, if it is of an older version, is at work at all. */
@@ -342,10 +344,28 @@ final class RollupTransactions {
         update("delete-sums");
         update("delete-orphans");
         probe.at(step, Point.SUMS_DELETED);
-        update("roll");
+        sum();
         probe.at(step, Point.ROLLED);
         update("delete-marks");
         probe.at(step, Point.MARKS_DELETED);
+    }
+
+    /** Sums up the rows of the ranges, in partitioned tables by chunks, whose statements name few partitions. */
+    private void sum() throws SQLException {
+        if (!isChunked) {
+            sql.call(connection, "roll", RollupChunk.WHOLE).update();
+            return;
+        }
+        for (RollupChunk chunk : RollupChunk.of(connection, sql)) {
+            chunk.call(connection, sql, "roll").update();
+        }
+        if (RollupChunk.leavesEventsOut(sql.shape())
+                && sql.call(connection, "has-orphans").answer()
+                && sql.call(connection, "are-events-elsewhere").answer()) {
+            update("delete-sums");
+            update("delete-orphans");
+            sql.call(connection, "roll", RollupChunk.EVERYWHERE).update();
+        }
     }
 
     private long update(String statement) throws SQLException {
@@ -371,6 +391,13 @@ final class RollupTransactions {
         }
     }
 
+    /** Refuses to commit a step that has read a partition which another session had rewritten or emptied after the step's snapshot. */
+    private void checkPartitions() throws SQLException {
+        if (isChunked && sql.call(connection, "are-tables-rewritten").answer()) {
+            throw SqlErrors.writeConflict("a partition was rewritten or emptied after the step's snapshot");
+        }
+    }
+
     private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
         return step(step, () -> {}, work);
     }
@@ -383,7 +410,7 @@ final class RollupTransactions {
     private <T> Optional<T> step(Step step, Runnable locked, Work<T> work) throws SQLException {
         return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
             Optional<T> result = Jdbc.step(connection, Jdbc.Mode.WRITE_SNAPSHOT, timeout, transaction -> {
-                update("lock-tables");
+                update(isChunked ? "lock-parents" : "lock-tables");
                 update("lock-state");
                 sql.call(connection, "acquire-worker-lock")
                         .execute(); // so that other workers leave the work to this one
@@ -394,6 +421,7 @@ final class RollupTransactions {
                 Optional<T> done = work.run(started.coveredBefore());
                 if (done.isPresent()) {
                     checkBackend(started);
+                    checkPartitions();
                     probe.at(step, Point.BEFORE_COMMIT);
                 }
                 return done;

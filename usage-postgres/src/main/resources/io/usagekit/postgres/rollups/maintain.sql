@@ -55,6 +55,28 @@ order by l.virtualtransaction
 -- deadlock. It takes no snapshot yet.
 lock table {events}, {deliveries} in access share mode
 
+-- name: lock-parents
+-- The same for partitioned tables: partitions are locked when they are read.
+lock table only {events}, only {deliveries} in access share mode
+
+-- name: are-tables-rewritten
+-- Whether a table that this transaction has read was rewritten or emptied between its snapshot and its lock: then its rows are invisible
+-- in the snapshot. The catalog's row is that of the snapshot, the function's answer the newest. Returns answer.
+select exists (
+    select
+    from pg_catalog.pg_locks l
+    cross join lateral (
+        select c.relfilenode
+        from pg_catalog.pg_class c
+        where c.oid = l.relation and c.relkind = 'r' and c.relfilenode <> 0
+        offset 0
+    ) as c
+    where l.pid = pg_backend_pid()
+        and l.locktype = 'relation'
+        and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+        and c.relfilenode <> pg_relation_filenode(l.relation)
+) as answer
+
 -- name: lock-state
 -- Lets one step run at a time, in whatever session: the next one waits here, and takes its snapshot when this one has committed. Takes no
 -- snapshot itself.
@@ -149,52 +171,139 @@ with dropped as (
     returning project_id, lower, upper
 )
 
-delete from {rollups}.mark m
-using dropped d
-where m.project_id = d.project_id and m.bucket >= d.lower and m.bucket < d.upper
+delete from {rollups}.mark
+where ctid = any (array(
+    select m.ctid
+    from dropped d
+    cross join lateral (
+        select m.ctid
+        from {rollups}.mark m
+        where m.project_id = d.project_id and m.bucket >= d.lower and m.bucket < d.upper
+        offset 0
+    ) as m
+))
 
 -- name: delete-sums
--- Deletes the sums of the ranges.
-delete from {rollups}.rollup r
-using {rollups}.span s
-where r.project_id = s.project_id and r.bucket >= s.lower and r.bucket < s.upper
+-- Deletes the sums of the ranges. The place of each is found by the index: the ranges have just been written, and have no statistics.
+delete from {rollups}.rollup
+where ctid = any (array(
+    select r.ctid
+    from {rollups}.span s
+    cross join lateral (
+        select r.ctid
+        from {rollups}.rollup r
+        where r.project_id = s.project_id and r.bucket >= s.lower and r.bucket < s.upper
+        offset 0
+    ) as r
+))
 
 -- name: delete-orphans
 -- Deletes the orphans of the ranges: rolled deliveries whose event was missing.
-delete from {rollups}.orphan o
-using {rollups}.span s
-where o.project_id = s.project_id and o.bucket >= s.lower and o.bucket < s.upper
+delete from {rollups}.orphan
+where ctid = any (array(
+    select o.ctid
+    from {rollups}.span s
+    cross join lateral (
+        select o.ctid
+        from {rollups}.orphan o
+        where o.project_id = s.project_id and o.bucket >= s.lower and o.bucket < s.upper
+        offset 0
+    ) as o
+))
+
+-- name: chunks
+-- The ranges in chunks, for each of which the planner leaves out most partitions: ranges that are a day apart are in different chunks, and
+-- so are those of different projects if {by-project} and these are fewer than the partitions.
+-- Returns, as text: project_id, null for all of them; lower and upper, between which the ranges are; near_lower and near_upper, between
+-- which the events of their deliveries are looked up first.
+with spread as (
+    select
+        {by-project} and (select count(distinct project_id) from {rollups}.span) * 2 <= (select count(*) from {rollups}.partition)
+        as by_project
+),
+
+span as (
+    select case when spread.by_project then s.project_id::text end as project_id, s.lower, s.upper
+    from spread
+    cross join {rollups}.span s
+),
+
+apart as (
+    select
+        project_id,
+        lower,
+        upper,
+        lower - interval '1 day' > max(upper) over (
+            partition by project_id order by lower, upper rows between unbounded preceding and 1 preceding
+        ) as is_apart
+    from span
+),
+
+numbered as (
+    select
+        project_id,
+        lower,
+        upper,
+        count(*) filter (where is_apart) over (partition by project_id order by lower, upper) as n
+    from apart
+)
+
+select
+    project_id,
+    min(lower)::text as lower,
+    max(upper)::text as upper,
+    (min(lower) - interval '7 days')::text as near_lower,
+    (max(upper) + interval '1 day')::text as near_upper
+from numbered
+group by project_id, n
+order by project_id, n
 
 -- name: roll
--- Sums up the raw rows of the ranges by project and hour, and records deliveries whose event is missing as orphans.
+-- Sums up the raw rows of the ranges by project and hour, and records deliveries whose event is missing as orphans. Each range is looked
+-- up by the index, and each event by its id: the ranges have just been written, and have no statistics.
+-- Parameters: those of the fragments {span-in-chunk}, {events-in-chunk}, {deliveries-in-chunk} and {event-of-delivery}.
 with received as (
     select
         s.project_id,
-        date_trunc('hour', e.{event.created_at}, 'UTC') as bucket,
+        date_trunc('hour', e.created_at, 'UTC') as bucket,
         count(*) as volume,
-        sum({event.octets}) as bytes,
-        count(*) filter (where {event.octets} is null) as unmeasured,
-        count(*) filter (where {event.lost}) as lost_sizes
+        sum(e.octets) as bytes,
+        count(*) filter (where e.octets is null) as unmeasured,
+        count(*) filter (where e.lost) as lost_sizes
     from {rollups}.span s
-    join {events} e on e.{event.project_id} = s.project_id
-    where e.{event.created_at} >= s.lower and e.{event.created_at} < s.upper and {event.live}
+    cross join lateral (
+        select e.{event.created_at} as created_at, {event.octets} as octets, {event.lost} as lost
+        from {events} e
+        where e.{event.project_id} = s.project_id
+            and e.{event.created_at} >= s.lower
+            and e.{event.created_at} < s.upper
+            and {event.live} {events-in-chunk}
+        offset 0
+    ) as e
+    where {span-in-chunk}
     group by 1, 2
 ),
 
 delivery as materialized (
     select
         s.project_id,
-        date_trunc('hour', d.{delivery.created_at}, 'UTC') as bucket,
-        d.{delivery.event_id} as event_id,
+        date_trunc('hour', delivery.created_at, 'UTC') as bucket,
+        delivery.event_id,
         e.{event.id} is not null as has_event,
-        {delivery.octets} as octets,
-        {delivery.lost} as lost
+        {delivery.octets_by_id} as octets,
+        {delivery.lost_by_id} as lost
     from {rollups}.span s
-    join {deliveries} d on d.{delivery.project_id} = s.project_id
-    left join {events} e on e.{event.id} = d.{delivery.event_id}
-    where d.{delivery.created_at} >= s.lower
-        and d.{delivery.created_at} < s.upper
-        and d.{delivery.status} in ({delivered_statuses})
+    cross join lateral (
+        select d.{delivery.event_id} as event_id, d.{delivery.created_at} as created_at, {delivery.size} as size
+        from {deliveries} d
+        where d.{delivery.project_id} = s.project_id
+            and d.{delivery.created_at} >= s.lower
+            and d.{delivery.created_at} < s.upper
+            and d.{delivery.status} in ({delivered_statuses}) {deliveries-in-chunk}
+        offset 0
+    ) as delivery
+    left join lateral ({event-of-delivery}) as e on true
+    where {span-in-chunk}
 ),
 
 sent as (
@@ -230,12 +339,141 @@ select
 from received
 full join sent using (project_id, bucket)
 
+-- fragment: span-of-chunk
+-- Condition: a range s belongs to the chunk.
+--
+-- Parameters: :lower and :upper, as text.
+s.lower >= :lower::timestamptz and s.upper <= :upper::timestamptz
+
+-- fragment: span-of-project
+-- Condition: the same where a chunk is of one project.
+--
+-- Parameter: :project_id, as text.
+and s.project_id = :project_id
+
+-- fragment: event-of-chunk
+-- Condition of events in a table that is partitioned by time.
+--
+-- Parameters: :lower and :upper, as text.
+and e.{event.created_at} >= :lower::timestamptz{event.at_utc}
+            and e.{event.created_at} < :upper::timestamptz{event.at_utc}
+
+-- fragment: event-of-project
+-- Condition of events in a table that is partitioned by project.
+--
+-- Parameter: :project_id, as text.
+and e.{event.project_id} = :project_id
+
+-- fragment: delivery-of-chunk
+-- Condition of deliveries in a table that is partitioned by time.
+--
+-- Parameters: :lower and :upper, as text.
+and d.{delivery.created_at} >= :lower::timestamptz{delivery.at_utc}
+            and d.{delivery.created_at} < :upper::timestamptz{delivery.at_utc}
+
+-- fragment: delivery-of-project
+-- Condition of deliveries in a table that is partitioned by project.
+--
+-- Parameter: :project_id, as text.
+and d.{delivery.project_id} = :project_id
+
+-- fragment: event-by-id
+-- The event of a delivery.
+select e.*
+from {events} e
+where e.{event.id} = delivery.event_id
+offset 0
+
+-- fragment: event-by-id-and-place
+-- The event of a delivery, in the partitions where it is most likely, and in others if it isn't there.
+select e.*
+from (
+    (
+        select e.*
+        from {events} e
+        where e.{event.id} = delivery.event_id {event-of-same-project} {event-beside}
+        offset 0
+    ) {event-near-by-id} {event-elsewhere-by-id}
+) as e
+limit 1
+
+-- fragment: event-of-span
+-- Condition of events in a table that is partitioned by project: those of the delivery's.
+and e.{event.project_id} = s.project_id
+
+-- fragment: event-beside-delivery
+-- Condition of events in a table that is partitioned by time: they were created just before their delivery.
+--
+-- Parameters: :near_lower and :near_upper, as text.
+and e.{event.created_at} >= delivery.created_at - interval '1 hour'
+            and e.{event.created_at} < delivery.created_at + interval '1 minute' {event-of-days}
+
+-- fragment: event-of-days
+-- Condition of events in a table that is partitioned by time: they were created in the days before the deliveries of the chunk.
+--
+-- Parameters: :near_lower and :near_upper, as text.
+and e.{event.created_at} >= :near_lower::timestamptz{event.at_utc}
+            and e.{event.created_at} < :near_upper::timestamptz{event.at_utc}
+
+-- fragment: or-event-of-days
+-- The event of a delivery that wasn't created just before it.
+union all
+    (
+        select e.*
+        from {events} e
+        where e.{event.id} = delivery.event_id {event-of-same-project} {event-of-days}
+        offset 0
+    )
+
+-- fragment: or-event-elsewhere
+-- The event of a delivery that is in any other partition.
+union all
+    ({event-by-id})
+
+-- name: has-orphans
+-- Whether a delivery of the ranges has no event where roll has looked for it. Returns answer.
+select exists (
+    select
+    from {rollups}.span s
+    cross join lateral (
+        select
+        from {rollups}.orphan o
+        where o.project_id = s.project_id and o.bucket >= s.lower and o.bucket < s.upper
+        limit 1
+    ) as o
+) as answer
+
+-- name: are-events-elsewhere
+-- Whether an orphan of the ranges has an event after all, in a partition that roll has left out. Returns answer.
+select exists (
+    select
+    from {events} e
+    where e.{event.id} = any (array(
+        select distinct o.event_id
+        from {rollups}.span s
+        cross join lateral (
+            select o.event_id
+            from {rollups}.orphan o
+            where o.project_id = s.project_id and o.bucket >= s.lower and o.bucket < s.upper
+            offset 0
+        ) as o
+    ))
+) as answer
+
 -- name: delete-marks
 -- Deletes the dirty marks of the ranges that this transaction's snapshot sees: the snapshot also sees the changes that they stand
 -- for.
-delete from {rollups}.mark m
-using {rollups}.span s
-where m.project_id = s.project_id and m.bucket >= s.lower and m.bucket < s.upper
+delete from {rollups}.mark
+where ctid = any (array(
+    select m.ctid
+    from {rollups}.span s
+    cross join lateral (
+        select m.ctid
+        from {rollups}.mark m
+        where m.project_id = s.project_id and m.bucket >= s.lower and m.bucket < s.upper
+        offset 0
+    ) as m
+))
 
 -- name: set-covered-before
 -- Records that hours before :upper are rolled. Parameter: :upper, timestamptz.
@@ -292,11 +530,17 @@ with looked_at as materialized (
     limit :orphans
 ),
 
+arrived as materialized (
+    select e.{event.id} as id
+    from {events} e
+    where e.{event.id} = any (array(select distinct event_id from looked_at))
+),
+
 marked as (
     insert into {rollups}.mark (project_id, bucket)
-    select distinct o.project_id, o.bucket
-    from looked_at o
-    join {events} e on e.{event.id} = o.event_id
+    select distinct project_id, bucket
+    from looked_at
+    where event_id in (select id from arrived)
 )
 
 select case when count(*) < :orphans::bigint then 0 else max(id) end as last

@@ -87,6 +87,8 @@ class RollupStatementsIT extends StatementsIT {
                 List.of(
                         RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),
                         RollupFigureQuery.fragments(EnumSet.allOf(RollupFigureQuery.Part.class)));
+            case "chunks" -> List.of(Map.of("by-project", "true"));
+            case "roll" -> List.of(RollupChunk.WHOLE, RollupChunk.EVERYWHERE);
             case "doubt" ->
                 List.of(
                         RollupSql.with(Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE), RollupSql.SAMPLES),
