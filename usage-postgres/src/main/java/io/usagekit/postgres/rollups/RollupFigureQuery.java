@@ -229,7 +229,8 @@ final class RollupFigureQuery {
         if (!rest.isEmpty()) {
             readAll(connection, rest, false, answers);
         }
-        return answers.answers().size() + answers.failures().size() == Set.copyOf(keys).size()
+        return answers.answers().size() + answers.failures().size()
+                        == Set.copyOf(keys).size()
                 ? Optional.of(answers)
                 : Optional.empty();
     }
