@@ -96,6 +96,11 @@ public final class CombinedQuery {
         this.listedProjects = statements(shape, projects).template("listed-projects");
     }
 
+    /** Whether its tables have the columns of that shape, of the same types. */
+    boolean isOver(TableShape other) {
+        return shape.types().equals(other.types());
+    }
+
     private static SqlStatements statements(TableShape shape, ProjectScope projects) {
         Map<String, String> names = MappedNames.of(shape);
         names.put("project.counts", MappedNames.counts(shape, projects));

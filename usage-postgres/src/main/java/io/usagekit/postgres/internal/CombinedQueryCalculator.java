@@ -82,17 +82,32 @@ public final class CombinedQueryCalculator implements UsageCalculator {
     /** Runs once more if the tables have changed since they were looked up: that error isn't one of the settings. */
     private <T> T run(Duration timeout, Jdbc.Work<T> work) throws SQLException {
         long start = System.nanoTime();
-        boolean lookedUpBefore = query != null;
+        CombinedQuery before = query;
         try {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, work);
         } catch (SQLException e) {
-            Duration left = timeout.minusNanos(System.nanoTime() - start);
-            if (!lookedUpBefore || !SqlErrors.mayMeanChangedShape(e) || left.toMillis() < 1) {
+            if (before == null
+                    || !SqlErrors.mayMeanChangedShape(e)
+                    || timeout.minusNanos(System.nanoTime() - start).toMillis() < 1) {
+                throw e;
+            }
+            if (!SqlErrors.meansChangedShape(e) && isOverTablesOfNow(before, leftOf(timeout, start))) {
                 throw e;
             }
             query = null;
-            return jdbc.transaction(Jdbc.Mode.READ_ONLY, left, work);
+            return jdbc.transaction(Jdbc.Mode.READ_ONLY, leftOf(timeout, start), work);
         }
+    }
+
+    private static Duration leftOf(Duration timeout, long start) {
+        Duration left = timeout.minusNanos(System.nanoTime() - start);
+        return left.toMillis() < 1 ? Duration.ofMillis(1) : left;
+    }
+
+    private boolean isOverTablesOfNow(CombinedQuery before, Duration timeout) throws SQLException {
+        TableShape now = jdbc.transaction(
+                Jdbc.Mode.READ_ONLY, timeout, connection -> TableShape.read(connection, settings.mapping()));
+        return before.isOver(now);
     }
 
     @Override

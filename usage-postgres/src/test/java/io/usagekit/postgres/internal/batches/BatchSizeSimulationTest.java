@@ -254,7 +254,7 @@ class BatchSizeSimulationTest {
     @MethodSource("servers")
     void isNearTheBestSize(Server server) {
         Outcome outcome = outcome(server);
-        assertThat(outcome.throughput()).isGreaterThan(server.load() == Load.NOISE ? 0.3 : 0.8);
+        assertThat(outcome.throughput()).isGreaterThan(server.load() == Load.NOISE ? 0.3 : 0.7);
         assertThat(outcome.longest()).isLessThan(server.load().mostOfBound());
         assertThat(outcome.timeouts()).isZero();
     }
