@@ -201,12 +201,10 @@ select
     verdict.live_hours,
     (select count(*) from marked) as marked_hours,
     state.intact,
-    not exists (
-        select
-        from unrolled u
-        where u.lower < :live_from or u.upper > :live_to
-            or not {project-is-known}
-    ) and {no-changes} and {no-orphans} as bounded,
+    not exists (select from unrolled u where u.lower < :live_from or u.upper > :live_to)
+        and not exists (select from project p where not {project-is-known})
+        and {no-changes}
+        and {no-orphans} as bounded,
     sent.missing
 from state, verdict, rolled, received, sent, retained
 
@@ -892,10 +890,10 @@ and e.{event.project_id} = any (:project_ids)
 and d.{delivery.project_id} = any (:project_ids)
 
 -- fragment: project-is-listed
--- Condition: a project u.project_id is one of those that such conditions allow.
+-- Condition: a project p.id is one of those that such conditions allow.
 --
 -- Parameters: :project_ids.
-exists (select from unnest(:project_ids::text::text[]) as known (id) where known.id = u.project_id::text)
+p.id = any (:project_ids)
 
 -- fragment: delivery-in-window
 -- Condition of deliveries in a table that is partitioned by time.

@@ -11,8 +11,8 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.OwnDatabase;
+import io.usagekit.postgres.testing.StatementHook;
 import io.usagekit.testkit.ManualClock;
-import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -21,7 +21,6 @@ import java.time.LocalDate;
 import java.time.YearMonth;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -246,18 +245,12 @@ class RollupReadPlanIT {
     }
 
     private static CombinedQuery.Totals readWhileMarked(SqlSource source, String id) throws SQLException {
-        AtomicInteger statements = new AtomicInteger();
         try (Connection connection = database.pool().getConnection()) {
-            Connection watched = (Connection) Proxy.newProxyInstance(
-                    RollupReadPlanIT.class.getClassLoader(),
-                    new Class<?>[] {Connection.class},
-                    (proxy, method, arguments) -> {
-                        if (method.getName().equals("prepareStatement") && statements.incrementAndGet() == 2) {
-                            database.execute("insert into plan.events values ('" + id
-                                    + "', 'p1', 'seven b', '', '2026-03-05 11:30Z', null)");
-                        }
-                        return method.invoke(connection, arguments);
-                    });
+            Connection watched = StatementHook.before(
+                    2,
+                    connection,
+                    () -> database.execute("insert into plan.events values ('" + id
+                            + "', 'p1', 'seven b', '', '2026-03-05 11:30Z', null)"));
             Jdbc.execute(connection, "set timezone = 'UTC'");
             return query(source, connection)
                     .execute(watched, MARCH)
