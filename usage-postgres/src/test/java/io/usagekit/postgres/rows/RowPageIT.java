@@ -11,16 +11,10 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.PageRequest;
 import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.CapturedLog;
 import io.usagekit.postgres.testing.ChangedStatement;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.postgres.testing.HostTables;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.lang.reflect.Proxy;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
@@ -36,40 +30,19 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Pages and exports of rows: what they return while others write, and what they reject. */
+/** Pages of rows: what they return while others write, and what they reject. */
 class RowPageIT {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final UsageKey KEY = new UsageKey("org", MARCH);
 
-    /** A gateway's tables, in which several rows are of each instant. */
-    private static final class Gateway extends HostTables {
-        Gateway() {
-            super(Database.pool(), Database.newSchema("pages"));
-            run(
-                    "create schema {s}",
-                    "create table {s}.projects (id varchar primary key, organisation_id varchar, deleted_at timestamptz)",
-                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
-                    "create table {s}.event_deliveries (id varchar, project_id varchar, event_id varchar, status text, created_at timestamptz)",
-                    "insert into {s}.projects values ('p1', 'org', null), ('p2', 'org', null), ('p3', 'other', null)",
-                    "insert into {s}.events select 'e' || n, 'p' || 1 + n % 3, repeat('x', n), null,"
-                            + " timestamptz '2026-03-01Z' + n / 7 * interval '1 minute' from generate_series(1, 300) n",
-                    "insert into {s}.event_deliveries select 'd' || n, 'p' || 1 + n % 3, 'e' || n, 'Success',"
-                            + " timestamptz '2026-03-02Z' + n / 7 * interval '1 minute' from generate_series(1, 300) n");
-        }
-
-        TableMapping mapping() {
-            return TableMapping.gateway(schema);
-        }
-    }
-
-    private Gateway tables;
+    private PageTables tables;
     private PostgresRows behind;
     private int written;
 
     @BeforeEach
     void create() {
-        tables = new Gateway();
+        tables = new PageTables();
         behind = PostgresRows.of(Database.pool(), tables.mapping());
     }
 
@@ -383,71 +356,5 @@ class RowPageIT {
         assertThatThrownBy(() -> behind.readSent(KEY, row -> {}))
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContainingAll("are 201 of", "the figure of the same snapshot is 200 of", "unique");
-    }
-
-    // Exports
-
-    @Test
-    void exportsLinesAndObjects() {
-        tables.run(
-                "delete from {s}.event_deliveries where id not in ('d1', 'd3')",
-                "update {s}.event_deliveries set id = 'a \"b\", c' where id = 'd1'",
-                "update {s}.events set id = 'gone' where id = 'e3'");
-        ByteArrayOutputStream csv = new ByteArrayOutputStream();
-        ByteArrayOutputStream json = new ByteArrayOutputStream();
-        RowSum sum = behind.exportSent(KEY, RowFormat.CSV, csv);
-        assertThat(behind.exportSent(KEY, RowFormat.NDJSON, json)).isEqualTo(sum);
-        assertThat(csv.toString(StandardCharsets.UTF_8)).isEqualTo("""
-                        created_at,delivery_id,event_id,project_id,bytes
-                        2026-03-02T00:00:00Z,"a ""b"", c",e1,p2,1
-                        2026-03-02T00:00:00Z,d3,e3,p1,
-                        """);
-        assertThat(json.toString(StandardCharsets.UTF_8)).isEqualTo("""
-                        {"created_at":"2026-03-02T00:00:00Z","delivery_id":"a \\"b\\", c","event_id":"e1","project_id":"p2","bytes":1}
-                        {"created_at":"2026-03-02T00:00:00Z","delivery_id":"d3","event_id":"e3","project_id":"p1"}
-                        """);
-        assertThat(sum).isEqualTo(new RowSum(new UsageMetrics(2, 1), 1, RetainedUsage.NONE));
-    }
-
-    @Test
-    void exportsWhatThePagesHave() {
-        ByteArrayOutputStream csv = new ByteArrayOutputStream();
-        behind.exportReceived(KEY, RowFormat.CSV, csv);
-        assertThat(csv.toString(StandardCharsets.UTF_8).lines().skip(1))
-                .containsExactlyElementsOf(
-                        RowPages.all(
-                                        request -> behind.received(KEY, request),
-                                        PageRequest.first(33, EventOrder.ASCENDING))
-                                .stream()
-                                .map(row -> row.createdAt() + "," + row.eventId() + "," + row.projectId() + ","
-                                        + row.bytes().orElseThrow())
-                                .toList());
-    }
-
-    @Test
-    void saysThatTheSinkFailed() {
-        OutputStream full = new OutputStream() {
-            @Override
-            public void write(int octet) throws IOException {
-                throw new IOException("no space left");
-            }
-        };
-        tables.run("insert into {s}.event_deliveries select id || n, project_id, event_id, status, created_at"
-                + " from {s}.event_deliveries, generate_series(1, 20) n");
-        assertThatThrownBy(() -> behind.exportSent(KEY, RowFormat.NDJSON, full))
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContaining("can't be written: no space left");
-    }
-
-    @Test
-    void whatTheReceiverThrowsEndsTheCall() {
-        IllegalStateException enough = new IllegalStateException("enough");
-        List<String> seen = new ArrayList<>();
-        assertThatThrownBy(() -> behind.readSent(KEY, row -> {
-                    seen.add(row.deliveryId());
-                    throw enough;
-                }))
-                .isSameAs(enough);
-        assertThat(seen).hasSize(1);
     }
 }
