@@ -1,11 +1,17 @@
 package io.usagekit.postgres.rollups;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.HostTables;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -21,6 +27,10 @@ import javax.sql.DataSource;
 final class RollupFixture extends HostTables implements AutoCloseable {
 
     static final UsageKey MARCH = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
+
+    /** What {@link #rolled} creates. */
+    static final CombinedQuery.Totals THREE =
+            new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(3, 21));
 
     final TableMapping mapping;
     final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
@@ -59,6 +69,15 @@ final class RollupFixture extends HostTables implements AutoCloseable {
                             + "', 'Success', '2026-03-17T" + at(hour) + ":10:01Z')");
         }
         fixture.runWorker();
+        return fixture;
+    }
+
+    /** The same a month later: {@link #figure()} is {@link #THREE}, and all rows are old enough to be deleted. */
+    static RollupFixture ofLastMonth(DataSource dataSource, String schema) {
+        RollupFixture fixture = rolled(dataSource, schema);
+        fixture.clock.advance(Duration.ofDays(30));
+        fixture.runWorker();
+        assertThat(fixture.figure()).isEqualTo(THREE);
         return fixture;
     }
 
@@ -112,6 +131,28 @@ final class RollupFixture extends HostTables implements AutoCloseable {
 
     FigureComparison.Pair read() {
         return new FigureComparison(dataSource, rollups, mapping).compare(MARCH);
+    }
+
+    /** Returns what the calculator from roll-ups computes. */
+    CombinedQuery.Totals figure() {
+        OrganisationUsage usage = rollups.calculator().calculate(MARCH, Duration.ofSeconds(30));
+        return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
+    }
+
+    void assertRows(int deliveries, int events) {
+        assertThat(Database.query(sql("select count(*) from {s}.event_deliveries")))
+                .isEqualTo(String.valueOf(deliveries));
+        assertThat(Database.query(sql("select count(*) from {s}.events"))).isEqualTo(String.valueOf(events));
+    }
+
+    /** Checks whether the figure from roll-ups equals the one from raw rows: so it must with a guard, and mustn't without it. */
+    void assertExact(boolean exact) {
+        FigureComparison.Pair pair = read();
+        if (exact) {
+            assertThat(pair.rolled()).isEqualTo(pair.raw());
+        } else {
+            assertThat(pair.rolled()).as("without the guard").isNotEqualTo(pair.raw());
+        }
     }
 
     @Override

@@ -34,15 +34,6 @@ class RollupGuardsIT {
         fixture.close();
     }
 
-    private void assertExact(boolean exact) {
-        FigureComparison.Pair pair = fixture.read();
-        if (exact) {
-            assertThat(pair.rolled()).isEqualTo(pair.raw());
-        } else {
-            assertThat(pair.rolled()).as("without the guard").isNotEqualTo(pair.raw());
-        }
-    }
-
     // A transaction that wrote to the hour before its end, and commits after it was rolled.
 
     @Test
@@ -60,7 +51,7 @@ class RollupGuardsIT {
             assertThat(worker.runOnce().finished()).isTrue();
         }
         assertThat(fixture.rollups.status().orElseThrow().coveredBefore()).contains(fixture.clock.instant());
-        assertExact(true);
+        fixture.assertExact(true);
     }
 
     @Test
@@ -75,7 +66,7 @@ class RollupGuardsIT {
             writer.commit();
             writer.setAutoCommit(true);
         }
-        assertExact(false);
+        fixture.assertExact(false);
     }
 
     // A transaction that sees the new watermark, and commits while the hour is being rolled.
@@ -96,13 +87,13 @@ class RollupGuardsIT {
     @Test
     void keepsMarkThatWasCommittedWhileItsHourWasRolled() {
         commitWhileRolling(fixture.dataSource);
-        assertExact(true);
+        fixture.assertExact(true);
     }
 
     @Test
     void missesRowCommittedWhileRollingInReadCommitted() {
         commitWhileRolling(ReadCommittedConnections.of(fixture.dataSource));
-        assertExact(false);
+        fixture.assertExact(false);
     }
 
     // Two late rows of one hour: the mark of the first is deleted before the second's transaction commits.
@@ -120,7 +111,7 @@ class RollupGuardsIT {
     @Test
     void keepsMarkOfSecondTransactionInTheSameHour() throws SQLException {
         insertTwoLateRows();
-        assertExact(true);
+        fixture.assertExact(true);
     }
 
     @Test
@@ -137,7 +128,7 @@ class RollupGuardsIT {
                 end $$
                 """, WeakenedStatements.RECORD_FUNCTIONS);
         insertTwoLateRows();
-        assertExact(false);
+        fixture.assertExact(false);
     }
 
     // An event's size changes while a delivery of it is being inserted; the delivery's hour is rolled between their
@@ -162,10 +153,10 @@ class RollupGuardsIT {
     @Test
     void countsChangedSizeInDeliveriesThatItsTransactionCanNotSee() throws SQLException {
         changeSizeWhileDeliveryIsInserted();
-        assertExact(true);
+        fixture.assertExact(true);
         assertThat(fixture.read().raw().sent()).isEqualTo(new UsageMetrics(4, 7 + 7 + 12 + 12));
         assertThat(fixture.runWorker().changedEvents()).isEqualTo(1);
-        assertExact(true);
+        fixture.assertExact(true);
         assertThat(fixture.read().markedHours()).isZero();
     }
 
@@ -182,7 +173,7 @@ class RollupGuardsIT {
                 end $$
                 """, WeakenedStatements.RECORD_FUNCTIONS);
         changeSizeWhileDeliveryIsInserted();
-        assertExact(false);
+        fixture.assertExact(false);
     }
 
     // The same while the delivery's hour isn't over, so that its insert leaves no mark.
@@ -208,9 +199,9 @@ class RollupGuardsIT {
             delivering.setAutoCommit(true);
             changing.setAutoCommit(true);
         }
-        assertExact(true);
+        fixture.assertExact(true);
         fixture.runWorker();
-        assertExact(true);
+        fixture.assertExact(true);
     }
 
     // A watermark that isn't set.
@@ -220,7 +211,7 @@ class RollupGuardsIT {
         fixture.run("select setval('{r}.mark_before'::regclass, 1, false)");
         fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T10:30:00Z')");
         assertThat(fixture.read().markedHours()).isEqualTo(1);
-        assertExact(true);
+        fixture.assertExact(true);
     }
 
     // A delivery whose event is inserted after the delivery was rolled, or deleted and inserted again.
@@ -230,15 +221,15 @@ class RollupGuardsIT {
         fixture.run("insert into {s}.event_deliveries values ('early', 'q', 'e0', 'Success', '2026-03-17T10:30:00Z')");
         fixture.runWorker();
         assertThat(fixture.read().raw().sent()).isEqualTo(new UsageMetrics(4, 21));
-        assertExact(true);
+        fixture.assertExact(true);
         assertThat(fixture.read().markedHours()).isZero();
 
         fixture.run("insert into {s}.events values ('e0', 'elsewhere', 'eight b.', '', '2026-03-17T12:00:00Z')");
         assertThat(fixture.read().raw().sent()).isEqualTo(new UsageMetrics(4, 29));
-        assertExact(true);
+        fixture.assertExact(true);
         assertThat(fixture.read().markedHours()).isEqualTo(1);
         fixture.runWorker();
-        assertExact(true);
+        fixture.assertExact(true);
         assertThat(fixture.read().markedHours()).isZero();
     }
 
@@ -248,18 +239,18 @@ class RollupGuardsIT {
         fixture.runWorker();
         fixture.run("truncate {r}.orphan");
         fixture.run("insert into {s}.events values ('e0', 'elsewhere', 'eight b.', '', '2026-03-17T12:00:00Z')");
-        assertExact(false);
+        fixture.assertExact(false);
     }
 
     @Test
     void countsDeliveriesOfDeletedEventWithoutBytes() {
         fixture.run("delete from {s}.events where id = 'e9'");
         assertThat(fixture.read().raw().sent()).isEqualTo(new UsageMetrics(3, 14));
-        assertExact(true);
+        fixture.assertExact(true);
         fixture.runWorker();
-        assertExact(true);
+        fixture.assertExact(true);
         fixture.run("insert into {s}.events values ('e9', 'q', 'back again', '', '2026-03-17T12:10:00Z')");
         assertThat(fixture.read().raw().sent()).isEqualTo(new UsageMetrics(3, 24));
-        assertExact(true);
+        fixture.assertExact(true);
     }
 }

@@ -11,10 +11,8 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -34,8 +32,6 @@ class RollupRetentionIT {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final Instant TEN = Instant.parse("2026-03-17T10:00:00Z");
     private static final RetentionProgress NO_PROGRESS = new RetentionProgress() {};
-    private static final CombinedQuery.Totals THREE =
-            new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(3, 21));
 
     /** Waits for locks rather than retrying with another snapshot. */
     private static final RetentionDeleter.Pace PATIENT = new RetentionDeleter.Pace(100, 100, TIMEOUT, TIMEOUT, TIMEOUT);
@@ -44,10 +40,7 @@ class RollupRetentionIT {
 
     @BeforeEach
     void begin() {
-        fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("retention"));
-        fixture.clock.advance(Duration.ofDays(30));
-        fixture.runWorker();
-        assertThat(figure()).isEqualTo(THREE);
+        fixture = RollupFixture.ofLastMonth(Database.pool(), Database.newSchema("retention"));
     }
 
     @AfterEach
@@ -55,20 +48,8 @@ class RollupRetentionIT {
         fixture.close();
     }
 
-    private CombinedQuery.Totals figure() {
-        var usage = fixture.rollups.calculator().calculate(RollupFixture.MARCH, TIMEOUT);
-        return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
-    }
-
     private RetentionResult deleteBeforeTen() {
         return fixture.rollups.deleteBefore(TEN, NO_PROGRESS);
-    }
-
-    private void assertRows(int deliveries, int events) {
-        assertThat(Database.column(fixture.sql("select count(*) from {s}.event_deliveries")))
-                .containsExactly(String.valueOf(deliveries));
-        assertThat(Database.column(fixture.sql("select count(*) from {s}.events")))
-                .containsExactly(String.valueOf(events));
     }
 
     // Concurrent writes to the same rows.
@@ -85,13 +66,13 @@ class RollupRetentionIT {
                     () -> new RetentionDeleter(Database.pool(), sql, NO_PROGRESS, PATIENT).deleteBefore(TEN));
             awaitLockWait("with candidate%");
             fixture.run("update {s}.events set raw = 'twelve bytes' where id = 'e10'");
-            assertThat(figure().sent()).isEqualTo(new UsageMetrics(4, 7 + 12 + 12 + 7));
+            assertThat(fixture.figure().sent()).isEqualTo(new UsageMetrics(4, 7 + 12 + 12 + 7));
             holder.rollback();
             holder.setAutoCommit(true);
             assertThat(retention.orTimeout(30, TimeUnit.SECONDS).join().deliveries())
                     .isEqualTo(2);
         }
-        return figure();
+        return fixture.figure();
     }
 
     @Test
@@ -129,8 +110,9 @@ class RollupRetentionIT {
             host.setAutoCommit(true);
             assertThat(retention.orTimeout(30, TimeUnit.SECONDS).join()).isEqualTo(new RetentionResult(1, 1, 0));
         }
-        assertThat(figure()).isEqualTo(new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(2, 14)));
-        assertRows(2, 2);
+        assertThat(fixture.figure())
+                .isEqualTo(new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(2, 14)));
+        fixture.assertRows(2, 2);
     }
 
     @Test
@@ -144,26 +126,26 @@ class RollupRetentionIT {
             host.setAutoCommit(true);
             assertThat(retention.orTimeout(30, TimeUnit.SECONDS).join()).isEqualTo(new RetentionResult(1, 0, 1));
         }
-        assertThat(figure()).isEqualTo(THREE);
-        assertRows(3, 3);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
+        fixture.assertRows(3, 3);
     }
 
     @Test
     void countsLaterChangesOfHourWithRetainedSums() {
         assertThat(deleteBeforeTen()).isEqualTo(new RetentionResult(1, 1, 0));
-        assertRows(2, 2);
-        assertThat(figure()).isEqualTo(THREE);
+        fixture.assertRows(2, 2);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
         fixture.run(
                 "insert into {s}.events values ('late', 'p', 'five!', '', '2026-03-17T09:10:00Z')",
                 "insert into {s}.event_deliveries values ('late', 'p', 'late', 'Success', '2026-03-17T09:12:00Z')");
         CombinedQuery.Totals four = new CombinedQuery.Totals(new UsageMetrics(4, 26), new UsageMetrics(4, 26));
-        assertThat(figure()).isEqualTo(four);
+        assertThat(fixture.figure()).isEqualTo(four);
         fixture.runWorker();
-        assertThat(figure()).isEqualTo(four);
+        assertThat(fixture.figure()).isEqualTo(four);
         assertThat(deleteBeforeTen()).isEqualTo(new RetentionResult(1, 1, 0));
-        assertThat(figure()).isEqualTo(four);
+        assertThat(fixture.figure()).isEqualTo(four);
         fixture.run("truncate {s}.events, {s}.event_deliveries");
-        assertThat(figure())
+        assertThat(fixture.figure())
                 .as("the retained sums alone")
                 .isEqualTo(new CombinedQuery.Totals(new UsageMetrics(2, 12), new UsageMetrics(2, 12)));
     }
@@ -176,12 +158,13 @@ class RollupRetentionIT {
                 "insert into {s}.event_deliveries values ('failed', 'p', 'e9', 'Failure', '2026-03-17T09:11:00Z')",
                 "insert into {s}.event_deliveries values ('retried', 'p', 'e9', 'Success', '2026-03-17T11:50:00Z')");
         assertThat(deleteBeforeTen()).isEqualTo(new RetentionResult(2, 0, 1));
-        assertRows(3, 3);
-        assertThat(figure().sent()).isEqualTo(new UsageMetrics(4, 28));
+        fixture.assertRows(3, 3);
+        assertThat(fixture.figure().sent()).isEqualTo(new UsageMetrics(4, 28));
         assertThat(fixture.rollups.deleteBefore(TEN.plus(Duration.ofHours(2)), NO_PROGRESS))
                 .isEqualTo(new RetentionResult(3, 3, 0));
-        assertRows(0, 0);
-        assertThat(figure()).isEqualTo(new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(4, 28)));
+        fixture.assertRows(0, 0);
+        assertThat(fixture.figure())
+                .isEqualTo(new CombinedQuery.Totals(new UsageMetrics(3, 21), new UsageMetrics(4, 28)));
     }
 
     @Test
@@ -194,7 +177,7 @@ class RollupRetentionIT {
         assertThat(new RetentionDeleter(Database.pool(), fixture.sql(), NO_PROGRESS, RollupFixture.batchesOf(3))
                         .deleteBefore(TEN))
                 .isEqualTo(new RetentionResult(1, 21, 20));
-        assertThat(figure().received()).isEqualTo(new UsageMetrics(43, 7 * 43));
+        assertThat(fixture.figure().received()).isEqualTo(new UsageMetrics(43, 7 * 43));
     }
 
     @Test
@@ -204,12 +187,12 @@ class RollupRetentionIT {
                 "create function {s}.keep() returns trigger language plpgsql as 'begin return null; end'",
                 "create trigger keep before delete on {s}.event_deliveries for each row when (old.id = 'd9')"
                         + " execute function {s}.keep()");
-        CombinedQuery.Totals before = figure();
+        CombinedQuery.Totals before = fixture.figure();
         assertThatThrownBy(this::deleteBeforeTen)
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("1 of 2 old deliveries of the project p weren't deleted");
-        assertRows(3, 3);
-        assertThat(figure()).isEqualTo(before);
+        fixture.assertRows(3, 3);
+        assertThat(fixture.figure()).isEqualTo(before);
     }
 
     @Test
@@ -221,8 +204,8 @@ class RollupRetentionIT {
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContaining("failed after deleting 1 deliveries and 0 events, whose sums are retained")
                 .hasMessageContaining("catalogued");
-        assertRows(2, 3);
-        assertThat(figure()).isEqualTo(THREE);
+        fixture.assertRows(2, 3);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
         fixture.run("drop table {s}.catalogue");
         assertThat(deleteBeforeTen()).isEqualTo(new RetentionResult(0, 1, 0));
     }
@@ -243,10 +226,10 @@ class RollupRetentionIT {
             holder.rollback();
             holder.setAutoCommit(true);
         }
-        assertThat(figure()).isEqualTo(THREE);
-        assertRows(3, 3);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
+        fixture.assertRows(3, 3);
         assertThat(deleteBeforeTen()).isEqualTo(new RetentionResult(1, 1, 0));
-        assertThat(figure()).isEqualTo(THREE);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
     }
 
     @Test
@@ -275,8 +258,8 @@ class RollupRetentionIT {
         assertThatThrownBy(() -> fixture.rollups.deleteBefore(TEN, listener))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("no further");
-        assertRows(2, 3);
-        assertThat(figure()).isEqualTo(THREE);
+        fixture.assertRows(2, 3);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
         reports.clear();
         assertThat(fixture.rollups.deleteBefore(TEN, listener)).isEqualTo(new RetentionResult(0, 1, 0));
         assertThat(reports).containsExactly("started 2", "completed", "0 1", "completed");
@@ -328,161 +311,6 @@ class RollupRetentionIT {
                 .hasSize(3);
     }
 
-    // Roll-ups that are removed, replaced, or can't be read.
-
-    @Test
-    void rejectsRemovalWhileSumsAreRetained() {
-        deleteBeforeTen();
-        assertThatThrownBy(fixture.rollups::remove)
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContaining("can't be removed: they hold sums of rows that were deleted by retention");
-        assertThat(figure()).isEqualTo(THREE);
-        fixture.rollups.removeWithRetained();
-        assertThat(figure().received()).isEqualTo(new UsageMetrics(2, 14));
-        fixture.rollups.remove();
-    }
-
-    /** The usual migration without a lock: another column takes the name. */
-    @Test
-    void installsOverEventIdsThatWereReplacedByOthersOfAnotherType() {
-        deleteBeforeTen();
-        fixture.run(
-                "alter table {s}.events rename id to old_id",
-                "alter table {s}.events add id uuid default md5(random()::text)::uuid",
-                "alter table {s}.event_deliveries rename event_id to old_event_id",
-                "alter table {s}.event_deliveries add event_id uuid",
-                "update {s}.event_deliveries d set event_id = e.id from {s}.events e where e.old_id = d.old_event_id");
-        fixture.rollups.install();
-        assertThat(figure()).isEqualTo(THREE);
-        fixture.runWorker();
-        assertThat(figure()).isEqualTo(THREE);
-        assertThat(fixture.rollups
-                        .deleteBefore(TEN.plus(Duration.ofHours(1)), NO_PROGRESS)
-                        .events())
-                .isEqualTo(1);
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    @Test
-    void removesRollupsWhoseRetentionWasRolledBack() {
-        fixture.run(
-                "create table {s}.lines (delivery_id varchar references {s}.event_deliveries)",
-                "insert into {s}.lines values ('d9')");
-        assertThatThrownBy(this::deleteBeforeTen).isInstanceOf(UsageStorageException.class);
-        assertRows(3, 3);
-        fixture.rollups.remove();
-        fixture.rollups.install();
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    private PostgresRollups beside() {
-        return PostgresRollups.builder(Database.pool())
-                .mapping(fixture.mapping.toBuilder()
-                        .deliveredStatuses("Success", "Sent")
-                        .build())
-                .schema(fixture.schema + "_beside")
-                .clock(fixture.clock)
-                .build();
-    }
-
-    /** They would keep no sums of the rows. */
-    @Test
-    void refusesToDeleteRowsThatOtherRollupsCount() {
-        PostgresRollups beside = beside();
-        beside.install();
-        assertThatThrownBy(this::deleteBeforeTen)
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContainingAll("\"" + beside.schema() + "\"", "whose figures would fall", "remove()");
-        assertRows(3, 3);
-        assertThat(beside.calculator().calculate(RollupFixture.MARCH, TIMEOUT).received())
-                .isEqualTo(THREE.received());
-        beside.remove();
-        assertThat(deleteBeforeTen().events()).isEqualTo(1);
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    @Test
-    void refusesToInstallRollupsThatWouldLackTheSumsOfOthers() {
-        deleteBeforeTen();
-        PostgresRollups beside = beside();
-        assertThatThrownBy(beside::install)
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContainingAll(
-                        "\"" + beside.schema() + "\" can't be installed",
-                        "\"" + fixture.rollups.schema() + "\"",
-                        "figures of these would lack them");
-        assertThatThrownBy(() -> beside.calculator().calculate(RollupFixture.MARCH, TIMEOUT))
-                .hasMessageContaining("triggers of roll-ups in the schema \"" + fixture.rollups.schema() + "\"");
-        fixture.rollups.install();
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    @Test
-    void keepsRetainedSumsWhenRollupsAreReplaced() {
-        deleteBeforeTen();
-        PostgresRollups other = PostgresRollups.builder(Database.pool())
-                .mapping(fixture.mapping.toBuilder()
-                        .deliveredStatuses("Success", "Delivered")
-                        .build())
-                .clock(fixture.clock)
-                .build();
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).sent())
-                .as("these roll-ups are for another mapping")
-                .isEqualTo(THREE.sent());
-        assertThatThrownBy(() -> other.deleteBefore(TEN, NO_PROGRESS))
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContaining("there are no roll-ups of this version and mapping");
-        other.install();
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).received())
-                .isEqualTo(THREE.received());
-        try (RollupWorker worker = other.worker().build()) {
-            worker.runOnce();
-        }
-        assertThat(other.calculator().calculate(RollupFixture.MARCH, TIMEOUT).sent())
-                .isEqualTo(THREE.sent());
-        fixture.run("update {r}.state set version = 0");
-        fixture.rollups.install();
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    @Test
-    void keepsRetainedSumsWhenTheTypeOfProjectIdsHasChanged() {
-        deleteBeforeTen();
-        String type = "select format_type(atttypid, atttypmod) from pg_attribute"
-                + " where attrelid = ?::regclass and attname = 'project_id'";
-        String retained = fixture.sql("{r}.retained");
-        assertThat(Database.query(type, retained)).isEqualTo("character varying");
-        fixture.run("alter table {r}.retained alter project_id type text", "update {r}.state set version = 0");
-
-        fixture.rollups.install();
-
-        assertThat(Database.query(type, retained)).isEqualTo("character varying");
-        assertThat(figure()).isEqualTo(THREE);
-    }
-
-    @Test
-    void rejectsFigureForRoleThatCanNotReadRetainedSums() throws SQLException {
-        deleteBeforeTen();
-        fixture.run(
-                "create role usagekit_blind",
-                "grant usage on schema {s} to usagekit_blind",
-                "grant select on all tables in schema {s} to usagekit_blind");
-        try (Connection connection = Database.pool().getConnection();
-                Statement statement = connection.createStatement()) {
-            UsageCalculator calculator = PostgresRollups.builder(new OneConnection(connection))
-                    .mapping(fixture.mapping)
-                    .build()
-                    .calculator();
-            statement.execute("set role usagekit_blind");
-            assertThatThrownBy(() -> calculator.calculate(RollupFixture.MARCH, TIMEOUT))
-                    .isInstanceOf(UsageCalculationException.class)
-                    .hasMessageContaining("hold sums of rows that were deleted by retention")
-                    .hasMessageContaining("this role");
-            statement.execute("reset role");
-        }
-        fixture.run("drop owned by usagekit_blind", "drop role usagekit_blind");
-    }
-
     @Test
     void rejectsDeletionOfRecentRows() {
         Instant yesterday = fixture.clock.instant().minus(Duration.ofDays(1));
@@ -490,7 +318,7 @@ class RollupRetentionIT {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("before must be at least a day ago, 2026-04-15T12:00:00Z at the latest, but was"
                         + " 2026-04-15T12:00:00.000001Z");
-        assertRows(3, 3);
+        fixture.assertRows(3, 3);
         assertThat(fixture.rollups.deleteBefore(yesterday, NO_PROGRESS).events())
                 .isEqualTo(3);
     }
