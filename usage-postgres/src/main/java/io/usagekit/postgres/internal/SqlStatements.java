@@ -20,7 +20,7 @@ public final class SqlStatements {
 
     /**
      * The name of what stands for the types of the columns that statements read. Each statement is sent with it: a driver keeps the types of
-     * parameters that it was told of for a text, and a session would reject that text once a column has another type.
+     * a text's parameters that the server described, and the server rejects them once a column has another type.
      */
     static final String TYPES = "types";
 
