@@ -40,23 +40,24 @@ class RollupsIT {
                 .toArray(String[]::new));
     }
 
-    private static String get(String... more) {
+    private static Run runGet(String... more) {
         return Run.of(Stream.concat(
-                                Stream.of(
-                                        "get",
-                                        "--jdbc-url",
-                                        TestServers.jdbcUrl(),
-                                        "--schema",
-                                        SCHEMA,
-                                        "--organisation",
-                                        "org-123",
-                                        "--period",
-                                        "2026-03"),
-                                Stream.of(more))
-                        .toArray(String[]::new))
-                .succeeded()
-                .out()
-                .replaceAll("\"created_at\":\"[^\"]*\"", "");
+                        Stream.of(
+                                "get",
+                                "--jdbc-url",
+                                TestServers.jdbcUrl(),
+                                "--schema",
+                                SCHEMA,
+                                "--organisation",
+                                "org-123",
+                                "--period",
+                                "2026-03"),
+                        Stream.of(more))
+                .toArray(String[]::new));
+    }
+
+    private static String get(String... more) {
+        return runGet(more).succeeded().out().replaceAll("\"created_at\":\"[^\"]*\"", "");
     }
 
     @Test
@@ -202,19 +203,7 @@ class RollupsIT {
     }
 
     private static void refusedGet(String... words) {
-        Run.of(
-                        "get",
-                        "--jdbc-url",
-                        TestServers.jdbcUrl(),
-                        "--schema",
-                        SCHEMA,
-                        "--organisation",
-                        "org-123",
-                        "--period",
-                        "2026-03",
-                        "--rollups")
-                .failed(1)
-                .saying(words);
+        runGet("--rollups").failed(1).saying(words);
     }
 
     @Test
