@@ -427,30 +427,21 @@ alter table if exists {other}.retained set schema {rollups}
 -- name: add-retained
 -- Adds the retained sums of other roll-ups to these, a script: {other}, the schema of the others, quoted.
 insert into {rollups}.retained as r
-    (
-        project_id,
-        quarter,
-        received_volume,
-        received_bytes,
-        sent_volume,
-        sent_bytes,
-        unmeasured,
-        lost_sizes,
-        event_id,
-        delivered_event_id,
-        organisation_id
-    )
-select
-    project_id,
-    quarter,
-    received_volume,
-    received_bytes,
-    sent_volume,
-    sent_bytes,
-    unmeasured,
-    lost_sizes,
-    event_id,
-    delivered_event_id,
-    organisation_id
+    ({retained-columns})
+select {retained-columns}
 from {other}.retained
 {add-to-retained}
+
+-- fragment: retained-columns
+-- All columns of the retained sums.
+project_id,
+quarter,
+received_volume,
+received_bytes,
+sent_volume,
+sent_bytes,
+unmeasured,
+lost_sizes,
+event_id,
+delivered_event_id,
+organisation_id
