@@ -290,17 +290,30 @@ public final class CombinedQuery {
 
     /** Returns a call of the statement for many requests, bound to these keys. */
     SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        Instant start = keys.stream()
+        return bind(SqlCall.of(connection, bulkStatement), keys)
+                .instant("start", firstStart(keys))
+                .instant("end", lastEnd(keys));
+    }
+
+    /** Returns when the first window of several keys starts. */
+    public static Instant firstStart(List<UsageKey> keys) {
+        return keys.stream()
                 .map(key -> key.period().start())
                 .min(Instant::compareTo)
                 .orElseThrow();
-        Instant end = keys.stream()
+    }
+
+    /** Returns when the last window of several keys ends. */
+    public static Instant lastEnd(List<UsageKey> keys) {
+        return keys.stream()
                 .map(key -> key.period().end())
                 .max(Instant::compareTo)
                 .orElseThrow();
-        return bind(SqlCall.of(connection, bulkStatement), keys)
-                .instant("start", start)
-                .instant("end", end);
+    }
+
+    /** Binds {@code near_from} and {@code near_to}: in the partitions between them the events of deliveries in [from, to) are looked up first. */
+    public static SqlCall bindNear(SqlCall call, Instant from, Instant to) {
+        return call.instant("near_from", from.minus(NEAR_BEFORE)).instant("near_to", to.plus(NEAR_AFTER));
     }
 
     /** Binds organisations and windows of several keys to the arrays of a statement for many requests. */
@@ -398,7 +411,7 @@ public final class CombinedQuery {
                 .instant("start", start)
                 .instant("end", end);
         if (parts.contains(Part.EVENTS_BY_TIME)) {
-            call.instant("near_from", start.minus(NEAR_BEFORE)).instant("near_to", end.plus(NEAR_AFTER));
+            bindNear(call, start, end);
         }
         return projects.isPresent() ? call.texts(Map.of("project_ids", projects.get())) : call;
     }

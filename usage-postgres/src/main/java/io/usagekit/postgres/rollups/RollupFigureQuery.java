@@ -13,7 +13,6 @@ import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -38,12 +37,6 @@ final class RollupFigureQuery {
 
     /** How many deliveries of changed events are read at most, whosever they are, besides as many as the organisation has. */
     private static final int FEW_DELIVERIES = 1_000;
-
-    /** How much older than its deliveries an event may be to be looked for in the partitions near them only. */
-    private static final Duration NEAR_BEFORE = Duration.ofDays(7);
-
-    /** How much younger: clocks differ. */
-    private static final Duration NEAR_AFTER = Duration.ofDays(1);
 
     /** How often what is live is looked up, if it changes before it is read. */
     private static final int ATTEMPTS = 5;
@@ -261,14 +254,8 @@ final class RollupFigureQuery {
     }
 
     private SqlCall callForAll(Connection connection, List<UsageKey> keys, boolean isNear) {
-        Instant start = keys.stream()
-                .map(key -> key.period().start())
-                .min(Instant::compareTo)
-                .orElseThrow();
-        Instant end = keys.stream()
-                .map(key -> key.period().end())
-                .max(Instant::compareTo)
-                .orElseThrow();
+        Instant start = CombinedQuery.firstStart(keys);
+        Instant end = CombinedQuery.lastEnd(keys);
         Map<String, String> texts = RollupSql.with(CombinedQuery.texts(shape), bulkFragments(isNear));
         SqlCall call = CombinedQuery.bind(SqlCall.of(connection, template("figures", texts)), keys)
                 .instants(
@@ -285,9 +272,7 @@ final class RollupFigureQuery {
                 .instant("end", end)
                 .number("live_percent", livePercent)
                 .number("changed_events", changedEvents);
-        return isNear
-                ? call.instant("near_from", start.minus(NEAR_BEFORE)).instant("near_to", end.plus(NEAR_AFTER))
-                : call;
+        return isNear ? CombinedQuery.bindNear(call, start, end) : call;
     }
 
     /** Returns the fragments of the statement for many requests, by their names. */
@@ -319,8 +304,7 @@ final class RollupFigureQuery {
                 .instant("live_from", live.from())
                 .instant("live_to", live.to());
         if (parts.contains(Part.EVENTS_BY_TIME)) {
-            call.instant("near_from", live.from().minus(NEAR_BEFORE))
-                    .instant("near_to", live.to().plus(NEAR_AFTER));
+            CombinedQuery.bindNear(call, live.from(), live.to());
         }
         if (parts.contains(Part.CHANGED_HOURS)) {
             call.number("few_deliveries", FEW_DELIVERIES);
