@@ -353,13 +353,7 @@ true
 -- Condition: all projects that count are in a list.
 --
 -- Parameters: :project_ids.
-not exists (
-        select
-        from project
-        where not exists (
-            select from unnest(:project_ids::text::text[]) as allowed (id) where allowed.id = project.id::text
-        )
-    )
+not exists (select from project where not project.id = any (:project_ids))
 
 -- name: listed-projects
 -- The projects of an organisation that count, so that a statement may be given them.

@@ -106,11 +106,19 @@ class RollupListedProjectsIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"varchar", "char(4)", "text"})
-    void readsLiveHoursOfIdsOfAnyTypeFromRollups(String idType) throws SQLException {
+    void readsThePartitionsOfIdsOfAnyType(String idType) throws SQLException {
         create(idType);
         tables.run("insert into {s}.events values ('live', 'p', 'seven b', '', '2026-03-17 11:59Z', null)");
         FigureComparison.Pair pair = new FigureComparison(Database.pool(), rollups, mapping).compare(MARCH);
         assertThat(read(RollupSql.SOURCE, () -> {})).contains(pair.raw());
         assertThat(pair.rolled()).isEqualTo(pair.raw());
+        try (Connection connection = Database.pool().getConnection()) {
+            Jdbc.execute(connection, "set timezone = 'UTC'");
+            CombinedQuery combined = CombinedQuery.over(TableShape.read(connection, mapping), ProjectScope.ALIVE);
+            Connection ofTwoStatements = StatementHook.before(3, connection, () -> {
+                throw new AssertionError("a third statement, after the list of projects and that of their partitions");
+            });
+            assertThat(combined.execute(ofTwoStatements, MARCH)).isEqualTo(pair.raw());
+        }
     }
 }
