@@ -208,9 +208,16 @@ class RowOracleIT {
             })
     void noticesAFlawInAStatement(String statement, String right, String flaw) {
         create(Layout.GATEWAY);
-        // A delivery whose event is missing, so that a join loses it.
-        Database.execute("insert into \"" + schema + "\".event_deliveries values ('d-lost', 'p1', 'none', 'Success', '"
-                + windows.get(0).start() + "')");
+        // What the flaws need, whatever the seed, of a project that always counts: a delivery whose event is missing,
+        // so that a join
+        // loses it, an event at each edge of a window, and one of fewer characters than octets.
+        String s = "\"" + schema + "\"";
+        UsagePeriod window = windows.get(0);
+        Database.execute(
+                "insert into " + s + ".event_deliveries values ('d-lost', 'p1', 'none', 'Success', '" + window.start()
+                        + "')",
+                "insert into " + s + ".events values ('e-start', 'p1', 'é', '', '" + window.start() + "', null)",
+                "insert into " + s + ".events values ('e-end', 'p1', 'é', '', '" + window.end() + "', null)");
         TableMapping mapping = Layout.GATEWAY.mapping(schema);
         PostgresRows behind = PostgresRows.of(Database.pool(), mapping);
         PostgresRows flawed = behind.with(new ChangedStatement(RowSql.SOURCE, statement, right, flaw));
