@@ -210,11 +210,14 @@ class UsageServicePeriodEndTest {
         awaitSnapshots(1);
         passEnd();
         Future<UsageResult> late = fixture.call(() -> other.get(ORG, PERIOD));
+        if (one == other) {
+            fixture.events.await("coalesced", 1);
+        } else {
+            fixture.events.await("remoteLoadAwaited", 1);
+        }
         Future<UsageResult> renewal = fixture.call(() -> other.refresh(ORG, PERIOD));
         if (one == other) {
             fixture.events.await("coalesced", 2);
-        } else {
-            fixture.events.await("remoteLoadAwaited", 1);
         }
         gate.countDown();
         assertProvisional(Freshness.STALE, ServiceFixture.done(early));
