@@ -39,6 +39,7 @@ class ArchitectureTest {
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
     private static final String JACKSON = "io.usagekit.jackson..";
+    private static final String SPRING = "io.usagekit.spring..";
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
     private static final String CLI = "io.usagekit.cli..";
@@ -80,6 +81,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.internal",
                         "io.usagekit.redis",
                         "io.usagekit.jackson",
+                        "io.usagekit.spring",
                         "io.usagekit.testkit",
                         "io.usagekit.testkit.contract",
                         "io.usagekit.servers",
@@ -97,7 +99,7 @@ class ArchitectureTest {
         classes()
                 .should()
                 .resideInAnyPackage(Stream.concat(
-                                Stream.of(CORE), Stream.of(POSTGRES, REDIS, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES))
+                                Stream.of(CORE), Stream.of(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES))
                         .toArray(String[]::new))
                 .check(PROJECT);
 
@@ -143,15 +145,16 @@ class ArchitectureTest {
 
         @Test
         void adaptersDependOnCoreAndNeverOnEachOther() {
-            ModuleRules.independent(POSTGRES, REDIS, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES)
+            ModuleRules.independent(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(
-                            REDIS, POSTGRES, JACKSON, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
+                            REDIS, POSTGRES, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
                     .check(PROJECT);
-            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, SERVERS, CLI, EXAMPLES)
+            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, SPRING, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(JACKSON, POSTGRES, REDIS, TESTKIT, SERVERS, CLI, EXAMPLES)
+            ModuleRules.independent(JACKSON, POSTGRES, REDIS, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
+            ModuleRules.independent(SPRING, TESTKIT, SERVERS, CLI, EXAMPLES).check(PROJECT);
 
             assertRejects(ModuleRules.independent(BROKEN + ".redis", BROKEN), "TableMapping");
         }
@@ -166,7 +169,7 @@ class ArchitectureTest {
 
         @Test
         void modulesFormNoCycle() {
-            slices().matching("io.usagekit.(postgres|redis|jackson|testkit|servers|cli|examples)..")
+            slices().matching("io.usagekit.(postgres|redis|jackson|spring|testkit|servers|cli|examples)..")
                     .should()
                     .beFreeOfCycles()
                     .check(PROJECT);

@@ -1,0 +1,61 @@
+package io.usagekit.spring;
+
+import io.usagekit.SingleFlight;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageService;
+import io.usagekit.UsageServiceBuilder;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Passes the service's properties to its builder. */
+final class ServiceSettings {
+
+    private ServiceSettings() {}
+
+    /** Rejects properties that ask for a cache or a single-flight that there isn't. */
+    static void checkPresent(
+            UsageProperties properties, @Nullable UsageCache cache, @Nullable SingleFlight singleFlight) {
+        UsageProperties.Cache wanted = properties.cache();
+        if (wanted != null && wanted != UsageProperties.Cache.NONE && cache == null) {
+            throw missing("cache", wanted, "RedisConnectionFactory");
+        }
+        if (properties.singleFlight() == UsageProperties.Flight.FLEET_WIDE && singleFlight == null) {
+            throw missing("single-flight", UsageProperties.Flight.FLEET_WIDE, "SingleFlight over the cache's own store");
+        }
+    }
+
+    private static UsageConfigurationException missing(String name, Enum<?> value, String bean) {
+        String property = UsageProperties.PREFIX + "." + name;
+        return new UsageConfigurationException(
+                property + " is " + Knobs.lower(value) + ", but there is no bean of type " + bean,
+                "Add spring-boot-starter-data-redis, declare the bean, or remove " + property + ".",
+                null);
+    }
+
+    /** Applies the properties, then the customizers, and builds. */
+    static UsageService build(
+            UsageProperties properties, UsageServiceBuilder builder, List<UsageServiceCustomizer> customizers) {
+        return Knobs.named(UsageProperties.PREFIX, UsageProperties.class, () -> {
+            apply(properties, builder);
+            customizers.forEach(customizer -> customizer.customize(builder));
+            return builder.build();
+        });
+    }
+
+    private static void apply(UsageProperties properties, UsageServiceBuilder builder) {
+        Knobs.ifGiven(properties.ttl(), builder::ttl);
+        Knobs.ifGiven(properties.refreshAfter(), builder::refreshAfter);
+        Knobs.ifGiven(properties.refreshJitterPercent(), builder::refreshJitterPercent);
+        Knobs.ifGiven(properties.staleIfError(), builder::staleIfError);
+        Knobs.ifGiven(properties.errorBackOff(), builder::errorBackOff);
+        Knobs.ifGiven(properties.outagePolicy(), builder::outagePolicy);
+        Knobs.ifGiven(properties.maxConcurrentComputations(), builder::maxConcurrentComputations);
+        Knobs.ifGiven(
+                properties.maxConcurrentComputationsPerOrganisation(),
+                builder::maxConcurrentComputationsPerOrganisation);
+        Knobs.ifGiven(properties.maxQueuedComputations(), builder::maxQueuedComputations);
+        Knobs.ifGiven(properties.drainTimeout(), builder::drainTimeout);
+        Knobs.ifGiven(properties.computationTimeout(), builder::computationTimeout);
+        Knobs.ifGiven(properties.missPolicy(), text -> builder.missPolicy(MissPolicies.parse(text)));
+    }
+}

@@ -1,0 +1,74 @@
+package io.usagekit.spring;
+
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.PostgresUsage;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.spring.UsageProperties.Install;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What {@code usagekit.install} asks for, done before any other bean reads the tables. */
+final class UsageInstallation {
+
+    private static final Logger LOG = LoggerFactory.getLogger(UsageInstallation.class);
+    private static final String PROPERTY = UsageProperties.PREFIX + ".install";
+
+    private final DataSource dataSource;
+    private final TableMapping mapping;
+    private final Optional<PostgresRollups> rollups;
+
+    UsageInstallation(DataSource dataSource, TableMapping mapping, Optional<PostgresRollups> rollups) {
+        this.dataSource = dataSource;
+        this.mapping = mapping;
+        this.rollups = rollups;
+    }
+
+    /**
+     * Installs or validates. A database that can't be reached doesn't fail a validation: figures are served from the cache until it is back.
+     *
+     * @throws UsageConfigurationException if the tables don't fit, something is missing, or installing fails
+     */
+    void run(Install install) {
+        try {
+            switch (install) {
+                case NEVER -> {}
+                case VALIDATE -> validate();
+                case ALWAYS -> install();
+            }
+        } catch (UsageStorageException e) {
+            if (install == Install.VALIDATE && e.isTransient()) {
+                LOG.warn("the tables in the schema {} couldn't be validated: {}", mapping.schema(), e.getMessage());
+                return;
+            }
+            throw new UsageConfigurationException(
+                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema "
+                            + mapping.schema() + " can't be used: " + e.getMessage(),
+                    install == Install.ALWAYS
+                            ? "Correct what the message names; its role needs the privileges of docs/privileges.md."
+                            : "Correct " + UsageProperties.PREFIX + ".tables or the tables, or create what is missing: set "
+                                    + PROPERTY + "=always, or run 'usage install' or the script of ddl() with the deployment.",
+                    e);
+        }
+    }
+
+    private void validate() {
+        PostgresUsage.indexes(dataSource, mapping); // fails where the mapping doesn't fit; what is missing is logged by the calculator
+        if (rollups.isPresent() && rollups.get().status().isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "there are no roll-ups of this version and mapping in the schema "
+                            + rollups.get().schema(),
+                    null);
+        }
+    }
+
+    private void install() {
+        if (mapping.isNullInLiveRows()) {
+            PostgresUsage.install(dataSource, mapping.schema());
+        }
+        PostgresUsage.installIndexes(dataSource, mapping);
+        rollups.ifPresent(PostgresRollups::install);
+    }
+}

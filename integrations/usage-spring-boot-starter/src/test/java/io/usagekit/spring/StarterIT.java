@@ -1,0 +1,232 @@
+package io.usagekit.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RollupListener;
+import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.servers.PostgresServer;
+import io.usagekit.servers.RedisServer;
+import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.SpringBootConfiguration;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.context.ApplicationContextInitializer;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.support.GenericApplicationContext;
+import org.springframework.scheduling.annotation.EnableScheduling;
+
+/** An application with the starter, on a real PostgreSQL and a real Redis: what it serves, and what is left when it has closed. */
+@ExtendWith(OutputCaptureExtension.class)
+class StarterIT {
+
+    private static final UsagePeriod MARCH = UsagePeriod.parse("2026-03");
+    private static final Duration LONG = Duration.ofMinutes(2);
+
+    private static PostgresServer postgres;
+    private static RedisServer redis;
+
+    @BeforeAll
+    static void startServers() {
+        postgres = PostgresServer.start();
+        redis = RedisServer.start();
+    }
+
+    @AfterAll
+    static void stopServers() {
+        redis.close();
+        postgres.close();
+    }
+
+    @SpringBootConfiguration(proxyBeanMethods = false)
+    @EnableAutoConfiguration
+    static class Host {}
+
+    @Configuration(proxyBeanMethods = false)
+    @EnableScheduling
+    static class WithScheduling {}
+
+    @Test
+    void aFigureIsReadFromRollupsThatTheHostsSchedulerKeeps(CapturedOutput output) throws Exception {
+        int before = output.getAll().length();
+        String organisation = "org-" + UUID.randomUUID();
+        String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        CompletableFuture<Long> fromRollups = new CompletableFuture<>();
+        RollupListener listener = new RollupListener() {
+            @Override
+            public void fromRollups(UsageKey key, long liveHours, long markedHours) {
+                fromRollups.complete(liveHours);
+            }
+        };
+        try (ConfigurableApplicationContext context = start(
+                List.of(Host.class, WithScheduling.class),
+                beans -> beans.registerBean(RollupListener.class, () -> listener),
+                "--usagekit.install=always",
+                "--usagekit.tables.schema=" + schema,
+                "--usagekit.calculator=rollups",
+                "--usagekit.worker.pause=10ms")) {
+            insert(context.getBean(DataSource.class), schema, organisation);
+            RollupWorker worker = context.getBean(RollupWorker.class);
+            await(() -> worker.lastRun().isPresent());
+            await(() -> context.getBean(PostgresRollups.class).status().orElseThrow().coveredBefore().isPresent());
+            UsageService usage = context.getBean(UsageService.class);
+
+            UsageResult computed = usage.get(organisation, MARCH);
+            UsageResult cached = usage.get(organisation, MARCH);
+
+            assertThat(computed.usage().orElseThrow().received()).isEqualTo(new UsageMetrics(1, 10));
+            assertThat(cached.usage()).as("the same computation").isEqualTo(computed.usage());
+            assertThat(fromRollups.get(LONG.toSeconds(), TimeUnit.SECONDS)).isNotNegative();
+        }
+        assertThat(output.getAll().substring(before)).doesNotContain("WARN", "ERROR");
+    }
+
+    @Test
+    void validationNamesTheTableThatIsMissing() {
+        assertThat(failure("--usagekit.tables.schema=absent"))
+                .hasMessageContainingAll("usagekit.install is validate", "absent");
+    }
+
+    @Test
+    void validationNamesRollupsThatAreMissing() {
+        String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        String tables = "--usagekit.tables.schema=" + schema;
+        start(List.of(Host.class), beans -> {}, tables, "--usagekit.install=always").close();
+
+        assertThat(failure(tables, "--usagekit.calculator=rollups"))
+                .hasMessageContainingAll("there are no roll-ups", schema + "_rollups");
+    }
+
+    /** Loads are in flight, of this process as the leader, when the context closes. */
+    @Test
+    void closingUnderLoadStoresTheLastFiguresAndReleasesLeases(CapturedOutput output) throws Exception {
+        int before = output.getAll().length();
+        InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
+        String prefix = "it-" + UUID.randomUUID().toString().substring(0, 8);
+        List<CompletionStage<UsageResult>> answers = new ArrayList<>();
+        List<String> organisations = List.of("org-1", "org-2", "org-3", "org-4");
+        ConfigurableApplicationContext context = start(
+                List.of(Host.class),
+                beans -> beans.registerBean(UsageCalculator.class, () -> calculator),
+                "--usagekit.redis.key-prefix=" + prefix,
+                "--usagekit.redis.command-timeout=1m",
+                "--usagekit.drain-timeout=10m");
+        UsageService usage = context.getBean(UsageService.class);
+        calculator.stall();
+        for (String organisation : organisations) {
+            answers.add(usage.getAsync(organisation, MARCH));
+        }
+        await(() -> calculator.computations() == organisations.size());
+        assertThat(keys(prefix + ":lock:*")).as("leases while computing").hasSize(organisations.size());
+
+        Thread closing = new Thread(context::close, "closing");
+        closing.start();
+        await(() -> isClosed(usage));
+        calculator.comeBack();
+        closing.join(LONG.toMillis());
+
+        assertThat(closing.isAlive()).isFalse();
+        for (CompletionStage<UsageResult> answer : answers) {
+            assertThat(answer.toCompletableFuture().get(LONG.toSeconds(), TimeUnit.SECONDS).isPending())
+                    .isFalse();
+        }
+        assertThat(keys(prefix + ":org-*")).as("stored figures").hasSize(organisations.size());
+        assertThat(keys(prefix + ":lock:*")).as("leases").isEmpty();
+        assertThat(output.getAll().substring(before)).doesNotContain("WARN", "ERROR");
+    }
+
+    private static boolean isClosed(UsageService usage) {
+        try {
+            usage.getAsync("org-1", MARCH);
+            return false;
+        } catch (IllegalStateException closed) {
+            return true;
+        }
+    }
+
+    private static List<String> keys(String pattern) {
+        try (RedisClient client = RedisClient.create(redis.url());
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            return connection.sync().keys(pattern);
+        }
+    }
+
+    private static UsageConfigurationException failure(String... arguments) {
+        try {
+            start(List.of(Host.class), beans -> {}, quietly(arguments)).close();
+        } catch (RuntimeException e) {
+            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                if (cause instanceof UsageConfigurationException wrong) {
+                    return wrong;
+                }
+            }
+            throw e;
+        }
+        throw new AssertionError("the application started");
+    }
+
+    /** Spring Boot logs why an application doesn't start. */
+    private static String[] quietly(String... arguments) {
+        return Stream.concat(Stream.of(arguments), Stream.of("--logging.level.root=off")).toArray(String[]::new);
+    }
+
+    private static ConfigurableApplicationContext start(
+            List<Class<?>> sources,
+            ApplicationContextInitializer<GenericApplicationContext> beans,
+            String... arguments) {
+        SpringApplication application = new SpringApplication(sources.toArray(Class<?>[]::new));
+        application.addInitializers(beans);
+        List<String> all = new ArrayList<>(List.of(
+                "--spring.datasource.url=" + postgres.jdbcUrl(),
+                "--spring.data.redis.url=" + redis.url(),
+                "--spring.main.banner-mode=off"));
+        all.addAll(List.of(arguments));
+        return application.run(all.toArray(String[]::new));
+    }
+
+    private static void insert(DataSource dataSource, String schema, String organisation) throws SQLException {
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("insert into " + schema + ".projects (id, organisation_id) values ('" + organisation + "', '"
+                    + organisation + "')");
+            statement.execute("insert into " + schema + ".events (id, project_id, raw, created_at) values ('" + organisation
+                    + "', '" + organisation + "', 'ten octets', '2026-03-10Z')");
+        }
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + LONG.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("waited for %s", LONG).isLessThan(deadline);
+            Thread.sleep(10);
+        }
+    }
+}
