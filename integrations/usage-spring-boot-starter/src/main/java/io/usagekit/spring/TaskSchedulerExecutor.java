@@ -42,7 +42,7 @@ final class TaskSchedulerExecutor extends AbstractExecutorService implements Sch
 
     @Override
     public void execute(Runnable task) {
-        scheduler.schedule(task, Instant.now());
+        ScheduledFuture<?> unused = scheduler.schedule(task, Instant.now());
     }
 
     private static Instant in(long delay, TimeUnit unit) {
