@@ -4,6 +4,7 @@ import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
     private final AtomicReference<@Nullable Attempt<Void>> diagnosis = new AtomicReference<>();
 
     private volatile @Nullable Throwable lastFailure;
-    private volatile boolean closed;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
      * Creates a connector without a connection.
@@ -60,7 +61,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
     /** Returns the attempt that has succeeded or is in progress; otherwise starts a new one. */
     CompletableFuture<C> attempt() {
         Attempt<C> last = attempt.get();
-        if (last != null && (closed || !isOver(last))) {
+        if (last != null && (closed.get() || !isOver(last))) {
             return last.connection();
         }
         Attempt<C> next = new Attempt<>(System.nanoTime(), new CompletableFuture<>());
@@ -71,7 +72,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
             lastFailure = failureOf(last);
             var unused = close(last); // not joined: this may be the client's own thread
         }
-        ConnectionAttempt.start(connect, maxAttempt, () -> closed, next.connection());
+        ConnectionAttempt.start(connect, maxAttempt, closed::get, next.connection());
         return next.connection();
     }
 
@@ -132,8 +133,11 @@ final class Connector<C extends StatefulConnection<String, String>> {
         return !connection.isOpen() && !connection.getOptions().isAutoReconnect();
     }
 
+    /** Closes the connection. Idempotent: Lettuce logs a warning about a connection that is closed a second time. */
     void close() {
-        closed = true;
+        if (closed.getAndSet(true)) {
+            return;
+        }
         Attempt<C> last = attempt.get();
         if (last != null) {
             await(close(last));

@@ -7,19 +7,42 @@ import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** How connections are closed. */
 class ConnectorTest {
 
     /** Returns a connection whose closing never completes, as when the client's own threads are held up. */
-    @SuppressWarnings("unchecked")
     private static StatefulRedisConnection<String, String> stuck() {
+        return closingBy(CompletableFuture::new);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static StatefulRedisConnection<String, String> closingBy(Supplier<CompletableFuture<Void>> closing) {
         return (StatefulRedisConnection<String, String>) Proxy.newProxyInstance(
                 ConnectorTest.class.getClassLoader(),
                 new Class<?>[] {StatefulRedisConnection.class},
-                (proxy, method, arguments) ->
-                        method.getName().equals("closeAsync") ? new CompletableFuture<Void>() : null);
+                (proxy, method, arguments) -> method.getName().equals("closeAsync") ? closing.get() : null);
+    }
+
+    /** Lettuce logs a warning about a connection that is closed a second time. */
+    @Test
+    void closesAConnectionOnce() throws Exception {
+        AtomicInteger closed = new AtomicInteger();
+        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
+                () -> closingBy(() -> {
+                    closed.incrementAndGet();
+                    return CompletableFuture.completedFuture(null);
+                }),
+                Duration.ofMinutes(1));
+        connector.attempt().get(30, TimeUnit.SECONDS);
+
+        connector.close();
+        connector.close();
+
+        assertThat(closed).hasValue(1);
     }
 
     @Test
