@@ -20,7 +20,8 @@ final class ServiceSettings {
             throw missing("cache", wanted, "RedisConnectionFactory");
         }
         if (properties.singleFlight() == UsageProperties.Flight.FLEET_WIDE && singleFlight == null) {
-            throw missing("single-flight", UsageProperties.Flight.FLEET_WIDE, "SingleFlight over the cache's own store");
+            throw missing(
+                    "single-flight", UsageProperties.Flight.FLEET_WIDE, "SingleFlight over the cache's own store");
         }
     }
 

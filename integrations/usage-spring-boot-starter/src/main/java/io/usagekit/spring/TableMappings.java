@@ -37,7 +37,9 @@ final class TableMappings {
             case CUSTOM -> {
                 if (schema == null) {
                     throw Knobs.wrong(
-                            PREFIX + ".schema", "must be given where " + PREFIX + ".preset is custom, but wasn't", null);
+                            PREFIX + ".schema",
+                            "must be given where " + PREFIX + ".preset is custom, but wasn't",
+                            null);
                 }
                 yield TableMapping.builder(schema);
             }
@@ -57,8 +59,7 @@ final class TableMappings {
         Knobs.ifGiven(tables.payload(), columns -> builder.payload(columns.toArray(String[]::new)));
         ifGivenOrEmpty(tables.storedBytes(), builder::storedBytes, builder::withoutStoredBytes);
         Knobs.ifGiven(tables.payloadStoredBytes(), columns -> applyStoredBytes(columns, builder));
-        ifGivenOrEmpty(
-                tables.deliveryStoredBytes(), builder::deliveryStoredBytes, builder::withoutDeliveryStoredBytes);
+        ifGivenOrEmpty(tables.deliveryStoredBytes(), builder::deliveryStoredBytes, builder::withoutDeliveryStoredBytes);
         Knobs.ifGiven(tables.deliveries(), builder::deliveries);
         Knobs.ifGiven(tables.deliveryId(), builder::deliveryId);
         Knobs.ifGiven(tables.deliveryProjectId(), builder::deliveryProjectId);

@@ -46,7 +46,8 @@ public final class UsageAutoConfiguration {
         Knobs.ifGiven(cache, builder::cache);
         Knobs.ifGiven(singleFlight, builder::singleFlight);
         listeners.orderedStream().forEach(builder::addListener);
-        return ServiceSettings.build(properties, builder, customizers.orderedStream().toList());
+        return ServiceSettings.build(
+                properties, builder, customizers.orderedStream().toList());
     }
 
     @Bean

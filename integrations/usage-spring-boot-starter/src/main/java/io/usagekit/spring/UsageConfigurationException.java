@@ -14,6 +14,16 @@ public final class UsageConfigurationException extends RuntimeException {
 
     private final String action;
 
+    /**
+     * Creates it.
+     *
+     * @param message what is wrong: the property, its value and the bound
+     * @param action what to do about it
+     */
+    public UsageConfigurationException(String message, String action) {
+        this(message, action, null);
+    }
+
     UsageConfigurationException(String message, String action, @Nullable Throwable cause) {
         super(message, cause);
         this.action = action;

@@ -44,18 +44,21 @@ final class UsageInstallation {
                 return;
             }
             throw new UsageConfigurationException(
-                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema "
-                            + mapping.schema() + " can't be used: " + e.getMessage(),
+                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema " + mapping.schema()
+                            + " can't be used: " + e.getMessage(),
                     install == Install.ALWAYS
                             ? "Correct what the message names; its role needs the privileges of docs/privileges.md."
-                            : "Correct " + UsageProperties.PREFIX + ".tables or the tables, or create what is missing: set "
-                                    + PROPERTY + "=always, or run 'usage install' or the script of ddl() with the deployment.",
+                            : "Correct " + UsageProperties.PREFIX
+                                    + ".tables or the tables, or create what is missing: set " + PROPERTY
+                                    + "=always, or run 'usage install' or the script of ddl() with the deployment.",
                     e);
         }
     }
 
     private void validate() {
-        PostgresUsage.indexes(dataSource, mapping); // fails where the mapping doesn't fit; what is missing is logged by the calculator
+        PostgresUsage.indexes(
+                dataSource,
+                mapping); // fails where the mapping doesn't fit; what is missing is logged by the calculator
         if (rollups.isPresent() && rollups.get().status().isEmpty()) {
             throw UsageStorageException.permanent(
                     "there are no roll-ups of this version and mapping in the schema "

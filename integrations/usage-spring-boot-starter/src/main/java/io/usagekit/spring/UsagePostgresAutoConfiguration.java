@@ -62,8 +62,8 @@ public final class UsagePostgresAutoConfiguration {
             UsageDatabase database,
             TableMapping mapping,
             ObjectProvider<PostgresRollups> rollups) {
-        UsageInstallation installation = new UsageInstallation(
-                database.dataSource(), mapping, Optional.ofNullable(rollups.getIfAvailable()));
+        UsageInstallation installation =
+                new UsageInstallation(database.dataSource(), mapping, Optional.ofNullable(rollups.getIfAvailable()));
         installation.run(properties.install());
         return installation;
     }

@@ -36,6 +36,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param redis The cache in Redis.
  * @param rollups The roll-ups, if calculator is rollups.
  * @param worker The worker that keeps roll-ups up to date.
+ * @param web Answers over HTTP.
+ * @param health What the Actuator's health reports.
  * @since 0.1
  */
 @ConfigurationProperties(prefix = UsageProperties.PREFIX, ignoreUnknownFields = false)
@@ -61,7 +63,9 @@ public record UsageProperties(
         @DefaultValue Tables tables,
         @DefaultValue Redis redis,
         @DefaultValue Rollups rollups,
-        @DefaultValue Worker worker) {
+        @DefaultValue Worker worker,
+        @DefaultValue Web web,
+        @DefaultValue Health health) {
 
     /** Prefix of all properties. */
     public static final String PREFIX = "usagekit";
@@ -171,7 +175,7 @@ public record UsageProperties(
     /**
      * The cache in Redis.
      *
-     * @param keyPrefix Part of all keys before the first colon. 1 to 64 of A-Z a-z 0-9 . _ : -
+     * @param keyPrefix Part of all keys before the first colon. Characters A-Z a-z 0-9 . _ : - only, 1 to 64 of them.
      * @param commandTimeout Time after which a command fails and the call continues without Redis. 1 ms to 1 minute.
      * @param connectTimeout Time that the start waits for the first connection. 1 ms to 1 minute.
      * @param lease Length of the lease on a computation. 100 ms to 1 minute.
@@ -224,4 +228,32 @@ public record UsageProperties(
             @Nullable Duration stepTimeout,
             @Nullable Duration waitForWriters,
             @Nullable Duration drainTimeout) {}
+
+    /**
+     * Answers over HTTP, in a servlet application.
+     *
+     * @param enabled Whether the library's own controller answers; it needs a bean of the type UsageAccess, which says who may read what.
+     * @param path Path before the organisation's id.
+     * @param pendingStatus HTTP status of a figure that isn't known yet. 200 or 202.
+     * @param seriesTimeout How long reading a series may take. 1 ms to 10 minutes.
+     * @since 0.1
+     */
+    public record Web(
+            @DefaultValue("false") boolean enabled,
+            @DefaultValue("/organisations") String path,
+            @DefaultValue("200") int pendingStatus,
+            @DefaultValue("5s") Duration seriesTimeout) {}
+
+    /**
+     * What the Actuator's health reports.
+     *
+     * @param timeout How long a report waits for the database. 1 ms to 1 minute.
+     * @param maxAge How long the state of roll-ups is kept before it is read again. 0 to 1 hour.
+     * @param maxLag Lag of roll-ups beyond which they count as degraded. 1 minute to 366 days.
+     * @since 0.1
+     */
+    public record Health(
+            @DefaultValue("1s") Duration timeout,
+            @DefaultValue("10s") Duration maxAge,
+            @DefaultValue("3h") Duration maxLag) {}
 }

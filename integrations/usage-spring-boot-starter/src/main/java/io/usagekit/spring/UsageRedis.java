@@ -11,7 +11,8 @@ import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactor
 final class UsageRedis {
 
     private static final String PREFIX = UsageProperties.PREFIX + ".redis";
-    private static final String INSTEAD = ", or set " + UsageProperties.PREFIX + ".cache=none, or declare a UsageCache bean.";
+    private static final String INSTEAD =
+            ", or set " + UsageProperties.PREFIX + ".cache=none, or declare a UsageCache bean.";
 
     private final RedisUsage.Builder builder;
 
@@ -54,7 +55,8 @@ final class UsageRedis {
         }
         if (!(factory instanceof LettuceConnectionFactory lettuce)) {
             throw refused(
-                    "needs Lettuce, but the RedisConnectionFactory is a " + factory.getClass().getName(),
+                    "needs Lettuce, but the RedisConnectionFactory is a "
+                            + factory.getClass().getName(),
                     "Set spring.data.redis.client-type=lettuce");
         }
         if (lettuce.isClusterAware()) {

@@ -34,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
+import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
@@ -120,7 +121,8 @@ class StarterIT {
     void validationNamesRollupsThatAreMissing() {
         String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
         String tables = "--usagekit.tables.schema=" + schema;
-        start(List.of(Host.class), beans -> {}, tables, "--usagekit.install=always").close();
+        start(List.of(Host.class), beans -> {}, tables, "--usagekit.install=always")
+                .close();
 
         assertThat(failure(tables, "--usagekit.calculator=rollups"))
                 .hasMessageContainingAll("there are no roll-ups", schema + "_rollups");
@@ -156,13 +158,16 @@ class StarterIT {
 
         assertThat(closing.isAlive()).isFalse();
         for (CompletionStage<UsageResult> answer : answers) {
-            assertThat(answer.toCompletableFuture().get(LONG.toSeconds(), TimeUnit.SECONDS).isPending())
+            assertThat(answer.toCompletableFuture()
+                            .get(LONG.toSeconds(), TimeUnit.SECONDS)
+                            .isPending())
                     .isFalse();
         }
         assertThat(keys(prefix + ":org-*")).as("stored figures").hasSize(organisations.size());
         assertThat(keys(prefix + ":lock:*")).as("leases").isEmpty();
         assertThat(output.getAll().substring(before).lines())
-                .filteredOn(line -> line.matches("(WARN|ERROR) .*") && !line.contains("HikariPool")) // of a clock that leapt
+                .filteredOn(line ->
+                        line.matches("(WARN|ERROR) .*") && !line.contains("HikariPool")) // of a clock that leapt
                 .isEmpty();
     }
 
@@ -198,7 +203,8 @@ class StarterIT {
 
     /** Spring Boot logs why an application doesn't start. */
     private static String[] quietly(String... arguments) {
-        return Stream.concat(Stream.of(arguments), Stream.of("--logging.level.root=off")).toArray(String[]::new);
+        return Stream.concat(Stream.of(arguments), Stream.of("--logging.level.root=off"))
+                .toArray(String[]::new);
     }
 
     private static ConfigurableApplicationContext start(
@@ -206,6 +212,7 @@ class StarterIT {
             ApplicationContextInitializer<GenericApplicationContext> beans,
             String... arguments) {
         SpringApplication application = new SpringApplication(sources.toArray(Class<?>[]::new));
+        application.setWebApplicationType(WebApplicationType.NONE);
         application.addInitializers(beans);
         List<String> all = new ArrayList<>(List.of(
                 "--spring.datasource.url=" + postgres.jdbcUrl(),
@@ -221,10 +228,10 @@ class StarterIT {
     private static void insert(DataSource dataSource, String schema, String organisation) throws SQLException {
         try (Connection connection = dataSource.getConnection();
                 Statement statement = connection.createStatement()) {
-            statement.execute("insert into " + schema + ".projects (id, organisation_id) values ('" + organisation + "', '"
-                    + organisation + "')");
-            statement.execute("insert into " + schema + ".events (id, project_id, raw, created_at) values ('" + organisation
-                    + "', '" + organisation + "', 'ten octets', '2026-03-10Z')");
+            statement.execute("insert into " + schema + ".projects (id, organisation_id) values ('" + organisation
+                    + "', '" + organisation + "')");
+            statement.execute("insert into " + schema + ".events (id, project_id, raw, created_at) values ('"
+                    + organisation + "', '" + organisation + "', 'ten octets', '2026-03-10Z')");
         }
     }
 

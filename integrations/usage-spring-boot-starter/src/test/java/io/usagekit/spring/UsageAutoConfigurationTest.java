@@ -31,11 +31,12 @@ class UsageAutoConfigurationTest {
 
     @Test
     void createsNothingWithoutADataSourceOrACalculator() {
-        Contexts.empty().run(context -> assertThat(context)
-                .hasNotFailed()
-                .doesNotHaveBean(UsageService.class)
-                .doesNotHaveBean(UsageCalculator.class)
-                .doesNotHaveBean(TableMapping.class));
+        Contexts.empty()
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(UsageService.class)
+                        .doesNotHaveBean(UsageCalculator.class)
+                        .doesNotHaveBean(TableMapping.class));
     }
 
     @Test
@@ -55,19 +56,21 @@ class UsageAutoConfigurationTest {
 
     @Test
     void createsNothingWhereItIsDisabled() {
-        Contexts.withRedis().withPropertyValues("usagekit.enabled=false").run(context -> assertThat(context)
-                .hasNotFailed()
-                .doesNotHaveBean(UsageService.class)
-                .doesNotHaveBean(UsageCalculator.class)
-                .doesNotHaveBean(UsageCache.class)
-                .doesNotHaveBean(UsageProperties.class));
+        Contexts.withRedis()
+                .withPropertyValues("usagekit.enabled=false")
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(UsageService.class)
+                        .doesNotHaveBean(UsageCalculator.class)
+                        .doesNotHaveBean(UsageCache.class)
+                        .doesNotHaveBean(UsageProperties.class));
     }
 
     @Test
     void rejectsAPropertyOfAnUnknownName() {
-        Contexts.withDataSource().withPropertyValues("usagekit.tll=5m").run(context -> assertThat(context)
-                .getFailure()
-                .hasStackTraceContaining("usagekit.tll"));
+        Contexts.withDataSource()
+                .withPropertyValues("usagekit.tll=5m")
+                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("usagekit.tll"));
     }
 
     @Nested
@@ -136,19 +139,21 @@ class UsageAutoConfigurationTest {
             SingleFlight singleFlight = SingleFlights.inProcess();
             Contexts.withRedis()
                     .withBean(SingleFlight.class, () -> singleFlight)
-                    .run(context -> assertThat(context.getBean(SingleFlight.class))
-                            .isSameAs(singleFlight));
+                    .run(context ->
+                            assertThat(context.getBean(SingleFlight.class)).isSameAs(singleFlight));
         }
 
         @Test
         void aServiceTakesPrecedenceAndIsClosedInOrder() {
             UsageService service =
                     UsageService.builder(InMemoryUsageCalculator.create()).build();
-            Contexts.withDataSource().withBean(UsageService.class, () -> service).run(context -> {
-                assertThat(context.getBean(UsageService.class)).isSameAs(service);
-                context.stop();
-                assertThatThrownBy(() -> service.get("org-1", MARCH)).isInstanceOf(IllegalStateException.class);
-            });
+            Contexts.withDataSource()
+                    .withBean(UsageService.class, () -> service)
+                    .run(context -> {
+                        assertThat(context.getBean(UsageService.class)).isSameAs(service);
+                        context.stop();
+                        assertThatThrownBy(() -> service.get("org-1", MARCH)).isInstanceOf(IllegalStateException.class);
+                    });
         }
 
         @Test
@@ -222,9 +227,11 @@ class UsageAutoConfigurationTest {
 
         @Test
         void rawRowsHaveTheCalculatorOfTheCombinedQuery() {
-            Contexts.withDataSource().run(context -> assertThat(
-                            context.getBean(UsageCalculator.class).getClass())
-                    .isEqualTo(PostgresUsage.calculator(StubDataSource.down()).getClass()));
+            Contexts.withDataSource()
+                    .run(context -> assertThat(
+                                    context.getBean(UsageCalculator.class).getClass())
+                            .isEqualTo(PostgresUsage.calculator(StubDataSource.down())
+                                    .getClass()));
         }
     }
 

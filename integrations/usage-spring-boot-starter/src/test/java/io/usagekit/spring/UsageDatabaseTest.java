@@ -31,11 +31,13 @@ class UsageDatabaseTest {
 
     @Test
     void severalDataSourcesAreRejectedByName() {
-        Contexts.empty().withUserConfiguration(Several.class).run(context -> assertThat(context)
-                .getFailure()
-                .rootCause()
-                .isInstanceOf(UsageConfigurationException.class)
-                .hasMessageContainingAll("needs one DataSource", "firstSource", "secondSource"));
+        Contexts.empty()
+                .withUserConfiguration(Several.class)
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .isInstanceOf(UsageConfigurationException.class)
+                        .hasMessageContainingAll("needs one DataSource", "firstSource", "secondSource"));
     }
 
     @Test
@@ -61,8 +63,8 @@ class UsageDatabaseTest {
 
     private static void expect(Class<?> configuration, DataSource expected) {
         ApplicationContextRunner runner = Contexts.empty().withUserConfiguration(configuration);
-        runner.run(context -> assertThat(context.getBean(UsageDatabase.class).dataSource())
-                .isSameAs(expected));
+        runner.run(context ->
+                assertThat(context.getBean(UsageDatabase.class).dataSource()).isSameAs(expected));
     }
 
     @Configuration(proxyBeanMethods = false)

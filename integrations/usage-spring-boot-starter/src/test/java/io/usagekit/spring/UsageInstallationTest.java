@@ -31,8 +31,10 @@ class UsageInstallationTest {
 
     @Test
     void validationIsTheDefault() {
-        Contexts.empty().withBean(DataSource.class, () -> refusing).run(context -> assertThat(Failures.of(context))
-                .hasMessageContaining("usagekit.install is validate, and the tables in the schema usagekit"));
+        Contexts.empty()
+                .withBean(DataSource.class, () -> refusing)
+                .run(context -> assertThat(Failures.of(context))
+                        .hasMessageContaining("usagekit.install is validate, and the tables in the schema usagekit"));
     }
 
     @Test

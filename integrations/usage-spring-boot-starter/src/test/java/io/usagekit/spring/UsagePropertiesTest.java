@@ -95,6 +95,7 @@ class UsagePropertiesTest {
                 wrong("usagekit.redis.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
                 wrong("usagekit.rollups.schema", "usagekit", "must differ from that of the tables", "usagekit"),
                 wrong("usagekit.rollups.omit-missing-projects", "perhaps", "perhaps"),
+                wrong("usagekit.web.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.worker.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.worker.pause", "0s", "must be between PT0.001S and PT24H, but was PT0S"),
                 wrong("usagekit.worker.settle", "25h", "must be between PT0S and PT24H, but was PT25H"),
@@ -107,7 +108,15 @@ class UsagePropertiesTest {
 
     /** Properties that have no wrong value: any text disables, or names tables, which are looked for when they are used. */
     private static final Set<String> WITHOUT_WRONG_VALUES =
-            Set.of("usagekit.enabled", "usagekit.rollups.delete-dependants");
+            Set.of("usagekit.enabled", "usagekit.rollups.delete-dependants", "usagekit.web.path");
+
+    /** Properties whose wrong values the tests of their beans have. */
+    private static final Set<String> TESTED_ELSEWHERE = Set.of(
+            "usagekit.web.pending-status",
+            "usagekit.web.series-timeout",
+            "usagekit.health.timeout",
+            "usagekit.health.max-age",
+            "usagekit.health.max-lag");
 
     private static Arguments wrong(String property, String value, String... parts) {
         return Arguments.of(property, value, List.of(parts));
@@ -120,26 +129,31 @@ class UsagePropertiesTest {
     @ParameterizedTest
     @MethodSource("wrongValues")
     void aWrongValueFailsTheStartByName(String property, String value, List<String> parts) {
-        rollupsOfOtherTables(property).withPropertyValues(property + "=" + value).run(context -> {
-            assertThat(context).hasFailed();
-            List<String> messages = Stream.iterate(
-                            context.getStartupFailure(), Objects::nonNull, Throwable::getCause)
-                    .map(Throwable::toString)
-                    .toList();
-            assertThat(messages).anySatisfy(message -> assertThat(message).contains(property));
-            assertThat(String.join("\n", messages)).contains(parts);
-            if (!parts.equals(List.of(value))) { // not a text that can't be converted, which Spring Boot reports itself
-                assertThat(Failures.of(context)).hasMessageStartingWith(property);
-            }
-        });
+        rollupsOfOtherTables(property)
+                .withPropertyValues(property + "=" + value)
+                .run(context -> {
+                    assertThat(context).hasFailed();
+                    List<String> messages = Stream.iterate(
+                                    context.getStartupFailure(), Objects::nonNull, Throwable::getCause)
+                            .map(Throwable::toString)
+                            .toList();
+                    assertThat(messages)
+                            .anySatisfy(message -> assertThat(message).contains(property));
+                    assertThat(String.join("\n", messages)).contains(parts);
+                    if (!parts.equals(
+                            List.of(value))) { // not a text that can't be converted, which Spring Boot reports itself
+                        assertThat(Failures.of(context)).hasMessageStartingWith(property);
+                    }
+                });
     }
 
     /** With roll-ups and a worker; with the preset that takes names where the property is one. */
     private static ApplicationContextRunner rollupsOfOtherTables(String property) {
-        ApplicationContextRunner runner = Contexts.withRedis().withPropertyValues("usagekit.calculator=rollups");
-        return property.startsWith("usagekit.tables.")
-                        && !property.endsWith(".preset")
-                        && !property.endsWith(".schema")
+        ApplicationContextRunner runner = (property.startsWith("usagekit.redis.")
+                        ? Contexts.withRedis()
+                        : Contexts.withDataSource())
+                .withPropertyValues("usagekit.calculator=rollups");
+        return property.startsWith("usagekit.tables.") && !property.endsWith(".preset") && !property.endsWith(".schema")
                 ? runner.withPropertyValues("usagekit.tables.preset=custom", "usagekit.tables.schema=app")
                 : runner;
     }
@@ -150,13 +164,16 @@ class UsagePropertiesTest {
                 .map(entry -> String.valueOf(entry.get("name")))
                 .collect(Collectors.toCollection(TreeSet::new));
         Set<String> tested = wrongValues()
-                .map(arguments -> String.valueOf(arguments.get()[0]).replace("payload-stored-bytes.raw", "payload-stored-bytes"))
+                .map(arguments ->
+                        String.valueOf(arguments.get()[0]).replace("payload-stored-bytes.raw", "payload-stored-bytes"))
                 .collect(Collectors.toCollection(TreeSet::new));
         tested.addAll(WITHOUT_WRONG_VALUES);
+        tested.addAll(TESTED_ELSEWHERE);
         assertThat(described).isEqualTo(tested);
-        assertThat(metadata("properties")).allSatisfy(entry -> assertThat(String.valueOf(entry.get("description")))
-                .as("description of %s", entry.get("name"))
-                .endsWith("."));
+        assertThat(metadata("properties"))
+                .allSatisfy(entry -> assertThat(String.valueOf(entry.get("description")))
+                        .as("description of %s", entry.get("name"))
+                        .endsWith("."));
     }
 
     @Test
@@ -177,13 +194,11 @@ class UsagePropertiesTest {
         assertThat(defaults)
                 .containsEntry("usagekit.refresh-jitter-percent", UsageServiceBuilder.DEFAULT_REFRESH_JITTER_PERCENT)
                 .containsEntry(
-                        "usagekit.max-concurrent-computations",
-                        UsageServiceBuilder.DEFAULT_MAX_CONCURRENT_COMPUTATIONS)
+                        "usagekit.max-concurrent-computations", UsageServiceBuilder.DEFAULT_MAX_CONCURRENT_COMPUTATIONS)
                 .containsEntry(
                         "usagekit.max-concurrent-computations-per-organisation",
                         UsageServiceBuilder.DEFAULT_MAX_CONCURRENT_COMPUTATIONS_PER_ORGANISATION)
-                .containsEntry(
-                        "usagekit.max-queued-computations", UsageServiceBuilder.DEFAULT_MAX_QUEUED_COMPUTATIONS)
+                .containsEntry("usagekit.max-queued-computations", UsageServiceBuilder.DEFAULT_MAX_QUEUED_COMPUTATIONS)
                 .containsEntry("usagekit.redis.near-maximum-size", (int) RedisUsage.DEFAULT_NEAR_MAXIMUM_SIZE);
         assertThat(duration(defaults, "usagekit.redis.command-timeout")).isEqualTo(RedisUsage.DEFAULT_COMMAND_TIMEOUT);
         assertThat(duration(defaults, "usagekit.redis.connect-timeout")).isEqualTo(RedisUsage.DEFAULT_CONNECT_TIMEOUT);
@@ -251,9 +266,23 @@ class UsagePropertiesTest {
                                     mapping.deliveryCreatedAt(),
                                     mapping.deliveryStoredBytes().orElseThrow()))
                             .containsExactly(
-                                    "app", "workspaces", "wid", "account", "w_deleted", "messages", "mid",
-                                    "m_workspace", "m_at", "m_deleted", "attempts", "aid", "a_workspace", "a_message",
-                                    "a_status", "a_at", "m_bytes");
+                                    "app",
+                                    "workspaces",
+                                    "wid",
+                                    "account",
+                                    "w_deleted",
+                                    "messages",
+                                    "mid",
+                                    "m_workspace",
+                                    "m_at",
+                                    "m_deleted",
+                                    "attempts",
+                                    "aid",
+                                    "a_workspace",
+                                    "a_message",
+                                    "a_status",
+                                    "a_at",
+                                    "m_bytes");
                     assertThat(mapping.payload()).containsExactly("body", "headers");
                     assertThat(mapping.payloadStoredBytes()).isEqualTo(Map.of("body", "body_bytes"));
                     assertThat(mapping.deliveredStatuses()).containsExactly("ok", "done");
@@ -343,8 +372,8 @@ class UsagePropertiesTest {
                         "usagekit.rollups.schema=sums",
                         "usagekit.rollups.delete-dependants=audit.lines,notes",
                         "usagekit.rollups.omit-missing-projects=true")
-                .run(context -> assertThat(context.getBean(PostgresRollups.class)
-                                .schema())
+                .run(context -> assertThat(
+                                context.getBean(PostgresRollups.class).schema())
                         .isEqualTo("sums"));
     }
 

@@ -36,10 +36,12 @@ class UsageRedisAutoConfigurationTest {
 
     @Test
     void noCacheMeansNoSingleFlightOfTheFleetEither() {
-        Contexts.withRedis().withPropertyValues("usagekit.cache=none").run(context -> assertThat(context)
-                .hasSingleBean(UsageService.class)
-                .doesNotHaveBean(UsageCache.class)
-                .doesNotHaveBean(SingleFlight.class));
+        Contexts.withRedis()
+                .withPropertyValues("usagekit.cache=none")
+                .run(context -> assertThat(context)
+                        .hasSingleBean(UsageService.class)
+                        .doesNotHaveBean(UsageCache.class)
+                        .doesNotHaveBean(SingleFlight.class));
     }
 
     @Test
@@ -47,9 +49,8 @@ class UsageRedisAutoConfigurationTest {
         for (String spelling : List.of("in-process", "IN_PROCESS", "inprocess")) {
             Contexts.withRedis()
                     .withPropertyValues("usagekit.single-flight=" + spelling)
-                    .run(context -> assertThat(context)
-                            .hasSingleBean(UsageCache.class)
-                            .doesNotHaveBean(SingleFlight.class));
+                    .run(context ->
+                            assertThat(context).hasSingleBean(UsageCache.class).doesNotHaveBean(SingleFlight.class));
         }
     }
 
@@ -83,7 +84,10 @@ class UsageRedisAutoConfigurationTest {
                 getClass().getClassLoader(), new Class<?>[] {RedisConnectionFactory.class}, (proxy, method, args) -> {
                     throw new UnsupportedOperationException(method.getName());
                 });
-        expectFailure(with(other), "needs Lettuce, but the RedisConnectionFactory is a " + other.getClass().getName());
+        expectFailure(
+                with(other),
+                "needs Lettuce, but the RedisConnectionFactory is a "
+                        + other.getClass().getName());
     }
 
     @Test
@@ -103,8 +107,7 @@ class UsageRedisAutoConfigurationTest {
     @Test
     void severalConnectionFactoriesAreRefused() {
         expectFailure(
-                Contexts.withRedis()
-                        .withBean("other", RedisConnectionFactory.class, Contexts::unreachableRedis),
+                Contexts.withRedis().withBean("other", RedisConnectionFactory.class, Contexts::unreachableRedis),
                 "needs one RedisConnectionFactory, but there are several");
     }
 

@@ -82,6 +82,8 @@ class ArchitectureTest {
                         "io.usagekit.redis",
                         "io.usagekit.jackson",
                         "io.usagekit.spring",
+                        "io.usagekit.spring.actuate",
+                        "io.usagekit.spring.web",
                         "io.usagekit.testkit",
                         "io.usagekit.testkit.contract",
                         "io.usagekit.servers",
@@ -99,7 +101,8 @@ class ArchitectureTest {
         classes()
                 .should()
                 .resideInAnyPackage(Stream.concat(
-                                Stream.of(CORE), Stream.of(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES))
+                                Stream.of(CORE),
+                                Stream.of(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES))
                         .toArray(String[]::new))
                 .check(PROJECT);
 
@@ -148,7 +151,16 @@ class ArchitectureTest {
             ModuleRules.independent(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(
-                            REDIS, POSTGRES, JACKSON, SPRING, TESTKIT, SERVERS, CLI, EXAMPLES, "java.sql..", "javax.sql..")
+                            REDIS,
+                            POSTGRES,
+                            JACKSON,
+                            SPRING,
+                            TESTKIT,
+                            SERVERS,
+                            CLI,
+                            EXAMPLES,
+                            "java.sql..",
+                            "javax.sql..")
                     .check(PROJECT);
             ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, SPRING, SERVERS, CLI, EXAMPLES)
                     .check(PROJECT);

@@ -1,0 +1,275 @@
+package io.usagekit.spring.actuate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCache;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageService;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.spring.UsageAutoConfiguration;
+import io.usagekit.testkit.InMemoryUsageCache;
+import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.lang.reflect.Method;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.SpringBootVersion;
+import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.jdbc.datasource.AbstractDataSource;
+
+/** What health says in each state, that it doesn't wait, and the operations of the endpoint. StarterIT reads real roll-ups. */
+class UsageActuatorTest {
+
+    private static final UsagePeriod MARCH = UsagePeriod.parse("2026-03");
+    private static final String OUTAGE = "08001";
+    private static final String WRONG_PASSWORD = "28P01";
+
+    private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
+    private final InMemoryUsageCache cache = InMemoryUsageCache.create();
+
+    @Test
+    void healthIsUpOverRawRows() throws Exception {
+        context().run(context -> {
+            assertThat(health(context.getBean("usagekitHealthIndicator"))).contains("UP", "degraded=[]", "permits=0/4");
+        });
+    }
+
+    @Test
+    void aHostMayTurnTheIndicatorOff() {
+        context()
+                .withPropertyValues("management.health.usagekit.enabled=false")
+                .run(context -> assertThat(context)
+                        .doesNotHaveBean("usagekitHealthIndicator")
+                        .hasSingleBean(UsageEndpoint.class));
+    }
+
+    @Test
+    void aHostWithoutActuatorHasNeither() {
+        context()
+                .withClassLoader(
+                        new FilteredClassLoader("org.springframework.boot.actuate", "org.springframework.boot.health"))
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .hasSingleBean(UsageService.class)
+                        .doesNotHaveBean("usagekitHealthIndicator"));
+    }
+
+    @Test
+    void anOutageOfTheDatabaseIsDegradedAndAWrongPasswordIsDown() {
+        context()
+                .withBean(PostgresRollups.class, () -> rollups(new Refusing(OUTAGE)))
+                .run(context -> {
+                    UsageHealth.Report report =
+                            context.getBean(UsageHealth.class).report();
+                    assertThat(report.up()).isTrue();
+                    assertThat(report.details()).containsEntry("degraded", List.of("rollups"));
+                    assertThat(String.valueOf(report.details().get("rollups")))
+                            .contains("the stub refuses connections");
+                });
+        context()
+                .withBean(PostgresRollups.class, () -> rollups(new Refusing(WRONG_PASSWORD)))
+                .run(context -> {
+                    assertThat(context.getBean(UsageHealth.class).report().up()).isFalse();
+                    assertThat(health(context.getBean("usagekitHealthIndicator")))
+                            .contains("DOWN");
+                });
+    }
+
+    @Test
+    void aCacheThatIsDownIsDegraded() {
+        UsageCache down = new UsageCacheThatIsDown(cache);
+        context(down).run(context -> {
+            UsageHealth.Report report = context.getBean(UsageHealth.class).report();
+            assertThat(report.up()).isTrue();
+            assertThat(report.details())
+                    .containsEntry("degraded", List.of("redis", "tracking"))
+                    .containsEntry("redis", "down");
+        });
+    }
+
+    @Test
+    void aDatabaseThatHangsIsNotWaitedFor() throws Exception {
+        CountDownLatch answer = new CountDownLatch(1);
+        Refusing hanging = new Refusing(OUTAGE) {
+            @Override
+            public Connection getConnection() throws SQLException {
+                try {
+                    answer.await();
+                } catch (InterruptedException e) {
+                    throw new SQLException("interrupted", e);
+                }
+                return super.getConnection();
+            }
+        };
+        UsageService service = UsageService.builder(calculator).build();
+        UsageHealth health = new UsageHealth(
+                service,
+                Optional.of(rollups(hanging)),
+                Duration.ofMillis(1),
+                Duration.ZERO,
+                Duration.ofHours(3),
+                System::nanoTime);
+
+        UsageHealth.Report report = health.report();
+        health.report();
+
+        assertThat(report.up()).isTrue();
+        assertThat(report.details()).containsEntry("rollups", "no answer within PT0.001S");
+        answer.countDown();
+        UsageHealth.Report later = health.report();
+        while (!String.valueOf(later.details().get("rollups")).contains("the stub refuses")) {
+            later = health.report();
+        }
+        service.close();
+    }
+
+    @Test
+    void theStateOfRollupsIsKeptForAWhile() {
+        Refusing database = new Refusing(OUTAGE);
+        AtomicLong now = new AtomicLong();
+        UsageService service = UsageService.builder(calculator).build();
+        UsageHealth health = new UsageHealth(
+                service,
+                Optional.of(rollups(database)),
+                Duration.ofMinutes(1),
+                Duration.ofSeconds(10),
+                Duration.ofHours(3),
+                now::get);
+
+        health.report();
+        int once = database.connections.get();
+        now.set(Duration.ofSeconds(10).toNanos() - 1);
+        health.report();
+        assertThat(database.connections).hasValue(once);
+        now.set(Duration.ofSeconds(10).toNanos());
+        health.report();
+        assertThat(database.connections).hasValueGreaterThan(once);
+        service.close();
+    }
+
+    @Test
+    void theEndpointInvalidatesOneFigureOrAll() {
+        context().run(context -> {
+            UsageService service = context.getBean(UsageService.class);
+            UsageEndpoint endpoint = context.getBean(UsageEndpoint.class);
+            service.get("org-1", MARCH);
+            service.get("org-1", MARCH);
+            assertThat(calculator.computations()).isEqualTo(1);
+
+            assertThat(endpoint.invalidate("org-1", "2026-03")).containsEntry("period", "2026-03");
+            service.get("org-1", MARCH);
+            assertThat(calculator.computations()).isEqualTo(2);
+
+            assertThat(endpoint.invalidateAll("org-1")).containsEntry("invalidated", "org-1");
+            service.get("org-1", MARCH);
+            assertThat(calculator.computations()).isEqualTo(3);
+
+            assertThatThrownBy(() -> endpoint.invalidate("org-1", "March"))
+                    .isInstanceOf(InvalidEndpointRequestException.class);
+            assertThat(endpoint.status()).containsKeys("redis", "permits").doesNotContainKey("verification");
+        });
+    }
+
+    @Test
+    void theEndpointVerifiesRollupsInTheBackground() {
+        context()
+                .run(context -> assertThatThrownBy(
+                                () -> context.getBean(UsageEndpoint.class).verify())
+                        .isInstanceOf(InvalidEndpointRequestException.class)
+                        .hasMessageContaining("no roll-ups to verify"));
+        context()
+                .withBean(PostgresRollups.class, () -> rollups(new Refusing(OUTAGE)))
+                .run(context -> {
+                    UsageEndpoint endpoint = context.getBean(UsageEndpoint.class);
+                    assertThat(endpoint.verify()).containsKeys("state", "startedAt");
+                    while (String.valueOf(endpoint.status().get("verification")).contains("state=running")) {
+                        Thread.onSpinWait();
+                    }
+                    assertThat(String.valueOf(endpoint.status().get("verification")))
+                            .contains("state=failed", "the stub refuses connections");
+                });
+    }
+
+    @Test
+    void wrongPropertiesFailTheStartByName() {
+        for (String wrong : List.of(
+                "timeout=2m must be between PT0.001S and PT1M, but was PT2M",
+                "max-age=2h must be between PT0S and PT1H, but was PT2H",
+                "max-lag=0s must be between PT1M and PT8784H, but was PT0S")) {
+            String property = "usagekit.health." + wrong.substring(0, wrong.indexOf('='));
+            String value = wrong.substring(wrong.indexOf('=') + 1, wrong.indexOf(' '));
+            context()
+                    .withPropertyValues(property + "=" + value)
+                    .run(context -> assertThat(
+                                    Stream.iterate(context.getStartupFailure(), Objects::nonNull, Throwable::getCause))
+                            .anySatisfy(cause ->
+                                    assertThat(cause).hasMessage(property + wrong.substring(wrong.indexOf(' ')))));
+        }
+    }
+
+    private ApplicationContextRunner context() {
+        return context(cache);
+    }
+
+    private ApplicationContextRunner context(UsageCache withCache) {
+        return new ApplicationContextRunner()
+                .withConfiguration(
+                        AutoConfigurations.of(UsageAutoConfiguration.class, UsageActuatorAutoConfiguration.class))
+                .withBean(UsageCalculator.class, () -> calculator)
+                .withBean(UsageCache.class, () -> withCache);
+    }
+
+    private static PostgresRollups rollups(Refusing database) {
+        return PostgresRollups.of(database, TableMapping.usagekit());
+    }
+
+    /** Calls an indicator of either version of Spring Boot. */
+    private static String health(Object indicator) throws ReflectiveOperationException {
+        for (Class<?> type : indicator.getClass().getInterfaces()) {
+            if (type.getSimpleName().equals("HealthIndicator")) {
+                assertThat(type.getPackageName())
+                        .isEqualTo(
+                                SpringBootVersion.getVersion().startsWith("3.")
+                                        ? "org.springframework.boot.actuate.health"
+                                        : "org.springframework.boot.health.contributor");
+                Method method = type.getMethod("health");
+                return String.valueOf(method.invoke(indicator));
+            }
+        }
+        throw new AssertionError(indicator.getClass() + " is no HealthIndicator");
+    }
+
+    private static class Refusing extends AbstractDataSource {
+        private final String sqlState;
+        final AtomicInteger connections = new AtomicInteger();
+
+        Refusing(String sqlState) {
+            this.sqlState = sqlState;
+        }
+
+        @Override
+        public Connection getConnection() throws SQLException {
+            connections.incrementAndGet();
+            throw new SQLException("the stub refuses connections", sqlState);
+        }
+
+        @Override
+        public Connection getConnection(String username, String password) throws SQLException {
+            return getConnection();
+        }
+    }
+}
