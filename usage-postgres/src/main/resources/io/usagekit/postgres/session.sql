@@ -4,10 +4,9 @@
 -- Script: the settings of one transaction, as its first statements; none of them takes a snapshot. What isn't stated here is inherited
 -- from the session, its role, its database or its pool. {isolation}; {access}, read only or read write; {statement_timeout},
 -- {lock_timeout} and {idle_timeout}, in milliseconds, 0 for none; {transaction_timeout}, the statement that sets it to none, empty before
--- PostgreSQL 17. A policy that would hide rows is an error, since a figure without them would be wrong. The figure's statement
--- is planned for its own organisation and window each time (a generic plan suits neither the largest nor the smallest), and without
--- JIT (compiling costs more than it saves here). Times without a zone are compared with instants in the session's zone, and ids that are
--- bytea are ordered by their text form.
+-- PostgreSQL 17. {plans}, how statements are planned, one of the two below; without JIT (compiling costs more than it saves here). A policy
+-- that would hide rows is an error, since a figure without them would be wrong. Times without a zone are compared with instants in the
+-- session's zone, and ids that are bytea are ordered by their text form.
 set transaction isolation level {isolation}, {access};
 set local statement_timeout = {statement_timeout};
 set local lock_timeout = {lock_timeout};
@@ -16,8 +15,19 @@ set local idle_in_transaction_session_timeout = {idle_timeout};
 set local row_security = off;
 set local timezone = 'UTC';
 set local bytea_output = 'hex';
-set local plan_cache_mode = force_custom_plan;
+{plans};
 set local jit = off
+
+-- name: plans-for-values
+-- Script: each statement is planned for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest
+-- nor the smallest. Tables may be read whole again.
+set local plan_cache_mode = force_custom_plan;
+set local enable_seqscan to default
+
+-- name: plans-once
+-- Script: a statement that has a name is planned once in a session, for any values, and by indexes: tables may be empty when it's planned.
+set local plan_cache_mode = force_generic_plan;
+set local enable_seqscan = off
 
 -- name: backend
 -- The process of the server's that runs this statement.

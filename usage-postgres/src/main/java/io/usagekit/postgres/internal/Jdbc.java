@@ -32,6 +32,11 @@ public record Jdbc(DataSource dataSource) {
     public enum Mode {
         /** Reads; each statement sees what is committed when it begins. */
         READ_ONLY(true, false),
+        /**
+         * The same, by statements that look few rows up by indexes: the server plans each once in a session, for any values. Before other
+         * statements {@link #planForValues} is called.
+         */
+        READ_ONLY_LOOK_UPS(true, false),
         /** Reads; all statements see what was committed when the first one began. */
         READ_ONLY_SNAPSHOT(true, true),
         /** Reads and writes; each statement sees what is committed when it begins. */
@@ -56,6 +61,10 @@ public record Jdbc(DataSource dataSource) {
 
         private String access() {
             return readOnly ? "read only" : "read write";
+        }
+
+        private String plans() {
+            return SESSION.script(this == READ_ONLY_LOOK_UPS ? "plans-once" : "plans-for-values");
         }
 
         /** Whether all statements see what was committed when the first one began. */
@@ -184,6 +193,8 @@ public record Jdbc(DataSource dataSource) {
                                 mode.isolation(),
                                 "access",
                                 mode.access(),
+                                "plans",
+                                mode.plans(),
                                 "statement_timeout",
                                 Long.toString(timeout.toMillis()),
                                 "lock_timeout",
@@ -192,6 +203,11 @@ public record Jdbc(DataSource dataSource) {
                                 Long.toString(idle.toMillis()),
                                 "transaction_timeout",
                                 limitsTransactions ? "set local transaction_timeout = 0;" : "")));
+    }
+
+    /** Has the server plan each further statement of the transaction for its values; takes no snapshot. */
+    public static void planForValues(Connection connection) throws SQLException {
+        execute(connection, SESSION.script("plans-for-values"));
     }
 
     /** Runs on a connection in auto-commit mode, for as long as it takes. */

@@ -132,6 +132,11 @@ public record TableShape(
                 .list(row -> row.text("name")));
     }
 
+    /** Whether one of the tables is partitioned, by whatever columns. */
+    public boolean isPartitioned() {
+        return !partitionKeys.events().isEmpty() || !partitionKeys.deliveries().isEmpty();
+    }
+
     /** Whether the events are partitioned by their time, alone or with other columns. */
     public boolean partitionsEventsByTime() {
         return partitionKeys.events().contains(mapping.eventCreatedAt());

@@ -165,6 +165,7 @@ final class RollupCalculator implements UsageCalculator {
         Outcomes outcomes;
         try {
             outcomes = inTransaction(
+                    Jdbc.Mode.READ_ONLY,
                     timeout,
                     queries != null,
                     connection -> allFromRollups(connection, keys),
@@ -248,6 +249,7 @@ final class RollupCalculator implements UsageCalculator {
 
     private Outcome compute(UsageKey key, Duration timeout) throws SQLException {
         return inTransaction(
+                Jdbc.Mode.READ_ONLY_LOOK_UPS,
                 timeout,
                 queries != null,
                 connection -> fromRollups(connection, key),
@@ -264,19 +266,20 @@ final class RollupCalculator implements UsageCalculator {
      * Computes from roll-ups first. An error ends its transaction, so the fallback runs in one of its own: the roll-ups have been
      * removed, or replaced by those of another version, or this role can't read them.
      *
+     * @param mode of the computation from roll-ups
      * @param lookedUpBefore whether the tables were looked up by an earlier computation, and may have changed since
      */
     private <T> T inTransaction(
-            Duration timeout, boolean lookedUpBefore, Jdbc.Work<T> fromRollups, RawRows<T> fromRawRows)
+            Jdbc.Mode mode, Duration timeout, boolean lookedUpBefore, Jdbc.Work<T> fromRollups, RawRows<T> fromRawRows)
             throws SQLException {
         long start = System.nanoTime();
         try {
-            return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, fromRollups);
+            return jdbc.transaction(mode, timeout, fromRollups);
         } catch (SQLException e) {
             if (lookedUpBefore && SqlErrors.mayMeanChangedShape(e)) {
                 // The tables have changed since they were looked up: that error isn't one of the settings.
                 queries = null;
-                return inTransaction(leftOf(timeout, start), false, fromRollups, fromRawRows);
+                return inTransaction(mode, leftOf(timeout, start), false, fromRollups, fromRawRows);
             }
             boolean isUnreadable = SqlErrors.isUnreadable(e);
             // A project id that was given another type can't be compared with those of the roll-ups.
@@ -358,11 +361,11 @@ final class RollupCalculator implements UsageCalculator {
         if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
             return fromAltered(connection, known, key);
         }
+        Instant now = settings.clock().instant();
         Optional<RollupFigureQuery.Answer> answer =
-                known.rolled().isPresent() ? known.rolled().get().execute(connection, key) : Optional.empty();
+                known.rolled().isPresent() ? known.rolled().get().execute(connection, key, now) : Optional.empty();
         if (answer.isEmpty()) {
-            Outcome raw = Outcome.raw(
-                    combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.FOREIGN);
+            Outcome raw = raw(connection, combinedAsNow(connection, known), key, RollupListener.Fallback.FOREIGN);
             throwIfPresent(RetainedDoubt.unreadable(connection, settings, key, false));
             throwIfPresent(RetainedDoubt.of(connection, known.sql(), key));
             return raw;
@@ -371,7 +374,7 @@ final class RollupCalculator implements UsageCalculator {
             return fromAltered(connection, known, key);
         }
         if (answer.get().totals().isEmpty()) {
-            return Outcome.raw(known.combined().execute(connection, key), RollupListener.Fallback.NOT_COVERING);
+            return raw(connection, known.combined(), key, RollupListener.Fallback.NOT_COVERING);
         }
         return new Outcome(
                 answer.get().totals().get(),
@@ -382,8 +385,7 @@ final class RollupCalculator implements UsageCalculator {
 
     /** Computes from raw rows with retained sums, unless those may not fit the tables any more. */
     private Outcome fromAltered(Connection connection, Queries known, UsageKey key) throws SQLException {
-        Outcome raw =
-                Outcome.raw(combinedAsNow(connection, known).execute(connection, key), RollupListener.Fallback.ALTERED);
+        Outcome raw = raw(connection, combinedAsNow(connection, known), key, RollupListener.Fallback.ALTERED);
         throwIfPresent(RetainedDoubt.of(connection, known.sql(), key));
         return raw;
     }
@@ -401,10 +403,17 @@ final class RollupCalculator implements UsageCalculator {
     private Outcome fromRawRows(
             Connection connection, CombinedQuery combined, UsageKey key, RollupListener.Fallback why)
             throws SQLException {
-        CombinedQuery.Totals totals = combined.execute(connection, key);
+        Outcome raw = raw(connection, combined, key, why);
         throwIfPresent(RetainedDoubt.unreadable(
                 connection, settings, key, RollupCatalog.holdsRetained(connection, settings.schema())));
-        return Outcome.raw(totals, why);
+        return raw;
+    }
+
+    /** Computes by the combined query, which is planned for its values: its statement reads as many rows as there are in the window. */
+    private static Outcome raw(Connection connection, CombinedQuery combined, UsageKey key, RollupListener.Fallback why)
+            throws SQLException {
+        Jdbc.planForValues(connection);
+        return Outcome.raw(combined.execute(connection, key), why);
     }
 
     private void refuseAllUnreadable(

@@ -3,8 +3,10 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.FigureBatch;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
@@ -25,7 +27,8 @@ import java.util.Set;
 
 /**
  * The statements that read a figure from roll-ups. The first one names no table of events or deliveries; only if something has to be read live
- * does another one follow, which reads all of the figure in one snapshot, and of those tables the time in question. Immutable.
+ * does another one follow, which reads all of the figure in one snapshot, and of those tables the time in question. Where the window isn't
+ * over and no table is partitioned, the other one comes first. Immutable.
  */
 final class RollupFigureQuery {
 
@@ -60,6 +63,8 @@ final class RollupFigureQuery {
 
     /** What the second statement holds only where it is needed, since it names events or deliveries, or where their partitions suit it. */
     enum Part {
+        /** Live rows are looked up by their keys: the statement is planned once in a session. */
+        LOOKED_UP,
         /** Hours with a delivery of an event in the change log are looked up. */
         CHANGED_HOURS,
         /** Hours with a delivery whose event arrived late are looked up. */
@@ -79,8 +84,18 @@ final class RollupFigureQuery {
     /** What has to be read live, around which time, and of which projects, if these are few. */
     private record Live(boolean changes, boolean orphans, Instant from, Instant to, Optional<String> projectIds) {
 
+        /** Around a window, none of whose events has changed or arrived late. */
+        static Live in(UsagePeriod window) {
+            return new Live(false, false, window.start(), window.end(), Optional.empty());
+        }
+
+        /** Planning takes longer than few live rows, of tables without partitions and of events that are as they were rolled. */
         Set<Part> parts(TableShape shape) {
             Set<Part> parts = EnumSet.noneOf(Part.class);
+            if (!shape.isPartitioned() && !changes && !orphans) {
+                parts.add(Part.LOOKED_UP);
+                return parts;
+            }
             add(parts, Part.CHANGED_HOURS, changes);
             add(parts, Part.LATE_HOURS, orphans);
             add(parts, Part.EVENTS_BY_TIME, shape.partitionsEventsByTime());
@@ -162,6 +177,21 @@ final class RollupFigureQuery {
         return Optional.of(new Answer(Optional.empty(), 0, 0, true));
     }
 
+    /**
+     * Reads the figure of a key. In a window that isn't over something is live; where no table is partitioned, the statement that reads it is
+     * planned once and names few tables, so that it isn't worth finding out first what is live.
+     *
+     * @return empty if the roll-ups were installed for another mapping or by another version
+     * @throws UsageCalculationException as {@link #execute(Connection, UsageKey)}
+     */
+    Optional<Answer> execute(Connection connection, UsageKey key, Instant now) throws SQLException {
+        boolean isOpen = key.period().end().isAfter(now);
+        Optional<Answer> answer = isOpen && !shape.isPartitioned()
+                ? liveAnswer(connection, key, Live.in(key.period()))
+                : Optional.empty();
+        return answer.isPresent() ? answer : execute(connection, key);
+    }
+
     private Coverage coverage(SqlRow row, UsageKey key) throws SQLException {
         CombinedQuery.checkRetained(row, String.valueOf(key));
         if (!row.flag("rolled") && row.flag("covering")) {
@@ -183,6 +213,9 @@ final class RollupFigureQuery {
      */
     private Optional<Answer> liveAnswer(Connection connection, UsageKey key, Live live) throws SQLException {
         Set<Part> parts = live.parts(shape);
+        if (!parts.contains(Part.LOOKED_UP)) {
+            Jdbc.planForValues(connection);
+        }
         Optional<LiveAnswer> found = liveCall(connection, key, live, parts).first(row -> liveAnswer(row, key));
         boolean isPruned = parts.contains(Part.EVENTS_BY_TIME) || parts.contains(Part.EVENTS_BY_PROJECT);
         if (isPruned && found.isPresent() && found.get().missing() > 0) {
@@ -331,6 +364,9 @@ final class RollupFigureQuery {
                 Map.entry("no-changes", looksUpChanged ? "true" : "{no-changed-events}"),
                 Map.entry("late-hours", looksUpLate ? "{hours-of-late-events}" : ""),
                 Map.entry("no-orphans", looksUpLate ? "true" : "not exists ({orphans-of-window})"),
+                Map.entry(
+                        "live-deliveries",
+                        parts.contains(Part.LOOKED_UP) ? "{looked-up-deliveries}" : "{joined-deliveries}"),
                 Map.entry("events-near", near + " " + ofProjects),
                 Map.entry("sent", isElsewhere ? "{sent-of-window-everywhere}" : "{sent-of-window}"),
                 Map.entry("events-of-projects", ofProjects),

@@ -60,8 +60,8 @@ verdict as materialized (
 ),
 
 rolled as (
-    {rolled-of-window}
-        and (select not changes and not orphans and not hidden and live_from is null from doubt)
+    {rolled-of-projects}
+    where (select not changes and not orphans and not hidden and live_from is null from doubt)
 ),
 
 retained as (
@@ -141,7 +141,8 @@ live as materialized (
 ),
 
 rolled as (
-    {rolled-of-window}
+    {rolled-of-projects}
+    where not exists (select from marked m where m.project_id = p.id and m.bucket = r.bucket)
 ),
 
 received as (
@@ -163,15 +164,7 @@ delivery as (
         {delivery.octets} as octets,
         {delivery.lost} as lost
     from live
-    join {deliveries} d
-        on d.{delivery.project_id} = live.project_id
-        and d.{delivery.created_at} >= live.lower
-        and d.{delivery.created_at} < live.upper
-    left join {events} e on e.{event.id} = d.{delivery.event_id} {events-near}
-    where d.{delivery.created_at} >= :live_from::timestamptz{delivery.at_utc}
-        and d.{delivery.created_at} < :live_to::timestamptz{delivery.at_utc}
-        {deliveries-of-projects}
-        and d.{delivery.status} in ({delivered_statuses})
+    {live-deliveries}
 ),
 
 sent as (
@@ -726,7 +719,9 @@ from (
         least(:end_hour, state.covered_before) as rolled_to
     from state
     cross join {projects} p
-    left join {rollups}.project known on known.project_id = p.{project.id}
+    left join lateral (
+        select k.covered_from from {rollups}.project k where k.project_id = p.{project.id} offset 0
+    ) as known on true
     where p.{project.organisation_id} = :organisation_id and {project.counts}
 ) as p
 
@@ -740,7 +735,12 @@ select event_id from {rollups}.changed_event limit :changed_events::bigint + 1
 -- Rolled hours of the relation project that have a dirty mark.
 select distinct p.id as project_id, m.bucket
 from project p
-join {rollups}.mark m on m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+cross join lateral (
+    select m.bucket
+    from {rollups}.mark m
+    where m.project_id = p.id and m.bucket >= p.rolled_from and m.bucket < p.rolled_to
+    offset 0
+) as m
 
 -- fragment: changed-delivery
 -- Relations of the deliveries of changed events in rolled hours of the projects. They are found by their events as long as these have few
@@ -819,7 +819,9 @@ join {events} e on e.{event.id} = o.event_id
 -- Rolled deliveries of the relation project whose event was missing.
 select
 from project p
-join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+cross join lateral (
+    select from {rollups}.orphan o where o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to offset 0
+) as o
 
 -- fragment: unrolled-of-window
 -- What has to be read live: what isn't rolled, and the hours of the relation marked.
@@ -849,8 +851,42 @@ from (
     from unrolled
 ) as effort
 
--- fragment: rolled-of-window
--- The sums of the rolled hours that haven't changed since; a condition may follow.
+-- fragment: joined-deliveries
+-- The deliveries d that count of the relation live, and their events e; joined as PostgreSQL finds best for these values.
+--
+-- Parameters: :live_from, :live_to, and those of {events-near} and {deliveries-of-projects}.
+join {deliveries} d
+        on d.{delivery.project_id} = live.project_id
+        and d.{delivery.created_at} >= live.lower
+        and d.{delivery.created_at} < live.upper
+    left join {events} e on e.{event.id} = d.{delivery.event_id} {events-near}
+    where d.{delivery.created_at} >= :live_from::timestamptz{delivery.at_utc}
+        and d.{delivery.created_at} < :live_to::timestamptz{delivery.at_utc}
+        {deliveries-of-projects}
+        and d.{delivery.status} in ({delivered_statuses})
+
+-- fragment: looked-up-deliveries
+-- The same, each looked up by its keys, so that one plan suits all values.
+--
+-- Parameters: :live_from, :live_to.
+cross join lateral (
+        select d.*
+        from {deliveries} d
+        where d.{delivery.project_id} = live.project_id
+            and d.{delivery.created_at} >= live.lower
+            and d.{delivery.created_at} < live.upper
+            and d.{delivery.created_at} >= :live_from::timestamptz{delivery.at_utc}
+            and d.{delivery.created_at} < :live_to::timestamptz{delivery.at_utc}
+            and d.{delivery.status} in ({delivered_statuses})
+        offset 0
+    ) as d
+    left join lateral (
+        select e.* from {events} e where e.{event.id} = d.{delivery.event_id} offset 0
+    ) as e on true
+
+-- fragment: rolled-of-projects
+-- The sums of the rolled hours r of the relation project p; a condition follows. Each project is looked up by itself, so that the plan is the
+-- same whatever the number of projects and the statistics are.
 select
     sum(r.received_volume) as received_volume,
     sum(r.received_bytes) as received_bytes,
@@ -859,8 +895,12 @@ select
     sum(r.unmeasured) as unmeasured,
     sum(r.lost_sizes) as lost_sizes
 from project p
-join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
-where not exists (select from marked m where m.project_id = r.project_id and m.bucket = r.bucket)
+cross join lateral (
+    select r.bucket, r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
+    from {rollups}.rollup r
+    where r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
+    offset 0
+) as r
 
 -- fragment: retained-of-window
 -- The sums of rows that retention has deleted, of all projects together.
@@ -1020,17 +1060,27 @@ select ({missing-project}) as missing_project
 
 -- fragment: missing-project
 -- A project of which retention has kept sums in the window, and which the organisation had and the projects don't have any more: it was
--- renamed, merged with another one, or deleted. At most one row: its id, as text.
+-- renamed, merged with another one, or deleted. At most one row: its id, as text. The organisation's projects are looked up in the order of
+-- the index on organisations, which PostgreSQL therefore prefers to the one on projects also while both are empty; for the same reason the rest
+-- is looked up for each of them.
 --
 -- Parameters: :organisation_id; :start and :end, the window [start, end), timestamptz.
 select k.project_id::text
-from {rollups}.retained k
-where k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}
-    and {project-is-missing}
+from (
+    select k.project_id
+    from {rollups}.retained k
+    where k.organisation_id >= {organisation.begin_text}:organisation_id{organisation.end_text}
+        and k.organisation_id <= {organisation.begin_text}:organisation_id{organisation.end_text}
+        and k.quarter = '-infinity'
+    order by k.organisation_id
+    offset 0
+) as k
+where not exists (select from {projects} p where p.{project.id} = k.project_id offset 0)
     and exists (
         select
         from {rollups}.retained r
         where r.project_id = k.project_id and r.quarter > :start::timestamptz - interval '15 minutes' and r.quarter < :end::timestamptz
+        offset 0
     )
 limit 1
 

@@ -163,10 +163,16 @@ select
         where a.attrelid = h.relation and a.attname = any (h.columns)
         order by a.attname, l.enumlabel
     ) as catalog_rows,
+    -- Of the partitions and the versions of their rows of pg_inherits: age is the way from a transaction's number to a number.
     (
-        select coalesce(sum(hash_array_extended(array[i.xmin], i.inhrelid::bigint)), 0)
-        from pg_catalog.pg_inherits i
-        where i.inhparent = any (h.parents)
+        select coalesce(sum(below.digest), 0)
+        from unnest(h.parents) as parent
+        cross join lateral (
+            select sum(hashoidextended(i.inhrelid, ((select age('3'::xid))::bigint - age(i.xmin)) & 4294967295)) as digest
+            from pg_catalog.pg_inherits i
+            where i.inhparent = parent
+            offset 0
+        ) as below
     ) as partitions_digest,
     (select c.relpersistence = 'p' from pg_catalog.pg_class c where c.oid = h.relation) as is_permanent,
     not exists (select from {rollups}.reset_request) as is_recorded
@@ -283,12 +289,11 @@ begin
     select
         max(h.relation::oid) filter (where h.role = 'events') as events_oid,
         max(h.relation::oid) filter (where h.role = 'deliveries') as deliveries_oid,
-        -- The rows of pg_inherits are read once for both tables: PostgreSQL reads all of them each time where most are these.
-        bool_and(h.catalog_rows = n.catalog_rows and h.relation_oid = h.relation::oid and n.is_permanent)
-        and sum(h.partitions_digest) = (
-            select coalesce(sum(hash_array_extended(array[i.xmin], i.inhrelid::bigint)), 0)
-            from pg_catalog.pg_inherits i
-            where i.inhparent = any (array(select unnest(t.parents) from {rollups}.host_table t))
+        bool_and(
+            h.catalog_rows = n.catalog_rows
+            and h.relation_oid = h.relation::oid
+            and n.is_permanent
+            and h.partitions_digest = n.partitions_digest
         ) as is_same,
         (
             select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false

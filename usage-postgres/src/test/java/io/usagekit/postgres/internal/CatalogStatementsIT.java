@@ -78,8 +78,14 @@ class CatalogStatementsIT extends StatementsIT {
     @Override
     protected Map<String, Map<String, String>> namedScripts() {
         return Map.of(
+                "plans-for-values",
+                Map.of(),
+                "plans-once",
+                Map.of(),
                 "transaction-settings",
                 Map.of(
+                        "plans",
+                        "",
                         "isolation",
                         "repeatable read",
                         "access",

@@ -11,6 +11,7 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -52,9 +53,22 @@ public final class FigureComparison {
         this(dataSource, rollups, mapping, ProjectScope.ALIVE);
     }
 
-    /** Reads both figures in a transaction of their own. */
+    /**
+     * Reads both figures in a transaction of their own.
+     *
+     * @throws AssertionError if roll-ups have another figure where the window is taken for one that isn't over
+     */
     public Pair compare(UsageKey key) {
-        return inOneSnapshot(connection -> compare(connection, key));
+        return inOneSnapshot(connection -> {
+            Pair pair = compare(connection, key);
+            Jdbc.execute(connection, "set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off");
+            RollupFigureQuery.Answer open =
+                    rolled.execute(connection, key, Instant.MIN).orElseThrow();
+            assertThat(new Pair(open.totals().orElseThrow(), pair.raw(), open.liveHours(), open.markedHours()))
+                    .as("%s of roll-ups, read as a window that isn't over", key)
+                    .isEqualTo(pair);
+            return pair;
+        });
     }
 
     /**

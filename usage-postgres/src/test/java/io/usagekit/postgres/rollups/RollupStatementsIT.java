@@ -86,7 +86,9 @@ class RollupStatementsIT extends StatementsIT {
             case "live-figure" ->
                 List.of(
                         RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),
-                        RollupFigureQuery.fragments(EnumSet.allOf(RollupFigureQuery.Part.class)));
+                        RollupFigureQuery.fragments(EnumSet.of(RollupFigureQuery.Part.LOOKED_UP)),
+                        RollupFigureQuery.fragments(
+                                EnumSet.complementOf(EnumSet.of(RollupFigureQuery.Part.LOOKED_UP))));
             case "chunks" -> List.of(Map.of("by-project", "true"));
             case "roll" -> List.of(RollupChunk.WHOLE, RollupChunk.EVERYWHERE);
             case "doubt" ->
