@@ -77,10 +77,12 @@ from received, sent_in_window, sent_elsewhere
 --
 -- Parameters: :organisation_ids, different ones, an array that takes the type of their column; for each request :organisations, the
 -- place of its organisation in that array, bigint[], and :lowers and :uppers, its window [lower, upper), timestamptz[]; :start and
--- :end, a window around all of them, timestamptz, by which the number of rows is estimated.
+-- :end, a window around all of them, timestamptz, by which the number of rows is estimated and partitions are left out; :near_from and
+-- :near_to, between which events outside the windows are looked up, if {near-windows} has them.
 -- Returns one row of bigint for each request, in their order:
 --   n  its number, from 1
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  as the combined query
+--   missing  deliveries whose event wasn't found where it was looked for; where that isn't everywhere and this isn't 0, there is no figure
 with organisation as materialized (
     {requested-organisations}
 ),
@@ -150,9 +152,10 @@ sent_elsewhere as (
         count(*) as volume,
         sum({delivery.octets_by_id}) as bytes,
         count(*) filter (where e.{event.id} is not null and {delivery.octets_by_id} is null) as unmeasured,
-        count(*) filter (where {delivery.lost_by_id}) as lost_sizes
+        count(*) filter (where {delivery.lost_by_id}) as lost_sizes,
+        count(*) filter (where e.{event.id} is null and delivery.event_id is not null) as missing
     from delivery
-    left join {events} e on e.{event.id} = delivery.event_id
+    left join {events} e on e.{event.id} = delivery.event_id {near-windows}
     where not in_window
     group by delivery.n
 )
@@ -166,7 +169,8 @@ select
     coalesce(received.unmeasured, 0) + coalesce(sent_in_window.unmeasured, 0) + coalesce(sent_elsewhere.unmeasured, 0)
         as unmeasured,
     coalesce(received.lost_sizes, 0) + coalesce(sent_in_window.lost_sizes, 0) + coalesce(sent_elsewhere.lost_sizes, 0)
-        as lost_sizes
+        as lost_sizes,
+    coalesce(sent_elsewhere.missing, 0) as missing
 from request
 left join received on received.n = request.n
 left join sent_in_window on sent_in_window.n = request.n

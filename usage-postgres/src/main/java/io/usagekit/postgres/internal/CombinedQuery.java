@@ -11,6 +11,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -81,16 +82,16 @@ public final class CombinedQuery {
     private final TableShape shape;
     private final Source source;
     private final SqlTemplate listedProjects;
-    private final SqlTemplate bulkStatement;
+    private final Source bulkSource;
     private final String sizes;
     private final boolean retains;
     private final Map<Set<Part>, SqlTemplate> statements = new ConcurrentHashMap<>();
+    private final Map<Boolean, SqlTemplate> bulkStatements = new ConcurrentHashMap<>();
 
-    private CombinedQuery(
-            TableShape shape, ProjectScope projects, Source source, SqlTemplate bulkStatement, boolean retains) {
+    private CombinedQuery(TableShape shape, ProjectScope projects, Source source, Source bulkSource, boolean retains) {
         this.shape = shape;
         this.source = source;
-        this.bulkStatement = bulkStatement;
+        this.bulkSource = bulkSource;
         this.sizes = sizes(shape.mapping());
         this.retains = retains;
         this.listedProjects = statements(shape, projects).template("listed-projects");
@@ -114,7 +115,7 @@ public final class CombinedQuery {
                 shape,
                 projects,
                 texts -> statements.template("combined-query", texts),
-                statements.template("combined-figures", fragments(shape)),
+                texts -> statements.template("combined-figures", texts),
                 false);
     }
 
@@ -123,27 +124,42 @@ public final class CombinedQuery {
      *
      * @param source of a statement with the text {@code combined-query}, whose parameters it takes; it returns its columns, and those that
      *     {@link #checkRetained} reads
-     * @param bulkStatement the same for many requests
+     * @param bulkSource the same for many requests, with texts of {@link #texts}
      */
     public static CombinedQuery withRetained(
-            TableShape shape, ProjectScope projects, Source source, SqlTemplate bulkStatement) {
+            TableShape shape, ProjectScope projects, Source source, Source bulkSource) {
         SqlStatements statements = SqlStatements.of(FILES, Map.of());
         return new CombinedQuery(
                 shape,
                 projects,
                 texts -> source.template(Map.of("combined-query", statements.text("combined-query", texts))),
-                bulkStatement,
+                bulkSource,
                 true);
     }
 
     /** The texts of statements and fragments, by their names, as fragments of other statements: names are still to be put in. */
     public static Map<String, String> texts(TableShape shape) {
+        return texts(bulkFragments(shape, false));
+    }
+
+    /** The same, which look for events outside the windows of a batch near these only. */
+    public static Map<String, String> nearTexts(TableShape shape) {
+        return texts(bulkFragments(shape, true));
+    }
+
+    private static Map<String, String> texts(Map<String, String> fragments) {
         SqlStatements statements = SqlStatements.of(FILES, Map.of());
         Map<String, String> texts = new HashMap<>();
         for (String name : List.of("combined-query", "combined-figures", "requested-organisations")) {
-            texts.put(name, statements.text(name, fragments(shape)));
+            texts.put(name, statements.text(name, fragments));
         }
         return texts;
+    }
+
+    private static Map<String, String> bulkFragments(TableShape shape, boolean isNear) {
+        Map<String, String> fragments = new HashMap<>(fragments(shape));
+        fragments.put("near-windows", isNear ? "{event-is-near}" : "");
+        return fragments;
     }
 
     /** The texts of the fragments that say which rows count, by their names, as fragments of other statements. */
@@ -270,45 +286,60 @@ public final class CombinedQuery {
                         Math.addExact(row.number("unmeasured"), row.number("lost_sizes"))));
     }
 
-    /** Computes the figures of several keys, all in one snapshot; {@link FigureBatch#MAX} at most. */
+    /**
+     * Computes the figures of several keys in one snapshot; {@link FigureBatch#MAX} at most. Where the events are partitioned by time, those
+     * that need events of all partitions follow in a snapshot of their own.
+     */
     public Figures executeAll(Connection connection, List<UsageKey> keys) throws SQLException {
-        Map<UsageKey, Totals> totals = new HashMap<>();
-        Map<UsageKey, UsageException> failures = new HashMap<>();
-        callForAll(connection, keys).forEach(row -> {
+        Figures figures = new Figures(new HashMap<>(), new HashMap<>());
+        List<UsageKey> rest = readAll(connection, keys, shape.partitionsEventsByTime(), figures);
+        if (!rest.isEmpty()) {
+            readAll(connection, rest, false, figures);
+        }
+        return figures;
+    }
+
+    /**
+     * Reads figures.
+     *
+     * @param isNear whether events are looked up in the partitions near the windows only
+     * @return the keys that need events of all partitions
+     */
+    private List<UsageKey> readAll(Connection connection, List<UsageKey> keys, boolean isNear, Figures figures)
+            throws SQLException {
+        List<UsageKey> rest = new ArrayList<>();
+        callForAll(connection, keys, isNear).forEach(row -> {
             UsageKey key = keys.get(Math.toIntExact(row.number("n")) - 1);
+            if (isNear && row.number("missing") > 0) {
+                rest.add(key);
+                return;
+            }
             try {
                 if (retains) {
                     checkRetained(row, String.valueOf(key));
                 }
-                totals.put(key, totals(row, key, sizes));
+                figures.totals().put(key, totals(row, key, sizes));
             } catch (UsageException e) {
-                failures.put(key, e);
+                figures.failures().put(key, e);
             }
         });
-        return new Figures(totals, failures);
+        return rest;
     }
 
-    /** Returns a call of the statement for many requests, bound to these keys. */
-    SqlCall callForAll(Connection connection, List<UsageKey> keys) {
-        return bind(SqlCall.of(connection, bulkStatement), keys)
-                .instant("start", firstStart(keys))
-                .instant("end", lastEnd(keys));
+    private SqlCall callForAll(Connection connection, List<UsageKey> keys, boolean isNear) {
+        Instant start = FigureBatch.firstStart(keys);
+        Instant end = FigureBatch.lastEnd(keys);
+        SqlCall call = bind(SqlCall.of(connection, bulkStatements.computeIfAbsent(isNear, this::bulkStatement)), keys)
+                .instant("start", start)
+                .instant("end", end);
+        return isNear ? bindNear(call, start, end) : call;
     }
 
-    /** Returns when the first window of several keys starts. */
-    public static Instant firstStart(List<UsageKey> keys) {
-        return keys.stream()
-                .map(key -> key.period().start())
-                .min(Instant::compareTo)
-                .orElseThrow();
-    }
-
-    /** Returns when the last window of several keys ends. */
-    public static Instant lastEnd(List<UsageKey> keys) {
-        return keys.stream()
-                .map(key -> key.period().end())
-                .max(Instant::compareTo)
-                .orElseThrow();
+    private SqlTemplate bulkStatement(boolean isNear) {
+        if (!retains) {
+            return bulkSource.template(bulkFragments(shape, isNear));
+        }
+        return bulkSource.template(isNear ? nearTexts(shape) : texts(shape));
     }
 
     /** Binds {@code near_from} and {@code near_to}: in the partitions between them the events of deliveries in [from, to) are looked up first. */

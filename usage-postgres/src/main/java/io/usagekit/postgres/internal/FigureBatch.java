@@ -81,4 +81,20 @@ public final class FigureBatch {
             }
         }
     }
+
+    /** Returns when the first window of several keys starts. */
+    public static Instant firstStart(List<UsageKey> keys) {
+        return keys.stream()
+                .map(key -> key.period().start())
+                .min(Instant::compareTo)
+                .orElseThrow();
+    }
+
+    /** Returns when the last window of several keys ends. */
+    public static Instant lastEnd(List<UsageKey> keys) {
+        return keys.stream()
+                .map(key -> key.period().end())
+                .max(Instant::compareTo)
+                .orElseThrow();
+    }
 }

@@ -287,8 +287,8 @@ final class RollupFigureQuery {
     }
 
     private SqlCall callForAll(Connection connection, List<UsageKey> keys, boolean isNear) {
-        Instant start = CombinedQuery.firstStart(keys);
-        Instant end = CombinedQuery.lastEnd(keys);
+        Instant start = FigureBatch.firstStart(keys);
+        Instant end = FigureBatch.lastEnd(keys);
         Map<String, String> texts = RollupSql.with(CombinedQuery.texts(shape), bulkFragments(isNear));
         SqlCall call = CombinedQuery.bind(SqlCall.of(connection, template("figures", texts)), keys)
                 .instants(

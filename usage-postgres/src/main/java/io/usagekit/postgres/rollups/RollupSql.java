@@ -274,7 +274,7 @@ final class RollupSql {
                 shape,
                 projects,
                 texts -> counting.template("combined-figure", with(texts, absent)),
-                counting.template("combined-figures-and-retained", with(CombinedQuery.texts(shape), absent)));
+                texts -> counting.template("combined-figures-and-retained", with(texts, absent)));
     }
 
     /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */

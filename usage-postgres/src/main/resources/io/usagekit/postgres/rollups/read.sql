@@ -644,10 +644,12 @@ from raw, retained
 -- name: combined-figures-and-retained
 -- The combined query for many requests and the sums of rows that retention has deleted, in one snapshot.
 --
--- Parameters: those of combined-figures: :organisation_ids, :organisations, :lowers, :uppers, :start, :end.
+-- Parameters: those of combined-figures: :organisation_ids, :organisations, :lowers, :uppers, :start, :end; :near_from and :near_to, if
+-- {near-windows} has them.
 -- Returns one row for each request, in their order:
 --   n  its number, from 1
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, missing_project  as combined-figure
+--   missing  as combined-figures
 with raw as materialized (
     {combined-figures}
 ),
@@ -697,7 +699,8 @@ select
     (raw.unmeasured + coalesce(retained.unmeasured, 0))::bigint as unmeasured,
     (raw.lost_sizes + coalesce(retained.lost_sizes, 0))::bigint as lost_sizes,
     coalesce(retained.cut, false) as cut,
-    missing.project_id as missing_project
+    missing.project_id as missing_project,
+    raw.missing
 from raw
 left join retained on retained.n = raw.n
 left join missing on missing.n = raw.n

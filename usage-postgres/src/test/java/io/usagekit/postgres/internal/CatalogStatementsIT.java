@@ -59,6 +59,9 @@ class CatalogStatementsIT extends StatementsIT {
 
     @Override
     protected List<Map<String, String>> variants(String statement) {
+        if (statement.equals("combined-figures")) {
+            return List.of(Map.of("near-windows", ""), Map.of("near-windows", "{event-is-near}"));
+        }
         return statement.equals("combined-query")
                 ? List.of(
                         Map.of(),

@@ -214,12 +214,18 @@ class RollupReadPlanIT {
         database.execute("insert into plan.events values ('late', 'p2', 'seven b', '', '2026-02-05 11:30Z', null)");
         new FigureComparison(database.pool(), rollups, MAPPING)
                 .assertBulkEqualsSingle(keys, "with far and late events");
+        new FigureComparison(database.pool(), rollups, MAPPING)
+                .assertBulkEqualsSingle(List.of(DAY, MARCH), "with events that aren't near a window");
     }
 
     /** Nine days of events, one of deliveries, and their indexes. */
     @Test
     void theCombinedQueryLocksThePartitionsNearItsWindow() throws SQLException {
         assertThat(locked(connection -> combined(connection).execute(connection, DAY)))
+                .isBetween(10L, 50L);
+        assertThat(locked(connection ->
+                        combined(connection).executeAll(connection, List.of(DAY, new UsageKey("org-2", DAY.period())))))
+                .as("a batch")
                 .isBetween(10L, 50L);
         assertThat(locked(connection -> combined(connection).sums(connection, DAY)))
                 .as("negative control: of the statement that looks for events in all partitions")

@@ -26,6 +26,7 @@ class RollupStatementsIT extends StatementsIT {
 
     private static RollupFixture fixture;
     private static Map<String, String> combinedQuery;
+    private static Map<String, String> nearCombinedQuery;
     private SqlSource source = RollupSql.SOURCE;
 
     @BeforeAll
@@ -35,7 +36,9 @@ class RollupStatementsIT extends StatementsIT {
         fixture.run(
                 "create table {s}.foreign_key (role text, schema text, referencing text, name text, definition text)");
         try (Connection connection = Database.pool().getConnection()) {
-            combinedQuery = CombinedQuery.texts(TableShape.read(connection, fixture.mapping));
+            TableShape shape = TableShape.read(connection, fixture.mapping);
+            combinedQuery = CombinedQuery.texts(shape);
+            nearCombinedQuery = CombinedQuery.nearTexts(shape);
         }
     }
 
@@ -78,7 +81,8 @@ class RollupStatementsIT extends StatementsIT {
     @Override
     protected List<Map<String, String>> variants(String statement) {
         return switch (statement) {
-            case "combined-figure", "combined-figures-and-retained" -> List.of(combinedQuery);
+            case "combined-figure" -> List.of(combinedQuery);
+            case "combined-figures-and-retained" -> List.of(combinedQuery, nearCombinedQuery);
             case "figures" ->
                 List.of(
                         RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(true)),
