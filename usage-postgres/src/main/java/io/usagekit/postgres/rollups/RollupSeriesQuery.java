@@ -20,7 +20,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** The statement that reads sums from roll-ups by project and by slices of a window. Immutable. */
+/**
+ * The statement that reads sums from roll-ups by project and by slices of a window. Where the events are partitioned by time, it looks for those
+ * of live deliveries near the window first, and runs again if some aren't there. Immutable.
+ */
 final class RollupSeriesQuery {
 
     /**
@@ -50,22 +53,21 @@ final class RollupSeriesQuery {
 
     private static final int ROWS_AT_A_TIME = 1_000;
 
-    private final SqlTemplate statement;
+    private final RollupSql sql;
+    private final ProjectScope projects;
     private final String sizes;
     private final Optional<String> organisationId;
 
-    private RollupSeriesQuery(SqlTemplate statement, String sizes, Optional<String> organisationId) {
-        this.statement = statement;
-        this.sizes = sizes;
+    private RollupSeriesQuery(RollupSql sql, ProjectScope projects, Optional<String> organisationId) {
+        this.sql = sql;
+        this.projects = projects;
+        this.sizes = CombinedQuery.sizes(sql.mapping());
         this.organisationId = organisationId;
     }
 
     /** Returns the statement for one organisation, or for all. */
     static RollupSeriesQuery over(RollupSql sql, ProjectScope projects, Optional<String> organisationId) {
-        return new RollupSeriesQuery(
-                organisationId.isPresent() ? sql.seriesOfOrganisation(projects) : sql.seriesOfAll(projects),
-                CombinedQuery.sizes(sql.mapping()),
-                organisationId);
+        return new RollupSeriesQuery(sql, projects, organisationId);
     }
 
     /**
@@ -77,22 +79,27 @@ final class RollupSeriesQuery {
      * @throws UsageCalculationException if the roll-ups were installed for another mapping or by another version
      */
     void execute(Connection connection, List<Instant> edges, Reader reader) throws SQLException {
-        List<Instant> lowers = edges.subList(0, edges.size() - 1);
-        List<Instant> uppers = edges.subList(1, edges.size());
-        SqlCall call = SqlCall.of(connection, statement)
-                .instants("lowers", lowers)
-                .instants("uppers", uppers)
-                .instants(
-                        "first_hours", lowers.stream().map(RollupSql::nextHour).toList())
-                .instants(
-                        "end_hours",
-                        uppers.stream()
-                                .map(upper -> upper.truncatedTo(ChronoUnit.HOURS))
-                                .toList());
-        organisationId.ifPresent(id -> call.text("organisation_id", id));
+        if (!sql.shape().partitionsEventsByTime() || !read(connection, edges, true, reader)) {
+            read(connection, edges, false, reader);
+        }
+    }
+
+    /**
+     * Reads the sums.
+     *
+     * @param isNear whether events are looked up in the partitions near the window only
+     * @return whether they were there; if not, nothing was passed on
+     */
+    private boolean read(Connection connection, List<Instant> edges, boolean isNear, Reader reader)
+            throws SQLException {
         AtomicBoolean any = new AtomicBoolean();
-        call.forEach(ROWS_AT_A_TIME, row -> {
+        AtomicBoolean complete = new AtomicBoolean(true);
+        call(connection, edges, isNear).forEach(ROWS_AT_A_TIME, row -> {
             any.set(true);
+            if (isNear && row.number("missing") > 0) {
+                complete.set(false); // the same in each row
+                return;
+            }
             Optional<String> projectId = row.optionalText("project_id");
             if (projectId.isPresent()) {
                 read(row, projectId.get(), reader);
@@ -104,6 +111,30 @@ final class RollupSeriesQuery {
                             + " call install() again",
                     null);
         }
+        return complete.get();
+    }
+
+    private SqlCall call(Connection connection, List<Instant> edges, boolean isNear) {
+        Instant start = edges.get(0);
+        Instant end = edges.get(edges.size() - 1);
+        List<Instant> lowers = edges.subList(0, edges.size() - 1);
+        List<Instant> uppers = edges.subList(1, edges.size());
+        SqlTemplate statement =
+                sql.series(projects, organisationId.isPresent() ? RollupSql.OF_ONE : RollupSql.OF_ALL, isNear);
+        SqlCall call = SqlCall.of(connection, statement)
+                .instant("start", start)
+                .instant("end", end)
+                .instants("lowers", lowers)
+                .instants("uppers", uppers)
+                .instants(
+                        "first_hours", lowers.stream().map(RollupSql::nextHour).toList())
+                .instants(
+                        "end_hours",
+                        uppers.stream()
+                                .map(upper -> upper.truncatedTo(ChronoUnit.HOURS))
+                                .toList());
+        organisationId.ifPresent(id -> call.text("organisation_id", id));
+        return isNear ? CombinedQuery.bindNear(call, start, end) : call;
     }
 
     private void read(SqlRow row, String projectId, Reader reader) throws SQLException {

@@ -82,17 +82,10 @@ final class RollupSql {
             "organisation.counts",
             ONE_ORGANISATION,
             "retained.organisation.counts",
-            "k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}",
-            "events-near",
-            "");
+            "k.organisation_id = {organisation.begin_text}:organisation_id{organisation.end_text}");
 
-    static final Map<String, String> OF_ALL = Map.of(
-            "organisation.counts",
-            ALL_ORGANISATIONS,
-            "retained.organisation.counts",
-            ALL_ORGANISATIONS,
-            "events-near",
-            "");
+    static final Map<String, String> OF_ALL =
+            Map.of("organisation.counts", ALL_ORGANISATIONS, "retained.organisation.counts", ALL_ORGANISATIONS);
 
     /** The ids of deleted events in retained sums. */
     static final Map<String, String> SAMPLES =
@@ -277,18 +270,23 @@ final class RollupSql {
                 texts -> counting.template("combined-figures-and-retained", with(texts, absent)));
     }
 
-    /** Returns the statement of the sums by project and slice, of the organisation {@code :organisation_id}. */
-    SqlTemplate seriesOfOrganisation(ProjectScope projects) {
-        return series(projects, OF_ONE);
+    /**
+     * Returns the statement of the sums by project and slice.
+     *
+     * @param organisations {@link #OF_ONE}, that of {@code :organisation_id}, or {@link #OF_ALL}
+     * @param isNear whether events are looked up in the partitions near the window only
+     */
+    SqlTemplate series(ProjectScope projects, Map<String, String> organisations, boolean isNear) {
+        return counting(projects).template("series", with(seriesFragments(organisations, isNear), missing));
     }
 
-    /** Returns the statement of the sums by project and slice, of all organisations. */
-    SqlTemplate seriesOfAll(ProjectScope projects) {
-        return series(projects, OF_ALL);
-    }
-
-    private SqlTemplate series(ProjectScope projects, Map<String, String> organisations) {
-        return counting(projects).template("series", with(organisations, missing));
+    /** Returns the fragments of that statement, by their names. */
+    static Map<String, String> seriesFragments(Map<String, String> organisations, boolean isNear) {
+        return with(
+                Map.of(
+                        "events-near", isNear ? "{event-is-near}" : "",
+                        "late-hours", isNear ? "" : "{hours-of-late-events-by-slice}"),
+                organisations);
     }
 
     /** Returns the statements with the condition of projects that count. */

@@ -426,7 +426,8 @@ order by verdict.n
 --
 -- Parameters: :organisation_id, if the placeholders organisation.counts and retained.organisation.counts name it; :lowers and :uppers, the slices [lower, upper),
 -- and :first_hours and :end_hours, the whole hours inside each, [first_hour, end_hour), none if first_hour isn't before end_hour:
--- arrays of timestamptz of the same length.
+-- arrays of timestamptz of the same length; :start and :end, a window around all of them, timestamptz, so that the planner leaves all
+-- partitions out of it out; :near_from and :near_to, between which the events of live deliveries are looked up, if {events-near} has them.
 -- Returns no row if these roll-ups were made for another mapping or by another version, and one row of nulls if there is no
 -- project; else for each project that counts, one row for each slice in which there was something, or one without a slice:
 --   organisation_id, project_id  as text; in this order. Ids that their column takes for equal are one organisation, under the first of
@@ -438,6 +439,9 @@ order by verdict.n
 --                                rows; then there are no sums
 --   missing_project              the project, if retention has kept sums of it, and the projects don't have it any more; then the
 --                                organisation has no sums
+--   missing                      how many live deliveries of all projects have no event where it was looked for, and rolled ones whose event was
+--                                missing, unless {late-hours} looks them up; where it wasn't looked for everywhere and this isn't 0, there are
+--                                no sums
 with state as materialized (
     {state}
 ),
@@ -506,13 +510,16 @@ marked as materialized (
     union
     select p.id, p.n, date_trunc('hour', d.created_at, 'UTC')
     from (select distinct event_id from {rollups}.changed_event) as changed
-    cross join lateral ({changed-deliveries}) as d
+    cross join lateral (
+        select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
+        from {deliveries} d
+        where d.{delivery.event_id} = changed.event_id
+            and d.{delivery.status} in ({delivered_statuses})
+            {delivery-in-window}
+        offset 0
+    ) as d
     join part p on p.id = d.project_id and d.created_at >= p.rolled_from and d.created_at < p.rolled_to
-    union
-    select p.id, p.n, o.bucket
-    from part p
-    join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
-    join {events} e on e.{event.id} = o.event_id
+    {late-hours}
 ),
 
 live as materialized (
@@ -521,6 +528,15 @@ live as materialized (
     select id, n, rolled_to, upper from part where rolled_to < upper
     union all
     select project_id, n, bucket, bucket + interval '1 hour' from marked
+),
+
+sent as materialized (
+    select live.project_id, live.n, d.volume, d.bytes, d.unmeasured, d.lost_sizes, d.missing
+    from live
+    cross join lateral (
+        {live-sent}
+            {delivery-in-window}
+    ) as d
 ),
 
 summed as (
@@ -540,11 +556,14 @@ summed as (
     union all
     select live.project_id, live.n, e.volume, e.bytes, 0, 0, e.unmeasured, e.lost_sizes, false
     from live
-    cross join lateral ({live-received}) as e
+    cross join lateral (
+        {live-received}
+            and e.{event.created_at} >= :start::timestamptz{event.at_utc}
+            and e.{event.created_at} < :end::timestamptz{event.at_utc}
+    ) as e
     union all
-    select live.project_id, live.n, 0, 0, d.volume, d.bytes, d.unmeasured, d.lost_sizes, false
-    from live
-    cross join lateral ({live-sent}) as d
+    select project_id, n, 0, 0, volume, bytes, unmeasured, lost_sizes, false
+    from sent
     union all
     select
         p.id,
@@ -588,7 +607,14 @@ select
     coalesce(total.unmeasured, 0) as unmeasured,
     coalesce(total.lost_sizes, 0) as lost_sizes,
     coalesce(total.cut, false) as cut,
-    case when project.is_missing then project.id::text end as missing_project
+    case when project.is_missing then project.id::text end as missing_project,
+    (
+        select coalesce(sum(missing), 0)::bigint from sent
+    ) + (
+        select count(*)
+        from part p
+        join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+    ) as missing
 from state
 left join project on not project.is_missing or exists (
     select
@@ -815,6 +841,14 @@ join {events} e on e.{event.id} = o.event_id
 union
 select p.n, p.id, o.bucket
 from project p
+join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
+join {events} e on e.{event.id} = o.event_id
+
+-- fragment: hours-of-late-events-by-slice
+-- The same where the relation part has a slice's number n.
+union
+select p.id, p.n, o.bucket
+from part p
 join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
 join {events} e on e.{event.id} = o.event_id
 

@@ -19,6 +19,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.LocalDate;
 import java.time.YearMonth;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
@@ -216,6 +217,69 @@ class RollupReadPlanIT {
                 .assertBulkEqualsSingle(keys, "with far and late events");
         new FigureComparison(database.pool(), rollups, MAPPING)
                 .assertBulkEqualsSingle(List.of(DAY, MARCH), "with events that aren't near a window");
+    }
+
+    /** Nine days of events, one of deliveries, and their indexes. */
+    @Test
+    void aSeriesLocksThePartitionsNearItsWindow() throws SQLException {
+        assertThat(locked(connection -> {
+                    series(RollupSql.SOURCE, connection, DAY);
+                    return DAY;
+                }))
+                .isBetween(10L, 60L);
+    }
+
+    @Test
+    void aSeriesFindsEventsInAnyPartition() throws SQLException {
+        database.execute(
+                "insert into plan.event_deliveries select 'old-' || e.id, 'p1', e.id, 'Success', '2026-03-31 11:30Z' from"
+                        + " plan.events e where e.created_at < '2026-02-03Z'");
+        CombinedQuery.Totals raw = compare(MARCH).raw();
+        try (Connection connection = database.pool().getConnection()) {
+            Jdbc.execute(connection, "set timezone = 'UTC'");
+            assertThat(series(RollupSql.SOURCE, connection, MARCH))
+                    .isEqualTo(raw)
+                    .as("negative control: of events near the window only")
+                    .isNotEqualTo(series(
+                            WeakenedStatements.changed(
+                                    "series", "select coalesce(sum(missing), 0)::bigint from sent", "select 0::bigint"),
+                            connection,
+                            MARCH));
+        }
+    }
+
+    @Test
+    void aSeriesFindsLateEventsInAnyPartition() throws SQLException {
+        database.execute(
+                "insert into plan.event_deliveries values ('early', 'p1', 'late', 'Success', '2026-03-10 11:30Z')");
+        roll();
+        database.execute("insert into plan.events values ('late', 'p2', 'seven b', '', '2026-02-05 11:30Z', null)");
+        CombinedQuery.Totals raw = compare(MARCH).raw();
+        try (Connection connection = database.pool().getConnection()) {
+            Jdbc.execute(connection, "set timezone = 'UTC'");
+            assertThat(series(RollupSql.SOURCE, connection, MARCH))
+                    .isEqualTo(raw)
+                    .as("negative control: as if no event was missing")
+                    .isNotEqualTo(series(
+                            WeakenedStatements.changed(
+                                    "series",
+                                    "select count(*)\n        from part p",
+                                    "select count(*) * 0\n        from part p"),
+                            connection,
+                            MARCH));
+        }
+    }
+
+    /** Reads the sums of a series of one slice. */
+    private static CombinedQuery.Totals series(SqlSource source, Connection connection, UsageKey key)
+            throws SQLException {
+        List<RollupSeriesQuery.Sum> sums = new ArrayList<>();
+        RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema(), source);
+        RollupSeriesQuery.over(sql, ProjectScope.ALIVE, Optional.of(key.organisationId()))
+                .execute(connection, List.of(key.period().start(), key.period().end()), sums::add);
+        assertThat(sums).as("one project, one slice").hasSize(1);
+        RollupSeriesQuery.Sum sum = sums.get(0);
+        return new CombinedQuery.Totals(sum.received(), sum.sent(), sum.unmeasured());
     }
 
     /** Nine days of events, one of deliveries, and their indexes. */

@@ -100,7 +100,10 @@ class RollupStatementsIT extends StatementsIT {
                         RollupSql.with(Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE), RollupSql.SAMPLES),
                         RollupSql.with(
                                 Map.of("organisation.retained", RollupSql.ALL_ORGANISATIONS), RollupSql.SAMPLES));
-            case "series" -> List.of(RollupSql.OF_ONE, RollupSql.OF_ALL);
+            case "series" ->
+                List.of(
+                        RollupSql.seriesFragments(RollupSql.OF_ONE, true),
+                        RollupSql.seriesFragments(RollupSql.OF_ALL, false));
             case "mark-deliveries" -> List.of(Map.of("partition", "{deliveries}"));
             case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
             default -> super.variants(statement);
