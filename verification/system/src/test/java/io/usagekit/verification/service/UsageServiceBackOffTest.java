@@ -17,6 +17,7 @@ import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import java.time.Duration;
 import java.time.YearMonth;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
@@ -33,6 +34,7 @@ class UsageServiceBackOffTest {
     private static final Duration REST = Duration.ofSeconds(10).plusNanos(1);
 
     private final ServiceFixture fixture = new ServiceFixture();
+    private final ManualTimers timers = new ManualTimers();
 
     @AfterEach
     void close() {
@@ -156,21 +158,26 @@ class UsageServiceBackOffTest {
     @Test
     void whatTheDatabaseWasNeverAskedForHoldsNobodyOff() {
         UsageService service =
-                fixture.open(builder().computationTimeout(Duration.ofMillis(50)).executor(task -> {
+                fixture.open(builder().singleFlight(timers.singleFlight()).executor(task -> {
                     if (fixture.events.count("miss") == 1) {
                         throw new RejectedExecutionException("full");
                     }
                     task.run();
                 }));
-        assertThatExceptionOfType(UsageOverloadedException.class).isThrownBy(() -> service.get(ORG, MARCH));
+        CompletionStage<UsageResult> refused = service.getAsync(ORG, MARCH);
+        timers.goOff();
+        assertThat(ServiceFixture.failureOf(refused)).isInstanceOf(UsageOverloadedException.class);
         assertFigure(service.get(ORG, MARCH));
     }
 
     @Test
     void aComputationThatTookTooLongHoldsOffToo() throws InterruptedException {
-        UsageService service = fixture.open(builder().computationTimeout(Duration.ofMillis(500)));
+        UsageService service = fixture.open(builder().singleFlight(timers.singleFlight()));
         fixture.calculator.hold();
-        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
+        timers.goOff();
+        assertThat(ServiceFixture.failure(caller)).isInstanceOf(UsageCalculationException.class);
         failWithoutAnAttempt(service);
     }
 

@@ -17,6 +17,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.UsageServiceBuilder;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -37,9 +38,10 @@ import org.junit.jupiter.api.Test;
 /** What goes wrong with a computation, with its thread, or with the caller. */
 class UsageServiceFailureTest {
 
-    private static final Duration SHORT = Duration.ofMillis(200);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final ServiceFixture fixture = new ServiceFixture();
+    private final ManualTimers timers = new ManualTimers();
 
     @AfterEach
     void close() {
@@ -106,13 +108,12 @@ class UsageServiceFailureTest {
     @Test
     void aComputationThatTakesTooLongIsATypedErrorAndItsLateFigureIsNotKept() throws InterruptedException {
         ExecutorService executor = Executors.newCachedThreadPool();
-        UsageService service = fixture.open(fixture.builder().executor(executor).computationTimeout(SHORT));
+        UsageService service = fixture.open(timed().executor(executor));
         fixture.calculator.hold();
 
-        assertThatExceptionOfType(UsageCalculationException.class)
-                .isThrownBy(() -> service.get(ORG, MARCH))
-                .withMessage("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.2S")
-                .withCauseInstanceOf(TimeoutException.class);
+        assertThat(timeout(service))
+                .hasMessage("the usage of \"org-123\" in 2026-03 wasn't computed within PT30S")
+                .hasCauseInstanceOf(TimeoutException.class);
 
         fixture.calculator.release();
         executor.shutdown();
@@ -123,12 +124,11 @@ class UsageServiceFailureTest {
 
     @Test
     void afterATimeoutTheNextCallStartsAComputationOfItsOwn() throws InterruptedException {
-        UsageService service = fixture.open(fixture.builder().computationTimeout(SHORT));
+        UsageService service = fixture.open(timed());
         fixture.calculator.hold();
-        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        fixture.calculator.awaitBegun(1);
-        assertThatExceptionOfType(UsageCalculationException.class).isThrownBy(() -> service.get(ORG, MARCH));
-        fixture.calculator.awaitBegun(1);
+        timeout(service);
+        timeout(service);
+        assertThat(fixture.calculator.calls()).isEqualTo(2);
         assertThat(fixture.events.count("coalesced")).isZero();
     }
 
@@ -140,7 +140,7 @@ class UsageServiceFailureTest {
         UsageCalculationException timedOut = timeout(service);
 
         assertThat(timedOut)
-                .hasMessageContaining("wasn't computed within PT0.2S; the computation before failed: no such schema");
+                .hasMessageContaining("wasn't computed within PT30S; the computation before failed: no such schema");
         assertThat(timedOut.isTransient()).isFalse();
         assertThat(timeout(service).isTransient())
                 .as("the second time-out, of a computation after one that didn't fail for good")
@@ -148,9 +148,10 @@ class UsageServiceFailureTest {
     }
 
     @Test
-    void aTimeoutIsTransientOnceAnyFigureWasComputedAfterTheFailure() {
+    void aTimeoutIsTransientOnceAnyFigureWasComputedAfterTheFailure() throws InterruptedException {
         UsageService service = failingOnce();
         service.get("org-7", MARCH);
+        fixture.calculator.awaitBegun(1);
         fixture.calculator.hold();
 
         assertThat(timeout(service).isTransient()).isTrue();
@@ -166,19 +167,27 @@ class UsageServiceFailureTest {
                     return fixture.calculator.calculate(key, timeout);
                 })
                 .errorBackOff(Duration.ZERO)
-                .computationTimeout(SHORT));
+                .singleFlight(timers.singleFlight())
+                .computationTimeout(TIMEOUT));
         assertThatExceptionOfType(UsageCalculationException.class)
                 .isThrownBy(() -> service.get(ORG, MARCH))
                 .matches(failure -> !failure.isTransient());
         return service;
     }
 
-    private static UsageCalculationException timeout(UsageService service) {
-        try {
-            throw new AssertionError("it returned " + service.get(ORG, MARCH));
-        } catch (UsageCalculationException timedOut) {
-            return timedOut;
-        }
+    /** A service whose loads time out when the test says so. */
+    private UsageServiceBuilder timed() {
+        return fixture.builder().singleFlight(timers.singleFlight()).computationTimeout(TIMEOUT);
+    }
+
+    /** The failure of a load that times out while it computes. */
+    private UsageCalculationException timeout(UsageService service) throws InterruptedException {
+        Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
+        timers.goOff();
+        Throwable failure = ServiceFixture.failure(caller);
+        assertThat(failure).isInstanceOf(UsageCalculationException.class);
+        return (UsageCalculationException) failure;
     }
 
     @Test
@@ -202,11 +211,12 @@ class UsageServiceFailureTest {
     @Test
     void aComputationWhoseTimeIsOverBeforeItHasAThreadIsNotBegun() {
         Queue<Runnable> waiting = new ArrayDeque<>();
-        UsageService service =
-                fixture.open(fixture.builder().executor(waiting::add).computationTimeout(SHORT));
-        assertThatExceptionOfType(UsageOverloadedException.class)
-                .isThrownBy(() -> service.get(ORG, MARCH))
-                .withMessageContaining("wasn't computed within " + SHORT + ": the executor had no thread for it");
+        UsageService service = fixture.open(timed().executor(waiting::add));
+        CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+        timers.goOff();
+        assertThat(ServiceFixture.failureOf(caller))
+                .isInstanceOf(UsageOverloadedException.class)
+                .hasMessageContaining("wasn't computed within " + TIMEOUT + ": the executor had no thread for it");
 
         waiting.forEach(Runnable::run);
 
@@ -232,27 +242,27 @@ class UsageServiceFailureTest {
     @Test
     void aMissThatTheExecutorNeverTakesIsOverloadWhenItsTimeIsOver() {
         RejectedExecutionException rejected = new RejectedExecutionException("full");
-        UsageService service = fixture.open(
-                fixture.builder().computationTimeout(Duration.ofMillis(100)).executor(task -> {
-                    throw rejected;
-                }));
+        UsageService service = fixture.open(timed().executor(task -> {
+            throw rejected;
+        }));
+        CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+        timers.goOff();
 
-        assertThatExceptionOfType(UsageOverloadedException.class)
-                .isThrownBy(() -> service.get(ORG, MARCH))
-                .withMessageContaining("the usage of \"org-123\" in 2026-03 wasn't computed within PT0.1S")
-                .withCause(rejected);
+        assertThat(ServiceFixture.failureOf(caller))
+                .isInstanceOf(UsageOverloadedException.class)
+                .hasMessageContaining("the usage of \"org-123\" in 2026-03 wasn't computed within PT30S")
+                .hasCause(rejected);
     }
 
     @Test
     void whoDoesntWaitForAnExecutorThatTakesNothingIsToldThatItIsPending() {
-        for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(SHORT))) {
-            UsageService service = fixture.open(fixture.builder()
-                    .computationTimeout(Duration.ofMillis(200))
-                    .missPolicy(policy)
-                    .executor(task -> {
-                        throw new RejectedExecutionException("full");
-                    }));
-            assertThat(service.get(ORG, MARCH).freshness())
+        for (MissPolicy policy : List.of(MissPolicy.pending(), MissPolicy.awaitUpTo(TIMEOUT))) {
+            UsageService service = fixture.open(timed().missPolicy(policy).executor(task -> {
+                throw new RejectedExecutionException("full");
+            }));
+            CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+            timers.goOff();
+            assertThat(ServiceFixture.resultOf(caller).freshness())
                     .as("under %s", policy)
                     .isEqualTo(Freshness.PENDING);
         }

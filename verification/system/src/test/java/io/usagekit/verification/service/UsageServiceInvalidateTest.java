@@ -195,10 +195,12 @@ class UsageServiceInvalidateTest {
 
     @Test
     void whatLandedWhileItWasBeingKeptIsWaitedForToo() throws InterruptedException {
-        UsageService service = fixture.open(fixture.builder().cache(cache).computationTimeout(Duration.ofMillis(500)));
+        ManualTimers timers = new ManualTimers();
+        UsageService service = fixture.open(fixture.builder().cache(cache).singleFlight(timers.singleFlight()));
         cache.holdWrites();
         CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
         cache.awaitHeld(1);
+        timers.goOff();
         assertThat(ServiceFixture.failureOf(caller)).hasMessageContaining("wasn't computed within");
 
         CompletableFuture<Void> invalidated =

@@ -179,11 +179,13 @@ class UsageServiceRefreshTest {
 
     @Test
     void aRefreshEndsAtItsOwnDeadlineAndALaterHitStartsAnother() throws InterruptedException {
-        UsageService service = fixture.open(fixture.builder().computationTimeout(Duration.ofMillis(200)));
+        ManualTimers timers = new ManualTimers();
+        UsageService service = fixture.open(fixture.builder().singleFlight(timers.singleFlight()));
         fixture.keep(Duration.ofMinutes(2));
         fixture.calculator.hold();
         service.get(ORG, MARCH);
         fixture.calculator.awaitBegun(1);
+        timers.goOff();
         fixture.events.awaitLoads();
 
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
