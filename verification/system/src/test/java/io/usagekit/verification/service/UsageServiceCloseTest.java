@@ -61,13 +61,13 @@ class UsageServiceCloseTest {
 
         service.close();
 
-        thread.join(10_000);
+        thread.join(30_000);
         assertThat(thread.isAlive()).isFalse();
     }
 
     @Test
     void computationsThatRunAreWaitedForAndAnswered() throws InterruptedException {
-        UsageService service = fixture.open();
+        UsageService service = fixture.open(fixture.builder().drainTimeout(Duration.ofMinutes(1)));
         fixture.calculator.hold();
         Future<UsageResult> caller = fixture.call(() -> service.get(ORG, MARCH));
         fixture.calculator.awaitBegun(1);
@@ -81,7 +81,7 @@ class UsageServiceCloseTest {
         fixture.calculator.release();
 
         assertFigure(ServiceFixture.done(caller));
-        closing.join(10_000);
+        closing.join(30_000);
         assertThat(closing.isAlive()).isFalse();
     }
 
@@ -107,7 +107,7 @@ class UsageServiceCloseTest {
         assertThat(ServiceFixture.failureOf(waiting))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessage("the service was closed before the usage of \"org-waiting\" in 2026-03 was computed");
-        thread.join(10_000);
+        thread.join(30_000);
         assertThat(thread.isAlive()).isFalse();
     }
 
@@ -131,7 +131,7 @@ class UsageServiceCloseTest {
         service.close();
 
         try {
-            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
+            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(30));
             assertThat(ServiceFixture.failureOf(caller)).hasMessageContaining("the service was closed before");
         } finally {
             end.countDown();
