@@ -239,8 +239,10 @@ final class ServiceFixture implements AutoCloseable {
     void assertOneErrorForAll(UsageService service) throws Exception {
         calculator.block();
         calculator.fail();
+        int joined = events("coalesced");
         List<Future<UsageResult>> callers = callTogether(16, () -> service.get(ORG, MARCH));
         calculator.awaitStarted(1);
+        eventually("all others have joined", () -> events("coalesced") == joined + 15);
         calculator.release();
         Throwable error = failureOf(callers.get(0));
         assertInstanceOf(UsageCalculationException.class, error);
