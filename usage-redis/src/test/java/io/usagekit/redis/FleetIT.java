@@ -4,12 +4,14 @@ import static io.usagekit.redis.Redis.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.RedisClient;
+import io.usagekit.UsageServiceBuilder;
 import io.usagekit.servers.EmbeddedRedisServer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,8 +40,8 @@ class FleetIT {
     private static final Duration COMPUTATION = Duration.ofMillis(500);
     private static final Duration LEASE = Duration.ofSeconds(1);
 
-    /** Allowance for a loaded machine, e.g. with other JVMs starting. */
-    private static final Duration SLACK = Duration.ofSeconds(3);
+    /** So long that no stall of a loaded machine, e.g. with other JVMs starting, costs a leader that lives its lease. */
+    private static final Duration LONG_LEASE = Duration.ofSeconds(4);
 
     @TempDir
     private Path directory = Path.of("");
@@ -92,9 +94,10 @@ class FleetIT {
     }
 
     @Test
-    void returnsFigureToAllCallersWhenLeaderIsKilled() {
-        launch(MEMBERS, CALLERS, Duration.ofSeconds(2), LEASE);
+    void returnsFigureToAllCallersWhenLeaderIsKilled() throws IOException {
+        launch(MEMBERS, CALLERS, COMPUTATION, LONG_LEASE);
         Member leader = members.get(0);
+        holdComputations();
         var unused = leader.request("org-1");
         eventually("the leader computes", () -> started() == 1);
         List<CompletableFuture<List<Answer>>> others =
@@ -103,6 +106,7 @@ class FleetIT {
 
         leader.kill();
         long killed = System.nanoTime();
+        letComputationsEnd();
 
         List<Answer> answers =
                 others.stream().flatMap(answer -> answer.join().stream()).toList();
@@ -114,22 +118,25 @@ class FleetIT {
                 .containsOnly("2");
         assertThat(started()).as("computations").isEqualTo(2);
         assertThat(took)
-                .as("time until all callers had the figure: lease, poll and computation")
-                .isLessThan(LEASE.plus(Duration.ofSeconds(2)).plusMillis(150).plus(SLACK));
+                .as("time until all callers had the figure: lease, poll and computation, not the time-out of a load")
+                .isLessThan(UsageServiceBuilder.DEFAULT_COMPUTATION_TIMEOUT);
         System.out.printf(
                 Locale.ROOT,
-                "FleetIT: leader killed; %d ms later, with a lease of %d ms and a computation of 2000 ms, all callers had the figure%n",
+                "FleetIT: leader killed; %d ms later, with a lease of %d ms and a computation of %d ms, all callers had the figure%n",
                 took.toMillis(),
-                LEASE.toMillis());
+                LONG_LEASE.toMillis(),
+                COMPUTATION.toMillis());
     }
 
     @Test
     void discardsFigureOfLeaderPausedPastItsLease() throws Exception {
         launch(MEMBERS, CALLERS, COMPUTATION, LEASE);
         Member paused = members.get(0);
+        holdComputations();
         CompletableFuture<List<Answer>> late = paused.request("org-1");
         eventually("the leader computes", () -> started() == 1);
         paused.signal("-STOP");
+        letComputationsEnd();
 
         List<Answer> taken = members.get(1).request("org-1").join();
         assertThat(taken).extracting(Answer::figure).containsOnly("2");
@@ -167,6 +174,15 @@ class FleetIT {
         eventually(
                 "figures are shared again",
                 () -> together("org-2").stream().map(Answer::figure).distinct().count() == 1);
+    }
+
+    /** Computations begin, and don't end before {@link #letComputationsEnd}. */
+    private void holdComputations() throws IOException {
+        Files.createFile(FleetMember.held(counter()));
+    }
+
+    private void letComputationsEnd() throws IOException {
+        Files.delete(FleetMember.held(counter()));
     }
 
     /** Returns the number of loads that wait, or have waited, for another process. */
@@ -254,7 +270,7 @@ class FleetIT {
             try {
                 String line = out.readLine();
                 if (line == null) {
-                    throw new AssertionError("the process has ended: " + java.nio.file.Files.readString(err));
+                    throw new AssertionError("the process has ended: " + Files.readString(err));
                 }
                 return line;
             } catch (IOException e) {

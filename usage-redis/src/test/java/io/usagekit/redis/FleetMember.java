@@ -19,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -59,8 +60,8 @@ final class FleetMember {
         try (UsageService usage = UsageService.builder((key, timeout) -> {
                     long number = next(counter);
                     long until = System.nanoTime() + computation.toNanos();
-                    while (System.nanoTime() < until) {
-                        LockSupport.parkNanos(until - System.nanoTime());
+                    while (System.nanoTime() < until || Files.exists(held(counter))) {
+                        LockSupport.parkNanos(Math.max(1_000_000, until - System.nanoTime()));
                     }
                     return new OrganisationUsage(key, new UsageMetrics(number, 0), UsageMetrics.ZERO, Instant.now());
                 })
@@ -144,6 +145,11 @@ final class FleetMember {
     /** Returns the file that counts the loads which wait for another process. */
     static Path followers(Path counter) {
         return counter.resolveSibling("followers");
+    }
+
+    /** Returns the file that holds up computations while it exists. */
+    static Path held(Path counter) {
+        return counter.resolveSibling("held");
     }
 
     /** Returns the counter's value. */
