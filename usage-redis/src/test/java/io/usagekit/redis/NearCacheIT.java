@@ -41,9 +41,7 @@ class NearCacheIT extends UsageCacheContract {
     @Override
     protected UsageCache openCache() {
         Redis.with(client, RedisCommands::flushall);
-        return RedisUsage.builder(client)
-                .commandTimeout(Duration.ofSeconds(5))
-                .connectTimeout(Duration.ofSeconds(20))
+        return Redis.patience(client)
                 .settings()
                 .openNearCache(
                         new NearStore(memory), () -> System.nanoTime() + elapsed.get(), TrackingSupervisor.RETRY);

@@ -82,8 +82,9 @@ final class Redis {
         return patience(client).settings().openFlightStore();
     }
 
-    private static RedisUsage.Builder patience(RedisClient client) {
-        return RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(5)).connectTimeout(Duration.ofSeconds(20));
+    /** Returns a builder with long timeouts. */
+    static RedisUsage.Builder patience(RedisClient client) {
+        return RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(20)).connectTimeout(Duration.ofSeconds(20));
     }
 
     static FlightStore emptiedStore(RedisClient client) {

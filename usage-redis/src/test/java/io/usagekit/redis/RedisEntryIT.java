@@ -282,7 +282,7 @@ class RedisEntryIT {
 
     @Test
     void separatesCachesByPrefix() {
-        try (UsageCache other = RedisUsage.builder(client).keyPrefix("other").build()) {
+        try (UsageCache other = Redis.patience(client).keyPrefix("other").build()) {
             await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
             assertThat(await(other.get(KEY))).isEmpty();
             await(other.put(KEY, FIGURE, TIME_TO_LIVE));

@@ -123,13 +123,13 @@ class RedisHangIT extends RedisOutageFixture {
     @Test
     void treatsShorterTimeoutOfHostAsTimeout() {
         client.setOptions(ClientOptions.builder()
-                .timeoutOptions(TimeoutOptions.enabled(Duration.ofMillis(100)))
+                .timeoutOptions(TimeoutOptions.enabled(Duration.ofSeconds(1)))
                 .build());
-        try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(20)).build()) {
+        try (UsageCache cache = builder().commandTimeout(Duration.ofMinutes(1)).build()) {
             putAndFind(cache, 1);
             try (StoppedServer stopped = StoppedServer.of(client)) {
                 assertThat(took(() -> failure(cache.get(key(1))))).isLessThan(SLACK);
-                assertFiftyCallsFailAtOnce(cache);
+                assertThat(took(() -> fiftyCallsFail(cache))).isLessThan(SLACK);
                 stopped.resume();
                 assertRecovers(cache);
             }

@@ -26,10 +26,10 @@ class RedisOutageIT extends RedisOutageFixture {
         List<UsageCache> built = new ArrayList<>();
         assertThat(took(() -> built.add(RedisUsage.builder(client)
                         .commandTimeout(COMMAND_TIMEOUT)
-                        .connectTimeout(Duration.ofSeconds(5))
+                        .connectTimeout(Duration.ofMinutes(1))
                         .build())))
                 .as("a refused connection isn't waited for")
-                .isLessThan(Duration.ofSeconds(3));
+                .isLessThan(SLACK);
         try (UsageCache cache = built.get(0)) {
             assertFiftyCallsFailAtOnce(cache);
 
@@ -178,16 +178,14 @@ class RedisOutageIT extends RedisOutageFixture {
     void endsAttemptAtTimeoutOfClient() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisURI uri = RedisURI.create("redis://127.0.0.1:" + mute.getLocalPort());
-            uri.setTimeout(Duration.ofMillis(500));
+            uri.setTimeout(Duration.ofSeconds(3));
             RedisClient own = RedisClient.create(uri);
             UsageCache cache = RedisUsage.builder(own)
                     .connectTimeout(Duration.ofMillis(50))
                     .build();
             assertThat(connectThreads()).hasSize(1);
             cache.close();
-            assertThat(took(() -> eventually(
-                            "the attempt has ended", () -> connectThreads().isEmpty())))
-                    .isLessThan(Duration.ofSeconds(5));
+            eventually("the attempt has ended", () -> connectThreads().isEmpty());
             own.shutdown();
         }
     }

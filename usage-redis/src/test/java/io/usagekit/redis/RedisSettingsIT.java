@@ -225,7 +225,7 @@ class RedisSettingsIT {
     void logsOneIncidentForAllProductsOfClient() {
         EmbeddedRedisServer own = EmbeddedRedisServer.start();
         with(RedisURI.create(own.url()), client -> {
-            FlightStore flights = RedisUsage.builder(client).settings().openFlightStore();
+            FlightStore flights = Redis.patientStore(client);
             try (UsageCache cache = open(client)) {
                 assertThat(succeeds(cache.get(KEY))).isTrue();
                 own.kill();
