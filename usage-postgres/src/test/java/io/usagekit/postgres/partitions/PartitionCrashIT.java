@@ -7,6 +7,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Sample;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,8 +18,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Interrupts a rewrite at each of its points, by an exception or by ending its server sessions, lets the host write, and checks that the
- * next call completes it. Normally each point is tried once, by an exception or by the server, partitioning or unpartitioning in turn;
- * with {@code usagekit.thorough} in every way.
+ * next call completes it. Normally half of the points are tried, chosen at random, by an exception or by the server, partitioning or
+ * unpartitioning in turn; with {@code usagekit.thorough} all of them in every way.
  */
 class PartitionCrashIT {
 
@@ -128,7 +129,8 @@ class PartitionCrashIT {
     /** Interrupts a partitioning and an unpartitioning in turn. */
     private static List<Interruption> interruptions(List<RewriteProbe.Point> points) {
         List<Interruption> interruptions = new ArrayList<>();
-        for (RewriteProbe.Point at : points) {
+        // An even number: the tables are plain again in the end.
+        for (RewriteProbe.Point at : Sample.of(points, points.size() / 4 * 2).toList()) {
             if (THOROUGH) {
                 interruptions.add(new Interruption(MONTH, at));
                 interruptions.add(new Interruption(PLAIN, at));

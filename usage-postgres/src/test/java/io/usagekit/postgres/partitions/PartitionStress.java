@@ -38,7 +38,7 @@ import javax.sql.DataSource;
 final class PartitionStress implements PartitionProgress, AutoCloseable {
 
     private static final int WRITERS = 4;
-    private static final int READERS = 2;
+    private static final int MOST_READERS = 2;
     private static final int ROWS_AT_FIRST = 300;
     private static final Instant FIRST = Instant.parse("2026-01-10T00:00:00Z");
     private static final UsageKey QUARTER = new UsageKey(
@@ -46,9 +46,10 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
             UsagePeriod.between(Instant.parse("2026-01-01T00:00:00Z"), Instant.parse("2026-04-01T00:00:00Z")));
 
     private final long seed;
-    private final HikariDataSource pool = Database.newPool(WRITERS + READERS + 4);
+    private final int readers;
+    private final HikariDataSource pool = Database.newPool(WRITERS + MOST_READERS + 4);
     private final PartitionFixture tables = PartitionFixture.create(pool, "stress");
-    private final ExecutorService threads = Executors.newFixedThreadPool(WRITERS + READERS);
+    private final ExecutorService threads = Executors.newFixedThreadPool(WRITERS + MOST_READERS);
     private final List<CompletableFuture<?>> running = new ArrayList<>();
     private final Queue<String> mismatches = new ConcurrentLinkedQueue<>();
     private final AtomicLong commits = new AtomicLong();
@@ -59,8 +60,19 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
     private volatile boolean stopped;
     private Duration longest = Duration.ZERO;
 
-    PartitionStress(long seed) {
+    private PartitionStress(long seed, int readers) {
         this.seed = seed;
+        this.readers = readers;
+    }
+
+    /** With readers of which one reads at any time: a flaw is seen soon, and cut-overs are tried many times. */
+    static PartitionStress withOverlappingReaders(long seed) {
+        return new PartitionStress(seed, MOST_READERS);
+    }
+
+    /** With one reader, between whose transactions a cut-over fits. */
+    static PartitionStress withOneReader(long seed) {
+        return new PartitionStress(seed, 1);
     }
 
     @Override
@@ -118,7 +130,7 @@ final class PartitionStress implements PartitionProgress, AutoCloseable {
         tables.installRollups();
         writers.forEach(
                 writer -> running.add(CompletableFuture.runAsync(() -> writer.write(Integer.MAX_VALUE), threads)));
-        for (int i = 0; i < READERS; i++) {
+        for (int i = 0; i < readers; i++) {
             Random random = new Random(seed + 100 + i);
             running.add(CompletableFuture.runAsync(() -> read(random), threads));
         }

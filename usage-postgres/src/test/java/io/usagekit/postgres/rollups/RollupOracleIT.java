@@ -74,7 +74,7 @@ class RollupOracleIT {
     }
 
     static Stream<Layout> layouts() {
-        return Sample.of(List.of(Layout.values()), 2);
+        return Sample.of(List.of(Layout.values()), 1);
     }
 
     @ParameterizedTest

@@ -93,7 +93,7 @@ class RollupRetentionOracleIT {
     }
 
     static Stream<Layout> layouts() {
-        return Sample.of(List.of(Layout.values()), 2);
+        return Sample.of(List.of(Layout.values()), 1);
     }
 
     @ParameterizedTest
