@@ -43,6 +43,9 @@ class InstallTrafficIT {
 
     private static final Duration BOUND = Duration.ofSeconds(2);
 
+    /** A machine that stalls makes a wait long now and then; a statement that waits for the transactions does each time. */
+    private static final int ATTEMPTS = 5;
+
     @SuppressWarnings("ImmutableEnumChecker") // what they do has no state
     private enum Install {
         TABLES(
@@ -98,10 +101,11 @@ class InstallTrafficIT {
 
     private String schema;
     private HikariDataSource onlyConnection;
-    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private ExecutorService thread = Executors.newSingleThreadExecutor();
 
     @BeforeEach
     void begin() {
+        thread = Executors.newSingleThreadExecutor();
         schema = Database.newSchema("traffic");
         onlyConnection = Database.newPool(1);
     }
@@ -164,21 +168,28 @@ class InstallTrafficIT {
     @ParameterizedTest
     @EnumSource
     void boundsTheWaitOfTheHostsStatements(Install install) throws Exception {
+        Duration longest = longestWaits(install);
+        for (int attempts = 1; attempts < ATTEMPTS && longest.compareTo(BOUND) >= 0; attempts++) {
+            end();
+            begin();
+            longest = longestWaits(install);
+        }
+        assertThat(longest).as("the longest wait of the host's statements").isLessThan(BOUND);
+    }
+
+    /** Returns the longest wait while it is installed for the first time, and for the second. */
+    private Duration longestWaits(Install install) throws Exception {
         install.prepare.accept(this);
-        assertThat(longestWaitWhile(() -> install.install.accept(this)))
-                .as("the longest wait of the host's statements, the first time")
-                .isLessThan(BOUND);
+        Duration first = longestWaitWhile(() -> install.install.accept(this));
         try (Traffic traffic = Traffic.on(Database.pool(), schema);
                 OpenTransactions open = new OpenTransactions()) {
             thread.submit(() -> install.install.accept(this)).get(30, TimeUnit.SECONDS);
-            Duration longest = traffic.end();
-            System.out.println(install + " again: the host's statements waited " + longest.toMillis() + " ms at most");
-            assertThat(longest)
-                    .as("the longest wait of the host's statements, the second time")
-                    .isLessThan(BOUND);
+            Duration second = traffic.end();
+            System.out.println(install + " again: the host's statements waited " + second.toMillis() + " ms at most");
             assertThat(open.reader.isClosed())
                     .as("it waited for no transaction")
                     .isFalse();
+            return first.compareTo(second) > 0 ? first : second;
         }
     }
 

