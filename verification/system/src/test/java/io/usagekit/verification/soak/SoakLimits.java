@@ -28,7 +28,7 @@ final class SoakLimits {
 
     /** Looks into the cache, the flight, and what a machine with much to do adds. */
     static final Duration LONGEST_CALL =
-            COMPUTATION_TIMEOUT.plus(COMMAND_TIMEOUT.multipliedBy(4)).plusSeconds(3);
+            COMPUTATION_TIMEOUT.plus(COMMAND_TIMEOUT.multipliedBy(4)).plusSeconds(30);
 
     private SoakLimits() {}
 

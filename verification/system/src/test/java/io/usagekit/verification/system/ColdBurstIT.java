@@ -128,6 +128,7 @@ class ColdBurstIT {
         UsageService usage = UsageService.builder(PostgresUsage.calculator(counted(system.pool)))
                 .cache(RedisUsage.builder(system.redisClient)
                         .commandTimeout(Duration.ofSeconds(10))
+                        .connectTimeout(Duration.ofSeconds(30))
                         .build())
                 .refreshAfter(refreshAfter)
                 .listener(listener)

@@ -38,10 +38,15 @@ final class WholeSystem implements AutoCloseable {
     final RedisClient redisClient = RedisClient.create(resources, redis.url());
 
     WholeSystem() throws SQLException {
+        this(Duration.ofSeconds(30));
+    }
+
+    /** With a pool that waits this long for a connection. */
+    WholeSystem(Duration connectionTimeout) throws SQLException {
         HikariConfig config = new HikariConfig();
-        config.setJdbcUrl(postgres.jdbcUrl() + "&connectTimeout=1");
+        config.setJdbcUrl(postgres.jdbcUrl() + "&connectTimeout=10");
         config.setMaximumPoolSize(4);
-        config.setConnectionTimeout(1_000);
+        config.setConnectionTimeout(connectionTimeout.toMillis());
         pool = new HikariDataSource(config);
         PostgresUsage.install(pool, TableMapping.DEFAULT_SCHEMA);
         try (Connection connection = pool.getConnection();
