@@ -71,7 +71,7 @@ class RollupCrashIT {
     }
 
     static Stream<Arguments> somePoints() {
-        return Sample.of(points().toList(), 8);
+        return Sample.of(points().toList(), 5);
     }
 
     @ParameterizedTest

@@ -74,7 +74,7 @@ class RowOracleIT {
     }
 
     static Stream<Layout> layouts() {
-        return Sample.of(List.of(Layout.values()), 2);
+        return Sample.of(List.of(Layout.values()), 1);
     }
 
     @ParameterizedTest
