@@ -17,9 +17,14 @@ import io.usagekit.cli.support.Tables;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
 import io.usagekit.format.UsageResponseFormatter;
+import io.usagekit.page.TableProjects;
+import io.usagekit.page.UsageDetails;
+import io.usagekit.page.UsagePage;
+import io.usagekit.page.UsageRows;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rows.PostgresRows;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -65,6 +70,7 @@ public final class DemoCommand implements Callable<Integer> {
     private static final int MIN_PROCESSES = 2;
     private static final int MAX_PROCESSES = 16;
     private static final int INTERRUPTED = 130;
+    private static final Duration PAGE_TIMEOUT = Duration.ofSeconds(10);
 
     @Spec
     private @Nullable CommandSpec spec;
@@ -154,7 +160,12 @@ public final class DemoCommand implements Callable<Integer> {
         }
         if (http.isPresent()) {
             resources.add(http.get(), http.get()); // again: the first to close now
-            serve(http.get(), usage, largest, out);
+            UsagePage page = UsagePage.builder(usage)
+                    .details(UsageDetails.of(rollups, PAGE_TIMEOUT))
+                    .rows(UsageRows.of(PostgresRows.of(backends.dataSource(), TableMapping.usagekit(schema))))
+                    .projects(new TableProjects(backends.dataSource(), schema))
+                    .build();
+            serve(http.get(), usage, page, largest, out);
         }
     }
 
@@ -287,10 +298,13 @@ public final class DemoCommand implements Callable<Integer> {
         return count == 1 ? "query" : "queries";
     }
 
-    private static void serve(UsageHttpServer http, UsageService usage, OrganisationUsage largest, PrintWriter out)
+    private static void serve(
+            UsageHttpServer http, UsageService usage, UsagePage page, OrganisationUsage largest, PrintWriter out)
             throws InterruptedException {
-        http.serve(usage);
+        http.serve(usage, page);
         out.println();
+        out.println("The usage page: " + http.url() + page.address(largest.organisationId()) + "?period="
+                + largest.period().label());
         out.println("Serving at " + http.url() + " until Ctrl-C. Try:");
         out.println("  curl -s '" + http.url() + "/organisations/" + largest.organisationId() + "/usage?period="
                 + largest.period().label() + "'");

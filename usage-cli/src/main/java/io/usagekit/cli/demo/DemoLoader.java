@@ -60,9 +60,13 @@ final class DemoLoader {
 
     private void loadProjects() throws SQLException {
         try (Connection connection = dataSource.getConnection()) {
-            CopyRows rows = new CopyRows(connection, tables.projects(), "id, organisation_id, created_at, deleted_at");
+            CopyRows rows =
+                    new CopyRows(connection, tables.projects(), "id, organisation_id, name, created_at, deleted_at");
             for (DemoOrganisations.Project project : organisations.projects()) {
-                rows.text(project.id()).text(project.organisationId()).text("2025-12-01T00:00:00Z");
+                rows.text(project.id())
+                        .text(project.organisationId())
+                        .text(project.name())
+                        .text("2025-12-01T00:00:00Z");
                 if (project.deleted()) {
                     rows.text("2026-04-02T00:00:00Z");
                 } else {

@@ -14,13 +14,15 @@ final class DemoOrganisations {
     private static final int MAX_PROJECTS = 3;
     private static final int MAX_ENDPOINTS = 3;
     private static final int DELETED_EVERY = 9;
+    private static final List<String> NAMES = List.of("Checkout", "Notifications", "");
 
     /**
      * A project.
      *
+     * @param name blank: it has none
      * @param endpoints to how many each of its events is delivered, 1 to 3
      */
-    record Project(String id, String organisationId, boolean deleted, int endpoints) {}
+    record Project(String id, String organisationId, String name, boolean deleted, int endpoints) {}
 
     private final List<List<Project>> projects = new ArrayList<>();
     private final double[] cumulative = new double[COUNT];
@@ -40,8 +42,12 @@ final class DemoOrganisations {
         int count = 1 + random.nextInt(MAX_PROJECTS);
         for (int p = 1; p <= count; p++) {
             boolean deleted = p > 1 && (index + p) % DELETED_EVERY == 0;
-            projects.add(
-                    new Project(id(index) + "-project-" + p, id(index), deleted, 1 + random.nextInt(MAX_ENDPOINTS)));
+            projects.add(new Project(
+                    id(index) + "-project-" + p,
+                    id(index),
+                    NAMES.get(p - 1),
+                    deleted,
+                    1 + random.nextInt(MAX_ENDPOINTS)));
         }
         return List.copyOf(projects);
     }

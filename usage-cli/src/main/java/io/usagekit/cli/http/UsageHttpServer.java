@@ -9,6 +9,8 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.cli.support.Failures;
 import io.usagekit.format.UsageResponseFormatter;
+import io.usagekit.page.UsagePage;
+import io.usagekit.page.UsagePageHandler;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -74,6 +76,12 @@ public final class UsageHttpServer implements AutoCloseable {
         server.createContext("/", exchange -> handle(exchange, usage));
         server.setExecutor(threads);
         server.start();
+    }
+
+    /** Begins to answer, with the figures and with the page of any organisation: whoever reaches the loopback interface may see it. */
+    public void serve(UsageService usage, UsagePage page) {
+        server.createContext(page.basePath() + "/", new UsagePageHandler(page, (exchange, organisation) -> true));
+        serve(usage);
     }
 
     /** Where it listens: {@code http://127.0.0.1:8080}. */
