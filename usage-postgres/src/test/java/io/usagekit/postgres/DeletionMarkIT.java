@@ -21,6 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A column that marks deleted rows is read by its type and nullability, or rejected before there is any figure. */
 class DeletionMarkIT {
@@ -183,6 +184,25 @@ class DeletionMarkIT {
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("but is text in a view");
         assertThat(read(view.eventDeletedAt("is_deleted").build())).isEqualTo(new UsageMetrics(1, 5));
+    }
+
+    /** Views that hide deleted rows often give live ones a time that is never reached, which must not make everything deleted. */
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"'infinity'", "'9999-12-31'", "'2100-01-01'", "'0001-01-01'", "'1970-01-01'", "null"})
+    void readsATimeOfAViewWhateverLiveRowsHave(String live) {
+        createTables("timestamptz");
+        run(
+                "insert into {s}.projects values ('p', 'org-123', null), ('q', 'org-123', '2026-03-01Z')",
+                "insert into {s}.events values ('a', 'p', 'seven', '', '2026-03-01Z', null)",
+                "insert into {s}.events values ('b', 'p', 'seven', '', '2026-03-01Z', '2026-03-02Z')",
+                "insert into {s}.events values ('c', 'q', 'seven', '', '2026-03-01Z', null)",
+                "create view {s}.messages as select id, project_id, raw, data, created_at, coalesce(deleted_at, " + live
+                        + ") as deleted_at from {s}.events",
+                "create view {s}.customers as select id, organisation_id, coalesce(deleted_at, " + live
+                        + ") as deleted_at from {s}.projects");
+        TableMapping views = mapping.toBuilder().events("messages").projects("customers").build();
+        assertThat(read(views)).isEqualTo(new UsageMetrics(1, 5));
+        assertThat(read(mapping.toBuilder().projects("customers").build())).isEqualTo(new UsageMetrics(1, 5));
     }
 
     private static UsageMetrics read(TableMapping mapping) {

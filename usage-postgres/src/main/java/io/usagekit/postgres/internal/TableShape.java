@@ -51,6 +51,11 @@ public record TableShape(
         NULL("%s is null"),
         /** A time; null or infinity if the row isn't deleted. */
         TIME("(%1$s is null or %1$s = 'infinity')"),
+        /**
+         * A time of a view, which says nothing about what live rows have: null, or a time at which no row was deleted, such as 0001-01-01,
+         * 9999-12-31 or infinity.
+         */
+        TIME_OF_VIEW("(%1$s is null or %1$s < '1971-01-01' or %1$s >= '2090-01-01')"),
         /** A flag; false or null if the row isn't deleted. */
         FLAG("%s is not true"),
         /** A number, such as seconds since 1970; 0, which new rows take, or null if the row isn't deleted. */
@@ -74,6 +79,9 @@ public record TableShape(
                 return Optional.of(FLAG).filter(flag -> initial.equals("null") || initial.equals("false"));
             }
             if (TIMES.contains(column.type())) {
+                if (column.inView()) {
+                    return Optional.of(TIME_OF_VIEW);
+                }
                 return Optional.of(TIME)
                         .filter(time -> initial.equals("'infinity'") || (initial.equals("null") && column.nullable()));
             }
