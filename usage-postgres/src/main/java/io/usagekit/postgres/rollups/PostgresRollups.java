@@ -150,10 +150,10 @@ public final class PostgresRollups {
 
     /**
      * Records that the sums that retention has kept are those of the rows that the tables lack, after these roll-ups or the tables were
-     * restored, or replaced by others. Until then figures are refused where the sums may count rows that are there again, or may lack
-     * some. Rolled hours start from scratch, and where triggers are missing, {@link #install()} creates them.
+     * restored, or replaced by others. Until then figures are refused where the sums may count rows that are there again, which count as
+     * others from then on, or may lack some. Rolled hours start from scratch; {@link #install()} creates triggers that are missing.
      *
-     * @throws UsageStorageException if there are no roll-ups, or the database refuses
+     * @throws UsageStorageException if there are no roll-ups of this mapping, or the database refuses
      */
     public void acceptRetained() {
         installer().acceptRetained();

@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -24,6 +25,29 @@ final class RetainedDoubt {
     private static final Instant FIRST = Instant.parse("0001-01-02T00:00:00Z");
     private static final Instant LAST = Instant.parse("9999-12-30T00:00:00Z");
 
+    /** Which retained quarters of an hour are looked at for rows that are in the same tables again. */
+    enum Quarters {
+        /** Those that aren't taken from rolled hours: each step looks at what it is about to roll. */
+        LIVE("{quarters-read-live}"),
+        /** All of the window, where triggers may have missed rows. */
+        ALL("{all-quarters}");
+
+        private final String fragment;
+
+        Quarters(String fragment) {
+            this.fragment = fragment;
+        }
+
+        /** Returns the fragments of the statement that looks at these, of one organisation or of all. */
+        Map<String, String> fragments(boolean isOfOne) {
+            return Map.of(
+                    "quarters", fragment,
+                    "organisation.counts", isOfOne ? RollupSql.ONE_ORGANISATION : RollupSql.ALL_ORGANISATIONS,
+                    "events-in-chunk", "{event-in-window}",
+                    "deliveries-in-chunk", "{delivery-in-window}");
+        }
+    }
+
     private RetainedDoubt() {}
 
     /**
@@ -32,14 +56,32 @@ final class RetainedDoubt {
      */
     static Optional<UsageCalculationException> of(Connection connection, RollupSql sql, UsageKey key)
             throws SQLException {
-        return reason(
-                        connection,
-                        sql,
-                        Optional.of(key.organisationId()),
-                        key.period().start(),
-                        key.period().end())
-                .map(reason -> UsageCalculationException.permanent(
-                        "the usage of " + key + " can't be computed: " + reason, null));
+        Window window = Window.of(key);
+        return reason(connection, sql, window, Quarters.ALL).map(reason -> refused(key, reason));
+    }
+
+    /**
+     * Returns why there can be no figure of a key of which some hours were read live, or all, from roll-ups of this version; to be asked
+     * after it was read, too.
+     */
+    static Optional<UsageCalculationException> ofLive(Connection connection, RollupSql sql, UsageKey key)
+            throws SQLException {
+        return writtenBack(connection, sql, Window.of(key), Quarters.LIVE).map(reason -> refused(key, reason));
+    }
+
+    private static UsageCalculationException refused(UsageKey key, String reason) {
+        return UsageCalculationException.permanent("the usage of " + key + " can't be computed: " + reason, null);
+    }
+
+    /** The time [start, end) of an organisation, or of all. */
+    private record Window(Optional<String> organisationId, Instant start, Instant end) {
+
+        static Window of(UsageKey key) {
+            return new Window(
+                    Optional.of(key.organisationId()),
+                    key.period().start(),
+                    key.period().end());
+        }
     }
 
     /**
@@ -72,13 +114,7 @@ final class RetainedDoubt {
             throws SQLException {
         if (RollupCatalog.holdsRetained(connection, settings.schema())) {
             RollupSql sql = settings.sql(TableShape.readForStorage(connection, settings.mapping()));
-            Optional<String> organisation = Optional.of(key.organisationId());
-            Optional<String> reason = reason(
-                    connection,
-                    sql,
-                    organisation,
-                    key.period().start(),
-                    key.period().end());
+            Optional<String> reason = reason(connection, sql, Window.of(key), Quarters.LIVE);
             return reason.isPresent() || settings.omitsMissingProjects() || !isOfThisVersion(connection, sql)
                     ? reason
                     : missingProject(connection, sql, settings.projects(), key);
@@ -118,7 +154,8 @@ final class RetainedDoubt {
     /** Throws an error where there is a reason why sums by slices of time can't be computed, of one organisation or of all. */
     static void checkSums(Connection connection, RollupSql sql, Optional<String> organisationId, List<Instant> edges)
             throws SQLException {
-        Optional<String> reason = reason(connection, sql, organisationId, edges.get(0), edges.get(edges.size() - 1));
+        Window window = new Window(organisationId, edges.get(0), edges.get(edges.size() - 1));
+        Optional<String> reason = reason(connection, sql, window, Quarters.LIVE);
         if (reason.isPresent()) {
             throw UsageCalculationException.permanent("sums can't be computed: " + reason.get(), null);
         }
@@ -126,12 +163,62 @@ final class RetainedDoubt {
 
     /** Throws an error where there is a reason why roll-ups can't be changed, of any time. {@code what} says what fails, for the message. */
     static void check(Connection connection, RollupSql sql, String what) throws SQLException {
-        Optional<String> reason = reason(connection, sql, Optional.empty(), FIRST, LAST);
+        Optional<String> reason = reason(connection, sql, new Window(Optional.empty(), FIRST, LAST));
         if (reason.isPresent()) {
-            throw UsageStorageException.permanent(
-                    "the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " " + what + ": " + reason.get(),
-                    null);
+            throw refused(sql, what, reason.get());
         }
+    }
+
+    private static UsageStorageException refused(RollupSql sql, String what, String reason) {
+        return UsageStorageException.permanent(
+                "the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " " + what + ": " + reason, null);
+    }
+
+    /** Throws an error where rows that retention had deleted are in the tables again, in the ranges of hours that a step is about to roll. */
+    static void checkRanges(Connection connection, RollupSql sql) throws SQLException {
+        if (!sql.call(connection, "retains-in-ranges").answer()) {
+            return;
+        }
+        List<SqlCall> calls = RollupChunk.isChunked(sql.shape())
+                ? RollupChunk.of(connection, sql).stream()
+                        .map(chunk -> chunk.call(connection, sql, "are-ranges-written-back"))
+                        .toList()
+                : List.of(sql.call(connection, "are-ranges-written-back"));
+        for (SqlCall call : calls) {
+            if (call.answer()) {
+                throw refused(sql, "can't be rolled", writtenBack(sql));
+            }
+        }
+    }
+
+    /** Says that rows which retention had deleted are in the same tables again. */
+    static String writtenBack(RollupSql sql) {
+        return tables(sql) + " has rows again that retention had deleted, which would count twice, as out of an archive or"
+                + " a dump of its rows; delete these rows by a statement of your own, or, if the tables hold all rows, call"
+                + " removeWithRetained() and install(); if they are other rows with the same ids, call acceptRetained()";
+    }
+
+    private static Optional<String> writtenBack(Connection connection, RollupSql sql, Window window, Quarters quarters)
+            throws SQLException {
+        Map<String, String> fragments = RollupSql.with(
+                quarters.fragments(window.organisationId().isPresent()), sql.samples(connection));
+        SqlCall call = sql.call(connection, "are-written-back", fragments)
+                .instant("start", window.start())
+                .instant("end", window.end());
+        window.organisationId().ifPresent(id -> call.text("organisation_id", id));
+        return call.answer() ? Optional.of(writtenBack(sql)) : Optional.empty();
+    }
+
+    private static Optional<String> reason(Connection connection, RollupSql sql, Window window, Quarters quarters)
+            throws SQLException {
+        Optional<String> reason = reason(connection, sql, window);
+        return reason.isPresent() || !isOfThisVersion(connection, sql)
+                ? reason
+                : writtenBack(connection, sql, window, quarters);
+    }
+
+    private static String tables(RollupSql sql) {
+        return sql.table("events") + " or " + sql.table("deliveries");
     }
 
     /**
@@ -145,21 +232,19 @@ final class RetainedDoubt {
                 .isPresent();
     }
 
-    private static Optional<String> reason(
-            Connection connection, RollupSql sql, Optional<String> organisationId, Instant start, Instant end)
-            throws SQLException {
+    private static Optional<String> reason(Connection connection, RollupSql sql, Window window) throws SQLException {
         if (!isOfThisVersion(connection, sql)) {
             return Optional.empty();
         }
-        return sql.doubt(connection, organisationId)
-                .instant("start", start)
-                .instant("end", end)
+        return sql.doubt(connection, window.organisationId())
+                .instant("start", window.start())
+                .instant("end", window.end())
                 .first(row -> reason(row, sql))
                 .flatMap(reason -> reason);
     }
 
     private static Optional<String> reason(SqlRow row, RollupSql sql) throws SQLException {
-        String tables = sql.table("events") + " or " + sql.table("deliveries");
+        String tables = tables(sql);
         String rollups = "the schema " + Identifiers.quote(sql.schema());
         if (row.flag("is_restored")) {
             return Optional.of(rollups

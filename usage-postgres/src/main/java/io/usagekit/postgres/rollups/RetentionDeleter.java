@@ -5,6 +5,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -215,8 +216,22 @@ final class RetentionDeleter {
                 .text("project_id", project)
                 .instant("before", before)
                 .number("rows", limit.size())
-                .one(row -> new Batch(
-                        limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants")));
+                .one(row -> {
+                    checkWrittenBack(row);
+                    return new Batch(
+                            limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
+                });
+    }
+
+    /** Refuses to keep sums of rows once more. */
+    private void checkWrittenBack(SqlRow row) throws SQLException {
+        if (row.flag("are_written_back")) {
+            throw UsageStorageException.permanent(
+                    "retention of the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " failed after deleting "
+                            + deliveries + " deliveries and " + events + " events, whose sums are retained: "
+                            + RetainedDoubt.writtenBack(sql),
+                    null);
+        }
     }
 
     private void deleteEvents(DependantTables tables, String project, Instant before) throws SQLException {
@@ -260,12 +275,15 @@ final class RetentionDeleter {
                         rows)
                 .one(row -> new Batch(rows, 0, row.number("deleted"), 0, row.number("dependants")));
         return oldEvents(tables.call(connection, "events", "delete-events"), project, before, kept, rows)
-                .one(row -> new Batch(
-                        rows,
-                        row.number("looked_at"),
-                        uncounted.deliveries(),
-                        row.number("deleted"),
-                        uncounted.dependants() + row.number("dependants")));
+                .one(row -> {
+                    checkWrittenBack(row);
+                    return new Batch(
+                            rows,
+                            row.number("looked_at"),
+                            uncounted.deliveries(),
+                            row.number("deleted"),
+                            uncounted.dependants() + row.number("dependants"));
+                });
     }
 
     private static SqlCall oldEvents(SqlCall call, String project, Instant before, long kept, long rows) {

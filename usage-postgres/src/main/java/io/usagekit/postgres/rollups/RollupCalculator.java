@@ -155,6 +155,14 @@ final class RollupCalculator implements UsageCalculator {
             this(new HashMap<>(), new HashMap<>());
         }
 
+        /** Takes a figure out again, if there is a reason. */
+        void refuse(UsageKey key, Optional<UsageCalculationException> reason) {
+            if (reason.isPresent()) {
+                known.remove(key);
+                failures.put(key, reason.get());
+            }
+        }
+
         void addRaw(CombinedQuery.Figures figures, RollupListener.Fallback why) {
             figures.totals().forEach((key, totals) -> known.put(key, Outcome.raw(totals, why)));
             failures.putAll(figures.failures());
@@ -203,6 +211,7 @@ final class RollupCalculator implements UsageCalculator {
             return allFromAltered(connection, known, keys, RollupListener.Fallback.ALTERED);
         }
         outcomes.failures().putAll(answers.get().failures());
+        List<UsageKey> inDoubt = new ArrayList<>();
         List<UsageKey> notCovered = new ArrayList<>();
         answers.get()
                 .answers()
@@ -220,6 +229,14 @@ final class RollupCalculator implements UsageCalculator {
         if (!notCovered.isEmpty()) {
             outcomes.addRaw(known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
         }
+        answers.get().answers().forEach((key, answer) -> {
+            if (answer.inDoubt() || answer.totals().isEmpty()) {
+                inDoubt.add(key);
+            }
+        });
+        for (UsageKey key : inDoubt) {
+            outcomes.refuse(key, RetainedDoubt.ofLive(connection, known.sql(), key));
+        }
         return outcomes;
     }
 
@@ -229,11 +246,7 @@ final class RollupCalculator implements UsageCalculator {
         Outcomes outcomes = new Outcomes();
         outcomes.addRaw(combinedAsNow(connection, known).executeAll(connection, keys), why);
         for (UsageKey key : keys) {
-            Optional<UsageCalculationException> doubt = RetainedDoubt.of(connection, known.sql(), key);
-            if (doubt.isPresent()) {
-                outcomes.known().remove(key);
-                outcomes.failures().put(key, doubt.get());
-            }
+            outcomes.refuse(key, RetainedDoubt.of(connection, known.sql(), key));
         }
         return outcomes;
     }
@@ -353,11 +366,11 @@ final class RollupCalculator implements UsageCalculator {
     }
 
     private Outcome fromRollups(Connection connection, UsageKey key) throws SQLException {
-        Optional<Queries> found = queries(connection);
-        if (found.isEmpty()) {
+        Optional<Queries> present = queries(connection);
+        if (present.isEmpty()) {
             return fromRawRows(connection, combined(connection), key, RollupListener.Fallback.ABSENT);
         }
-        Queries known = found.get();
+        Queries known = present.get();
         if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
             return fromAltered(connection, known, key);
         }
@@ -373,14 +386,14 @@ final class RollupCalculator implements UsageCalculator {
         if (!answer.get().intact()) {
             return fromAltered(connection, known, key);
         }
-        if (answer.get().totals().isEmpty()) {
-            return raw(connection, known.combined(), key, RollupListener.Fallback.NOT_COVERING);
+        RollupFigureQuery.Answer found = answer.get();
+        Outcome outcome = found.totals().isEmpty()
+                ? raw(connection, known.combined(), key, RollupListener.Fallback.NOT_COVERING)
+                : new Outcome(found.totals().get(), Optional.empty(), found.liveHours(), found.markedHours());
+        if (found.inDoubt() || found.totals().isEmpty()) {
+            throwIfPresent(RetainedDoubt.ofLive(connection, known.sql(), key));
         }
-        return new Outcome(
-                answer.get().totals().get(),
-                Optional.empty(),
-                answer.get().liveHours(),
-                answer.get().markedHours());
+        return outcome;
     }
 
     /** Computes from raw rows with retained sums, unless those may not fit the tables any more. */
@@ -425,8 +438,7 @@ final class RollupCalculator implements UsageCalculator {
             if (unreadable.isEmpty()) {
                 return; // nor is that of another key
             }
-            outcomes.known().remove(key);
-            outcomes.failures().put(key, unreadable.get());
+            outcomes.refuse(key, unreadable);
         }
     }
 

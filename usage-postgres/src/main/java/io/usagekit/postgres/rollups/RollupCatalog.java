@@ -32,6 +32,9 @@ final class RollupCatalog {
         }
     }
 
+    /** How the lines of settings begin that a mapping determines without its tables. */
+    private static final List<String> MAPPING_LINES = List.of("events: ", "deliveries: ", "their ", "delivered: ");
+
     /** Number of triggers on the two tables themselves. */
     private static final int TRIGGERS = 9;
 
@@ -222,6 +225,19 @@ final class RollupCatalog {
         return List.of(
                 "events: " + Identifiers.qualified(mapping.schema(), mapping.events()),
                 "deliveries: " + Identifiers.qualified(mapping.schema(), mapping.deliveries()));
+    }
+
+    /** Whether roll-ups were installed for these tables, columns and statuses, whatever types and defaults the columns have had since. */
+    static boolean isOfMapping(Connection connection, RollupSql sql) throws SQLException {
+        return installed(connection, sql)
+                .filter(installed -> mappingLines(installed.settings()).equals(mappingLines(sql.settings())))
+                .isPresent();
+    }
+
+    private static List<String> mappingLines(String settings) {
+        return settings.lines()
+                .filter(line -> MAPPING_LINES.stream().anyMatch(line::startsWith))
+                .toList();
     }
 
     private static String quoted(String... names) {

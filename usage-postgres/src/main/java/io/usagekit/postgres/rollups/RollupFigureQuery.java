@@ -51,8 +51,14 @@ final class RollupFigureQuery {
      * @param liveHours hours that were read live, of all projects together; 0 without a figure
      * @param markedHours how many of them are rolled but marked dirty; 0 without a figure
      * @param intact whether the tables and triggers are as they were recorded; if not, all hours are to be read live
+     * @param inDoubt whether hours were read live, and retention has deleted rows in the window, which may be there again
      */
-    record Answer(Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours, boolean intact) {}
+    record Answer(
+            Optional<CombinedQuery.Totals> totals,
+            long liveHours,
+            long markedHours,
+            boolean intact,
+            boolean inDoubt) {}
 
     /**
      * Results of the statement for several keys, each of which is in one of the two maps.
@@ -174,7 +180,7 @@ final class RollupFigureQuery {
                 return answer;
             }
         }
-        return Optional.of(new Answer(Optional.empty(), 0, 0, true));
+        return Optional.of(new Answer(Optional.empty(), 0, 0, true, false));
     }
 
     /**
@@ -203,7 +209,7 @@ final class RollupFigureQuery {
                     row.optionalText("project_ids"));
             return new Coverage(Optional.empty(), Optional.of(live));
         }
-        return new Coverage(Optional.of(answer(row, key, row.flag("rolled"))), Optional.empty());
+        return new Coverage(Optional.of(answer(row, key, row.flag("rolled"), false)), Optional.empty());
     }
 
     /**
@@ -228,19 +234,20 @@ final class RollupFigureQuery {
     private LiveAnswer liveAnswer(SqlRow row, UsageKey key) throws SQLException {
         CombinedQuery.checkRetained(row, String.valueOf(key));
         return new LiveAnswer(
-                answer(row, key, row.flag("covering")),
+                answer(row, key, row.flag("covering"), row.flag("retains")),
                 row.flag("bounded") || !row.flag("covering"),
                 row.number("missing"));
     }
 
-    private Answer answer(SqlRow row, UsageKey key, boolean isFigure) throws SQLException {
+    private Answer answer(SqlRow row, UsageKey key, boolean isFigure, boolean inDoubt) throws SQLException {
         return isFigure
                 ? new Answer(
                         Optional.of(CombinedQuery.totals(row, key, sizes)),
                         row.number("live_hours"),
                         row.number("marked_hours"),
-                        row.flag("intact"))
-                : new Answer(Optional.empty(), 0, 0, row.flag("intact"));
+                        row.flag("intact"),
+                        inDoubt)
+                : new Answer(Optional.empty(), 0, 0, row.flag("intact"), inDoubt);
     }
 
     /**
@@ -278,7 +285,8 @@ final class RollupFigureQuery {
             }
             try {
                 CombinedQuery.checkRetained(row, String.valueOf(key));
-                answers.answers().put(key, answer(row, key, row.flag("covering")));
+                boolean inDoubt = row.flag("retains") && row.number("live_hours") > 0;
+                answers.answers().put(key, answer(row, key, row.flag("covering"), inDoubt));
             } catch (UsageException e) {
                 answers.failures().put(key, e);
             }

@@ -203,7 +203,16 @@ final class RollupInstaller implements PartitionGuard {
                 throw UsageStorageException.permanent(
                         "there are no roll-ups of this version in the schema " + settings.quotedSchema(), null);
             }
+            if (!RollupCatalog.isOfMapping(installation.connection(), sql)) {
+                throw UsageStorageException.permanent(
+                        "the retained sums in the schema " + settings.quotedSchema()
+                                + " are of other tables, columns or statuses than those of this mapping, whose rows they may"
+                                + " not fit; call acceptRetained() with the mapping that the roll-ups were installed for",
+                        null);
+            }
             return installation.change(tables(), connection -> {
+                Jdbc.limit(connection, "statement_timeout", Duration.ZERO);
+                sql.call(connection, "clear-samples").update();
                 for (String statement : List.of("reset-state", "reset-projects", "record-own-tables")) {
                     sql.call(connection, statement).update();
                 }

@@ -117,6 +117,10 @@ final class RollupSql {
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));
         all.put("deliveries.regclass", regclass(mapping.schema(), mapping.deliveries()));
         all.put("retained.lost_sizes", "r.lost_sizes");
+        all.putAll(SAMPLES);
+        all.put("span-in-chunk", "true");
+        all.put("events-in-chunk", "");
+        all.put("deliveries-in-chunk", "");
         all.put("deleted.keys", "");
         all.put("dependants", "");
         all.put("dependants.count", "0::bigint");
@@ -391,15 +395,20 @@ final class RollupSql {
 
     /** Returns a call of the statement that says why retained sums may not fit the tables, for an organisation or for all. */
     SqlCall doubt(Connection connection, Optional<String> organisationId) throws SQLException {
+        Map<String, String> fragments = new HashMap<>(samples(connection));
+        fragments.put("organisation.retained", organisationId.isPresent() ? RETAINED_OF_ONE : ALL_ORGANISATIONS);
+        SqlCall call = SqlCall.of(connection, statements.template("doubt", fragments));
+        return organisationId.map(id -> call.text("organisation_id", id)).orElse(call);
+    }
+
+    /** Returns the ids of deleted events if they can be compared with those of the tables, which may be of another type since. */
+    Map<String, String> samples(Connection connection) throws SQLException {
         boolean areComparable = call(connection, "are-samples-comparable")
                 .text("retained", Identifiers.qualified(schema, RETAINED))
                 .text("event_id", mapping.eventId())
                 .text("delivery_event_id", mapping.deliveryEventId())
                 .answer();
-        Map<String, String> fragments = new HashMap<>(areComparable ? SAMPLES : NO_SAMPLES);
-        fragments.put("organisation.retained", organisationId.isPresent() ? RETAINED_OF_ONE : ALL_ORGANISATIONS);
-        SqlCall call = SqlCall.of(connection, statements.template("doubt", fragments));
-        return organisationId.map(id -> call.text("organisation_id", id)).orElse(call);
+        return areComparable ? SAMPLES : NO_SAMPLES;
     }
 
     /** Returns the script that records which partitions have that trigger. */

@@ -341,6 +341,7 @@ final class RollupTransactions {
 
     /** Rolls the chosen ranges and deletes their marks. */
     private void roll(Step step) throws SQLException {
+        RetainedDoubt.checkRanges(connection, sql);
         update("delete-sums");
         update("delete-orphans");
         probe.at(step, Point.SUMS_DELETED);

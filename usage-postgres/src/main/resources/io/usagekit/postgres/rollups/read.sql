@@ -105,6 +105,7 @@ from state, doubt, verdict, rolled, retained
 --   live_hours    hours to be read live, of all projects together, rounded up; bigint
 --   marked_hours  how many of them are rolled, but have changed since; bigint
 --   intact        as figure
+--   retains       whether retention has deleted rows in the window
 --   bounded       whether all that is live lies within the bounds; if not, the sums above are no figure
 --   missing       how many live deliveries have no event within the bounds of events; bigint
 with state as materialized (
@@ -194,6 +195,7 @@ select
     verdict.live_hours,
     (select count(*) from marked) as marked_hours,
     state.intact,
+    retained.received_volume is not null as retains,
     not exists (select from unrolled u where u.lower < :live_from or u.upper > :live_to)
         and not exists (select from project p where not {project-is-known})
         and {no-changes}
@@ -212,7 +214,7 @@ from state, verdict, rolled, received, sent, retained
 -- Returns no row if these roll-ups were made for another mapping or by another version; else one row for each request, in their order:
 --   n  its number, from 1
 --   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, cut, missing_project, covering, live_hours,
---      marked_hours, intact, missing  as above
+--      marked_hours, intact, retains, missing  as above
 --   orphans  whether rolled deliveries in the window had no event, which {late-hours} would look up
 with state as materialized (
     {state}
@@ -405,6 +407,7 @@ select
     verdict.live_hours,
     (select count(*) from marked m where m.n = verdict.n) as marked_hours,
     state.intact,
+    retained.received_volume is not null as retains,
     coalesce(sent.missing, 0) as missing,
     exists (
         select

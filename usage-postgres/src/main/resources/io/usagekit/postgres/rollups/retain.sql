@@ -55,7 +55,8 @@ select project_id::text as project_id from found where project_id is not null
 --
 -- Parameters: :project_id; :before, timestamptz; :rows.
 -- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, how many rows of other tables
--- that refer to them ({dependants}, by {deleted.keys}); bigint.
+-- that refer to them ({dependants}, by {deleted.keys}); bigint; are_written_back, whether rows that were deleted before are there again, in
+-- the same quarters of an hour.
 with candidate as materialized (
     select d.tableoid as part, d.ctid as place
     from {deliveries} d
@@ -100,21 +101,43 @@ counted as (
     where isfinite(deleted.created_at)
 ),
 
+quarter as materialized (
+    select
+        deleted.project_id,
+        {quarter} as quarter,
+        count(*) as volume,
+        coalesce(sum(deleted.octets), 0) as bytes,
+        count(*) filter (where deleted.has_event and deleted.octets is null) as unmeasured,
+        count(*) filter (where deleted.lost) as lost_sizes,
+        (array_agg(deleted.event_id))[1] as event_id
+    from counted as deleted
+    group by 1, 2
+),
+
+-- The event of a delivery stands for it if no other delivery of the event is left in the quarter.
 retained as (
     insert into {rollups}.retained as r
         (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, delivered_event_id)
     select
-        deleted.project_id,
-        {quarter},
+        q.project_id,
+        q.quarter,
         0,
         0,
-        count(*),
-        coalesce(sum(deleted.octets), 0),
-        count(*) filter (where deleted.has_event and deleted.octets is null),
-        count(*) filter (where deleted.lost),
-        (array_agg(deleted.event_id))[1]
-    from counted as deleted
-    group by 1, 2
+        q.volume,
+        q.bytes,
+        q.unmeasured,
+        q.lost_sizes,
+        case
+            when not exists (
+                select
+                from {deliveries} d
+                where d.{delivery.event_id} = q.event_id
+                    and d.{delivery.created_at} >= q.quarter
+                    and d.{delivery.created_at} < q.quarter + interval '15 minutes'
+                    and (d.tableoid, d.ctid) not in (select part, place from candidate)
+            ) then q.event_id
+        end
+    from quarter q
     {add-to-retained}
 ),
 
@@ -130,7 +153,8 @@ owner as (
 select
     (select count(*) from candidate) as looked_at,
     (select count(*) from deleted) as deleted,
-    {dependants.count} as dependants
+    {dependants.count} as dependants,
+    {are-deleted-written-back} as are_written_back
 
 -- name: delete-uncounted-deliveries
 -- Deletes the deliveries that count nowhere and were created before :before of those events that delete-events will look at.
@@ -153,8 +177,8 @@ select (select count(*) from deleted) as deleted, {dependants.count} as dependan
 --
 -- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, how many are looked at, at
 -- most.
--- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, as those of
--- delete-deliveries; bigint.
+-- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants and are_written_back, as those of
+-- delete-deliveries.
 with candidate as materialized (
     {old-events}
 ),
@@ -175,22 +199,25 @@ deleted as (
         {event.lost} as lost{deleted.keys}
 ),
 
-retained as (
-    insert into {rollups}.retained as r
-        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id)
+quarter as materialized (
     select
         deleted.project_id,
-        {quarter},
-        count(*),
-        coalesce(sum(deleted.octets), 0),
-        0,
-        0,
-        count(*) filter (where deleted.octets is null),
-        count(*) filter (where deleted.lost),
-        (array_agg(deleted.id))[1]
+        {quarter} as quarter,
+        count(*) as volume,
+        coalesce(sum(deleted.octets), 0) as bytes,
+        count(*) filter (where deleted.octets is null) as unmeasured,
+        count(*) filter (where deleted.lost) as lost_sizes,
+        (array_agg(deleted.id))[1] as event_id
     from deleted
     where deleted.live and isfinite(deleted.created_at)
     group by 1, 2
+),
+
+retained as (
+    insert into {rollups}.retained as r
+        (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id)
+    select q.project_id, q.quarter, q.volume, q.bytes, 0, 0, q.unmeasured, q.lost_sizes, q.event_id
+    from quarter q
     {add-to-retained}
 ),
 
@@ -206,7 +233,70 @@ owner as (
 select
     (select count(*) from candidate) as looked_at,
     (select count(*) from deleted) as deleted,
-    {dependants.count} as dependants
+    {dependants.count} as dependants,
+    {are-deleted-written-back} as are_written_back
+
+-- fragment: are-deleted-written-back
+-- Whether rows that were deleted before are there again, in a quarter of an hour of the relation quarter; in the snapshot from before the
+-- statement.
+exists (
+    select
+    from quarter q
+    join {rollups}.retained r on r.project_id = q.project_id and r.quarter = q.quarter
+    where {is-written-back}
+)
+
+-- fragment: is-written-back
+-- Condition: a row that stands for those whose sums the retained quarter r of an hour has is in the tables again, so that they count twice.
+-- {sample.event} and {sample.delivered_event} are the ids of a deleted event and of the event of a deleted delivery, or null. Projects may be of
+-- another type since.
+(
+    exists (
+        select
+        from {events} e
+        where e.{event.id} = {sample.event}
+            and e.{event.project_id}::text = r.project_id::text
+            and e.{event.created_at} >= r.quarter
+            and e.{event.created_at} < r.quarter + interval '15 minutes' {events-in-chunk}
+    )
+    or exists (
+        select
+        from {deliveries} d
+        where d.{delivery.event_id} = {sample.delivered_event}
+            and d.{delivery.project_id}::text = r.project_id::text
+            and d.{delivery.created_at} >= r.quarter
+            and d.{delivery.created_at} < r.quarter + interval '15 minutes'
+            and d.{delivery.status} in ({delivered_statuses}) {deliveries-in-chunk}
+    )
+)
+
+-- name: retains-in-ranges
+-- Whether retention has deleted rows in the ranges. Returns answer.
+select exists (
+    select
+    from {rollups}.span s
+    join {rollups}.retained r on r.project_id = s.project_id and r.quarter >= s.lower and r.quarter < s.upper and isfinite(r.quarter)
+) as answer
+
+-- name: are-ranges-written-back
+-- Whether rows that retention had deleted are there again in the ranges, which they would count in twice.
+-- Parameters: those of the fragments {span-in-chunk}, {events-in-chunk} and {deliveries-in-chunk}. Returns answer.
+select exists (
+    select
+    from {rollups}.span s
+    cross join lateral (
+        select
+        from {rollups}.retained r
+        where r.project_id = s.project_id and r.quarter >= s.lower and r.quarter < s.upper and isfinite(r.quarter)
+            and {is-written-back}
+        limit 1
+    ) as r
+    where {span-in-chunk}
+) as answer
+
+-- name: clear-samples
+-- Clears the ids of deleted rows that are in the tables again: an operator has said that these are others.
+update {rollups}.retained r set event_id = null, delivered_event_id = null where {is-written-back}
 
 -- fragment: old-events
 -- The events of the project :project_id that were created before :before, but for the :kept oldest; at most :rows.
@@ -403,6 +493,68 @@ select
     (changed.events and not exists (select from {events}) or changed.deliveries and not exists (select from {deliveries}))
         and exists (select from {rollups}.retained) as are_emptied
 from changed
+
+-- name: are-written-back
+-- Whether rows that retention had deleted are in the same tables again, in a window. {quarters} are the retained quarters of an hour that are
+-- looked at. Parameters: :start and :end, the window [start, end), timestamptz; :organisation_id, if the placeholder organisation.counts names it.
+-- Returns answer.
+with looked_at as (
+    {quarters}
+)
+
+select exists (select from looked_at r where {is-written-back}) as answer
+
+-- fragment: all-quarters
+-- The retained quarters of an hour in the window, where triggers may have missed rows.
+--
+-- Parameters: :start and :end; :organisation_id, if the placeholder organisation.counts names it.
+select r.project_id, r.quarter, r.event_id, r.delivered_event_id
+from {projects} p
+join {rollups}.retained r on r.project_id = p.{project.id} and r.quarter >= :start::timestamptz and r.quarter < :end::timestamptz
+where {organisation.counts}
+
+-- fragment: quarters-read-live
+-- Those of them that aren't rolled, or have changed since: no step rolls one in which rows are back.
+--
+-- Parameters: :start and :end; :organisation_id, if the placeholder organisation.counts names it.
+select r.project_id, r.quarter, r.event_id, r.delivered_event_id
+from (
+    select case when {rollups}.is_intact({events.regclass}, {deliveries.regclass}) then covered_before end as covered_before
+    from {rollups}.state
+    offset 0
+) as state
+cross join {projects} p
+left join {rollups}.project known on known.project_id = p.{project.id} and state.covered_before is not null
+cross join lateral (
+    select r.*
+    from {rollups}.retained r
+    where r.project_id = p.{project.id}
+        and r.quarter >= :start::timestamptz
+        and r.quarter < least(:end::timestamptz, coalesce(known.covered_from, 'infinity'))
+    union all
+    select r.*
+    from {rollups}.retained r
+    where r.project_id = p.{project.id}
+        and r.quarter >= greatest(:start::timestamptz, state.covered_before, known.covered_from)
+        and r.quarter < :end::timestamptz
+        and known.covered_from is not null
+    union all
+    select r.*
+    from (
+        select distinct m.bucket
+        from {rollups}.mark m
+        where m.project_id = p.{project.id} and m.bucket > :start::timestamptz - interval '1 hour' and m.bucket < :end::timestamptz
+    ) as m
+    join {rollups}.retained r on r.project_id = p.{project.id} and r.quarter >= m.bucket and r.quarter < m.bucket + interval '1 hour'
+) as r
+where {organisation.counts}
+
+-- fragment: event-in-window
+-- Condition of events that lets the planner leave partitions out.
+--
+-- Parameters: :start, :end.
+and e.{event.created_at} >= :start::timestamptz{event.at_utc}
+            and e.{event.created_at} < :end::timestamptz{event.at_utc}
 
 -- name: is-older-retained
 -- Whether there are retained sums without the column lost_sizes. Parameter: :table, quoted. Returns answer.

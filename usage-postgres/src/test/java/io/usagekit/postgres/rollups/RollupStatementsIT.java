@@ -100,6 +100,12 @@ class RollupStatementsIT extends StatementsIT {
                         RollupSql.with(Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE), RollupSql.SAMPLES),
                         RollupSql.with(
                                 Map.of("organisation.retained", RollupSql.ALL_ORGANISATIONS), RollupSql.SAMPLES));
+            case "are-written-back" ->
+                List.of(
+                        RetainedDoubt.Quarters.LIVE.fragments(true),
+                        RetainedDoubt.Quarters.ALL.fragments(true),
+                        RetainedDoubt.Quarters.LIVE.fragments(false));
+            case "are-ranges-written-back" -> List.of(RollupChunk.WHOLE);
             case "series" ->
                 List.of(
                         RollupSql.seriesFragments(RollupSql.OF_ONE, true),
