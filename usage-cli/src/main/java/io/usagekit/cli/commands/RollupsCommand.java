@@ -121,6 +121,7 @@ public final class RollupsCommand {
                     + status.backfilledTo().map(Object::toString).orElse("-"));
             status.alterations().forEach(alteration -> out.println("altered:              " + alteration));
             status.missingIndexes().forEach(index -> out.println("missing index:        " + index));
+            status.missingProjects().forEach(project -> out.println("missing project:      " + project));
             return ExitCode.OK;
         }
     }

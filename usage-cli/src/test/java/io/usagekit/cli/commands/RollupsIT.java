@@ -159,6 +159,8 @@ class RollupsIT {
                 "insert into rolled.projects values ('q', 'org-123', null); update rolled.events set project_id = 'q';"
                         + "update rolled.event_deliveries set project_id = 'q'; delete from rolled.projects where id = 'p'");
         refusedGet("kept sums of the project \"p\"", "usage rollups move-retained", "usage rollups omit-retained");
+        assertThat(rollups("status").succeeded().out())
+                .contains("missing project:      p of the organisation org-123, whose figures are refused");
 
         assertThat(rollups("move-retained", "p", "q").succeeded().out())
                 .startsWith("What retention has kept of the project p counts for the project q.");

@@ -146,7 +146,9 @@ final class RollupCatalog {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 TableShape shape = TableShape.readForStorage(connection, settings.mapping());
                 Optional<RollupSql> sql = current(connection, settings, shape);
-                return sql.isEmpty() ? Optional.empty() : Optional.of(status(connection, sql.get(), now));
+                return sql.isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(status(connection, settings, sql.get(), now));
             });
         } catch (SQLException e) {
             throw SqlErrors.storageFailure(
@@ -154,7 +156,8 @@ final class RollupCatalog {
         }
     }
 
-    private static RollupStatus status(Connection connection, RollupSql sql, Instant now) throws SQLException {
+    private static RollupStatus status(
+            Connection connection, PostgresRollups.Settings settings, RollupSql sql, Instant now) throws SQLException {
         List<String> alterations = new ArrayList<>(RollupProof.alterations(connection, sql));
         if (!areTriggersInForce(connection, sql)) {
             alterations.add(0, RollupProof.NOT_IN_FORCE);
@@ -164,6 +167,8 @@ final class RollupCatalog {
                 .stream()
                 .filter(IndexStatus::isLacking)
                 .toList();
+        List<RollupStatus.MissingProject> missingProjects =
+                settings.omitsMissingProjects() ? List.of() : missingProjects(connection, sql);
         return sql.call(connection, "status").one(row -> {
             Optional<Instant> covered = row.optionalInstant("covered_before");
             return new RollupStatus(
@@ -176,8 +181,16 @@ final class RollupCatalog {
                     row.number("projects_to_backfill"),
                     row.optionalInstant("backfilled_to"),
                     alterations,
-                    missing);
+                    missing,
+                    missingProjects);
         });
+    }
+
+    /** Returns the projects that are missing and of which retention has kept sums. */
+    static List<RollupStatus.MissingProject> missingProjects(Connection connection, RollupSql sql) throws SQLException {
+        return sql.call(connection, "all-missing-projects")
+                .list(row -> new RollupStatus.MissingProject(
+                        row.text("project_id"), row.optionalText("organisation_id")));
     }
 
     /**

@@ -58,8 +58,25 @@ final class RollupInstaller implements PartitionGuard {
             preconditions.checkObstacles(connection, sql);
             IndexBuilder.build(installation, mapping.schema(), RollupCatalog.indexes(sql));
             createTablesAndTriggers(installation);
+            warnOfUnknownOwners(connection, sql);
             return settings;
         });
+    }
+
+    /** Says of which projects figures lack retained sums without an error: those that were missing before their owners were recorded. */
+    private void warnOfUnknownOwners(Connection connection, RollupSql sql) throws SQLException {
+        List<String> projects = RollupCatalog.missingProjects(connection, sql).stream()
+                .filter(project -> project.organisationId().isEmpty())
+                .map(RollupStatus.MissingProject::projectId)
+                .toList();
+        if (!projects.isEmpty() && !settings.omitsMissingProjects()) {
+            LOG.warn(
+                    "figures lack what retention has kept in the schema {} of the projects {}: they were missing before it recorded"
+                            + " whose projects are; call moveRetained (usage rollups move-retained) if they were renamed or merged,"
+                            + " or omitRetained (usage rollups omit-retained) if they were deleted",
+                    settings.schema(),
+                    projects);
+        }
     }
 
     /** What is done with the sums of rows that retention has deleted. */

@@ -24,6 +24,8 @@ import java.util.Optional;
  * @param alterations what differs from the tables and triggers as they were recorded, in words. Until the worker has reset all rolled
  *     hours or {@link PostgresRollups#install} has replaced the roll-ups, figures are computed from raw rows; empty if nothing differs
  * @param missingIndexes those that {@link PostgresRollups#install} would build; figures are the same without them, and read more blocks
+ * @param missingProjects the projects of which retention has kept sums, and which the projects don't have any more, 100 at most; none where
+ *     {@link PostgresRollups.Builder#omitMissingProjects} leaves them out
  * @since 0.1
  */
 public record RollupStatus(
@@ -36,11 +38,34 @@ public record RollupStatus(
         long projectsToBackfill,
         Optional<Instant> backfilledTo,
         List<String> alterations,
-        List<IndexStatus> missingIndexes) {
+        List<IndexStatus> missingIndexes,
+        List<MissingProject> missingProjects) {
+
+    /**
+     * A project that was renamed, merged with another one, or deleted after retention had kept sums of it: {@link PostgresRollups#moveRetained} or
+     * {@link PostgresRollups#omitRetained} says which.
+     *
+     * @param projectId its id
+     * @param organisationId whose it was last: that organisation has no figure of a window with such sums. Empty if the project was missing
+     *     before that was recorded: figures lack its sums, without an error
+     * @since 0.1
+     */
+    public record MissingProject(String projectId, Optional<String> organisationId) {
+
+        /** Returns it in words. */
+        @Override
+        public String toString() {
+            return projectId
+                    + organisationId
+                            .map(id -> " of the organisation " + id + ", whose figures are refused in windows with its retained sums")
+                            .orElse(", of an unknown organisation, whose figures lack its retained sums");
+        }
+    }
 
     /** Copies the lists. */
     public RollupStatus {
         alterations = List.copyOf(alterations);
         missingIndexes = List.copyOf(missingIndexes);
+        missingProjects = List.copyOf(missingProjects);
     }
 }

@@ -390,7 +390,34 @@ cross join (select p.{project.id} as id from {projects} p where p.{project.id} =
 
 -- name: omit-retained
 -- Leaves out the retained sums of a project that the projects don't have. Parameter: :from, its id as text.
-update {rollups}.retained r set organisation_id = null where r.project_id = :from and r.quarter = '-infinity'
+insert into {rollups}.retained as r ({owner-columns})
+select k.project_id, timestamptz '-infinity', 0, 0, 0, 0, 0, null
+from (select k.project_id from {rollups}.retained k where k.project_id = :from limit 1) as k
+{owner-conflict}
+
+-- name: all-missing-projects
+-- The projects of which retention has kept sums and which the projects don't have any more, at most 100, found one after the other by the index.
+-- Returns: project_id and organisation_id, as text; the latter is null if it wasn't recorded whose the project was.
+with recursive found as (
+    (
+        select r.project_id from {rollups}.retained r order by r.project_id limit 1
+    )
+    union all
+    select (
+        select r.project_id from {rollups}.retained r where r.project_id > found.project_id order by r.project_id limit 1
+    )
+    from found
+    where found.project_id is not null
+)
+
+select f.project_id::text as project_id, k.organisation_id
+from found f
+left join {rollups}.retained k on k.project_id = f.project_id and k.quarter = '-infinity'
+where f.project_id is not null
+    and not exists (select from {projects} p where p.{project.id} = f.project_id)
+    and (k.project_id is null or k.organisation_id is not null)
+order by f.project_id
+limit 100
 
 -- name: retained-project
 -- What is known of a project with retained sums. Parameter: :id, as text.

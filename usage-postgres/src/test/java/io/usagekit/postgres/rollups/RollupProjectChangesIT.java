@@ -17,6 +17,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -207,6 +208,44 @@ class RollupProjectChangesIT {
         merge("q", "p");
 
         fixture.assertRefused(rollups, "\"q\"", REMEDY);
+    }
+
+    @Test
+    void listsMissingProjectsInItsStatus() {
+        PostgresRollups rollups = fixture.install(BEFORE);
+        assertThat(missingProjects(rollups)).isEmpty();
+        merge("q", "p");
+
+        assertThat(missingProjects(rollups))
+                .containsExactly(new RollupStatus.MissingProject("q", Optional.of("org-123")));
+        PostgresRollups omitting = PostgresRollups.builder(Database.pool())
+                .mapping(TableMapping.gateway(fixture.schema))
+                .omitMissingProjects()
+                .build();
+        assertThat(missingProjects(omitting)).isEmpty();
+        rollups.moveRetained("q", "p");
+        assertThat(missingProjects(rollups)).isEmpty();
+    }
+
+    /** Retained sums of a project that was missing before the library recorded whose projects are. */
+    @Test
+    void listsMissingProjectsOfWhichNobodyKnowsWhoseTheyWere() {
+        PostgresRollups rollups = fixture.install(BEFORE);
+        fixture.run("delete from {r}.retained where quarter = '-infinity'", "update {r}.state set version = 0");
+        merge("q", "p");
+        rollups.install();
+
+        assertThat(missingProjects(rollups))
+                .containsExactly(new RollupStatus.MissingProject("q", Optional.empty()));
+        rollups.omitRetained("q");
+        assertThat(missingProjects(rollups)).isEmpty();
+        rollups.moveRetained("q", "p");
+        fixture.roll(rollups);
+        fixture.assertRolled(rollups);
+    }
+
+    private static List<RollupStatus.MissingProject> missingProjects(PostgresRollups rollups) {
+        return rollups.status().orElseThrow().missingProjects();
     }
 
     /** A project that has passed on to another organisation is missed there. */
