@@ -18,8 +18,10 @@ import java.util.stream.Stream;
  * The types of the roll-ups' columns that hold ids of the host's tables.
  *
  * @param operators the schemas in which trigger functions look for operators, quoted
+ * @param statusOperator the operator by which statuses are compared, with its schema and types; empty if it is one of PostgreSQL's own
  */
-record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operators) {
+record IdTypes(
+        IdTypes.IdType projectId, IdTypes.IdType eventId, String operators, Optional<String> statusOperator) {
 
     /** Type of a column, and its collation; empty if that is the type's own. */
     record IdType(String type, String collation) {
@@ -49,7 +51,27 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
         return new IdTypes(
                 commonType(connection, projectId, eventsProjectId, deliveriesProjectId),
                 commonType(connection, eventId, deliveriesEventId),
-                operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status));
+                operatorSchemas(projectId, eventsProjectId, deliveriesProjectId, eventId, deliveriesEventId, status),
+                operator(connection, status));
+    }
+
+    /** Returns the operator that a type brings along; an enum, for example, brings none. */
+    private static Optional<String> operator(Connection connection, ColumnType column) throws SQLException {
+        String operator = column.schema() + ".=(" + column.type() + "," + column.type() + ")";
+        boolean isOwn = !column.schema().equals("pg_catalog")
+                && RollupSql.callWithoutNames(connection, "has-operator")
+                        .text("operator", operator)
+                        .answer();
+        return isOwn ? Optional.of(operator) : Optional.empty();
+    }
+
+    /** Returns the statement of trigger functions that fails once that operator isn't there any more; empty if none can. */
+    String checkOperators() {
+        return statusOperator
+                .map(operator -> "if pg_catalog.to_regoperator(" + Identifiers.literal(operator) + ") is null then\n"
+                        + "        raise exception 'the operators of the statuses'' type aren''t where they were at install()';\n"
+                        + "    end if;\n    ")
+                .orElse("");
     }
 
     /** Returns the script that creates the roll-ups' tables and functions, for a major version of PostgreSQL. */

@@ -61,8 +61,8 @@ final class RollupProof {
     }
 
     /**
-     * Records a table as it is now, if its triggers and mapped columns are defined as they were; in a transaction in which nothing is
-     * rolled, or of which the caller knows that no row has changed without a trigger.
+     * Records a table as it is now, if its triggers and mapped columns are defined as they were, and otherwise that it isn't as recorded; in
+     * a transaction in which nothing is rolled, or of which the caller knows that no row has changed without a trigger.
      *
      * @param role one of {@link #ROLES}
      * @return whether it is recorded
@@ -72,6 +72,11 @@ final class RollupProof {
         sql.call(connection, "delete-partitions").text("role", role).update();
         sql.call(connection, "record-partitions").text("role", role).update();
         sql.call(connection, "record-parents").text("role", role).update();
-        return sql.call(connection, "record-catalog-rows").text("role", role).update() == 1;
+        boolean isRecorded =
+                sql.call(connection, "record-catalog-rows").text("role", role).update() == 1;
+        if (!isRecorded) {
+            sql.call(connection, "forget-catalog-rows").text("role", role).update();
+        }
+        return isRecorded;
     }
 }

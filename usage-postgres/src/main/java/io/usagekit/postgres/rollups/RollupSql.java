@@ -314,6 +314,7 @@ final class RollupSql {
         all.put("project_id_type", types.projectId().definition());
         all.put("event_id_type", types.eventId().definition());
         all.put("operators", types.operators());
+        all.put("check_operators", types.checkOperators());
         return SqlTemplate.fill(SqlTemplate.resource("rollups/schema-V4.sql"), all);
     }
 

@@ -245,6 +245,10 @@ from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 where a.attrelid = to_regclass(:table) and a.attname = :column and not a.attisdropped
 
+-- name: has-operator
+-- Whether there is an operator. Parameter: :operator, with its schema and the types that it compares. Returns answer.
+select to_regoperator(:operator) is not null as answer
+
 -- name: partitions
 -- The tables below a partitioned table, at every level; no row if it isn't partitioned. Parameters: :table, quoted; :trigger.
 -- Returns: schema and name, not quoted; guarded, whether the partition has a trigger of this name.

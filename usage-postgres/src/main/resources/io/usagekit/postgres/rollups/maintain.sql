@@ -615,6 +615,11 @@ where h.role = :role
     and not exists (select from {rollups}.partition_now p where p.role = h.role and not p.is_tracked)
     and h.definition = {rollups}.describe(h.relation, h.columns)
 
+-- name: forget-catalog-rows
+-- Records that a table isn't as it was when the triggers were created: no rolled hour of it is used until it is recorded again, or the
+-- triggers are created again. Parameter: :role, events or deliveries.
+update {rollups}.host_table set catalog_rows = array[]::xid[] where role = :role
+
 -- name: has-only-new-partitions
 -- Whether nothing differs from what was recorded of tables and triggers but partitions that are new. Returns answer.
 select

@@ -442,11 +442,12 @@ begin
 end
 $usagekit$;
 
--- Whether a delivery of this status counts. Takes whatever type the column has now.
+-- Whether a delivery of this status counts. Takes whatever type the column has now. Statuses of a type with operators of its own would be
+-- compared as text where these aren't in their schema any more: that is an error.
 create function {rollups}.is_delivered(status anyelement) returns boolean
 language plpgsql set search_path = {operators} as $usagekit$
 begin
-    return coalesce(status in ({delivered_statuses}), false);
+    {check_operators}return coalesce(status in ({delivered_statuses}), false);
 end
 $usagekit$;
 
@@ -529,7 +530,7 @@ language plpgsql security definer set search_path = {operators} as $usagekit$
 declare
     is_recorded boolean;
 begin
-    if old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}) then
+    {check_operators}if old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}) then
         is_recorded := {rollups}.mark_hours(
             old.{delivery.project_id},
             old.{delivery.created_at}{delivery.at_utc},

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsageMetrics;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Sample;
@@ -181,5 +182,31 @@ class RollupCrashIT {
         server.kill();
         server.restart();
         assertThat(fixture.rollups.status().orElseThrow()).isEqualTo(before);
+    }
+
+    /** What the page on roll-ups says of tables that were unlogged when the server crashed, which empties them. */
+    @Test
+    void noticesUnloggedTablesIfTheWorkerRunsBeforeTheyAreLoggedAgain() {
+        RollupFixture noticed = RollupFixture.rolled(server.dataSource(), "noticed");
+        RollupFixture missed = RollupFixture.rolled(server.dataSource(), "missed");
+        noticed.run("alter table {s}.event_deliveries set unlogged");
+        missed.run("alter table {s}.event_deliveries set unlogged");
+        assertThatThrownBy(noticed::runWorker).hasMessageContaining("is unlogged or temporary");
+        server.kill();
+        server.restart();
+        assertThat(missed.read().rolled()).as("while it is unlogged").isEqualTo(missed.read().raw());
+        noticed.run("alter table {s}.event_deliveries set logged");
+        missed.run("alter table {s}.event_deliveries set logged");
+
+        noticed.assertExact(true);
+        assertThat(noticed.runWorker().finished()).isTrue();
+        noticed.assertExact(true);
+        assertThat(noticed.figure().sent()).isEqualTo(UsageMetrics.ZERO);
+
+        assertThat(missed.figure()).as("not noticed").isEqualTo(RollupFixture.THREE);
+        assertThat(missed.rollups.verify(new VerificationProgress() {})).isEqualTo(3);
+        missed.rollups.repair(new VerificationProgress() {});
+        missed.runWorker();
+        missed.assertExact(true);
     }
 }

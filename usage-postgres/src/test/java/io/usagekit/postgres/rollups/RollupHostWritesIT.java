@@ -11,6 +11,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OwnDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -157,6 +158,38 @@ class RollupHostWritesIT {
         assertThat(sent()).isEqualTo(new UsageMetrics(1, 7));
         assertReadFromRawRows("altered back");
         assertRolledAgain(new UsageMetrics(3, 21), new UsageMetrics(1, 7));
+    }
+
+    /** The sessions find the operators of the type under both names, the trigger functions only under that of the installation. */
+    @Test
+    void countByTheirStatusWhenTheSchemaOfItsTypeWasRenamed() throws SQLException {
+        RollupFixture shared = fixture;
+        try (OwnDatabase own = OwnDatabase.create("operators");
+                RollupFixture other = RollupFixture.tables(own.pool(), Database.newSchema("operators"))) {
+            fixture = other;
+            own.execute(
+                    "create schema types",
+                    "create extension citext schema types",
+                    "do $$ begin execute format('alter database %I set search_path to public, types, renamed', current_database()); end $$");
+            own.pool().getHikariPoolMXBean().softEvictConnections();
+            fixture.run("alter table {s}.event_deliveries alter column status type types.citext");
+            install(fixture.mapping);
+            own.execute("alter schema types rename to renamed");
+            own.pool().getHikariPoolMXBean().softEvictConnections();
+            fixture.run("insert into {s}.event_deliveries values ('late', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
+            assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
+            assertReadFromRawRows("the operators of the statuses' type aren't where they were");
+            assertThatThrownBy(this::roll).hasMessageContaining("call install() again");
+            assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
+            rollups.install();
+            assertRolledAgain(new UsageMetrics(3, 21), new UsageMetrics(4, 28));
+            fixture.run("insert into {s}.event_deliveries values ('later', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
+            notifications.clear();
+            assertThat(sent()).isEqualTo(new UsageMetrics(5, 35));
+            assertThat(notifications).containsExactly("rolled");
+        } finally {
+            fixture = shared;
+        }
     }
 
     @Test
