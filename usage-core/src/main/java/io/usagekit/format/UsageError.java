@@ -6,6 +6,7 @@ import io.usagekit.UsageInterruptedException;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.internal.flight.Causes;
+import io.usagekit.internal.flight.ServiceClosedException;
 import java.util.Objects;
 
 /**
@@ -16,7 +17,8 @@ import java.util.Objects;
  * <tr><th>exception</th><th>{@code code}</th><th>{@code httpStatus}</th></tr>
  * <tr><td>{@link IllegalArgumentException}</td><td>{@code invalid_request}</td><td>400</td></tr>
  * <tr><td>{@link UsageOverloadedException}</td><td>{@code overloaded}</td><td>503</td></tr>
- * <tr><td>{@link UsageUnavailableException}</td><td>{@code unavailable}</td><td>503</td></tr>
+ * <tr><td>{@link UsageUnavailableException}, the {@link IllegalStateException} of a closed service</td><td>{@code unavailable}</td>
+ *     <td>503</td></tr>
  * <tr><td>{@link UsageCalculationException}</td><td>{@code calculation_failed}</td>
  *     <td>503; 500 if it isn't {@linkplain io.usagekit.UsageException#isTransient() transient}</td></tr>
  * <tr><td>{@link UsageCacheException}</td><td>{@code cache_unavailable}</td><td>503</td></tr>
@@ -53,7 +55,7 @@ public record UsageError(String code, String message, int httpStatus) {
             return new UsageError("invalid_request", String.valueOf(cause.getMessage()), BAD_REQUEST);
         } else if (cause instanceof UsageOverloadedException) {
             return unavailable("overloaded", "Too many usage figures are being computed; try again soon");
-        } else if (cause instanceof UsageUnavailableException) {
+        } else if (cause instanceof UsageUnavailableException || cause instanceof ServiceClosedException) {
             return unavailable("unavailable", "The usage isn't available at present; try again later");
         } else if (cause instanceof UsageCalculationException failed) {
             return failed.isTransient()

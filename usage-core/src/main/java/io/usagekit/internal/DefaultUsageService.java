@@ -19,6 +19,7 @@ import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
 import io.usagekit.internal.UsageLoad.Purpose;
+import io.usagekit.internal.flight.ServiceClosedException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
@@ -191,7 +192,7 @@ public final class DefaultUsageService implements UsageService {
 
     private void checkOpen() {
         if (closed.get()) {
-            throw new IllegalStateException("this UsageService is closed");
+            throw new ServiceClosedException();
         }
     }
 

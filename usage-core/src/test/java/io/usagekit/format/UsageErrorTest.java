@@ -1,6 +1,7 @@
 package io.usagekit.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.usagekit.UsageCacheException;
@@ -10,6 +11,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
 import io.usagekit.UsageStorageException;
 import io.usagekit.UsageUnavailableException;
 import java.io.IOException;
@@ -52,6 +54,20 @@ class UsageErrorTest {
             assertThat(seen.httpStatus()).isEqualTo(status);
             assertThat(seen.message()).isNotBlank().doesNotContain("FATAL", "billing", "10.0.0.7");
         }
+    }
+
+    /** A host that shuts down closes the service while requests still come in. */
+    @Test
+    void serviceThatIsClosedIsUnavailable() {
+        UsageService service = UsageService.builder((key, timeout) -> {
+                    throw new AssertionError("a closed service computes nothing");
+                })
+                .build();
+        service.close();
+        assertThatThrownBy(() -> service.get(KEY.organisationId(), KEY.period()))
+                .isInstanceOfSatisfying(IllegalStateException.class, closed -> assertThat(UsageError.of(closed))
+                        .isEqualTo(new UsageError(
+                                "unavailable", "The usage isn't available at present; try again later", 503)));
     }
 
     @Test
