@@ -275,7 +275,12 @@ exists (
 select exists (
     select
     from {rollups}.span s
-    join {rollups}.retained r on r.project_id = s.project_id and r.quarter >= s.lower and r.quarter < s.upper and isfinite(r.quarter)
+    cross join lateral (
+        select
+        from {rollups}.retained r
+        where r.project_id = s.project_id and r.quarter >= s.lower and r.quarter < s.upper and isfinite(r.quarter)
+        limit 1
+    ) as r
 ) as answer
 
 -- name: are-ranges-written-back
