@@ -65,9 +65,11 @@ class UsageErrorTest {
                 .build();
         service.close();
         assertThatThrownBy(() -> service.get(KEY.organisationId(), KEY.period()))
-                .isInstanceOfSatisfying(IllegalStateException.class, closed -> assertThat(UsageError.of(closed))
-                        .isEqualTo(new UsageError(
-                                "unavailable", "The usage isn't available at present; try again later", 503)));
+                .isInstanceOfSatisfying(
+                        IllegalStateException.class,
+                        closed -> assertThat(UsageError.of(closed))
+                                .isEqualTo(new UsageError(
+                                        "unavailable", "The usage isn't available at present; try again later", 503)));
     }
 
     @Test

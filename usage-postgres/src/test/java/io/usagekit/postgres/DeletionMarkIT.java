@@ -200,7 +200,8 @@ class DeletionMarkIT {
                         + ") as deleted_at from {s}.events",
                 "create view {s}.customers as select id, organisation_id, coalesce(deleted_at, " + live
                         + ") as deleted_at from {s}.projects");
-        TableMapping views = mapping.toBuilder().events("messages").projects("customers").build();
+        TableMapping views =
+                mapping.toBuilder().events("messages").projects("customers").build();
         assertThat(read(views)).isEqualTo(new UsageMetrics(1, 5));
         assertThat(read(mapping.toBuilder().projects("customers").build())).isEqualTo(new UsageMetrics(1, 5));
     }

@@ -20,8 +20,7 @@ import java.util.stream.Stream;
  * @param operators the schemas in which trigger functions look for operators, quoted
  * @param statusOperator the operator by which statuses are compared, with its schema and types; empty if it is one of PostgreSQL's own
  */
-record IdTypes(
-        IdTypes.IdType projectId, IdTypes.IdType eventId, String operators, Optional<String> statusOperator) {
+record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operators, Optional<String> statusOperator) {
 
     /** Type of a column, and its collation; empty if that is the type's own. */
     record IdType(String type, String collation) {

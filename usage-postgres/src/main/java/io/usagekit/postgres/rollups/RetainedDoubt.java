@@ -5,6 +5,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
@@ -41,10 +42,14 @@ final class RetainedDoubt {
         /** Returns the fragments of the statement that looks at these, of one organisation or of all. */
         Map<String, String> fragments(boolean isOfOne) {
             return Map.of(
-                    "quarters", fragment,
-                    "organisation.counts", isOfOne ? RollupSql.ONE_ORGANISATION : RollupSql.ALL_ORGANISATIONS,
-                    "events-in-chunk", "{event-in-window}",
-                    "deliveries-in-chunk", "{delivery-in-window}");
+                    "quarters",
+                    fragment,
+                    "organisation.counts",
+                    isOfOne ? RollupSql.ONE_ORGANISATION : RollupSql.ALL_ORGANISATIONS,
+                    "events-in-chunk",
+                    "{event-in-window}",
+                    "deliveries-in-chunk",
+                    "{delivery-in-window}");
         }
     }
 
@@ -193,15 +198,17 @@ final class RetainedDoubt {
 
     /** Says that rows which retention had deleted are in the same tables again. */
     static String writtenBack(RollupSql sql) {
-        return tables(sql) + " has rows again that retention had deleted, which would count twice, as out of an archive or"
+        return tables(sql)
+                + " has rows again that retention had deleted, which would count twice, as out of an archive or"
                 + " a dump of its rows; delete these rows by a statement of your own, or, if the tables hold all rows, call"
                 + " removeWithRetained() and install(); if they are other rows with the same ids, call acceptRetained()";
     }
 
     private static Optional<String> writtenBack(Connection connection, RollupSql sql, Window window, Quarters quarters)
             throws SQLException {
-        Map<String, String> fragments = RollupSql.with(
-                quarters.fragments(window.organisationId().isPresent()), sql.samples(connection));
+        Map<String, String> fragments =
+                RollupSql.with(quarters.fragments(window.organisationId().isPresent()), sql.samples(connection));
+        Jdbc.planForValues(connection); // so that the planner leaves partitions out
         SqlCall call = sql.call(connection, "are-written-back", fragments)
                 .instant("start", window.start())
                 .instant("end", window.end());

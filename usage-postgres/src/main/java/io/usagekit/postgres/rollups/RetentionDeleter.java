@@ -227,7 +227,8 @@ final class RetentionDeleter {
     private void checkWrittenBack(SqlRow row) throws SQLException {
         if (row.flag("are_written_back")) {
             throw UsageStorageException.permanent(
-                    "retention of the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " failed after deleting "
+                    "retention of the roll-ups in the schema " + Identifiers.quote(sql.schema())
+                            + " failed after deleting "
                             + deliveries + " deliveries and " + events + " events, whose sums are retained: "
                             + RetainedDoubt.writtenBack(sql),
                     null);

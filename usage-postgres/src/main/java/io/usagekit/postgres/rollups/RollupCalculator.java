@@ -82,6 +82,11 @@ final class RollupCalculator implements UsageCalculator {
         static Outcome raw(CombinedQuery.Totals totals, RollupListener.Fallback why) {
             return new Outcome(totals, Optional.of(why), 0, 0);
         }
+
+        static Outcome rolled(RollupFigureQuery.Answer answer) {
+            return new Outcome(
+                    answer.totals().orElseThrow(), Optional.empty(), answer.liveHours(), answer.markedHours());
+        }
     }
 
     @Override
@@ -157,10 +162,10 @@ final class RollupCalculator implements UsageCalculator {
 
         /** Takes a figure out again, if there is a reason. */
         void refuse(UsageKey key, Optional<UsageCalculationException> reason) {
-            if (reason.isPresent()) {
+            reason.ifPresent(why -> {
                 known.remove(key);
-                failures.put(key, reason.get());
-            }
+                failures.put(key, why);
+            });
         }
 
         void addRaw(CombinedQuery.Figures figures, RollupListener.Fallback why) {
@@ -211,30 +216,18 @@ final class RollupCalculator implements UsageCalculator {
             return allFromAltered(connection, known, keys, RollupListener.Fallback.ALTERED);
         }
         outcomes.failures().putAll(answers.get().failures());
-        List<UsageKey> inDoubt = new ArrayList<>();
         List<UsageKey> notCovered = new ArrayList<>();
-        answers.get()
-                .answers()
-                .forEach((key, answer) -> answer.totals()
-                        .ifPresentOrElse(
-                                totals -> outcomes.known()
-                                        .put(
-                                                key,
-                                                new Outcome(
-                                                        totals,
-                                                        Optional.empty(),
-                                                        answer.liveHours(),
-                                                        answer.markedHours())),
-                                () -> notCovered.add(key)));
+        answers.get().answers().forEach((key, answer) -> {
+            if (answer.totals().isPresent()) {
+                outcomes.known().put(key, Outcome.rolled(answer));
+            } else {
+                notCovered.add(key);
+            }
+        });
         if (!notCovered.isEmpty()) {
             outcomes.addRaw(known.combined().executeAll(connection, notCovered), RollupListener.Fallback.NOT_COVERING);
         }
-        answers.get().answers().forEach((key, answer) -> {
-            if (answer.inDoubt() || answer.totals().isEmpty()) {
-                inDoubt.add(key);
-            }
-        });
-        for (UsageKey key : inDoubt) {
+        for (UsageKey key : answers.get().doubtful()) {
             outcomes.refuse(key, RetainedDoubt.ofLive(connection, known.sql(), key));
         }
         return outcomes;
@@ -389,8 +382,8 @@ final class RollupCalculator implements UsageCalculator {
         RollupFigureQuery.Answer found = answer.get();
         Outcome outcome = found.totals().isEmpty()
                 ? raw(connection, known.combined(), key, RollupListener.Fallback.NOT_COVERING)
-                : new Outcome(found.totals().get(), Optional.empty(), found.liveHours(), found.markedHours());
-        if (found.inDoubt() || found.totals().isEmpty()) {
+                : Outcome.rolled(found);
+        if (found.isDoubtful()) {
             throwIfPresent(RetainedDoubt.ofLive(connection, known.sql(), key));
         }
         return outcome;

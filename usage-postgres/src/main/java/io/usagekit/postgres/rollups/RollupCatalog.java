@@ -146,9 +146,7 @@ final class RollupCatalog {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
                 TableShape shape = TableShape.readForStorage(connection, settings.mapping());
                 Optional<RollupSql> sql = current(connection, settings, shape);
-                return sql.isEmpty()
-                        ? Optional.empty()
-                        : Optional.of(status(connection, settings, sql.get(), now));
+                return sql.isEmpty() ? Optional.empty() : Optional.of(status(connection, settings, sql.get(), now));
             });
         } catch (SQLException e) {
             throw SqlErrors.storageFailure(
@@ -189,8 +187,8 @@ final class RollupCatalog {
     /** Returns the projects that are missing and of which retention has kept sums. */
     static List<RollupStatus.MissingProject> missingProjects(Connection connection, RollupSql sql) throws SQLException {
         return sql.call(connection, "all-missing-projects")
-                .list(row -> new RollupStatus.MissingProject(
-                        row.text("project_id"), row.optionalText("organisation_id")));
+                .list(row ->
+                        new RollupStatus.MissingProject(row.text("project_id"), row.optionalText("organisation_id")));
     }
 
     /**

@@ -54,18 +54,29 @@ final class RollupFigureQuery {
      * @param inDoubt whether hours were read live, and retention has deleted rows in the window, which may be there again
      */
     record Answer(
-            Optional<CombinedQuery.Totals> totals,
-            long liveHours,
-            long markedHours,
-            boolean intact,
-            boolean inDoubt) {}
+            Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours, boolean intact, boolean inDoubt) {
+
+        /** Whether rows that retention has deleted may count in what was read live, or in raw rows that are to be read instead. */
+        boolean isDoubtful() {
+            return inDoubt || totals.isEmpty();
+        }
+    }
 
     /**
      * Results of the statement for several keys, each of which is in one of the two maps.
      *
      * @param failures why the others have no figure, each for itself
      */
-    record Answers(Map<UsageKey, Answer> answers, Map<UsageKey, UsageException> failures) {}
+    record Answers(Map<UsageKey, Answer> answers, Map<UsageKey, UsageException> failures) {
+
+        /** Returns the keys whose answer {@linkplain Answer#isDoubtful is doubtful}. */
+        List<UsageKey> doubtful() {
+            return answers.entrySet().stream()
+                    .filter(answer -> answer.getValue().isDoubtful())
+                    .map(Map.Entry::getKey)
+                    .toList();
+        }
+    }
 
     /** What the second statement holds only where it is needed, since it names events or deliveries, or where their partitions suit it. */
     enum Part {

@@ -57,7 +57,8 @@ public record RollupStatus(
         public String toString() {
             return projectId
                     + organisationId
-                            .map(id -> " of the organisation " + id + ", whose figures are refused in windows with its retained sums")
+                            .map(id -> " of the organisation " + id
+                                    + ", whose figures are refused in windows with its retained sums")
                             .orElse(", of an unknown organisation, whose figures lack its retained sums");
         }
     }

@@ -419,7 +419,7 @@ select f.project_id::text as project_id, k.organisation_id
 from found f
 left join {rollups}.retained k on k.project_id = f.project_id and k.quarter = '-infinity'
 where f.project_id is not null
-    and not exists (select from {projects} p where p.{project.id} = f.project_id)
+    and not exists (select from {projects} p where p.{project.id}::text = f.project_id::text) -- of whatever type since
     and (k.project_id is null or k.organisation_id is not null)
 order by f.project_id
 limit 100

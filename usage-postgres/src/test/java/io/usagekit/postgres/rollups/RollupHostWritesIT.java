@@ -176,14 +176,16 @@ class RollupHostWritesIT {
             install(fixture.mapping);
             own.execute("alter schema types rename to renamed");
             own.pool().getHikariPoolMXBean().softEvictConnections();
-            fixture.run("insert into {s}.event_deliveries values ('late', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
+            fixture.run(
+                    "insert into {s}.event_deliveries values ('late', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
             assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
             assertReadFromRawRows("the operators of the statuses' type aren't where they were");
             assertThatThrownBy(this::roll).hasMessageContaining("call install() again");
             assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
             rollups.install();
             assertRolledAgain(new UsageMetrics(3, 21), new UsageMetrics(4, 28));
-            fixture.run("insert into {s}.event_deliveries values ('later', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
+            fixture.run(
+                    "insert into {s}.event_deliveries values ('later', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
             notifications.clear();
             assertThat(sent()).isEqualTo(new UsageMetrics(5, 35));
             assertThat(notifications).containsExactly("rolled");

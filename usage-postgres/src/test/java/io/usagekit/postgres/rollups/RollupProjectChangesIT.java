@@ -235,8 +235,7 @@ class RollupProjectChangesIT {
         merge("q", "p");
         rollups.install();
 
-        assertThat(missingProjects(rollups))
-                .containsExactly(new RollupStatus.MissingProject("q", Optional.empty()));
+        assertThat(missingProjects(rollups)).containsExactly(new RollupStatus.MissingProject("q", Optional.empty()));
         rollups.omitRetained("q");
         assertThat(missingProjects(rollups)).isEmpty();
         rollups.moveRetained("q", "p");

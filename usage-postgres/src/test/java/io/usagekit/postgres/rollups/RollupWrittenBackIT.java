@@ -66,8 +66,8 @@ class RollupWrittenBackIT {
         assertThatThrownBy(() -> rollups.byProject(RestoreFixture.MARCH, RestoreFixture.TIMEOUT))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContainingAll(WORDS);
-        assertThatThrownBy(() ->
-                        rollups.calculateAll(RestoreFixture.MARCH.period(), RestoreFixture.TIMEOUT, usage -> {}))
+        assertThatThrownBy(
+                        () -> rollups.calculateAll(RestoreFixture.MARCH.period(), RestoreFixture.TIMEOUT, usage -> {}))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContainingAll(WORDS);
         PostgresRows rows = PostgresRows.builder(Database.pool())
@@ -176,7 +176,8 @@ class RollupWrittenBackIT {
     /** The changes leave no mark. */
     @Test
     void refusesFiguresWhereTriggersWereDisabledMeanwhile() {
-        fixture.run("alter table {s}.events disable trigger user", "alter table {s}.event_deliveries disable trigger user");
+        fixture.run(
+                "alter table {s}.events disable trigger user", "alter table {s}.event_deliveries disable trigger user");
         writeBackDay();
         assertRefusedByAll();
         rollups.install();
@@ -187,8 +188,9 @@ class RollupWrittenBackIT {
     @Test
     void countsRowsOnceTheyAreAccepted() {
         writeBack("events", "2026-03-05Z", "2026-03-06Z");
-        fixture.run("insert into {copy}.events select 'again ' || id, project_id, raw, data, created_at, deleted_at from {copy}.events"
-                + " where created_at between '2026-03-05Z' and '2026-03-06Z'");
+        fixture.run(
+                "insert into {copy}.events select 'again ' || id, project_id, raw, data, created_at, deleted_at from {copy}.events"
+                        + " where created_at between '2026-03-05Z' and '2026-03-06Z'");
         assertRefusedByAll();
         rollups.acceptRetained();
         fixture.assertExact(rollups, "NOT_COVERING");
@@ -225,8 +227,7 @@ class RollupWrittenBackIT {
 
     private RollupSql sql() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
-            return RollupSql.over(
-                    TableShape.read(connection, TableMapping.gateway(fixture.schema)), rollups.schema());
+            return RollupSql.over(TableShape.read(connection, TableMapping.gateway(fixture.schema)), rollups.schema());
         }
     }
 
@@ -234,7 +235,10 @@ class RollupWrittenBackIT {
     @Test
     void acceptsOnlyWithTheMappingThatTheyAreOf() {
         PostgresRollups other = fixture.rollups(
-                TableMapping.gateway(fixture.schema).toBuilder().deliveredStatuses("Sent").build(), rollups.schema());
+                TableMapping.gateway(fixture.schema).toBuilder()
+                        .deliveredStatuses("Sent")
+                        .build(),
+                rollups.schema());
         assertThatThrownBy(other::acceptRetained)
                 .isInstanceOf(UsageStorageException.class)
                 .hasMessageContainingAll("of other tables, columns or statuses", "acceptRetained() with the mapping");
