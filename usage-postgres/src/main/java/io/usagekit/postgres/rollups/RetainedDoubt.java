@@ -113,13 +113,14 @@ final class RetainedDoubt {
 
     /**
      * Returns why the rows of a key and the sums in the schema of these roll-ups may not add up to its figure, as {@link
-     * io.usagekit.postgres.internal.PartitionGuard#retainedDoubt} does.
+     * io.usagekit.postgres.internal.PartitionGuard#retainedDoubt} does. All retained quarters of the window are looked at, which needs no
+     * privilege on what says which are rolled.
      */
     static Optional<String> ofRows(Connection connection, PostgresRollups.Settings settings, UsageKey key)
             throws SQLException {
         if (RollupCatalog.holdsRetained(connection, settings.schema())) {
             RollupSql sql = settings.sql(TableShape.readForStorage(connection, settings.mapping()));
-            Optional<String> reason = reason(connection, sql, Window.of(key), Quarters.LIVE);
+            Optional<String> reason = reason(connection, sql, Window.of(key), Quarters.ALL);
             return reason.isPresent() || settings.omitsMissingProjects() || !isOfThisVersion(connection, sql)
                     ? reason
                     : missingProject(connection, sql, settings.projects(), key);
