@@ -10,6 +10,8 @@ import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageService;
+import io.usagekit.UsageServiceBuilder;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.redis.RedisUsage;
@@ -24,6 +26,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import javax.sql.DataSource;
 
@@ -46,6 +49,7 @@ class ServersBackend implements UsageServiceContract.Backend {
     private final FaultyProxy link;
     private final RedisClient client;
     private final RedisClient direct = RedisClient.create(RESOURCES, TestServers.REDIS.url());
+    private final AtomicLong elapsed = new AtomicLong();
     private int events;
 
     ServersBackend() {
@@ -65,6 +69,17 @@ class ServersBackend implements UsageServiceContract.Backend {
     /** With patience: a loaded machine isn't an outage. */
     final RedisUsage.Builder redis() {
         return RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(2)).connectTimeout(Duration.ofSeconds(20));
+    }
+
+    /** A back-off is over when a case says so, however long a thread of it is stalled. */
+    @Override
+    public UsageServiceBuilder builder(UsageCalculator calculator) {
+        return UsageService.builder(calculator).ticker(elapsed::get);
+    }
+
+    @Override
+    public void elapse(Duration duration) {
+        elapsed.addAndGet(duration.toNanos());
     }
 
     @Override
