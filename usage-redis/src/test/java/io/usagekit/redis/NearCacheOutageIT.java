@@ -68,7 +68,7 @@ class NearCacheOutageIT extends NearCacheFixture {
     void reportsSizeAndTracking() {
         write(other, 1, 1);
         write(other, 2, 1);
-        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
+        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(6))) {
             load(cache, 1);
             load(cache, 2);
             assertThat(cache.stats()).isEqualTo(new UsageCache.Stats(OptionalLong.of(2), Condition.UP, Condition.UP));
@@ -83,7 +83,7 @@ class NearCacheOutageIT extends NearCacheFixture {
     @Test
     void servesFallbackCopiesOnlyAfterConnectionIsLost() {
         write(other, 1, 1);
-        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(3))) {
+        try (UsageCache cache = openNear(HEARTBEAT, Duration.ofSeconds(6))) {
             load(cache, 1);
             killTracking();
             eventually("tracking is lost", () -> notifications.size() == 1);
@@ -256,7 +256,7 @@ class NearCacheOutageIT extends NearCacheFixture {
                 for (int i = 0; i < 20; i++) {
                     writeAcknowledged(checker);
                 }
-                eventually("tracking is lost", () -> notifications.size() == 1);
+                eventually("tracking is lost", () -> !notifications.isEmpty());
                 proxy.release();
                 writeAndFind(checker);
                 checker.assertNothingStale();
