@@ -13,6 +13,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.rows.PostgresRows;
+import io.usagekit.postgres.rows.RowSum;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.time.Duration;
@@ -223,15 +224,22 @@ class DeletedProjectsOracleIT {
                 rollups.series(KEY, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()
                         .map(UsageSeriesPoint::received)
                         .reduce(UsageMetrics.ZERO, UsageMetrics::plus));
+        List<Long> octets = new ArrayList<>();
+        RowSum sum = PostgresRows.builder(Database.pool())
+                .mapping(mapping)
+                .countDeletedProjects(true)
+                .build()
+                .readReceived(KEY, row -> octets.add(row.bytes().orElseThrow()));
+        ways.put("row by row", sum.figure());
+        ways.put(
+                "rows, and what retention kept",
+                sum.retained()
+                        .usage()
+                        .plus(new UsageMetrics(
+                                octets.size(),
+                                octets.stream().mapToLong(Long::longValue).sum())));
+        assertThat(sum.retained().usage()).as("retained, %s", when).isEqualTo(retained);
         if (!retains) {
-            ways.put(
-                    "row by row",
-                    PostgresRows.builder(Database.pool())
-                            .mapping(mapping)
-                            .countDeletedProjects(true)
-                            .build()
-                            .readReceived(KEY, row -> {})
-                            .figure());
             ways.put(
                     "raw rows",
                     PostgresUsage.builder(Database.pool())

@@ -3,6 +3,11 @@ package io.usagekit.postgres.testing;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.List;
@@ -34,6 +39,15 @@ public enum Layout {
                     "insert into {s}.projects (id, organisation_id, deleted_at) select id, organisation, case when deleted then now() end from {s}.source_projects",
                     "insert into {s}.events (id, project_id, raw, data, created_at, deleted_at) select id, project, coalesce(raw, ''), coalesce(data, ''), coalesce(created_at, '2001-01-01Z'), case when deleted then now() end from {s}.source_events",
                     "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) select id, project, event, status, coalesce(created_at, '2001-01-01Z') from {s}.source_deliveries"),
+            TableMapping::usagekit),
+
+    /** The library's own tables, partitioned by the library; a host that deletes events and keeps deliveries has no foreign key. */
+    OWN_BY_WEEK(
+            List.of(
+                    "insert into {s}.projects (id, organisation_id, deleted_at) select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events (id, project_id, raw, data, created_at, deleted_at) select id, project, coalesce(raw, ''), coalesce(data, ''), coalesce(created_at, '2026-01-01Z'), case when deleted then now() end from {s}.source_events",
+                    "alter table {s}.event_deliveries drop constraint if exists event_deliveries_event_id_fkey",
+                    "insert into {s}.event_deliveries (id, project_id, event_id, status, created_at) select id, project, event, status, coalesce(created_at, '2026-01-01Z') from {s}.source_deliveries"),
             TableMapping::usagekit),
 
     /** Deletion is a flag: not null for events, null or false in live projects. */
@@ -243,11 +257,19 @@ public enum Layout {
 
     /** Creates and fills the tables. */
     public void create(String schema) {
-        if (this == OWN) {
+        if (this == OWN || this == OWN_BY_WEEK) {
             PostgresUsage.install(Database.pool(), schema);
         }
         for (String statement : statements) {
             Database.execute(statement.replace("{s}", Identifiers.quote(schema)));
+        }
+        if (this == OWN_BY_WEEK) {
+            PostgresPartitions.builder(Database.pool())
+                    .mapping(mapping(schema))
+                    .clock(InstantSource.fixed(Instant.parse("2026-04-20T12:00:00Z")))
+                    .build()
+                    .partition(PartitionInterval.WEEK, new PartitionProgress() {});
+            Database.dropSchema(schema + PostgresPartitions.SCHEMA_SUFFIX);
         }
     }
 
