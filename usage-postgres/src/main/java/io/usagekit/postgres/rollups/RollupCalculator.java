@@ -347,7 +347,7 @@ final class RollupCalculator implements UsageCalculator {
         if (last.isPresent() && now - last.getAsLong() < TRIGGERS_RELIED_ON) {
             return true;
         }
-        boolean areInForce = RollupCatalog.areTriggersInForce(connection, sql);
+        boolean areInForce = RollupCatalog.isEveryChangeTracked(connection, sql);
         inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
         return areInForce;
     }

@@ -331,7 +331,7 @@ final class RollupInstaller implements PartitionGuard {
         }
         if (isCurrent
                 && renamed.isEmpty()
-                && RollupCatalog.areTriggersInForce(connection, sql)
+                && RollupCatalog.isEveryChangeTracked(connection, sql)
                 && (RollupProof.isIntact(connection, sql)
                         || RollupProof.newPartitions(connection, sql).isPresent())) {
             createPartitionTriggers(installation, sql);

@@ -88,7 +88,7 @@ final class RollupPass {
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
     private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
-        boolean inForce = RollupCatalog.areTriggersInForce(connection, sql);
+        boolean inForce = RollupCatalog.isEveryChangeTracked(connection, sql);
         if (inForce && RollupProof.isIntact(connection, sql)) {
             return;
         }

@@ -65,6 +65,7 @@ final class RollupPreconditions {
     void checkObstacles(Connection connection, RollupSql sql) throws SQLException {
         List<String> obstacles = sql.call(connection, "obstacles")
                 .texts("event_columns", sql.eventColumns())
+                .texts("delivery_columns", sql.deliveryColumns())
                 .text("project_id", mapping.projectId())
                 .text("event_project_id", mapping.eventProjectId())
                 .text("delivery_project_id", mapping.deliveryProjectId())

@@ -20,7 +20,8 @@ final class RollupProof {
 
     /** An alteration, in words. */
     static final String NOT_IN_FORCE =
-            "triggers are missing or disabled, on the tables or on partitions, or a partition is unlogged or foreign";
+            "triggers are missing or disabled, on the tables or on partitions, or a partition is unlogged or foreign, or generates a mapped"
+                    + " column in another way";
 
     /** How many alterations a message names. */
     private static final int IN_WORDS = 3;

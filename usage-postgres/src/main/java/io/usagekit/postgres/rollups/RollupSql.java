@@ -358,7 +358,8 @@ final class RollupSql {
         return columns;
     }
 
-    private List<String> deliveryColumns() {
+    /** Returns the mapped columns of deliveries. */
+    List<String> deliveryColumns() {
         List<String> columns = new ArrayList<>(List.of(
                 mapping.deliveryEventId(),
                 mapping.deliveryProjectId(),

@@ -34,10 +34,27 @@ join pg_catalog.pg_trigger t on t.tgrelid = h.oid
 join pg_catalog.pg_proc f on f.oid = t.tgfoid
 where f.pronamespace = to_regnamespace(:schema)
 
+-- name: has-rewritten-partitions
+-- Whether a partition generates a mapped column by another expression than the recorded one: its values were rewritten, and no trigger
+-- fired. Returns answer.
+select exists (
+    select
+    from {rollups}.partition p
+    join {rollups}.host_table h on h.role = p.role
+    where p.expressions <> array[]::oid[]
+        and p.expressions <> array(
+            select d.oid
+            from pg_catalog.pg_attribute a
+            join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = p.relation and a.attname = any (h.columns) and a.attgenerated <> ''
+            order by a.attname
+        )
+) as answer
+
 -- name: obstacles
 -- What prevents roll-ups from being exact, and what to do about it, one row each. Parameters: :projects, :events and :deliveries,
--- quoted; :event_columns, the mapped ones; :project_id, :event_project_id, :delivery_project_id, :event_id and :delivery_event_id,
--- columns.
+-- quoted; :event_columns and :delivery_columns, the mapped ones; :project_id, :event_project_id, :delivery_project_id, :event_id and
+-- :delivery_event_id, columns.
 -- Returns obstacle, for messages.
 with recursive host_table as (
     select to_regclass(:events)::oid as oid
@@ -82,7 +99,11 @@ select format(
     a.attrelid::regclass
 )
 from pg_catalog.pg_attribute a
-where a.attrelid = to_regclass(:events) and a.attname = any (:event_columns) and a.attgenerated = 'v'
+where a.attgenerated = 'v'
+    and (
+        (a.attrelid = to_regclass(:events) and a.attname = any (:event_columns))
+        or (a.attrelid = to_regclass(:deliveries) and a.attname = any (:delivery_columns))
+    )
 union all
 select format(
     'policies of row-level security hide rows of %s from this role: install and run workers as the owner of the table, without FORCE'

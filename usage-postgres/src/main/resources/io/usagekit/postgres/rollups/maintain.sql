@@ -582,8 +582,8 @@ delete from {rollups}.partition where role = :role
 
 -- name: record-partitions
 -- Records the tables below a table. Parameter: :role, events or deliveries.
-insert into {rollups}.partition (role, relation, attached, filenode)
-select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end
+insert into {rollups}.partition (role, relation, attached, filenode, expressions)
+select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end, n.expressions
 from {rollups}.partition_now n
 where n.role = :role
 

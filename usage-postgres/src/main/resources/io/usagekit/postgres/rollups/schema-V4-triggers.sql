@@ -57,8 +57,8 @@ alter table {deliveries} enable always trigger {trigger.update};
 alter table {deliveries} enable always trigger {trigger.truncate};
 
 -- Records the triggers, the columns that they read, and the partitions.
-insert into {rollups}.partition (role, relation, attached, filenode)
-select role, relation, attached, case when not is_guarded then filenode end
+insert into {rollups}.partition (role, relation, attached, filenode, expressions)
+select role, relation, attached, case when not is_guarded then filenode end, expressions
 from {rollups}.partition_now;
 update {rollups}.host_table h
 set

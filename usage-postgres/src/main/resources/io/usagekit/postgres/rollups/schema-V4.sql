@@ -40,6 +40,7 @@ create table {rollups}.partition (
     relation oid not null,
     attached xid not null, -- the version (xmin) of its row in pg_inherits: another one after DETACH and ATTACH
     filenode oid, -- another one after TRUNCATE, if the table has no trigger for that; null if it has
+    expressions oid[] not null, -- that generate its mapped columns: others after SET EXPRESSION, which rewrites values without a trigger
     primary key (role, relation)
 );
 create index partition_filenode_idx on {rollups}.partition (relation) where filenode is not null;
@@ -179,7 +180,8 @@ select
 from {rollups}.host_table h;
 
 -- The tables below those of host_table now, as in partition. parent: the partitioned table above it, or the table that it inherits
--- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are; is_guarded: TRUNCATE fires its own trigger.
+-- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are; is_guarded: TRUNCATE fires its own trigger;
+-- expressions: those of columns whose values they generate.
 create view {rollups}.partition_now as
 with recursive below as (
     select h.role, i.inhparent as parent, i.inhrelid as relation, i.xmin as attached
@@ -201,7 +203,15 @@ select
     c.relkind = 'p' or exists (
         select from pg_catalog.pg_trigger t where t.tgrelid = b.relation and t.tgname = {truncate_name}
     ) as is_guarded,
-    c.relfilenode as filenode
+    c.relfilenode as filenode,
+    array(
+        select d.oid
+        from {rollups}.host_table h
+        join pg_catalog.pg_attribute a on a.attrelid = b.relation and a.attname = any (h.columns) and a.attgenerated <> ''
+        join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where h.role = b.role
+        order by a.attname
+    ) as expressions
 from below b
 join pg_catalog.pg_class c on c.oid = b.relation;
 

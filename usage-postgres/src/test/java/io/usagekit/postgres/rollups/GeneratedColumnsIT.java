@@ -4,15 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
+import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Sizes in generated columns: what each version of PostgreSQL has of them. */
 class GeneratedColumnsIT {
+
+    /** March as far as it is over, of which all hours are rolled. */
+    private static final UsageKey OVER = new UsageKey(
+            "org-123",
+            UsagePeriod.between(Instant.parse("2026-03-01T00:00:00Z"), Instant.parse("2026-03-17T12:00:00Z")));
 
     private final RollupFixture fixture = RollupFixture.tables(Database.pool(), Database.newSchema("generated"));
     private final TableMapping mapping =
@@ -42,7 +50,11 @@ class GeneratedColumnsIT {
     }
 
     private void runWorker() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        runWorker(rollups);
+    }
+
+    private static void runWorker(PostgresRollups of) {
+        try (RollupWorker worker = of.worker().settle(Duration.ZERO).build()) {
             worker.runOnce();
         }
     }
@@ -91,5 +103,60 @@ class GeneratedColumnsIT {
         runWorker();
         assertThat(read().rolled().received().bytes()).isEqualTo(70);
         assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
+    }
+
+    /** A status that triggers would receive as null, so that they would mark no change of it. */
+    @Test
+    void refusesVirtualColumnsOfDeliveries() {
+        require(18, "virtual generated columns");
+        fixture.run(
+                "alter table {s}.event_deliveries rename column status to code",
+                "alter table {s}.event_deliveries add status text generated always as"
+                        + " (case code when '200' then 'Success' else 'Failure' end) virtual");
+
+        assertThatThrownBy(fixture.rollups::install)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("can't be installed")
+                .hasMessageContaining("the column status of")
+                .hasMessageContaining("event_deliveries is a virtual generated one");
+        assertThat(fixture.rollups.status()).isEmpty();
+    }
+
+    /** The payload of one partition's events is generated in another way, which rewrites it without a trigger. */
+    @Test
+    void noticesAnotherExpressionOfAPartition() {
+        require(17, "SET EXPRESSION");
+        fixture.run(
+                "drop table {s}.events",
+                "create table {s}.events (id varchar, project_id varchar, raw text, created_at timestamptz, deleted_at timestamptz,"
+                        + " body text generated always as (raw) stored) partition by range (created_at)",
+                "create table {s}.events_march partition of {s}.events for values from ('2026-03-01Z') to ('2026-04-01Z')");
+        PostgresRollups ofBodies = PostgresRollups.builder(Database.pool())
+                .mapping(fixture.mapping.toBuilder().payload("body").build())
+                .clock(fixture.clock)
+                .build();
+        ofBodies.install();
+        fixture.run(
+                "insert into {s}.events (id, project_id, raw, created_at) values ('e', 'p', 'seven b', '2026-03-17T09:00:00Z')");
+        runWorker(ofBodies);
+        assertThat(octets(ofBodies)).isEqualTo(7);
+
+        fixture.run("alter table {s}.events_march alter column body set expression as (raw || raw)");
+
+        assertThat(octets(ofBodies)).isEqualTo(14);
+        assertThat(ofBodies.status().orElseThrow().alterations())
+                .anySatisfy(alteration -> assertThat(alteration).contains("generates a mapped column in another way"));
+        assertThatThrownBy(() -> runWorker(ofBodies)).hasMessageContaining("call install() again");
+        ofBodies.install();
+        runWorker(ofBodies);
+        assertThat(octets(ofBodies)).isEqualTo(14);
+        assertThat(ofBodies.status().orElseThrow().alterations()).isEmpty();
+    }
+
+    private static long octets(PostgresRollups of) {
+        return of.calculator()
+                .calculate(OVER, Duration.ofSeconds(30))
+                .received()
+                .bytes();
     }
 }
