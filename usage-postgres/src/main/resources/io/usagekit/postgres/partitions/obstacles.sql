@@ -150,6 +150,13 @@ constrained as (
     from live join pg_catalog.pg_constraint c on c.conrelid = live.oid
     where :partition and c.contype = 'f' and c.conparentid = 0 and not c.convalidated
     union all
+    -- Before PostgreSQL 18 the catalog has no such column.
+    select
+        'the foreign key ' || quote_ident(c.conname) || ' of ' || c.conrelid::regclass || ', which isn''t enforced',
+        'the triggers in its place would enforce it: drop it'
+    from live join pg_catalog.pg_constraint c on c.confrelid = live.oid
+    where :partition and c.contype = 'f' and c.conparentid = 0 and to_jsonb(c) ->> 'conenforced' = 'false'
+    union all
     select 'the exclusion constraint ' || quote_ident(c.conname), null
     from live
     join pg_catalog.pg_constraint c on c.conrelid = live.oid
