@@ -37,4 +37,19 @@ final class FixtureSql {
             throw new AssertionError(e.getMessage() + ": " + sql, e);
         }
     }
+
+    /** Returns the first column. */
+    static List<String> texts(DataSource dataSource, String sql) {
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            List<String> texts = new ArrayList<>();
+            while (row.next()) {
+                texts.add(row.getString(1));
+            }
+            return texts;
+        } catch (SQLException e) {
+            throw new AssertionError(e.getMessage() + ": " + sql, e);
+        }
+    }
 }

@@ -3,18 +3,20 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.usagekit.postgres.testing.OwnDatabase;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.sql.Connection;
-import java.sql.SQLException;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.servers.EmbeddedPostgresServer;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
-import org.postgresql.PGConnection;
 
 /**
  * What an operator of a gateway does to its tables, one statement after another, with the host's writes in between. After each of them
@@ -22,35 +24,40 @@ import org.postgresql.PGConnection;
  * The transcript is printed. Runs in {@code -Pthorough}.
  */
 @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
 class GatewayOperationsIT {
 
-    private OwnDatabase database;
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    private EmbeddedPostgresServer server;
     private HikariDataSource pool;
     private GatewayReplay replay;
 
     @BeforeEach
     void begin() {
-        database = OwnDatabase.create("gateway_operations");
-        pool = database.pool();
+        server = EmbeddedPostgresServer.start(Map.of("wal_level", "logical"));
+        pool = Database.pool(server.jdbcUrl());
         replay = GatewayReplay.begin(pool);
     }
 
     @AfterEach
     void end() {
-        database.close();
+        pool.close();
+        server.close();
     }
 
     @Test
-    void everyFigureIsRightOrRefusedInWords() throws Exception {
+    void everyFigureIsRightOrRefusedInWords() {
         replay.exact("the roll-ups are installed, and all hours rolled", "rolled");
         partition();
         deleteAsTheGatewayDoes();
         makePlainAgain();
+        partitionByTheLibrary();
         deleteByTheLibrary();
         restoreOneTable();
         renameTheSchema();
         switchOver();
-        replay.print();
+        replay.print("GatewayOperationsIT");
     }
 
     private void partition() {
@@ -104,6 +111,12 @@ class GatewayOperationsIT {
         replay.roll();
         replay.exact("a run of the worker", "rolled");
 
+        replay.both(
+                "the gateway's retention deletes the first days of February, events without deliveries last",
+                "delete from {s}.event_deliveries where created_at <= '2026-02-05T23:59:59Z'",
+                "delete from {s}.events e where created_at <= '2026-02-05T23:59:59Z'"
+                        + " and not exists (select from {s}.event_deliveries d where d.event_id = e.id)");
+        replay.exact("the next read", "rolled");
         replay.both("the gateway deletes tokenised events", "delete from {s}.events where id like 'e%7'");
         replay.exact("the next read", "rolled");
         replay.both(
@@ -167,12 +180,27 @@ class GatewayOperationsIT {
         replay.exact("install() and a run of the worker", "rolled");
     }
 
+    private void partitionByTheLibrary() {
+        replay.partitions().partition(PartitionInterval.WEEK, PartitionProgress.NONE);
+        replay.say("the library partitions the tables by week", "partitions.partition(WEEK, ...)");
+        replay.exact("the next read", "rolled");
+        replay.writeLate();
+        replay.exact("the host writes late rows", "rolled");
+        replay.partitions().unpartition(PartitionProgress.NONE);
+        replay.say("and makes them plain tables again", "partitions.unpartition(...)");
+        replay.exact("the next read", "rolled");
+        replay.writeLate();
+        replay.exact("the host writes late rows", "rolled");
+    }
+
     private void deleteByTheLibrary() {
         assertThat(replay.rollups()
                         .deleteBefore(Instant.parse("2026-03-03T00:00:00Z"), new RetentionProgress() {})
                         .events())
                 .isPositive();
-        replay.say("the library's retention deletes what is older than 3 March, and keeps its sums");
+        replay.say(
+                "the library's retention deletes what is older than 3 March, and keeps its sums",
+                "rollups.deleteBefore(2026-03-03T00:00:00Z, ...)");
         replay.exact("the next read", "rolled");
     }
 
@@ -203,20 +231,41 @@ class GatewayOperationsIT {
         replay.exact("install() and a run of the worker, after late rows", "rolled");
     }
 
-    /** Tables and their rows, as a subscriber of logical replication has them: no sequence has moved. */
-    private void switchOver() throws SQLException, IOException {
-        try (OwnDatabase target = OwnDatabase.create("gateway_switched")) {
-            HikariDataSource other = target.pool();
+    /** A subscriber of logical replication, whose sequences haven't moved, becomes the primary. */
+    private void switchOver() {
+        FixtureSql.run(pool, "create database switched");
+        try (HikariDataSource other = Database.pool(server.jdbcUrl().replace("/postgres?", "/switched?"))) {
             GatewayReplay.createTables(other, "renamed");
             replay.rollupsOf(other).install();
-            for (String table : replay.tables()) {
-                copyRows(table, pool, other);
-            }
-            replay.say("the tables are copied to another database, which becomes the primary; sequences aren't");
-            replay.continueOn(other);
-            replay.exact("the next read", "rolled", "CHANGED", "ALTERED", "RESTORED");
+            List<String> tables = replay.tables();
+            tables.remove("renamed.events_heap");
+            FixtureSql.run(other, "truncate " + String.join(", ", tables));
+            FixtureSql.run(pool, "create publication moved for table " + String.join(", ", tables));
+            FixtureSql.run(pool, "select pg_create_logical_replication_slot('moved', 'pgoutput')");
+            String subscription = "create subscription moved connection '"
+                    + server.jdbcUrl()
+                            .replaceFirst(".*//([^:]+):(\\d+)/.*", "host=$1 port=$2 user=postgres dbname=postgres")
+                    + "' publication moved with (create_slot = false, slot_name = 'moved')";
+            FixtureSql.run(other, subscription);
+            awaitNone(other, "select 1 from pg_subscription_rel where srsubstate <> 'r'");
+            replay.say("another database subscribes to the tables of the gateway and of the roll-ups", subscription);
             replay.writeLate();
-            replay.exact("the host writes late rows", "rolled", "CHANGED", "ALTERED", "RESTORED");
+            replay.exact("the host writes late rows; read from the publisher", "rolled");
+            String written =
+                    FixtureSql.texts(pool, "select pg_current_wal_lsn()").get(0);
+            awaitNone(
+                    pool,
+                    "select 1 from pg_replication_slots where slot_name = 'moved' and confirmed_flush_lsn < '" + written
+                            + "'");
+            replay.continueOn(other);
+            replay.exact("the same figures, read from the subscriber", "rolled", "ALTERED");
+            FixtureSql.run(other, "alter subscription moved disable");
+            FixtureSql.run(other, "alter subscription moved set (slot_name = none)");
+            FixtureSql.run(other, "drop subscription moved");
+            replay.say("the subscriber becomes the primary", "drop subscription moved");
+            replay.exact("the next read", "rolled", "ALTERED");
+            replay.writeLate();
+            replay.exact("the host writes late rows", "rolled", "ALTERED");
             replay.installAndRoll();
             replay.exact("install() and a run of the worker", "rolled");
             replay.writeLate();
@@ -224,18 +273,10 @@ class GatewayOperationsIT {
         }
     }
 
-    private static void copyRows(String table, HikariDataSource from, HikariDataSource to)
-            throws SQLException, IOException {
-        ByteArrayOutputStream rows = new ByteArrayOutputStream();
-        try (Connection source = from.getConnection();
-                Connection target = to.getConnection()) {
-            source.unwrap(PGConnection.class).getCopyAPI().copyOut("copy " + table + " to stdout", rows);
-            target.setAutoCommit(false);
-            target.createStatement().execute("set local session_replication_role = replica; delete from " + table);
-            target.unwrap(PGConnection.class)
-                    .getCopyAPI()
-                    .copyIn("copy " + table + " from stdin", new ByteArrayInputStream(rows.toByteArray()));
-            target.commit();
+    private static void awaitNone(HikariDataSource database, String query) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!FixtureSql.texts(database, query).isEmpty()) {
+            assertThat(System.nanoTime()).as(query).isLessThan(deadline);
         }
     }
 }

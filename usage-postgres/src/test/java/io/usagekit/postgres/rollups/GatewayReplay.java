@@ -1,15 +1,17 @@
 package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rows.PostgresRows;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -17,9 +19,18 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
@@ -29,10 +40,18 @@ import javax.sql.DataSource;
 final class GatewayReplay {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final int MOST_WORDS = 150;
 
-    private static final UsageKey MARCH = new UsageKey(
-            "org-123",
-            UsagePeriod.between(Instant.parse("2026-03-01T00:00:00Z"), Instant.parse("2026-03-17T12:00:00Z")));
+    /** March as far as it is over, the month before, a day elsewhere, and a window whose edges cut hours. */
+    private static final List<UsageKey> KEYS = Stream.of(
+                    UsagePeriod.between(Instant.parse("2026-03-01T00:00:00Z"), Instant.parse("2026-03-17T12:00:00Z")),
+                    UsagePeriod.month(YearMonth.of(2026, 2)),
+                    UsagePeriod.day(LocalDate.of(2026, 3, 8), ZoneId.of("America/New_York")),
+                    UsagePeriod.between(Instant.parse("2026-02-20T02:15:00Z"), Instant.parse("2026-03-11T05:45:00Z")))
+            .map(period -> new UsageKey("org-123", period))
+            .toList();
+
+    private static final UsageKey MARCH = KEYS.get(0);
 
     private final ManualClock clock = ManualClock.at("2026-03-17T12:00:00Z");
     private final List<String> transcript = new ArrayList<>();
@@ -41,6 +60,8 @@ final class GatewayReplay {
     private String schema = "convoy";
     private String way = "";
     private int writes;
+    private int figures;
+    private int refusals;
 
     private GatewayReplay(DataSource dataSource) {
         this.home = dataSource;
@@ -104,6 +125,14 @@ final class GatewayReplay {
                 .build();
     }
 
+    PostgresPartitions partitions() {
+        return PostgresPartitions.builder(dataSource)
+                .mapping(TableMapping.gateway(schema))
+                .rollups(rollups())
+                .clock(clock)
+                .build();
+    }
+
     void roll() {
         try (RollupWorker worker = rollups().worker().settle(Duration.ZERO).build()) {
             assertThat(worker.runOnce().finished()).isTrue();
@@ -118,13 +147,13 @@ final class GatewayReplay {
     /** Runs statements in one transaction that change no row. */
     void run(String step, String statements) {
         FixtureSql.run(dataSource, sql(statements));
-        say(step);
+        say(step, statements);
     }
 
     /** Runs a write in the tables and in their copy. */
-    void both(String step, String statement) {
-        writeBoth(statement);
-        say(step);
+    void both(String step, String... statements) {
+        writeBoth(statements);
+        say(step, String.join("; ", statements));
     }
 
     void onCopy(String... statements) {
@@ -157,46 +186,126 @@ final class GatewayReplay {
                 "delete from {s}.event_deliveries where id = 'd" + (3 * n + 2) + "'");
     }
 
-    void say(String step) {
-        transcript.add("| " + step + " | | |");
+    /** Adds a step to the transcript, with what was run or called. */
+    void say(String step, String statements) {
+        String words = statements.replaceAll("\\s+", " ").replace("|", "\\|").strip();
+        transcript.add("| " + step + " | `"
+                + (words.length() > MOST_WORDS ? words.substring(0, MOST_WORDS) + " ..." : words) + "` | | | |");
     }
 
-    /** Reads the figure, which has to be right, and to come from one of these sources. */
-    void exact(String step, String... ways) {
+    /** Reads all figures in each way, which have to be right, and that of March to come from one of these sources. */
+    void exact(String step, String... sources) {
         way = "";
-        OrganisationUsage usage = rollups().calculator().calculate(MARCH, TIMEOUT);
-        CombinedQuery.Totals expected = expected();
+        PostgresRollups rollups = rollups();
+        OrganisationUsage usage = rollups.calculator().calculate(MARCH, TIMEOUT);
+        String from = way;
+        int compared = 0;
+        Map<String, Function<UsageKey, CombinedQuery.Totals>> ways = ways(rollups);
+        for (UsageKey key : KEYS) {
+            CombinedQuery.Totals expected = expected(key);
+            for (Map.Entry<String, Function<UsageKey, CombinedQuery.Totals>> read : ways.entrySet()) {
+                assertThat(read.getValue().apply(key))
+                        .as("%s, %s by %s, after%n%s", step, key, read.getKey(), String.join("\n", transcript))
+                        .isEqualTo(expected);
+                compared++;
+            }
+        }
+        figures += compared;
         transcript.add(String.format(
                 Locale.ROOT,
-                "| %s | %d events, %d octets; %d deliveries, %d octets | %s |",
+                "| %s | | %d | 0 | %s (March: %d events, %d octets; %d deliveries, %d octets) |",
                 step,
+                compared,
+                from,
                 usage.received().volume(),
                 usage.received().bytes(),
                 usage.sent().volume(),
-                usage.sent().bytes(),
-                way));
-        assertThat(new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured()))
-                .as("%s, read %s, after%n%s", step, way, String.join("\n", transcript))
-                .isEqualTo(expected);
-        assertThat(way).as("after%n%s", String.join("\n", transcript)).isIn((Object[]) ways);
+                usage.sent().bytes()));
+        assertThat(from).as("after%n%s", String.join("\n", transcript)).isIn((Object[]) sources);
     }
 
     void exactFromRawRows(String step) {
         exact(step, "ABSENT", "FOREIGN", "ALTERED");
     }
 
-    /** There must be no figure, and an error that says why. */
+    /** There must be no figure in any way of reading, and an error that says why. */
     void refused(String step, String... words) {
-        UsageException error = catchThrowableOfType(
-                UsageException.class, () -> rollups().calculator().calculate(MARCH, TIMEOUT));
-        assertThat(error).as("after%n%s", String.join("\n", transcript)).hasMessageContainingAll(words);
-        transcript.add("| " + step + " | " + error.getMessage() + " | refused |");
+        List<String> messages = new ArrayList<>();
+        ways(rollups()).forEach((name, read) -> {
+            for (UsageKey key : KEYS) {
+                try {
+                    CombinedQuery.Totals figure = read.apply(key);
+                    assertThat(figure)
+                            .as("%s, %s by %s isn't refused, after%n%s", step, key, name, String.join("\n", transcript))
+                            .isEqualTo(expected(key));
+                    figures++;
+                } catch (UsageException e) {
+                    messages.add(String.valueOf(e.getMessage()));
+                }
+            }
+        });
+        assertThat(messages)
+                .as("after%n%s", String.join("\n", transcript))
+                .anySatisfy(message -> assertThat(message).contains(words))
+                .allSatisfy(message -> assertThat(message).hasSizeGreaterThan(MOST_WORDS / 5));
+        refusals += messages.size();
+        transcript.add("| " + step + " | | " + messages.size() + " refused | 0 | "
+                + messages.get(0).replaceAll("\\s+", " ").replace("|", "\\|") + " |");
+    }
+
+    /** The ways in which a host reads a figure. */
+    private Map<String, Function<UsageKey, CombinedQuery.Totals>> ways(PostgresRollups rollups) {
+        Map<String, Function<UsageKey, CombinedQuery.Totals>> ways = new LinkedHashMap<>();
+        UsageCalculator calculator = rollups.calculator();
+        ways.put("calculator", key -> totals(calculator.calculate(key, TIMEOUT)));
+        ways.put("batch", key -> {
+            UsageCalculator.Figures answers = calculator.calculateAll(KEYS, TIMEOUT);
+            UsageException failure = answers.failures().get(key);
+            if (failure != null) {
+                throw failure;
+            }
+            return totals(Objects.requireNonNull(answers.figures().get(key)));
+        });
+        ways.put("all organisations", key -> {
+            List<CombinedQuery.Totals> all = new ArrayList<>();
+            rollups.calculateAll(key.period(), TIMEOUT, usage -> all.add(totals(usage)));
+            return sum(all.stream());
+        });
+        ways.put(
+                "projects",
+                key -> sum(rollups.byProject(key, TIMEOUT).stream()
+                        .map(project ->
+                                new CombinedQuery.Totals(project.received(), project.sent(), project.unmeasured()))));
+        ways.put(
+                "days",
+                key -> sum(rollups.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT).stream()
+                        .map(point -> new CombinedQuery.Totals(point.received(), point.sent(), point.unmeasured()))));
+        PostgresRows rows = PostgresRows.of(dataSource, TableMapping.gateway(schema));
+        ways.put(
+                "rows",
+                key -> new CombinedQuery.Totals(
+                        rows.readReceived(key, row -> {}).figure(),
+                        rows.readSent(key, row -> {}).figure(),
+                        expected(key).unmeasured()));
+        return ways;
+    }
+
+    private static CombinedQuery.Totals totals(OrganisationUsage usage) {
+        return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
+    }
+
+    private static CombinedQuery.Totals sum(Stream<CombinedQuery.Totals> parts) {
+        return parts.reduce(
+                new CombinedQuery.Totals(UsageMetrics.ZERO, UsageMetrics.ZERO, 0),
+                (a, b) -> new CombinedQuery.Totals(
+                        a.received().plus(b.received()), a.sent().plus(b.sent()), a.unmeasured() + b.unmeasured()));
     }
 
     /** What the copy sums up to; of the deliveries whose event is gone there are no octets. */
-    private CombinedQuery.Totals expected() {
+    private CombinedQuery.Totals expected(UsageKey key) {
         long[] sums = new long[5];
-        String window = " created_at >= '2026-03-01Z' and created_at < '2026-03-17T12:00Z'";
+        String window = " created_at >= '" + key.period().start() + "' and created_at < '"
+                + key.period().end() + "'";
         sum(
                 "select 1, octet_length(convert_to(raw, 'UTF8')), octet_length(data), 0 from copy.events where deleted_at is null and"
                         + window + " and project_id in (select id from copy.projects where deleted_at is null)",
@@ -236,27 +345,19 @@ final class GatewayReplay {
         dataSource = other;
     }
 
-    /** Returns the tables of the gateway and of the roll-ups, a referenced one before those that refer to it. */
+    /** Returns the tables of the gateway and of the roll-ups. */
     List<String> tables() {
-        List<String> tables = new ArrayList<>();
-        String sql =
+        return FixtureSql.texts(
+                dataSource,
                 "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace"
                         + " where n.nspname in ('" + schema + "', '" + schema
-                        + "_rollups') and c.relkind = 'r' order by 1";
-        try (Connection connection = dataSource.getConnection();
-                Statement statement = connection.createStatement();
-                ResultSet rows = statement.executeQuery(sql)) {
-            while (rows.next()) {
-                tables.add(rows.getString(1));
-            }
-        } catch (SQLException e) {
-            throw new AssertionError(e.getMessage() + ": " + sql, e);
-        }
-        return tables;
+                        + "_rollups') and c.relkind = 'r' order by 1");
     }
 
-    void print() {
-        System.out.println(
-                "GatewayOperationsIT:\n| step | figure | read from |\n|---|---|---|\n" + String.join("\n", transcript));
+    void print(String title) {
+        System.out.printf(
+                "%s: %d figures compared, 0 wrong, %d refused in words%n| step | statements | figures | wrong | read from, or why refused |%n"
+                        + "|---|---|---|---|---|%n%s%n",
+                title, figures, refusals, String.join("\n", transcript));
     }
 }
