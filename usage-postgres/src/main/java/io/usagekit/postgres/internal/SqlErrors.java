@@ -24,6 +24,10 @@ public final class SqlErrors {
     private static final String INVALID_DATETIME_FORMAT = "22007";
     private static final String INVALID_TEXT_REPRESENTATION = "22P02";
     private static final String FOREIGN_KEY_VIOLATION = "23503";
+
+    /** Of a foreign key with {@code RESTRICT}, since PostgreSQL 18. */
+    private static final String RESTRICT_VIOLATION = "23001";
+
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String CHECK_VIOLATION = "23514";
     private static final String INVALID_SCHEMA_NAME = "3F000";
@@ -123,7 +127,7 @@ public final class SqlErrors {
 
     /** Whether a row refers to another one that is missing, or is referred to. */
     public static boolean isForeignKeyViolation(SQLException e) {
-        return is(e, FOREIGN_KEY_VIOLATION);
+        return is(e, FOREIGN_KEY_VIOLATION) || is(e, RESTRICT_VIOLATION);
     }
 
     /** Whether a unique value is taken. */
