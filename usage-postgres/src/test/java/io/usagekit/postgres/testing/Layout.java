@@ -99,6 +99,30 @@ public enum Layout {
         }
     },
 
+    /** Columns that are compared differ in type, times of deliveries are without a zone, and a deleted event leaves null in deliveries. */
+    MIXED(
+            List.of(
+                    "create table {s}.projects (id bigint primary key, organisation_id varchar, deleted_at date)",
+                    "create table {s}.events (id integer primary key, project_id integer, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
+                    "create table {s}.event_deliveries (id bigint primary key, project_id numeric, event_id bigint constraint of_event references {s}.events on delete set null, status name, created_at timestamp)",
+                    "insert into {s}.projects select substr(id, 2)::bigint, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events select substr(id, 2)::integer, substr(project, 2)::integer, raw, data, created_at, case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries select substr(id, 2)::bigint, substr(project, 2)::numeric, substr(event, 2)::bigint, status, created_at at time zone 'UTC' from {s}.source_deliveries"),
+            schema -> TableMapping.gateway(schema).toBuilder()
+                    .timestampsIn(ZoneOffset.UTC)
+                    .build()),
+
+    /** Some ids are padded with blanks, which don't count, and are compared with others that aren't. */
+    PADDED(
+            List.of(
+                    "create table {s}.projects (id char(10) primary key, organisation_id char(20), deleted_at timestamptz)",
+                    "create table {s}.events (id varchar primary key, project_id varchar, raw text, data bytea, created_at timestamptz, deleted_at timestamptz)",
+                    "create table {s}.event_deliveries (id char(26) primary key, project_id char(30), event_id char(26), status char(12), created_at timestamptz)",
+                    "insert into {s}.projects select id, organisation, case when deleted then now() end from {s}.source_projects",
+                    "insert into {s}.events select id, project, raw, data, created_at, case when deleted then now() end from {s}.source_events",
+                    "insert into {s}.event_deliveries select id, project, event, case status when 'Success ' then 'Retry' else status end, created_at from {s}.source_deliveries"),
+            TableMapping::gateway),
+
     /** All names differ, ids are uuid and bigint, status is an enumeration, several statuses count. */
     RENAMED(
             List.of(
