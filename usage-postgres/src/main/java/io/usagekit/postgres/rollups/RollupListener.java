@@ -3,10 +3,10 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.UsageKey;
 
 /**
- * Is notified of how each figure was computed. Every method does nothing unless overridden.
+ * Is notified of how each figure was computed, and of the runs of workers. Every method does nothing unless overridden.
  *
- * <p>Called on computing threads, concurrently: implementations must be thread-safe and quick. A {@link RuntimeException} that one
- * throws is logged and has no effect on the figure.
+ * <p>Called on the threads that compute or run, concurrently: implementations must be thread-safe and quick. A {@link RuntimeException}
+ * that one throws is logged and has no effect on the figure or the run.
  *
  * @since 0.1
  */
@@ -23,6 +23,9 @@ public interface RollupListener {
 
     /** A figure was computed from raw rows alone. */
     default void fromRawRows(UsageKey key, Fallback why) {}
+
+    /** A run of a worker of these roll-ups has ended, scheduled or not; {@link RollupWorker#lastRun} returns it too. */
+    default void runEnded(RollupWorker.LastRun run) {}
 
     /** Why a calculator of roll-ups computed a figure from raw rows, by the combined query. */
     enum Fallback {

@@ -260,14 +260,27 @@ public final class RollupWorker implements AutoCloseable {
     private RollupRunResult run() throws SQLException {
         Instant startedAt = settings.clock().instant();
         long began = System.nanoTime();
+        RollupRunResult result;
         try {
-            RollupRunResult result = new Jdbc(settings.rollups().dataSource())
+            result = new Jdbc(settings.rollups().dataSource())
                     .stepSession(settings.stepTimeout(), connection -> cancellation.watch(connection, pass::run));
-            lastRun = new LastRun(startedAt, since(began), Optional.of(result), Optional.empty());
-            return result;
         } catch (Throwable e) {
-            lastRun = new LastRun(startedAt, since(began), Optional.empty(), Optional.of(e));
+            ended(new LastRun(startedAt, since(began), Optional.empty(), Optional.of(e)));
             throw e;
+        }
+        ended(new LastRun(startedAt, since(began), Optional.of(result), Optional.empty()));
+        return result;
+    }
+
+    private void ended(LastRun run) {
+        lastRun = run;
+        try {
+            settings.rollups().listener().runEnded(run);
+        } catch (RuntimeException e) {
+            LOG.warn(
+                    "the listener of the roll-ups in the schema {} threw an exception",
+                    settings.rollups().schema(),
+                    e);
         }
     }
 

@@ -9,6 +9,8 @@ import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -166,6 +168,33 @@ class RollupWorkerIT {
             assertThat(failed.result()).isEmpty();
             assertThat(failed.failure().orElseThrow()).hasMessageContaining("there are no roll-ups in the schema");
             assertThat(failed.startedAt()).isEqualTo(fixture.clock.instant());
+        }
+    }
+
+    @Test
+    void notifiesTheListenerOfEachRunWhateverItThrows() {
+        List<RollupWorker.LastRun> runs = new CopyOnWriteArrayList<>();
+        PostgresRollups observed = PostgresRollups.builder(Database.pool())
+                .mapping(fixture.mapping)
+                .clock(fixture.clock)
+                .listener(new RollupListener() {
+                    @Override
+                    public void runEnded(RollupWorker.LastRun run) {
+                        runs.add(run);
+                        throw new IllegalStateException("a listener fails");
+                    }
+                })
+                .build();
+        try (RollupWorker worker = observed.worker().build()) {
+            RollupRunResult result = worker.runOnce();
+            assertThat(runs).containsExactly(worker.lastRun().orElseThrow());
+            assertThat(runs.get(0).result()).contains(result);
+
+            observed.remove();
+            assertThatThrownBy(worker::runOnce)
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("there are no roll-ups in the schema");
+            assertThat(runs).hasSize(2).last().isEqualTo(worker.lastRun().orElseThrow());
         }
     }
 
