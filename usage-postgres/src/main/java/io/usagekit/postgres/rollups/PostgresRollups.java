@@ -27,23 +27,19 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * Roll-ups: hourly sums of each project, kept in a schema of their own beside the host's tables, so that a figure takes
- * milliseconds however many events it counts. A figure from roll-ups equals that of the combined query at any time: triggers mark
- * an hour dirty in the transaction that changes it after it was rolled, and marked hours are read from raw rows until they are
- * re-rolled.
+ * Roll-ups: hourly sums of each project, kept in a schema of their own beside the host's tables, so that a figure takes milliseconds
+ * however many events it counts. A figure from roll-ups equals that of the combined query at any time: triggers mark an hour dirty in
+ * the transaction that changes it after it was rolled, and marked hours are read from raw rows until they are re-rolled.
  *
  * <ol>
  *   <li>{@link #install()} once, at deployment;
- *   <li>a {@link #worker()} in one or more of the host's processes;
- *   <li>{@link #calculator()} instead of that of {@link PostgresUsage}.
+ *   <li>a {@link #worker()} in one or more of the host's processes, and {@link #calculator()} instead of that of {@link PostgresUsage}.
  * </ol>
  *
  * <p>The triggers fire for each row that is inserted, updated, deleted or copied, also by logical replication and in sessions with
  * {@code session_replication_role = replica}, and for each {@code TRUNCATE}. They don't fire when a partition that holds rows is
  * attached, detached or dropped, or while they are disabled: each figure compares tables, triggers and partitions with what was recorded of
- * them, and is computed from raw rows where they differ ({@link RollupStatus#alterations}).
- *
- * <p>Immutable and thread-safe. The host owns the {@link DataSource}.
+ * them, and is computed from raw rows where they differ ({@link RollupStatus#alterations}). Thread-safe; the host owns the data source.
  *
  * @since 0.1
  */
@@ -224,13 +220,17 @@ public final class PostgresRollups {
     }
 
     /**
-     * Returns the state of the roll-ups.
+     * Returns the state of the roll-ups; empty if there are none, or those of another version or mapping.
      *
-     * @return empty if there are none, or those of another version or mapping
-     * @throws UsageStorageException if the mapping doesn't fit the tables, or the database refuses
+     * @throws UsageStorageException if the mapping doesn't fit the tables, or the database refuses or takes longer than 30 s
      */
     public Optional<RollupStatus> status() {
-        return RollupCatalog.status(settings, jdbc, STATUS_TIMEOUT);
+        return status(STATUS_TIMEOUT);
+    }
+
+    /** Returns the state as {@link #status()} does, within a timeout of 1 ms to 1 day, besides the wait for a connection. */
+    public Optional<RollupStatus> status(Duration timeout) {
+        return RollupCatalog.status(settings, jdbc, timeout);
     }
 
     /**
@@ -278,7 +278,7 @@ public final class PostgresRollups {
      * Computes the usage of an organisation hour by hour, day by day or month by month, in one snapshot. The points follow each
      * other without a gap and add up to the figure of the whole window.
      *
-     * @param zone the zone of the hours, days or months
+     * @param zone of the hours, days or months
      * @param timeout of the whole computation; 1 ms to 1 day
      * @return at least one point; the first and the last may be parts of an hour, a day or a month
      * @throws UsageCalculationException as {@link #calculateAll}

@@ -147,6 +147,7 @@ final class RollupCatalog {
 
     /** Returns the state of the roll-ups, as {@link PostgresRollups#status} says. */
     static Optional<RollupStatus> status(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout) {
+        SqlErrors.checkTimeout(timeout);
         Instant now = settings.clock().instant();
         try {
             return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {

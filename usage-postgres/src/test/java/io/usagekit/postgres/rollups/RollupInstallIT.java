@@ -1,6 +1,7 @@
 package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageStorageException;
@@ -11,6 +12,7 @@ import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -359,6 +361,25 @@ class RollupInstallIT {
             }
         }
         rollups.remove();
+    }
+
+    @Test
+    void readsTheStateWithinATimeout() throws SQLException {
+        assertThat(fixture.rollups.status(Duration.ofSeconds(30))).isEqualTo(fixture.rollups.status());
+        for (Duration wrong : List.of(Duration.ZERO, Duration.ofDays(2))) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> fixture.rollups.status(wrong))
+                    .withMessage("timeout must be between PT0.001S and PT24H, but was " + wrong);
+        }
+        try (Connection blocker = Database.pool().getConnection();
+                Statement statement = blocker.createStatement()) {
+            blocker.setAutoCommit(false);
+            statement.execute(fixture.sql("drop schema {r} cascade"));
+            assertThatThrownBy(() -> fixture.rollups.status(Duration.ofMillis(50)))
+                    .isInstanceOf(UsageStorageException.class)
+                    .hasMessageContaining("reading the state of the roll-ups in the schema");
+            blocker.rollback();
+        }
     }
 
     @Test
