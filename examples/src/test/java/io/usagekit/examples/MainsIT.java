@@ -119,6 +119,12 @@ class MainsIT {
     }
 
     @Test
+    void meters() {
+        assertThat(printed(() -> MetersMain.main(POSTGRES.jdbcUrl())))
+                .isEqualTo("1 misses, 1 computations, 4 permits" + System.lineSeparator());
+    }
+
+    @Test
     void listener() {
         assertThat(printed(() -> ListenerMain.main(POSTGRES.jdbcUrl())))
                 .matches(

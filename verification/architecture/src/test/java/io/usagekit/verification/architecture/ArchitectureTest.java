@@ -39,6 +39,7 @@ class ArchitectureTest {
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
     private static final String JACKSON = "io.usagekit.jackson..";
+    private static final String MICROMETER = "io.usagekit.micrometer..";
     private static final String SPRING = "io.usagekit.spring..";
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
@@ -84,6 +85,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.internal",
                         "io.usagekit.redis",
                         "io.usagekit.jackson",
+                        "io.usagekit.micrometer",
                         "io.usagekit.spring",
                         "io.usagekit.spring.actuate",
                         "io.usagekit.spring.web",
@@ -106,7 +108,7 @@ class ArchitectureTest {
                 .should()
                 .resideInAnyPackage(Stream.concat(
                                 Stream.of(CORE),
-                                Stream.of(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES))
+                                Stream.of(POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES))
                         .toArray(String[]::new))
                 .check(PROJECT);
 
@@ -152,12 +154,13 @@ class ArchitectureTest {
 
         @Test
         void adaptersDependOnCoreAndNeverOnEachOther() {
-            ModuleRules.independent(POSTGRES, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(
                             REDIS,
                             POSTGRES,
                             JACKSON,
+                            MICROMETER,
                             SPRING,
                             TESTKIT,
                             SERVERS,
@@ -167,9 +170,11 @@ class ArchitectureTest {
                             "java.sql..",
                             "javax.sql..")
                     .check(PROJECT);
-            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, SPRING, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(JACKSON, POSTGRES, REDIS, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(JACKSON, POSTGRES, REDIS, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+                    .check(PROJECT);
+            ModuleRules.independent(MICROMETER, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
@@ -187,7 +192,7 @@ class ArchitectureTest {
 
         @Test
         void modulesFormNoCycle() {
-            slices().matching("io.usagekit.(postgres|redis|jackson|spring|testkit|servers|cli|page|examples)..")
+            slices().matching("io.usagekit.(postgres|redis|jackson|micrometer|spring|testkit|servers|cli|page|examples)..")
                     .should()
                     .beFreeOfCycles()
                     .check(PROJECT);

@@ -50,6 +50,7 @@ class DocsTest {
             "java.util.concurrent.locks",
             "java.sql",
             "javax.sql",
+            "io.micrometer.core.instrument.config",
             "io.lettuce.core");
 
     private static final Map<String, Class<?>> BUILDERS = Map.of(

@@ -1,0 +1,16 @@
+/**
+ * Meters of the service, roll-ups and partitions, and observations of computations, for the host's Micrometer registry. The adapter of
+ * PostgreSQL is optional: what uses it is in types of its own.
+ */
+@org.jspecify.annotations.NullMarked
+module io.usagekit.micrometer {
+    requires transitive io.usagekit;
+    requires static transitive io.usagekit.postgres;
+    requires transitive micrometer.core;
+    requires micrometer.commons;
+    requires transitive micrometer.observation;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports io.usagekit.micrometer;
+}
