@@ -77,7 +77,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
     private boolean closed;
     private @Nullable ScheduledFuture<?> schedule;
 
-    RollupMeters(MeterFactory meters) {
+    private RollupMeters(MeterFactory meters) {
         MeterFactory fromRawRows = meters.with("source", "raw_rows");
         figuresFromRollups = figures(meters.with("source", "rollups").with("reason", "none"));
         figuresFromRawRows = fromRawRows.each(Fallback.class, "reason", RollupMeters::figures);
