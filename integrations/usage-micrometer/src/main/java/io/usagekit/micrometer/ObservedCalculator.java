@@ -1,5 +1,6 @@
 package io.usagekit.micrometer;
 
+import io.micrometer.common.KeyValue;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
 import io.usagekit.OrganisationUsage;
@@ -66,7 +67,7 @@ public final class ObservedCalculator implements UsageCalculator {
     private Observation observation(String call) {
         return Observation.createNotStarted(NAME, registry)
                 .contextualName("compute usage")
-                .lowCardinalityKeyValue(CALL, call);
+                .lowCardinalityKeyValue(KeyValue.of(CALL, call));
     }
 
     private static <T> T observe(Observation observation, Supplier<T> computation) {

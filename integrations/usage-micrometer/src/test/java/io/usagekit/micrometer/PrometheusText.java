@@ -80,7 +80,9 @@ final class PrometheusText {
     }
 
     private static List<String> values(MatchResult label) {
-        return label.group(2).equals("=~") ? List.of(Pattern.compile("[|]").split(label.group(3))) : List.of(label.group(3));
+        return label.group(2).equals("=~")
+                ? List.of(Pattern.compile("[|]").split(label.group(3)))
+                : List.of(label.group(3));
     }
 
     private void addUnlessThere(List<String> unmatched, String selector, String name, Map<String, String> labels) {

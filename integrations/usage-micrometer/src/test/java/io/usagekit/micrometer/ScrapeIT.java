@@ -111,7 +111,12 @@ class ScrapeIT {
             for (int run = 0; run < 100 && !finished; run++) {
                 finished = worker.runOnce().finished();
             }
-            assertThat(service.get("org-123", MARCH).usage().orElseThrow().received().volume()).isEqualTo(1);
+            assertThat(service.get("org-123", MARCH)
+                            .usage()
+                            .orElseThrow()
+                            .received()
+                            .volume())
+                    .isEqualTo(1);
         }
         assertThat(rollups.verify(meters.verification())).isZero();
         rollups.deleteBefore(Instant.parse("2026-04-01T00:00:00Z"), meters.retention());

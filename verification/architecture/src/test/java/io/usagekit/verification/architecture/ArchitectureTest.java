@@ -108,7 +108,17 @@ class ArchitectureTest {
                 .should()
                 .resideInAnyPackage(Stream.concat(
                                 Stream.of(CORE),
-                                Stream.of(POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES))
+                                Stream.of(
+                                        POSTGRES,
+                                        REDIS,
+                                        JACKSON,
+                                        MICROMETER,
+                                        SPRING,
+                                        TESTKIT,
+                                        SERVERS,
+                                        CLI,
+                                        PAGE,
+                                        EXAMPLES))
                         .toArray(String[]::new))
                 .check(PROJECT);
 
@@ -192,7 +202,8 @@ class ArchitectureTest {
 
         @Test
         void modulesFormNoCycle() {
-            slices().matching("io.usagekit.(postgres|redis|jackson|micrometer|spring|testkit|servers|cli|page|examples)..")
+            slices().matching(
+                            "io.usagekit.(postgres|redis|jackson|micrometer|spring|testkit|servers|cli|page|examples)..")
                     .should()
                     .beFreeOfCycles()
                     .check(PROJECT);
