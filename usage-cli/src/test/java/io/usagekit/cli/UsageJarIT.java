@@ -36,6 +36,7 @@ class UsageJarIT {
 
     private static final Path JAR = Path.of("target/usage.jar");
     private static final Pattern CURL = Pattern.compile("curl -s '(\\S+)'");
+    private static final Pattern PAGE = Pattern.compile("The usage page: (\\S+)");
     private static final int TERMINATED = 143;
 
     @TempDir
@@ -221,11 +222,16 @@ class UsageJarIT {
         builder.command().add(1, "-Djava.io.tmpdir=" + temporary);
         Process demo = builder.redirectError(err.toFile()).start();
         try (BufferedReader out = demo.inputReader(StandardCharsets.UTF_8)) {
-            URI url = await(out, err);
-            HttpResponse<String> response =
-                    HttpClient.newHttpClient().send(HttpRequest.newBuilder(url).build(), BodyHandlers.ofString());
+            String printed = await(out, err);
+            HttpResponse<String> response = get(address(CURL, printed));
             assertThat(response.statusCode()).isEqualTo(200);
             assertThat(response.body()).contains("\"organisation_id\":\"org-", "\"period\":\"2026-03\"");
+            URI page = address(PAGE, printed);
+            assertThat(get(page).body())
+                    .contains("<h2>March 2026</h2>", "id=\"received-volume\"", "id=\"projects\"", "id=\"days\"");
+            assertThat(get(page.resolve("/usage/assets/uPlot.js")).body()).contains("uPlot");
+            assertThat(get(page.resolve("/usage/org-01/events?day=2026-03-17")).statusCode())
+                    .isEqualTo(200);
 
             List<ProcessHandle> servers = descendants(demo);
             assertThat(servers).as("PostgreSQL and Redis").isNotEmpty();
@@ -362,14 +368,23 @@ class UsageJarIT {
         }
     }
 
-    /** What the demo says to try, once it serves. */
-    private static URI await(BufferedReader out, Path err) throws IOException {
+    private static HttpResponse<String> get(URI address) throws IOException, InterruptedException {
+        return HttpClient.newHttpClient().send(HttpRequest.newBuilder(address).build(), BodyHandlers.ofString());
+    }
+
+    private static URI address(Pattern pattern, String printed) {
+        Matcher address = pattern.matcher(printed);
+        assertThat(address.find()).as("%s in\n%s", pattern, printed).isTrue();
+        return URI.create(address.group(1));
+    }
+
+    /** What the demo prints until it serves. */
+    private static String await(BufferedReader out, Path err) throws IOException {
         StringBuilder read = new StringBuilder();
         for (String line = out.readLine(); line != null; line = out.readLine()) {
             read.append(line).append('\n');
-            Matcher curl = CURL.matcher(line);
-            if (curl.find()) {
-                return URI.create(curl.group(1));
+            if (CURL.matcher(line).find()) {
+                return read.toString();
             }
         }
         throw new AssertionError("the demo ended before it served:\n" + read + Files.readString(err));

@@ -72,6 +72,7 @@ final class StatementPage {
                 today(today, results),
                 figure.flatMap(known -> parts.map(some -> breakdown(known, some, links, now))),
                 figure.map(known -> notes(known, parts)).orElse(List.of()),
+                links.statement(period.label()),
                 links.statementCsv(period.label()));
         return new Outcome(view, failure);
     }

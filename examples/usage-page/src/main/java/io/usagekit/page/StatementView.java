@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param today what was used today so far
  * @param breakdown days and projects; empty if they aren't known
  * @param notes what a reader of the figures must know
+ * @param self address of this page
  * @param csv address of the statement as CSV
  */
 public record StatementView(
@@ -31,6 +32,7 @@ public record StatementView(
         Today today,
         Optional<Breakdown> breakdown,
         List<String> notes,
+        String self,
         String csv) {
 
     /** An address and what it leads to. */

@@ -13,8 +13,12 @@ record StoredBody(Path file, long length) implements UsagePageResponse.Body {
 
     /** Stores what the writer writes; deletes the file if the writer fails. */
     static StoredBody of(Consumer<OutputStream> writer) {
+        return of(writer, Path.of(System.getProperty("java.io.tmpdir")));
+    }
+
+    static StoredBody of(Consumer<OutputStream> writer, Path folder) {
         try {
-            Path file = Files.createTempFile("usage-page", ".csv");
+            Path file = Files.createTempFile(folder, "usage-page", ".csv");
             boolean isComplete = false;
             try (OutputStream sink = new BufferedOutputStream(Files.newOutputStream(file))) {
                 writer.accept(sink);

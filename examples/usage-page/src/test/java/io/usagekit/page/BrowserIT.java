@@ -121,6 +121,10 @@ class BrowserIT {
         browser.window(Window.PHONE);
         march();
         assertInOrder();
+        assertThat(browser.script("return [...document.querySelectorAll('#projects td')]"
+                        + ".filter((cell) => cell.clientHeight > 40).map((cell) => cell.textContent).join()"))
+                .as("numbers that take several lines")
+                .isEqualTo("");
         browser.screenshot("phone-dark");
         browser.dark("light");
         assertInOrder();

@@ -35,6 +35,7 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -60,6 +61,7 @@ final class PageFixture implements AutoCloseable {
 
     private final List<Fact> facts = new CopyOnWriteArrayList<>();
     private final Map<String, ProjectDirectory.Project> projects = new ConcurrentHashMap<>();
+    private final AtomicInteger detailCalls = new AtomicInteger();
     private volatile boolean detailsDown;
     private volatile long unmeasured;
 
@@ -164,6 +166,7 @@ final class PageFixture implements AutoCloseable {
         return new UsageDetails() {
             @Override
             public List<UsageSeriesPoint> byDay(UsageKey key, ZoneId zone) {
+                detailCalls.incrementAndGet();
                 checkUp();
                 List<UsageSeriesPoint> points = new ArrayList<>();
                 Instant start = key.period().start();
@@ -197,6 +200,11 @@ final class PageFixture implements AutoCloseable {
                         .toList();
             }
         };
+    }
+
+    /** How often days or projects have been computed. */
+    int detailCalls() {
+        return detailCalls.get();
     }
 
     private void checkUp() {

@@ -227,6 +227,30 @@ class UsagePageTest {
     }
 
     @Test
+    void withTheDatabaseAwayItIsntAskedForDetails() {
+        load(fixture);
+        fixture.compute();
+        fixture.clock.advance(Duration.ofHours(2));
+        fixture.database.goDown();
+
+        Document page = fixture.march();
+
+        assertThat(text(page, ".note")).startsWith("Days and projects can't be shown at present;");
+        assertThat(fixture.detailCalls()).isZero();
+    }
+
+    @Test
+    void detailsAreComputedOncePerFigure() {
+        load(fixture);
+
+        fixture.march();
+        fixture.march();
+        fixture.get("/statement.csv?period=2026-03");
+
+        assertThat(fixture.detailCalls()).isEqualTo(1);
+    }
+
+    @Test
     void withoutDetailsTheTotalsStay() {
         load(fixture);
         fixture.takeDetailsDown();
@@ -252,6 +276,7 @@ class UsagePageTest {
         assertThat(response.headers()).containsEntry("Retry-After", "15").containsEntry("Cache-Control", "no-store");
         assertThat(text(page, "#freshness")).isEqualTo("The usage can't be computed at present; try again later.");
         assertThat(page.text()).doesNotContain("goDown").contains("Not known");
+        assertThat(page.select("#again").attr("href")).isEqualTo("/usage/org-1?period=2026-03&zone=UTC");
         assertThat(page.select("#received-volume")).isEmpty();
     }
 
