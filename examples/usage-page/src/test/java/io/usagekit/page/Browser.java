@@ -17,7 +17,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.openqa.selenium.By;
+import org.openqa.selenium.SessionNotCreatedException;
 import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
@@ -77,12 +79,13 @@ final class Browser implements AutoCloseable {
     }
 
     /** Says which suite is skipped, and why, where the build prints it. */
-    static String announceSkipped(Class<?> suite) {
-        System.err.println(suite.getSimpleName() + " is skipped: " + MISSING);
-        return MISSING;
+    static String announceSkipped(Class<?> suite, String why) {
+        System.err.println(suite.getSimpleName() + " is skipped: " + why);
+        return why;
     }
 
-    static Browser start() {
+    /** Starts Chromium; aborts the suite where that can't run, e.g. in a container without what its sandbox needs. */
+    static Browser start(Class<?> suite) {
         CHATTER.setLevel(Level.SEVERE);
         ChromeOptions options = new ChromeOptions();
         options.setBinary(installed("chromium").orElseThrow().toFile());
@@ -101,7 +104,12 @@ final class Browser implements AutoCloseable {
                 .usingDriverExecutable(installed("chromedriver").orElseThrow().toFile())
                 .usingAnyFreePort()
                 .build();
-        ChromeDriver driver = new ChromeDriver(service, options);
+        ChromeDriver driver;
+        try {
+            driver = new ChromeDriver(service, options);
+        } catch (SessionNotCreatedException e) {
+            return Assumptions.abort(announceSkipped(suite, "chromium doesn't start: " + e.getMessage()));
+        }
         driver.manage().timeouts().scriptTimeout(PATIENCE).pageLoadTimeout(PATIENCE);
         return new Browser(driver);
     }

@@ -33,10 +33,10 @@ class BrowserIT {
 
     @BeforeAll
     static void start() {
-        assumeTrue(Browser.isAvailable(), () -> Browser.announceSkipped(BrowserIT.class));
+        assumeTrue(Browser.isAvailable(), () -> Browser.announceSkipped(BrowserIT.class, Browser.MISSING));
         server = new PageServer(() -> Objects.requireNonNull(FIXTURE.get()).page);
         CLOSED_AT_THE_END.add(server);
-        browser = Browser.start();
+        browser = Browser.start(BrowserIT.class);
         CLOSED_AT_THE_END.add(browser);
     }
 

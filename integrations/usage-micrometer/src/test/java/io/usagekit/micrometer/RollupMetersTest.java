@@ -44,6 +44,7 @@ class RollupMetersTest {
                 4,
                 Optional.empty(),
                 List.of("altered"),
+                List.of(),
                 List.of());
     }
 

@@ -365,6 +365,7 @@ class RollupInstallIT {
 
     @Test
     void readsTheStateWithinATimeout() throws SQLException {
+        fixture.rollups.install();
         assertThat(fixture.rollups.status(Duration.ofSeconds(30))).isEqualTo(fixture.rollups.status());
         for (Duration wrong : List.of(Duration.ZERO, Duration.ofDays(2))) {
             assertThatIllegalArgumentException()

@@ -53,6 +53,12 @@ class DocsTest {
             "io.micrometer.core.instrument.config",
             "io.lettuce.core");
 
+    private static final Set<String> ALERTS = Pattern.compile("- alert: (\\w+)")
+            .matcher(Pages.text(ROOT.resolve("docs/metrics/prometheus-rules.yml")))
+            .results()
+            .map(alert -> alert.group(1))
+            .collect(Collectors.toUnmodifiableSet());
+
     private static final Map<String, Class<?>> BUILDERS = Map.of(
             "UsageService.builder", UsageServiceBuilder.class,
             "PostgresUsage.builder", PostgresUsage.Builder.class,
@@ -95,10 +101,12 @@ class DocsTest {
         return types;
     }
 
-    /** The sources of a type of the project; the empty text for a type of others. */
+    /** The sources of a type of the project; the empty text for a type of others, and for an alert of the rules. */
     private static List<String> sources(String type) {
         List<Path> files = TYPES.getOrDefault(type, List.of());
-        return files.isEmpty() && OTHER_PACKAGES.stream().anyMatch(name -> isClass(name + "." + type))
+        boolean isNameOfOthers =
+                ALERTS.contains(type) || OTHER_PACKAGES.stream().anyMatch(name -> isClass(name + "." + type));
+        return files.isEmpty() && isNameOfOthers
                 ? List.of("")
                 : files.stream().map(Pages::text).toList();
     }
