@@ -54,7 +54,7 @@ public final class PartitionMeters implements PartitionProgress {
 
     @Override
     public void rowsCopied(long rows) {
-        copied.increment(rows);
+        copied.increment((double) rows);
     }
 
     @Override
@@ -64,7 +64,7 @@ public final class PartitionMeters implements PartitionProgress {
 
     @Override
     public void changesApplied(long changes) {
-        applied.increment(changes);
+        applied.increment((double) changes);
     }
 
     @Override

@@ -34,13 +34,13 @@ final class RetentionMeters implements RetentionProgress {
 
     @Override
     public void started(long parts) {
-        partsStarted.increment(parts);
+        partsStarted.increment((double) parts);
     }
 
     @Override
     public void deleted(long deliveries, long events) {
-        this.deliveries.increment(deliveries);
-        this.events.increment(events);
+        this.deliveries.increment((double) deliveries);
+        this.events.increment((double) events);
     }
 
     @Override

@@ -181,8 +181,8 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
     @Override
     public void fromRollups(UsageKey key, long liveHours, long markedHours) {
         figuresFromRollups.increment();
-        this.liveHours.record(liveHours);
-        this.markedHours.record(markedHours);
+        this.liveHours.record((double) liveHours);
+        this.markedHours.record((double) markedHours);
     }
 
     @Override
@@ -200,9 +200,9 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
             timer.record(run.took());
         }
         run.result().ifPresent(result -> {
-            changedEvents.increment(result.changedEvents());
-            rerolledHours.increment(result.rerolledHours());
-            backfillSteps.increment(result.backfillSteps());
+            changedEvents.increment((double) result.changedEvents());
+            rerolledHours.increment((double) result.rerolledHours());
+            backfillSteps.increment((double) result.backfillSteps());
             if (!result.waitedFor().isEmpty()) {
                 runsBlocked.increment();
             }

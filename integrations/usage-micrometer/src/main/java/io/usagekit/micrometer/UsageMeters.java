@@ -262,7 +262,7 @@ public final class UsageMeters implements UsageListener {
 
     @Override
     public void unmeasured(UsageKey key, long rows) {
-        unmeasured.record(rows);
+        unmeasured.record((double) rows);
     }
 
     @Override

@@ -20,7 +20,7 @@ final class VerificationMeters implements VerificationProgress {
 
     @Override
     public void started(long projects) {
-        started.increment(projects);
+        started.increment((double) projects);
     }
 
     @Override

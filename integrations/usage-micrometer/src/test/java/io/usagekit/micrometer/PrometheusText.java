@@ -103,7 +103,7 @@ final class PrometheusText {
                 .matcher(text);
         while (groups.find()) {
             String labels = groups.group(1) == null ? groups.group(2) : groups.group(1);
-            for (String label : Pattern.compile(", ").split(labels)) {
+            for (String label : labels.split(", ", -1)) {
                 if (!ADDED.contains(label)
                         && samples.stream().noneMatch(sample -> sample.labels().containsKey(label))) {
                     unknown.add(label);
