@@ -36,12 +36,13 @@ where f.pronamespace = to_regnamespace(:schema)
 
 -- name: has-rewritten-partitions
 -- Whether a partition generates a mapped column by another expression than the recorded one: its values were rewritten, and no trigger
--- fired. Returns answer.
+-- fired. One that was dropped has no columns, and is missing in the digest of partitions. Returns answer.
 select exists (
     select
     from {rollups}.partition p
     join {rollups}.host_table h on h.role = p.role
     where p.expressions <> array[]::oid[]
+        and exists (select from pg_catalog.pg_class c where c.oid = p.relation)
         and p.expressions <> array(
             select d.oid
             from pg_catalog.pg_attribute a
