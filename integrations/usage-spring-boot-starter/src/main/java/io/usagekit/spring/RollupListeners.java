@@ -1,44 +1,47 @@
 package io.usagekit.spring;
 
-import io.usagekit.UsageKey;
 import io.usagekit.postgres.rollups.RollupListener;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.List;
-import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Several listeners in one. One that throws doesn't keep an event from the others. */
-final class RollupListeners implements RollupListener {
+/** Several listeners in one, which forwards every method of the interface. One that throws doesn't keep an event from the others. */
+final class RollupListeners {
 
     private static final Logger LOG = LoggerFactory.getLogger(RollupListeners.class);
 
-    private final List<RollupListener> listeners;
-
-    private RollupListeners(List<RollupListener> listeners) {
-        this.listeners = listeners;
-    }
+    private RollupListeners() {}
 
     static RollupListener of(List<RollupListener> listeners) {
-        return new RollupListeners(List.copyOf(listeners));
+        if (listeners.size() == 1) {
+            return listeners.get(0);
+        }
+        List<RollupListener> all = List.copyOf(listeners);
+        return (RollupListener) Proxy.newProxyInstance(
+                RollupListener.class.getClassLoader(),
+                new Class<?>[] {RollupListener.class},
+                (proxy, method, arguments) -> method.getDeclaringClass() == Object.class
+                        ? method.invoke(all, arguments)
+                        : forward(all, method, arguments));
     }
 
-    @Override
-    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-        each(listener -> listener.fromRollups(key, liveHours, markedHours));
-    }
-
-    @Override
-    public void fromRawRows(UsageKey key, Fallback why) {
-        each(listener -> listener.fromRawRows(key, why));
-    }
-
-    private void each(Consumer<RollupListener> event) {
+    private static @Nullable Object forward(
+            List<RollupListener> listeners, Method method, Object @Nullable [] arguments)
+            throws IllegalAccessException {
         for (RollupListener listener : listeners) {
             try {
-                event.accept(listener);
-            } catch (RuntimeException e) {
-                LOG.warn("a listener of roll-ups failed: {}", listener, e);
+                method.invoke(listener, arguments);
+            } catch (InvocationTargetException e) {
+                if (e.getCause() instanceof Error error) {
+                    throw error;
+                }
+                LOG.warn("a listener of roll-ups failed: {}", listener, e.getCause());
             }
         }
+        return null;
     }
 }
