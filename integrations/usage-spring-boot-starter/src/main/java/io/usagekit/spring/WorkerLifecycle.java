@@ -32,9 +32,12 @@ final class WorkerLifecycle implements SmartLifecycle {
     @Override
     public synchronized void start() {
         TaskScheduler host = scheduler.get();
-        ScheduledExecutorService executor = host == null ? ownScheduler() : new TaskSchedulerExecutor(host);
         Knobs.named(PREFIX, UsageProperties.Worker.class, () -> {
-            worker.start(executor, pause);
+            if (host == null) {
+                worker.start(ownScheduler(), pause);
+            } else {
+                worker.start(host::scheduleWithFixedDelay, pause);
+            }
             return worker;
         });
         running = true;

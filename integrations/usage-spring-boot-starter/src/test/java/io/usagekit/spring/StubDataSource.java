@@ -6,23 +6,24 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.springframework.jdbc.datasource.AbstractDataSource;
 
 /** A data source whose server refuses each connection; it counts them. */
-final class StubDataSource extends AbstractDataSource {
+public class StubDataSource extends AbstractDataSource {
 
     /** The state of an outage. */
-    static final String CONNECTION_FAILURE = "08001";
+    public static final String CONNECTION_FAILURE = "08001";
 
     /** The state of a wrong password, which no retry cures. */
-    static final String INVALID_PASSWORD = "28P01";
+    public static final String INVALID_PASSWORD = "28P01";
 
     private final String sqlState;
     private final AtomicInteger connections = new AtomicInteger();
 
-    StubDataSource(String sqlState) {
+    /** A data source that refuses with this state. */
+    public StubDataSource(String sqlState) {
         this.sqlState = sqlState;
     }
 
     /** A data source whose server is down. */
-    static StubDataSource down() {
+    public static StubDataSource down() {
         return new StubDataSource(CONNECTION_FAILURE);
     }
 
@@ -37,7 +38,8 @@ final class StubDataSource extends AbstractDataSource {
         return getConnection();
     }
 
-    int connections() {
+    /** Returns how many connections were asked for. */
+    public int connections() {
         return connections.get();
     }
 }

@@ -18,11 +18,14 @@ import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.springframework.scheduling.TaskScheduler;
 
 /** Which beans there are under which conditions, and which of the host's take precedence. */
 class UsageAutoConfigurationTest {
@@ -202,6 +205,30 @@ class UsageAutoConfigurationTest {
                                     .isTrue();
                         });
             }
+        }
+
+        @Test
+        void theWorkerRunsOnTheHostsScheduler() {
+            RecordingScheduler scheduler = new RecordingScheduler();
+            StubDataSource dataSource = StubDataSource.down();
+            Contexts.empty()
+                    .withBean(DataSource.class, () -> dataSource)
+                    .withBean(TaskScheduler.class, () -> scheduler)
+                    .withPropertyValues(
+                            "usagekit.calculator=rollups", "usagekit.worker.pause=7s", "usagekit.install=never")
+                    .run(context -> {
+                        assertThat(scheduler.tasks()).singleElement().satisfies(run -> {
+                            assertThat(run.when()).isEqualTo(Duration.ofSeconds(7));
+                            assertThat(dataSource.connections()).isZero();
+                            run.fire();
+                            assertThat(context.getBean(RollupWorker.class).lastRun())
+                                    .isPresent();
+                            assertThat(dataSource.connections()).isPositive();
+                        });
+                    });
+            assertThat(scheduler.tasks())
+                    .singleElement()
+                    .satisfies(run -> assertThat(run.isCancelled()).isTrue());
         }
 
         @Test

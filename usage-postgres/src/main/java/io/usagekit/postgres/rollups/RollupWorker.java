@@ -12,8 +12,8 @@ import java.time.InstantSource;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +69,7 @@ public final class RollupWorker implements AutoCloseable {
     private final ReentrantLock running = new ReentrantLock();
 
     private volatile boolean closed;
-    private volatile @Nullable ScheduledFuture<?> schedule;
+    private volatile @Nullable Future<?> schedule;
     private volatile @Nullable LastRun lastRun;
 
     /** The kind of the failure that was logged last; null after a success. Guarded by {@link #running}. */
@@ -120,6 +120,29 @@ public final class RollupWorker implements AutoCloseable {
     }
 
     /**
+     * A scheduler of the host's, of whatever type: {@code taskScheduler::scheduleWithFixedDelay} of Spring's {@code TaskScheduler}.
+     *
+     * @since 0.1
+     */
+    @FunctionalInterface
+    public interface FixedDelayScheduler {
+
+        /**
+         * Runs a task at once, and from then on again each time after this delay from the end of the previous run.
+         *
+         * @return the schedule, which {@link Future#cancel cancelling} ends
+         */
+        Future<?> scheduleWithFixedDelay(Runnable task, Duration delay);
+    }
+
+    /** As {@link #start(FixedDelayScheduler, Duration)}, on an executor. */
+    public void start(ScheduledExecutorService scheduler, Duration pause) {
+        start(
+                (task, delay) -> scheduler.scheduleWithFixedDelay(task, 0, delay.toMillis(), TimeUnit.MILLISECONDS),
+                pause);
+    }
+
+    /**
      * Runs repeatedly on the host's scheduler, with this pause in between, until the worker is closed. Failed runs are retried, whatever
      * they threw, errors of the JVM included; failures of one kind are logged once until a run succeeds. An interrupt ends the wait for
      * writers, and stays set for the scheduler.
@@ -128,7 +151,7 @@ public final class RollupWorker implements AutoCloseable {
      *     the worker's share of the database
      * @throws IllegalStateException if the worker has been started already, or is closed
      */
-    public void start(ScheduledExecutorService scheduler, Duration pause) {
+    public void start(FixedDelayScheduler scheduler, Duration pause) {
         checkDuration("pause", pause, Duration.ofMillis(1), Duration.ofDays(1));
         running.lock();
         try {
@@ -136,8 +159,7 @@ public final class RollupWorker implements AutoCloseable {
                 throw new IllegalStateException(
                         closed ? "the worker is closed" : "the worker has been started already");
             }
-            ScheduledFuture<?> started =
-                    scheduler.scheduleWithFixedDelay(this::runQuietly, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
+            Future<?> started = scheduler.scheduleWithFixedDelay(this::runQuietly, pause);
             schedule = started;
             if (closed) {
                 started.cancel(false); // close, which doesn't wait for this, may have found no schedule
@@ -156,7 +178,7 @@ public final class RollupWorker implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        ScheduledFuture<?> started = schedule;
+        Future<?> started = schedule;
         if (started != null) {
             started.cancel(false);
         }

@@ -9,6 +9,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.spring.StubDataSource;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
@@ -20,7 +21,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -29,14 +29,11 @@ import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
-import org.springframework.jdbc.datasource.AbstractDataSource;
 
 /** What health says in each state, that it doesn't wait, and the operations of the endpoint. StarterIT reads real roll-ups. */
 class UsageActuatorTest {
 
     private static final UsagePeriod MARCH = UsagePeriod.parse("2026-03");
-    private static final String OUTAGE = "08001";
-    private static final String WRONG_PASSWORD = "28P01";
 
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
     private final InMemoryUsageCache cache = InMemoryUsageCache.create();
@@ -71,7 +68,7 @@ class UsageActuatorTest {
     @Test
     void anOutageOfTheDatabaseIsDegradedAndAWrongPasswordIsDown() {
         context()
-                .withBean(PostgresRollups.class, () -> rollups(new Refusing(OUTAGE)))
+                .withBean(PostgresRollups.class, () -> rollups(StubDataSource.down()))
                 .run(context -> {
                     UsageHealth.Report report =
                             context.getBean(UsageHealth.class).report();
@@ -81,7 +78,7 @@ class UsageActuatorTest {
                             .contains("the stub refuses connections");
                 });
         context()
-                .withBean(PostgresRollups.class, () -> rollups(new Refusing(WRONG_PASSWORD)))
+                .withBean(PostgresRollups.class, () -> rollups(new StubDataSource(StubDataSource.INVALID_PASSWORD)))
                 .run(context -> {
                     assertThat(context.getBean(UsageHealth.class).report().up()).isFalse();
                     assertThat(health(context.getBean("usagekitHealthIndicator")))
@@ -104,7 +101,7 @@ class UsageActuatorTest {
     @Test
     void aDatabaseThatHangsIsNotWaitedFor() throws Exception {
         CountDownLatch answer = new CountDownLatch(1);
-        Refusing hanging = new Refusing(OUTAGE) {
+        StubDataSource hanging = new StubDataSource(StubDataSource.CONNECTION_FAILURE) {
             @Override
             public Connection getConnection() throws SQLException {
                 try {
@@ -139,7 +136,7 @@ class UsageActuatorTest {
 
     @Test
     void theStateOfRollupsIsKeptForAWhile() {
-        Refusing database = new Refusing(OUTAGE);
+        StubDataSource database = StubDataSource.down();
         AtomicLong now = new AtomicLong();
         UsageService service = UsageService.builder(calculator).build();
         UsageHealth health = new UsageHealth(
@@ -151,13 +148,13 @@ class UsageActuatorTest {
                 now::get);
 
         health.report();
-        int once = database.connections.get();
+        int once = database.connections();
         now.set(Duration.ofSeconds(10).toNanos() - 1);
         health.report();
-        assertThat(database.connections).hasValue(once);
+        assertThat(database.connections()).isEqualTo(once);
         now.set(Duration.ofSeconds(10).toNanos());
         health.report();
-        assertThat(database.connections).hasValueGreaterThan(once);
+        assertThat(database.connections()).isGreaterThan(once);
         service.close();
     }
 
@@ -192,7 +189,7 @@ class UsageActuatorTest {
                         .isInstanceOf(InvalidEndpointRequestException.class)
                         .hasMessageContaining("no roll-ups to verify"));
         context()
-                .withBean(PostgresRollups.class, () -> rollups(new Refusing(OUTAGE)))
+                .withBean(PostgresRollups.class, () -> rollups(StubDataSource.down()))
                 .run(context -> {
                     UsageEndpoint endpoint = context.getBean(UsageEndpoint.class);
                     assertThat(endpoint.verify()).containsKeys("state", "startedAt");
@@ -233,7 +230,7 @@ class UsageActuatorTest {
                 .withBean(UsageCache.class, () -> withCache);
     }
 
-    private static PostgresRollups rollups(Refusing database) {
+    private static PostgresRollups rollups(StubDataSource database) {
         return PostgresRollups.of(database, TableMapping.usagekit());
     }
 
@@ -251,25 +248,5 @@ class UsageActuatorTest {
             }
         }
         throw new AssertionError(indicator.getClass() + " is no HealthIndicator");
-    }
-
-    private static class Refusing extends AbstractDataSource {
-        private final String sqlState;
-        final AtomicInteger connections = new AtomicInteger();
-
-        Refusing(String sqlState) {
-            this.sqlState = sqlState;
-        }
-
-        @Override
-        public Connection getConnection() throws SQLException {
-            connections.incrementAndGet();
-            throw new SQLException("the stub refuses connections", sqlState);
-        }
-
-        @Override
-        public Connection getConnection(String username, String password) throws SQLException {
-            return getConnection();
-        }
     }
 }

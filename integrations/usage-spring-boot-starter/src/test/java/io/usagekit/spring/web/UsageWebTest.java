@@ -9,12 +9,11 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageOverloadedException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.spring.StubDataSource;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.spring.UsageConfigurationException;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.function.Supplier;
@@ -26,7 +25,6 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.jdbc.datasource.AbstractDataSource;
 import org.springframework.mock.web.MockHttpServletResponse;
 import org.springframework.test.web.servlet.MockMvc;
 import org.springframework.test.web.servlet.request.MockHttpServletRequestBuilder;
@@ -236,19 +234,7 @@ class UsageWebTest {
                                 perform(context, get(PATH + "/series").param("period", "2026-03"))
                                         .getStatus())
                         .isEqualTo(404));
-        PostgresRollups down = PostgresRollups.of(
-                new AbstractDataSource() {
-                    @Override
-                    public Connection getConnection() throws SQLException {
-                        throw new SQLException("down", "08001");
-                    }
-
-                    @Override
-                    public Connection getConnection(String username, String password) throws SQLException {
-                        return getConnection();
-                    }
-                },
-                TableMapping.usagekit());
+        PostgresRollups down = PostgresRollups.of(StubDataSource.down(), TableMapping.usagekit());
         enabled(ANYBODY).withBean(PostgresRollups.class, () -> down).run(context -> {
             assertThat(perform(context, get(PATH + "/series").param("period", "2026-03"))
                             .getStatus())
