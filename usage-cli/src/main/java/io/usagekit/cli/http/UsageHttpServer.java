@@ -71,14 +71,14 @@ public final class UsageHttpServer implements AutoCloseable {
         }
     }
 
-    /** Begins to answer. */
+    /** Starts the server. */
     public void serve(UsageService usage) {
         server.createContext("/", exchange -> handle(exchange, usage));
         server.setExecutor(threads);
         server.start();
     }
 
-    /** Begins to answer, with the figures and with the page of any organisation: whoever reaches the loopback interface may see it. */
+    /** Starts the server with the figures and the page of each organisation, without an access rule: each process of this machine can read them. */
     public void serve(UsageService usage, UsagePage page) {
         server.createContext(page.basePath() + "/", new UsagePageHandler(page, (exchange, organisation) -> true));
         serve(usage);
