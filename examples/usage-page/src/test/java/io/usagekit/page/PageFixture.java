@@ -1,5 +1,7 @@
 package io.usagekit.page;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.usagekit.MissPolicy;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
@@ -41,6 +43,7 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.jsoup.Jsoup;
 import org.jsoup.nodes.Document;
+import org.jsoup.nodes.Element;
 
 /** A page over figures in memory, at noon of 17 March 2026 until the clock is advanced. */
 final class PageFixture implements AutoCloseable {
@@ -126,6 +129,17 @@ final class PageFixture implements AutoCloseable {
     PageFixture sent(String project, Instant at, long volume, long bytes) {
         facts.add(new Fact(project, at, UsageMetrics.ZERO, new UsageMetrics(volume, bytes)));
         return this;
+    }
+
+    /** Two projects with what they received and sent in February and March. */
+    void loadMarch() {
+        project("p-1", "Orders")
+                .project("p-2", "")
+                .received("p-1", "2026-03-01T00:00:00Z", 1_500)
+                .received("p-1", "2026-03-17T10:00:00Z", 500)
+                .received("p-2", "2026-03-16T23:30:00Z", 1_000_000)
+                .sent("p-1", "2026-03-17T11:00:00Z", 2_000)
+                .received("p-1", "2026-02-28T23:59:59Z", 7);
     }
 
     PageFixture unmeasured(long rows) {
@@ -299,6 +313,19 @@ final class PageFixture implements AutoCloseable {
 
     static Document html(UsagePageResponse response) {
         return Jsoup.parse(text(response));
+    }
+
+    static String text(Document page, String selector) {
+        Element element = page.selectFirst(selector);
+        assertThat(element).as("element %s of\n%s", selector, page).isNotNull();
+        return element == null ? "" : element.text();
+    }
+
+    /** The rows of a table, each as the texts of its cells between bars. */
+    static List<String> rows(Document page, String table) {
+        return page.select("#" + table + " tr").stream()
+                .map(row -> String.join(" | ", row.children().eachText()))
+                .toList();
     }
 
     static String text(UsagePageResponse response) {

@@ -1,9 +1,9 @@
 package io.usagekit.page;
 
+import static io.usagekit.page.PageFixture.rows;
+import static io.usagekit.page.PageFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagekit.MissPolicy;
-import io.usagekit.UsagePeriod;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -13,7 +13,7 @@ import org.jsoup.nodes.Element;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What the page says in each state. */
+/** What the page says of figures, rows, projects and addresses. */
 class UsagePageTest {
 
     private PageFixture fixture = PageFixture.create();
@@ -29,32 +29,9 @@ class UsagePageTest {
         return other;
     }
 
-    private static void load(PageFixture fixture) {
-        fixture.project("p-1", "Orders")
-                .project("p-2", "")
-                .received("p-1", "2026-03-01T00:00:00Z", 1_500)
-                .received("p-1", "2026-03-17T10:00:00Z", 500)
-                .received("p-2", "2026-03-16T23:30:00Z", 1_000_000)
-                .sent("p-1", "2026-03-17T11:00:00Z", 2_000)
-                .received("p-1", "2026-02-28T23:59:59Z", 7);
-    }
-
-    private static String text(Document page, String selector) {
-        Element element = page.selectFirst(selector);
-        assertThat(element).as("element %s of\n%s", selector, page).isNotNull();
-        return element == null ? "" : element.text();
-    }
-
-    /** The rows of a table, each as the texts of its cells between bars. */
-    private static List<String> rows(Document page, String table) {
-        return page.select("#" + table + " tr").stream()
-                .map(row -> String.join(" | ", row.children().eachText()))
-                .toList();
-    }
-
     @Test
     void showsTotalsBesideThoseOfThePreviousMonth() {
-        load(fixture);
+        fixture.loadMarch();
 
         Document page = fixture.march();
 
@@ -70,7 +47,7 @@ class UsagePageTest {
 
     @Test
     void comparesWholeMonthsInPerCent() {
-        load(fixture);
+        fixture.loadMarch();
         fixture.clock.advance(Duration.ofDays(30));
 
         Document page = fixture.march();
@@ -82,7 +59,7 @@ class UsagePageTest {
 
     @Test
     void rowsOfProjectsAddUpToTheTotal() {
-        load(fixture);
+        fixture.loadMarch();
 
         assertThat(rows(fixture.march(), "projects"))
                 .containsExactly(
@@ -94,7 +71,7 @@ class UsagePageTest {
 
     @Test
     void aRowMakesUpForWhatArrivedAfterTheFigureWasComputed() {
-        load(fixture);
+        fixture.loadMarch();
         fixture.compute();
         fixture.received("p-1", "2026-03-17T11:30:00Z", 300);
 
@@ -108,24 +85,8 @@ class UsagePageTest {
     }
 
     @Test
-    void detailsStayThoseOfTheFigureUntilItIsComputedAgain() {
-        load(fixture);
-        List<String> before = rows(fixture.march(), "projects");
-        fixture.received("p-1", "2026-03-17T11:30:00Z", 300);
-        fixture.clock.advance(Duration.ofMinutes(3));
-
-        Document page = fixture.march();
-
-        assertThat(text(page, "#freshness")).startsWith("Computed 3 minutes ago.");
-        assertThat(rows(page, "projects")).isEqualTo(before);
-        fixture.clock.advance(Duration.ofMinutes(1));
-        fixture.compute();
-        assertThat(rows(fixture.march(), "projects")).contains("Total | 4 | 1.0 MB | 1 | 2.0 kB");
-    }
-
-    @Test
     void daysAreThoseOfTheZoneAndEndToday() {
-        load(fixture);
+        fixture.loadMarch();
 
         List<String> utc = rows(fixture.march(), "days");
         List<String> kolkata = rows(PageFixture.html(fixture.get("?period=2026-03&zone=Asia%2FKolkata")), "days");
@@ -141,7 +102,7 @@ class UsagePageTest {
 
     @Test
     void todayIsTheDayOfTheZone() {
-        load(fixture);
+        fixture.loadMarch();
 
         Document apia = PageFixture.html(fixture.get("?period=2026-03&zone=Pacific%2FApia"));
 
@@ -152,7 +113,7 @@ class UsagePageTest {
     @Test
     void deletedProjectsHaveARowWhereTheyCount() {
         PageFixture counting = with(PageFixture.countingDeletedProjects());
-        load(counting);
+        counting.loadMarch();
         counting.deletedProject("p-2", "Old");
 
         Document page = counting.march();
@@ -163,7 +124,7 @@ class UsagePageTest {
 
     @Test
     void aNoteSaysThatDeletedProjectsDontCount() {
-        load(fixture);
+        fixture.loadMarch();
         fixture.deletedProject("p-9", "Old");
 
         Document page = fixture.march();
@@ -171,113 +132,6 @@ class UsagePageTest {
         assertThat(text(page, ".note"))
                 .isEqualTo("1 deleted project of this organisation doesn't count and has no row.");
         assertThat(rows(page, "projects")).noneMatch(row -> row.contains("Old"));
-    }
-
-    @Test
-    void aPendingPageResolves() {
-        PageFixture pending = with(PageFixture.pending());
-        load(pending);
-        pending.database.stall();
-
-        Document before = pending.march();
-        pending.database.comeBack();
-        pending.usage.with(MissPolicy.await()).get("org-1", UsagePeriod.parse("2026-03")); // joins the load
-        Document after = pending.march();
-
-        assertThat(text(before, "#freshness")).startsWith("The figures are being computed.");
-        assertThat(before.select("#received-volume, #projects, #days")).isEmpty();
-        assertThat(before.select("main").attr("data-poll")).isEqualTo("1000");
-        assertThat(before.select("noscript").html()).contains("http-equiv=\"refresh\"");
-        assertThat(text(after, "#received-volume")).isEqualTo("3");
-        assertThat(after.select("main").attr("data-poll")).isEqualTo("0");
-        assertThat(after.select("noscript")).isEmpty();
-        assertThat(after.select("main").attr("data-version"))
-                .isNotEqualTo(before.select("main").attr("data-version"));
-    }
-
-    @Test
-    void aFigureThatIsRefreshedSaysSo() {
-        load(fixture);
-        fixture.march();
-        fixture.clock.advance(Duration.ofMinutes(12));
-        fixture.database.stall();
-
-        Document page = fixture.march();
-
-        assertThat(text(page, "#freshness")).startsWith("Computed 12 minutes ago; a newer figure is being computed.");
-        assertThat(text(page, "#received-volume")).isEqualTo("3");
-        assertThat(page.select("main").attr("data-poll")).isEqualTo("1000");
-    }
-
-    @Test
-    void withTheDatabaseAwayTheOldFiguresStayWithTheirDetails() {
-        load(fixture);
-        List<String> before = rows(fixture.march(), "projects");
-        fixture.clock.advance(Duration.ofHours(2));
-        fixture.database.goDown();
-        fixture.takeDetailsDown();
-
-        Document page = fixture.march();
-
-        assertThat(text(page, "#freshness"))
-                .startsWith("Computed 2 hours ago. Newer figures can't be computed at present;")
-                .contains("17 March 2026, 12:00 (UTC)");
-        assertThat(rows(page, "projects")).isEqualTo(before).contains("Total | 3 | 1.0 MB | 1 | 2.0 kB");
-        assertThat(page.select("#days tr")).hasSize(18);
-    }
-
-    @Test
-    void withTheDatabaseAwayItIsntAskedForDetails() {
-        load(fixture);
-        fixture.compute();
-        fixture.clock.advance(Duration.ofHours(2));
-        fixture.database.goDown();
-
-        Document page = fixture.march();
-
-        assertThat(text(page, ".note")).startsWith("Days and projects can't be shown at present;");
-        assertThat(fixture.detailCalls()).isZero();
-    }
-
-    @Test
-    void detailsAreComputedOncePerFigure() {
-        load(fixture);
-
-        fixture.march();
-        fixture.march();
-        fixture.get("/statement.csv?period=2026-03");
-
-        assertThat(fixture.detailCalls()).isEqualTo(1);
-    }
-
-    @Test
-    void withoutDetailsTheTotalsStay() {
-        load(fixture);
-        fixture.takeDetailsDown();
-
-        Document page = fixture.march();
-
-        assertThat(text(page, "#received-volume")).isEqualTo("3");
-        assertThat(text(page, ".note")).startsWith("Days and projects can't be shown at present;");
-        assertThat(page.select("#projects, #days")).isEmpty();
-        UsagePageResponse csv = fixture.get("/statement.csv?period=2026-03");
-        assertThat(csv.status()).isEqualTo(503);
-    }
-
-    @Test
-    void withoutAnyFigureThePageSaysWhyAndNotMore() {
-        load(fixture);
-        fixture.database.goDown();
-
-        UsagePageResponse response = fixture.get("?period=2026-03");
-        Document page = PageFixture.html(response);
-
-        assertThat(response.status()).isEqualTo(503);
-        assertThat(response.headers()).containsEntry("Retry-After", "15").containsEntry("Cache-Control", "no-store");
-        assertThat(text(page, "#freshness")).isEqualTo("The usage can't be computed at present; try again later.");
-        assertThat(page.text()).doesNotContain("goDown").contains("Not known");
-        assertThat(page.select("#again").attr("href")).isEqualTo("/usage/org-1?period=2026-03&zone=UTC");
-        assertThat(page.select("#received-volume")).isEmpty();
     }
 
     @Test
@@ -320,7 +174,7 @@ class UsagePageTest {
 
     @Test
     void nothingIsInlineAndAllComesFromItsOwnHost() {
-        load(fixture);
+        fixture.loadMarch();
 
         UsagePageResponse response = fixture.get("?period=2026-03");
         Document page = PageFixture.html(response);
@@ -341,7 +195,7 @@ class UsagePageTest {
 
     @Test
     void everyLinkOfThePageLeadsSomewhere() {
-        load(fixture);
+        fixture.loadMarch();
 
         Document page = fixture.march();
 
@@ -415,7 +269,7 @@ class UsagePageTest {
 
     @Test
     void exportsTheStatement() {
-        load(fixture);
+        fixture.loadMarch();
         fixture.project("p-1", "=1+2, \"Orders\"");
 
         UsagePageResponse response = fixture.get("/statement.csv?period=2026-03&zone=Europe/Berlin");
@@ -433,7 +287,7 @@ class UsagePageTest {
 
     @Test
     void exportsTheEventsOfADay() {
-        load(fixture);
+        fixture.loadMarch();
 
         UsagePageResponse response = fixture.get("/events.csv?day=2026-03-17&side=received");
 
@@ -448,7 +302,7 @@ class UsagePageTest {
 
     @Test
     void saysHowManySizesArentKnown() {
-        load(fixture);
+        fixture.loadMarch();
         fixture.unmeasured(2);
 
         assertThat(text(fixture.march(), ".note"))
