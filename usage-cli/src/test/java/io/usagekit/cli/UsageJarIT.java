@@ -28,6 +28,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -256,6 +257,7 @@ class UsageJarIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void theProcessesOfTheDemoEndWithItEvenIfItIsKilled() throws IOException {
         Process demo = java(
@@ -297,6 +299,7 @@ class UsageJarIT {
     }
 
     /** The table is locked until both are there, so that neither can have been too late. */
+    @Tag("thorough")
     @Test
     void twoProcessesThatAskForTheSameColdFigureComputeItOnce() throws Exception {
         String organisation = "org-" + UUID.randomUUID();

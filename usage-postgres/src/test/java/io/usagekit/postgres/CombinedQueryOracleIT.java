@@ -12,6 +12,7 @@ import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Layout;
 import io.usagekit.postgres.testing.RandomRows;
+import io.usagekit.postgres.testing.Sample;
 import io.usagekit.postgres.testing.SourceTables;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -26,11 +27,14 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.ToLongFunction;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The combined query equals the sum of the raw rows to the byte, in every layout; flaws in it make a test fail. */
 class CombinedQueryOracleIT {
@@ -51,8 +55,12 @@ class CombinedQueryOracleIT {
         rows = RandomRows.generate(random, windows, EVENTS);
     }
 
+    static Stream<Layout> layouts() {
+        return Sample.of(List.of(Layout.values()), 6);
+    }
+
     @ParameterizedTest
-    @EnumSource(Layout.class)
+    @MethodSource("layouts")
     void equalsTheSumOfTheRawRows(Layout layout) {
         String schema = create(layout);
         ToLongFunction<RandomRows.Event> octets = layout.octets(schema);
@@ -119,6 +127,7 @@ class CombinedQueryOracleIT {
     }
 
     /** The negative controls: each of these flaws makes some figure of these rows wrong. */
+    @Tag("thorough")
     @ParameterizedTest(name = "{0} for {1}")
     @CsvSource(
             delimiter = '|',

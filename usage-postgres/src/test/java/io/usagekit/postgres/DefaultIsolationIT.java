@@ -19,6 +19,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Sample;
 import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -37,9 +38,11 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -190,15 +193,19 @@ class DefaultIsolationIT {
         }
     }
 
+    static Stream<String> isolations() {
+        return Sample.of(
+                List.of(
+                        "TRANSACTION_READ_COMMITTED",
+                        "TRANSACTION_REPEATABLE_READ",
+                        "TRANSACTION_SERIALIZABLE",
+                        "role repeatable read",
+                        "role serializable"),
+                2);
+    }
+
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "TRANSACTION_READ_COMMITTED",
-                "TRANSACTION_REPEATABLE_READ",
-                "TRANSACTION_SERIALIZABLE",
-                "role repeatable read",
-                "role serializable"
-            })
+    @MethodSource("isolations")
     void readsWhatWasCommittedBeforeTheTableWasReadable(String isolation) throws Exception {
         try (HikariDataSource pool = pool(isolation)) {
             Map<String, Supplier<String>> readers = readers(pool);

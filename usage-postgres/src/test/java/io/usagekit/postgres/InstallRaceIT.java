@@ -21,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Several installers of everything into one schema that is empty, at once: none fails, and each has a pool of one connection. */
@@ -28,7 +29,7 @@ class InstallRaceIT {
 
     private static final int INSTALLERS = 8;
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
-    private static final int ROUNDS = THOROUGH ? 20 : 5;
+    private static final int ROUNDS = THOROUGH ? 20 : 3;
 
     /** A process takes seconds to start. */
     private static final int PROCESSES = THOROUGH ? INSTALLERS : 3;
@@ -66,6 +67,7 @@ class InstallRaceIT {
                 """, schema, schema, schema);
     }
 
+    @Tag("thorough")
     @Test
     void letsManyPoolsInstallAtOnce() throws Exception {
         CyclicBarrier start = new CyclicBarrier(INSTALLERS);

@@ -7,17 +7,19 @@ import io.usagekit.UsageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Operations;
+import io.usagekit.postgres.testing.Sample;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Blocking calls end when their thread is interrupted, while another session holds a lock that they wait for. */
 class InterruptIT {
@@ -49,20 +51,24 @@ class InterruptIT {
                 .equals("0");
     }
 
+    static Stream<String> operations() {
+        return Sample.of(
+                List.of(
+                        "calculate",
+                        "rollups.calculate",
+                        "ledger.record",
+                        "ledger.tokenise",
+                        "ledger.delete",
+                        "ledger.deleteForGood",
+                        "ledger.export",
+                        "rollups.verify",
+                        "rollups.deleteBefore",
+                        "partition"),
+                4);
+    }
+
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "calculate",
-                "rollups.calculate",
-                "ledger.record",
-                "ledger.tokenise",
-                "ledger.delete",
-                "ledger.deleteForGood",
-                "ledger.export",
-                "rollups.verify",
-                "rollups.deleteBefore",
-                "partition"
-            })
+    @MethodSource("operations")
     void endsWhileItWaitsForALock(String operation) throws Exception {
         AtomicReference<Throwable> failure = new AtomicReference<>();
         AtomicBoolean isStillInterrupted = new AtomicBoolean();

@@ -9,6 +9,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The embedded server while it is paused. */
@@ -37,6 +38,7 @@ class PausedPostgresIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void canBeKilledRestartedAndClosedWhilePaused() throws SQLException {
         EmbeddedPostgresServer server = EmbeddedPostgresServer.start();

@@ -11,6 +11,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Sample;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -19,10 +20,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Mapped columns are given another type while sessions hold statements that were prepared for the former one: each session fails once, and
@@ -87,20 +89,24 @@ class RetypedColumnsIT {
         }
     }
 
+    static Stream<String> changes() {
+        return Sample.of(
+                List.of(
+                        "projects alter organisation_id type text",
+                        "projects alter organisation_id type bigint using organisation_id::bigint",
+                        "projects alter organisation_id type numeric using organisation_id::numeric",
+                        "projects alter id type text",
+                        "projects alter deleted_at type boolean using deleted_at is not null",
+                        "events alter raw drop default, alter raw type bytea using convert_to(raw, 'UTF8')",
+                        "events alter id type text",
+                        "events alter deleted_at type boolean using deleted_at is not null",
+                        "event_deliveries alter status type varchar(20)",
+                        "event_deliveries alter event_id type text"),
+                3);
+    }
+
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "projects alter organisation_id type text",
-                "projects alter organisation_id type bigint using organisation_id::bigint",
-                "projects alter organisation_id type numeric using organisation_id::numeric",
-                "projects alter id type text",
-                "projects alter deleted_at type boolean using deleted_at is not null",
-                "events alter raw drop default, alter raw type bytea using convert_to(raw, 'UTF8')",
-                "events alter id type text",
-                "events alter deleted_at type boolean using deleted_at is not null",
-                "event_deliveries alter status type varchar(20)",
-                "event_deliveries alter event_id type text",
-            })
+    @MethodSource("changes")
     void noCallerSeesThatStatementsWerePreparedForAnotherType(String change) throws SQLException {
         TableMapping mapping = TableMapping.gateway(schema);
         Map<String, UsageCalculator> calculators = new LinkedHashMap<>();

@@ -16,9 +16,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Each operation works with as few connections as it documents, or says how many it needs before it changes anything. */
+@Tag("thorough")
 class SmallPoolIT {
 
     /** The operations that need more than one connection. */

@@ -22,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -128,6 +129,7 @@ class FleetIT {
                 COMPUTATION.toMillis());
     }
 
+    @Tag("thorough")
     @Test
     void discardsFigureOfLeaderPausedPastItsLease() throws Exception {
         launch(MEMBERS, CALLERS, COMPUTATION, LEASE);
@@ -154,6 +156,7 @@ class FleetIT {
         assertThat(started()).isEqualTo(2);
     }
 
+    @Tag("thorough")
     @Test
     void returnsComputedFigureWhenRedisRestartsDuringLoad() {
         launch(MEMBERS, CALLERS, Duration.ofSeconds(1), LEASE);

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
  */
 class NearCacheRaceIT extends NearCacheFixture {
 
-    private static final int ROUNDS = 1_000;
+    private static final int ROUNDS = Boolean.getBoolean("usagekit.thorough") ? 1_000 : 300;
     private static final int PROBE = 2;
 
     /** Store that can hold back the figure of a load before it is stored. */

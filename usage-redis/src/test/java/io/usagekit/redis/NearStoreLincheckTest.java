@@ -20,6 +20,7 @@ import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.StressOptions;
 import org.jetbrains.lincheck.datastructures.Validate;
 import org.jetbrains.lincheck.datastructures.verifier.EpsilonVerifier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -148,6 +149,7 @@ class NearStoreLincheckTest {
         stress(scenarios(10)).check(OnCaffeine.class);
     }
 
+    @Tag("thorough")
     @Test
     void modelCheckingFindsStaleEntryWithoutToken() {
         assertThatThrownBy(() -> modelChecking(15).check(NaiveOnJdkMap.class))

@@ -14,11 +14,13 @@ import java.sql.Connection;
 import java.time.InstantSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 
 /**
  * The contract of event repositories, for one in a host's transaction. The host here begins a transaction for each call, and commits it
  * even if the call fails: nothing of such a call may be left.
  */
+@Tag("thorough")
 class HostTransactionContractIT extends EventRepositoryContract {
 
     private static String schema;

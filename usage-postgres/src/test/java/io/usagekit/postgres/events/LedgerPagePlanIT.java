@@ -40,6 +40,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -288,6 +289,7 @@ class LedgerPagePlanIT {
         assertThat(Files.mismatch(whole, part)).as("where they differ").isEqualTo(-1);
     }
 
+    @Tag("thorough")
     @Test
     void exportsInLittleMemory() throws IOException, InterruptedException {
         Path log = directory.resolve("log");

@@ -38,6 +38,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A ledger behaves the same while its tables are partitioned and when they are plain again; old rows are dropped. */
@@ -171,6 +172,7 @@ class LedgerPartitionIT {
         assertThat(march().sent()).isEqualTo(grownMarch.sent());
     }
 
+    @Tag("thorough")
     @Test
     void dropsOldRowsWithTheirEndpointsAndKeepsFigures() {
         partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});

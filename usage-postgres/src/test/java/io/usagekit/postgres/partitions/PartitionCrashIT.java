@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -166,6 +167,7 @@ class PartitionCrashIT {
                 .isEqualTo("t");
     }
 
+    @Tag("thorough")
     @Test
     void completesWhatAnExceptionInterrupted() {
         completesWhatIsInterrupted(

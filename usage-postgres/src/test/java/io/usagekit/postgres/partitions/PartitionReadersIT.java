@@ -19,6 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Readers during a cut-over: one that starts to write doesn't fail, and readers that overlap don't prevent the cut-over for ever. */
@@ -206,6 +207,7 @@ class PartitionReadersIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void cutOverQueuesWhenReadersAlwaysOverlap() throws Exception {
         Duration lockTimeout = Duration.ofMillis(200);

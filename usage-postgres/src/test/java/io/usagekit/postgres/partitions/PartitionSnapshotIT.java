@@ -12,6 +12,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Transactions that started before a rewrite or its cut-over: with each protection of their snapshots, and without it. */
@@ -122,6 +123,7 @@ class PartitionSnapshotIT {
         assertThat(outcomeOfAWriterWithAnOldSnapshot(RewriteSql.FILES)).isEqualTo("40001");
     }
 
+    @Tag("thorough")
     @Test
     void writerWithAnOldSnapshotMissesRowsWithoutTheCheck() {
         assertThat(outcomeOfAWriterWithAnOldSnapshot(MutatedStatements.WITHOUT_SNAPSHOT_CHECK))

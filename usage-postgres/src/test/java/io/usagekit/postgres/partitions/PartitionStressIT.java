@@ -11,6 +11,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,6 +92,7 @@ class PartitionStressIT {
         return Sample.of(List.of(Omission.values()), 1);
     }
 
+    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("omissions")
     void detectsWhatIsLeftOut(Omission omission) throws Exception {

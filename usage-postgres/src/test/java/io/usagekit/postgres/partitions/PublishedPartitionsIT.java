@@ -16,6 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -81,6 +82,7 @@ class PublishedPartitionsIT {
                 "drop schema published cascade");
     }
 
+    @Tag("thorough")
     @ParameterizedTest
     @ValueSource(strings = {"all tables", "tables in schema published", "table published.events"})
     void areRefused(String published) {
@@ -116,6 +118,7 @@ class PublishedPartitionsIT {
     }
 
     /** Those of the library, published after the tables were partitioned. */
+    @Tag("thorough")
     @Test
     void areRefusedInTablesOfTheLibrary() {
         run(

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 class DeletedProjectsOracleIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
-    private static final int STEPS = Boolean.getBoolean("usagekit.thorough") ? 60 : 12;
+    private static final int STEPS = Boolean.getBoolean("usagekit.thorough") ? 60 : 6;
     private static final int EVENTS = 150;
     private static final List<String> PROJECTS = List.of("a", "b", "c", "d");
     private static final UsageKey KEY = new UsageKey(

@@ -14,16 +14,16 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /**
  * What an operator of a gateway does to its tables, one statement after another, with the host's writes in between. After each of them
  * the figure is read at once, without a run of the worker: it equals what a copy of the tables sums up to, or is refused in words.
  * The transcript is printed. Runs in {@code -Pthorough}.
  */
-@EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+@Tag("thorough")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class GatewayOperationsIT {
 

@@ -14,9 +14,9 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * refused in words. The transcript is printed. Runs in {@code -Pthorough} where the machine has tools for the server's version;
  * {@link RollupRestoreIT} does in SQL what they do.
  */
-@EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+@Tag("thorough")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class GatewayRestoreIT {
 

@@ -12,6 +12,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.Sample;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -86,122 +87,124 @@ class RollupAlterationsIT {
         ASKS_FOR_INSTALLATION
     }
 
+    private static final List<Arguments> ALTERATIONS = List.of(
+            arguments(
+                    "triggers disabled",
+                    List.of(
+                            "alter table {s}.events disable trigger all",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                    new UsageMetrics(4, 24),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "(D)"),
+            arguments(
+                    "triggers disabled and enabled again",
+                    List.of(
+                            "alter table {s}.events disable trigger all",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
+                            "alter table {s}.events enable trigger all",
+                            ENABLE_ALWAYS),
+                    new UsageMetrics(4, 24),
+                    Remedy.ROLLS_FROM_SCRATCH,
+                    "altered back"),
+            arguments(
+                    "trigger dropped",
+                    List.of(
+                            "do $$ begin execute (select format('drop trigger %I on {s}.events', tgname) from"
+                                    + " pg_trigger where tgrelid = '{s}.events'::regclass and tgname like"
+                                    + " 'usagekit_insert%'); end $$",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                    new UsageMetrics(4, 24),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "had: CREATE TRIGGER usagekit_insert"),
+            arguments(
+                    "table replaced by another one",
+                    List.of(
+                            "alter table {s}.events rename to events_old",
+                            "create table {s}.events (like {s}.events_old including all)",
+                            "insert into {s}.events select * from {s}.events_old where id <> 'e10'"),
+                    new UsageMetrics(2, 14),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "is another table"),
+            arguments(
+                    "table dropped and created",
+                    List.of(
+                            "create table {s}.saved as table {s}.events",
+                            "drop table {s}.events",
+                            "create table {s}.events (like {s}.saved)",
+                            "insert into {s}.events select * from {s}.saved where id = 'e10'"),
+                    new UsageMetrics(1, 7),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "is another table"),
+            arguments(
+                    "column swapped in by renaming",
+                    List.of(
+                            "alter table {s}.events add column raw_new text not null default 'twelve bytes'",
+                            "alter table {s}.events rename column raw to raw_old",
+                            "alter table {s}.events rename column raw_new to raw"),
+                    new UsageMetrics(3, 36),
+                    Remedy.ROLLS_FROM_SCRATCH,
+                    "altered back"),
+            arguments(
+                    "column of a trigger's condition swapped in by renaming",
+                    List.of(
+                            "alter table {s}.events add column created_new timestamptz not null default '2026-03-17T10:30:00Z'",
+                            "alter table {s}.events rename column created_at to created_old",
+                            "alter table {s}.events rename column created_new to created_at",
+                            "update {s}.events set created_at = '2026-04-18T10:30:00Z' where id = 'e9'"),
+                    new UsageMetrics(2, 14),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "created_old"),
+            arguments(
+                    "values rewritten by a change of type",
+                    List.of("alter table {s}.event_deliveries alter column status type varchar"
+                            + " using case id when 'd9' then 'Failure' else status end"),
+                    new UsageMetrics(3, 21),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "column status character varying"),
+            arguments(
+                    "values rewritten by a change to the same type",
+                    List.of("alter table {s}.event_deliveries alter column status type text"
+                            + " using case id when 'd9' then 'Failure' else status end"),
+                    new UsageMetrics(3, 21),
+                    Remedy.ROLLS_FROM_SCRATCH,
+                    "altered back"),
+            arguments(
+                    "watermark behind the rolled hours",
+                    List.of(
+                            "select setval('{r}.mark_before', -62135596800)",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                    new UsageMetrics(4, 24),
+                    Remedy.ROLLS_FROM_SCRATCH,
+                    "mark_before is behind"),
+            arguments(
+                    "trigger's function replaced",
+                    List.of(
+                            "create or replace function {r}.event_changed() returns trigger language plpgsql as"
+                                    + " 'begin return null; end'",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
+                    new UsageMetrics(4, 24),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "function event_changed"),
+            arguments(
+                    "trigger's function replaced, and replaced by itself",
+                    List.of(
+                            "create table {s}.saved as select pg_get_functiondef('{r}.mark_hours'::regproc) as definition",
+                            "create or replace function {r}.mark_hours(old_project_id varchar, old_created_at timestamptz,"
+                                    + " new_project_id varchar, new_created_at timestamptz) returns boolean language sql as 'select true'",
+                            "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
+                            "do $$ begin execute (select definition from {s}.saved); end $$"),
+                    new UsageMetrics(4, 24),
+                    Remedy.ROLLS_FROM_SCRATCH,
+                    "altered back"),
+            arguments(
+                    "table made unlogged",
+                    List.of("alter table {s}.events set unlogged"),
+                    new UsageMetrics(3, 21),
+                    Remedy.ASKS_FOR_INSTALLATION,
+                    "unlogged"));
+
     static Stream<Arguments> alterations() {
-        return Stream.of(
-                arguments(
-                        "triggers disabled",
-                        List.of(
-                                "alter table {s}.events disable trigger all",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
-                        new UsageMetrics(4, 24),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "(D)"),
-                arguments(
-                        "triggers disabled and enabled again",
-                        List.of(
-                                "alter table {s}.events disable trigger all",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
-                                "alter table {s}.events enable trigger all",
-                                ENABLE_ALWAYS),
-                        new UsageMetrics(4, 24),
-                        Remedy.ROLLS_FROM_SCRATCH,
-                        "altered back"),
-                arguments(
-                        "trigger dropped",
-                        List.of(
-                                "do $$ begin execute (select format('drop trigger %I on {s}.events', tgname) from"
-                                        + " pg_trigger where tgrelid = '{s}.events'::regclass and tgname like"
-                                        + " 'usagekit_insert%'); end $$",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
-                        new UsageMetrics(4, 24),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "had: CREATE TRIGGER usagekit_insert"),
-                arguments(
-                        "table replaced by another one",
-                        List.of(
-                                "alter table {s}.events rename to events_old",
-                                "create table {s}.events (like {s}.events_old including all)",
-                                "insert into {s}.events select * from {s}.events_old where id <> 'e10'"),
-                        new UsageMetrics(2, 14),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "is another table"),
-                arguments(
-                        "table dropped and created",
-                        List.of(
-                                "create table {s}.saved as table {s}.events",
-                                "drop table {s}.events",
-                                "create table {s}.events (like {s}.saved)",
-                                "insert into {s}.events select * from {s}.saved where id = 'e10'"),
-                        new UsageMetrics(1, 7),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "is another table"),
-                arguments(
-                        "column swapped in by renaming",
-                        List.of(
-                                "alter table {s}.events add column raw_new text not null default 'twelve bytes'",
-                                "alter table {s}.events rename column raw to raw_old",
-                                "alter table {s}.events rename column raw_new to raw"),
-                        new UsageMetrics(3, 36),
-                        Remedy.ROLLS_FROM_SCRATCH,
-                        "altered back"),
-                arguments(
-                        "column of a trigger's condition swapped in by renaming",
-                        List.of(
-                                "alter table {s}.events add column created_new timestamptz not null default '2026-03-17T10:30:00Z'",
-                                "alter table {s}.events rename column created_at to created_old",
-                                "alter table {s}.events rename column created_new to created_at",
-                                "update {s}.events set created_at = '2026-04-18T10:30:00Z' where id = 'e9'"),
-                        new UsageMetrics(2, 14),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "created_old"),
-                arguments(
-                        "values rewritten by a change of type",
-                        List.of("alter table {s}.event_deliveries alter column status type varchar"
-                                + " using case id when 'd9' then 'Failure' else status end"),
-                        new UsageMetrics(3, 21),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "column status character varying"),
-                arguments(
-                        "values rewritten by a change to the same type",
-                        List.of("alter table {s}.event_deliveries alter column status type text"
-                                + " using case id when 'd9' then 'Failure' else status end"),
-                        new UsageMetrics(3, 21),
-                        Remedy.ROLLS_FROM_SCRATCH,
-                        "altered back"),
-                arguments(
-                        "watermark behind the rolled hours",
-                        List.of(
-                                "select setval('{r}.mark_before', -62135596800)",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
-                        new UsageMetrics(4, 24),
-                        Remedy.ROLLS_FROM_SCRATCH,
-                        "mark_before is behind"),
-                arguments(
-                        "trigger's function replaced",
-                        List.of(
-                                "create or replace function {r}.event_changed() returns trigger language plpgsql as"
-                                        + " 'begin return null; end'",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
-                        new UsageMetrics(4, 24),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "function event_changed"),
-                arguments(
-                        "trigger's function replaced, and replaced by itself",
-                        List.of(
-                                "create table {s}.saved as select pg_get_functiondef('{r}.mark_hours'::regproc) as definition",
-                                "create or replace function {r}.mark_hours(old_project_id varchar, old_created_at timestamptz,"
-                                        + " new_project_id varchar, new_created_at timestamptz) returns boolean language sql as 'select true'",
-                                "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
-                                "do $$ begin execute (select definition from {s}.saved); end $$"),
-                        new UsageMetrics(4, 24),
-                        Remedy.ROLLS_FROM_SCRATCH,
-                        "altered back"),
-                arguments(
-                        "table made unlogged",
-                        List.of("alter table {s}.events set unlogged"),
-                        new UsageMetrics(3, 21),
-                        Remedy.ASKS_FOR_INSTALLATION,
-                        "unlogged"));
+        return Sample.of(ALTERATIONS, 5);
     }
 
     private UsageMetrics received() {

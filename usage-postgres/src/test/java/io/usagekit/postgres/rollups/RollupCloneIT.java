@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
@@ -98,6 +99,7 @@ class RollupCloneIT {
         assertFollowed(clone);
     }
 
+    @Tag("thorough")
     @Test
     void addsWhatWasRetainedBeforeTheDump() throws SQLException, IOException {
         source.install(BEFORE);
@@ -106,6 +108,7 @@ class RollupCloneIT {
         assertFollowed(clone);
     }
 
+    @Tag("thorough")
     @Test
     void installsOverADumpThatWasRestoredIntoAnotherDatabase() throws SQLException, IOException {
         source.install(BEFORE);
@@ -128,6 +131,7 @@ class RollupCloneIT {
         assertFollowed(clone);
     }
 
+    @Tag("thorough")
     @Test
     void followsALogicalCopyWhoseSequenceWasNeverSet() throws SQLException, IOException {
         source.install("");

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
  */
 class RollupFigurePlanIT {
 
-    private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 20_000);
+    private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 8_000);
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final List<String> ORGANISATIONS = List.of("org-1", "org-10", "org-100");
     private static final int ORGANISATIONS_IN_ALL = 100;

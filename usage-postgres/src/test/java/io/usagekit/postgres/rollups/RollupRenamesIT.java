@@ -9,6 +9,7 @@ import io.usagekit.postgres.testing.Database;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -70,6 +71,7 @@ class RollupRenamesIT {
         assertTakenOver(now);
     }
 
+    @Tag("thorough")
     @Test
     void refusesFiguresOfMovedTablesUntilRetainedSumsAreTakenOver() {
         fixture.install(BEFORE);
@@ -97,6 +99,7 @@ class RollupRenamesIT {
     }
 
     /** An older release installed beside the roll-ups of the old name, and its retention ran as well. */
+    @Tag("thorough")
     @Test
     void addsRetainedSumsOfBothInstallations() {
         fixture.install("2026-03-05T10:10:10Z");
@@ -117,6 +120,7 @@ class RollupRenamesIT {
     }
 
     /** The functions of the triggers name their schema. */
+    @Tag("thorough")
     @Test
     void letsTheHostWriteWhereTheRollUpsOwnSchemaWasRenamed() {
         fixture.install(BEFORE);
@@ -135,6 +139,7 @@ class RollupRenamesIT {
     }
 
     /** Both names back as they were: what changed meanwhile was not marked. */
+    @Tag("thorough")
     @Test
     void isExactAfterTheRollUpsOwnSchemaWasRenamedAndRenamedBack() {
         PostgresRollups rollups = fixture.install(BEFORE);
@@ -146,6 +151,7 @@ class RollupRenamesIT {
         fixture.assertRolled(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void followsTablesAndRollUpsThatAreRenamedTogether() {
         fixture.install(BEFORE);

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -73,6 +74,7 @@ class RollupRestoreIT {
         assertRolledFromScratch(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void followsTablesThatWereRestoredFromADumpAfterRetention() {
         PostgresRollups rollups = fixture.install(BEFORE);
@@ -125,6 +127,7 @@ class RollupRestoreIT {
     }
 
     /** The dump is older than all retention. */
+    @Tag("thorough")
     @Test
     void countsAllRowsThatWereRestoredOnceRetainedSumsAreRemoved() {
         PostgresRollups rollups = fixture.install("");
@@ -139,6 +142,7 @@ class RollupRestoreIT {
         fixture.assertRolled(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void followsOneTableThatWasRestored() {
         PostgresRollups rollups = fixture.install("");
@@ -151,6 +155,7 @@ class RollupRestoreIT {
         assertRolledFromScratch(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void refusesFiguresWhereOneTableBringsBackWhatRetentionDeleted() {
         PostgresRollups rollups = fixture.install("");
@@ -161,6 +166,7 @@ class RollupRestoreIT {
     }
 
     /** A restore fills a table after it has created it; the worker and an installation may run in between. */
+    @Tag("thorough")
     @Test
     void refusesFiguresOfEmptyTablesInTheMiddleOfARestore() {
         PostgresRollups rollups = fixture.install(BEFORE);
@@ -178,6 +184,7 @@ class RollupRestoreIT {
         fixture.assertRolled(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void rollsFromScratchWhereTheRollUpsWereRestoredFromAnOlderDump() {
         PostgresRollups rollups = fixture.install("");
@@ -210,6 +217,7 @@ class RollupRestoreIT {
     }
 
     /** The structure of both schemas without their rows. */
+    @Tag("thorough")
     @Test
     void startsFromScratchWhereOnlyStructureWasRestored() {
         PostgresRollups rollups = fixture.install("");

@@ -7,9 +7,11 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** How many batches retention takes where planning a batch takes longer than a batch should take. */
+@Tag("thorough")
 class RollupRetentionBatchesIT {
 
     private static final int ROWS = 3_000;

@@ -13,9 +13,11 @@ import java.time.Instant;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A standby replays rows, roll-ups and marks together: it serves exact figures, also after it is promoted. */
+@Tag("thorough")
 class RollupStandbyIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(60);

@@ -30,8 +30,8 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class RollupStepPlanIT {
 
-    private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 20_000);
-    private static final int DAYS = Integer.getInteger("usagekit.plan.days", 20);
+    private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 8_000);
+    private static final int DAYS = Integer.getInteger("usagekit.plan.days", 8);
     private static final int PROJECTS = 5;
     private static final Instant END = Instant.parse("2026-04-01T00:00:00Z");
     private static final UsageKey MARCH = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));

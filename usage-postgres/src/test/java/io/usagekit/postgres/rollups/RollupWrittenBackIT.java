@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -117,6 +118,7 @@ class RollupWrittenBackIT {
         fixture.assertRolled(rollups);
     }
 
+    @Tag("thorough")
     @Test
     void refusesFiguresWhereOnlyEventsAreBack() {
         writeBack("events", "2026-03-05T00:00:00Z", "2026-03-05T06:00:00Z");
@@ -129,6 +131,7 @@ class RollupWrittenBackIT {
     }
 
     /** As {@code pg_restore --data-only} of a dump from before the retention does. */
+    @Tag("thorough")
     @Test
     void refusesFiguresOfTablesThatWereEmptiedAndRestored() {
         fixture.run(
@@ -160,6 +163,7 @@ class RollupWrittenBackIT {
         assertNotRolled();
     }
 
+    @Tag("thorough")
     @Test
     void countsTablesThatWereEmptiedAndRestoredFromADumpAfterRetention() {
         fixture.run(
@@ -174,6 +178,7 @@ class RollupWrittenBackIT {
     }
 
     /** The changes leave no mark. */
+    @Tag("thorough")
     @Test
     void refusesFiguresWhereTriggersWereDisabledMeanwhile() {
         fixture.run(
@@ -201,6 +206,7 @@ class RollupWrittenBackIT {
     }
 
     /** Retention reaches some deliveries of an event before others, some of which are failures, or younger. */
+    @Tag("thorough")
     @Test
     void countsDeliveriesThatRetentionHasLeftOfAnEvent() throws SQLException {
         fixture.write(

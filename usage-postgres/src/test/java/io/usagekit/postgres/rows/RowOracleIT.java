@@ -35,6 +35,7 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -193,6 +194,7 @@ class RowOracleIT {
     }
 
     /** The negative controls: each of these flaws is noticed by the call itself, which compares the rows with the figure. */
+    @Tag("thorough")
     @ParameterizedTest(name = "{0}: {2} for {1}")
     @CsvSource(
             delimiter = '|',

@@ -100,7 +100,7 @@ abstract class EventDrillDownCases extends EventRepositoryFixture {
             OrganisationUsage figure = figure(key);
             assertTrue(figure.received().volume() > 10 && figure.sent().volume() > 10, () -> "seed " + seed);
             for (EventOrder order : EventOrder.values()) {
-                for (int size : new int[] {1, 7, 1_000}) {
+                for (int size : new int[] {key.organisationId().equals(ORGANISATION) ? 7 : 1, 1_000}) {
                     PageRequest first = PageRequest.first(size, order);
                     List<Event> received = received(key, first);
                     assertEquals(

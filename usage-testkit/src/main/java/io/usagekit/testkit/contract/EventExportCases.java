@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
@@ -154,10 +155,14 @@ abstract class EventExportCases extends EventRepositoryFixture {
         recordMany();
         long seed = new Random().nextLong();
         Random random = new Random(seed);
+        LongUnaryOperator[] edges = {length -> 0, length -> length / 2, length -> length - 1};
+        int edge = random.nextInt(edges.length);
         for (ExportRequest.Format format : ExportRequest.Format.values()) {
             for (ExportRequest.Compression compression : ExportRequest.Compression.values()) {
                 byte[] whole = export(request(format, compression));
-                for (long most : new long[] {0, whole.length / 2, whole.length - 1, random.nextInt(whole.length)}) {
+                for (long most :
+                        new long[] {edges[edge++ % edges.length].applyAsLong(whole.length), random.nextInt(whole.length)
+                        }) {
                     FailingSink sink = new FailingSink(most);
                     EventExportException error = assertThrows(
                             EventExportException.class,

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
@@ -16,7 +16,7 @@ class BenchmarksIT {
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    @Tag("thorough")
     @ParameterizedTest
     @CsvSource({"near,Redisson", "outage,a call with Redis down"})
     void everyBenchmarkPrintsItsTable(String command, String peer) {
@@ -26,7 +26,7 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("median", "quartiles", "ratio", peer);
     }
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    @Tag("thorough")
     @Test
     void bulkPrintsItsTable() {
         assertThat(run("bulk", "--rounds", "1", "--times", "1", "--events", "2000"))
@@ -35,7 +35,7 @@ class BenchmarksIT {
         assertThat(out.toString()).contains("100 gets, computed", "getAll of 100, found in Redis");
     }
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    @Tag("thorough")
     @ParameterizedTest
     @CsvSource({
         "rollups,all organisations",
@@ -49,7 +49,7 @@ class BenchmarksIT {
         assertThat(out.toString()).contains(line);
     }
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
+    @Tag("thorough")
     @Test
     void scalePrintsItsTable() {
         assertThat(run("scale", "--events", "2000", "--partitions", "40,50", "--samples", "1"))

@@ -30,12 +30,12 @@ import org.junit.jupiter.api.Test;
 /** With Redis gone, PostgreSQL is asked no more at a time than the permits allow. */
 class RedisDownIT {
 
-    private static final int COLD_KEYS = 10_000;
+    private static final int COLD_KEYS = Boolean.getBoolean("usagekit.thorough") ? 10_000 : 2_000;
     private static final int PERMITS = 4;
     private static final String APPLICATION = "usagekit-redis-down";
 
     @Test
-    void tenThousandColdKeysNeverExceedThePermitsInPostgres() throws SQLException {
+    void coldKeysNeverExceedThePermitsInPostgres() throws SQLException {
         try (WholeSystem system = new WholeSystem();
                 HikariDataSource wide = widePool(system);
                 UsageService usage = service(system, slow(wide))

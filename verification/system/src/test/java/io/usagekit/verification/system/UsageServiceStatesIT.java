@@ -7,15 +7,12 @@ import io.usagekit.testkit.contract.UsageServiceContract;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.Tag;
 
-/**
- * Every state, over real Redis and PostgreSQL: with everything that a fleet uses, and in {@code -Pthorough} with less, as
- * {@code UsageServiceStatesTest} does in memory each time.
- */
+/** Every state, over real Redis and PostgreSQL, with all that a fleet uses and with less; {@code UsageServiceStatesTest} does it in memory. */
+@Tag("thorough")
 class UsageServiceStatesIT {
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @Nested
     class WithinOneProcess extends UsageServiceContract {
         @Override
@@ -34,7 +31,6 @@ class UsageServiceStatesIT {
         }
     }
 
-    @EnabledIfSystemProperty(named = "usagekit.thorough", matches = "true")
     @Nested
     class AcrossTheFleet extends UsageServiceContract {
         @Override

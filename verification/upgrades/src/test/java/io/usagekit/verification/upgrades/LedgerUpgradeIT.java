@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -58,6 +59,7 @@ class LedgerUpgradeIT {
         return IntStream.range(0, EVENTS).mapToObj(LedgerUpgradeIT::id).toList();
     }
 
+    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("bothDirections")
     void aCursorOfOneVersionContinuesInTheOther(Release one, Release other) {
@@ -94,6 +96,7 @@ class LedgerUpgradeIT {
                 .isFalse();
     }
 
+    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("bothDirections")
     void textsAreFoundByBothVersionsAndExportsAreTheSame(Release one, Release other) {

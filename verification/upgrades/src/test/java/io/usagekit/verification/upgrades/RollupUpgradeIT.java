@@ -24,6 +24,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -162,6 +163,7 @@ class RollupUpgradeIT {
         tables.deliver(Schema.projectOf(BUSY), "of-" + id, id, at.plusSeconds(60));
     }
 
+    @Tag("thorough")
     @Test
     void tablesThatThePreviousVersionPartitionedAreUsedAndExtended() {
         Tables before = tables(PREVIOUS);
@@ -204,6 +206,7 @@ class RollupUpgradeIT {
         assertThat(right.drift()).isPositive();
     }
 
+    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("bothDirections")
     void rollUpsOfANewerVersionAreRefusedInWordsAndNotMisread(Release newer, Release older) {
@@ -226,6 +229,7 @@ class RollupUpgradeIT {
     }
 
     /** Retained sums are the only copy of what rows counted that are deleted: each version reads them, whichever installed them. */
+    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("bothDirections")
     void sumsOfDeletedRowsAreReadByTheOtherVersionAndByOlderOnes(Release from, Release to) {
