@@ -8,9 +8,9 @@ public final class LincheckRuns {
 
     private LincheckRuns() {}
 
-    /** How many schedules a test explores: all of these in {@code -Pthorough}, otherwise a sixth. */
+    /** How many schedules a test explores: all of these in {@code -Pthorough}, otherwise a twelfth. */
     public static int schedules(int inAll) {
-        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 6;
+        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 12;
     }
 
     /** Each on a thread of its own; fails as the first that does. */

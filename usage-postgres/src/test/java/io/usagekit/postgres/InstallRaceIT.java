@@ -117,6 +117,7 @@ class InstallRaceIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void letsManyProcessesInstallAtOnce() throws Exception {
         List<Member> members = new ArrayList<>();

@@ -169,7 +169,7 @@ class InstallTrafficIT {
     }
 
     static Stream<Install> installs() {
-        return Sample.of(List.of(Install.values()), 3);
+        return Sample.of(List.of(Install.values()), 1);
     }
 
     @ParameterizedTest

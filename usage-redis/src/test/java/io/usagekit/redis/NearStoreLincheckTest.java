@@ -166,9 +166,9 @@ class NearStoreLincheckTest {
                 .hasMessageContaining("is stored, but Redis has");
     }
 
-    /** Returns the number of scenarios to explore: all in {@code -Pthorough}, a fifth otherwise. */
+    /** Returns the number of scenarios to explore: all in {@code -Pthorough}, a seventh otherwise. */
     private static int scenarios(int inAll) {
-        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 5;
+        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 7;
     }
 
     private static ModelCheckingOptions modelChecking(int scenarios) {

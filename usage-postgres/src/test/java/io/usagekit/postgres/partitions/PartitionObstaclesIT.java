@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Whatever would go on depending on the old table is named before anything is changed, all of it at once. */
@@ -169,6 +170,7 @@ class PartitionObstaclesIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void acceptsATriggerThatOnlyReadsTheTime() {
         tables.run(
@@ -220,6 +222,7 @@ class PartitionObstaclesIT {
     }
 
     /** A table that is made plain again would lose what single partitions have. */
+    @Tag("thorough")
     @Test
     void namesWhatOnlyAPartitionHas() {
         partitions.partition(PartitionInterval.MONTH, PartitionProgress.NONE);

@@ -132,6 +132,7 @@ class PartitionReadersIT {
                 .isEqualTo("1");
     }
 
+    @Tag("thorough")
     @Test
     void readerThatWritesFailsWhenTheCutOverQueues() throws Exception {
         assertThat(outcomeOfAReaderThatWrites(0)).isEqualTo("40P01");

@@ -9,6 +9,7 @@ import io.usagekit.postgres.testing.Database;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Tables that can't be rewritten are left as they are; and what happens to a table during its rewrite. */
@@ -89,6 +90,7 @@ class PartitionRefusalIT {
         outer.partition(PartitionInterval.MONTH, PartitionProgress.NONE);
     }
 
+    @Tag("thorough")
     @Test
     void rejectsTruncateDuringARewriteOnly() {
         PostgresPartitions watched = tables.partitions(settings -> settings.probe(point -> {
@@ -102,6 +104,7 @@ class PartitionRefusalIT {
         tables.run("truncate {s}.events, {s}.event_deliveries, {s}.notes");
     }
 
+    @Tag("thorough")
     @Test
     void failsWhenTheTableIsAlteredDuringTheRewrite() {
         boolean[] altered = {false};

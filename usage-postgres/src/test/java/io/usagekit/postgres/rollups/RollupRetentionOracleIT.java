@@ -71,7 +71,7 @@ class RollupRetentionOracleIT {
         seed = Long.getLong("usagekit.seed", new Random().nextLong());
         System.out.println("RollupRetentionOracleIT " + test.getDisplayName() + ": -Dusagekit.seed=" + seed);
         random = new Random(seed);
-        rows = RandomRows.generate(random, RandomRows.windows(random), 300);
+        rows = RandomRows.generate(random, RandomRows.windows(random), THOROUGH ? 300 : 120);
         ZoneId kathmandu = ZoneId.of("Asia/Kathmandu"); // 5:45 h east of Greenwich
         windows = new ArrayList<>(List.of(
                 UsagePeriod.month(YearMonth.of(2026, 1)),

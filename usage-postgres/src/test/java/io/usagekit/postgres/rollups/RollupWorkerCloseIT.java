@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 
@@ -130,6 +131,7 @@ class RollupWorkerCloseIT {
         assertExactAfterAnotherWorker();
     }
 
+    @Tag("thorough")
     @Test
     void abortsTheConnectionToAServerThatIsSilent() throws Exception {
         fixture.clock.advance(Duration.ofHours(20));

@@ -18,12 +18,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Redis killed, then PostgreSQL, then both, and each brought back, while clients poll: every answer is right or a typed error,
  * nobody waits longer than the timeouts allow, and nothing has to be restarted.
  */
+@Tag("thorough")
 class OutageIT {
 
     /** So long that what a busy machine stalls is no error while PostgreSQL is there. */
