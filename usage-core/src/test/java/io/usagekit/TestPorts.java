@@ -68,11 +68,15 @@ final class TestPorts implements UsageCalculator {
     }
 
     void awaitCalls(int number) {
+        awaitAtLeast("calls of the calculator", calls, number);
+    }
+
+    private static void awaitAtLeast(String what, AtomicInteger counter, int number) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
-        while (calls.get() < number && System.nanoTime() < deadline) {
+        while (counter.get() < number && System.nanoTime() < deadline) {
             Thread.onSpinWait();
         }
-        assertThat(calls.get()).as("calls of the calculator").isGreaterThanOrEqualTo(number);
+        assertThat(counter.get()).as(what).isGreaterThanOrEqualTo(number);
     }
 
     @Override
@@ -101,9 +105,27 @@ final class TestPorts implements UsageCalculator {
         private final AtomicInteger puts = new AtomicInteger();
         private final AtomicInteger closes = new AtomicInteger();
         private volatile boolean down;
+        private volatile CompletableFuture<Void> writing = CompletableFuture.completedFuture(null);
 
         void goDown() {
             down = true;
+        }
+
+        void comeBack() {
+            down = false;
+        }
+
+        /** Holds writes that begin from now on until {@link #releaseWrites}. */
+        void holdWrites() {
+            writing = new CompletableFuture<>();
+        }
+
+        void releaseWrites() {
+            writing.complete(null);
+        }
+
+        void awaitPuts(int number) {
+            awaitAtLeast("puts", puts, number);
         }
 
         /** As new, for another service. */
@@ -141,8 +163,11 @@ final class TestPorts implements UsageCalculator {
         public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
             UsageCache.checkPut(key, entry, timeToLive);
             puts.incrementAndGet();
-            entries.put(key, new Entry(entry.usage(), nanos.get() - entry.age().toNanos()));
-            return done();
+            return writing.thenCompose(open -> {
+                entries.put(
+                        key, new Entry(entry.usage(), nanos.get() - entry.age().toNanos()));
+                return done();
+            });
         }
 
         @Override

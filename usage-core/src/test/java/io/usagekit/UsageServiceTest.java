@@ -246,6 +246,31 @@ class UsageServiceTest {
             assertThat(ports.calls()).as("the next caller's own load").isEqualTo(2);
         }
 
+        /** The load began while the cache couldn't be read, and its write is under way when the cache is back. */
+        @Test
+        void anInvalidationWaitsForAWriteThatBeganDuringAnOutage() throws Exception {
+            ports.hold();
+            ports.cache.goDown();
+            CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+            ports.awaitCalls(1);
+            ports.cache.comeBack();
+            ports.cache.holdWrites();
+            ports.release();
+            ports.cache.awaitPuts(1);
+
+            CompletionStage<Void> invalidated = service.invalidateAsync(ORG, MARCH);
+
+            boolean early = invalidated.toCompletableFuture().isDone();
+            ports.cache.releaseWrites();
+            result(invalidated);
+            assertThat(early)
+                    .as("done while the old figure was on its way to the cache")
+                    .isFalse();
+            assertThat(result(caller).freshness()).isEqualTo(Freshness.FRESH);
+            service.get(ORG, MARCH);
+            assertThat(ports.calls()).as("the next caller's own load").isEqualTo(2);
+        }
+
         @Test
         void invalidatesAllPeriodsOfAnOrganisation() {
             service.get(ORG, MARCH);

@@ -241,8 +241,9 @@ final class UsageLoad implements FlightTask {
     }
 
     /**
-     * Writes a computed figure to the cache before the load completes, so that the next caller finds it; doesn't wait for that
-     * while the cache is down.
+     * Writes a computed figure to the cache.
+     *
+     * @return completes when the write has ended: until then an invalidation could remove the figure too early
      */
     @Override
     public CompletionStage<Void> store(LoadOutcome outcome) {
@@ -251,17 +252,12 @@ final class UsageLoad implements FlightTask {
         }
         stored = true;
         AgedUsage figure = outcome.figure().orElseThrow();
-        CompletableFuture<Void> written = computations
-                .cache()
-                .write(key, figure)
-                .toCompletableFuture()
-                .handle((done, error) -> {
-                    if (error != null) {
-                        publicationFailed(figure, Causes.unwrap(error));
-                    }
-                    return null;
-                });
-        return cacheDown ? CompletableFuture.completedFuture(null) : written;
+        return computations.cache().write(key, figure).toCompletableFuture().handle((done, error) -> {
+            if (error != null) {
+                publicationFailed(figure, Causes.unwrap(error));
+            }
+            return null;
+        });
     }
 
     /** Reports a caller that has joined another load, once the single-flight has returned its stage. */
@@ -359,10 +355,18 @@ final class UsageLoad implements FlightTask {
         if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return CompletableFuture.failedFuture(notWithoutCache(key, cause));
         }
-        return computeNow().thenApply(figure -> {
-            computations.cache().putFallback(key, figure);
-            return LoadOutcome.computed(figure);
-        });
+        return computeNow().thenApply(LoadOutcome::computed);
+    }
+
+    @Override
+    public void computedUncoordinated(AgedUsage figure) {
+        computations.cache().putFallback(key, figure);
+    }
+
+    /** The next caller finds the figure; while the cache is down, it would have to wait for a timeout for that. */
+    @Override
+    public boolean isStoreAwaited() {
+        return !cacheDown;
     }
 
     /** Other processes don't back off from an error that no retry cures: it may be one of this process's settings. */

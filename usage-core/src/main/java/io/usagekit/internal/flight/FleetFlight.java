@@ -226,7 +226,11 @@ final class FleetFlight extends Flight {
             }
             return;
         }
-        endStore();
+        if (publication == null) {
+            keepInMemory(() -> task().publicationFailed(outcome.figure().orElseThrow(), noFigure(error)));
+        } else {
+            endStore();
+        }
         if (publication instanceof Publication.Superseded superseded) {
             task().publicationRejected();
             complete(LoadOutcome.remote(superseded.newer()));
@@ -234,16 +238,29 @@ final class FleetFlight extends Flight {
         }
         if (publication instanceof Publication.Invalidated) {
             task().publicationRejected();
-        } else if (publication == null) {
-            task().publicationFailed(outcome.figure().orElseThrow(), noFigure(error));
         }
         complete(outcome);
+    }
+
+    /** Ends the store after that: an invalidation that waits for it then removes the copy as well. */
+    private void keepInMemory(Runnable step) {
+        try {
+            step.run();
+        } finally {
+            endStore();
+        }
     }
 
     private void computedUncoordinated(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
         if (outcome == null) {
             fail(noFigure(error));
+        } else if (isCompleted()) {
+            return;
+        } else if (beginStore()) {
+            keepInMemory(() -> task().computedUncoordinated(outcome.figure().orElseThrow()));
+            complete(outcome);
         } else {
+            task().publicationRejected();
             complete(outcome);
         }
     }

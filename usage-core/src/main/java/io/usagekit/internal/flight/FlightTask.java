@@ -48,10 +48,27 @@ public interface FlightTask extends SingleFlight.Load {
     /** The load waits for another process. Called at most once. */
     default void remoteLoadAwaited() {}
 
+    /**
+     * Whether callers wait until the figure is stored; otherwise they receive it while {@link #store} is under way. An invalidation
+     * waits for the store in either case.
+     */
+    default boolean isStoreAwaited() {
+        return true;
+    }
+
+    /**
+     * A figure was computed without a lease, and may be kept in this process's memory. Not called if the key was invalidated since
+     * the load began; an invalidation that begins meanwhile waits for the return.
+     */
+    default void computedUncoordinated(AgedUsage figure) {}
+
     /** The computed figure isn't stored: the key was invalidated meanwhile, or the lease lost to another process. */
     default void publicationRejected() {}
 
-    /** The computed figure couldn't be stored in the {@link FlightStore}. */
+    /**
+     * The computed figure couldn't be stored in the {@link FlightStore}, and may be kept in this process's memory. An invalidation
+     * waits for the return.
+     */
     default void publicationFailed(AgedUsage figure, Throwable error) {}
 
     /** The load failed. Called before another load of the key can start, and before callers receive the error. */

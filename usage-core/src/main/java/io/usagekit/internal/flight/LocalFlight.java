@@ -28,6 +28,9 @@ final class LocalFlight extends Flight {
                 endStore();
                 complete(outcome);
             });
+            if (!task().isStoreAwaited()) {
+                complete(outcome);
+            }
         } else {
             task().publicationRejected();
             complete(outcome);

@@ -176,6 +176,22 @@ class FlightsTest {
     }
 
     @Test
+    void invalidationWaitsForAStoreThatCallersDontWaitFor() {
+        StepwiseLoad load = new StepwiseLoad();
+        load.storeAwaited = false;
+        CompletableFuture<LoadOutcome> caller = run(load);
+        load.computed.complete(figure(1));
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
+
+        CompletableFuture<Void> invalidated = invalidate();
+
+        assertThat(invalidated).isNotDone();
+        load.stored.complete(null);
+        assertThat(invalidated).isCompleted();
+        assertThat(delays.delays()).as("timers left").isEmpty();
+    }
+
+    @Test
     void invalidationDoesntWaitForOtherOrganisations() {
         StepwiseLoad load = new StepwiseLoad();
         var unused = run(load);

@@ -38,6 +38,7 @@ public final class StepwiseLoad implements FlightTask {
     final CompletableFuture<AgedUsage> computed = new CompletableFuture<>();
     final CompletableFuture<Void> stored = new CompletableFuture<>();
     final Throwable late = new IllegalStateException("too late");
+    boolean storeAwaited = true;
     /** The outcome that a computed figure makes. */
     Function<AgedUsage, LoadOutcome> origin = LoadOutcome::computed;
 
@@ -93,6 +94,21 @@ public final class StepwiseLoad implements FlightTask {
     public CompletionStage<Void> store(LoadOutcome outcome) {
         step("store");
         return stored;
+    }
+
+    @Override
+    public boolean isStoreAwaited() {
+        return storeAwaited;
+    }
+
+    @Override
+    public void computedUncoordinated(AgedUsage figure) {
+        step("computedUncoordinated");
+    }
+
+    @Override
+    public void publicationFailed(AgedUsage figure, Throwable error) {
+        step("publicationFailed");
     }
 
     @Override

@@ -12,12 +12,15 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.testkit.InMemoryFlightStore;
+import io.usagekit.testkit.InMemoryUsageCache;
 import java.time.Duration;
 import java.time.YearMonth;
 import java.util.Optional;
@@ -210,6 +213,30 @@ class UsageServiceInvalidateTest {
         cache.release();
         ServiceFixture.done(invalidated);
         assertNothingIsKept();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatIsComputedWithoutTheFleetIsNoFallbackCopyOnceInvalidated(What what) throws InterruptedException {
+        InMemoryFlightStore store = InMemoryFlightStore.over(fixture.cache);
+        RememberingCache memory = new RememberingCache(InMemoryUsageCache.over(fixture.cache), fixture.clock.ticker());
+        UsageService service =
+                fixture.open(fixture.builder().cache(memory).singleFlight(SingleFlights.fleetWide(store)));
+        fixture.cache.goDown();
+        store.goDown();
+        fixture.calculator.hold();
+        CompletionStage<UsageResult> caller = service.getAsync(ORG, MARCH);
+        fixture.calculator.awaitBegun(1);
+        fixture.cache.comeBack();
+        store.comeBack();
+        changeTheData();
+
+        ServiceFixture.resultOf(what.invalidate(service));
+
+        fixture.calculator.release();
+        ServiceFixture.resultOf(caller);
+        assertThat(memory.fallback(KEY)).as("served at the next outage").isEmpty();
+        assertThat(fixture.events.count("publicationRejected")).isEqualTo(1);
     }
 
     @Test
