@@ -24,11 +24,12 @@ final class ComputationPool implements Executor, AutoCloseable {
 
     ComputationPool(int threads) {
         pool = new ThreadPoolExecutor(
-                threads, threads, IDLE.toMillis(), TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), task -> {
-                    Thread thread = new Thread(task, "usagekit-computation-" + number.incrementAndGet());
-                    thread.setDaemon(true);
-                    return thread;
-                });
+                threads,
+                threads,
+                IDLE.toMillis(),
+                TimeUnit.MILLISECONDS,
+                new LinkedBlockingQueue<>(),
+                task -> DaemonThreads.create("usagekit-computation-" + number.incrementAndGet(), task));
         pool.allowCoreThreadTimeOut(true);
     }
 

@@ -124,9 +124,7 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
         if (here == handingOver && here != home) {
             // The executor runs tasks on the submitting thread, which is a driver's or a timer's and must not
             // block; neither must a thread of the common pool.
-            Thread own = new Thread(this::compute, "usagekit-computation");
-            own.setDaemon(true);
-            own.start();
+            DaemonThreads.create("usagekit-computation", this::compute).start();
         } else {
             compute();
         }

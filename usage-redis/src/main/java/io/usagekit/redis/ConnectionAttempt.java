@@ -33,7 +33,8 @@ final class ConnectionAttempt {
     static <C extends StatefulConnection<String, String>> void start(
             Supplier<C> connect, Duration maxDuration, BooleanSupplier unwanted, CompletableFuture<C> into) {
         try {
-            Thread thread = new Thread(() -> run(connect, unwanted, into), "usagekit-redis-connect");
+            // Without the calling thread's InheritableThreadLocals: the connection serves all callers.
+            Thread thread = new Thread(null, () -> run(connect, unwanted, into), "usagekit-redis-connect", 0, false);
             thread.setDaemon(true);
             thread.start();
             limit(into, maxDuration, thread);

@@ -6,15 +6,19 @@ import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.WarmResult;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -43,6 +47,35 @@ class UsageServiceExecutorTest {
         UsageService service = fixture.open(fixture.builder().executor(Runnable::run));
         assertFigure(service.get(ORG, MARCH));
         assertThat(fixture.calculator.threads()).containsExactly(Thread.currentThread());
+    }
+
+    /** A pool outlives the caller for which its first thread was started, and serves other tenants. */
+    @Test
+    void computationsInheritNothingOfTheCallersThread() {
+        InheritableThreadLocal<String> tenant = new InheritableThreadLocal<>();
+        List<Optional<String>> seen = new CopyOnWriteArrayList<>();
+        UsageCalculator calculator = (key, timeout) -> {
+            seen.add(Optional.ofNullable(tenant.get()));
+            return fixture.database.calculate(key, timeout);
+        };
+        tenant.set("tenant of the first caller");
+        try {
+            UsageService own = fixture.open(UsageService.builder(calculator));
+            own.get(ORG, MARCH);
+            UsageService callerRuns =
+                    fixture.open(UsageService.builder(calculator).executor(Runnable::run));
+            ServiceFixture.done(ForkJoinPool.commonPool().submit(() -> {
+                tenant.set("tenant of the first caller");
+                try {
+                    return callerRuns.get(ORG, MARCH);
+                } finally {
+                    tenant.remove();
+                }
+            }));
+        } finally {
+            tenant.remove();
+        }
+        assertThat(seen).containsExactly(Optional.empty(), Optional.empty());
     }
 
     @Test
