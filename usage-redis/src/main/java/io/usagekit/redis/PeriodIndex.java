@@ -14,7 +14,7 @@ import java.util.concurrent.CompletionStage;
 final class PeriodIndex {
 
     private static final Script INDEX = Script.resource("state.lua", "index.lua");
-    private static final Script PERIODS = Script.resource("periods.lua");
+    private static final Script PERIODS = Script.resource("state.lua", "periods.lua");
     private static final Script INVALIDATE = Script.resource("state.lua", "invalidate.lua");
 
     /** Number of entries invalidated at once: well within any command timeout. */
@@ -32,8 +32,9 @@ final class PeriodIndex {
     CompletionStage<Void> add(UsageKey key, long millis) {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
+        String entries = keys.of(key.organisationId(), "");
         return connection
-                .send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis)))
+                .send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis), entries))
                 .thenAccept(done -> {});
     }
 
@@ -42,11 +43,17 @@ final class PeriodIndex {
         return invalidateEntry(keys.of(key));
     }
 
-    /** Invalidates all entries of an organisation; takes at most one command timeout, and one more per hundred periods. */
+    /**
+     * Invalidates all entries of an organisation; takes at most one command timeout, and one more per hundred periods. Fails if a
+     * value of another type is in the index's place.
+     */
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
         return connection
-                .send(Purpose.DELETE, periods -> false, redis -> PERIODS.run(redis, index))
+                .send(
+                        Purpose.DELETE,
+                        periods -> false,
+                        redis -> PERIODS.run(redis, List.of(index), keys.of(organisationId, "")))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
                         .toList()));

@@ -1,5 +1,5 @@
--- Functions shared by the scripts of single-flight; concatenated before each of them. The keys are the library's own: a value of
--- another type or form, or one without expiry, counts as missing.
+-- Functions shared by scripts; concatenated before each of them. The keys are the library's own: a value of another type or form,
+-- or one without expiry, counts as missing. Only the index of an organisation can't: its entries would be missed.
 --   entry   a string: see RedisUsage
 --   lock    a string: 'held <fence> <token>' during the lease, 'failed <fence> <reason>' during the back-off
 --   fences  a hash: issued, the last fence; published, the fence of the figure stored last; invalidated, the last fence that
@@ -70,4 +70,14 @@ local function keep(key, time)
     if redis.call('PTTL', key) < time then
         redis.call('PEXPIRE', key, integer(time))
     end
+end
+
+-- Returns an error if there is anything but a sorted set at an organisation's index; nil if it can be read and written.
+local function wrong_index(key, entries)
+    local kind = redis.call('TYPE', key).ok
+    if kind == 'zset' or kind == 'none' then
+        return nil
+    end
+    return redis.error_reply('WRONGTYPE ' .. key .. ' must be a sorted set of periods, but is a ' .. kind
+        .. '; delete it together with all entries ' .. entries .. '*')
 end

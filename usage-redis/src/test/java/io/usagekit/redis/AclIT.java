@@ -47,7 +47,6 @@ class AclIT {
     private static final Duration AGE = Duration.ofMinutes(1);
     private static final UsageKey KEY = new UsageKey("org", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final String ENTRY = "usage:org:2026-03";
-    private static final String INDEX = "usage:index:{org}";
     private static final AgedUsage FIGURE = new AgedUsage(
             new OrganisationUsage(
                     KEY, new UsageMetrics(1, 2), new UsageMetrics(3, 4), Instant.parse("2026-03-17T12:00:00Z")),
@@ -133,8 +132,6 @@ class AclIT {
             Redis.with(admin, redis -> redis.set(ENTRY, "unreadable"));
             assertThat(await(cache.get(KEY))).isEmpty();
             soon("the unreadable entry is deleted", () -> count(ENTRY) == 0);
-            Redis.with(admin, redis -> redis.set(INDEX, "of another type"));
-            await(cache.put(KEY, FIGURE, AGE));
         }
     }
 

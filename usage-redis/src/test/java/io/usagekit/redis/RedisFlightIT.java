@@ -245,7 +245,6 @@ class RedisFlightIT {
 
     @Test
     void indexesLoadBeforeItComputes() {
-        Redis.with(client, redis -> redis.set(INDEX, "foreign"));
         acquired("token");
         Redis.with(client, redis -> assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03"));
     }
@@ -289,15 +288,29 @@ class RedisFlightIT {
         }
     }
 
+    /** Periods that the index held before can't be found any more: an invalidation that missed them must not succeed. */
     @Test
-    void overwritesForeignValueAtIndex() {
+    void failsWhenForeignValueReplacesIndex() {
+        UsageKey april = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 4)));
+        LeaseRequest request = new LeaseRequest("other", LEASE, Duration.ZERO, OptionalLong.empty());
+        publish("token", acquired("token"), 1);
         for (BiConsumer<RedisCommands<String, String>, String> intruder : intruders()) {
             intrude(INDEX, intruder);
-            await(store.invalidate("org-123"));
-            publish("token", acquired("token"), 1);
-            await(store.invalidate("org-123"));
-            Redis.with(client, redis -> assertThat(redis.exists(ENTRY)).isZero());
+            assertThat(Redis.failure(store.invalidate("org-123")))
+                    .hasMessageContaining(INDEX)
+                    .hasMessageContaining("usage:org-123:");
+            assertThat(Redis.failure(store.acquire(april, request)))
+                    .as("another period in its place would hide that")
+                    .hasMessageContaining(INDEX);
+            Redis.with(client, redis -> assertThat(redis.type(INDEX)).isNotEqualTo("zset"));
         }
+        await(store.invalidate(KEY));
+        Redis.with(client, redis -> {
+            assertThat(redis.exists(ENTRY)).as("the one period is invalidated").isZero();
+            redis.del(INDEX);
+        });
+        await(store.invalidate("org-123"));
+        acquired("token");
     }
 
     private static List<BiConsumer<RedisCommands<String, String>, String>> intruders() {
