@@ -136,7 +136,7 @@ class DocsTest {
     void changedQuotesAreDetected(Path page) {
         String text = Pages.text(page);
         int quotes = Quotes.in(text).size();
-        String changed = Pattern.compile("(?m)(<!-- quoted from \\S+ -->\\s+```java\\n.)")
+        String changed = Pattern.compile("(?m)(<!-- quoted from \\S+ -->\\s+```\\w+\\n.)")
                 .matcher(text)
                 .replaceAll("$1~");
 

@@ -12,8 +12,9 @@ import java.util.regex.Pattern;
 final class Quotes {
 
     private static final Pattern MARK = Pattern.compile("\\s*<!-- quoted from (\\S+) -->\\s*");
-    private static final String BEGIN = "// tag::quote";
-    private static final String END = "// end::quote";
+    private static final String BEGIN = "tag::quote";
+    private static final String END = "end::quote";
+    private static final Pattern COMMENT = Pattern.compile("\\s*(?://|#) (" + BEGIN + "|" + END + ")\\s*");
     private static final String FENCE = "```";
 
     /**
@@ -60,21 +61,24 @@ final class Quotes {
     }
 
     /**
-     * The region of a file that is to be quoted, without the indentation that all of it has.
+     * The region of a file that is to be quoted, between two comments of Java or of properties, without the indentation that all of it has.
      *
      * @throws IllegalArgumentException if there isn't exactly one
      */
     static String region(Path file) throws IOException {
         List<String> lines = Files.readAllLines(file);
-        List<String> marks = lines.stream()
-                .map(String::strip)
-                .filter(l -> l.equals(BEGIN) || l.equals(END))
-                .toList();
-        if (!marks.equals(List.of(BEGIN, END))) {
-            throw new IllegalArgumentException(file + " must have one '" + BEGIN + "' and then one '" + END + "'");
+        List<String> marks = lines.stream().map(Quotes::mark).toList();
+        if (!marks.stream().filter(mark -> !mark.isEmpty()).toList().equals(List.of(BEGIN, END))) {
+            throw new IllegalArgumentException(
+                    file + " must have one comment '" + BEGIN + "' and then one '" + END + "'");
         }
-        List<String> stripped = lines.stream().map(String::strip).toList();
-        List<String> region = lines.subList(stripped.indexOf(BEGIN) + 1, stripped.indexOf(END));
+        List<String> region = lines.subList(marks.indexOf(BEGIN) + 1, marks.indexOf(END));
         return String.join("\n", region).stripIndent().stripTrailing();
+    }
+
+    /** The mark in a line; empty if it has none. */
+    private static String mark(String line) {
+        Matcher comment = COMMENT.matcher(line);
+        return comment.matches() ? comment.group(1) : "";
     }
 }

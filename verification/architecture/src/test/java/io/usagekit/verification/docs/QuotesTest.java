@@ -58,6 +58,14 @@ class QuotesTest {
     }
 
     @Test
+    void aRegionOfPropertiesIsMarkedByTheirComments(@TempDir Path directory) throws IOException {
+        Path file = Files.writeString(
+                directory.resolve("b.properties"), "# tag::quote\nx = 1\n# of y\ny = 2\n# end::quote\nz = 3\n");
+
+        assertThat(Quotes.region(file)).isEqualTo("x = 1\n# of y\ny = 2");
+    }
+
+    @Test
     void aFileWithoutOneRegionIsAnError(@TempDir Path directory) throws IOException {
         Path file = Files.writeString(directory.resolve("B.java"), "class B {\n    // tag::quote\n}\n");
 
