@@ -1,0 +1,5 @@
+/** A host's wiring, which the build compiles. */
+@NullMarked
+package io.usagekit.hosts.micronaut;
+
+import org.jspecify.annotations.NullMarked;
