@@ -99,7 +99,9 @@ class ArchitectureTest {
                         "io.usagekit.cli.demo",
                         "io.usagekit.cli.http",
                         "io.usagekit.page",
-                        "io.usagekit.examples");
+                        "io.usagekit.examples",
+                        "io.usagekit.examples.plain",
+                        "io.usagekit.examples.spring");
     }
 
     @Test
