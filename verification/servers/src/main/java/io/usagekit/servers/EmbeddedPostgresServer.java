@@ -62,6 +62,14 @@ public final class EmbeddedPostgresServer implements PostgresServer {
     }
 
     /**
+     * Leaves stopping it to {@link #close()}, also when the JVM ends: a shutdown hook of the caller's can close first what uses it, while by
+     * default the server is stopped at the same time as all hooks run.
+     */
+    public void keepUntilClosed() {
+        Runtime.getRuntime().removeShutdownHook(hook);
+    }
+
+    /**
      * Starts another server from a copy of this one's data, which follows it by streaming replication and can be read from until
      * {@link #promote()}. Meanwhile this one goes on. Needs PostgreSQL 15 or newer.
      *
