@@ -18,8 +18,8 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +75,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private boolean closed;
-    private @Nullable ScheduledFuture<?> schedule;
+    private @Nullable Future<?> schedule;
 
     private RollupMeters(MeterFactory meters) {
         MeterFactory fromRawRows = meters.with("source", "raw_rows");
@@ -115,6 +115,14 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
         return meters.counter("usagekit.rollups.figures", "Figures by where they were computed from, and why");
     }
 
+    /** As {@link #start(PostgresRollups, RollupWorker.FixedDelayScheduler, Duration)}, on an executor. */
+    public void start(PostgresRollups rollups, ScheduledExecutorService scheduler, Duration pause) {
+        start(
+                rollups,
+                (task, delay) -> scheduler.scheduleWithFixedDelay(task, 0, delay.toMillis(), TimeUnit.MILLISECONDS),
+                pause);
+    }
+
     /**
      * Samples the state of these roll-ups repeatedly on the host's scheduler, from now on and with this pause in between, until {@link
      * #close}. A sample that fails is counted; failures of one kind are logged once until a sample succeeds.
@@ -123,7 +131,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
      * @throws IllegalArgumentException if the pause is out of bounds
      * @throws IllegalStateException if sampling has been started already, or these meters are closed
      */
-    public void start(PostgresRollups rollups, ScheduledExecutorService scheduler, Duration pause) {
+    public void start(PostgresRollups rollups, RollupWorker.FixedDelayScheduler scheduler, Duration pause) {
         Objects.requireNonNull(rollups, "rollups");
         if (pause.compareTo(SHORTEST_PAUSE) < 0 || pause.compareTo(LONGEST_PAUSE) > 0) {
             throw new IllegalArgumentException(
@@ -134,15 +142,14 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
             if (closed || schedule != null) {
                 throw new IllegalStateException(closed ? "the meters are closed" : "sampling has been started already");
             }
-            schedule =
-                    scheduler.scheduleWithFixedDelay(() -> sample(rollups), 0, pause.toMillis(), TimeUnit.MILLISECONDS);
+            schedule = scheduler.scheduleWithFixedDelay(() -> sample(rollups), pause);
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * Samples the state of these roll-ups now, for hosts with a scheduler of another kind. Blocks; throws nothing: a sample that fails is
+     * Samples the state of these roll-ups now, for hosts that schedule it themselves. Blocks; throws nothing: a sample that fails is
      * counted and logged as {@link #start} says.
      */
     public void sample(PostgresRollups rollups) {

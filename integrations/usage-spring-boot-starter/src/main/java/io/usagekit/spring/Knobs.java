@@ -41,6 +41,14 @@ final class Knobs {
         }
     }
 
+    /** As {@link #named}, for what returns nothing. */
+    static void run(String prefix, Class<? extends Record> group, Runnable action) {
+        named(prefix, group, () -> {
+            action.run();
+            return group;
+        });
+    }
+
     /** Says what is wrong with a property. */
     static UsageConfigurationException wrong(String property, String what, @Nullable Throwable cause) {
         return new UsageConfigurationException(property + " " + what, "Correct the value of " + property + ".", cause);

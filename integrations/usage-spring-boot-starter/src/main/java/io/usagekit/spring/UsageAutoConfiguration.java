@@ -14,6 +14,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.scheduling.TaskScheduler;
 
 /**
  * Configures the {@link UsageService} over the calculator, the cache and the single-flight that there are, the host's or the auto-configured
@@ -38,16 +39,26 @@ public final class UsageAutoConfiguration {
             ObjectProvider<UsageCache> caches,
             ObjectProvider<SingleFlight> singleFlights,
             ObjectProvider<UsageListener> listeners,
+            ObjectProvider<CalculatorDecorator> decorators,
             ObjectProvider<UsageServiceCustomizer> customizers) {
         UsageCache cache = caches.getIfAvailable();
         SingleFlight singleFlight = singleFlights.getIfAvailable();
         ServiceSettings.checkPresent(properties, cache, singleFlight);
-        UsageServiceBuilder builder = UsageService.builder(calculator);
+        UsageCalculator decorated = calculator;
+        for (CalculatorDecorator decorator : decorators) {
+            decorated = decorator.apply(decorated);
+        }
+        UsageServiceBuilder builder = UsageService.builder(decorated);
         Knobs.ifGiven(cache, builder::cache);
         Knobs.ifGiven(singleFlight, builder::singleFlight);
         listeners.orderedStream().forEach(builder::addListener);
         return ServiceSettings.build(
                 properties, builder, customizers.orderedStream().toList());
+    }
+
+    @Bean
+    UsageScheduler usageScheduler(ObjectProvider<TaskScheduler> hosts) {
+        return new UsageScheduler(hosts);
     }
 
     @Bean

@@ -18,7 +18,6 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.boot.sql.init.dependency.DependsOnDatabaseInitialization;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
-import org.springframework.scheduling.TaskScheduler;
 
 /**
  * Configures what computes figures from PostgreSQL, if there is a {@link DataSource}: the mapping, the calculator, and the roll-ups with their
@@ -36,6 +35,8 @@ import org.springframework.scheduling.TaskScheduler;
 @ConditionalOnBean(DataSource.class)
 @EnableConfigurationProperties(UsageProperties.class)
 public final class UsagePostgresAutoConfiguration {
+
+    private static final String WORKER = UsageProperties.PREFIX + ".worker";
 
     /** Creates the configuration. */
     public UsagePostgresAutoConfiguration() {}
@@ -121,13 +122,20 @@ public final class UsagePostgresAutoConfiguration {
         Knobs.ifGiven(settings.stepTimeout(), builder::stepTimeout);
         Knobs.ifGiven(settings.waitForWriters(), builder::waitForWriters);
         Knobs.ifGiven(settings.drainTimeout(), builder::drainTimeout);
-        return Knobs.named(WorkerLifecycle.PREFIX, UsageProperties.Worker.class, builder::build);
+        return Knobs.named(WORKER, UsageProperties.Worker.class, builder::build);
     }
 
     @Bean
     @ConditionalOnBean(RollupWorker.class)
-    WorkerLifecycle usageRollupWorkerLifecycle(
-            UsageProperties properties, RollupWorker worker, ObjectProvider<TaskScheduler> schedulers) {
-        return new WorkerLifecycle(worker, properties.worker().pause(), schedulers::getIfUnique);
+    BackgroundLifecycle usageRollupWorkerLifecycle(
+            UsageProperties properties, RollupWorker worker, UsageScheduler scheduler) {
+        return new BackgroundLifecycle(
+                () -> Knobs.run(
+                        WORKER,
+                        UsageProperties.Worker.class,
+                        () -> worker.start(
+                                scheduler.get()::scheduleWithFixedDelay,
+                                properties.worker().pause())),
+                worker::close);
     }
 }

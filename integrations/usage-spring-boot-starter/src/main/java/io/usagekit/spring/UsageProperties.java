@@ -36,6 +36,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param redis The cache in Redis.
  * @param rollups The roll-ups, if calculator is rollups.
  * @param worker The worker that keeps roll-ups up to date.
+ * @param metrics Meters of the service and of roll-ups.
  * @param web Answers over HTTP.
  * @param health What the Actuator's health reports.
  * @since 0.1
@@ -64,6 +65,7 @@ public record UsageProperties(
         @DefaultValue Redis redis,
         @DefaultValue Rollups rollups,
         @DefaultValue Worker worker,
+        @DefaultValue Metrics metrics,
         @DefaultValue Web web,
         @DefaultValue Health health) {
 
@@ -228,6 +230,17 @@ public record UsageProperties(
             @Nullable Duration stepTimeout,
             @Nullable Duration waitForWriters,
             @Nullable Duration drainTimeout) {}
+
+    /**
+     * Meters and observations, where there is a registry of Micrometer.
+     *
+     * @param enabled Whether there are any.
+     * @param pause Pause between two samples of the state of roll-ups. 1 second to 1 day.
+     * @since 0.1
+     */
+    public record Metrics(
+            @DefaultValue("true") boolean enabled,
+            @DefaultValue("15s") Duration pause) {}
 
     /**
      * Answers over HTTP, in a servlet application.

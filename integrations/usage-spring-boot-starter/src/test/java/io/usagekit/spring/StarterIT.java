@@ -12,8 +12,10 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.servers.RedisServer;
+import io.usagekit.spring.actuate.UsageEndpoint;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -79,6 +81,7 @@ class StarterIT {
         String organisation = "org-" + UUID.randomUUID();
         String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
         CompletableFuture<Long> fromRollups = new CompletableFuture<>();
+        CompletableFuture<Long> verification = new CompletableFuture<>();
         RollupListener listener = new RollupListener() {
             @Override
             public void fromRollups(UsageKey key, long liveHours, long markedHours) {
@@ -87,7 +90,10 @@ class StarterIT {
         };
         try (ConfigurableApplicationContext context = start(
                 List.of(Host.class, WithScheduling.class),
-                beans -> beans.registerBean(RollupListener.class, () -> listener),
+                beans -> {
+                    beans.registerBean(RollupListener.class, () -> listener);
+                    beans.registerBean(VerificationProgress.class, () -> verificationTo(verification));
+                },
                 "--usagekit.install=always",
                 "--usagekit.tables.schema=" + schema,
                 "--usagekit.calculator=rollups",
@@ -108,7 +114,21 @@ class StarterIT {
             assertThat(computed.usage().orElseThrow().received()).isEqualTo(new UsageMetrics(1, 10));
             assertThat(cached.usage()).as("the same computation").isEqualTo(computed.usage());
             assertThat(context.getBean(RollupWorker.class).lastRun()).isPresent();
+
+            context.getBean(UsageEndpoint.class).verify();
+            assertThat(verification.get(LONG.toSeconds(), TimeUnit.SECONDS))
+                    .as("projects")
+                    .isEqualTo(1);
         }
+    }
+
+    private static VerificationProgress verificationTo(CompletableFuture<Long> projects) {
+        return new VerificationProgress() {
+            @Override
+            public void started(long count) {
+                projects.complete(count);
+            }
+        };
     }
 
     @Test

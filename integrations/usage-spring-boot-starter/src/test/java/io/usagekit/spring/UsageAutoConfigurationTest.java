@@ -124,7 +124,7 @@ class UsageAutoConfigurationTest {
                     .run(context -> {
                         assertThat(context.getBean(PostgresRollups.class)).isSameAs(rollups);
                         assertThat(context.getBean(RollupWorker.class)).isSameAs(worker);
-                        assertThat(context).hasSingleBean(WorkerLifecycle.class);
+                        assertThat(context).hasBean("usageRollupWorkerLifecycle");
                     });
         }
 
@@ -201,7 +201,7 @@ class UsageAutoConfigurationTest {
                                     .isEqualTo(context.getBean(PostgresRollups.class)
                                             .calculator()
                                             .getClass());
-                            assertThat(context.getBean(WorkerLifecycle.class).isRunning())
+                            assertThat(context.getBean(BackgroundLifecycle.class).isRunning())
                                     .isTrue();
                         });
             }
@@ -238,7 +238,7 @@ class UsageAutoConfigurationTest {
                     .run(context -> assertThat(context)
                             .hasSingleBean(PostgresRollups.class)
                             .doesNotHaveBean(RollupWorker.class)
-                            .doesNotHaveBean(WorkerLifecycle.class));
+                            .doesNotHaveBean(BackgroundLifecycle.class));
         }
 
         @Test

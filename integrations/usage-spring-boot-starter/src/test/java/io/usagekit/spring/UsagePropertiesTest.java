@@ -2,6 +2,8 @@ package io.usagekit.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageServiceBuilder;
 import io.usagekit.postgres.TableMapping;
@@ -28,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.convert.DurationStyle;
 import org.springframework.boot.json.JsonParserFactory;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -95,6 +98,7 @@ class UsagePropertiesTest {
                 wrong("usagekit.redis.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
                 wrong("usagekit.rollups.schema", "usagekit", "must differ from that of the tables", "usagekit"),
                 wrong("usagekit.rollups.omit-missing-projects", "perhaps", "perhaps"),
+                wrong("usagekit.metrics.pause", "0s", "must be between PT1S and PT24H, but was PT0S"),
                 wrong("usagekit.web.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.worker.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.worker.pause", "0s", "must be between PT0.001S and PT24H, but was PT0S"),
@@ -108,7 +112,8 @@ class UsagePropertiesTest {
 
     /** Properties that have no wrong value: any text disables, or names tables, which are looked for when they are used. */
     private static final Set<String> WITHOUT_WRONG_VALUES =
-            Set.of("usagekit.enabled", "usagekit.rollups.delete-dependants", "usagekit.web.path");
+            Set.of(
+            "usagekit.enabled", "usagekit.metrics.enabled", "usagekit.rollups.delete-dependants", "usagekit.web.path");
 
     /** Properties whose wrong values the tests of their beans have. */
     private static final Set<String> TESTED_ELSEWHERE = Set.of(
@@ -152,7 +157,9 @@ class UsagePropertiesTest {
         ApplicationContextRunner runner = (property.startsWith("usagekit.redis.")
                         ? Contexts.withRedis()
                         : Contexts.withDataSource())
-                .withPropertyValues("usagekit.calculator=rollups");
+                .withPropertyValues("usagekit.calculator=rollups")
+                .withConfiguration(AutoConfigurations.of(UsageMetricsAutoConfiguration.class))
+                .withBean(MeterRegistry.class, SimpleMeterRegistry::new);
         return property.startsWith("usagekit.tables.") && !property.endsWith(".preset") && !property.endsWith(".schema")
                 ? runner.withPropertyValues("usagekit.tables.preset=custom", "usagekit.tables.schema=app")
                 : runner;

@@ -2,6 +2,7 @@ package io.usagekit.spring.actuate;
 
 import io.usagekit.UsageService;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.spring.UsageConfigurationException;
 import io.usagekit.spring.UsageProperties;
@@ -48,9 +49,17 @@ public final class UsageActuatorAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean
-    UsageEndpoint usageEndpoint(UsageService service, ObjectProvider<PostgresRollups> rollups, UsageHealth health) {
+    UsageEndpoint usageEndpoint(
+            UsageService service,
+            ObjectProvider<PostgresRollups> rollups,
+            UsageHealth health,
+            ObjectProvider<VerificationProgress> listeners) {
         return new UsageEndpoint(
-                service, Optional.ofNullable(rollups.getIfAvailable()), health, InstantSource.system());
+                service,
+                Optional.ofNullable(rollups.getIfAvailable()),
+                health,
+                listeners.orderedStream().toList(),
+                InstantSource.system());
     }
 
     private static Duration between(String name, Duration value, Duration least, Duration most) {

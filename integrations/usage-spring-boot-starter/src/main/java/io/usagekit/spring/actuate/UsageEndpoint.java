@@ -34,11 +34,18 @@ public final class UsageEndpoint {
     private final UsageService service;
     private final Optional<PostgresRollups> rollups;
     private final UsageHealth health;
+    private final List<VerificationProgress> listeners;
     private final InstantSource clock;
     private @Nullable Verification verification;
 
-    UsageEndpoint(UsageService service, Optional<PostgresRollups> rollups, UsageHealth health, InstantSource clock) {
+    UsageEndpoint(
+            UsageService service,
+            Optional<PostgresRollups> rollups,
+            UsageHealth health,
+            List<VerificationProgress> listeners,
+            InstantSource clock) {
         this.service = service;
+        this.listeners = List.copyOf(listeners);
         this.rollups = rollups;
         this.health = health;
         this.clock = clock;
@@ -110,7 +117,7 @@ public final class UsageEndpoint {
         if (running != null && running.isRunning()) {
             return running;
         }
-        Verification started = new Verification(clock);
+        Verification started = new Verification(clock, listeners);
         verification = started;
         Thread thread = new Thread(() -> started.run(source), "usage-verification");
         thread.setDaemon(true);
@@ -121,6 +128,7 @@ public final class UsageEndpoint {
     /** A verification that runs or has run. */
     private static final class Verification implements VerificationProgress {
         private final InstantSource clock;
+        private final List<VerificationProgress> listeners;
         private final Instant startedAt;
         private final List<String> drifts = new ArrayList<>();
         private long projects;
@@ -129,8 +137,9 @@ public final class UsageEndpoint {
         private @Nullable Instant endedAt;
         private @Nullable String failure;
 
-        Verification(InstantSource clock) {
+        Verification(InstantSource clock, List<VerificationProgress> listeners) {
             this.clock = clock;
+            this.listeners = listeners;
             this.startedAt = clock.instant();
         }
 
@@ -157,11 +166,13 @@ public final class UsageEndpoint {
         @Override
         public synchronized void started(long count) {
             projects = count;
+            listeners.forEach(listener -> listener.started(count));
         }
 
         @Override
         public synchronized void drifted(RollupDrift drift) {
             differing++;
+            listeners.forEach(listener -> listener.drifted(drift));
             if (drifts.size() < MOST_DRIFTS) {
                 drifts.add(drift.projectId() + " " + drift.hour());
             }
@@ -170,6 +181,7 @@ public final class UsageEndpoint {
         @Override
         public synchronized void verified(String projectId) {
             verified++;
+            listeners.forEach(listener -> listener.verified(projectId));
         }
 
         synchronized Map<String, Object> form() {

@@ -16,17 +16,20 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.ResponseEntity;
 import org.springframework.web.servlet.DispatcherServlet;
 
 /**
- * Configures responses and problems for the host's controllers, and the library's own controller where {@code usagekit.web.enabled} is set.
+ * Configures responses and problems for the host's controllers, and the library's own controller where {@code usagekit.web.enabled} is set. A
+ * reactive application has responses and problems only: the controller waits for figures.
  *
  * @since 0.1
  */
 @AutoConfiguration(after = UsageAutoConfiguration.class)
-@ConditionalOnClass(DispatcherServlet.class)
-@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@ConditionalOnClass(ResponseEntity.class)
+@ConditionalOnWebApplication
 @ConditionalOnBean(UsageService.class)
 public final class UsageWebAutoConfiguration {
 
@@ -58,29 +61,54 @@ public final class UsageWebAutoConfiguration {
         return new UsageProblems();
     }
 
-    @Bean
-    @ConditionalOnMissingBean
-    @ConditionalOnBooleanProperty(prefix = PREFIX, name = "enabled")
-    UsageController usageController(
-            UsageProperties properties,
-            UsageService service,
-            ObjectProvider<PostgresRollups> rollups,
-            ObjectProvider<UsageAccess> accesses,
-            UsageResponses responses) {
-        UsageAccess access = accesses.getIfAvailable();
-        if (access == null) {
-            throw new UsageConfigurationException(
-                    PREFIX + ".enabled is true, but there is no bean of type UsageAccess, which says who may read what",
-                    "Declare a bean of type UsageAccess.");
-        }
-        Duration timeout = properties.web().seriesTimeout();
-        if (timeout.compareTo(Duration.ofMillis(1)) < 0 || timeout.compareTo(LONGEST) > 0) {
-            throw wrong(PREFIX + ".series-timeout", "must be between PT0.001S and " + LONGEST + ", but was " + timeout);
-        }
-        return new UsageController(service, Optional.ofNullable(rollups.getIfAvailable()), access, responses, timeout);
-    }
-
     private static UsageConfigurationException wrong(String property, String what) {
         return new UsageConfigurationException(property + " " + what, "Correct the value of " + property + ".");
+    }
+
+    /** The controller, in a servlet application. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(DispatcherServlet.class)
+    @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+    @ConditionalOnBooleanProperty(prefix = PREFIX, name = "enabled")
+    static class Servlet {
+
+        @Bean
+        @ConditionalOnMissingBean
+        UsageController usageController(
+                UsageProperties properties,
+                UsageService service,
+                ObjectProvider<PostgresRollups> rollups,
+                ObjectProvider<UsageAccess> accesses,
+                UsageResponses responses) {
+            UsageAccess access = accesses.getIfAvailable();
+            if (access == null) {
+                throw new UsageConfigurationException(
+                        PREFIX
+                                + ".enabled is true, but there is no bean of type UsageAccess, which says who may read what",
+                        "Declare a bean of type UsageAccess.");
+            }
+            Duration timeout = properties.web().seriesTimeout();
+            if (timeout.compareTo(Duration.ofMillis(1)) < 0 || timeout.compareTo(LONGEST) > 0) {
+                throw wrong(
+                        PREFIX + ".series-timeout", "must be between PT0.001S and " + LONGEST + ", but was " + timeout);
+            }
+            return new UsageController(
+                    service, Optional.ofNullable(rollups.getIfAvailable()), access, responses, timeout);
+        }
+    }
+
+    /** Refuses to start a reactive application that would wait in vain for the controller. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.REACTIVE)
+    @ConditionalOnBooleanProperty(prefix = PREFIX, name = "enabled")
+    static class Reactive {
+
+        Reactive() {
+            throw new UsageConfigurationException(
+                    PREFIX
+                            + ".enabled is true, but this application is reactive, and the library's controller is one of Spring"
+                            + " MVC, which waits for figures",
+                    "Remove " + PREFIX + ".enabled, and return UsageService.getAsync from a controller of your own.");
+        }
     }
 }

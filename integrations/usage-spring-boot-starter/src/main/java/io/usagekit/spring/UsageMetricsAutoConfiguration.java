@@ -1,0 +1,136 @@
+package io.usagekit.spring;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.observation.ObservationRegistry;
+import io.usagekit.UsageService;
+import io.usagekit.micrometer.ObservedCalculator;
+import io.usagekit.micrometer.PartitionMeters;
+import io.usagekit.micrometer.RollupMeters;
+import io.usagekit.micrometer.UsageMeters;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.RetentionProgress;
+import io.usagekit.postgres.rollups.VerificationProgress;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/**
+ * Configures the meters of {@code usage-micrometer} where there is a {@link MeterRegistry}, and observations of computations where there is
+ * an {@link ObservationRegistry}: the Actuator brings both.
+ *
+ * @since 0.1
+ */
+@AutoConfiguration(
+        after = UsagePostgresAutoConfiguration.class,
+        afterName = {
+            // Spring Boot 3
+            "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
+            "org.springframework.boot.actuate.autoconfigure.observation.ObservationAutoConfiguration",
+            // Spring Boot 4
+            "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration",
+            "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration"
+        })
+@ConditionalOnClass(UsageMeters.class)
+@ConditionalOnBooleanProperty(
+        prefix = UsageProperties.PREFIX,
+        name = {"enabled", "metrics.enabled"},
+        matchIfMissing = true)
+@EnableConfigurationProperties(UsageProperties.class)
+public final class UsageMetricsAutoConfiguration {
+
+    /** Creates the configuration. */
+    public UsageMetricsAutoConfiguration() {}
+
+    /** The service's meters. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    static class OfService {
+
+        @Bean
+        @ConditionalOnMissingBean
+        UsageMeters usageMeters(MeterRegistry registry) {
+            return UsageMeters.of(registry);
+        }
+
+        @Bean
+        SmartInitializingSingleton usageGauges(UsageMeters meters, ObjectProvider<UsageService> services) {
+            return () -> services.ifUnique(meters::bind);
+        }
+    }
+
+    /** The meters of roll-ups, whose state is sampled on the scheduler. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    @ConditionalOnBean(PostgresRollups.class)
+    static class OfRollups {
+
+        private static final String PREFIX = UsageProperties.PREFIX + ".metrics";
+
+        @Bean
+        @ConditionalOnMissingBean
+        RollupMeters usageRollupMeters(MeterRegistry registry) {
+            return RollupMeters.of(registry);
+        }
+
+        @Bean
+        BackgroundLifecycle usageRollupMetersLifecycle(
+                UsageProperties properties, RollupMeters meters, PostgresRollups rollups, UsageScheduler scheduler) {
+            return new BackgroundLifecycle(
+                    () -> Knobs.run(
+                            PREFIX,
+                            UsageProperties.Metrics.class,
+                            () -> meters.start(
+                                    rollups,
+                                    scheduler.get()::scheduleWithFixedDelay,
+                                    properties.metrics().pause())),
+                    meters::close);
+        }
+
+        @Bean
+        RetentionProgress usageRetentionMeters(RollupMeters meters) {
+            return meters.retention();
+        }
+
+        @Bean
+        VerificationProgress usageVerificationMeters(RollupMeters meters) {
+            return meters.verification();
+        }
+    }
+
+    /** The meters of a rewrite, for hosts that pass them to it. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    @ConditionalOnBean(PostgresPartitions.class)
+    static class OfPartitions {
+
+        @Bean
+        @ConditionalOnMissingBean
+        PartitionMeters usagePartitionMeters(MeterRegistry registry) {
+            return PartitionMeters.of(registry);
+        }
+    }
+
+    /** Observations of computations. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(ObservationRegistry.class)
+    @ConditionalOnSingleCandidate(ObservationRegistry.class)
+    static class Observations {
+
+        @Bean
+        CalculatorDecorator usageObservations(ObservationRegistry registry) {
+            return calculator -> ObservedCalculator.of(calculator, registry);
+        }
+    }
+}
