@@ -43,23 +43,23 @@ where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'defa
     and setting not in ('0', 'off')
 order by name
 
--- name: try-lock-installation-in-transaction
--- Acquires the advisory lock of installations into a schema until the end of the transaction, if no other session holds it.
+-- name: try-lock-in-transaction
+-- Acquires an advisory lock until the end of the transaction, if no other session holds it.
 --
--- Parameters: :schema, that of the tables, quoted.
+-- Parameters: :name, what the lock is of, such as: installation in "usagekit".
 -- Returns one row: answer.
-select pg_try_advisory_xact_lock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer
+select pg_try_advisory_xact_lock(hashtextextended('usagekit ' || :name, 0)) as answer
 
--- name: try-lock-installation
--- Acquires the advisory lock of installations into a schema for this session, if no other session holds it.
+-- name: try-lock
+-- Acquires an advisory lock for this session, if no session holds it.
 --
--- Parameters: :schema, that of the tables, quoted.
+-- Parameters: :name, as in try-lock-in-transaction.
 -- Returns one row: answer.
-select pg_try_advisory_lock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer
+select pg_try_advisory_lock(hashtextextended('usagekit ' || :name, 0)) as answer
 
--- name: unlock-installation
+-- name: unlock
 -- Releases the advisory lock.
 --
--- Parameters: :schema, as in try-lock-installation.
--- Returns one row: answer.
-select pg_advisory_unlock(hashtextextended('usagekit installation in ' || :schema, 0)) as answer
+-- Parameters: :name, as in try-lock.
+-- Returns one row: answer, whether this session held it.
+select pg_advisory_unlock(hashtextextended('usagekit ' || :name, 0)) as answer

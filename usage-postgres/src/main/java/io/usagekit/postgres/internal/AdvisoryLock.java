@@ -13,14 +13,10 @@ import org.slf4j.LoggerFactory;
  * pooler, which gives the session's backend to others between two transactions, a transaction holds it that is open, and idle, for as
  * long: on a connection of its own, with no snapshot and no other lock.
  *
- * @param acquire acquires it for the session, if no other one holds it; returns answer
- * @param acquireInTransaction the same for the transaction
- * @param release releases that of the session; returns answer, whether it was held
- * @param schema whose lock it is, quoted, bound to :schema of the statements
+ * @param name which lock it is, such as {@code installation in "app"}; processes of all versions have to agree on it
  * @param what for messages, e.g. {@code the installation in the schema "app"}
  */
-public record AdvisoryLock(
-        SqlTemplate acquire, SqlTemplate acquireInTransaction, SqlTemplate release, String schema, String what) {
+public record AdvisoryLock(String name, String what) {
 
     /** What runs while the lock is held. */
     @FunctionalInterface
@@ -37,8 +33,11 @@ public record AdvisoryLock(
     }
 
     private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
-    private static final SqlTemplate BACKEND =
-            SqlStatements.of(SqlFiles.of("session.sql"), Map.of()).template("backend");
+    private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+    private static final SqlTemplate ACQUIRE = STATEMENTS.template("try-lock");
+    private static final SqlTemplate ACQUIRE_IN_TRANSACTION = STATEMENTS.template("try-lock-in-transaction");
+    private static final SqlTemplate RELEASE = STATEMENTS.template("unlock");
+    private static final SqlTemplate BACKEND = STATEMENTS.template("backend");
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     /** Runs work while the lock is held. */
@@ -48,11 +47,11 @@ public record AdvisoryLock(
     }
 
     private boolean acquire(Connection connection, SqlTemplate statement) throws SQLException {
-        return SqlCall.of(connection, statement).text("schema", schema).answer();
+        return SqlCall.of(connection, statement).text("name", name).answer();
     }
 
     private <T> T inSession(Connection connection, Wait wait, Work<T> work) throws SQLException {
-        while (!acquire(connection, acquire)) {
+        while (!acquire(connection, ACQUIRE)) {
             wait.run();
         }
         try {
@@ -67,7 +66,7 @@ public record AdvisoryLock(
             if (connection.isClosed()) {
                 return; // aborted, and the lock with it
             }
-            if (!SqlCall.of(connection, release).text("schema", schema).answer()) {
+            if (!SqlCall.of(connection, RELEASE).text("name", name).answer()) {
                 LOG.warn(
                         "the advisory lock of {} was acquired in another session: a pooler shares the connection between"
                                 + " transactions, and its driver doesn't say so; connect to PostgreSQL itself, and close the"
@@ -86,7 +85,7 @@ public record AdvisoryLock(
     private <T> T inTransaction(Connection connection, Wait wait, Work<T> work) throws SQLException {
         while (true) {
             Jdbc.begin(connection, Jdbc.Mode.WRITE, TIMEOUT);
-            if (acquire(connection, acquireInTransaction)) {
+            if (acquire(connection, ACQUIRE_IN_TRANSACTION)) {
                 break;
             }
             connection.rollback();

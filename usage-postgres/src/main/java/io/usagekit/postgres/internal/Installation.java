@@ -3,7 +3,6 @@ package io.usagekit.postgres.internal;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +25,6 @@ public final class Installation {
     public static final LockRetrier.Pace PACE = LockRetrier.Pace.DEFAULT.withBudget(Duration.ofMinutes(2));
 
     private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.postgres.PostgresUsage");
-    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
     private static final long POLL_MILLIS = 100;
 
     /** Behind a pooler, where the lock needs a connection of its own. */
@@ -61,12 +59,7 @@ public final class Installation {
     }
 
     private static AdvisoryLock lock(String schema) {
-        return new AdvisoryLock(
-                SESSION.template("try-lock-installation"),
-                SESSION.template("try-lock-installation-in-transaction"),
-                SESSION.template("unlock-installation"),
-                schema,
-                "the installation in the schema " + schema);
+        return new AdvisoryLock("installation in " + schema, "the installation in the schema " + schema);
     }
 
     /**

@@ -2,9 +2,7 @@ package io.usagekit.postgres.partitions;
 
 import io.usagekit.postgres.internal.AdvisoryLock;
 import io.usagekit.postgres.internal.Identifiers;
-import io.usagekit.postgres.internal.SqlStatements;
 import java.sql.SQLException;
-import java.util.Map;
 
 /**
  * The advisory lock of sessions that change the partitions of a schema's tables. It is held on a connection of its own; if that is
@@ -28,14 +26,8 @@ final class ExclusiveLock {
      */
     static <T> T hold(PartitionSettings settings, int connections, Work<T> work) throws SQLException {
         settings.jdbc().requireConnections(connections);
-        SqlStatements statements = SqlStatements.of(settings.source(), Map.of());
         String schema = Identifiers.quote(settings.stateSchema());
-        AdvisoryLock lock = new AdvisoryLock(
-                statements.template("try-lock"),
-                statements.template("try-lock-in-transaction"),
-                statements.template("unlock"),
-                schema,
-                "partitions in the schema " + schema);
+        AdvisoryLock lock = new AdvisoryLock("partitions in " + schema, "partitions in the schema " + schema);
         return lock.hold(
                 settings.jdbc(),
                 () -> {

@@ -78,27 +78,6 @@ select
     or exists (select from {partitions}.foreign_key)
     or exists (select from {partitions}.to_validate) as answer
 
--- name: try-lock
--- Acquires the advisory lock of those that change partitions, for this session, if no session holds it.
---
--- Parameters: :schema, the schema of the state, quoted.
--- Returns: answer, whether it is acquired.
-select pg_try_advisory_lock(hashtextextended('usagekit partitions in ' || :schema, 0)) as answer
-
--- name: try-lock-in-transaction
--- Acquires that advisory lock until the end of the transaction, if no other session holds it.
---
--- Parameters: :schema, as in try-lock.
--- Returns: answer, whether it is acquired.
-select pg_try_advisory_xact_lock(hashtextextended('usagekit partitions in ' || :schema, 0)) as answer
-
--- name: unlock
--- Releases the advisory lock.
---
--- Parameters: :schema, as in try-lock.
--- Returns: answer, whether this session held it.
-select pg_advisory_unlock(hashtextextended('usagekit partitions in ' || :schema, 0)) as answer
-
 -- name: find-state
 -- The state of a table; no row if it was never rewritten.
 --
