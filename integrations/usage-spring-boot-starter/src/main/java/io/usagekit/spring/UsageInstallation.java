@@ -1,8 +1,10 @@
 package io.usagekit.spring;
 
+import io.usagekit.UsageException;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.spring.UsageProperties.Install;
 import java.util.Optional;
@@ -19,11 +21,17 @@ final class UsageInstallation {
     private final DataSource dataSource;
     private final TableMapping mapping;
     private final Optional<PostgresRollups> rollups;
+    private final Optional<PostgresLedger> ledger;
 
-    UsageInstallation(DataSource dataSource, TableMapping mapping, Optional<PostgresRollups> rollups) {
+    UsageInstallation(
+            DataSource dataSource,
+            TableMapping mapping,
+            Optional<PostgresRollups> rollups,
+            Optional<PostgresLedger> ledger) {
         this.dataSource = dataSource;
         this.mapping = mapping;
         this.rollups = rollups;
+        this.ledger = ledger;
     }
 
     /**
@@ -38,7 +46,7 @@ final class UsageInstallation {
                 case VALIDATE -> validate();
                 case ALWAYS -> install();
             }
-        } catch (UsageStorageException e) {
+        } catch (UsageException e) {
             if (install == Install.VALIDATE && e.isTransient()) {
                 LOG.warn("the tables in the schema {} couldn't be validated: {}", mapping.schema(), e.getMessage());
                 return;
@@ -65,12 +73,14 @@ final class UsageInstallation {
                             + rollups.get().schema(),
                     null);
         }
+        ledger.ifPresent(it -> it.repository().find("usagekit", "validation")); // fails where a column is missing
     }
 
     private void install() {
         if (mapping.isNullInLiveRows()) {
             PostgresUsage.install(dataSource, mapping.schema());
         }
+        ledger.ifPresent(PostgresLedger::install);
         PostgresUsage.installIndexes(dataSource, mapping);
         rollups.ifPresent(PostgresRollups::install);
     }

@@ -26,7 +26,8 @@ public final class UsageJacksonAutoConfiguration {
 
     /** The mapper of Spring Boot 3. */
     @Configuration(proxyBeanMethods = false)
-    @ConditionalOnClass(name = {"com.fasterxml.jackson.databind.ObjectMapper", "io.usagekit.jackson.Jackson2UsageModule"})
+    @ConditionalOnClass(
+            name = {"com.fasterxml.jackson.databind.ObjectMapper", "io.usagekit.jackson.Jackson2UsageModule"})
     static class Jackson2 {
 
         @Bean

@@ -30,7 +30,7 @@ import org.springframework.context.annotation.Configuration;
  * @since 0.1
  */
 @AutoConfiguration(
-        after = UsagePostgresAutoConfiguration.class,
+        after = UsageMaintenanceAutoConfiguration.class,
         afterName = {
             // Spring Boot 3
             "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",

@@ -3,6 +3,7 @@ package io.usagekit.spring;
 import io.usagekit.UsageCalculator;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.RollupWorker;
@@ -62,9 +63,13 @@ public final class UsagePostgresAutoConfiguration {
             UsageProperties properties,
             UsageDatabase database,
             TableMapping mapping,
-            ObjectProvider<PostgresRollups> rollups) {
-        UsageInstallation installation =
-                new UsageInstallation(database.dataSource(), mapping, Optional.ofNullable(rollups.getIfAvailable()));
+            ObjectProvider<PostgresRollups> rollups,
+            ObjectProvider<PostgresLedger> ledger) {
+        UsageInstallation installation = new UsageInstallation(
+                database.dataSource(),
+                mapping,
+                Optional.ofNullable(rollups.getIfAvailable()),
+                Optional.ofNullable(ledger.getIfAvailable()));
         installation.run(properties.install());
         return installation;
     }

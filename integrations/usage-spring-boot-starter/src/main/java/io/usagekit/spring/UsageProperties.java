@@ -1,7 +1,9 @@
 package io.usagekit.spring;
 
 import io.usagekit.OutagePolicy;
+import io.usagekit.events.Duplicates;
 import java.time.Duration;
+import java.time.ZoneId;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param redis The cache in Redis.
  * @param rollups The roll-ups, if calculator is rollups.
  * @param worker The worker that keeps roll-ups up to date.
+ * @param partitions Partitions of the tables, and when coming ones are created.
+ * @param retention When old events and deliveries are deleted, and how old they are then.
+ * @param ledger The event ledger.
  * @param metrics Meters of the service and of roll-ups.
  * @param web Answers over HTTP.
  * @param health What the Actuator's health reports.
@@ -65,6 +70,9 @@ public record UsageProperties(
         @DefaultValue Redis redis,
         @DefaultValue Rollups rollups,
         @DefaultValue Worker worker,
+        @DefaultValue Partitions partitions,
+        @DefaultValue Retention retention,
+        @DefaultValue Ledger ledger,
         @DefaultValue Metrics metrics,
         @DefaultValue Web web,
         @DefaultValue Health health) {
@@ -230,6 +238,51 @@ public record UsageProperties(
             @Nullable Duration stepTimeout,
             @Nullable Duration waitForWriters,
             @Nullable Duration drainTimeout) {}
+
+    /**
+     * Partitions of the tables. In each process; one of them creates what is missing.
+     *
+     * @param cron When coming partitions are created, as a cron expression of six fields. Never by default; - has the bean alone.
+     * @param zone Time zone of the cron expression.
+     * @param ahead How many partitions are created after the current one. 1 to 366.
+     * @param lockBudget How long attempts to lock the tables are repeated. At least 1 second.
+     * @param createPublished Whether partitions are created whose rows a publication sends under their own names.
+     * @since 0.1
+     */
+    public record Partitions(
+            @Nullable String cron,
+            @DefaultValue("UTC") ZoneId zone,
+            @Nullable Integer ahead,
+            @Nullable Duration lockBudget,
+            @DefaultValue("false") boolean createPublished) {}
+
+    /**
+     * Retention of events and deliveries, whose sums the roll-ups keep. In each process; one of them deletes.
+     *
+     * @param cron When old rows are deleted, as a cron expression of six fields. Never by default.
+     * @param zone Time zone of the cron expression, and of the days whose rows are deleted.
+     * @param keep How old rows must be, rounded up to a whole day of the zone. 1 to 36525 days; needed where there is a cron expression.
+     * @since 0.1
+     */
+    public record Retention(
+            @Nullable String cron,
+            @DefaultValue("UTC") ZoneId zone,
+            @Nullable Duration keep) {}
+
+    /**
+     * The event ledger, over the library's own tables.
+     *
+     * @param enabled Whether there is one.
+     * @param duplicates Whether events that repeat an idempotency key count.
+     * @param timeout How long a call may wait for a connection, and each of its statements may take. 1 ms to 1 day.
+     * @param cursorSecret Secret that signs cursors, the same in all processes. A key of the library's by default.
+     * @since 0.1
+     */
+    public record Ledger(
+            @DefaultValue("false") boolean enabled,
+            @Nullable Duplicates duplicates,
+            @Nullable Duration timeout,
+            @Nullable String cursorSecret) {}
 
     /**
      * Meters and observations, where there is a registry of Micrometer.

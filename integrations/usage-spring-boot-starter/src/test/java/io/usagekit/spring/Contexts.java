@@ -17,6 +17,8 @@ final class Contexts {
         return new ApplicationContextRunner()
                 .withConfiguration(AutoConfigurations.of(
                         UsagePostgresAutoConfiguration.class,
+                        UsageMaintenanceAutoConfiguration.class,
+                        UsageLedgerAutoConfiguration.class,
                         UsageRedisAutoConfiguration.class,
                         UsageAutoConfiguration.class));
     }

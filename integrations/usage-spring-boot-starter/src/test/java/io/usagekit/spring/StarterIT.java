@@ -10,6 +10,11 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.events.EventRepository;
+import io.usagekit.postgres.FleetLock;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.rollups.VerificationProgress;
@@ -115,10 +120,11 @@ class StarterIT {
             assertThat(cached.usage()).as("the same computation").isEqualTo(computed.usage());
             assertThat(context.getBean(RollupWorker.class).lastRun()).isPresent();
 
-            context.getBean(UsageEndpoint.class).verify();
-            assertThat(verification.get(LONG.toSeconds(), TimeUnit.SECONDS))
-                    .as("projects")
-                    .isEqualTo(1);
+            UsageEndpoint endpoint = context.getBean(UsageEndpoint.class);
+            endpoint.verify();
+            await(() -> !String.valueOf(endpoint.status().get("verification")).contains("state=running"));
+            assertThat(String.valueOf(endpoint.status().get("verification"))).contains("state=completed");
+            assertThat(verification).as("projects").isCompletedWithValue(1L);
         }
     }
 
@@ -129,6 +135,63 @@ class StarterIT {
                 projects.complete(count);
             }
         };
+    }
+
+    @Test
+    void jobsCreatePartitionsAndDeleteOldEventsInOneProcess() throws Exception {
+        String organisation = "org-" + UUID.randomUUID();
+        String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        try (ConfigurableApplicationContext context = start(
+                List.of(Host.class),
+                beans -> {},
+                "--usagekit.install=always",
+                "--usagekit.tables.schema=" + schema,
+                "--usagekit.calculator=rollups",
+                "--usagekit.cache=none",
+                "--usagekit.worker.pause=10ms",
+                "--usagekit.ledger.enabled=true",
+                "--usagekit.partitions.cron=0 0 0 1 1 *",
+                "--usagekit.partitions.ahead=5",
+                "--usagekit.retention.cron=0 0 0 1 1 *",
+                "--usagekit.retention.keep=60d")) {
+            DataSource dataSource = context.getBean(DataSource.class);
+            insert(dataSource, schema, organisation);
+            UsageService usage = context.getBean(UsageService.class);
+            UsageResult before = usage.get(organisation, MARCH);
+            assertThat(context.getBean(EventRepository.class).find(organisation, organisation))
+                    .isPresent();
+            context.getBean(PostgresPartitions.class).partition(PartitionInterval.MONTH, new PartitionProgress() {});
+            MaintenanceJob partitions = context.getBean("usagePartitionsJob", MaintenanceJob.class);
+            MaintenanceJob retention = context.getBean("usageRetentionJob", MaintenanceJob.class);
+
+            assertThat(FleetLock.of(dataSource, "retention in " + schema).tryRun(retention::run))
+                    .isTrue();
+            assertThat(retention.lastRun().orElseThrow().outcome()).isEqualTo(MaintenanceJob.Outcome.STANDBY);
+            retention.run();
+            partitions.run();
+
+            assertThat(retention.lastRun().orElseThrow().details())
+                    .startsWith("deleted 1 events and 0 deliveries before ");
+            assertThat(partitions.lastRun().orElseThrow().outcome())
+                    .as("%s", partitions.lastRun())
+                    .isEqualTo(MaintenanceJob.Outcome.DONE);
+            assertThat(context.getBean(EventRepository.class).find(organisation, organisation))
+                    .isEmpty();
+            assertThat(usage.get(organisation, MARCH).usage().orElseThrow().received())
+                    .isEqualTo(before.usage().orElseThrow().received())
+                    .isEqualTo(new UsageMetrics(1, 10));
+        }
+    }
+
+    @Test
+    void validationNamesTheLedgersColumnThatIsMissing() {
+        String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        String tables = "--usagekit.tables.schema=" + schema;
+        start(List.of(Host.class), beans -> {}, tables, "--usagekit.install=always")
+                .close();
+
+        assertThat(failure(tables, "--usagekit.ledger.enabled=true"))
+                .hasMessageContainingAll("usagekit.install is validate", "column");
     }
 
     @Test

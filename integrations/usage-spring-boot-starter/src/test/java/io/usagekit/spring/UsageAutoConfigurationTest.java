@@ -201,7 +201,8 @@ class UsageAutoConfigurationTest {
                                     .isEqualTo(context.getBean(PostgresRollups.class)
                                             .calculator()
                                             .getClass());
-                            assertThat(context.getBean(BackgroundLifecycle.class).isRunning())
+                            assertThat(context.getBean(BackgroundLifecycle.class)
+                                            .isRunning())
                                     .isTrue();
                         });
             }

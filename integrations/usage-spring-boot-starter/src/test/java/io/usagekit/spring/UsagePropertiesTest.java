@@ -98,6 +98,18 @@ class UsagePropertiesTest {
                 wrong("usagekit.redis.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
                 wrong("usagekit.rollups.schema", "usagekit", "must differ from that of the tables", "usagekit"),
                 wrong("usagekit.rollups.omit-missing-projects", "perhaps", "perhaps"),
+                wrong("usagekit.partitions.cron", "often", "must be a cron expression of six fields", "\"often\""),
+                wrong("usagekit.partitions.zone", "Mars", "Mars"),
+                wrong("usagekit.partitions.ahead", "367", "must be 1 to 366, but was 367"),
+                wrong("usagekit.partitions.lock-budget", "0s", "must be at least PT1S, but was PT0S"),
+                wrong("usagekit.partitions.create-published", "perhaps", "perhaps"),
+                wrong("usagekit.retention.cron", "often", "must be a cron expression of six fields", "\"often\""),
+                wrong("usagekit.retention.zone", "Mars", "Mars"),
+                wrong("usagekit.retention.keep", "1h", "must be between PT24H and PT876600H", "but was PT1H"),
+                wrong("usagekit.ledger.enabled", "perhaps", "perhaps"),
+                wrong("usagekit.ledger.duplicates", "some", "some"),
+                wrong("usagekit.ledger.timeout", "0s", "must be between PT0.001S and PT24H, but was PT0S"),
+                wrong("usagekit.ledger.cursor-secret", "", "must not be empty"),
                 wrong("usagekit.metrics.pause", "0s", "must be between PT1S and PT24H, but was PT0S"),
                 wrong("usagekit.web.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.worker.enabled", "perhaps", "perhaps"),
@@ -111,8 +123,7 @@ class UsagePropertiesTest {
     }
 
     /** Properties that have no wrong value: any text disables, or names tables, which are looked for when they are used. */
-    private static final Set<String> WITHOUT_WRONG_VALUES =
-            Set.of(
+    private static final Set<String> WITHOUT_WRONG_VALUES = Set.of(
             "usagekit.enabled", "usagekit.metrics.enabled", "usagekit.rollups.delete-dependants", "usagekit.web.path");
 
     /** Properties whose wrong values the tests of their beans have. */
@@ -157,7 +168,12 @@ class UsagePropertiesTest {
         ApplicationContextRunner runner = (property.startsWith("usagekit.redis.")
                         ? Contexts.withRedis()
                         : Contexts.withDataSource())
-                .withPropertyValues("usagekit.calculator=rollups")
+                .withPropertyValues(
+                        "usagekit.calculator=rollups",
+                        "usagekit.partitions.cron=-",
+                        "usagekit.retention.cron=0 30 3 * * *",
+                        "usagekit.retention.keep=400d",
+                        "usagekit.ledger.enabled=" + property.startsWith("usagekit.ledger."))
                 .withConfiguration(AutoConfigurations.of(UsageMetricsAutoConfiguration.class))
                 .withBean(MeterRegistry.class, SimpleMeterRegistry::new);
         return property.startsWith("usagekit.tables.") && !property.endsWith(".preset") && !property.endsWith(".schema")

@@ -3,6 +3,7 @@ package io.usagekit.spring.actuate;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.spring.MaintenanceJob;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.spring.UsageConfigurationException;
 import io.usagekit.spring.UsageProperties;
@@ -36,11 +37,16 @@ public final class UsageActuatorAutoConfiguration {
     public UsageActuatorAutoConfiguration() {}
 
     @Bean
-    UsageHealth usageHealth(UsageProperties properties, UsageService service, ObjectProvider<PostgresRollups> rollups) {
+    UsageHealth usageHealth(
+            UsageProperties properties,
+            UsageService service,
+            ObjectProvider<PostgresRollups> rollups,
+            ObjectProvider<MaintenanceJob> jobs) {
         UsageProperties.Health settings = properties.health();
         return new UsageHealth(
                 service,
                 Optional.ofNullable(rollups.getIfAvailable()),
+                jobs.orderedStream().toList(),
                 between("timeout", settings.timeout(), Duration.ofMillis(1), Duration.ofMinutes(1)),
                 between("max-age", settings.maxAge(), Duration.ZERO, Duration.ofHours(1)),
                 between("max-lag", settings.maxLag(), Duration.ofMinutes(1), Duration.ofDays(366)),

@@ -5,6 +5,7 @@ import io.usagekit.UsageException;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupStatus;
+import io.usagekit.spring.MaintenanceJob;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,6 +29,7 @@ final class UsageHealth {
 
     private final UsageService service;
     private final Optional<PostgresRollups> rollups;
+    private final List<MaintenanceJob> jobs;
     private final Duration timeout;
     private final Duration maxAge;
     private final Duration maxLag;
@@ -39,12 +41,14 @@ final class UsageHealth {
     UsageHealth(
             UsageService service,
             Optional<PostgresRollups> rollups,
+            List<MaintenanceJob> jobs,
             Duration timeout,
             Duration maxAge,
             Duration maxLag,
             LongSupplier ticker) {
         this.service = service;
         this.rollups = rollups;
+        this.jobs = List.copyOf(jobs);
         this.timeout = timeout;
         this.maxAge = maxAge;
         this.maxLag = maxLag;
@@ -76,8 +80,27 @@ final class UsageHealth {
         if (stats.cache().tracking() == UsageCache.Condition.DOWN) {
             degraded.add("tracking");
         }
+        jobs.forEach(job -> add(job, details, degraded));
         boolean up = rollups.isEmpty() || addRollups(rollups.get(), details, degraded);
         return new Report(up, details);
+    }
+
+    private static void add(MaintenanceJob job, Map<String, Object> details, List<String> degraded) {
+        Optional<MaintenanceJob.LastRun> last = job.lastRun();
+        if (last.isEmpty()) {
+            details.put(job.name(), "not run yet");
+            return;
+        }
+        MaintenanceJob.LastRun run = last.get();
+        Map<String, Object> form = new LinkedHashMap<>();
+        form.put("outcome", lower(run.outcome()));
+        form.put("startedAt", run.startedAt().toString());
+        form.put("took", run.took().toString());
+        form.put("details", run.details());
+        details.put(job.name(), form);
+        if (run.outcome() == MaintenanceJob.Outcome.FAILED || run.outcome() == MaintenanceJob.Outcome.INCOMPLETE) {
+            degraded.add(job.name());
+        }
     }
 
     private boolean addRollups(PostgresRollups source, Map<String, Object> details, List<String> degraded) {

@@ -116,6 +116,7 @@ class UsageActuatorTest {
         UsageHealth health = new UsageHealth(
                 service,
                 Optional.of(rollups(hanging)),
+                List.of(),
                 Duration.ofMillis(1),
                 Duration.ZERO,
                 Duration.ofHours(3),
@@ -142,6 +143,7 @@ class UsageActuatorTest {
         UsageHealth health = new UsageHealth(
                 service,
                 Optional.of(rollups(database)),
+                List.of(),
                 Duration.ofMinutes(1),
                 Duration.ofSeconds(10),
                 Duration.ofHours(3),
