@@ -1,7 +1,6 @@
 package io.usagekit;
 
 import io.usagekit.internal.Arguments;
-import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.Flights;
 import java.time.Duration;
 
@@ -20,9 +19,12 @@ public final class SingleFlights {
 
     private SingleFlights() {}
 
-    /** Creates a single-flight among the threads of this process, without locks and without threads of its own. */
+    /**
+     * Creates a single-flight among the threads of this process, without locks. Its deadlines run on the thread of the service that it is
+     * passed to, and of one that isn't passed to a service on a daemon thread of its own.
+     */
     public static SingleFlight inProcess() {
-        return new Flights(Delays.SYSTEM);
+        return new Flights(null);
     }
 
     /** Creates a single-flight across all processes that share a store, with the default lease and poll interval. */
@@ -36,7 +38,7 @@ public final class SingleFlights {
      * computes and publishes under its fence, or waits for the process that holds the lease. It publishes to the store and
      * doesn't call {@link SingleFlight.Load#store}. A leader that dies costs the other processes the rest of its lease; one
      * that was paused for longer than its lease stores nothing, and returns nothing older than what is stored. While the store
-     * can't be reached, each process computes for itself. No thread of its own: timers are the JDK's.
+     * can't be reached, each process computes for itself. Its timers run where those of {@link #inProcess()} do.
      *
      * @param store closed with the returned single-flight
      * @param lease how long a lease lasts unless it is renewed, which happens at every third of it; 100 ms to 1 min
@@ -46,6 +48,6 @@ public final class SingleFlights {
     public static SingleFlight fleetWide(FlightStore store, Duration lease, Duration pollInterval) {
         Arguments.between("lease", lease, Duration.ofMillis(100), Duration.ofMinutes(1));
         Arguments.between("pollInterval", pollInterval, Duration.ofMillis(1), lease);
-        return new Flights(store, lease, pollInterval, Delays.SYSTEM);
+        return new Flights(store, lease, pollInterval, null);
     }
 }

@@ -5,12 +5,14 @@ import io.usagekit.internal.DefaultUsageService;
 import io.usagekit.internal.Limits;
 import io.usagekit.internal.NoCache;
 import io.usagekit.internal.ids.CanonicalIdService;
+import io.usagekit.internal.ids.OrganisationIds;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -74,6 +76,7 @@ public final class UsageServiceBuilder {
     private Duration computationTimeout = DEFAULT_COMPUTATION_TIMEOUT;
     private MissPolicy missPolicy = MissPolicy.await();
     private @Nullable Executor executor;
+    private @Nullable ScheduledExecutorService scheduler;
     private final List<UsageListener> listeners = new ArrayList<>();
     private InstantSource clock = InstantSource.system();
     private LongSupplier ticker = System::nanoTime;
@@ -203,6 +206,19 @@ public final class UsageServiceBuilder {
         return this;
     }
 
+    /**
+     * Sets the scheduler of deadlines, of waits for them, and of the renewal of leases. The service never shuts it down; the host does, after
+     * it has closed the service. What runs there is short and doesn't block: calls of listeners, of {@link #executor}, and functions
+     * attached to stages run elsewhere. Deadlines are cancelled long before they are due, so a {@link
+     * java.util.concurrent.ScheduledThreadPoolExecutor} should be set to remove them
+     * ({@link java.util.concurrent.ScheduledThreadPoolExecutor#setRemoveOnCancelPolicy}). By default the service has a daemon
+     * thread for them, {@code usagekit-timer}, started when needed and ended by {@link UsageService#close()}.
+     */
+    public UsageServiceBuilder scheduler(ScheduledExecutorService scheduler) {
+        this.scheduler = Objects.requireNonNull(scheduler, "scheduler");
+        return this;
+    }
+
     /** Sets the listener, instead of all that were set or added before; none by default. */
     public UsageServiceBuilder listener(UsageListener listener) {
         Objects.requireNonNull(listener, "listener");
@@ -266,9 +282,12 @@ public final class UsageServiceBuilder {
                 maxQueuedComputations,
                 drainTimeout,
                 executor,
+                scheduler,
                 List.copyOf(listeners),
                 clock,
                 ticker));
-        return new CanonicalIdService(service, calculator, service.executor(), computationTimeout, ticker);
+        return new CanonicalIdService(
+                service,
+                new OrganisationIds(calculator, service.executor(), service.delays(), computationTimeout, ticker));
     }
 }

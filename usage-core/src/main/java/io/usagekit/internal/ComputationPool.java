@@ -1,5 +1,6 @@
 package io.usagekit.internal;
 
+import io.usagekit.internal.flight.DaemonThreads;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;

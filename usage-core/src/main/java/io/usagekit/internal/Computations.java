@@ -5,6 +5,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageService;
 import io.usagekit.internal.flight.Delays;
+import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -25,6 +26,7 @@ final class Computations {
     private final BackOff backOff;
     private final ComputationIncidents incidents;
     private final Permits permits;
+    private final Timers timers;
     private final Executor executor;
     private final @Nullable ComputationPool ownPool;
     private final Set<UsageLoad> inFlight = ConcurrentHashMap.newKeySet();
@@ -39,6 +41,7 @@ final class Computations {
         this.incidents = new ComputationIncidents(settings.ticker());
         this.permits =
                 new Permits(settings.maxConcurrent(), settings.maxConcurrentPerOrganisation(), settings.maxQueued());
+        this.timers = settings.scheduler() == null ? new Timers() : new Timers(settings.scheduler());
         Executor hosts = settings.executor();
         if (hosts == null) {
             ComputationPool pool = new ComputationPool(settings.maxConcurrent());
@@ -94,8 +97,17 @@ final class Computations {
         return executor;
     }
 
+    /** Hands a task to the executor; a host's, which may block, not on the timers' thread. */
+    void submit(Runnable handOver) {
+        if (ownPool == null) {
+            Timers.passOn(handOver);
+        } else {
+            handOver.run();
+        }
+    }
+
     Delays delays() {
-        return Delays.SYSTEM;
+        return timers;
     }
 
     boolean isClosed() {
@@ -139,5 +151,10 @@ final class Computations {
                 ownPool.awaitEnd();
             }
         }
+    }
+
+    /** Ends the timers, after everything that uses them. */
+    void closeTimers() {
+        timers.close();
     }
 }

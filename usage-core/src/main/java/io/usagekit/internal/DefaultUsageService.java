@@ -19,6 +19,8 @@ import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
 import io.usagekit.internal.UsageLoad.Purpose;
+import io.usagekit.internal.flight.Delays;
+import io.usagekit.internal.flight.Flights;
 import io.usagekit.internal.flight.ServiceClosedException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -31,7 +33,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -55,6 +57,7 @@ public final class DefaultUsageService implements UsageService {
             int maxQueued,
             Duration drainTimeout,
             @Nullable Executor executor,
+            @Nullable ScheduledExecutorService scheduler,
             List<UsageListener> listeners,
             InstantSource clock,
             LongSupplier ticker) {}
@@ -87,6 +90,9 @@ public final class DefaultUsageService implements UsageService {
         this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
         this.answers = new Answers(limits, listener, settings.clock());
         this.loads = new Loads(settings.singleFlight(), computations, limits);
+        if (settings.singleFlight() instanceof Flights flights) {
+            flights.use(computations.delays());
+        }
         cache.observe(listener);
     }
 
@@ -103,6 +109,11 @@ public final class DefaultUsageService implements UsageService {
         this.loads = service.loads;
         this.closed = service.closed;
         this.isView = true;
+    }
+
+    /** The service's timers. */
+    public Delays delays() {
+        return computations.delays();
     }
 
     /** The executor of computations: the host's, or this service's own pool. */
@@ -261,10 +272,13 @@ public final class DefaultUsageService implements UsageService {
         if (limit.get().isZero()) {
             return meanwhile(key, grace);
         }
-        CompletableFuture<Void> waited = new CompletableFuture<Void>()
-                .completeOnTimeout(null, limit.get().toNanos(), TimeUnit.NANOSECONDS);
-        return CompletableFuture.anyOf(load.handle((outcome, error) -> waited.complete(null)), waited)
-                .thenCompose(first -> load.isDone() ? answerFrom(key, load, grace, outage) : meanwhile(key, grace));
+        CompletableFuture<Void> waited = new CompletableFuture<>();
+        Delays.Timer timer = computations.delays().after(limit.get(), () -> waited.complete(null));
+        var unused = load.whenComplete((outcome, error) -> {
+            timer.cancel();
+            waited.complete(null);
+        });
+        return waited.thenCompose(over -> load.isDone() ? answerFrom(key, load, grace, outage) : meanwhile(key, grace));
     }
 
     private CompletableFuture<UsageResult> answerFrom(
@@ -345,28 +359,33 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public WarmResult warm(Collection<String> organisationIds, UsagePeriod period) {
-        return Futures.await(startWarming(organisationIds, period));
+        CallersThread here = new CallersThread();
+        return here.await(startWarming(organisationIds, period, here));
     }
 
     @Override
     public CompletionStage<WarmResult> warmAsync(Collection<String> organisationIds, UsagePeriod period) {
-        return offThisThread(startWarming(organisationIds, period));
+        return offThisThread(startWarming(organisationIds, period, new CompletableFuture<>().defaultExecutor()));
     }
 
-    private CompletableFuture<WarmResult> startWarming(Collection<String> organisationIds, UsagePeriod period) {
+    /** Goes on after each figure on this executor: never on the thread that completes it, which may be a driver's. */
+    private CompletableFuture<WarmResult> startWarming(
+            Collection<String> organisationIds, UsagePeriod period, Executor executor) {
         checkOpen();
         Set<UsageKey> keys = new LinkedHashSet<>();
         organisationIds.forEach(id -> keys.add(new UsageKey(id, period)));
-        return new Warming(keys, settings.maxConcurrent(), this::warm).start();
+        return new Warming(keys, settings.maxConcurrent(), key -> warm(key, executor), executor).start();
     }
 
-    private CompletableFuture<Origin> warm(UsageKey key) {
+    private CompletableFuture<Origin> warm(UsageKey key, Executor executor) {
         if (closed.get()) {
             return CompletableFuture.failedFuture(
                     new UsageUnavailableException("closed before " + key + " was warm", null));
         }
         CompletableFuture<Lookup> reading = cache.read(key);
-        return reading.isDone() ? warm(key, reading.join()) : reading.thenComposeAsync(lookup -> warm(key, lookup));
+        return reading.isDone()
+                ? warm(key, reading.join())
+                : reading.thenComposeAsync(lookup -> warm(key, lookup), executor);
     }
 
     private CompletableFuture<Origin> warm(UsageKey key, Lookup lookup) {
@@ -392,5 +411,6 @@ public final class DefaultUsageService implements UsageService {
         computations.close(settings.drainTimeout());
         settings.singleFlight().close();
         cache.close();
+        computations.closeTimers();
     }
 }

@@ -3,6 +3,7 @@ package io.usagekit.internal;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.internal.flight.Delays;
+import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,7 +92,7 @@ final class LoadBatch {
     void seal() {
         looks.seal();
         starts.seal();
-        Delays.Timer unused = computations.delays().after(LONGEST_WAIT, looks::end);
+        after(LONGEST_WAIT, looks::end);
     }
 
     private void look(List<Look> all) {
@@ -103,7 +104,12 @@ final class LoadBatch {
                     (read == null ? computations.cache().read(look.key()) : read).thenAccept(look.outcome()::complete);
         }
         var unused = CompletableFuture.allOf(all.stream().map(Look::outcome).toArray(CompletableFuture<?>[]::new))
-                .thenRun(() -> computations.delays().after(LONGEST_WAIT, starts::end));
+                .thenRun(() -> after(LONGEST_WAIT, starts::end));
+    }
+
+    /** What follows calls the host's cache, its calculator and its executor. */
+    private void after(Duration delay, Runnable action) {
+        Delays.Timer unused = computations.delays().after(delay, () -> Timers.passOn(action));
     }
 
     private void start(List<Computation> all) {
@@ -121,7 +127,7 @@ final class LoadBatch {
             lateLock.unlock();
         }
         if (isFirst) {
-            Delays.Timer unused = computations.delays().after(LATE_WAIT, this::startLate);
+            after(LATE_WAIT, this::startLate);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.usagekit.internal;
 
 import io.usagekit.internal.UsageLoad.Purpose;
+import io.usagekit.internal.flight.DaemonThreads;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -85,7 +86,7 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
         if (Thread.currentThread() != requesting) {
             permitWaited(Duration.ofNanos(computations.now() - asked));
         }
-        handOver();
+        computations.submit(this::handOver);
     }
 
     private void handOver() {
@@ -114,7 +115,7 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
             refused();
         } else {
             long nanos = RETRY.toNanos() / 2 + ThreadLocalRandom.current().nextLong(RETRY.toNanos());
-            computations.delays().after(Duration.ofNanos(nanos), this::handOver);
+            computations.delays().after(Duration.ofNanos(nanos), () -> computations.submit(this::handOver));
         }
     }
 

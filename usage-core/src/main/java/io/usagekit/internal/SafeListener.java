@@ -4,18 +4,27 @@ import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Calls the host's listeners and logs what one throws, so that neither a caller, a computation nor another listener fails with it. */
+/**
+ * Calls the host's listeners and logs what one throws, so that neither a caller, a computation nor another listener fails with it. Events
+ * of a timer's thread reach them on {@link CompletableFuture}'s default executor, in order: a listener that blocks holds up no deadline.
+ */
 final class SafeListener implements UsageListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageListener.class);
 
     private final UsageListener[] hosts;
+    private final ReentrantLock lock = new ReentrantLock();
+    /** The last event that was passed on. */
+    private CompletableFuture<Void> passedOn = CompletableFuture.completedFuture(null);
 
     SafeListener(List<UsageListener> hosts) {
         this.hosts = hosts.toArray(UsageListener[]::new);
@@ -148,6 +157,23 @@ final class SafeListener implements UsageListener {
     }
 
     private void call(Consumer<UsageListener> event) {
+        if (hosts.length > 0 && Timers.isInAction()) {
+            passOn(event);
+        } else {
+            callNow(event);
+        }
+    }
+
+    private void passOn(Consumer<UsageListener> event) {
+        lock.lock();
+        try {
+            passedOn = passedOn.thenRunAsync(() -> callNow(event));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void callNow(Consumer<UsageListener> event) {
         for (UsageListener host : hosts) {
             try {
                 event.accept(host);

@@ -14,6 +14,7 @@ import io.usagekit.UsageUnavailableException;
 import io.usagekit.internal.flight.Causes;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.FlightTask;
+import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -223,7 +224,9 @@ final class UsageLoad implements FlightTask {
     /** Fails at the deadline, and notes a failure before any caller receives it. */
     private CompletableFuture<LoadOutcome> withinDeadline(CompletableFuture<LoadOutcome> outcome) {
         CompletableFuture<LoadOutcome> first = new CompletableFuture<>();
-        Delays.Timer timer = computations.delays().after(left(), () -> first.completeExceptionally(timedOut()));
+        // What the host's single-flight has attached runs then.
+        Delays.Timer timer =
+                computations.delays().after(left(), () -> Timers.passOn(() -> first.completeExceptionally(timedOut())));
         var unused = outcome.whenComplete((value, error) -> {
             timer.cancel();
             if (error == null) {

@@ -13,6 +13,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -23,15 +24,27 @@ final class Warming {
     private final Collection<UsageKey> keys;
     private final int atATime;
     private final Function<UsageKey, CompletableFuture<Origin>> warm;
+    private final Executor executor;
     private final Queue<UsageKey> left;
     private final AtomicInteger fresh = new AtomicInteger();
     private final AtomicInteger computed = new AtomicInteger();
     private final Map<UsageKey, UsageException> failures = new ConcurrentHashMap<>();
 
-    Warming(Collection<UsageKey> keys, int atATime, Function<UsageKey, CompletableFuture<Origin>> warm) {
+    /**
+     * Warms nothing yet.
+     *
+     * @param warm starts to warm one figure
+     * @param executor goes on when one is warm
+     */
+    Warming(
+            Collection<UsageKey> keys,
+            int atATime,
+            Function<UsageKey, CompletableFuture<Origin>> warm,
+            Executor executor) {
         this.keys = keys;
         this.atATime = atATime;
         this.warm = warm;
+        this.executor = executor;
         this.left = new ConcurrentLinkedQueue<>(keys);
     }
 
@@ -52,10 +65,12 @@ final class Warming {
             CompletableFuture<Origin> warmed = start(current);
             if (!warmed.isDone()) {
                 // Not on the thread that completes it, which may be a driver's.
-                var unused = warmed.whenCompleteAsync((origin, error) -> {
-                    count(current, origin, error);
-                    goOn(lane);
-                });
+                var unused = warmed.whenCompleteAsync(
+                        (origin, error) -> {
+                            count(current, origin, error);
+                            goOn(lane);
+                        },
+                        executor);
                 return;
             }
             var unused = warmed.whenComplete((origin, error) -> count(current, origin, error));

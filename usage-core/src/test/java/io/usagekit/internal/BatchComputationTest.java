@@ -41,6 +41,7 @@ class BatchComputationTest {
                 10,
                 Duration.ZERO,
                 handedOver::add,
+                null,
                 List.of(new UsageListener() {}),
                 () -> Instant.EPOCH,
                 () -> 0);

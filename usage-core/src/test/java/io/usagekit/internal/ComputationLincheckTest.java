@@ -49,6 +49,7 @@ class ComputationLincheckTest {
                     1,
                     Duration.ZERO,
                     handedOver::add,
+                    null,
                     List.of(new UsageListener() {}),
                     () -> Instant.EPOCH,
                     () -> 0);

@@ -43,6 +43,7 @@ final class ConnectionAttempt {
         }
     }
 
+    /** By the JVM's timer, since the client's ends with the client. No caller waits for it. */
     private static void limit(CompletableFuture<?> connecting, Duration maxDuration, Thread thread) {
         var unused = connecting
                 .orTimeout(maxDuration.toNanos(), TimeUnit.NANOSECONDS)

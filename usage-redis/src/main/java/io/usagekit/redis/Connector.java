@@ -3,7 +3,9 @@ package io.usagekit.redis;
 import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -146,16 +148,16 @@ final class Connector<C extends StatefulConnection<String, String>> {
 
     /** Waits until a connection is closed, but no longer than the limit: what holds it up belongs to the client. */
     static void await(CompletableFuture<Void> closing) {
-        closing.copy()
-                .orTimeout(CLOSE_LIMIT.toNanos(), TimeUnit.NANOSECONDS)
-                .exceptionally(error -> {
-                    LOG.warn(
-                            "a connection to Redis wasn't closed within {}, and is left to its client: {}",
-                            CLOSE_LIMIT,
-                            error);
-                    return null;
-                })
-                .join();
+        try {
+            var unused = closing.get(CLOSE_LIMIT.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.warn(
+                    "a connection to Redis wasn't closed within {}, and is left to its client: {}",
+                    CLOSE_LIMIT,
+                    e.toString());
+        }
     }
 
     /** Closes the connection of an attempt. An attempt in progress closes its connection itself once it has one. */

@@ -75,6 +75,7 @@ final class GuardedConnection {
 
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
+    private final Timeouts timeouts;
     private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
     private final OutageLog unavailability;
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
@@ -83,6 +84,7 @@ final class GuardedConnection {
     GuardedConnection(RedisClient client, Duration commandTimeout, Duration maxAttempt) {
         this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), maxAttempt);
         this.commandTimeout = commandTimeout;
+        this.timeouts = Timeouts.of(client);
         this.unavailability = new OutageLog(
                 "Redis is unavailable; usage figures are served without it until it answers",
                 "Redis answers again",
@@ -172,7 +174,7 @@ final class GuardedConnection {
             return CompletableFuture.failedFuture(failed(states, connection, e));
         }
         // The timeout completes the command's own future, and Lettuce doesn't send a completed command.
-        return answer.orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS).handle((value, error) -> {
+        return timeouts.limit(answer, commandTimeout).handle((value, error) -> {
             if (error != null) {
                 throw failed(states, connection, unwrap(error));
             }
@@ -191,9 +193,7 @@ final class GuardedConnection {
     }
 
     private CompletableFuture<Void> rootCause(CompletableFuture<Void> diagnosis) {
-        return diagnosis
-                .copy()
-                .orTimeout(commandTimeout.plus(DIAGNOSIS_PATIENCE).toNanos(), TimeUnit.NANOSECONDS)
+        return timeouts.limit(diagnosis.copy(), commandTimeout.plus(DIAGNOSIS_PATIENCE))
                 .handle((none, cause) -> {
                     Throwable found = cause == null ? null : unwrap(cause);
                     if (found == null || found instanceof TimeoutException) {

@@ -9,4 +9,9 @@ import java.util.function.LongSupplier;
  * @param store the figures in memory
  * @param ticker nanoseconds of this process's clock
  */
-record NearCacheContext(RedisSettings settings, CacheEntryReader reader, NearStore store, LongSupplier ticker) {}
+record NearCacheContext(RedisSettings settings, CacheEntryReader reader, NearStore store, LongSupplier ticker) {
+
+    Timeouts timeouts() {
+        return Timeouts.of(settings.client());
+    }
+}

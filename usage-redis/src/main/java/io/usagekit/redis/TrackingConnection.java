@@ -18,7 +18,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -134,8 +133,8 @@ final class TrackingConnection {
             return;
         }
         var unused = answered("PING", timeout, () -> connection.async().ping().toCompletableFuture());
-        CompletableFuture<Void> next = new CompletableFuture<Void>()
-                .completeOnTimeout(null, context.settings().heartbeat().toNanos(), TimeUnit.NANOSECONDS);
+        CompletableFuture<Void> next =
+                context.timeouts().after(context.settings().heartbeat().toNanos());
         nextBeat = next;
         var unusedToo = next.thenRun(() -> beat(commandTimeout));
         if (validity.hasEnded()) {
@@ -147,7 +146,7 @@ final class TrackingConnection {
         long sent = context.ticker().getAsLong();
         CompletableFuture<T> answer;
         try {
-            answer = command.get().orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
+            answer = context.timeouts().limit(command.get(), timeout);
         } catch (Throwable e) { // also an Error, after which the heartbeat would stop for good
             answer = CompletableFuture.failedFuture(e);
         }

@@ -55,12 +55,10 @@ final class TrackingSupervisor {
             if (patience.isZero()) {
                 loseUnlessConnected();
             } else {
-                var unused = first.copy()
-                        .orTimeout(patience.toNanos(), TimeUnit.NANOSECONDS)
-                        .exceptionally(timeout -> {
-                            loseUnlessConnected();
-                            return null;
-                        });
+                var unused = context.timeouts().limit(first.copy(), patience).exceptionally(timeout -> {
+                    loseUnlessConnected();
+                    return null;
+                });
             }
         } catch (ExecutionException e) {
             throw new IllegalStateException(e); // can't happen: a failed attempt completes normally
@@ -134,8 +132,7 @@ final class TrackingSupervisor {
         }
         lose(reason);
         long wait = Math.max(0, retry.toNanos() - (System.nanoTime() - began));
-        CompletableFuture<Void> next =
-                new CompletableFuture<Void>().completeOnTimeout(null, wait, TimeUnit.NANOSECONDS);
+        CompletableFuture<Void> next = context.timeouts().after(wait);
         nextAttempt = next;
         var unused = next.thenCompose(now -> attempt());
         if (closed) {

@@ -8,6 +8,7 @@ import static io.usagekit.redis.Redis.took;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.TimeoutOptions;
 import io.usagekit.UsageCache;
@@ -17,6 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** Cache whose server hangs: calls fail in time, no command piles up or is kept for later, and the cache recovers. */
@@ -42,6 +45,58 @@ class RedisHangIT extends RedisOutageFixture {
             }
         }
         assertOneIncident();
+    }
+
+    /** The functions that a host attaches to its own timed-out futures run on the JVM's timer, and may block there. */
+    @Test
+    void endsCallsInTimeWhileTheTimerOfTheJvmIsBlocked() {
+        CountDownLatch release = new CountDownLatch(1);
+        CountDownLatch blocked = new CountDownLatch(1);
+        CompletableFuture<Void> timesOut = new CompletableFuture<>();
+        var unused = timesOut.exceptionally(timeout -> {
+            blocked.countDown();
+            awaitLatch(release);
+            return null;
+        });
+        var unusedToo = timesOut.orTimeout(1, TimeUnit.NANOSECONDS);
+        awaitLatch(blocked);
+        try (UsageCache cache = open()) {
+            putAndFind(cache, 1);
+            try (StoppedServer stopped = StoppedServer.of(client)) {
+                assertThat(failure(cache.get(key(1)))).hasMessageContaining("commandTimeout");
+                stopped.resume();
+                assertRecovers(cache);
+            }
+        } finally {
+            release.countDown();
+        }
+        assertOneIncident();
+    }
+
+    /** Timeouts run on the client's threads, which end with it. */
+    @Test
+    void endsCallsWhenTheHostShutsItsClientDownMeanwhile() {
+        RedisClient own = RedisClient.create(server.url());
+        UsageCache cache =
+                RedisUsage.builder(own).commandTimeout(Duration.ofMinutes(1)).build();
+        putAndFind(cache, 1);
+        try (StoppedServer stopped = StoppedServer.of(client)) {
+            CompletionStage<?> pending = cache.get(key(1));
+            own.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+            failure(pending);
+            failure(cache.get(key(1)));
+            stopped.resume();
+        } finally {
+            cache.close();
+        }
+    }
+
+    private static void awaitLatch(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Answers to commands that were sent before the one that has timed out arrive while the PING behind it is pending. */

@@ -7,11 +7,14 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Flights implements SingleFlight {
 
-    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
+    private static final long CLOSE_TIMEOUT_MILLIS = 1_000;
 
     /** The flights that can be joined. */
     private final ConcurrentHashMap<UsageKey, Flight> inFlight = new ConcurrentHashMap<>();
@@ -31,21 +34,43 @@ public final class Flights implements SingleFlight {
 
     private final Function<Flight.Start, Flight> newFlight;
     private final @Nullable FlightStore store;
-    private final Delays delays;
+    /** Timers that nobody else has, and that are closed with this; null: there are none. */
+    private final @Nullable Timers own;
+
+    private volatile Delays delays;
     private volatile boolean closed;
 
-    /** Among the threads of this process. */
-    public Flights(Delays delays) {
-        this.newFlight = LocalFlight::new;
-        this.store = null;
-        this.delays = delays;
+    private Flights(Function<Flight.Start, Flight> newFlight, @Nullable FlightStore store, @Nullable Delays given) {
+        Timers timers = given == null ? new Timers() : null;
+        this.newFlight = newFlight;
+        this.store = store;
+        this.own = timers;
+        this.delays = timers == null ? Objects.requireNonNull(given) : timers;
     }
 
-    /** Among processes. */
-    public Flights(FlightStore store, Duration lease, Duration pollInterval, Delays delays) {
-        this.newFlight = start -> new FleetFlight(start, store, lease, pollInterval);
-        this.store = store;
-        this.delays = delays;
+    /**
+     * Among the threads of this process.
+     *
+     * @param delays null: timers of its own, until a service {@linkplain #use lends} its timers
+     */
+    public Flights(@Nullable Delays delays) {
+        this(LocalFlight::new, null, delays);
+    }
+
+    /**
+     * Among processes.
+     *
+     * @param delays null: timers of its own, until a service {@linkplain #use lends} its timers
+     */
+    public Flights(FlightStore store, Duration lease, Duration pollInterval, @Nullable Delays delays) {
+        this(start -> new FleetFlight(start, store, lease, pollInterval), store, delays);
+    }
+
+    /** Uses a service's timers from now on in place of its own; without effect on one that was created with others. */
+    public void use(Delays services) {
+        if (own != null) {
+            delays = services;
+        }
     }
 
     @Override
@@ -104,11 +129,23 @@ public final class Flights implements SingleFlight {
         remaining.forEach(flight -> flight.fail(closed(flight.key())));
         CompletableFuture<?>[] cleanUps =
                 remaining.stream().map(Flight::cleanedUp).toArray(CompletableFuture<?>[]::new);
-        var unused = CompletableFuture.allOf(cleanUps)
-                .completeOnTimeout(null, CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
-                .join();
+        await(CompletableFuture.allOf(cleanUps));
         if (store != null) {
             store.close();
+        }
+        if (own != null) {
+            own.close();
+        }
+    }
+
+    /** Waits a while, on the calling thread: what isn't released by then expires. */
+    private static void await(CompletableFuture<Void> cleanUps) {
+        try {
+            var unused = cleanUps.get(CLOSE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // A store that can't be reached keeps nobody from closing.
         }
     }
 }

@@ -2,7 +2,6 @@ package io.usagekit.internal.ids;
 
 import io.usagekit.MissPolicy;
 import io.usagekit.UsageCalculationException;
-import io.usagekit.UsageCalculator;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
@@ -11,7 +10,6 @@ import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
-import java.time.Duration;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -21,9 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Executor;
 import java.util.function.Function;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -35,22 +31,8 @@ public final class CanonicalIdService implements UsageService {
     private final UsageService service;
     private final OrganisationIds ids;
 
-    /**
-     * A service before another one.
-     *
-     * @param executor asks the calculator's source how it writes ids, once
-     * @param timeout how long it may take to answer
-     */
-    public CanonicalIdService(
-            UsageService service,
-            UsageCalculator calculator,
-            Executor executor,
-            Duration timeout,
-            LongSupplier ticker) {
-        this(service, new OrganisationIds(calculator, executor, timeout, ticker));
-    }
-
-    private CanonicalIdService(UsageService service, OrganisationIds ids) {
+    /** A service before another one. */
+    public CanonicalIdService(UsageService service, OrganisationIds ids) {
         this.service = service;
         this.ids = ids;
     }

@@ -5,13 +5,13 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageException;
 import io.usagekit.UsageInterruptedException;
 import io.usagekit.internal.flight.Causes;
+import io.usagekit.internal.flight.Delays;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -21,23 +21,32 @@ import org.slf4j.LoggerFactory;
  * The ids of organisations as the calculator's source writes them. Before the source has been asked for that, the first calls wait a
  * moment for its answer; when it doesn't come, ids count as they are written, so that cached figures are served while the source is down.
  */
-final class OrganisationIds {
+public final class OrganisationIds {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageCalculator.class);
-    private static final long LONGEST_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(1);
     private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
     private final UsageCalculator calculator;
     private final Executor executor;
+    private final Delays delays;
     private final Duration timeout;
     private final LongSupplier ticker;
     private final AtomicReference<Inquiry> inquiry = new AtomicReference<>();
     /** Whether callers have waited in vain: later ones don't wait. */
     private volatile boolean waitedInVain;
 
-    OrganisationIds(UsageCalculator calculator, Executor executor, Duration timeout, LongSupplier ticker) {
+    /**
+     * Asks nothing yet.
+     *
+     * @param executor asks the calculator's source how it writes ids, once
+     * @param timeout how long it may take to answer
+     */
+    public OrganisationIds(
+            UsageCalculator calculator, Executor executor, Delays delays, Duration timeout, LongSupplier ticker) {
         this.calculator = calculator;
         this.executor = executor;
+        this.delays = delays;
         this.timeout = timeout;
         this.ticker = ticker;
     }
@@ -47,7 +56,7 @@ final class OrganisationIds {
 
         /** Whether it is under way, or has failed a moment ago. */
         boolean isRecent(long now) {
-            return !answer.isDone() || (answer.isCompletedExceptionally() && now - asked < LONGEST_WAIT_NANOS);
+            return !answer.isDone() || (answer.isCompletedExceptionally() && now - asked < LONGEST_WAIT.toNanos());
         }
     }
 
@@ -86,9 +95,12 @@ final class OrganisationIds {
             return DONE;
         }
         CompletableFuture<Void> wait = new CompletableFuture<>();
-        var unused = answer.whenComplete((done, error) -> wait.complete(null));
-        return wait.completeOnTimeout(null, LONGEST_WAIT_NANOS, TimeUnit.NANOSECONDS)
-                .whenComplete((done, error) -> waitedInVain = !isKnown());
+        Delays.Timer timer = delays.after(LONGEST_WAIT, () -> wait.complete(null));
+        var unused = answer.whenComplete((done, error) -> {
+            timer.cancel();
+            wait.complete(null);
+        });
+        return wait.whenComplete((done, error) -> waitedInVain = !isKnown());
     }
 
     /** Completes when it is known how the source writes ids; exceptionally if it didn't answer. */

@@ -1,7 +1,7 @@
-package io.usagekit.internal;
+package io.usagekit.internal.flight;
 
 /** The service's own threads: daemons that take over nothing from the thread that happens to start them. */
-final class DaemonThreads {
+public final class DaemonThreads {
 
     private static final long DEFAULT_STACK_SIZE = 0;
 
@@ -11,7 +11,7 @@ final class DaemonThreads {
      * Creates a thread without the creating thread's {@link InheritableThreadLocal}s (a tenant, a security context, a log's context,
      * which later callers don't share), and with this library's context class loader.
      */
-    static Thread create(String name, Runnable task) {
+    public static Thread create(String name, Runnable task) {
         Thread thread = new Thread(null, task, name, DEFAULT_STACK_SIZE, false);
         thread.setDaemon(true);
         thread.setContextClassLoader(DaemonThreads.class.getClassLoader());
