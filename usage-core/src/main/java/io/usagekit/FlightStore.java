@@ -112,6 +112,16 @@ public interface FlightStore extends AutoCloseable {
     CompletionStage<Void> invalidate(String organisationId);
 
     /**
+     * Whether this cache is over the same data, so that its invalidations do all that this store's do. A service then calls those of the
+     * cache alone: the second of two in a row would reject a load that has started in between.
+     *
+     * @return false if it isn't, or that isn't known; the service then calls both
+     */
+    default boolean isInvalidatedBy(UsageCache cache) {
+        return false;
+    }
+
+    /**
      * Runs an action whenever the key's lease is released, its figure stored or the key invalidated, by any process, until the
      * registration is closed. Wake-ups may be lost: a waiting load also polls.
      */

@@ -30,6 +30,11 @@ final class GuardedCache {
         this.limits = limits;
     }
 
+    /** The host's cache itself. */
+    UsageCache port() {
+        return cache;
+    }
+
     void observe(UsageListener listener) {
         cache.observe(listener);
     }

@@ -4,20 +4,27 @@ import io.usagekit.SingleFlight;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
+import io.usagekit.internal.flight.Flights;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 
 /**
  * Invalidates figures: the loads in flight first, so that none of them stores anything afterwards, then the cache; the cache also where
- * the single-flight fails, since it may have a copy in this process.
+ * the single-flight fails, since it may have a copy in this process. Where both are over the same data, the cache's invalidation is that of
+ * the fleet's loads, too.
  */
 record Invalidation(SingleFlight singleFlight, GuardedCache cache, BackOff backOff) {
 
     /** Invalidates one figure. */
     CompletableFuture<Void> of(UsageKey key) {
         backOff.clear(key);
-        return both(key.toString(), () -> singleFlight.invalidate(key), () -> cache.invalidate(key));
+        return both(
+                key.toString(),
+                () -> singleFlight instanceof Flights flights
+                        ? flights.invalidateBefore(cache.port(), key)
+                        : singleFlight.invalidate(key),
+                () -> cache.invalidate(key));
     }
 
     /**
@@ -30,7 +37,9 @@ record Invalidation(SingleFlight singleFlight, GuardedCache cache, BackOff backO
         backOff.clear(organisationId);
         return both(
                 Arguments.quote(organisationId),
-                () -> singleFlight.invalidate(organisationId),
+                () -> singleFlight instanceof Flights flights
+                        ? flights.invalidateBefore(cache.port(), organisationId)
+                        : singleFlight.invalidate(organisationId),
                 () -> cache.invalidate(organisationId));
     }
 

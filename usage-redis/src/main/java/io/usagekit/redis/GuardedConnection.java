@@ -73,6 +73,7 @@ final class GuardedConnection {
     /** How long the log's line of an outage is put off until its reason is known, beyond the command timeout. */
     private static final Duration DIAGNOSIS_PATIENCE = Duration.ofSeconds(1);
 
+    private final RedisClient client;
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final Timeouts timeouts;
@@ -82,6 +83,7 @@ final class GuardedConnection {
     private volatile boolean closed;
 
     GuardedConnection(RedisClient client, Duration commandTimeout, Duration maxAttempt) {
+        this.client = client;
         this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), maxAttempt);
         this.commandTimeout = commandTimeout;
         this.timeouts = Timeouts.of(client);
@@ -292,6 +294,11 @@ final class GuardedConnection {
         } catch (RuntimeException e) {
             next.answered().complete(null); // the next command shows whether Redis answers
         }
+    }
+
+    /** Whether both lead to the same server and database. */
+    boolean isOfSameClient(GuardedConnection other) {
+        return client == other.client;
     }
 
     /** Whether Redis was reachable when it was last called; tries nothing by itself. */

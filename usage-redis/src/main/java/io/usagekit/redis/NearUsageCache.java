@@ -212,6 +212,10 @@ final class NearUsageCache implements UsageCache {
         store.removeIf(key -> key.organisationId().equals(organisationId));
     }
 
+    PeriodIndex index() {
+        return shared.index();
+    }
+
     @Override
     public Stats stats() {
         TrackingConnection tracking = supervisor.current();

@@ -38,6 +38,11 @@ final class PeriodIndex {
                 .thenAccept(done -> {});
     }
 
+    /** Whether both are known to be over the same data. */
+    boolean isOverSameData(PeriodIndex other) {
+        return keys.equals(other.keys) && connection.isOfSameClient(other.connection);
+    }
+
     /** Invalidates one entry. */
     CompletionStage<Void> invalidate(UsageKey key) {
         return invalidateEntry(keys.of(key));

@@ -230,6 +230,15 @@ final class RedisFlightStore implements FlightStore {
         return index.invalidate(organisationId);
     }
 
+    /** A cache of the same client and key prefix runs the same scripts. */
+    @Override
+    public boolean isInvalidatedBy(UsageCache cache) {
+        if (cache instanceof NearUsageCache near) {
+            return index.isOverSameData(near.index());
+        }
+        return cache instanceof RedisUsageCache plain && index.isOverSameData(plain.index());
+    }
+
     @Override
     public Registration onWakeUp(UsageKey key, Runnable action) {
         return wakeUps.register(keys.of(key), action);

@@ -61,6 +61,10 @@ final class RedisUsageCache implements UsageCache {
                 .thenApply(answer -> reader.decode(key, answer));
     }
 
+    PeriodIndex index() {
+        return index;
+    }
+
     CacheEntryReader reader() {
         return reader;
     }

@@ -1,5 +1,7 @@
 package io.usagekit.redis;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.lettuce.core.RedisClient;
 import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
@@ -8,6 +10,7 @@ import io.usagekit.testkit.contract.FlightStoreContract;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 
 /** Runs the flight store contract on the server that the environment names, or on an embedded one. */
 class RedisFlightStoreIT extends FlightStoreContract {
@@ -48,5 +51,22 @@ class RedisFlightStoreIT extends FlightStoreContract {
     @Override
     protected void elapse(Duration duration) {
         Redis.elapse(client, duration);
+    }
+
+    @Test
+    void leavesInvalidationsToCachesOfItsClientAndPrefixOnly() {
+        try (FlightStore store = openStore();
+                UsageCache plain = Redis.patient(client);
+                UsageCache near = Redis.patience(client).buildNearCache();
+                UsageCache ofAnotherPrefix =
+                        Redis.patience(client).keyPrefix("other").build();
+                UsageCache ofAnotherClient = Redis.patient(other)) {
+            assertThat(store.isInvalidatedBy(plain)).isTrue();
+            assertThat(store.isInvalidatedBy(near)).isTrue();
+            assertThat(store.isInvalidatedBy(ofAnotherPrefix)).isFalse();
+            assertThat(store.isInvalidatedBy(ofAnotherClient))
+                    .as("it may be of another server")
+                    .isFalse();
+        }
     }
 }

@@ -104,6 +104,33 @@ class UsageServiceOverRedisIT {
         assertThat(Redis.calls(client, "set")).isEqualTo(1);
     }
 
+    /** The second of two scripts would reject a load that has started in between. */
+    @Test
+    void runsTheScriptOfAnInvalidationOnceForCacheAndFlights() {
+        for (boolean isNear : new boolean[] {false, true}) {
+            RedisUsage.Builder shared = Redis.patience(client);
+            try (UsageService service = UsageService.builder(calculator)
+                    .cache(isNear ? shared.buildNearCache() : shared.build())
+                    .singleFlight(shared.buildSingleFlight())
+                    .build()) {
+                service.get("org-1", MARCH);
+                service.invalidate("org-1", MARCH); // and with it the script itself is sent
+                service.get("org-1", MARCH);
+                long before = Redis.calls(client, "evalsha");
+
+                service.invalidate("org-1", MARCH);
+
+                assertThat(Redis.calls(client, "evalsha") - before).isEqualTo(1);
+                service.get("org-1", MARCH);
+                long whole = Redis.calls(client, "evalsha");
+                service.invalidate("org-1");
+                assertThat(Redis.calls(client, "evalsha") - whole)
+                        .as("the list of periods, and one period")
+                        .isBetween(2L, 3L);
+            }
+        }
+    }
+
     @Test
     void servesStaleHitAtOnceAndRefreshesOnce() {
         CountDownLatch mayRefresh = new CountDownLatch(1);

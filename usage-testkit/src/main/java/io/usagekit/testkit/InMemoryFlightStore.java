@@ -88,6 +88,12 @@ public final class InMemoryFlightStore implements FlightStore {
         return run(() -> store.invalidate(key -> key.organisationId().equals(organisationId)));
     }
 
+    /** True of caches over the same figures. */
+    @Override
+    public boolean isInvalidatedBy(UsageCache cache) {
+        return cache instanceof InMemoryUsageCache memory && memory.store() == store;
+    }
+
     /** Registers an action that also runs while this store is down, since only its commands fail then. */
     @Override
     public Registration onWakeUp(UsageKey key, Runnable action) {

@@ -3,6 +3,7 @@ package io.usagekit.internal.flight;
 import io.usagekit.FlightStore;
 import io.usagekit.LoadOutcome;
 import io.usagekit.SingleFlight;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import java.time.Duration;
@@ -112,6 +113,22 @@ public final class Flights implements SingleFlight {
                 invalidateHere(key -> key.organisationId().equals(organisationId));
         FlightStore shared = store;
         return shared == null ? here : here.thenCompose(done -> shared.invalidate(organisationId));
+    }
+
+    /** Does as {@link #invalidate(UsageKey)}, but leaves to this cache, which is invalidated next, what it does as well. */
+    public CompletionStage<Void> invalidateBefore(UsageCache cache, UsageKey key) {
+        return isInvalidatedBy(cache) ? invalidateHere(key::equals) : invalidate(key);
+    }
+
+    /** Does as {@link #invalidateBefore(UsageCache, UsageKey)} for all of an organisation's loads. */
+    public CompletionStage<Void> invalidateBefore(UsageCache cache, String organisationId) {
+        return isInvalidatedBy(cache)
+                ? invalidateHere(key -> key.organisationId().equals(organisationId))
+                : invalidate(organisationId);
+    }
+
+    private boolean isInvalidatedBy(UsageCache cache) {
+        return store != null && store.isInvalidatedBy(cache);
     }
 
     /** Frees the keys at once, and waits for the stores under way, so that what they store can be removed afterwards. */

@@ -8,6 +8,7 @@ import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.LoadOutcome;
 import io.usagekit.UsageCacheException;
+import io.usagekit.internal.NoCache;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -82,6 +83,26 @@ class FleetFlightTest {
 
         assertThat(load.steps).containsSubsequence("publicationFailed", "store invalidated");
         assertThat(invalidated).as("until the store has answered").isNotDone();
+    }
+
+    @Test
+    void leavesTheInvalidationToACacheThatDoesTheSame() {
+        var unused = run(load);
+        store.answer(new Acquisition.Acquired(7));
+        store.invalidatedByCaches = true;
+
+        assertThat(flights.invalidateBefore(NoCache.INSTANCE, KEY).toCompletableFuture())
+                .isCompleted();
+        assertThat(flights.invalidateBefore(NoCache.INSTANCE, KEY.organisationId())
+                        .toCompletableFuture())
+                .isCompleted();
+
+        assertThat(store.calls).containsExactly("acquire");
+        load.computed.complete(figure(1));
+        assertThat(load.steps).as("of the load in this process").contains("publicationRejected");
+        store.invalidatedByCaches = false;
+        var unusedToo = flights.invalidateBefore(NoCache.INSTANCE, KEY);
+        assertThat(store.calls).endsWith("invalidate");
     }
 
     private CompletableFuture<LoadOutcome> run(StepwiseLoad one) {

@@ -2,6 +2,7 @@ package io.usagekit.internal.flight;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -18,6 +19,7 @@ final class StepwiseStore implements FlightStore {
     /** The calls so far, in order. */
     final List<String> calls = new ArrayList<>();
 
+    boolean invalidatedByCaches;
     /** Runs when an invalidation is called. */
     Runnable onInvalidate = () -> {};
 
@@ -90,6 +92,11 @@ final class StepwiseStore implements FlightStore {
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
         return called("invalidate");
+    }
+
+    @Override
+    public boolean isInvalidatedBy(UsageCache cache) {
+        return invalidatedByCaches;
     }
 
     @Override

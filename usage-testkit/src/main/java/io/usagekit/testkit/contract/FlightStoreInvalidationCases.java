@@ -8,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.testkit.InMemoryUsageCache;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.time.YearMonth;
@@ -70,6 +72,14 @@ abstract class FlightStoreInvalidationCases extends FlightStoreFixture {
         elapse(LEASE);
         await(there.invalidate(KEY));
         assertEquals(new Publication.Invalidated(), publish(here, "a", fence, figure(1)));
+    }
+
+    /** A service doesn't call a store whose figures and leases the cache removes. */
+    @Test
+    final void leavesInvalidationsToNoForeignCache() {
+        try (UsageCache foreign = InMemoryUsageCache.create()) {
+            assertFalse(here.isInvalidatedBy(foreign), "a cache over other data");
+        }
     }
 
     @Test

@@ -6,6 +6,7 @@ import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.testkit.mutants.FlightStoreMutantsTest.Adapter;
 import java.time.Duration;
@@ -30,6 +31,15 @@ final class FlightWakeUpMutants {
 
     private static List<Mutant<Adapter>> wrongWakeUps() {
         return List.of(
+                wakeUp(
+                        "any cache's invalidation passes for its own",
+                        "leavesInvalidationsToNoForeignCache",
+                        (store, memory) -> new ForwardingFlightStore(store) {
+                            @Override
+                            public boolean isInvalidatedBy(UsageCache cache) {
+                                return true;
+                            }
+                        }),
                 wakeUp(
                         "no wake-up",
                         "wakesEveryProcessWhenLeaseEnds",

@@ -2,6 +2,7 @@ package io.usagekit.testkit.mutants;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
@@ -49,6 +50,11 @@ class ForwardingFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> invalidate(String organisationId) {
         return right.invalidate(organisationId);
+    }
+
+    @Override
+    public boolean isInvalidatedBy(UsageCache cache) {
+        return right.isInvalidatedBy(cache);
     }
 
     @Override
