@@ -92,7 +92,8 @@ record RedisSettings(
             throw new IllegalArgumentException(
                     "pollInterval must be between " + MIN_TIME + " and lease (" + lease + "), but was " + pollInterval);
         }
-        return SingleFlights.fleetWide(openFlightStore(), lease, pollInterval);
+        check("heartbeat", heartbeat, MIN_TIME, MAX_TIME);
+        return SingleFlights.fleetWide(openFlightStore(), lease, pollInterval, heartbeat);
     }
 
     /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */

@@ -53,8 +53,8 @@ public final class RedisUsage {
     /** Default maximum number of figures in a near cache: 10,000. */
     public static final long DEFAULT_NEAR_MAXIMUM_SIZE = 10_000;
 
-    /** Default interval at which a near cache checks that it still receives invalidation messages: 1 s. */
-    public static final Duration DEFAULT_HEARTBEAT = Duration.ofSeconds(1);
+    /** Default interval at which a near cache checks that it still receives invalidation messages, and a leader its lease: 1 s. */
+    public static final Duration DEFAULT_HEARTBEAT = SingleFlights.DEFAULT_HEARTBEAT;
 
     private RedisUsage() {}
 
@@ -118,7 +118,7 @@ public final class RedisUsage {
         }
 
         /**
-         * Sets the length of the lease on a computation; the leader renews it after each third. It is the longest that the other
+         * Sets the length of the lease on a computation; the leader renews it after each third, and after each {@link #heartbeat}. It is the longest that the other
          * processes wait for a leader that has crashed. 100 ms to 1 min; 5 s by default. For {@link #buildSingleFlight()} only.
          */
         public Builder lease(Duration lease) {
@@ -145,8 +145,10 @@ public final class RedisUsage {
         }
 
         /**
-         * Sets the interval at which {@link #buildNearCache()} sends a {@code PING}; 1 ms to 1 min; 1 s by default. A replaced
-         * figure may be served as current for at most {@code heartbeat + commandTimeout}.
+         * Sets the interval at which {@link #buildNearCache()} sends a {@code PING}, and at which a leader of
+         * {@link #buildSingleFlight()} makes sure that it still holds its lease; 1 ms to 1 min; 1 s by default. A replaced figure may
+         * be served as current for at most {@code heartbeat + commandTimeout}; for as long may callers join a load that another process
+         * has invalidated, where its wake-up is lost.
          */
         public Builder heartbeat(Duration heartbeat) {
             this.heartbeat = Objects.requireNonNull(heartbeat, "heartbeat");

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>It registers for wake-ups first and tries to acquire the lease after that, so that no wake-up is lost in between. An
  * acquisition finds the figure, acquires the lease, or returns the lease of another process; in that case this load waits for
  * a wake-up, the end of that lease or the next poll, whichever comes first, and tries to acquire again. The leader renews its
- * lease at every third of its length and publishes under its fence. A publication that is rejected returns the newer figure
+ * lease at every third of its length, and at every heartbeat, which shows it an invalidation whose wake-up was lost; it publishes
+ * under its fence. A publication that is rejected returns the newer figure
  * that is stored, or makes this load a follower of the one that holds the lease now.
  */
 final class FleetFlight extends Flight {
@@ -37,6 +38,7 @@ final class FleetFlight extends Flight {
     private final FlightStore store;
     private final Duration lease;
     private final Duration pollInterval;
+    private final Duration renewalInterval;
     private final String token = UUID.randomUUID().toString();
     /** Pending reasons to try to acquire; the thread that makes it positive acquires, so that acquisitions never overlap. */
     private final AtomicInteger wakeUpsPending = new AtomicInteger();
@@ -51,11 +53,13 @@ final class FleetFlight extends Flight {
     private volatile FlightStore.@Nullable Registration registration;
     private volatile Delays.@Nullable Timer timer;
 
-    FleetFlight(Start start, FlightStore store, Duration lease, Duration pollInterval) {
+    FleetFlight(Start start, FlightStore store, Intervals intervals) {
         super(start);
         this.store = store;
-        this.lease = lease;
-        this.pollInterval = pollInterval;
+        this.lease = intervals.lease();
+        this.pollInterval = intervals.poll();
+        Duration third = lease.dividedBy(LEASES_PER_RENEWAL);
+        this.renewalInterval = intervals.heartbeat().compareTo(third) < 0 ? intervals.heartbeat() : third;
     }
 
     @Override
@@ -156,7 +160,7 @@ final class FleetFlight extends Flight {
 
     private void scheduleRenewal() {
         cancelTimer();
-        timer = delays().after(lease.dividedBy(LEASES_PER_RENEWAL), this::renew);
+        timer = delays().after(renewalInterval, this::renew);
         if (!leads) {
             cancelTimer();
         }

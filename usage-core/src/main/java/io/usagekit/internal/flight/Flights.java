@@ -6,7 +6,6 @@ import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
-import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -63,8 +62,8 @@ public final class Flights implements SingleFlight {
      *
      * @param delays null: timers of its own, until a service {@linkplain #use lends} its timers
      */
-    public Flights(FlightStore store, Duration lease, Duration pollInterval, @Nullable Delays delays) {
-        this(start -> new FleetFlight(start, store, lease, pollInterval), store, delays);
+    public Flights(FlightStore store, Intervals intervals, @Nullable Delays delays) {
+        this(start -> new FleetFlight(start, store, intervals), store, delays);
     }
 
     /** Uses a service's timers from now on in place of its own; without effect on one that was created with others. */

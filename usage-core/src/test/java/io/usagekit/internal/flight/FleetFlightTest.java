@@ -16,12 +16,12 @@ import org.junit.jupiter.api.Test;
 /** A flight of a fleet, step by step, on one thread. */
 class FleetFlightTest {
 
-    private static final Duration LEASE = Duration.ofSeconds(5);
-    private static final Duration POLL_INTERVAL = Duration.ofMillis(100);
+    private static final Duration HEARTBEAT = Duration.ofMillis(300);
+    private static final Intervals INTERVALS = new Intervals(Duration.ofSeconds(5), Duration.ofMillis(100), HEARTBEAT);
 
     private final ManualDelays delays = new ManualDelays();
     private final StepwiseStore store = new StepwiseStore();
-    private final Flights flights = new Flights(store, LEASE, POLL_INTERVAL, delays);
+    private final Flights flights = new Flights(store, INTERVALS, delays);
     private final StepwiseLoad load = new StepwiseLoad();
     private final UsageCacheException unreachable = new UsageCacheException("no server", null);
 
@@ -83,6 +83,34 @@ class FleetFlightTest {
 
         assertThat(load.steps).containsSubsequence("publicationFailed", "store invalidated");
         assertThat(invalidated).as("until the store has answered").isNotDone();
+    }
+
+    /** The wake-up of an invalidation by another process may be lost. */
+    @Test
+    void makesSureOfItsLeaseAtEveryHeartbeatAndFreesTheKeyWhenThatIsLost() {
+        var unused = run(load);
+        store.answer(new Acquisition.Acquired(7));
+        assertThat(delays.delays()).contains(HEARTBEAT);
+
+        delays.goOff(HEARTBEAT);
+        store.answer(true);
+        delays.goOff(HEARTBEAT);
+        store.answer(false);
+
+        assertThat(store.calls).containsExactly("acquire", "renew", "renew");
+        StepwiseLoad next = new StepwiseLoad();
+        var unusedToo = run(next);
+        assertThat(next.steps).as("a new caller's own load").contains("started");
+        assertThat(delays.delays()).as("renewals of the lost lease").doesNotContain(HEARTBEAT);
+    }
+
+    @Test
+    void renewsAThirdOfTheWayThroughALeaseThatIsShorterThanThreeHeartbeats() {
+        Flights shortLeases =
+                new Flights(store, new Intervals(Duration.ofMillis(600), Duration.ofMillis(100), HEARTBEAT), delays);
+        var unused = shortLeases.run(KEY, load);
+        store.answer(new Acquisition.Acquired(7));
+        assertThat(delays.delays()).contains(Duration.ofMillis(200));
     }
 
     @Test

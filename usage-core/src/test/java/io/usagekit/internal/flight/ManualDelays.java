@@ -3,6 +3,7 @@ package io.usagekit.internal.flight;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /** Timers that go off when the test says so. */
 final class ManualDelays implements Delays {
@@ -28,14 +29,20 @@ final class ManualDelays implements Delays {
         return pending.stream().map(Pending::delay).toList();
     }
 
-    /** All that are set go off. */
-    void goOff() {
-        take().forEach(timer -> timer.action().run());
+    /** Those of this delay go off. */
+    void goOff(Duration delay) {
+        take(timer -> timer.delay().equals(delay))
+                .forEach(timer -> timer.action().run());
     }
 
-    private synchronized List<Pending> take() {
-        List<Pending> taken = List.copyOf(pending);
-        pending.clear();
+    /** All that are set go off. */
+    void goOff() {
+        take(timer -> true).forEach(timer -> timer.action().run());
+    }
+
+    private synchronized List<Pending> take(Predicate<Pending> which) {
+        List<Pending> taken = pending.stream().filter(which).toList();
+        pending.removeAll(taken);
         return taken;
     }
 }
