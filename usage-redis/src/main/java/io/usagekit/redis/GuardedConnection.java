@@ -296,6 +296,11 @@ final class GuardedConnection {
         }
     }
 
+    /** How long a command may take. */
+    Duration commandTimeout() {
+        return commandTimeout;
+    }
+
     /** Whether both lead to the same server and database. */
     boolean isOfSameClient(GuardedConnection other) {
         return client == other.client;

@@ -11,14 +11,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script on keys of one
  * hash slot.
  *
- * <p>A call that only reads, fails or releases takes at most one command timeout. A call that acquires or renews a lease or stores
- * a figure also adds the period to the organisation's index and takes at most two. An unreadable entry is deleted on the way, which
+ * <p>A call that only reads, fails or releases takes at most one command timeout. A call that renews a lease or stores
+ * a figure also adds the period to the organisation's index and takes at most two, and one that acquires a lease while Redis's clock
+ * isn't known at most three. An unreadable entry is deleted on the way, which
  * takes at most two more.
  */
 final class RedisFlightStore implements FlightStore {
@@ -83,11 +83,7 @@ final class RedisFlightStore implements FlightStore {
     private final RedisKeys keys;
     private final PeriodIndex index;
 
-    /**
-     * Offset from {@link System#nanoTime()} to Redis's clock in nanoseconds, or slightly less: a fence is Redis's clock when the
-     * lease was acquired, which is before the answer arrives. Zero until a lease has been acquired.
-     */
-    private volatile long clockOffset;
+    private final ServerClock clock = new ServerClock();
 
     RedisFlightStore(GuardedConnection connection, WakeUpSubscription wakeUps, RedisKeys keys) {
         this.connection = connection;
@@ -99,17 +95,15 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
-        return call(
-                        Purpose.LEASE,
-                        ACQUIRE,
-                        key,
-                        request.token(),
-                        millis(request.lease()),
-                        millis(request.acceptableAge()),
-                        request.awaitedFence().isPresent()
-                                ? Long.toString(request.awaitedFence().getAsLong())
-                                : "",
-                        Long.toString(fenceLifeMillis(request.lease())))
+        return requestLease(key, request)
+                .thenCompose(answer -> {
+                    if (!answer.kind().equals("late")) {
+                        return CompletableFuture.completedFuture(answer);
+                    }
+                    // The answer is in time, so it is the estimate of Redis's clock that was wrong, or missing.
+                    clock.was(answer.number(1));
+                    return requestLease(key, request);
+                })
                 .thenCompose(answer -> switch (answer.kind()) {
                     case "found" -> CompletableFuture.completedFuture(new Acquisition.Found(answer.readable()));
                     case "failed" ->
@@ -120,13 +114,39 @@ final class RedisFlightStore implements FlightStore {
                         yield CompletableFuture.completedFuture(
                                 new Acquisition.Held(answer.number(1), answer.millis(2)));
                     }
-                    default -> acquired(key, request, answer.number(1));
+                    case "late" -> CompletableFuture.failedFuture(late());
+                    default -> {
+                        clock.was(answer.number(2));
+                        yield acquired(key, request, answer.number(1));
+                    }
                 });
+    }
+
+    /** Sends the request with the time until which it counts: one that waits in a hanging server must not leave a lease behind. */
+    private CompletionStage<Answer> requestLease(UsageKey key, LeaseRequest request) {
+        return call(
+                Purpose.LEASE,
+                ACQUIRE,
+                key,
+                request.token(),
+                millis(request.lease()),
+                millis(request.acceptableAge()),
+                request.awaitedFence().isPresent()
+                        ? Long.toString(request.awaitedFence().getAsLong())
+                        : "",
+                Long.toString(fenceLifeMillis(request.lease())),
+                Long.toString(clock.after(connection.commandTimeout())));
+    }
+
+    private UsageCacheException late() {
+        return new UsageCacheException(
+                "Redis executed a request for a lease later than commandTimeout (" + connection.commandTimeout()
+                        + ") after it was sent, by its own clock",
+                null);
     }
 
     /** Adds the load to the organisation's index, so that an invalidation of the organisation finds it. */
     private CompletionStage<Acquisition> acquired(UsageKey key, LeaseRequest request, long fence) {
-        clockOffset = TimeUnit.MICROSECONDS.toNanos(fence) - System.nanoTime();
         return indexLoad(key, request.lease())
                 .<Acquisition>thenApply(added -> new Acquisition.Acquired(fence))
                 .whenComplete((acquisition, error) -> {
@@ -169,7 +189,7 @@ final class RedisFlightStore implements FlightStore {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
-        long now = clockOffset == 0 ? 0 : TimeUnit.NANOSECONDS.toMicros(System.nanoTime() + clockOffset);
+        long now = clock.now();
         return index.add(key, life)
                 .thenCompose(added -> call(
                         Purpose.STORE,

@@ -7,7 +7,9 @@
 -- ARGV[3]  the acceptable age in milliseconds: a younger figure is returned
 -- ARGV[4]  the awaited fence, or empty: a figure stored under that fence or a later one is returned at any age
 -- ARGV[5]  the time to keep the fences from now on, in milliseconds
--- Returns {'found', value, PTTL in milliseconds}, {'failed', fence, PTTL, reason}, {'held', fence, PTTL} or {'acquired', fence}.
+-- ARGV[6]  until when the requesting load waits for the answer, by this server's clock in microseconds; 0 if unknown
+-- Returns {'found', value, PTTL in milliseconds}, {'failed', fence, PTTL, reason}, {'held', fence, PTTL},
+-- {'acquired', fence, this server's clock in microseconds}, or if the load doesn't wait any more {'late', this server's clock}.
 local value, left, age = figure(KEYS[1])
 local known = fences(KEYS[3])
 local awaited = tonumber(ARGV[4])
@@ -16,11 +18,23 @@ if value and (age < tonumber(ARGV[3]) or (awaited and known.published and known.
 end
 
 local found = flight(KEYS[2])
+-- A lock that lasts longer than any lease (set by hand, say) would keep all processes from computing for that long.
+local longest = math.max(LONGEST_LEASE, tonumber(ARGV[2]))
+if found.left and found.left > longest then
+    redis.call('PEXPIRE', KEYS[2], integer(longest))
+    found.left = longest
+end
 if found.kind == 'failed' then
     return {'failed', found.fence, found.left, found.detail}
 end
 if found.kind == 'held' and found.detail ~= ARGV[1] then
     return {'held', found.fence, found.left}
+end
+
+-- A request that waited in a hanging server would leave a lease that no load knows of.
+local clock = microseconds()
+if clock > tonumber(ARGV[6]) then
+    return {'late', clock}
 end
 
 -- A load that calls again, because the answer was lost, already holds the lease: it keeps its fence.
@@ -35,4 +49,4 @@ if not known.issued then
 end
 redis.call('HSET', KEYS[3], 'issued', integer(fence))
 keep(KEYS[3], tonumber(ARGV[5]))
-return {'acquired', fence}
+return {'acquired', fence, clock}

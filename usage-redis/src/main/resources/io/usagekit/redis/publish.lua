@@ -18,8 +18,7 @@ local answer = {'stored'}
 -- Subtracts the delay of a command that waited in a hanging server: the figure would look younger than it is otherwise.
 local life = tonumber(ARGV[4])
 if tonumber(ARGV[7]) > 0 then
-    local now = redis.call('TIME')
-    life = life - math.max(0, math.ceil((tonumber(now[1]) * 1000000 + tonumber(now[2]) - tonumber(ARGV[7])) / 1000))
+    life = life - math.max(0, math.ceil((microseconds() - tonumber(ARGV[7])) / 1000))
 end
 
 if known.issued == fence and life < 1 then

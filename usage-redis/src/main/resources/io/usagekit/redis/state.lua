@@ -5,6 +5,9 @@
 --   fences  a hash: issued, the last fence; published, the fence of the figure stored last; invalidated, the last fence that
 --           may not publish
 
+-- In milliseconds: the longest lease that SingleFlights and RedisUsage accept, and longer than any back-off of a failure.
+local LONGEST_LEASE = 60000
+
 -- Lua writes large numbers as 1.7e+15, and Redis counts milliseconds in 64 bits: 2^53 - 1 is exact in both.
 local function integer(number)
     return string.format('%.0f', math.min(number, 9007199254740991))
@@ -59,10 +62,15 @@ local function fences(key)
     return {issued = tonumber(known[1]), published = tonumber(known[2]), invalidated = tonumber(known[3])}
 end
 
--- Returns a fence greater than the last one, and greater than all issued before Redis lost them: microseconds since 1970.
-local function next_fence(last)
+-- Returns this server's clock in microseconds since 1970.
+local function microseconds()
     local now = redis.call('TIME')
-    return math.max((last or 0) + 1, tonumber(now[1]) * 1000000 + tonumber(now[2]))
+    return tonumber(now[1]) * 1000000 + tonumber(now[2])
+end
+
+-- Returns a fence greater than the last one, and greater than all issued before Redis lost them.
+local function next_fence(last)
+    return math.max((last or 0) + 1, microseconds())
 end
 
 -- Extends a key's expiry to at least this time from now on, in milliseconds.

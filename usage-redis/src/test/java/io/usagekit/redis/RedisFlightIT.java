@@ -187,6 +187,24 @@ class RedisFlightIT {
         assertThat(Redis.calls(client, "eval")).isPositive();
     }
 
+    /** A lock that was set by hand, or by a process with other bounds. */
+    @Test
+    void boundsALockByTheLongestLease() {
+        for (String lock : List.of("held 7 another", "failed 7 reason")) {
+            Redis.with(client, redis -> redis.set(LOCK, lock, SetArgs.Builder.px(Duration.ofDays(30))));
+
+            Acquisition acquisition = acquire("token", Duration.ZERO);
+
+            Duration remaining = acquisition instanceof Acquisition.Held held
+                    ? held.remaining()
+                    : ((Acquisition.Failed) acquisition).remaining();
+            assertThat(remaining).as(lock).isLessThanOrEqualTo(Duration.ofMinutes(1));
+            Redis.with(client, redis -> assertThat(redis.pttl(LOCK)).as(lock).isBetween(1L, 60_000L));
+        }
+        Redis.elapse(client, Duration.ofMinutes(1));
+        acquired("token");
+    }
+
     @Test
     void rejectsOldFencesAfterFlush() {
         long old = acquired("old");

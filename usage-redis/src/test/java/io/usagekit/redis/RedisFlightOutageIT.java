@@ -72,6 +72,22 @@ class RedisFlightOutageIT extends RedisOutageFixture {
         assertOneIncident();
     }
 
+    /** A request that waited in the server is executed after the hang, when no load knows of it. */
+    @Test
+    void leavesNoLeaseBehindWhenServerHangs() {
+        try (FlightStore store = openStore()) {
+            granted(store, "token");
+            await(store.release(key(1), "token"));
+            try (StoppedServer stopped = StoppedServer.of(client)) {
+                failure(store.acquire(key(1), request("late")));
+                stopped.resume();
+                eventually("what was sent before is executed", () -> succeeds(store.renew(key(1), "token", LEASE)));
+            }
+            granted(store, "another");
+        }
+        assertOneIncident();
+    }
+
     @Test
     void failsAtOnceAndRecoversWithWakeUpsWhenServerStartsLater() {
         server.kill();
