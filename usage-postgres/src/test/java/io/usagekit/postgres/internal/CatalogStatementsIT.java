@@ -28,7 +28,8 @@ class CatalogStatementsIT extends StatementsIT {
             TableShape shape = TableShape.read(connection, mapping);
             Map<String, String> names = MappedNames.of(shape);
             names.put("project.counts", MappedNames.counts(shape, ProjectScope.ALIVE));
-            statements = SqlStatements.of(SqlFiles.of("combined-query.sql", "catalog.sql", "session.sql"), names);
+            statements = SqlStatements.of(
+                    SqlFiles.of("combined-query.sql", "catalog.sql", "filled-times.sql", "session.sql"), names);
         }
     }
 
@@ -44,7 +45,7 @@ class CatalogStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> files() {
-        return Set.of("combined-query.sql", "catalog.sql", "session.sql");
+        return Set.of("combined-query.sql", "catalog.sql", "filled-times.sql", "session.sql");
     }
 
     @Override
