@@ -139,13 +139,14 @@ final class DependantTables {
      * Starts a call of a statement that deletes rows.
      *
      * @param role of the table from which it deletes: {@code events} or {@code deliveries}
+     * @param fragments by the names under which they stand in the statement
      */
-    SqlCall call(Connection connection, String role, String statement) {
+    SqlCall call(Connection connection, String role, String statement, Map<String, String> fragments) {
         SqlStatements deleting = statements.get(role);
         if (deleting == null) {
             throw new IllegalArgumentException("role must be events or deliveries, but was " + role);
         }
-        return SqlCall.of(connection, deleting.template(statement)).texts(sql.tables());
+        return SqlCall.of(connection, deleting.template(statement, fragments)).texts(sql.tables());
     }
 
     private SqlStatements statements(Connection connection, String role, String alias) throws SQLException {

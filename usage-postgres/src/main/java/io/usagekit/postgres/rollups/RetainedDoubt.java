@@ -180,13 +180,17 @@ final class RetainedDoubt {
                 "the roll-ups in the schema " + Identifiers.quote(sql.schema()) + " " + what + ": " + reason, null);
     }
 
-    /** Throws an error where rows that retention had deleted are in the tables again, in the ranges of hours that a step is about to roll. */
-    static void checkRanges(Connection connection, RollupSql sql) throws SQLException {
+    /**
+     * Throws an error where rows that retention had deleted are in the tables again, in the ranges of hours that a step is about to roll.
+     *
+     * @param chunks of these ranges; none if the tables aren't partitioned
+     */
+    static void checkRanges(Connection connection, RollupSql sql, List<RollupChunk> chunks) throws SQLException {
         if (!sql.call(connection, "retains-in-ranges").answer()) {
             return;
         }
         List<SqlCall> calls = RollupChunk.isChunked(sql.shape())
-                ? RollupChunk.of(connection, sql).stream()
+                ? chunks.stream()
                         .map(chunk -> chunk.call(connection, sql, "are-ranges-written-back"))
                         .toList()
                 : List.of(sql.call(connection, "are-ranges-written-back"));
@@ -241,7 +245,8 @@ final class RetainedDoubt {
     }
 
     private static Optional<String> reason(Connection connection, RollupSql sql, Window window) throws SQLException {
-        if (!isOfThisVersion(connection, sql)) {
+        if (!isOfThisVersion(connection, sql)
+                || !sql.call(connection, "has-restored-tables").answer()) {
             return Optional.empty();
         }
         return sql.doubt(connection, window.organisationId())

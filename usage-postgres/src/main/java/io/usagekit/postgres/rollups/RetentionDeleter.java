@@ -7,12 +7,17 @@ import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.internal.times.FilledTime;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +62,9 @@ final class RetentionDeleter {
     private final Pace pace;
     private final AdaptiveBatchSize deliveryRows;
     private final AdaptiveBatchSize eventRows;
+
+    /** The time in which all deliveries are, as parameters of statements; empty where it isn't asked for. */
+    private Map<String, String> filled = Map.of();
 
     private long deliveries;
     private long events;
@@ -164,18 +172,45 @@ final class RetentionDeleter {
                 TIMEOUT,
                 connection -> sql.call(connection, "record-owners").update());
         progress.dependantsFound(tables.all());
+        if (FilledTime.isByTime(sql.shape())) {
+            deleteByTime(tables, before);
+        } else {
+            deleteByProject(tables, before);
+        }
+        return new RetentionResult(deliveries, events, keptEvents, dependantRows);
+    }
+
+    private void deleteByProject(DependantTables tables, Instant before) throws SQLException {
         List<String> ofDeliveries = projects("projects-of-deliveries");
         List<String> ofEvents = projects("projects-of-events");
         progress.started((long) ofDeliveries.size() + ofEvents.size());
         for (String project : ofDeliveries) {
-            deleteDeliveries(tables, project, before);
+            deleteDeliveries(tables, RollupChunk.ofRowsOf(project), before);
             progress.partCompleted();
         }
         for (String project : ofEvents) {
-            deleteEvents(tables, project, before);
+            deleteEvents(tables, RollupChunk.ofRowsOf(project), before);
             progress.partCompleted();
         }
-        return new RetentionResult(deliveries, events, keptEvents, dependantRows);
+    }
+
+    /** Rows that others write meanwhile into partitions that were empty are left to the next call. */
+    private void deleteByTime(DependantTables tables, Instant before) throws SQLException {
+        List<FilledTime> times = new ArrayList<>();
+        jdbc.transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
+            filled = FilledTime.around(FilledTime.before(connection, sql.shape(), FilledTime.LAST));
+            return times.addAll(FilledTime.before(connection, sql.shape(), RollupSql.nextHour(before)));
+        });
+        Collections.reverse(times);
+        progress.started(2L * times.size());
+        for (FilledTime time : times) {
+            deleteDeliveries(tables, RollupChunk.ofTime(time), before);
+            progress.partCompleted();
+        }
+        for (FilledTime time : times) {
+            deleteEvents(tables, RollupChunk.ofTime(time), before);
+            progress.partCompleted();
+        }
     }
 
     private List<String> projects(String statement) throws SQLException {
@@ -185,39 +220,60 @@ final class RetentionDeleter {
                 connection -> sql.call(connection, statement).list(row -> row.text("project_id")));
     }
 
-    private void deleteDeliveries(DependantTables tables, String project, Instant before) throws SQLException {
-        Batch batch;
+    private void deleteDeliveries(DependantTables tables, RollupChunk part, Instant before) throws SQLException {
+        boolean isNear = part.isOfTime() && sql.shape().partitionsEventsByTime();
+        Optional<Batch> batch;
         do {
-            batch = batch(
+            batch = deliveriesBatch(tables, part, before, isNear);
+            isNear &= batch.isPresent();
+        } while (batch.filter(Batch::isLast).isEmpty());
+    }
+
+    /** Returns empty, and has deleted nothing, if events of the deliveries aren't near them. */
+    private Optional<Batch> deliveriesBatch(DependantTables tables, RollupChunk part, Instant before, boolean isNear)
+            throws SQLException {
+        try {
+            Batch batch = batch(
                     deliveryRows,
                     Jdbc.Mode.WRITE_SNAPSHOT,
-                    (connection, limit) -> deleteDeliveries(connection, tables, project, before, limit));
+                    (connection, limit) -> deleteDeliveries(connection, tables, part, before, isNear, limit));
             if (batch.deliveries() < batch.lookedAt()) {
                 throw new UsageStorageException(
-                        (batch.lookedAt() - batch.deliveries()) + " of " + batch.lookedAt()
-                                + " old deliveries of the project " + project + " weren't deleted from "
-                                + sql.table("deliveries")
+                        (batch.lookedAt() - batch.deliveries()) + " of " + batch.lookedAt() + " old deliveries of "
+                                + part.inWords() + " weren't deleted from " + sql.table("deliveries")
                                 + ": a trigger, a rule or a policy keeps them; change it for this role, or delete as another"
                                 + " role",
                         null);
             }
-        } while (!batch.isLast());
+            return Optional.of(batch);
+        } catch (EventsElsewhereException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Rolls a batch back that would retain too little. */
+    private static final class EventsElsewhereException extends SQLException {
+        private static final long serialVersionUID = 1L;
     }
 
     private Batch deleteDeliveries(
             Connection connection,
             DependantTables tables,
-            String project,
+            RollupChunk part,
             Instant before,
+            boolean isNear,
             AdaptiveBatchSize.Batch limit)
             throws SQLException {
         limit.start();
-        return tables.call(connection, "deliveries", "delete-deliveries")
-                .text("project_id", project)
+        return tables.call(connection, "deliveries", "delete-deliveries", part.retention(sql.shape(), isNear))
+                .texts(part.parameters())
                 .instant("before", before)
                 .number("rows", limit.size())
                 .one(row -> {
                     checkWrittenBack(row);
+                    if (isNear && row.number("missing") > 0) {
+                        throw new EventsElsewhereException();
+                    }
                     return new Batch(
                             limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
                 });
@@ -235,7 +291,7 @@ final class RetentionDeleter {
         }
     }
 
-    private void deleteEvents(DependantTables tables, String project, Instant before) throws SQLException {
+    private void deleteEvents(DependantTables tables, RollupChunk part, Instant before) throws SQLException {
         long kept = 0;
         Batch batch;
         do {
@@ -243,7 +299,7 @@ final class RetentionDeleter {
             batch = batch(
                     eventRows,
                     Jdbc.Mode.WRITE,
-                    (connection, limit) -> deleteEvents(connection, tables, project, before, passedOver, limit));
+                    (connection, limit) -> deleteEvents(connection, tables, part, before, passedOver, limit));
             kept += batch.lookedAt() - batch.events();
         } while (!batch.isLast());
         keptEvents += kept;
@@ -255,27 +311,31 @@ final class RetentionDeleter {
      * <p>In READ COMMITTED: one statement deletes the rows and retains what they counted. The foreign key, or the trigger that
      * stands for it, checks for each event as it is deleted whether a delivery has been inserted since; in REPEATABLE READ it would
      * see no further than the batch's snapshot.
+     *
+     * <p>Partitions are locked when a statement is planned, before its snapshot.
      */
     private Batch deleteEvents(
             Connection connection,
             DependantTables tables,
-            String project,
+            RollupChunk part,
             Instant before,
             long kept,
             AdaptiveBatchSize.Batch limit)
             throws SQLException {
-        sql.call(connection, "lock-tables").execute();
+        sql.call(connection, part.isOfTime() ? "lock-parents" : "lock-tables").execute();
         sql.call(connection, "count-step").execute();
         limit.start();
         long rows = limit.size();
+        Map<String, String> fragments = part.retention(sql.shape(), true);
         Batch uncounted = oldEvents(
-                        tables.call(connection, "deliveries", "delete-uncounted-deliveries"),
-                        project,
+                        tables.call(connection, "deliveries", "delete-uncounted-deliveries", fragments),
+                        part,
                         before,
                         kept,
                         rows)
                 .one(row -> new Batch(rows, 0, row.number("deleted"), 0, row.number("dependants")));
-        return oldEvents(tables.call(connection, "events", "delete-events"), project, before, kept, rows)
+        Batch deleted = oldEvents(
+                        tables.call(connection, "events", "delete-events", fragments), part, before, kept, rows)
                 .one(row -> {
                     checkWrittenBack(row);
                     return new Batch(
@@ -285,10 +345,24 @@ final class RetentionDeleter {
                             row.number("deleted"),
                             uncounted.dependants() + row.number("dependants"));
                 });
+        if (part.isOfTime() && deleted.events() > 0) {
+            checkFilled(connection);
+        }
+        return deleted;
     }
 
-    private static SqlCall oldEvents(SqlCall call, String project, Instant before, long kept, long rows) {
-        return call.text("project_id", project)
+    /** Rolls a batch back where deliveries of its events may be in partitions that were empty when it was found out which aren't. */
+    private void checkFilled(Connection connection) throws SQLException {
+        Map<String, String> now = FilledTime.around(FilledTime.before(connection, sql.shape(), FilledTime.LAST));
+        if (!now.equals(filled)) {
+            filled = now;
+            throw SqlErrors.writeConflict("a partition that was empty was written to");
+        }
+    }
+
+    private SqlCall oldEvents(SqlCall call, RollupChunk part, Instant before, long kept, long rows) {
+        return call.texts(part.parameters())
+                .texts(filled)
                 .instant("before", before)
                 .number("kept", kept)
                 .number("rows", rows);

@@ -17,7 +17,10 @@ public interface RetentionProgress {
      */
     default void dependantsFound(List<RetentionDependant> dependants) {}
 
-    /** Deletion starts. It has this many parts: the deliveries of a project are one part, its events another. */
+    /**
+     * Deletion starts. It has this many parts: the deliveries of a project are one part, its events another; in tables that are partitioned by
+     * time, those of some partitions are.
+     */
     default void started(long parts) {}
 
     /** A batch of deletions is committed. */

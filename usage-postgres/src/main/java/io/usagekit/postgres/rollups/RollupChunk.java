@@ -1,18 +1,22 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.internal.times.FilledTime;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * Ranges of a step that are near to one another in partitioned tables. A statement over them holds their bounds, for which the planner
- * leaves out most partitions, and looks for the events of their deliveries in the partitions where they are most likely.
+ * A part of the rows: in partitioned tables ranges of a step that are near to one another, or all rows of a time. A statement over them holds
+ * their bounds, for which the planner leaves out most partitions, and looks for the events of their deliveries in the partitions where they are
+ * most likely.
  *
- * @param projectId whose ranges these are, as text; empty for those of all projects
+ * @param projectId whose rows these are, as text; empty for those of all projects
  * @param bounds values of the statement's parameters by their names
  */
 record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
@@ -36,6 +40,13 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
             "event-near-by-id", "",
             "event-elsewhere-by-id", "{or-event-elsewhere}");
 
+    /** The fragments of the statements of retention over the rows of a project. */
+    static final Map<String, String> RETENTION_OF_PROJECT = Map.of(
+            "deliveries-of-part", "{deliveries-of-one-project}",
+            "events-of-part", "{events-of-one-project}",
+            "events-near", "",
+            "deliveries-filled", "");
+
     /** Whether the planner can leave out partitions of these tables. */
     static boolean isChunked(TableShape shape) {
         return leavesEventsOut(shape) || shape.partitionsDeliveriesByTime() || shape.partitionsDeliveriesByProject();
@@ -46,25 +57,138 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
         return shape.partitionsEventsByTime() || shape.partitionsEventsByProject();
     }
 
-    /** Reads the chunks of the ranges. */
-    static List<RollupChunk> of(Connection connection, RollupSql sql) throws SQLException {
+    /**
+     * Reads the chunks of the ranges.
+     *
+     * @param filled the time in which all of their rows are, in the connection's snapshot
+     */
+    static List<RollupChunk> of(Connection connection, RollupSql sql, FilledTime filled) throws SQLException {
         boolean byProject =
                 sql.shape().partitionsEventsByProject() || sql.shape().partitionsDeliveriesByProject();
         return sql.call(connection, "chunks", Map.of("by-project", Boolean.toString(byProject)))
-                .list(row -> new RollupChunk(
-                        row.optionalText("project_id"),
+                .text("filled_lower", filled.lower())
+                .text("filled_upper", filled.upper())
+                .list(row -> {
+                    Map<String, String> bounds = new HashMap<>(bounds(row));
+                    bounds.put("lower", row.text("lower"));
+                    bounds.put("upper", row.text("upper"));
+                    return new RollupChunk(row.optionalText("project_id"), Map.copyOf(bounds));
+                });
+    }
+
+    /**
+     * Sums up the rows of ranges, looking for events in the partitions where they are most likely; of all ranges once more if there are
+     * others elsewhere.
+     *
+     * @param chunks of these ranges; none if the tables aren't partitioned
+     */
+    static void roll(Connection connection, RollupSql sql, List<RollupChunk> chunks) throws SQLException {
+        if (!isChunked(sql.shape())) {
+            sql.call(connection, "roll", WHOLE).update();
+            return;
+        }
+        for (RollupChunk chunk : chunks) {
+            chunk.call(connection, sql, "roll", Map.of()).update();
+        }
+        if (leavesEventsOut(sql.shape())
+                && sql.call(connection, "has-orphans").answer()
+                && sql.call(connection, "are-events-elsewhere").answer()) {
+            sql.call(connection, "delete-sums").update();
+            sql.call(connection, "delete-orphans").update();
+            sql.call(connection, "roll", EVERYWHERE).update();
+        }
+    }
+
+    /** Reads the time of a chunk that consists of all of a project's hours in it, and not of ranges. */
+    static RollupChunk of(String projectId, SqlRow row) throws SQLException {
+        return new RollupChunk(Optional.of(projectId), bounds(row));
+    }
+
+    private static Map<String, String> bounds(SqlRow row) throws SQLException {
+        return Map.of(
+                "rows_lower", row.text("rows_lower"),
+                "rows_upper", row.text("rows_upper"),
+                "near_lower", row.text("near_lower"),
+                "near_upper", row.text("near_upper"));
+    }
+
+    /** Before which all rows of this chunk are, as text. */
+    String rowsUpper() {
+        return String.valueOf(bounds.get("rows_upper"));
+    }
+
+    /** All rows of a project. */
+    static RollupChunk ofRowsOf(String projectId) {
+        return new RollupChunk(Optional.of(projectId), Map.of());
+    }
+
+    /** All rows of a time. */
+    static RollupChunk ofTime(FilledTime time) {
+        return new RollupChunk(Optional.empty(), time.bounds());
+    }
+
+    /** The fragments of a statement over the rows of a time, whose bounds are the parameters {@code rows_lower} and {@code rows_upper}. */
+    static Map<String, String> inTime(TableShape shape) {
+        return Map.of(
+                "events-in-chunk", shape.partitionsEventsByTime() ? "{event-of-chunk}" : "",
+                "deliveries-in-chunk", shape.partitionsDeliveriesByTime() ? "{delivery-of-chunk}" : "");
+    }
+
+    /**
+     * Returns the fragments of the statements of retention over this chunk, all rows of a project or of a time.
+     *
+     * @param isNear whether the events of deliveries are looked up in the partitions where they are most likely
+     */
+    Map<String, String> retention(TableShape shape, boolean isNear) {
+        return projectId.isPresent()
+                ? RETENTION_OF_PROJECT
+                : RollupSql.with(
+                        inTime(shape),
                         Map.of(
-                                "lower", row.text("lower"),
-                                "upper", row.text("upper"),
-                                "near_lower", row.text("near_lower"),
-                                "near_upper", row.text("near_upper"))));
+                                "deliveries-of-part",
+                                "{deliveries-of-any-project}",
+                                "events-of-part",
+                                "{events-of-any-project}",
+                                "events-near",
+                                isNear ? eventsNear(shape) : "",
+                                "deliveries-filled",
+                                shape.partitionsDeliveriesByTime() ? "{delivery-is-filled}" : ""));
+    }
+
+    /** Returns the parameters of statements over this chunk. */
+    Map<String, String> parameters() {
+        Map<String, String> all = new HashMap<>(bounds);
+        projectId.ifPresent(id -> all.put("project_id", id));
+        return all;
+    }
+
+    /** Whether the rows of all projects belong to it. */
+    boolean isOfTime() {
+        return projectId.isEmpty();
+    }
+
+    /** Returns what this chunk is, for messages. */
+    String inWords() {
+        return projectId
+                .map(id -> "the project " + id)
+                .orElseGet(() -> "the time from " + bounds.get("rows_lower") + " to " + bounds.get("rows_upper"));
     }
 
     /** Returns a call of a statement over this chunk. */
     SqlCall call(Connection connection, RollupSql sql, String statement) {
-        SqlCall call = sql.call(connection, statement, fragments(sql.shape())).texts(bounds);
-        projectId.ifPresent(id -> call.text("project_id", id));
-        return call;
+        return call(connection, sql, statement, Map.of());
+    }
+
+    /** Returns a call of a statement over this chunk with further fragments. */
+    SqlCall call(Connection connection, RollupSql sql, String statement, Map<String, String> more) {
+        return sql.call(connection, statement, RollupSql.with(fragments(sql.shape()), more))
+                .texts(parameters());
+    }
+
+    /** Returns the condition of events in the partitions where those of this chunk's deliveries are most likely. */
+    String eventsNear(TableShape shape) {
+        return (shape.partitionsEventsByTime() ? "{event-of-days}" : "")
+                + (shape.partitionsEventsByProject() ? ofProject(" {event-of-project}") : "");
     }
 
     /** Returns the fragments of a statement over this chunk. */

@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.internal.times.FilledTime;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -186,7 +187,7 @@ final class RollupTransactions {
                             .instant("upper", upper)
                             .update();
                     probe.at(Step.ADVANCE, Point.CHOSEN);
-                    roll(Step.ADVANCE);
+                    roll(Step.ADVANCE, FilledTime.ANY);
                     sql.call(connection, "set-covered-before")
                             .instant("upper", upper)
                             .update();
@@ -212,6 +213,9 @@ final class RollupTransactions {
      */
     long markChangedDeliveries(long events) throws SQLException {
         return step(Step.MARK_CHANGED_DELIVERIES, covered -> {
+                    if (!sql.call(connection, "has-changed-events").answer()) {
+                        return Optional.empty(); // deliveries of all partitions aren't named
+                    }
                     long taken = sql.call(connection, "mark-changed-deliveries")
                             .number("events", events)
                             .one(row -> row.number("events"));
@@ -231,10 +235,14 @@ final class RollupTransactions {
     long markLateEvents(long after, long orphans) throws SQLException {
         return step(
                         Step.MARK_LATE_EVENTS,
-                        covered -> Optional.of(sql.call(connection, "mark-late-events")
-                                .number("after", after)
-                                .number("orphans", orphans)
-                                .one(row -> row.number("last"))))
+                        covered -> sql.call(connection, "has-orphans-after")
+                                        .number("after", after)
+                                        .answer()
+                                ? Optional.of(sql.call(connection, "mark-late-events")
+                                        .number("after", after)
+                                        .number("orphans", orphans)
+                                        .one(row -> row.number("last")))
+                                : Optional.<Long>empty()) // events of all partitions aren't named
                 .orElse(0L);
     }
 
@@ -255,7 +263,7 @@ final class RollupTransactions {
                     }
                     probe.at(Step.REROLL, Point.CHOSEN);
                     update("drop-unrolled-ranges");
-                    roll(Step.REROLL);
+                    roll(Step.REROLL, FilledTime.ANY);
                     update("clear-ranges");
                     return Optional.of(marked);
                 })
@@ -270,20 +278,38 @@ final class RollupTransactions {
      */
     boolean backfill(AdaptiveBatchSize.Batch rows) throws SQLException {
         return step(Step.BACKFILL, rows::start, covered -> {
-                    if (covered.isEmpty()
-                            || sql.call(connection, "choose-history")
-                                            .number("rows", rows.size())
-                                            .update()
-                                    == 0) {
+                    Optional<String> before =
+                            sql.call(connection, "history-before").one(row -> row.optionalText("before"));
+                    if (covered.isEmpty() || before.isEmpty()) {
                         return Optional.empty();
                     }
+                    FilledTime filled = chooseHistory(before.get(), rows.size());
                     probe.at(Step.BACKFILL, Point.CHOSEN);
-                    roll(Step.BACKFILL);
+                    roll(Step.BACKFILL, filled);
                     update("set-covered-from");
                     update("clear-ranges");
                     return Optional.of(true);
                 })
                 .orElse(false);
+    }
+
+    /**
+     * Chooses ranges of the newest history. They reach down to the next partitions with rows, since there is nothing to roll between. Which
+     * partitions have rows is found out in the snapshot in which they are rolled: one that was filled or attached before it isn't passed over.
+     *
+     * @return between which all of their rows are
+     */
+    private FilledTime chooseHistory(String before, long rows) throws SQLException {
+        List<FilledTime> filled = FilledTime.before(connection, sql.shape(), before);
+        FilledTime newest = filled.isEmpty() ? FilledTime.NONE : filled.get(0);
+        sql.call(connection, "choose-history", RollupChunk.inTime(sql.shape()))
+                .number("rows", rows)
+                .text(
+                        "history_lower",
+                        filled.size() < 2 ? FilledTime.FIRST : filled.get(1).upper())
+                .texts(newest.bounds())
+                .update();
+        return newest;
     }
 
     /**
@@ -339,34 +365,21 @@ final class RollupTransactions {
                 .orElseThrow();
     }
 
-    /** Rolls the chosen ranges and deletes their marks. */
-    private void roll(Step step) throws SQLException {
-        RetainedDoubt.checkRanges(connection, sql);
+    /**
+     * Rolls the chosen ranges and deletes their marks.
+     *
+     * @param filled the time in which all of their rows are
+     */
+    private void roll(Step step, FilledTime filled) throws SQLException {
+        List<RollupChunk> chunks = isChunked ? RollupChunk.of(connection, sql, filled) : List.of();
+        RetainedDoubt.checkRanges(connection, sql, chunks);
         update("delete-sums");
         update("delete-orphans");
         probe.at(step, Point.SUMS_DELETED);
-        sum();
+        RollupChunk.roll(connection, sql, chunks);
         probe.at(step, Point.ROLLED);
         update("delete-marks");
         probe.at(step, Point.MARKS_DELETED);
-    }
-
-    /** Sums up the rows of the ranges, in partitioned tables by chunks, whose statements name few partitions. */
-    private void sum() throws SQLException {
-        if (!isChunked) {
-            sql.call(connection, "roll", RollupChunk.WHOLE).update();
-            return;
-        }
-        for (RollupChunk chunk : RollupChunk.of(connection, sql)) {
-            chunk.call(connection, sql, "roll").update();
-        }
-        if (RollupChunk.leavesEventsOut(sql.shape())
-                && sql.call(connection, "has-orphans").answer()
-                && sql.call(connection, "are-events-elsewhere").answer()) {
-            update("delete-sums");
-            update("delete-orphans");
-            sql.call(connection, "roll", RollupChunk.EVERYWHERE).update();
-        }
     }
 
     private long update(String statement) throws SQLException {

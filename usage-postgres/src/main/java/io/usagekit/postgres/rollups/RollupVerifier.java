@@ -6,11 +6,15 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.internal.times.FilledTime;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -18,8 +22,17 @@ import javax.sql.DataSource;
 /** Sums up the raw rows again and compares them with the roll-ups. */
 final class RollupVerifier {
 
-    /** How much of a project is compared in one snapshot. */
-    private static final Duration SLICE = Duration.ofDays(31);
+    /** Fragments of the statement that finds the next rolled sum. */
+    static final Map<String, String> ROLLED = Map.of("first-row", "");
+
+    /** Fragments of the statement that finds the next rolled sum or row. */
+    static final Map<String, String> ROLLED_OR_RAW = Map.of("first-row", "{first-row-of-project}");
+
+    /** The fragments of a comparison that looks events up in all partitions. */
+    static final Map<String, String> EVERYWHERE = Map.of(
+            "events-near", "",
+            "event-is-missing", "false",
+            "late-hours", "{hours-of-late-events-of-orphans}");
 
     private static final Duration TIMEOUT = Duration.ofHours(1);
 
@@ -69,9 +82,12 @@ final class RollupVerifier {
             List<String> projects =
                     read(connection -> sql.call(connection, "rolled-projects").list(row -> row.text("project_id")));
             progress.started(projects.size());
+            Optional<String> end = read(connection ->
+                    sql.call(connection, "covered-before").one(row -> row.optionalText("covered_before")));
+            List<FilledTime> filled = end.isEmpty() ? List.of() : fromOldest(end.get());
             long drifts = 0;
             for (String project : projects) {
-                drifts += verify(project, progress, remedy);
+                drifts += end.isEmpty() ? 0 : verify(project, filled, end.get(), progress, remedy);
                 progress.verified(project);
             }
             return drifts;
@@ -80,41 +96,71 @@ final class RollupVerifier {
         }
     }
 
-    private long verify(String project, VerificationProgress progress, Remedy remedy) throws SQLException {
-        Optional<Extent> extent = read(connection -> extent(connection, project));
-        if (extent.isEmpty()) {
-            return 0;
-        }
+    private List<FilledTime> fromOldest(String end) throws SQLException {
+        List<FilledTime> filled = new ArrayList<>(read(connection -> FilledTime.before(connection, sql.shape(), end)));
+        Collections.reverse(filled);
+        return filled;
+    }
+
+    /** Verifies the times in which there are rows, and between them rolled sums, whose rows are missing. */
+    private long verify(
+            String project, List<FilledTime> filled, String end, VerificationProgress progress, Remedy remedy)
+            throws SQLException {
         long drifts = 0;
-        Instant end = extent.get().upper();
-        Optional<Instant> next = Optional.of(extent.get().lower()).filter(lower -> lower.isBefore(end));
+        String verified = FilledTime.FIRST;
+        for (FilledTime time : filled) {
+            drifts += verify(new Slices(project, ROLLED, verified, time.lower()), progress, remedy);
+            drifts += verify(new Slices(project, ROLLED_OR_RAW, time.lower(), time.upper()), progress, remedy);
+            verified = time.upper();
+        }
+        return drifts + verify(new Slices(project, ROLLED, verified, end), progress, remedy);
+    }
+
+    /**
+     * A time of a project.
+     *
+     * @param found fragments of what there is to be compared
+     */
+    private record Slices(String project, Map<String, String> found, String lower, String upper) {
+
+        /** Returns the first 31 days with something to compare: a single old row doesn't make every month since then be read. */
+        Optional<RollupChunk> next(Connection connection, RollupSql sql) throws SQLException {
+            return lower.equals(upper)
+                    ? Optional.empty()
+                    : sql.call(connection, "next-slice", found)
+                            .text("project_id", project)
+                            .text("rows_lower", lower)
+                            .text("rows_upper", upper)
+                            .first(row -> RollupChunk.of(project, row));
+        }
+
+        Slices after(RollupChunk slice) {
+            return new Slices(project, found, slice.rowsUpper(), upper);
+        }
+    }
+
+    private long verify(Slices all, VerificationProgress progress, Remedy remedy) throws SQLException {
+        long drifts = 0;
+        Slices slices = all;
+        Optional<RollupChunk> next = next(slices);
         while (next.isPresent()) {
-            Jdbc.checkInterrupt("verifying hours of the project " + project);
-            Instant from = next.get();
-            Instant upper = from.plus(SLICE).isAfter(end) ? end : from.plus(SLICE);
-            for (RollupDrift drift : read(connection -> drifts(connection, project, from, upper))) {
+            Jdbc.checkInterrupt("verifying hours of the project " + all.project());
+            RollupChunk slice = next.get();
+            for (RollupDrift drift : read(connection -> drifts(connection, all.project(), slice))) {
                 if (remedy == Remedy.MARK) {
                     mark(drift);
                 }
                 progress.drifted(drift);
                 drifts++;
             }
-            next = upper.isBefore(end)
-                    ? read(connection -> nextHour(connection, project, upper, end))
-                    : Optional.empty();
+            slices = slices.after(slice);
+            next = next(slices);
         }
         return drifts;
     }
 
-    /** Returns the next hour in which there is something to compare: a single old row doesn't make every month since then be read. */
-    private Optional<Instant> nextHour(Connection connection, String project, Instant after, Instant before)
-            throws SQLException {
-        return sql.call(connection, "next-hour")
-                .text("project_id", project)
-                .instant("after", after)
-                .instant("before", before)
-                .first(row -> row.optionalInstant("hour"))
-                .flatMap(hour -> hour);
+    private Optional<RollupChunk> next(Slices slices) throws SQLException {
+        return read(connection -> slices.next(connection, sql));
     }
 
     private void mark(RollupDrift drift) throws SQLException {
@@ -131,25 +177,29 @@ final class RollupVerifier {
         return jdbc.transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, work);
     }
 
-    private record Extent(Instant lower, Instant upper) {}
-
-    private Optional<Extent> extent(Connection connection, String project) throws SQLException {
-        return sql.call(connection, "extent")
-                .text("project_id", project)
-                .first(row -> {
-                    Optional<Instant> lower = row.optionalInstant("lower");
-                    Optional<Instant> upper = row.optionalInstant("upper");
-                    return lower.flatMap(from -> upper.map(to -> new Extent(from, to)));
-                })
-                .flatMap(extent -> extent);
+    /**
+     * Compares the hours of a slice. In partitioned tables the events of deliveries are looked up near these first: if no hour seems to differ,
+     * none does.
+     */
+    private List<RollupDrift> drifts(Connection connection, String project, RollupChunk slice) throws SQLException {
+        if (RollupChunk.leavesEventsOut(sql.shape())
+                && drifts(connection, project, slice, near(slice, sql.shape())).isEmpty()) {
+            return List.of();
+        }
+        return drifts(connection, project, slice, EVERYWHERE);
     }
 
-    private List<RollupDrift> drifts(Connection connection, String project, Instant lower, Instant upper)
-            throws SQLException {
-        return sql.call(connection, "drifts")
-                .text("project_id", project)
-                .instant("lower", lower)
-                .instant("upper", upper)
+    /** The fragments of a comparison that looks events up near their deliveries. */
+    static Map<String, String> near(RollupChunk slice, TableShape shape) {
+        return Map.of(
+                "events-near", slice.eventsNear(shape),
+                "event-is-missing", "{event-of-delivery-is-missing}",
+                "late-hours", "");
+    }
+
+    private List<RollupDrift> drifts(
+            Connection connection, String project, RollupChunk slice, Map<String, String> events) throws SQLException {
+        return slice.call(connection, sql, "drifts", events)
                 .list(row -> new RollupDrift(
                         project,
                         row.instant("bucket"),

@@ -119,15 +119,20 @@ inserted as (
 
 select count(*) as buckets from marked
 
+-- name: history-before
+-- Returns before: all history that isn't rolled was before it, as text; null if there is none.
+select max(covered_from)::text as before from {rollups}.project where covered_from > '-infinity'
+
 -- name: choose-history
--- The ranges of a back-fill: of those projects (at most 50) that are back-filled the least, the hours before that hold about
--- :rows events and as many deliveries between them; whole hours, at least one.
--- Parameter: :rows, bigint.
+-- The ranges of a back-fill: of those projects (at most 50) that are back-filled the least, the hours from :history_lower on that hold
+-- about :rows events and as many deliveries between them; whole hours, at least one.
+-- Parameters: :rows, bigint; :history_lower, as text; those of the fragments {events-in-chunk} and {deliveries-in-chunk}, between which all
+-- rows from :history_lower on are.
 insert into {rollups}.span (project_id, lower, upper)
 with chosen as (
     select project_id, covered_from
     from {rollups}.project
-    where covered_from > '-infinity'
+    where covered_from > :history_lower::timestamptz
     order by covered_from desc, project_id
     limit 50
 ),
@@ -138,13 +143,13 @@ share as (
 
 select
     c.project_id,
-    coalesce(date_trunc('hour', greatest(event.created_at, delivery.created_at), 'UTC'), '-infinity'),
+    greatest(:history_lower::timestamptz, date_trunc('hour', greatest(event.created_at, delivery.created_at), 'UTC')),
     c.covered_from
 from chosen c
 left join lateral (
     select e.{event.created_at} as created_at
     from {events} e
-    where e.{event.project_id} = c.project_id and e.{event.created_at} < c.covered_from
+    where e.{event.project_id} = c.project_id and e.{event.created_at} < c.covered_from {events-in-chunk}
     order by e.{event.created_at} desc
     limit 1 offset (select rows - 1 from share)
 ) as event on true
@@ -153,7 +158,7 @@ left join lateral (
     from {deliveries} d
     where d.{delivery.project_id} = c.project_id
         and d.{delivery.created_at} < c.covered_from
-        and d.{delivery.status} in ({delivered_statuses})
+        and d.{delivery.status} in ({delivered_statuses}) {deliveries-in-chunk}
     order by d.{delivery.created_at} desc
     limit 1 offset (select rows - 1 from share)
 ) as delivery on true
@@ -214,8 +219,9 @@ where ctid = any (array(
 -- name: chunks
 -- The ranges in chunks, for each of which the planner leaves out most partitions: ranges that are a day apart are in different chunks, and
 -- so are those of different projects if {by-project} and these are fewer than the partitions.
--- Returns, as text: project_id, null for all of them; lower and upper, between which the ranges are; near_lower and near_upper, between
--- which the events of their deliveries are looked up first.
+-- Parameters: :filled_lower and :filled_upper, as text, between which all rows of the ranges are.
+-- Returns, as text: project_id, null for all of them; lower and upper, between which the ranges are; rows_lower and rows_upper, between
+-- which their rows are; near_lower and near_upper, between which the events of their deliveries are looked up first.
 with spread as (
     select
         {by-project} and (select count(distinct project_id) from {rollups}.span) * 2 <= (select count(*) from {rollups}.partition)
@@ -246,16 +252,29 @@ numbered as (
         upper,
         count(*) filter (where is_apart) over (partition by project_id order by lower, upper) as n
     from apart
+),
+
+chunk as (
+    select
+        project_id,
+        n,
+        min(lower) as lower,
+        max(upper) as upper,
+        greatest(min(lower), :filled_lower::timestamptz) as rows_lower,
+        least(max(upper), :filled_upper::timestamptz) as rows_upper
+    from numbered
+    group by project_id, n
 )
 
 select
     project_id,
-    min(lower)::text as lower,
-    max(upper)::text as upper,
-    (min(lower) - interval '7 days')::text as near_lower,
-    (max(upper) + interval '1 day')::text as near_upper
-from numbered
-group by project_id, n
+    lower::text as lower,
+    upper::text as upper,
+    rows_lower::text as rows_lower,
+    rows_upper::text as rows_upper,
+    (rows_lower - interval '7 days')::text as near_lower,
+    (rows_upper + interval '1 day')::text as near_upper
+from chunk
 order by project_id, n
 
 -- name: roll
@@ -354,9 +373,9 @@ and s.project_id = :project_id
 -- fragment: event-of-chunk
 -- Condition of events in a table that is partitioned by time.
 --
--- Parameters: :lower and :upper, as text.
-and e.{event.created_at} >= :lower::timestamptz{event.at_utc}
-            and e.{event.created_at} < :upper::timestamptz{event.at_utc}
+-- Parameters: :rows_lower and :rows_upper, as text.
+and e.{event.created_at} >= :rows_lower::timestamptz{event.at_utc}
+            and e.{event.created_at} < :rows_upper::timestamptz{event.at_utc}
 
 -- fragment: event-of-project
 -- Condition of events in a table that is partitioned by project.
@@ -367,9 +386,9 @@ and e.{event.project_id} = :project_id
 -- fragment: delivery-of-chunk
 -- Condition of deliveries in a table that is partitioned by time.
 --
--- Parameters: :lower and :upper, as text.
-and d.{delivery.created_at} >= :lower::timestamptz{delivery.at_utc}
-            and d.{delivery.created_at} < :upper::timestamptz{delivery.at_utc}
+-- Parameters: :rows_lower and :rows_upper, as text.
+and d.{delivery.created_at} >= :rows_lower::timestamptz{delivery.at_utc}
+            and d.{delivery.created_at} < :rows_upper::timestamptz{delivery.at_utc}
 
 -- fragment: delivery-of-project
 -- Condition of deliveries in a table that is partitioned by project.
@@ -499,6 +518,10 @@ where s.covered_before is not null
     and p.{project.id} is not null
     and not exists (select from {rollups}.project known where known.project_id = p.{project.id})
 
+-- name: has-changed-events
+-- Whether the change log has rows. Returns answer.
+select exists (select from {rollups}.changed_event) as answer
+
 -- name: mark-changed-deliveries
 -- Takes at most :events rows out of the change log and marks the hours of those events' deliveries, in one snapshot. Deliveries
 -- that it doesn't see are rolled by a later step, which sees the change, or were marked by their own transaction.
@@ -518,6 +541,10 @@ marked as (
 )
 
 select count(*) as events from taken
+
+-- name: has-orphans-after
+-- Whether there are orphans with an id above :after. Returns answer.
+select exists (select from {rollups}.orphan where id > :after) as answer
 
 -- name: mark-late-events
 -- Looks at :orphans orphans with an id above :after, and marks the hours of those whose event has arrived late.

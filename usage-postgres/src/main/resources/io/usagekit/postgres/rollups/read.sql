@@ -1072,10 +1072,11 @@ where d.{delivery.project_id} = live.project_id
     and d.{delivery.status} in ({delivered_statuses})
 
 -- fragment: changed-deliveries
--- The deliveries that count of a changed event; the column event_id of a relation called changed says which event.
+-- The deliveries that count of a changed event, or those in a part of the time ({deliveries-in-chunk}); the column event_id of a relation
+-- called changed says which event.
 select d.{delivery.project_id} as project_id, d.{delivery.created_at} as created_at
 from {deliveries} d
-where d.{delivery.event_id} = changed.event_id and d.{delivery.status} in ({delivered_statuses})
+where d.{delivery.event_id} = changed.event_id and d.{delivery.status} in ({delivered_statuses}) {deliveries-in-chunk}
 offset 0
 
 -- fragment: retained-sums

@@ -49,28 +49,29 @@ with recursive found as (
 select project_id::text as project_id from found where project_id is not null
 
 -- name: delete-deliveries
--- Deletes at most :rows of a project's oldest deliveries that count and were created before :before, and adds what they counted to
--- the retained sums, in one snapshot. Their events are locked, so that no size changes before the sums are committed. A row that
--- changes meanwhile is an error (40001). Only rows that were really deleted count: a trigger of the host's may keep rows.
+-- Deletes at most :rows of the oldest deliveries of a project, or of the projects one after the other ({deliveries-of-part}), that count and
+-- were created before :before, and adds what they counted to the retained sums, in one snapshot. Their events are locked, so that no size
+-- changes before the sums are committed. A row that changes meanwhile is an error (40001). Only rows that were really deleted count: a trigger
+-- of the host's may keep rows.
 --
--- Parameters: :project_id; :before, timestamptz; :rows.
+-- Parameters: :before, timestamptz; :rows; those of the fragments {deliveries-of-part}, {events-in-chunk}, {deliveries-in-chunk} and
+-- {events-near}, in which the events of the deliveries are looked up.
 -- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, how many rows of other tables
--- that refer to them ({dependants}, by {deleted.keys}); bigint; are_written_back, whether rows that were deleted before are there again, in
--- the same quarters of an hour.
+-- that refer to them ({dependants}, by {deleted.keys}); missing, how many of them have no event there; bigint; are_written_back, whether rows
+-- that were deleted before are there again, in the same quarters of an hour.
 with candidate as materialized (
     select d.tableoid as part, d.ctid as place
     from {deliveries} d
-    where d.{delivery.project_id} = :project_id
+    where {deliveries-of-part}
         and d.{delivery.created_at} < :before
-        and d.{delivery.status} in ({delivered_statuses})
-    order by d.{delivery.created_at}
+        and d.{delivery.status} in ({delivered_statuses}) {deliveries-in-chunk}
+    order by d.{delivery.project_id}, d.{delivery.created_at}
     limit :rows
 ),
 
 deleted as (
     delete from {deliveries} d
-    using candidate c
-    where d.tableoid = c.part and d.ctid = c.place and d.{delivery.created_at} < :before
+    where {delivery-is-candidate} and d.{delivery.created_at} < :before {deliveries-in-chunk}
     returning
         d.{delivery.project_id} as project_id,
         d.{delivery.event_id} as event_id,
@@ -78,14 +79,7 @@ deleted as (
         {delivery.size} as size{deleted.keys}
 ),
 
-event as materialized (
-    select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied, {event.lost} as lost
-    from {events} e
-    where e.{event.id} in (select event_id from deleted)
-    for share
-),
-
-counted as (
+counted as materialized (
     select
         deleted.project_id,
         deleted.event_id,
@@ -97,7 +91,13 @@ counted as (
         end as octets,
         deleted.size is null and (event.id is null or event.lost) as lost
     from deleted
-    left join event on event.id = deleted.event_id
+    left join lateral (
+        select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied, {event.lost} as lost
+        from {events} e
+        where e.{event.id} = deleted.event_id {events-near}
+        offset 0
+        for share
+    ) as event on true
     where isfinite(deleted.created_at)
 ),
 
@@ -133,19 +133,19 @@ retained as (
                 from {deliveries} d
                 where d.{delivery.event_id} = q.event_id
                     and d.{delivery.created_at} >= q.quarter
-                    and d.{delivery.created_at} < q.quarter + interval '15 minutes'
-                    and (d.tableoid, d.ctid) not in (select part, place from candidate)
+                    and d.{delivery.created_at} < q.quarter + interval '15 minutes' {deliveries-in-chunk}
+                    and (d.tableoid, d.ctid::text) not in (select part, place::text from candidate)
             ) then q.event_id
         end
     from quarter q
+    order by q.project_id, q.quarter
     {add-to-retained}
 ),
 
 owner as (
     insert into {rollups}.retained as r ({owner-columns})
     {owners}
-        and p.{project.id} = :project_id
-        and exists (select from deleted)
+        and p.{project.id} in (select project_id from deleted)
     order by p.{project.id}
     {owner-conflict}
 ){dependants}
@@ -154,29 +154,41 @@ select
     (select count(*) from candidate) as looked_at,
     (select count(*) from deleted) as deleted,
     {dependants.count} as dependants,
+    (select count(*) from counted where not has_event and event_id is not null) as missing,
     {are-deleted-written-back} as are_written_back
 
 -- name: delete-uncounted-deliveries
 -- Deletes the deliveries that count nowhere and were created before :before of those events that delete-events will look at.
--- Parameters: :project_id, :before, :kept and :rows, as those of delete-events.
+-- Parameters: :before, :kept and :rows, as those of delete-events; those of the fragments {events-of-part}, {events-in-chunk} and
+-- {deliveries-filled}.
 -- Returns: deleted, how many; dependants, as those of delete-deliveries; bigint.
-with deleted as (
+with candidate as materialized (
+    select d.part, d.place
+    from ({old-events}) as c
+    cross join lateral (
+        select d.tableoid as part, d.ctid as place
+        from {deliveries} d
+        where d.{delivery.event_id} = c.id
+            and d.{delivery.created_at} < :before
+            and (d.{delivery.status} in ({delivered_statuses})) is not true {deliveries-filled}
+        offset 0
+    ) as d
+),
+
+deleted as (
     delete from {deliveries} d
-    using ({old-events}) as c
-    where d.{delivery.event_id} = c.id
-        and d.{delivery.created_at} < :before
-        and (d.{delivery.status} in ({delivered_statuses})) is not true
+    where {delivery-is-candidate} {deliveries-filled}
     returning 1 as one{deleted.keys}
 ){dependants}
 
 select (select count(*) from deleted) as deleted, {dependants.count} as dependants
 
 -- name: delete-events
--- Deletes a project's old events that have no deliveries any more, and adds what they counted to the retained sums, in one
--- snapshot. A row that changes meanwhile stays: its new version is in another place.
+-- Deletes old events of a project, or of the projects one after the other ({events-of-part}), that have no deliveries any more, and adds what
+-- they counted to the retained sums, in one snapshot. A row that changes meanwhile stays: its new version is in another place.
 --
--- Parameters: :project_id; :before, timestamptz; :kept, how many of the oldest are passed over; :rows, how many are looked at, at
--- most.
+-- Parameters: :before, timestamptz; :kept, how many of the first are passed over; :rows, how many are looked at, at most; those of the
+-- fragments {events-of-part}, {events-in-chunk}, {deliveries-in-chunk} and {deliveries-filled}, in which all deliveries are.
 -- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants and are_written_back, as those of
 -- delete-deliveries.
 with candidate as materialized (
@@ -185,11 +197,12 @@ with candidate as materialized (
 
 deleted as (
     delete from {events} e
-    using candidate c
-    where e.tableoid = c.part
-        and e.ctid = c.place
-        and e.{event.created_at} < :before
-        and not exists (select from {deliveries} d where d.{delivery.event_id} = c.id)
+    where e.ctid = any (array(select place from candidate))
+        and ((e.tableoid, e.ctid::text) in (select part, place::text from candidate)) is true
+        and e.{event.created_at} < :before {events-in-chunk}
+        and not exists (
+            select from {deliveries} d where d.{delivery.event_id} = e.{event.id} {deliveries-filled} offset 0
+        )
     returning
         e.{event.id} as id,
         e.{event.project_id} as project_id,
@@ -218,14 +231,14 @@ retained as (
         (project_id, quarter, received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes, event_id)
     select q.project_id, q.quarter, q.volume, q.bytes, 0, 0, q.unmeasured, q.lost_sizes, q.event_id
     from quarter q
+    order by q.project_id, q.quarter
     {add-to-retained}
 ),
 
 owner as (
     insert into {rollups}.retained as r ({owner-columns})
     {owners}
-        and p.{project.id} = :project_id
-        and exists (select from deleted)
+        and p.{project.id} in (select project_id from deleted)
     order by p.{project.id}
     {owner-conflict}
 ){dependants}
@@ -303,13 +316,41 @@ select exists (
 -- Clears the ids of deleted rows that are in the tables again: an operator has said that these are others.
 update {rollups}.retained r set event_id = null, delivered_event_id = null where {is-written-back}
 
+-- fragment: delivery-is-candidate
+-- Condition: a delivery is in the place of one of the relation candidate, found by this place in each partition. PostgreSQL hashes texts in
+-- every version; a join would be one of nested loops where it expects few rows.
+d.ctid = any (array(select place from candidate))
+        and ((d.tableoid, d.ctid::text) in (select part, place::text from candidate)) is true
+
 -- fragment: old-events
--- The events of the project :project_id that were created before :before, but for the :kept oldest; at most :rows.
+-- The events of a part that were created before :before, but for the first :kept; at most :rows.
 select e.tableoid as part, e.ctid as place, e.{event.id} as id
 from {events} e
-where e.{event.project_id} = :project_id and e.{event.created_at} < :before
-order by e.{event.created_at}, e.{event.id}
+where {events-of-part} and e.{event.created_at} < :before {events-in-chunk}
+order by e.{event.project_id}, e.{event.created_at}, e.{event.id}
 limit :rows offset :kept
+
+-- fragment: deliveries-of-one-project
+-- Condition of the deliveries of a part: those of a project. Parameter: :project_id.
+d.{delivery.project_id} = :project_id
+
+-- fragment: deliveries-of-any-project
+-- Condition of the deliveries of a part: those of all projects.
+d.{delivery.project_id} is not null
+
+-- fragment: events-of-one-project
+-- Condition of the events of a part: those of a project. Parameter: :project_id.
+e.{event.project_id} = :project_id
+
+-- fragment: events-of-any-project
+-- Condition of the events of a part: those of all projects.
+e.{event.project_id} is not null
+
+-- fragment: delivery-is-filled
+-- Condition of deliveries in a table that is partitioned by time: they are in the times in which partitions have rows.
+-- Parameters: :filled_lower, :filled_upper.
+and d.{delivery.created_at} >= :filled_lower::timestamptz{delivery.at_utc}
+        and d.{delivery.created_at} < :filled_upper::timestamptz{delivery.at_utc}
 
 -- fragment: quarter
 -- The quarter of an hour in which a deleted row was created.
@@ -481,6 +522,14 @@ select not exists (
     join pg_catalog.pg_type s on s.oid = b.atttypid
     where coalesce(nullif(t.typbasetype, 0), t.oid) <> coalesce(nullif(s.typbasetype, 0), s.oid)
         and not (t.typcategory = s.typcategory and t.typcategory in ('S', 'N'))
+) as answer
+
+-- name: has-restored-tables
+-- Whether doubt may find a reason: it names all partitions of both tables. Returns answer.
+select exists (
+    select
+    from {rollups}.restored_tables({events.regclass}, {deliveries.regclass}) as restored
+    where restored.own or restored.events or restored.deliveries
 ) as answer
 
 -- name: doubt

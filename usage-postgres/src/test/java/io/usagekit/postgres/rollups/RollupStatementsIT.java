@@ -94,7 +94,31 @@ class RollupStatementsIT extends StatementsIT {
                         RollupFigureQuery.fragments(
                                 EnumSet.complementOf(EnumSet.of(RollupFigureQuery.Part.LOOKED_UP))));
             case "chunks" -> List.of(Map.of("by-project", "true"));
+            case "choose-history" ->
+                List.of(Map.of("events-in-chunk", "{event-of-chunk}", "deliveries-in-chunk", "{delivery-of-chunk}"));
             case "roll" -> List.of(RollupChunk.WHOLE, RollupChunk.EVERYWHERE);
+            case "next-slice" -> List.of(RollupVerifier.ROLLED, RollupVerifier.ROLLED_OR_RAW);
+            case "drifts" ->
+                List.of(
+                        RollupVerifier.EVERYWHERE,
+                        Map.of(
+                                "events-near", "{event-of-days}",
+                                "event-is-missing", "{event-of-delivery-is-missing}",
+                                "late-hours", ""));
+            case "delete-deliveries", "delete-uncounted-deliveries", "delete-events" ->
+                List.of(
+                        RollupChunk.RETENTION_OF_PROJECT,
+                        RollupSql.with(
+                                Map.of(
+                                        "events-in-chunk",
+                                        "{event-of-chunk}",
+                                        "deliveries-in-chunk",
+                                        "{delivery-of-chunk}"),
+                                Map.of(
+                                        "deliveries-of-part", "{deliveries-of-any-project}",
+                                        "events-of-part", "{events-of-any-project}",
+                                        "events-near", "{event-of-days}",
+                                        "deliveries-filled", "{delivery-is-filled}")));
             case "doubt" ->
                 List.of(
                         RollupSql.with(Map.of("organisation.retained", RollupSql.RETAINED_OF_ONE), RollupSql.SAMPLES),

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.OwnDatabase;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -20,6 +22,7 @@ import java.time.YearMonth;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -132,6 +135,61 @@ class RollupStepPlanIT {
         }
     }
 
+    /**
+     * No step, verification or batch of retention names partitions without rows, but for those of the days before, in which events of
+     * deliveries may be.
+     */
+    @Test
+    void leavesPartitionsWithoutRowsAlone() throws SQLException {
+        try (OwnDatabase database = OwnDatabase.create("steps")) {
+            create(database, Partitions.BY_DAY);
+            database.execute("do $$ declare day date; begin for n in 1..80 loop day := date '2026-03-31' - " + DAYS
+                    + " - n; execute format('create table plan.empty_e_%s partition of plan.events for values from (%L) to (%L)',"
+                    + " n, day::text || ' 00:00Z', (day + 1)::text || ' 00:00Z'); execute format('create table plan.empty_d_%s"
+                    + " partition of plan.event_deliveries for values from (%L) to (%L)', n, day::text || ' 00:00Z',"
+                    + " (day + 1)::text || ' 00:00Z'); end loop; end $$");
+            AtomicLong locked = new AtomicLong();
+            ManualClock clock = ManualClock.at(END.toString());
+            PostgresRollups rollups = PostgresRollups.builder(Commits.watched(
+                            database.pool(),
+                            connection -> locked.accumulateAndGet(
+                                    number(
+                                            connection,
+                                            "count(*) filter (where c.relname like 'empty%' and c.oid in (select relation"
+                                                    + " from pg_locks where pid = pg_backend_pid()))"),
+                                    Math::max)))
+                    .mapping(MAPPING)
+                    .clock(clock)
+                    .build();
+            PostgresRollups.builder(database.pool()).mapping(MAPPING).build().install();
+            FigureComparison reads = new FigureComparison(database.pool(), rollups, MAPPING);
+
+            try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+                assertThat(worker.runOnce().finished()).isTrue();
+                assertFewLocked(locked, "rolling everything");
+                database.execute("insert into plan.events values ('late', 'p1', 'late', '', '2026-03-20T01:00Z')");
+                assertThat(worker.runOnce().rerolledHours()).isEqualTo(1);
+                assertFewLocked(locked, "re-rolling an hour");
+            }
+            assertThat(reads.compare(MARCH).isEqual()).isTrue();
+            assertThat(rollups.verify(new VerificationProgress() {})).isZero();
+            assertFewLocked(locked, "verification");
+            CombinedQuery.Totals before = reads.compare(MARCH).rolled();
+            clock.advance(Duration.ofDays(2));
+            RetentionResult deleted =
+                    rollups.deleteBefore(Instant.parse("2026-03-21T12:20:00Z"), new RetentionProgress() {});
+            assertFewLocked(locked, "retention");
+            assertThat(deleted.events()).isGreaterThan(EVENTS / 3).isEqualTo(deleted.deliveries() + 1);
+            assertThat(reads.compare(MARCH).rolled()).isEqualTo(before);
+        }
+    }
+
+    private static void assertFewLocked(AtomicLong locked, String work) {
+        assertThat(locked.getAndSet(0))
+                .as("tables and indexes without rows that %s has locked", work)
+                .isLessThanOrEqualTo(8 * 5);
+    }
+
     private static void steps(
             Connection connection, PostgresRollups rollups, OwnDatabase database, Partitions partitions)
             throws SQLException {
@@ -187,7 +245,8 @@ class RollupStepPlanIT {
         assertThat(cost.buffers())
                 .as("buffers of %s of %s rows in %s ranges", step, rows, ranges)
                 .isLessThanOrEqualTo(10 * rows + 30L * ranges + 100);
-        if (partitions != Partitions.NONE && step != RollupTransactions.Step.BACKFILL) {
+        if (partitions == Partitions.BY_DAY
+                || (partitions == Partitions.BY_PROJECT_AND_DAY && step != RollupTransactions.Step.BACKFILL)) {
             assertThat(cost.lockedTables())
                     .as("tables and indexes that %s of %s rows has locked", step, rows)
                     .isLessThanOrEqualTo(40L * PROJECTS);
