@@ -92,6 +92,11 @@ final class InMemoryStore {
         figures.put(key, new StoredFigure(figure.usage(), now - figure.age().toNanos(), now + timeToLive.toNanos()));
     }
 
+    /** Removes figures, and nothing of the loads in flight. */
+    synchronized void clear() {
+        figures.clear();
+    }
+
     synchronized int heldFigures() {
         return figures.size();
     }

@@ -118,6 +118,13 @@ public final class InMemoryUsageCache implements UsageCache {
         return server.store.heldFigures();
     }
 
+    /** Removes all figures, for those caches too that share them, and counts reads and writes from zero again; loads in flight go on. */
+    public void clear() {
+        server.store.clear();
+        server.reads.set(0);
+        server.writes.set(0);
+    }
+
     /** Makes each later call of this cache fail; figures stay for caches over the same figures. Idempotent. */
     @Override
     public void close() {

@@ -49,13 +49,23 @@ public final class InMemoryUsageCalculator implements UsageCalculator {
 
     /** Records an event received at this instant. */
     public InMemoryUsageCalculator received(String organisationId, Instant at, long bytes) {
-        facts.add(new Fact(organisationId, at, new UsageMetrics(1, bytes), UsageMetrics.ZERO));
+        return received(organisationId, at, new UsageMetrics(1, bytes));
+    }
+
+    /** Records events received at this instant: their number, and the octets of all of them. */
+    public InMemoryUsageCalculator received(String organisationId, Instant at, UsageMetrics events) {
+        facts.add(new Fact(organisationId, at, events, UsageMetrics.ZERO));
         return this;
     }
 
     /** Records a successful delivery made at this instant. */
     public InMemoryUsageCalculator sent(String organisationId, Instant at, long bytes) {
-        facts.add(new Fact(organisationId, at, UsageMetrics.ZERO, new UsageMetrics(1, bytes)));
+        return sent(organisationId, at, new UsageMetrics(1, bytes));
+    }
+
+    /** Records successful deliveries made at this instant: their number, and the octets of all of them. */
+    public InMemoryUsageCalculator sent(String organisationId, Instant at, UsageMetrics deliveries) {
+        facts.add(new Fact(organisationId, at, UsageMetrics.ZERO, deliveries));
         return this;
     }
 
@@ -103,6 +113,12 @@ public final class InMemoryUsageCalculator implements UsageCalculator {
     /** Returns the number of computations started, failed ones included. */
     public long computations() {
         return computations.get();
+    }
+
+    /** Removes what was recorded, and counts computations from zero again. */
+    public void clear() {
+        facts.clear();
+        computations.set(0);
     }
 
     /** Makes every computation fail, as if the database couldn't be reached. */

@@ -68,6 +68,20 @@ class InMemoryUsageCacheTest extends UsageCacheContract {
     }
 
     @Test
+    void clearRemovesFiguresAndCounts() {
+        InMemoryUsageCache cache = InMemoryUsageCache.create(clock);
+        InMemoryUsageCache other = InMemoryUsageCache.over(cache);
+        Callers.resultOf(cache.put(KEY, entry(Duration.ZERO), Duration.ofHours(1)));
+        Callers.resultOf(cache.get(KEY));
+        other.clear();
+
+        assertThat(cache.reads()).isZero();
+        assertThat(cache.writes()).isZero();
+        assertThat(cache.heldFigures()).isZero();
+        assertThat(Callers.resultOf(cache.get(KEY))).isEmpty();
+    }
+
+    @Test
     void usesTimeOfJvmUnlessClockIsGiven() {
         InMemoryUsageCache real = InMemoryUsageCache.create();
         Callers.resultOf(real.put(KEY, entry(Duration.ofSeconds(5)), Duration.ofHours(1)));

@@ -55,6 +55,26 @@ class InMemoryUsageCalculatorTest {
     }
 
     @Test
+    void countsManyEventsAndDeliveriesRecordedAtOnce() {
+        calculator
+                .received("org-123", MARCH.start(), new UsageMetrics(1_000_000, 5_000))
+                .received("org-123", MARCH.start(), 1)
+                .sent("org-123", MARCH.start(), new UsageMetrics(7, 0));
+        OrganisationUsage usage = usage("org-123", MARCH);
+        assertThat(usage.received()).isEqualTo(new UsageMetrics(1_000_001, 5_001));
+        assertThat(usage.sent()).isEqualTo(new UsageMetrics(7, 0));
+    }
+
+    @Test
+    void clearRemovesWhatWasRecordedAndCounted() {
+        calculator.received("org-123", MARCH.start(), 1);
+        usage("org-123", MARCH);
+        calculator.clear();
+        assertThat(calculator.computations()).isZero();
+        assertThat(usage("org-123", MARCH).received()).isEqualTo(UsageMetrics.ZERO);
+    }
+
+    @Test
     void returnsZerosForUnknownOrganisation() {
         OrganisationUsage usage = usage("org-nobody", MARCH);
         assertThat(usage.received()).isEqualTo(UsageMetrics.ZERO);

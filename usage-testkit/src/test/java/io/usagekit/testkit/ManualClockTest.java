@@ -43,6 +43,21 @@ class ManualClockTest {
     }
 
     @Test
+    void setMovesTheWallClockAndNotTheTicker() {
+        clock.advance(Duration.ofMinutes(5));
+        long ticks = clock.ticker().getAsLong();
+        clock.set("2026-01-01T00:00:00Z");
+        assertThat(clock.instant()).isEqualTo("2026-01-01T00:00:00Z");
+        clock.set(Instant.parse("2026-04-01T00:00:00Z"));
+        assertThat(clock.instant()).isEqualTo("2026-04-01T00:00:00Z");
+        assertThat(clock.ticker().getAsLong()).isEqualTo(ticks);
+
+        clock.advance(Duration.ofSeconds(1));
+        assertThat(clock.instant()).isEqualTo("2026-04-01T00:00:01Z");
+        assertThat(clock.ticker().getAsLong()).isEqualTo(ticks + 1_000_000_000L);
+    }
+
+    @Test
     void keepsEveryConcurrentAdvance() {
         try (Callers callers = new Callers()) {
             List<Future<Object>> threads = callers.callManyTimes(8, () -> {
