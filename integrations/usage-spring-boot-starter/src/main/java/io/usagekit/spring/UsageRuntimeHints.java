@@ -1,0 +1,23 @@
+package io.usagekit.spring;
+
+import io.usagekit.postgres.rollups.RollupListener;
+import org.jspecify.annotations.Nullable;
+import org.springframework.aot.hint.BindingReflectionHintsRegistrar;
+import org.springframework.aot.hint.MemberCategory;
+import org.springframework.aot.hint.RuntimeHints;
+import org.springframework.aot.hint.RuntimeHintsRegistrar;
+
+/** What a native image has to keep besides what Spring finds by itself. */
+final class UsageRuntimeHints implements RuntimeHintsRegistrar {
+
+    UsageRuntimeHints() {}
+
+    @Override
+    public void registerHints(RuntimeHints hints, @Nullable ClassLoader classLoader) {
+        // Knobs asks for the names of the records' components.
+        new BindingReflectionHintsRegistrar().registerReflectionHints(hints.reflection(), UsageProperties.class);
+        // RollupListeners forwards by a proxy.
+        hints.proxies().registerJdkProxy(RollupListener.class);
+        hints.reflection().registerType(RollupListener.class, MemberCategory.INVOKE_PUBLIC_METHODS);
+    }
+}
