@@ -41,6 +41,7 @@ class ArchitectureTest {
     private static final String JACKSON = "io.usagekit.jackson..";
     private static final String MICROMETER = "io.usagekit.micrometer..";
     private static final String SPRING = "io.usagekit.spring..";
+    private static final String SPRING_TEST = "io.usagekit.spring.test..";
     private static final String TESTKIT = "io.usagekit.testkit..";
     private static final String SERVERS = "io.usagekit.servers..";
     private static final String CLI = "io.usagekit.cli..";
@@ -88,6 +89,7 @@ class ArchitectureTest {
                         "io.usagekit.micrometer",
                         "io.usagekit.spring",
                         "io.usagekit.spring.actuate",
+                        "io.usagekit.spring.test",
                         "io.usagekit.spring.web",
                         "io.usagekit.testkit",
                         "io.usagekit.testkit.contract",
@@ -188,7 +190,16 @@ class ArchitectureTest {
                     .check(PROJECT);
             ModuleRules.independent(MICROMETER, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(SPRING_TEST, POSTGRES, REDIS, JACKSON, MICROMETER, SERVERS, CLI, PAGE, EXAMPLES)
+                    .check(PROJECT);
+            noClasses()
+                    .that()
+                    .resideInAPackage(SPRING)
+                    .and()
+                    .resideOutsideOfPackage(SPRING_TEST)
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(SPRING_TEST, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
 
             assertRejects(ModuleRules.independent(BROKEN + ".redis", BROKEN), "TableMapping");

@@ -46,6 +46,7 @@ class DocsTest {
     /** Packages of the JDK and of drivers whose types pages name. */
     private static final List<String> OTHER_PACKAGES = List.of(
             "java.lang",
+            "java.time",
             "java.util.concurrent",
             "java.util.concurrent.locks",
             "java.sql",
