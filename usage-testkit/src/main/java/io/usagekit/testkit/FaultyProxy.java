@@ -44,7 +44,8 @@ import java.util.function.Supplier;
  *
  * <p>Ends and resets of connections are held back as well: the other side doesn't see them. When the direction is forwarded again,
  * everything held back is sent, including the bytes of a client that has closed its connection since. A sender that continues is
- * blocked once the sockets' buffers are full, as by a network that loses all packets.
+ * blocked once the sockets' buffers are full, as by a network that loses all packets. {@link #swallow()} does that to the existing
+ * connections for good, whatever the state, and {@link #redirect} connects new ones to another server.
  *
  * <p>A switch has taken effect when its method returns: from then on no byte is forwarded in a held direction, and connections to be
  * reset have been reset. A connection that a client opened before the switch counts as existing. Thread-safe. The proxy has one
@@ -59,7 +60,6 @@ public final class FaultyProxy implements AutoCloseable {
     private static final int CHUNK_BYTES = 65_536;
     private static final Duration MAX_LATENCY = Duration.ofHours(1);
 
-    private final InetSocketAddress server;
     private final ServerSocketChannel listener;
     private final InetSocketAddress address;
     private final Selector selector;
@@ -74,6 +74,7 @@ public final class FaultyProxy implements AutoCloseable {
     private final Set<ProxyConnection> connections = new LinkedHashSet<>();
     private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
     private ProxyState state = ProxyState.PASS;
+    private InetSocketAddress server;
 
     private FaultyProxy(InetSocketAddress server, ServerSocketChannel listener, Selector selector) throws IOException {
         this.server = server;
@@ -93,6 +94,16 @@ public final class FaultyProxy implements AutoCloseable {
      * @throws UncheckedIOException if the proxy can't listen on 127.0.0.1
      */
     public static FaultyProxy to(String host, int port) {
+        InetSocketAddress server = resolved(host, port);
+        try {
+            return open(server);
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "the proxy in front of " + server + " can't listen on 127.0.0.1: " + e.getMessage(), e);
+        }
+    }
+
+    private static InetSocketAddress resolved(String host, int port) {
         if (port < 1 || port > MAX_PORT) {
             throw new IllegalArgumentException("port must be from 1 to " + MAX_PORT + ", but was " + port);
         }
@@ -101,12 +112,7 @@ public final class FaultyProxy implements AutoCloseable {
             throw new IllegalArgumentException(
                     "host must be a name or address that can be resolved, but was \"" + host + "\"");
         }
-        try {
-            return open(server);
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "the proxy in front of " + server + " can't listen on 127.0.0.1: " + e.getMessage(), e);
-        }
+        return server;
     }
 
     private static FaultyProxy open(InetSocketAddress server) throws IOException {
@@ -166,6 +172,36 @@ public final class FaultyProxy implements AutoCloseable {
         onProxyThread(() -> {
             acceptWaiting();
             resetAll();
+            return null;
+        });
+    }
+
+    /**
+     * Forwards nothing more on the existing connections, not even their end, and keeps them open on both sides until the next {@link
+     * #cut()}, {@link #cutOnce()} or {@link #close()}: as a firewall does that has lost its state. The state doesn't change, and new
+     * connections work as it says.
+     */
+    public void swallow() {
+        onProxyThread(() -> {
+            acceptWaiting();
+            connections.forEach(ProxyConnection::swallow);
+            return null;
+        });
+    }
+
+    /**
+     * Connects new connections to another server, which needn't run yet, as after a change of a DNS entry or a virtual address. Existing
+     * connections stay where they are.
+     *
+     * @param host a name, which is resolved once, or an address
+     * @param port from 1 to 65535
+     * @throws IllegalArgumentException if the port is out of bounds, or the host can't be resolved
+     */
+    public void redirect(String host, int port) {
+        InetSocketAddress next = resolved(host, port);
+        onProxyThread(() -> {
+            acceptWaiting();
+            server = next;
             return null;
         });
     }

@@ -19,6 +19,7 @@ final class ProxyConnection {
     private final ProxyFlow requests;
     private final ProxyFlow responses;
     private boolean connecting;
+    private boolean swallowed;
 
     private ProxyConnection(InetSocketAddress server, SelectionKey clientKey, SelectionKey upstreamKey) {
         this.server = server;
@@ -66,7 +67,8 @@ final class ProxyConnection {
      *
      * @return whether the connection is still open
      */
-    boolean advance(ProxyState state, long now) {
+    boolean advance(ProxyState proxys, long now) {
+        ProxyState state = own(proxys);
         if (!connecting && state.forwardsRequests()) {
             connect();
         }
@@ -82,8 +84,18 @@ final class ProxyConnection {
     }
 
     /** Returns the time until the next delayed byte is due; {@link Long#MAX_VALUE} if there is none. */
-    long nanosToWait(ProxyState state, long now) {
+    long nanosToWait(ProxyState proxys, long now) {
+        ProxyState state = own(proxys);
         return Math.min(requests.nanosToWait(state, now), responses.nanosToWait(state, now));
+    }
+
+    /** Forwards nothing more, whatever the proxy's state. */
+    void swallow() {
+        swallowed = true;
+    }
+
+    private ProxyState own(ProxyState proxys) {
+        return swallowed ? ProxyState.FREEZE : proxys;
     }
 
     void reset() {

@@ -108,6 +108,54 @@ class FaultyProxyTest extends FaultyProxyFixture {
     }
 
     @Test
+    void forwardsNothingMoreOnSwallowedConnections() throws IOException {
+        try (Socket present = connect()) {
+            exchange(present, "before");
+            proxy.swallow();
+            send(present, "lost");
+            assertQuiet(present);
+            try (Socket next = connect()) {
+                exchange(next, "after");
+                proxy.pass();
+                assertQuiet(present);
+                proxy.cutOnce();
+                assertReset(present);
+                assertReset(next);
+            }
+            assertThat(received()).isEqualTo("before");
+        }
+    }
+
+    @Test
+    void hidesTheEndOfASwallowedConnection() throws Exception {
+        try (Socket present = connect()) {
+            exchange(present, "before");
+            proxy.swallow();
+        }
+        try (Socket next = connect()) {
+            exchange(next, "after");
+        }
+        await(() -> proxy.connections() == 1, "the other connection has ended");
+        proxy.cutOnce();
+        awaitConversation().awaitEnd();
+    }
+
+    @Test
+    void connectsNewConnectionsToAnotherServerOnceRedirected() throws IOException {
+        try (EchoServer other = EchoServer.start();
+                Socket present = connect()) {
+            exchange(present, "before");
+            proxy.redirect("127.0.0.1", other.port());
+            try (Socket next = connect()) {
+                exchange(next, "other");
+            }
+            exchange(present, "-same");
+            assertThat(received()).isEqualTo("before-same");
+            assertThat(other.conversations()).hasSize(1);
+        }
+    }
+
+    @Test
     void deliversHeldBytesAfterFreeze() throws IOException {
         try (Socket present = connect()) {
             exchange(present, "before");
