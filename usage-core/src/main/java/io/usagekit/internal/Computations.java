@@ -24,6 +24,8 @@ final class Computations {
     private final UsageListener listener;
     private final GuardedCache cache;
     private final BackOff backOff;
+    private final WriteOutage writeOutage;
+    private final RefreshAttempts refreshAttempts;
     private final ComputationIncidents incidents;
     private final Permits permits;
     private final Timers timers;
@@ -38,6 +40,8 @@ final class Computations {
         this.listener = listener;
         this.cache = cache;
         this.backOff = backOff;
+        this.writeOutage = new WriteOutage(settings.errorBackOff(), settings.ticker());
+        this.refreshAttempts = new RefreshAttempts(settings.errorBackOff(), settings.ticker());
         this.incidents = new ComputationIncidents(settings.ticker());
         this.permits =
                 new Permits(settings.maxConcurrent(), settings.maxConcurrentPerOrganisation(), settings.maxQueued());
@@ -83,6 +87,14 @@ final class Computations {
 
     BackOff backOff() {
         return backOff;
+    }
+
+    WriteOutage writeOutage() {
+        return writeOutage;
+    }
+
+    RefreshAttempts refreshAttempts() {
+        return refreshAttempts;
     }
 
     ComputationIncidents incidents() {

@@ -68,6 +68,7 @@ public final class DefaultUsageService implements UsageService {
     private final UsageListener listener;
     private final GuardedCache cache;
     private final BackOff backOff;
+    private final WriteOutage writeOutage;
     private final Computations computations;
     private final Invalidation invalidation;
     private final Answers answers;
@@ -87,6 +88,7 @@ public final class DefaultUsageService implements UsageService {
         this.cache = new GuardedCache(settings.cache(), limits);
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
+        this.writeOutage = computations.writeOutage();
         this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
         this.answers = new Answers(limits, listener, settings.clock());
         this.loads = new Loads(settings.singleFlight(), computations, limits);
@@ -103,6 +105,7 @@ public final class DefaultUsageService implements UsageService {
         this.listener = service.listener;
         this.cache = service.cache;
         this.backOff = service.backOff;
+        this.writeOutage = service.writeOutage;
         this.computations = service.computations;
         this.invalidation = service.invalidation;
         this.answers = service.answers;
@@ -221,7 +224,10 @@ public final class DefaultUsageService implements UsageService {
             return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get(), batch));
         }
         listener.miss(key);
-        return miss(key, figure, null, batch);
+        return writeOutage
+                .of(key)
+                .map(error -> answerUnstored(key, figure, error, batch))
+                .orElseGet(() -> miss(key, figure, null, batch));
     }
 
     private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
@@ -230,8 +236,37 @@ public final class DefaultUsageService implements UsageService {
         if (fresh.isPresent()) {
             return fresh.get();
         }
-        loads.refresh(key, figure, batch);
+        if (writeOutage.of(key).isEmpty()) {
+            loads.refresh(key, figure, false, batch);
+            return answers.stale(key, figure);
+        }
+        Optional<AgedUsage> newer =
+                cache.fallback(key).filter(copy -> copy.age().compareTo(figure.age()) < 0);
+        if (newer.isPresent()) {
+            return staleCopy(key, newer.get(), batch);
+        }
+        if (writeOutage.isAttemptDue()) {
+            loads.refresh(key, figure, false, batch);
+        }
         return answers.stale(key, figure);
+    }
+
+    /** Answers as in an outage, since the figure was computed and couldn't be stored: from the fallback copy, if there is one. */
+    private CompletableFuture<UsageResult> answerUnstored(
+            UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable LoadBatch batch) {
+        Optional<AgedUsage> copy = cache.fallback(key).filter(limits::isServable);
+        return copy.isPresent()
+                ? CompletableFuture.completedFuture(staleCopy(key, copy.get(), batch))
+                : miss(key, grace, writeOutage.isAttemptDue() ? null : error, batch);
+    }
+
+    /** Returns the fallback copy of a figure that couldn't be stored; refreshes it when it is due, or when a write is to be tried again. */
+    private UsageResult staleCopy(UsageKey key, AgedUsage copy, @Nullable LoadBatch batch) {
+        boolean isDue = !limits.isFresh(copy) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN;
+        if (writeOutage.isAttemptDue() || isDue) {
+            loads.refresh(key, copy, false, batch);
+        }
+        return answers.stale(key, copy);
     }
 
     /** A fallback copy is never fresh: processes that still reach the cache may have replaced or invalidated it. */
@@ -243,7 +278,7 @@ public final class DefaultUsageService implements UsageService {
             return miss(key, copy, outage, batch);
         }
         if (!limits.isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
-            loads.refresh(key, copy.get(), batch);
+            loads.refresh(key, copy.get(), true, batch);
         }
         return CompletableFuture.completedFuture(answers.stale(key, copy.get()));
     }
@@ -316,7 +351,7 @@ public final class DefaultUsageService implements UsageService {
     private UsageResult loaded(UsageKey key, LoadOutcome outcome) {
         UsageResult result = answers.loaded(key, outcome);
         if (result.freshness() == Freshness.STALE && !result.isPeriodOver()) {
-            outcome.figure().filter(Limits::isOverdue).ifPresent(figure -> loads.refresh(key, figure, null));
+            outcome.figure().filter(Limits::isOverdue).ifPresent(figure -> loads.refresh(key, figure, false, null));
         }
         return result;
     }

@@ -27,12 +27,21 @@ final class Loads {
         this.listener = computations.listener();
     }
 
-    /** Starts a refresh of a figure, unless its last computation failed a short while ago. */
-    void refresh(UsageKey key, AgedUsage old, @Nullable LoadBatch batch) {
-        if (computations.backOff().of(key).isEmpty()) {
+    /**
+     * Starts a refresh of a figure, unless its last computation failed a short while ago, or the last refresh brought no figure.
+     *
+     * @param cacheDown whether the cache can't be read
+     */
+    void refresh(UsageKey key, AgedUsage old, boolean cacheDown, @Nullable LoadBatch batch) {
+        RefreshAttempts attempts = computations.refreshAttempts();
+        if (computations.backOff().of(key).isEmpty() && attempts.begin(key)) {
             Duration acceptableAge = Limits.acceptableAge(limits.softFor(old), old);
-            var unused = load(key, Purpose.REFRESH, acceptableAge, false, batch)
-                    .exceptionally(error -> LoadOutcome.notWaited());
+            var unused = load(key, Purpose.REFRESH, acceptableAge, cacheDown, batch)
+                    .whenComplete((outcome, error) -> {
+                        if (outcome != null && outcome.figure().isPresent()) {
+                            attempts.succeeded(key);
+                        }
+                    });
         }
     }
 

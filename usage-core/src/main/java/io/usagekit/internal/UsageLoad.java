@@ -256,7 +256,9 @@ final class UsageLoad implements FlightTask {
         stored = true;
         AgedUsage figure = outcome.figure().orElseThrow();
         return computations.cache().write(key, figure).toCompletableFuture().handle((done, error) -> {
-            if (error != null) {
+            if (error == null) {
+                published();
+            } else {
                 publicationFailed(figure, Causes.unwrap(error));
             }
             return null;
@@ -362,8 +364,8 @@ final class UsageLoad implements FlightTask {
     }
 
     @Override
-    public void computedUncoordinated(AgedUsage figure) {
-        computations.cache().putFallback(key, figure);
+    public void computedUncoordinated(AgedUsage figure, Throwable cause) {
+        keepUnstored(figure, cause);
     }
 
     /** The next caller finds the figure; while the cache is down, it would have to wait for a timeout for that. */
@@ -392,9 +394,22 @@ final class UsageLoad implements FlightTask {
     }
 
     @Override
+    public void published() {
+        computations.writeOutage().succeeded();
+    }
+
+    @Override
     public void publicationFailed(AgedUsage figure, Throwable error) {
-        computations.cache().putFallback(key, figure);
+        keepUnstored(figure, error);
         listener.cacheWriteFailed(key, error);
+    }
+
+    /** Keeps a figure as the fallback copy. Where the cache can't be read either, the reads of later calls show that outage. */
+    private void keepUnstored(AgedUsage figure, Throwable error) {
+        computations.cache().putFallback(key, figure);
+        if (!cacheDown) {
+            computations.writeOutage().failed(key, error);
+        }
     }
 
     @Override

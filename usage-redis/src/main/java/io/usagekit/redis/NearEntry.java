@@ -17,13 +17,16 @@ final class NearEntry implements NearStore.Slot {
     private final long began;
     private final long expires;
     private final @Nullable TrackingValidity validity;
+    private final boolean unstored;
 
-    private NearEntry(AgedUsage figure, long began, Duration timeToLive, @Nullable TrackingValidity validity) {
+    private NearEntry(
+            AgedUsage figure, long began, Duration timeToLive, @Nullable TrackingValidity validity, boolean unstored) {
         this.usage = figure.usage();
         this.age = figure.age();
         this.began = began;
         this.expires = began + (timeToLive.compareTo(MAX_TIME_TO_LIVE) < 0 ? timeToLive : MAX_TIME_TO_LIVE).toNanos();
         this.validity = validity;
+        this.unstored = unstored;
     }
 
     /**
@@ -33,12 +36,22 @@ final class NearEntry implements NearStore.Slot {
      * @param validity validity of the tracking connection that it was read on; null if it was read on another connection
      */
     static NearEntry of(CacheEntry read, long sent, @Nullable TrackingValidity validity) {
-        return new NearEntry(read.figure(), sent, Duration.ofMillis(read.remainingMillis()), validity);
+        return new NearEntry(read.figure(), sent, Duration.ofMillis(read.remainingMillis()), validity, false);
     }
 
-    /** Returns a figure for which no invalidation messages arrive. */
-    static NearEntry untracked(AgedUsage figure, long now, Duration timeToLive) {
-        return new NearEntry(figure, now, timeToLive, null);
+    /** Returns a figure that couldn't be stored in Redis: no invalidation messages arrive for it. */
+    static NearEntry unstored(AgedUsage figure, long now, Duration timeToLive) {
+        return new NearEntry(figure, now, timeToLive, null, true);
+    }
+
+    /** Whether the figure couldn't be stored, so that Redis has no figure of this key, or an older one, as long as it stores none. */
+    boolean isUnstored() {
+        return unstored;
+    }
+
+    /** Whether the figure was computed later than that one. */
+    boolean isYoungerThan(NearEntry other) {
+        return began - age.toNanos() - (other.began - other.age.toNanos()) > 0;
     }
 
     /** Whether the figure was read on the tracking connection of this validity. */

@@ -74,14 +74,24 @@ class NearStore {
         }
     }
 
-    /** Stores the figure of a load, unless the key was removed since the load registered. */
+    /**
+     * Stores the figure of a load, unless the key was removed since the load registered, or the entry before it is a younger figure
+     * that couldn't be stored in Redis: that one stays as the fallback copy.
+     */
     void complete(Pending load, NearEntry entry) {
-        slots.replace(load.key, load, entry);
+        NearEntry previous = load.previous;
+        boolean isNewest = previous == null || !previous.isUnstored() || !previous.isYoungerThan(entry);
+        slots.replace(load.key, load, isNewest ? entry : previous);
     }
 
-    /** Removes a load that found no figure. */
-    void completeEmpty(Pending load) {
-        slots.remove(load.key, load);
+    /** Removes a load that found no figure; the entry before it stays if it is alive and couldn't be stored in Redis. */
+    void completeEmpty(Pending load, long now) {
+        NearEntry previous = load.previous;
+        if (previous == null || !previous.isUnstored() || !previous.isAlive(now)) {
+            slots.remove(load.key, load);
+        } else {
+            slots.replace(load.key, load, previous);
+        }
     }
 
     /** Replaces a failed load by the entry before it, unless the key was removed since the load registered. */

@@ -67,7 +67,7 @@ final class NearUsageCache implements UsageCache {
     @Override
     public void putFallback(UsageKey key, AgedUsage entry, Duration timeToLive) {
         if (!closed) {
-            store.put(key, NearEntry.untracked(entry, ticker.getAsLong(), timeToLive));
+            store.put(key, NearEntry.unstored(entry, ticker.getAsLong(), timeToLive));
         }
     }
 
@@ -173,7 +173,8 @@ final class NearUsageCache implements UsageCache {
     }
 
     private void complete(NearStore.Pending load, Optional<NearEntry> found) {
-        found.ifPresentOrElse(figure -> store.complete(load, figure), () -> store.completeEmpty(load));
+        found.ifPresentOrElse(
+                figure -> store.complete(load, figure), () -> store.completeEmpty(load, ticker.getAsLong()));
         load.answer().complete(found);
     }
 

@@ -248,7 +248,11 @@ class NearCacheFiguresIT extends NearCacheFixture {
             assertThat(fallback(cache, 1)).contains(7L);
 
             assertThat(get(cache, 1)).as("Redis has no figure").isEmpty();
-            assertThat(fallback(cache, 1)).as("removed by the empty read").isEmpty();
+            assertThat(fallback(cache, 1))
+                    .as("Redis has none because the figure couldn't be stored")
+                    .contains(7L);
+            await(cache.invalidate(key(1)));
+            assertThat(fallback(cache, 1)).isEmpty();
 
             cache.putFallback(key(1), version(1, 8), TIME_TO_LIVE);
             elapse(TIME_TO_LIVE);
@@ -256,6 +260,37 @@ class NearCacheFiguresIT extends NearCacheFixture {
 
             cache.putFallback(key(1), version(1, 9), Duration.ofSeconds(Long.MAX_VALUE));
             assertThat(fallback(cache, 1)).contains(9L);
+        }
+    }
+
+    @Test
+    void removesCopyOfStoredFigureWhenRedisHasNone() {
+        try (UsageCache cache = openNear()) {
+            write(other, 1, 1);
+            load(cache, 1);
+            write(other, 1, 2);
+            eventually("the invalidation message arrives", () -> near(cache, 1).isEmpty());
+            get(cache, 1);
+            await(other.invalidate(key(1)));
+            eventually("the figure is removed", () -> get(cache, 1).isEmpty());
+            assertThat(fallback(cache, 1)).isEmpty();
+        }
+    }
+
+    @Test
+    void keepsFigureThatCouldNotBeStoredUntilRedisHasYoungerOne() {
+        Duration older = Duration.ofMinutes(2);
+        Duration younger = Duration.ofMinutes(1);
+        try (UsageCache cache = openNear()) {
+            cache.putFallback(key(1), new AgedUsage(version(1, 2).usage(), younger), TIME_TO_LIVE);
+            await(other.put(key(1), new AgedUsage(version(1, 1).usage(), older), TIME_TO_LIVE));
+            assertThat(get(cache, 1)).contains(1L);
+            assertThat(fallback(cache, 1)).contains(2L);
+            assertThat(near(cache, 1)).as("a copy that no other process has").isEmpty();
+
+            write(other, 1, 3);
+            load(cache, 1); // a message for the read before may remove the first load
+            assertThat(fallback(cache, 1)).contains(3L);
         }
     }
 

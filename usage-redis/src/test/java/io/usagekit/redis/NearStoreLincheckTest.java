@@ -88,7 +88,7 @@ class NearStoreLincheckTest {
         private static NearEntry figure(long version) {
             OrganisationUsage usage =
                     new OrganisationUsage(KEY, new UsageMetrics(version, 0), UsageMetrics.ZERO, Instant.EPOCH);
-            return NearEntry.untracked(new AgedUsage(usage, Duration.ZERO), 0, Duration.ofMinutes(1));
+            return NearEntry.of(new CacheEntry(new AgedUsage(usage, Duration.ZERO), 60_000), 0, null);
         }
     }
 

@@ -112,7 +112,9 @@ final class FleetFlight extends Flight {
         if (failedAcquires.incrementAndGet() < FAILED_ACQUIRES && awaited.isPresent()) {
             await(jittered(pollInterval), seen);
         } else {
-            step(() -> task().computeUncoordinated(error), this::computedUncoordinated);
+            step(
+                    () -> task().computeUncoordinated(error),
+                    (outcome, failure) -> computedUncoordinated(outcome, failure, error));
         }
     }
 
@@ -240,7 +242,9 @@ final class FleetFlight extends Flight {
             complete(LoadOutcome.remote(superseded.newer()));
             return;
         }
-        if (publication instanceof Publication.Invalidated) {
+        if (publication instanceof Publication.Stored) {
+            task().published();
+        } else if (publication instanceof Publication.Invalidated) {
             task().publicationRejected();
         }
         complete(outcome);
@@ -255,13 +259,13 @@ final class FleetFlight extends Flight {
         }
     }
 
-    private void computedUncoordinated(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
+    private void computedUncoordinated(@Nullable LoadOutcome outcome, @Nullable Throwable error, Throwable cause) {
         if (outcome == null) {
             fail(noFigure(error));
         } else if (isCompleted()) {
             return;
         } else if (beginStore()) {
-            keepInMemory(() -> task().computedUncoordinated(outcome.figure().orElseThrow()));
+            keepInMemory(() -> task().computedUncoordinated(outcome.figure().orElseThrow(), cause));
             complete(outcome);
         } else {
             task().publicationRejected();

@@ -59,8 +59,13 @@ public interface FlightTask extends SingleFlight.Load {
     /**
      * A figure was computed without a lease, and may be kept in this process's memory. Not called if the key was invalidated since
      * the load began; an invalidation that begins meanwhile waits for the return.
+     *
+     * @param cause why the store couldn't be reached, or refused
      */
-    default void computedUncoordinated(AgedUsage figure) {}
+    default void computedUncoordinated(AgedUsage figure, Throwable cause) {}
+
+    /** The computed figure is stored in the {@link FlightStore}. */
+    default void published() {}
 
     /** The computed figure isn't stored: the key was invalidated meanwhile, or the lease lost to another process. */
     default void publicationRejected() {}

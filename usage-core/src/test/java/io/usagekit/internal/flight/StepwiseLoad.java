@@ -102,7 +102,7 @@ public final class StepwiseLoad implements FlightTask {
     }
 
     @Override
-    public void computedUncoordinated(AgedUsage figure) {
+    public void computedUncoordinated(AgedUsage figure, Throwable cause) {
         step("computedUncoordinated");
     }
 

@@ -65,6 +65,7 @@ final class CacheDownCases {
         });
         int dropped = fixture.events("refreshDropped");
         fixture.eventually("no refresh without a permit", () -> {
+            fixture.elapse(Duration.ofMillis(100));
             fixture.assertOld(Freshness.STALE, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
             return fixture.events("refreshDropped") > dropped;
         });

@@ -60,9 +60,10 @@ final class CacheUpCases {
         fixture.awaitEvent("refreshDropped");
         fixture.assertComputations(1);
         fixture.calculator().release();
-        fixture.eventually(
-                "a later hit starts the refresh",
-                () -> fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH)));
+        fixture.eventually("a hit after the back-off starts the refresh", () -> {
+            fixture.elapse(Duration.ofMillis(100));
+            return fixture.isNew(Freshness.FRESH, service.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        });
     }
 
     static void softExpiredRefreshFails(ServiceFixture fixture) throws Exception {

@@ -2,11 +2,13 @@ package io.usagekit.verification.service;
 
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.ManualClock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /** A shared cache with a memory of this process before it, which the test fills and demotes. */
@@ -18,6 +20,7 @@ final class TwoTierCache implements UsageCache {
     final InMemoryUsageCache shared;
     private volatile boolean tracked = true;
     private volatile boolean broken;
+    private volatile boolean readOnly;
 
     TwoTierCache(ManualClock clock, InMemoryUsageCache shared) {
         this.memory = InMemoryUsageCache.create(clock);
@@ -27,6 +30,11 @@ final class TwoTierCache implements UsageCache {
     /** From now on what the memory holds isn't known to be what the shared cache holds. */
     void loseTrack() {
         tracked = false;
+    }
+
+    /** Sets whether the shared cache refuses writes; reads succeed all the same. */
+    void readOnly(boolean readOnly) {
+        this.readOnly = readOnly;
     }
 
     /** From now on looks into the memory throw. */
@@ -66,7 +74,9 @@ final class TwoTierCache implements UsageCache {
 
     @Override
     public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        return shared.put(key, entry, timeToLive);
+        return readOnly
+                ? CompletableFuture.failedFuture(new UsageCacheException("OOM command not allowed", null))
+                : shared.put(key, entry, timeToLive);
     }
 
     @Override
