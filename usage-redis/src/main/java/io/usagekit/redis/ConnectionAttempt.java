@@ -4,8 +4,6 @@ import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -15,10 +13,27 @@ import java.util.function.Supplier;
 final class ConnectionAttempt {
 
     /**
-     * Longest duration of an attempt. The client's own limits are shorter by default; but a client that is shut down drops an
-     * attempt in progress without completing it, and the thread would block for ever.
+     * Limits of attempts.
+     *
+     * @param patience how long an attempt may take before another one begins beside it
+     * @param longest after which the thread is interrupted. The client's own limits are shorter by default; but a client that is
+     *     shut down drops an attempt in progress without completing it, and the thread would block for ever
      */
-    static final Duration MAX_DURATION = Duration.ofMinutes(2);
+    record Limits(Duration patience, Duration longest) {
+
+        private static final Duration LONGEST = Duration.ofMinutes(2);
+
+        /** Returns the limits for connections that are usually made within this time. */
+        static Limits of(Duration connectTimeout) {
+            return new Limits(connectTimeout.multipliedBy(2), LONGEST);
+        }
+
+        /** Returns twice the patience, or the longest duration of an attempt. */
+        Duration longer(Duration patience) {
+            Duration twice = patience.multipliedBy(2);
+            return twice.compareTo(longest) < 0 ? twice : longest;
+        }
+    }
 
     private ConnectionAttempt() {}
 
@@ -26,43 +41,45 @@ final class ConnectionAttempt {
      * Starts an attempt.
      *
      * @param connect blocks until there is a connection, or throws
-     * @param maxDuration after which the attempt is abandoned
-     * @param unwanted whether a connection that is made now is to be closed at once
-     * @param into completes with the connection, or with the reason why there is none
+     * @param longest after which the thread is interrupted
+     * @param into completes with the connection, or with the reason why there is none; if it is completed by then, the attempt closes
+     *     its connection
      */
     static <C extends StatefulConnection<String, String>> void start(
-            Supplier<C> connect, Duration maxDuration, BooleanSupplier unwanted, CompletableFuture<C> into) {
+            Supplier<C> connect, Duration longest, CompletableFuture<C> into) {
+        CompletableFuture<Void> ended = new CompletableFuture<>();
         try {
             // Without the calling thread's InheritableThreadLocals: the connection serves all callers.
-            Thread thread = new Thread(null, () -> run(connect, unwanted, into), "usagekit-redis-connect", 0, false);
+            Thread thread = new Thread(null, () -> run(connect, into, ended), "usagekit-redis-connect", 0, false);
             thread.setDaemon(true);
             thread.start();
-            limit(into, maxDuration, thread);
+            limit(ended, longest, thread, into);
         } catch (Throwable e) { // e.g. no memory for another thread
             into.completeExceptionally(e);
         }
     }
 
     /** By the JVM's timer, since the client's ends with the client. No caller waits for it. */
-    private static void limit(CompletableFuture<?> connecting, Duration maxDuration, Thread thread) {
-        var unused = connecting
-                .orTimeout(maxDuration.toNanos(), TimeUnit.NANOSECONDS)
-                .whenComplete((connection, error) -> {
-                    if (error instanceof TimeoutException) {
-                        thread.interrupt();
-                    }
-                });
+    private static void limit(
+            CompletableFuture<Void> ended, Duration longest, Thread thread, CompletableFuture<?> into) {
+        var unused = ended.orTimeout(longest.toNanos(), TimeUnit.NANOSECONDS).exceptionally(timeout -> {
+            into.completeExceptionally(timeout);
+            thread.interrupt();
+            return null;
+        });
     }
 
     private static <C extends StatefulConnection<String, String>> void run(
-            Supplier<C> connect, BooleanSupplier unwanted, CompletableFuture<C> into) {
+            Supplier<C> connect, CompletableFuture<C> into, CompletableFuture<Void> ended) {
         try {
             C connection = connect.get();
-            if (!into.complete(connection) || unwanted.getAsBoolean()) {
+            if (!into.complete(connection)) {
                 connection.close();
             }
         } catch (Throwable e) {
             into.completeExceptionally(e);
+        } finally {
+            ended.complete(null);
         }
     }
 }

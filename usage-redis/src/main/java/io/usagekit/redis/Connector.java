@@ -1,5 +1,6 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -15,7 +16,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Holds one connection, or keeps trying to make it: in the background, at most once a second, and only while the connection is
- * asked for.
+ * asked for. A connection that is lost, or made before a {@link Failover}, is closed and replaced; so is an attempt that takes long, since
+ * the address may lead to a server that hangs, and to another one later.
  *
  * @param <C> kind of connection
  */
@@ -26,31 +28,75 @@ final class Connector<C extends StatefulConnection<String, String>> {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
+    /** Shortest time from the start of an attempt to that of the next. */
     static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private static final long DIAGNOSIS_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** One attempt to connect. */
+    private static final class Attempt<C extends StatefulConnection<String, String>> {
 
-    /** One attempt to connect, and when it began. */
-    private record Attempt<C>(long began, CompletableFuture<C> connection) {}
+        private final long began = System.nanoTime();
+        private final long epoch;
+        private final CompletableFuture<C> connection = new CompletableFuture<>();
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        Attempt(long epoch) {
+            this.epoch = epoch;
+        }
+
+        Duration age() {
+            return Duration.ofNanos(System.nanoTime() - began);
+        }
+
+        boolean hasConnected() {
+            return connection.isDone() && !connection.isCompletedExceptionally();
+        }
+
+        boolean isOpen() {
+            return hasConnected() && !closed.get() && connection.join().isOpen();
+        }
+
+        boolean hasMade(C other) {
+            return hasConnected() && connection.join() == other;
+        }
+
+        @Nullable
+        Throwable failure() {
+            return connection.isCompletedExceptionally()
+                    ? connection.handle((made, error) -> error).join()
+                    : null;
+        }
+
+        /** Closes the connection, once: Lettuce logs a warning otherwise. An attempt in progress closes the one that it makes. */
+        CompletableFuture<Void> close() {
+            boolean inProgress =
+                    connection.completeExceptionally(new RedisConnectionException("no connection within " + age()));
+            return inProgress || !hasConnected() || !closed.compareAndSet(false, true)
+                    ? CompletableFuture.completedFuture(null)
+                    : connection.join().closeAsync();
+        }
+    }
 
     private final Supplier<C> connect;
-    private final Duration maxAttempt;
+    private final Failover failover;
+    private final ConnectionAttempt.Limits limits;
     private final AtomicReference<@Nullable Attempt<C>> attempt = new AtomicReference<>();
-    /** Last attempt to find out why a connection that was lost isn't back. */
-    private final AtomicReference<@Nullable Attempt<Void>> diagnosis = new AtomicReference<>();
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** How long an attempt may take before another one begins: after each that took so long twice as long. */
+    private volatile Duration patience;
 
     private volatile @Nullable Throwable lastFailure;
-    private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
      * Creates a connector without a connection.
      *
      * @param connect blocks until there is a connection, or throws
-     * @param maxAttempt longest duration of an attempt
      */
-    Connector(Supplier<C> connect, Duration maxAttempt) {
+    Connector(Supplier<C> connect, Failover failover, ConnectionAttempt.Limits limits) {
         this.connect = connect;
-        this.maxAttempt = maxAttempt;
+        this.failover = failover;
+        this.limits = limits;
+        this.patience = limits.patience();
     }
 
     /** Returns the connection, which may be broken; null if there is none yet. */
@@ -60,89 +106,93 @@ final class Connector<C extends StatefulConnection<String, String>> {
         return connecting.isDone() && !connecting.isCompletedExceptionally() ? connecting.join() : null;
     }
 
-    /** Returns the attempt that has succeeded or is in progress; otherwise starts a new one. */
+    /** Returns the attempt whose connection is open, or that is in progress; otherwise starts a new one. */
     CompletableFuture<C> attempt() {
         Attempt<C> last = attempt.get();
         if (last != null && (closed.get() || !isOver(last))) {
-            return last.connection();
+            return last.connection;
         }
-        Attempt<C> next = new Attempt<>(System.nanoTime(), new CompletableFuture<>());
+        Attempt<C> next = new Attempt<>(failover.epoch());
         if (!attempt.compareAndSet(last, next)) {
             return attempt();
         }
         if (last != null) {
-            lastFailure = failureOf(last);
-            var unused = close(last); // not joined: this may be the client's own thread
+            supersede(last);
         }
-        ConnectionAttempt.start(connect, maxAttempt, closed::get, next.connection());
-        return next.connection();
+        var unused = next.connection.thenAccept(made -> {
+            patience = limits.patience();
+            lastFailure = null;
+        });
+        ConnectionAttempt.start(connect, limits.longest(), next.connection);
+        if (closed.get()) {
+            var unusedToo = next.close();
+        }
+        return next.connection;
+    }
+
+    /** Returns the attempt as {@link #attempt} does; after a connection that was lost within a second of its attempt the next one, when that is due. */
+    CompletableFuture<C> nextAttempt(Timeouts timeouts) {
+        Attempt<C> last = attempt.get();
+        CompletableFuture<C> connecting = attempt();
+        if (last == null || last.connection != connecting || !last.hasConnected() || last.isOpen()) {
+            return connecting;
+        }
+        long wait = Math.max(0, RETRY_NANOS - last.age().toNanos());
+        return timeouts.after(wait).thenCompose(due -> attempt());
+    }
+
+    private boolean isOver(Attempt<C> last) {
+        if (!last.connection.isDone()) {
+            return last.age().compareTo(patience) >= 0;
+        }
+        if (last.age().toNanos() < RETRY_NANOS) {
+            return false;
+        }
+        return !last.isOpen() || last.epoch < failover.epoch();
+    }
+
+    /** Not joined: this may be the client's own thread. */
+    private void supersede(Attempt<C> last) {
+        if (!last.connection.isDone()) {
+            patience = limits.longer(patience);
+        }
+        var unused = last.close();
+        lastFailure = last.failure();
+    }
+
+    /** Closes a connection that doesn't answer, and starts an attempt to make another one, unless the last began within a second. */
+    CompletableFuture<C> replace(C connection) {
+        Attempt<C> last = attempt.get();
+        if (last != null && last.hasMade(connection)) {
+            var unused = last.close();
+        }
+        return attempt();
+    }
+
+    /** Takes note of a server that is read-only: the connection is replaced, and so are the others of the client. */
+    void readOnly(C connection) {
+        Attempt<C> last = attempt.get();
+        if (last != null && last.hasMade(connection) && failover.readOnly(last.epoch)) {
+            var unused = attempt();
+        }
     }
 
     /** Returns why the last attempt that has ended failed; null if it didn't. */
     @Nullable
     Throwable lastFailure() {
         Attempt<C> last = attempt.get();
-        Throwable failure = last == null ? null : failureOf(last);
+        Throwable failure = last == null ? null : last.failure();
         return failure == null ? lastFailure : failure;
     }
 
-    private static @Nullable Throwable failureOf(Attempt<?> attempt) {
-        return attempt.connection().isCompletedExceptionally()
-                ? attempt.connection().handle((connection, error) -> error).join()
-                : null;
-    }
-
-    /**
-     * Finds out why a connection that was lost isn't back, by an attempt to connect in the background, since the client doesn't
-     * tell; at most every five seconds.
-     *
-     * @return fails with the reason; completes normally if there is none any more, or if the client doesn't reconnect by itself,
-     *     so that {@link #lastFailure} is the reason
-     */
-    CompletableFuture<Void> diagnose() {
-        Attempt<Void> last = diagnosis.get();
-        if (last != null && (!last.connection().isDone() || System.nanoTime() - last.began() < DIAGNOSIS_NANOS)) {
-            return last.connection();
-        }
-        Attempt<Void> next = new Attempt<>(System.nanoTime(), new CompletableFuture<>());
-        if (!diagnosis.compareAndSet(last, next)) {
-            return diagnose();
-        }
-        CompletableFuture<C> connecting = new CompletableFuture<>();
-        var unused = connecting.whenComplete((connection, error) -> {
-            if (error != null) {
-                lastFailure = error;
-                next.connection().completeExceptionally(error);
-                return;
-            }
-            lastFailure = null;
-            next.connection().complete(null);
-            var unusedToo = connection.closeAsync();
-        });
-        ConnectionAttempt.start(connect, maxAttempt, () -> false, connecting);
-        return next.connection();
-    }
-
-    private boolean isOver(Attempt<C> attempt) {
-        if (!attempt.connection().isDone() || System.nanoTime() - attempt.began() < RETRY_NANOS) {
-            return false;
-        }
-        if (attempt.connection().isCompletedExceptionally()) {
-            return true;
-        }
-        // Lettuce reconnects by itself, unless the host has switched that off.
-        C connection = attempt.connection().join();
-        return !connection.isOpen() && !connection.getOptions().isAutoReconnect();
-    }
-
-    /** Closes the connection. Idempotent: Lettuce logs a warning about a connection that is closed a second time. */
+    /** Closes the connection. Idempotent. */
     void close() {
         if (closed.getAndSet(true)) {
             return;
         }
         Attempt<C> last = attempt.get();
         if (last != null) {
-            await(close(last));
+            await(last.close());
         }
     }
 
@@ -158,12 +208,5 @@ final class Connector<C extends StatefulConnection<String, String>> {
                     CLOSE_LIMIT,
                     e.toString());
         }
-    }
-
-    /** Closes the connection of an attempt. An attempt in progress closes its connection itself once it has one. */
-    private CompletableFuture<Void> close(Attempt<C> attempt) {
-        return attempt.connection().isDone() && !attempt.connection().isCompletedExceptionally()
-                ? attempt.connection().join().closeAsync()
-                : CompletableFuture.completedFuture(null);
     }
 }

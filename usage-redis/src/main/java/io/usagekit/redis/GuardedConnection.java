@@ -17,16 +17,16 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Connection to Redis that fails fast. A command is answered within the command timeout or fails; it fails at once while there is
- * no connection. After a timeout every command fails at once until a PING sent behind the timed-out command has been answered. So
- * commands don't pile up and none is queued for later: a write executed after an outage would replace a newer figure by an older
- * one, and make that one look younger than it is.
+ * no connection. After a timeout every command fails at once until a PING sent behind the timed-out command has been answered in time, on
+ * this connection or on the one that replaces it ({@link LivenessProbe}). So commands don't pile up and none is queued for later: a write
+ * executed after an outage would replace a newer figure by an older one, and make that one look younger than it is. Commands in flight on
+ * a connection that is replaced fail as all do during an outage.
  */
 final class GuardedConnection {
 
@@ -52,19 +52,6 @@ final class GuardedConnection {
         }
     }
 
-    /** PING on a connection on which a command has timed out. */
-    private record Probe(
-            StatefulRedisConnection<String, String> connection, long sent, CompletableFuture<Void> answered) {
-
-        boolean isPendingOn(StatefulRedisConnection<String, String> other) {
-            return connection == other && !answered.isDone();
-        }
-
-        boolean isRecent() {
-            return System.nanoTime() - sent < Connector.RETRY_NANOS;
-        }
-    }
-
     /** States of the outage logs when a command was sent. */
     private record States(long unavailable, OutageLog refusal, long refused) {}
 
@@ -77,16 +64,19 @@ final class GuardedConnection {
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final Timeouts timeouts;
-    private final AtomicReference<@Nullable Probe> probe = new AtomicReference<>();
+    private final LivenessProbe<StatefulRedisConnection<String, String>> liveness;
+    private final Failover failover;
     private final OutageLog unavailability;
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
-    GuardedConnection(RedisClient client, Duration commandTimeout, Duration maxAttempt) {
+    GuardedConnection(RedisClient client, Duration commandTimeout, ConnectionAttempt.Limits limits) {
         this.client = client;
-        this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), maxAttempt);
-        this.commandTimeout = commandTimeout;
         this.timeouts = Timeouts.of(client);
+        this.failover = Failover.of(client);
+        this.connector = new Connector<>(() -> client.connect(StringCodec.UTF8), failover, limits);
+        this.liveness = new LivenessProbe<>(connector, commandTimeout, timeouts, this::answered, () -> {});
+        this.commandTimeout = commandTimeout;
         this.unavailability = new OutageLog(
                 "Redis is unavailable; usage figures are served without it until it answers",
                 "Redis answers again",
@@ -160,9 +150,9 @@ final class GuardedConnection {
         States states = new States(unavailability.state(), refusal, refusal.state());
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
-            return CompletableFuture.failedFuture(notConnected(states, connection));
+            return CompletableFuture.failedFuture(notConnected(states));
         }
-        if (isStalled(connection)) {
+        if (liveness.isPending(connection)) {
             return CompletableFuture.failedFuture(unavailable(
                     states,
                     "Redis didn't answer an earlier command within commandTimeout (" + commandTimeout
@@ -183,6 +173,9 @@ final class GuardedConnection {
             answered(connection);
             if (served.test(value)) {
                 refusal.end();
+                if (purpose != Purpose.READ) {
+                    failover.writable();
+                }
             }
             return value;
         });
@@ -194,9 +187,10 @@ final class GuardedConnection {
                 : error;
     }
 
-    private CompletableFuture<Void> rootCause(CompletableFuture<Void> diagnosis) {
-        return timeouts.limit(diagnosis.copy(), commandTimeout.plus(DIAGNOSIS_PATIENCE))
-                .handle((none, cause) -> {
+    /** Completes when the attempt in progress has, or the next one: with its failure as the reason, if it fails. */
+    private CompletableFuture<Void> rootCause() {
+        return timeouts.limit(connector.nextAttempt(timeouts).copy(), commandTimeout.plus(DIAGNOSIS_PATIENCE))
+                .handle((made, cause) -> {
                     Throwable found = cause == null ? null : unwrap(cause);
                     if (found == null || found instanceof TimeoutException) {
                         return null;
@@ -206,18 +200,15 @@ final class GuardedConnection {
     }
 
     /** Where a connection was lost, the outage is logged once the reason is known. */
-    private UsageCacheException notConnected(
-            States states, @Nullable StatefulRedisConnection<String, String> connection) {
+    private UsageCacheException notConnected(States states) {
         if (closed) {
             return new UsageCacheException(NO_CONNECTION, null);
         }
-        boolean reconnects = connection != null && connection.getOptions().isAutoReconnect();
-        CompletableFuture<Void> diagnosis = reconnects ? connector.diagnose() : CompletableFuture.completedFuture(null);
         UsageCacheException error = RedisErrors.of(NO_CONNECTION, connector.lastFailure());
         if (unavailability.isOngoing()) {
             unavailability.begin(states.unavailable(), error);
         } else {
-            unavailability.begin(states.unavailable(), error, rootCause(diagnosis));
+            unavailability.begin(states.unavailable(), error, rootCause());
         }
         return error;
     }
@@ -228,13 +219,16 @@ final class GuardedConnection {
             UsageCacheException refused = RedisErrors.of("Redis refused the command", error);
             answered(connection);
             states.refusal().begin(states.refused(), refused);
+            if (RedisErrors.isReadOnly(error)) {
+                connector.readOnly(connection);
+            }
             return refused;
         }
+        if (!connection.isOpen()) {
+            return notConnected(states);
+        }
         if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
-            if (!connection.isOpen()) {
-                return notConnected(states, connection);
-            }
-            probe(connection);
+            liveness.start(connection);
             return unavailable(states, "Redis didn't answer within commandTimeout (" + commandTimeout + ")", error);
         }
         return unavailable(states, RedisErrors.of("the command to Redis failed", error));
@@ -256,43 +250,10 @@ final class GuardedConnection {
      * timed-out command is answered. Commands that were sent before may be answered meanwhile.
      */
     private void answered(StatefulRedisConnection<String, String> connection) {
-        long state = unavailability.state(); // before the probe, which is set before its outage begins
-        Probe last = probe.get();
-        if (connection.isOpen() && (last == null || !last.isPendingOn(connection))) {
+        long state = unavailability.state(); // before the probe, which starts before its outage begins
+        if (connection.isOpen() && !liveness.isPending(connection)) {
+            liveness.answered();
             unavailability.end(state);
-        }
-    }
-
-    private boolean isStalled(StatefulRedisConnection<String, String> connection) {
-        Probe last = probe.get();
-        if (last == null || !last.isPendingOn(connection)) {
-            return false;
-        }
-        if (!last.isRecent()) {
-            probe(connection); // in case the last PING was lost
-        }
-        return true;
-    }
-
-    /** Sends a PING. Redis answers in the order of commands: once it is answered, all commands before it have been handled. */
-    private void probe(StatefulRedisConnection<String, String> connection) {
-        Probe last = probe.get();
-        if (!connection.isOpen() || (last != null && last.isPendingOn(connection) && last.isRecent())) {
-            return;
-        }
-        Probe next = new Probe(connection, System.nanoTime(), new CompletableFuture<>());
-        if (!probe.compareAndSet(last, next)) {
-            return;
-        }
-        try {
-            connection.async().ping().whenComplete((pong, error) -> {
-                next.answered().complete(null);
-                if (error == null || error instanceof RedisCommandExecutionException) {
-                    answered(connection);
-                }
-            });
-        } catch (RuntimeException e) {
-            next.answered().complete(null); // the next command shows whether Redis answers
         }
     }
 

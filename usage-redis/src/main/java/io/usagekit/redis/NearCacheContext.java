@@ -14,4 +14,9 @@ record NearCacheContext(RedisSettings settings, CacheEntryReader reader, NearSto
     Timeouts timeouts() {
         return Timeouts.of(settings.client());
     }
+
+    /** What the client's connections know of failovers. */
+    Failover failover() {
+        return Failover.of(settings.client());
+    }
 }

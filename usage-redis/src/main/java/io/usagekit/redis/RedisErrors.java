@@ -30,6 +30,9 @@ final class RedisErrors {
     private static final List<String> REFUSED_SCRIPT =
             List.of("-NOPERM ", "can't run this command or subcommand", "ACL failure in script");
 
+    /** What the replies of a server contain that has become a replica: to a write, to one of a script before Redis 7, to any command. */
+    private static final List<String> READ_ONLY = List.of("READONLY ", "-READONLY ", "MASTERDOWN ");
+
     private static final String NO_ADDRESS = "RedisURI is not available";
     private static final int MOST_CAUSES = 50;
 
@@ -54,6 +57,13 @@ final class RedisErrors {
         String reply = cause instanceof RedisCommandExecutionException ? String.valueOf(cause.getMessage()) : "";
         return PERMANENT_REPLIES.stream().anyMatch(reply::startsWith)
                 || REFUSED_SCRIPT.stream().anyMatch(reply::contains);
+    }
+
+    /** Whether the server is a replica, so that the client's address may lead to another server by now. */
+    static boolean isReadOnly(Throwable error) {
+        String reply = String.valueOf(error.getMessage());
+        return error instanceof RedisCommandExecutionException
+                && READ_ONLY.stream().anyMatch(begin -> reply.startsWith(begin) || reply.contains(": " + begin));
     }
 
     private static boolean isTlsMismatch(Throwable cause) {

@@ -99,7 +99,7 @@ record RedisSettings(
     /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */
     FlightStore openFlightStore() {
         GuardedConnection connection = guardedConnection();
-        WakeUpSubscription wakeUps = new WakeUpSubscription(client, keys().wakeUps(), ConnectionAttempt.MAX_DURATION);
+        WakeUpSubscription wakeUps = new WakeUpSubscription(client, keys().wakeUps(), commandTimeout, limits());
         long began = System.nanoTime();
         wakeUps.connect();
         connection.open(connectTimeout);
@@ -107,7 +107,12 @@ record RedisSettings(
         return new RedisFlightStore(connection, wakeUps, keys());
     }
 
+    /** Returns the limits of attempts to connect. */
+    ConnectionAttempt.Limits limits() {
+        return ConnectionAttempt.Limits.of(connectTimeout);
+    }
+
     private GuardedConnection guardedConnection() {
-        return new GuardedConnection(client, commandTimeout, ConnectionAttempt.MAX_DURATION);
+        return new GuardedConnection(client, commandTimeout, limits());
     }
 }

@@ -12,7 +12,7 @@ import java.util.Objects;
  * processes with the same Redis and key prefix share them.
  *
  * <p>The host provides the Lettuce client, and with it the address, {@code rediss://}, the ACL user, the database number, the
- * threads and the reconnect delay; the host closes the client. The ACL user needs, on the keys {@code usage:*} and the channel
+ * threads; the host closes the client. The ACL user needs, on the keys {@code usage:*} and the channel
  * {@code usage:wakeups}, {@code GET}, {@code SET}, {@code DEL}, {@code TYPE}, {@code PTTL}, {@code PEXPIRE}, {@code HMGET},
  * {@code HSET}, {@code HDEL}, {@code ZADD}, {@code ZSCORE}, {@code ZRANGE}, {@code ZREMRANGEBYSCORE}, {@code TIME},
  * {@code EVAL}, {@code EVALSHA}, {@code PUBLISH}, {@code SUBSCRIBE} and {@code PING}, and {@code SELECT} where the database isn't
@@ -159,11 +159,13 @@ public final class RedisUsage {
          * Opens a cache over one connection, which all calls share and {@link UsageCache#close()} closes. If Redis can't be reached
          * in time, the cache is returned all the same: its calls fail at once, and each call makes it try to connect again, at
          * most once a second, on a thread that ends with the attempt (whose limit is the timeout of the client's
-         * {@link io.lettuce.core.RedisURI}, or two minutes). Once it has been connected, the client reconnects by itself, after the
-         * delays that the host has configured.
+         * {@link io.lettuce.core.RedisURI}, or two minutes; another one is begun beside an attempt that takes twice the connect timeout). A
+         * connection that is lost is replaced in the same way.
          *
          * <p>Calls fail at once while there is no connection, and also while Redis hangs: after a command has timed out, only a
-         * {@code PING} is sent until that is answered. A failed command isn't executed later, except one that a hanging Redis had
+         * {@code PING} is sent until one is answered within the command timeout. If none is answered within twice the command timeout, the
+         * connection is closed, which fails the commands in flight, and replaced. So is every connection of the client, at its next use, once Redis
+         * has refused a write as {@code READONLY}, since the client's address may lead to another master by then. A failed command isn't executed later, except one that a hanging Redis had
          * already received. An outage is logged once when it begins, with its root cause, and once when it ends. Errors that last until
          * somebody corrects a setting (a password, a permission, a database number, TLS) aren't
          * {@linkplain io.usagekit.UsageException#isTransient() transient}, and the log says so.
@@ -177,8 +179,8 @@ public final class RedisUsage {
         /**
          * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlights#fleetWide}): one
          * process computes a figure and stores it in the cache, the others wait for it. Opens two connections in the manner of
-         * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes;
-         * {@link SingleFlight#close()} closes them. It starts no thread of its own.
+         * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes,
+         * which answers a {@code PING} each second while loads wait; {@link SingleFlight#close()} closes them. It starts no thread of its own.
          *
          * @throws IllegalArgumentException if a knob is out of bounds, or the client was created without an address
          */
@@ -202,8 +204,8 @@ public final class RedisUsage {
          * the near cache's own reads and a {@code PING} each heartbeat only. When the second one is lost, or doesn't answer a
          * command within the command timeout, it is closed, and the figures read on it become fallback copies:
          * {@link UsageCache#near} doesn't return them, {@link UsageCache#fallback} does. Another connection is opened in the
-         * background, at most once a second and until {@link UsageCache#close()}, on a thread that ends with the attempt; once
-         * Redis has acknowledged tracking on it, the memory is cleared. Meanwhile {@link UsageCache#get} uses the first
+         * background, at most once a second (where Redis refuses to track after 2 s, 4 s and so on, up to a minute) and until
+         * {@link UsageCache#close()}, on a thread that ends with the attempt; once Redis has acknowledged tracking on it, the memory is cleared. Meanwhile {@link UsageCache#get} uses the first
          * connection. Each incident calls {@link io.usagekit.UsageListener#trackingLost} and {@code trackingRestored} once and
          * logs one line each. The method waits for both first connections, together at most the connect timeout.
          *

@@ -29,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Redis sends the message of a change before it answers any later command. So once a command on this connection is answered,
  * the messages of all changes made before that command was sent have been handled. A PING each heartbeat makes sure that there is
- * such a command.
+ * such a command; the first one is to be answered within the command timeout before anything is read, so that a network that is slower
+ * costs one loss and not one a second.
  */
 final class TrackingConnection {
 
@@ -37,13 +38,16 @@ final class TrackingConnection {
     private final NearCacheContext context;
     private final RedisKeys keys;
     private final Duration commandTimeout;
+    private final long epoch;
     private final TrackingValidity validity;
     private final CompletableFuture<String> ended = new CompletableFuture<>();
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private volatile @Nullable CompletableFuture<Void> nextBeat;
 
-    private TrackingConnection(StatefulRedisConnection<String, String> connection, NearCacheContext context) {
+    private TrackingConnection(
+            StatefulRedisConnection<String, String> connection, NearCacheContext context, long epoch) {
         this.connection = connection;
+        this.epoch = epoch;
         this.context = context;
         this.keys = context.settings().keys();
         this.commandTimeout = context.settings().commandTimeout();
@@ -55,22 +59,47 @@ final class TrackingConnection {
     /**
      * Switches tracking on for a new connection.
      *
+     * @param epoch that of {@link Failover} before the attempt to connect
      * @return completes once Redis has acknowledged tracking; if that fails the connection is closed
      */
     static CompletableFuture<TrackingConnection> begin(
-            StatefulRedisConnection<String, String> connection, NearCacheContext context) {
-        TrackingConnection tracking = new TrackingConnection(connection, context);
-        return tracking.acknowledged().handle((ok, error) -> {
-            if (error != null) {
-                tracking.end(reason("CLIENT TRACKING", unwrap(error)));
-            }
-            if (tracking.validity.hasEnded()) {
-                throw new CompletionException(new IllegalStateException(tracking.ended.join()));
-            }
-            // A start may be slow: the entries' validity doesn't depend on this timeout.
-            tracking.beat(context.settings().connectTimeout());
-            return tracking;
-        });
+            StatefulRedisConnection<String, String> connection, NearCacheContext context, long epoch) {
+        TrackingConnection tracking = new TrackingConnection(connection, context, epoch);
+        return tracking.acknowledged()
+                .thenCompose(ok -> tracking.proven(System.nanoTime()))
+                .handle((ok, error) -> {
+                    if (error != null) {
+                        tracking.end(reason("CLIENT TRACKING", unwrap(error)));
+                    }
+                    if (tracking.validity.hasEnded()) {
+                        throw new CompletionException(new IllegalStateException(tracking.ended.join()));
+                    }
+                    tracking.scheduleBeat();
+                    return tracking;
+                });
+    }
+
+    /** Sends PINGs until one is answered within the command timeout. A start may be slow: so the first one may take longer. */
+    private CompletableFuture<Void> proven(long since) {
+        long sent = System.nanoTime();
+        return ping(context.settings().connectTimeout())
+                .handle((pong, error) -> error)
+                .thenCompose(error -> {
+                    long now = System.nanoTime();
+                    if (error != null && !(unwrap(error) instanceof RedisCommandExecutionException)) {
+                        return CompletableFuture.failedFuture(error);
+                    } else if (now - sent <= commandTimeout.toNanos()) {
+                        return CompletableFuture.completedFuture(null);
+                    }
+                    return now - since < context.settings().connectTimeout().toNanos()
+                            ? proven(since)
+                            : CompletableFuture.failedFuture(new IllegalStateException(
+                                    "a PING took longer than commandTimeout (" + commandTimeout + ")"));
+                });
+    }
+
+    private CompletableFuture<String> ping(Duration timeout) {
+        return answered("PING", timeout, () -> connection.async().ping().toCompletableFuture());
     }
 
     private CompletableFuture<String> acknowledged() {
@@ -128,15 +157,22 @@ final class TrackingConnection {
                 entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(connection.async(), entries)));
     }
 
-    private void beat(Duration timeout) {
+    private void beat() {
         if (validity.hasEnded()) {
             return;
         }
-        var unused = answered("PING", timeout, () -> connection.async().ping().toCompletableFuture());
-        CompletableFuture<Void> next =
-                context.timeouts().after(context.settings().heartbeat().toNanos());
+        if (epoch < context.failover().epoch()) {
+            end("the server has become a replica");
+            return;
+        }
+        var unused = ping(commandTimeout);
+        scheduleBeat();
+    }
+
+    private void scheduleBeat() {
+        CompletableFuture<Void> next = context.timeouts().after(context.settings().heartbeat().toNanos());
         nextBeat = next;
-        var unusedToo = next.thenRun(() -> beat(commandTimeout));
+        var unused = next.thenRun(this::beat);
         if (validity.hasEnded()) {
             next.complete(null);
         }

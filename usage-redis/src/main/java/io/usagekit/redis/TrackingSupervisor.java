@@ -8,18 +8,26 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Keeps one tracking connection: when it ends, another one is opened, at most one a second. */
+/**
+ * Keeps one tracking connection: when it ends, another one is opened, at most one a second. Where Redis refuses to track, the next
+ * attempts follow after 2 s, 4 s and so on, up to a minute. An attempt that takes long is abandoned, since the address may lead to a
+ * server that hangs, and to another one later.
+ */
 final class TrackingSupervisor {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
     /** Shortest time from the start of an attempt to that of the next. */
     static final Duration RETRY = Duration.ofSeconds(1);
+
+    private static final Duration LONGEST_RETRY = Duration.ofMinutes(1);
+    private static final int MAX_DOUBLINGS = 16;
 
     private final NearCacheContext context;
     private final Duration retry;
@@ -28,6 +36,12 @@ final class TrackingSupervisor {
             "the near cache receives invalidation messages again");
     /** Reason of a loss of which the listener has not been notified yet. */
     private final AtomicReference<@Nullable String> unreported = new AtomicReference<>();
+
+    /** How long an attempt may take: after each that took so long twice as long. */
+    private volatile Duration patience;
+
+    /** Number of attempts in a row that have made a connection on which Redis didn't track. */
+    private final AtomicInteger refusals = new AtomicInteger();
 
     private volatile @Nullable UsageListener listener;
     private volatile @Nullable TrackingConnection current;
@@ -38,6 +52,7 @@ final class TrackingSupervisor {
     TrackingSupervisor(NearCacheContext context, Duration retry) {
         this.context = context;
         this.retry = retry;
+        this.patience = context.settings().limits().patience();
     }
 
     /**
@@ -92,14 +107,17 @@ final class TrackingSupervisor {
             return CompletableFuture.completedFuture(null);
         }
         long began = System.nanoTime();
+        long epoch = context.failover().epoch();
+        Duration limit = patience;
         CompletableFuture<StatefulRedisConnection<String, String>> connecting = new CompletableFuture<>();
-        CompletableFuture<Void> over = connecting
-                .thenCompose(connection -> TrackingConnection.begin(connection, context))
+        CompletableFuture<Void> over = context.timeouts()
+                .limit(connecting, limit)
+                .thenCompose(connection -> TrackingConnection.begin(connection, context, epoch))
                 .handle((tracking, error) -> {
                     if (error == null) {
                         install(tracking, began);
                     } else {
-                        end(RedisErrors.reason(TrackingConnection.unwrap(error)), began);
+                        failed(TrackingConnection.unwrap(error), connecting, began, limit);
                     }
                     return null;
                 });
@@ -109,14 +127,26 @@ final class TrackingSupervisor {
         } else {
             ConnectionAttempt.start(
                     () -> context.settings().client().connect(StringCodec.UTF8),
-                    ConnectionAttempt.MAX_DURATION,
-                    () -> false,
+                    context.settings().limits().longest(),
                     connecting);
         }
         return over;
     }
 
+    private void failed(Throwable error, CompletableFuture<?> connecting, long began, Duration limit) {
+        boolean hasConnected = !connecting.isCompletedExceptionally();
+        if (hasConnected) {
+            refusals.incrementAndGet();
+        } else if (error instanceof TimeoutException) {
+            patience = context.settings().limits().longer(limit);
+        }
+        String reason = error instanceof TimeoutException ? "no connection within " + limit : RedisErrors.reason(error);
+        end(reason, began);
+    }
+
     private void install(TrackingConnection tracking, long began) {
+        patience = context.settings().limits().patience();
+        refusals.set(0);
         current = tracking;
         context.store().clear(); // changes since the last connection are unknown: not even fallback copies stay
         regain();
@@ -131,13 +161,19 @@ final class TrackingSupervisor {
             return;
         }
         lose(reason);
-        long wait = Math.max(0, retry.toNanos() - (System.nanoTime() - began));
+        long wait = Math.max(0, pause().toNanos() - (System.nanoTime() - began));
         CompletableFuture<Void> next = context.timeouts().after(wait);
         nextAttempt = next;
         var unused = next.thenCompose(now -> attempt());
         if (closed) {
             next.complete(null);
         }
+    }
+
+    /** Returns the shortest time from the start of the last attempt to that of the next. */
+    private Duration pause() {
+        Duration longer = retry.multipliedBy(1L << Math.min(refusals.get(), MAX_DOUBLINGS));
+        return longer.compareTo(LONGEST_RETRY) < 0 ? longer : LONGEST_RETRY;
     }
 
     private void lose(String reason) {

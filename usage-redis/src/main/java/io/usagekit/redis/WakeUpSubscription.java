@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,10 +21,16 @@ import org.slf4j.LoggerFactory;
 /**
  * Subscription to the channel of wake-ups, on a connection of its own: runs the actions registered for an entry when it changes.
  * Messages sent while there is no connection are lost, so after each reconnect every registered action runs once.
+ *
+ * <p>While actions are registered the connection proves once a second that it answers; one that doesn't is replaced. A process in which no
+ * load waits sends nothing.
  */
 final class WakeUpSubscription {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
+
+    /** How long a connection is taken to answer since it last did. */
+    private static final long PROOF_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** Registered action, compared by identity: the same action may be registered twice. */
     private static final class Waiter {
@@ -47,12 +54,22 @@ final class WakeUpSubscription {
     private final OutageLog refusal = new OutageLog(
             "Redis refuses the subscription to wake-ups; loads that wait for other processes poll instead",
             "Redis accepts the subscription to wake-ups again");
+    private final OutageLog silence = new OutageLog(
+            "Redis doesn't answer on the connection for wake-ups, which is replaced; loads that wait for other processes poll",
+            "Redis sends wake-ups again");
     private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
+    private final LivenessProbe<StatefulRedisPubSubConnection<String, String>> liveness;
+    private final Timeouts timeouts;
     private final String channel;
+    /** When the connection last proved that it answers, in nanoseconds. */
+    private volatile long proven;
+
+    private final AtomicBoolean proofScheduled = new AtomicBoolean();
 
     private final RedisPubSubAdapter<String, String> listener = new RedisPubSubAdapter<>() {
         @Override
         public void message(String channel, String entry) {
+            proven = System.nanoTime();
             waiters.getOrDefault(entry, List.of()).forEach(Waiter::wake);
         }
 
@@ -61,12 +78,22 @@ final class WakeUpSubscription {
             refusal.end();
             waiters.values().forEach(all -> all.forEach(Waiter::wake));
             ready.complete(null);
+            proven();
         }
     };
 
-    WakeUpSubscription(RedisClient client, String channel, Duration maxAttempt) {
+    WakeUpSubscription(RedisClient client, String channel, Duration commandTimeout, ConnectionAttempt.Limits limits) {
         this.channel = channel;
-        this.connector = new Connector<>(() -> subscribe(client), maxAttempt);
+        this.timeouts = Timeouts.of(client);
+        this.connector = new Connector<>(() -> subscribe(client), Failover.of(client), limits);
+        this.liveness = new LivenessProbe<>(
+                connector,
+                commandTimeout,
+                timeouts,
+                connection -> proven(),
+                () -> silence.begin(
+                        silence.state(), "no answer to a PING within commandTimeout (" + commandTimeout + ")"));
+        this.proven = System.nanoTime();
     }
 
     private StatefulRedisPubSubConnection<String, String> subscribe(RedisClient client) {
@@ -82,9 +109,39 @@ final class WakeUpSubscription {
         return connection;
     }
 
-    /** Starts to connect, unless connected or connecting. Outages are logged by the other connection. */
+    /**
+     * Starts to connect, unless connected or connecting, and to probe a connection that hasn't proved for a second that it answers.
+     * That there is none is logged by the connection for commands.
+     */
     void connect() {
-        var unused = connector.attempt();
+        StatefulRedisPubSubConnection<String, String> connection = connector.connection();
+        if (connection == null) {
+            return; // the confirmation of its subscription proves that it answers
+        }
+        if (System.nanoTime() - proven >= PROOF_NANOS) {
+            liveness.start(connection);
+        } else {
+            scheduleProof();
+        }
+    }
+
+    private void proven() {
+        proven = System.nanoTime();
+        silence.end();
+        if (!waiters.isEmpty()) {
+            scheduleProof();
+        }
+    }
+
+    private void scheduleProof() {
+        if (proofScheduled.compareAndSet(false, true)) {
+            var unused = timeouts.after(PROOF_NANOS).thenRun(() -> {
+                proofScheduled.set(false);
+                if (!waiters.isEmpty()) {
+                    connect();
+                }
+            });
+        }
     }
 
     /** Waits until the subscription is confirmed or has failed, but no longer than this. */

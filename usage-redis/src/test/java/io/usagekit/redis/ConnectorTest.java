@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 /** How connections are closed. */
 class ConnectorTest {
 
+    private static final ConnectionAttempt.Limits LIMITS = ConnectionAttempt.Limits.of(Duration.ofMinutes(1));
+
     /** Returns a connection whose closing never completes, as when the client's own threads are held up. */
     private static StatefulRedisConnection<String, String> stuck() {
         return closingBy(CompletableFuture::new);
@@ -36,7 +38,8 @@ class ConnectorTest {
                     closed.incrementAndGet();
                     return CompletableFuture.completedFuture(null);
                 }),
-                Duration.ofMinutes(1));
+                new Failover(),
+                LIMITS);
         connector.attempt().get(30, TimeUnit.SECONDS);
 
         connector.close();
@@ -48,7 +51,7 @@ class ConnectorTest {
     @Test
     void waitsForAConnectionToCloseNoLongerThanItsLimit() throws Exception {
         Connector<StatefulRedisConnection<String, String>> connector =
-                new Connector<>(ConnectorTest::stuck, Duration.ofMinutes(1));
+                new Connector<>(ConnectorTest::stuck, new Failover(), LIMITS);
         connector.attempt().get(30, TimeUnit.SECONDS);
         try (CapturedLog log = new CapturedLog()) {
             long began = System.nanoTime();

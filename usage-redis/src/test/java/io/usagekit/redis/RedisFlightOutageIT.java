@@ -268,7 +268,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
 
     @Test
     void removesEntryWhenLastRegistrationIsClosed() {
-        WakeUpSubscription wakeUps = new WakeUpSubscription(client, "usage:wakeups", ConnectionAttempt.MAX_DURATION);
+        WakeUpSubscription wakeUps = new WakeUpSubscription(
+                client, "usage:wakeups", COMMAND_TIMEOUT, ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {

@@ -102,8 +102,8 @@ class RedisHangIT extends RedisOutageFixture {
     /** Answers to commands that were sent before the one that has timed out arrive while the PING behind it is pending. */
     @Test
     void logsOneOutageWhateverOlderCommandsReceiveMeanwhile() {
-        GuardedConnection connection =
-                new GuardedConnection(client, Duration.ofSeconds(20), ConnectionAttempt.MAX_DURATION);
+        GuardedConnection connection = new GuardedConnection(
+                client, Duration.ofSeconds(20), ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
         connection.open(Duration.ofSeconds(20));
         try (StoppedServer stopped = StoppedServer.of(client)) {
             List<CompletableFuture<String>> answers = new ArrayList<>();

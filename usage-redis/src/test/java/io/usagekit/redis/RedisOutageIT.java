@@ -194,7 +194,8 @@ class RedisOutageIT extends RedisOutageFixture {
     void abandonsAttemptThatClientDropsAndStartsAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
-            GuardedConnection connection = new GuardedConnection(own, COMMAND_TIMEOUT, Duration.ofMillis(200));
+            GuardedConnection connection = new GuardedConnection(
+                    own, COMMAND_TIMEOUT, new ConnectionAttempt.Limits(Duration.ofMinutes(1), Duration.ofMillis(200)));
             try (UsageCache cache = new RedisUsageCache(connection, new RedisKeys("usage"))) {
                 for (int attempts = 0; attempts < 2; attempts++) {
                     eventually("an attempt", () -> {
