@@ -1,5 +1,7 @@
 package io.usagekit.verification.soak;
 
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;
 import io.usagekit.testkit.FaultyProxy;
@@ -52,6 +54,9 @@ final class Faults {
                     postgres.pause();
                     return postgres::resume;
                 }),
+                new Named("Redis full", () -> configure(redis, "maxmemory", "1", "0")),
+                new Named("Redis without its replicas", () -> configure(redis, "min-replicas-to-write", "1", "0")),
+                new Named("links to Redis swallowed", () -> some(redisLinks, FaultyProxy::swallow)),
                 new Named("links to Redis cut", () -> some(redisLinks, FaultyProxy::cut)),
                 new Named("links to Redis cut once", () -> some(redisLinks, FaultyProxy::cutOnce)),
                 new Named("links to Redis frozen", () -> some(redisLinks, FaultyProxy::freeze)),
@@ -71,6 +76,21 @@ final class Faults {
                         over.run();
                     };
                 }));
+    }
+
+    /** Sets a parameter of the server; mending sets it back. */
+    private static Runnable configure(EmbeddedRedisServer redis, String parameter, String wrong, String right) {
+        set(redis, parameter, wrong);
+        return () -> set(redis, parameter, right);
+    }
+
+    private static void set(EmbeddedRedisServer redis, String parameter, String value) {
+        RedisClient client = RedisClient.create(redis.url());
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().configSet(parameter, value);
+        } finally {
+            client.shutdown();
+        }
     }
 
     private Runnable some(List<FaultyProxy> links, Consumer<FaultyProxy> fault) {
