@@ -58,7 +58,8 @@ final class Failover {
             return true;
         }
         long now = System.nanoTime();
-        boolean isDue = last.pause().isZero() || now - last.since() >= last.pause().toNanos();
+        boolean isDue =
+                last.pause().isZero() || now - last.since() >= last.pause().toNanos();
         if (isDue) {
             state = last.next(now);
         }

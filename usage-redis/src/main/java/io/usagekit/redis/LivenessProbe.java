@@ -53,7 +53,11 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
      * @param onSilence runs before a connection is replaced
      */
     LivenessProbe(
-            Connector<C> connector, Duration commandTimeout, Timeouts timeouts, Consumer<C> onAnswer, Runnable onSilence) {
+            Connector<C> connector,
+            Duration commandTimeout,
+            Timeouts timeouts,
+            Consumer<C> onAnswer,
+            Runnable onSilence) {
         this.connector = connector;
         this.commandTimeout = commandTimeout;
         this.timeouts = timeouts;

@@ -170,7 +170,8 @@ final class TrackingConnection {
     }
 
     private void scheduleBeat() {
-        CompletableFuture<Void> next = context.timeouts().after(context.settings().heartbeat().toNanos());
+        CompletableFuture<Void> next =
+                context.timeouts().after(context.settings().heartbeat().toNanos());
         nextBeat = next;
         var unused = next.thenRun(this::beat);
         if (validity.hasEnded()) {
