@@ -4,6 +4,7 @@ import io.usagekit.OutagePolicy;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageService;
+import io.usagekit.internal.GuardedCache.WriteOutage;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
@@ -25,7 +26,6 @@ final class Computations {
     private final GuardedCache cache;
     private final BackOff backOff;
     private final WriteOutage writeOutage;
-    private final RefreshAttempts refreshAttempts;
     private final ComputationIncidents incidents;
     private final Permits permits;
     private final Timers timers;
@@ -41,7 +41,6 @@ final class Computations {
         this.cache = cache;
         this.backOff = backOff;
         this.writeOutage = new WriteOutage(settings.errorBackOff(), settings.ticker());
-        this.refreshAttempts = new RefreshAttempts(settings.errorBackOff(), settings.ticker());
         this.incidents = new ComputationIncidents(settings.ticker());
         this.permits =
                 new Permits(settings.maxConcurrent(), settings.maxConcurrentPerOrganisation(), settings.maxQueued());
@@ -91,10 +90,6 @@ final class Computations {
 
     WriteOutage writeOutage() {
         return writeOutage;
-    }
-
-    RefreshAttempts refreshAttempts() {
-        return refreshAttempts;
     }
 
     ComputationIncidents incidents() {

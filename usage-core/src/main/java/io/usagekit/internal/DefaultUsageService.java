@@ -18,6 +18,7 @@ import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
+import io.usagekit.internal.GuardedCache.WriteOutage;
 import io.usagekit.internal.UsageLoad.Purpose;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.Flights;
@@ -91,7 +92,7 @@ public final class DefaultUsageService implements UsageService {
         this.writeOutage = computations.writeOutage();
         this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
         this.answers = new Answers(limits, listener, settings.clock());
-        this.loads = new Loads(settings.singleFlight(), computations, limits);
+        this.loads = new Loads(settings.singleFlight(), computations, limits, settings.errorBackOff());
         if (settings.singleFlight() instanceof Flights flights) {
             flights.use(computations.delays());
         }
@@ -224,10 +225,8 @@ public final class DefaultUsageService implements UsageService {
             return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get(), batch));
         }
         listener.miss(key);
-        return writeOutage
-                .of(key)
-                .map(error -> answerUnstored(key, figure, error, batch))
-                .orElseGet(() -> miss(key, figure, null, batch));
+        Optional<Throwable> error = writeOutage.of(key);
+        return error.isPresent() ? answerUnstored(key, figure, error.get(), batch) : miss(key, figure, null, batch);
     }
 
     private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {

@@ -10,6 +10,8 @@ import io.usagekit.internal.UsageLoad.Purpose;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Loads of figures by the single-flight: each call starts one or joins the one that is in flight. */
@@ -19,12 +21,14 @@ final class Loads {
     private final Computations computations;
     private final Limits limits;
     private final UsageListener listener;
+    private final RefreshAttempts attempts;
 
-    Loads(SingleFlight singleFlight, Computations computations, Limits limits) {
+    Loads(SingleFlight singleFlight, Computations computations, Limits limits, Duration errorBackOff) {
         this.singleFlight = singleFlight;
         this.computations = computations;
         this.limits = limits;
         this.listener = computations.listener();
+        this.attempts = new RefreshAttempts(errorBackOff, computations.ticker());
     }
 
     /**
@@ -33,7 +37,6 @@ final class Loads {
      * @param cacheDown whether the cache can't be read
      */
     void refresh(UsageKey key, AgedUsage old, boolean cacheDown, @Nullable LoadBatch batch) {
-        RefreshAttempts attempts = computations.refreshAttempts();
         if (computations.backOff().of(key).isEmpty() && attempts.begin(key)) {
             Duration acceptableAge = Limits.acceptableAge(limits.softFor(old), old);
             var unused = load(key, Purpose.REFRESH, acceptableAge, cacheDown, batch)
@@ -114,5 +117,47 @@ final class Loads {
                 .flatMap(LoadOutcome::figure)
                 .map(figure -> Limits.acceptableAge(acceptableAge, figure))
                 .orElse(acceptableAge);
+    }
+
+    /**
+     * Limits refreshes that come to nothing, for want of a permit or since another process has the lease, to one attempt per key and
+     * interval: a stale hit costs no more than a fresh one meanwhile. Thread-safe; holds at most {@value #MOST} keys, and limits no others
+     * while it is full.
+     */
+    private static final class RefreshAttempts {
+
+        private static final int MOST = 10_000;
+
+        /** When the next attempt may begin, by the ticker. */
+        private final ConcurrentHashMap<UsageKey, Long> next = new ConcurrentHashMap<>();
+
+        private final Duration interval;
+        private final LongSupplier ticker;
+
+        RefreshAttempts(Duration interval, LongSupplier ticker) {
+            this.interval = interval;
+            this.ticker = ticker;
+        }
+
+        /** Returns whether the caller may begin an attempt; if so, no other caller may until the interval is over or it has succeeded. */
+        boolean begin(UsageKey key) {
+            if (interval.isZero()) {
+                return true;
+            }
+            long now = ticker.getAsLong();
+            Long due = next.get(key);
+            if (due != null) {
+                return now - due >= 0 && next.replace(key, due, now + interval.toNanos());
+            }
+            if (next.size() >= MOST) {
+                next.values().removeIf(other -> now - other >= 0);
+            }
+            return next.size() >= MOST || next.putIfAbsent(key, now + interval.toNanos()) == null;
+        }
+
+        /** Notes that an attempt has brought a figure. */
+        void succeeded(UsageKey key) {
+            next.remove(key);
+        }
     }
 }
