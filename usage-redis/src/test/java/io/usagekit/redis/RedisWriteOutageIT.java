@@ -38,6 +38,7 @@ class RedisWriteOutageIT extends RedisOutageFixture {
     private final AtomicInteger computations = new AtomicInteger();
 
     /** Why Redis refuses writes. */
+    @SuppressWarnings("ImmutableEnumChecker") // functions without state
     private enum Refusal {
         FULL("OOM", redis -> redis.configSet("maxmemory", "1"), redis -> redis.configSet("maxmemory", "0")),
         WITHOUT_REPLICA(
