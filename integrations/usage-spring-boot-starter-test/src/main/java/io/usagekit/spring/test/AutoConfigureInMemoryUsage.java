@@ -1,5 +1,7 @@
 package io.usagekit.spring.test;
 
+import io.usagekit.spring.UsageLedgerAutoConfiguration;
+import io.usagekit.spring.UsageMaintenanceAutoConfiguration;
 import io.usagekit.spring.UsagePostgresAutoConfiguration;
 import io.usagekit.spring.UsageRedisAutoConfiguration;
 import java.lang.annotation.Documented;
@@ -32,5 +34,11 @@ import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 @Retention(RetentionPolicy.RUNTIME)
 @Documented
 @Inherited
-@ImportAutoConfiguration(exclude = {UsagePostgresAutoConfiguration.class, UsageRedisAutoConfiguration.class})
+@ImportAutoConfiguration(
+        exclude = {
+            UsagePostgresAutoConfiguration.class,
+            UsageMaintenanceAutoConfiguration.class,
+            UsageLedgerAutoConfiguration.class,
+            UsageRedisAutoConfiguration.class
+        })
 public @interface AutoConfigureInMemoryUsage {}

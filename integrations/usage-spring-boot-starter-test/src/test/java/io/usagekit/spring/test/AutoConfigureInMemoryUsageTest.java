@@ -42,6 +42,10 @@ class AutoConfigureInMemoryUsageTest {
             properties = {
                 "usagekit.calculator=rollups",
                 "usagekit.install=always",
+                "usagekit.partitions.cron=0 0 3 * * *",
+                "usagekit.retention.cron=0 0 4 * * *",
+                "usagekit.retention.keep=90d",
+                "usagekit.ledger.enabled=true",
                 "usagekit.cache=near",
                 "usagekit.single-flight=fleet-wide",
                 "usagekit.ttl=4m"
