@@ -148,6 +148,7 @@ class RollupStepPlanIT {
                     + " n, day::text || ' 00:00Z', (day + 1)::text || ' 00:00Z'); execute format('create table plan.empty_d_%s"
                     + " partition of plan.event_deliveries for values from (%L) to (%L)', n, day::text || ' 00:00Z',"
                     + " (day + 1)::text || ' 00:00Z'); end loop; end $$");
+            Instant middle = END.minus(Duration.ofDays(DAYS / 2));
             AtomicLong locked = new AtomicLong();
             ManualClock clock = ManualClock.at(END.toString());
             PostgresRollups rollups = PostgresRollups.builder(Commits.watched(
@@ -167,7 +168,8 @@ class RollupStepPlanIT {
             try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
                 assertThat(worker.runOnce().finished()).isTrue();
                 assertFewLocked(locked, "rolling everything");
-                database.execute("insert into plan.events values ('late', 'p1', 'late', '', '2026-03-20T01:00Z')");
+                database.execute("insert into plan.events values ('late', 'p1', 'late', '', '"
+                        + middle.minus(Duration.ofHours(35)) + "')");
                 assertThat(worker.runOnce().rerolledHours()).isEqualTo(1);
                 assertFewLocked(locked, "re-rolling an hour");
             }
@@ -177,7 +179,7 @@ class RollupStepPlanIT {
             CombinedQuery.Totals before = reads.compare(MARCH).rolled();
             clock.advance(Duration.ofDays(2));
             RetentionResult deleted =
-                    rollups.deleteBefore(Instant.parse("2026-03-21T12:20:00Z"), new RetentionProgress() {});
+                    rollups.deleteBefore(middle.plus(Duration.ofMinutes(12 * 60 + 20)), new RetentionProgress() {});
             assertFewLocked(locked, "retention");
             assertThat(deleted.events()).isGreaterThan(EVENTS / 3).isEqualTo(deleted.deliveries() + 1);
             assertThat(reads.compare(MARCH).rolled()).isEqualTo(before);

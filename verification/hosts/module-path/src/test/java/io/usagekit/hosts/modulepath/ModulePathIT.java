@@ -194,7 +194,7 @@ class ModulePathIT {
 
     /** {@code requires static} of a module that is on the path in any case would hide that it is needed. */
     @Test
-    void onlyAnnotationsAndTheTestEngineAreOptional() throws IOException {
+    void onlyAnnotationsAndWhatTestsHaveAreOptional() throws IOException {
         Map<String, Set<String>> optional = new TreeMap<>();
         for (ModuleReference module : library()) {
             Set<String> names = module.descriptor().requires().stream()
@@ -209,6 +209,6 @@ class ModulePathIT {
                         "io.usagekit", Set.of("org.jspecify"),
                         "io.usagekit.postgres", Set.of("org.jspecify"),
                         "io.usagekit.redis", Set.of("org.jspecify"),
-                        "io.usagekit.testkit", Set.of("org.jspecify", "org.junit.jupiter.api")));
+                        "io.usagekit.testkit", Set.of("org.jspecify", "org.junit.jupiter.api", "org.assertj.core")));
     }
 }
