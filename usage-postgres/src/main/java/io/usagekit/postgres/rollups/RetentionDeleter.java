@@ -17,7 +17,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -63,7 +62,7 @@ final class RetentionDeleter {
     private final AdaptiveBatchSize deliveryRows;
     private final AdaptiveBatchSize eventRows;
 
-    /** The time in which all deliveries are, as parameters of statements; empty where it isn't asked for. */
+    /** The time in which all rows are, as parameters of statements; empty where it isn't asked for. */
     private Map<String, String> filled = Map.of();
 
     private long deliveries;
@@ -221,22 +220,12 @@ final class RetentionDeleter {
     }
 
     private void deleteDeliveries(DependantTables tables, RollupChunk part, Instant before) throws SQLException {
-        boolean isNear = part.isOfTime() && sql.shape().partitionsEventsByTime();
-        Optional<Batch> batch;
+        Batch batch;
         do {
-            batch = deliveriesBatch(tables, part, before, isNear);
-            isNear &= batch.isPresent();
-        } while (batch.filter(Batch::isLast).isEmpty());
-    }
-
-    /** Returns empty, and has deleted nothing, if events of the deliveries aren't near them. */
-    private Optional<Batch> deliveriesBatch(DependantTables tables, RollupChunk part, Instant before, boolean isNear)
-            throws SQLException {
-        try {
-            Batch batch = batch(
+            batch = batch(
                     deliveryRows,
                     Jdbc.Mode.WRITE_SNAPSHOT,
-                    (connection, limit) -> deleteDeliveries(connection, tables, part, before, isNear, limit));
+                    (connection, limit) -> deleteDeliveries(connection, tables, part, before, limit));
             if (batch.deliveries() < batch.lookedAt()) {
                 throw new UsageStorageException(
                         (batch.lookedAt() - batch.deliveries()) + " of " + batch.lookedAt() + " old deliveries of "
@@ -245,15 +234,7 @@ final class RetentionDeleter {
                                 + " role",
                         null);
             }
-            return Optional.of(batch);
-        } catch (EventsElsewhereException e) {
-            return Optional.empty();
-        }
-    }
-
-    /** Rolls a batch back that would retain too little. */
-    private static final class EventsElsewhereException extends SQLException {
-        private static final long serialVersionUID = 1L;
+        } while (!batch.isLast());
     }
 
     private Batch deleteDeliveries(
@@ -261,22 +242,23 @@ final class RetentionDeleter {
             DependantTables tables,
             RollupChunk part,
             Instant before,
-            boolean isNear,
             AdaptiveBatchSize.Batch limit)
             throws SQLException {
         limit.start();
-        return tables.call(connection, "deliveries", "delete-deliveries", part.retention(sql.shape(), isNear))
+        Batch batch = tables.call(connection, "deliveries", "delete-deliveries", part.retention(sql.shape()))
                 .texts(part.parameters())
+                .texts(filled)
                 .instant("before", before)
                 .number("rows", limit.size())
                 .one(row -> {
                     checkWrittenBack(row);
-                    if (isNear && row.number("missing") > 0) {
-                        throw new EventsElsewhereException();
-                    }
                     return new Batch(
                             limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
                 });
+        if (part.isOfTime() && batch.deliveries() > 0) {
+            checkFilled(connection);
+        }
+        return batch;
     }
 
     /** Refuses to keep sums of rows once more. */
@@ -326,7 +308,7 @@ final class RetentionDeleter {
         sql.call(connection, "count-step").execute();
         limit.start();
         long rows = limit.size();
-        Map<String, String> fragments = part.retention(sql.shape(), true);
+        Map<String, String> fragments = part.retention(sql.shape());
         Batch uncounted = oldEvents(
                         tables.call(connection, "deliveries", "delete-uncounted-deliveries", fragments),
                         part,
@@ -351,7 +333,7 @@ final class RetentionDeleter {
         return deleted;
     }
 
-    /** Rolls a batch back where deliveries of its events may be in partitions that were empty when it was found out which aren't. */
+    /** Rolls a batch back where events of its deliveries, or the reverse, may be in partitions that were empty when it was found out which aren't. */
     private void checkFilled(Connection connection) throws SQLException {
         Map<String, String> now = FilledTime.around(FilledTime.before(connection, sql.shape(), FilledTime.LAST));
         if (!now.equals(filled)) {

@@ -44,7 +44,7 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
     static final Map<String, String> RETENTION_OF_PROJECT = Map.of(
             "deliveries-of-part", "{deliveries-of-one-project}",
             "events-of-part", "{events-of-one-project}",
-            "events-near", "",
+            "events-filled", "",
             "deliveries-filled", "");
 
     /** Whether the planner can leave out partitions of these tables. */
@@ -134,12 +134,8 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
                 "deliveries-in-chunk", shape.partitionsDeliveriesByTime() ? "{delivery-of-chunk}" : "");
     }
 
-    /**
-     * Returns the fragments of the statements of retention over this chunk, all rows of a project or of a time.
-     *
-     * @param isNear whether the events of deliveries are looked up in the partitions where they are most likely
-     */
-    Map<String, String> retention(TableShape shape, boolean isNear) {
+    /** Returns the fragments of the statements of retention over this chunk, all rows of a project or of a time. */
+    Map<String, String> retention(TableShape shape) {
         return projectId.isPresent()
                 ? RETENTION_OF_PROJECT
                 : RollupSql.with(
@@ -149,8 +145,8 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
                                 "{deliveries-of-any-project}",
                                 "events-of-part",
                                 "{events-of-any-project}",
-                                "events-near",
-                                isNear ? eventsNear(shape) : "",
+                                "events-filled",
+                                shape.partitionsEventsByTime() ? "{event-is-filled}" : "",
                                 "deliveries-filled",
                                 shape.partitionsDeliveriesByTime() ? "{delivery-is-filled}" : ""));
     }

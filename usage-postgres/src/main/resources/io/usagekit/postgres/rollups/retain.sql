@@ -55,10 +55,10 @@ select project_id::text as project_id from found where project_id is not null
 -- of the host's may keep rows.
 --
 -- Parameters: :before, timestamptz; :rows; those of the fragments {deliveries-of-part}, {events-in-chunk}, {deliveries-in-chunk} and
--- {events-near}, in which the events of the deliveries are looked up.
+-- {events-filled}, in which all events are.
 -- Returns: looked_at, how many candidates there were; deleted, how many of them were deleted; dependants, how many rows of other tables
--- that refer to them ({dependants}, by {deleted.keys}); missing, how many of them have no event there; bigint; are_written_back, whether rows
--- that were deleted before are there again, in the same quarters of an hour.
+-- that refer to them ({dependants}, by {deleted.keys}); bigint; are_written_back, whether rows that were deleted before are there again, in the
+-- same quarters of an hour.
 with candidate as materialized (
     select d.tableoid as part, d.ctid as place
     from {deliveries} d
@@ -94,7 +94,7 @@ counted as materialized (
     left join lateral (
         select e.{event.id} as id, {event.octets} as octets, {event.emptied} as emptied, {event.lost} as lost
         from {events} e
-        where e.{event.id} = deleted.event_id {events-near}
+        where e.{event.id} = deleted.event_id {events-filled}
         offset 0
         for share
     ) as event on true
@@ -154,7 +154,6 @@ select
     (select count(*) from candidate) as looked_at,
     (select count(*) from deleted) as deleted,
     {dependants.count} as dependants,
-    (select count(*) from counted where not has_event and event_id is not null) as missing,
     {are-deleted-written-back} as are_written_back
 
 -- name: delete-uncounted-deliveries
@@ -345,6 +344,12 @@ e.{event.project_id} = :project_id
 -- fragment: events-of-any-project
 -- Condition of the events of a part: those of all projects.
 e.{event.project_id} is not null
+
+-- fragment: event-is-filled
+-- Condition of events in a table that is partitioned by time: they are in the times in which partitions have rows.
+-- Parameters: :filled_lower, :filled_upper.
+and e.{event.created_at} >= :filled_lower::timestamptz{event.at_utc}
+            and e.{event.created_at} < :filled_upper::timestamptz{event.at_utc}
 
 -- fragment: delivery-is-filled
 -- Condition of deliveries in a table that is partitioned by time: they are in the times in which partitions have rows.

@@ -13,7 +13,6 @@ import io.usagekit.postgres.testing.Database;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Retention of partitioned tables with rows of other tables that refer to them, by triggers in place of foreign keys. */
@@ -69,7 +68,6 @@ class PartitionDependantsIT {
     }
 
     /** An id may stand in several partitions: rows refer to it until the last event with that id is deleted. */
-    @Tag("thorough")
     @Test
     void keepsRowsWhoseIdAnotherPartitionHasToo() {
         tables.run("insert into {s}.events (id, project_id, created_at) values ('e0', 'p', '2026-03-01Z')");

@@ -117,7 +117,7 @@ class RollupStatementsIT extends StatementsIT {
                                 Map.of(
                                         "deliveries-of-part", "{deliveries-of-any-project}",
                                         "events-of-part", "{events-of-any-project}",
-                                        "events-near", "{event-of-days}",
+                                        "events-filled", "{event-is-filled}",
                                         "deliveries-filled", "{delivery-is-filled}")));
             case "doubt" ->
                 List.of(
