@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -15,15 +14,14 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /** A cache before another, which holds chosen threads up between the reading and their hearing what was read. */
-final class HeldCache implements UsageCache {
+final class HeldCache extends ForwardingCache {
 
-    private final UsageCache cache;
     private final Set<Thread> chosen = ConcurrentHashMap.newKeySet();
     private final Semaphore held = new Semaphore(0);
     private final CountDownLatch gate = new CountDownLatch(1);
 
     HeldCache(UsageCache cache) {
-        this.cache = cache;
+        super(cache);
     }
 
     void holdThisThread() {
@@ -43,26 +41,11 @@ final class HeldCache implements UsageCache {
 
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-        CompletionStage<Optional<AgedUsage>> found = cache.get(key);
+        CompletionStage<Optional<AgedUsage>> found = super.get(key);
         if (chosen.contains(Thread.currentThread())) {
             held.release();
             ServiceFixture.await(gate);
         }
         return found;
-    }
-
-    @Override
-    public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        return cache.put(key, entry, timeToLive);
-    }
-
-    @Override
-    public CompletionStage<Void> invalidate(UsageKey key) {
-        return cache.invalidate(key);
-    }
-
-    @Override
-    public CompletionStage<Void> invalidate(String organisationId) {
-        return cache.invalidate(organisationId);
     }
 }
