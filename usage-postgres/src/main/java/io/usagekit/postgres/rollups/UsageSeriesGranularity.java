@@ -49,6 +49,19 @@ public enum UsageSeriesGranularity {
         }
     };
 
+    /**
+     * Returns the granularity of this name, as a request has it: {@code hour}, {@code day} or {@code month}, in any case.
+     *
+     * @throws IllegalArgumentException if it is none of these
+     */
+    public static UsageSeriesGranularity parse(String name) {
+        return Stream.of(values())
+                .filter(value -> value.name().equalsIgnoreCase(name))
+                .findAny()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "granularity must be hour, day or month, but was \"" + name + "\""));
+    }
+
     /** Returns the first edge after an instant. */
     abstract Instant next(Instant instant, ZoneId zone);
 

@@ -2,6 +2,8 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageMetrics;
 import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * Usage in one hour, day or month of a series.
@@ -18,5 +20,28 @@ public record UsageSeriesPoint(Instant start, Instant end, UsageMetrics received
     /** Usage of which all octets are known. */
     public UsageSeriesPoint(Instant start, Instant end, UsageMetrics received, UsageMetrics sent) {
         this(start, end, received, sent, 0);
+    }
+
+    /**
+     * Returns the point as a response has it, for a JSON library to print: {@code start} and {@code end} in ISO 8601, {@code received} and
+     * {@code sent} with {@code volume} and {@code bytes}, and {@code unmeasured} if it isn't zero; in this order.
+     */
+    public Map<String, Object> toMap() {
+        Map<String, Object> form = new LinkedHashMap<>();
+        form.put("start", start.toString());
+        form.put("end", end.toString());
+        form.put("received", form(received));
+        form.put("sent", form(sent));
+        if (unmeasured > 0) {
+            form.put("unmeasured", unmeasured);
+        }
+        return form;
+    }
+
+    private static Map<String, Object> form(UsageMetrics metrics) {
+        Map<String, Object> form = new LinkedHashMap<>();
+        form.put("volume", metrics.volume());
+        form.put("bytes", metrics.bytes());
+        return form;
     }
 }

@@ -3,7 +3,6 @@ package io.usagekit.examples.plain;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
@@ -26,7 +25,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,7 +72,7 @@ record UsageEndpoint(UsageService usage, PostgresRollups rollups, Duration serie
                     ? figure(
                             key,
                             Optional.ofNullable(exchange.getRequestHeaders().getFirst("If-None-Match")))
-                    : series(key, granularity(query.getOrDefault("granularity", "day")), zone);
+                    : series(key, UsageSeriesGranularity.parse(query.getOrDefault("granularity", "day")), zone);
         } catch (RuntimeException e) {
             UsageError error = UsageError.of(e);
             if (error.httpStatus() >= 500) {
@@ -106,25 +104,9 @@ record UsageEndpoint(UsageService usage, PostgresRollups rollups, Duration serie
         body.put(
                 "points",
                 rollups.series(key, granularity, zone, seriesTimeout).stream()
-                        .map(UsageEndpoint::point)
+                        .map(UsageSeriesPoint::toMap)
                         .toList());
         return new Response(200, Map.of("Cache-Control", "no-store"), JSON.writeValueAsString(body));
-    }
-
-    private static Map<String, Object> point(UsageSeriesPoint point) {
-        Map<String, Object> form = new LinkedHashMap<>();
-        form.put("start", point.start().toString());
-        form.put("end", point.end().toString());
-        form.put("received", metrics(point.received()));
-        form.put("sent", metrics(point.sent()));
-        if (point.unmeasured() > 0) {
-            form.put("unmeasured", point.unmeasured());
-        }
-        return form;
-    }
-
-    private static Map<String, Long> metrics(UsageMetrics metrics) {
-        return Map.of("volume", metrics.volume(), "bytes", metrics.bytes());
     }
 
     private static Response error(UsageError error) {
@@ -156,13 +138,5 @@ record UsageEndpoint(UsageService usage, PostgresRollups rollups, Duration serie
         } catch (DateTimeException e) {
             throw new IllegalArgumentException("zone must be that of a region or an offset, but was \"" + id + "\"", e);
         }
-    }
-
-    private static UsageSeriesGranularity granularity(String name) {
-        return Stream.of(UsageSeriesGranularity.values())
-                .filter(value -> value.name().equalsIgnoreCase(name))
-                .findAny()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "granularity must be hour, day or month, but was \"" + name + "\""));
     }
 }

@@ -1,7 +1,6 @@
 package io.usagekit.spring.web;
 
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.format.UsageError;
@@ -13,7 +12,6 @@ import java.security.Principal;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.ZoneId;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -87,7 +85,7 @@ final class UsageController {
         }
         ZoneId calendar = zone(zone);
         UsageKey key = new UsageKey(organisationId, UsagePeriod.parse(period, calendar));
-        UsageSeriesGranularity step = granularity(granularity);
+        UsageSeriesGranularity step = UsageSeriesGranularity.parse(granularity);
         List<UsageSeriesPoint> points = rollups.get().series(key, step, calendar, seriesTimeout);
         HttpHeaders headers = new HttpHeaders();
         headers.setCacheControl(CacheControl.noCache().cachePrivate());
@@ -106,27 +104,8 @@ final class UsageController {
         body.put("period", key.period().label());
         body.put("zone", zone);
         body.put("granularity", step.name().toLowerCase(Locale.ROOT));
-        body.put("points", points.stream().map(UsageController::point).toList());
+        body.put("points", points.stream().map(UsageSeriesPoint::toMap).toList());
         return ResponseEntity.ok().headers(headers).body(body);
-    }
-
-    private static Map<String, Object> point(UsageSeriesPoint point) {
-        Map<String, Object> form = new LinkedHashMap<>();
-        form.put("start", point.start().toString());
-        form.put("end", point.end().toString());
-        form.put("received", metrics(point.received()));
-        form.put("sent", metrics(point.sent()));
-        if (point.unmeasured() > 0) {
-            form.put("unmeasured", point.unmeasured());
-        }
-        return form;
-    }
-
-    private static Map<String, Object> metrics(UsageMetrics metrics) {
-        Map<String, Object> form = new LinkedHashMap<>();
-        form.put("volume", metrics.volume());
-        form.put("bytes", metrics.bytes());
-        return form;
     }
 
     private void checkAccess(@Nullable Principal caller, String organisationId) {
@@ -141,14 +120,6 @@ final class UsageController {
         } catch (DateTimeException e) {
             throw new IllegalArgumentException("zone must be that of a region or an offset, but was \"" + id + "\"", e);
         }
-    }
-
-    private static UsageSeriesGranularity granularity(String name) {
-        return Arrays.stream(UsageSeriesGranularity.values())
-                .filter(value -> value.name().equalsIgnoreCase(name))
-                .findAny()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "granularity must be hour, day or month, but was \"" + name + "\""));
     }
 
     /** Arguments of requests are rejected by the factories of periods and keys. Those of the host's controllers are the host's. */
