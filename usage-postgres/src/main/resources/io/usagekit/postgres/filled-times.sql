@@ -2,7 +2,7 @@
 
 -- name: filled-times
 -- Times between which all rows of events and deliveries lie that were created before :before, found without a look at a row: an empty
--- table has an empty file. Each is the time of few partitions, so that a statement that holds its bounds is planned for these alone; partitions
+-- table has an empty file; a foreign one counts as filled. Each is the time of few partitions, so that a statement that holds its bounds is planned for these alone; partitions
 -- that are next to one another, at most :partitions of both tables, are taken together, and left out if all of them are empty.
 --
 -- The bounds of a partition are those by which its table and the ones above are divided into ranges of the time, alone or after columns that
@@ -35,7 +35,7 @@ with recursive below as (
 ),
 
 leaf as materialized (
-    select b.lower, b.upper, coalesce(pg_relation_size(b.relation), 1) > 0 as is_filled
+    select b.lower, b.upper, c.relkind <> 'r' or coalesce(pg_relation_size(b.relation), 1) > 0 as is_filled
     from below b
     join pg_catalog.pg_class c on c.oid = b.relation
     where c.relkind <> 'p'

@@ -245,7 +245,7 @@ final class RetentionDeleter {
             AdaptiveBatchSize.Batch limit)
             throws SQLException {
         limit.start();
-        Batch batch = tables.call(connection, "deliveries", "delete-deliveries", part.retention(sql.shape()))
+        Batch batch = tables.call(connection, "deliveries", "delete-deliveries", fragments(part))
                 .texts(part.parameters())
                 .texts(filled)
                 .instant("before", before)
@@ -255,10 +255,26 @@ final class RetentionDeleter {
                     return new Batch(
                             limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
                 });
+        if (batch.deliveries() > 0) {
+            checkRewritten(connection);
+        }
         if (part.isOfTime() && batch.deliveries() > 0) {
             checkFilled(connection);
         }
         return batch;
+    }
+
+    private Map<String, String> fragments(RollupChunk part) {
+        boolean isBounded = !FilledTime.LAST.equals(filled.get("filled_upper"));
+        return part.retention(sql.shape(), isBounded);
+    }
+
+    /** Rolls a batch back that may have taken events of a rewritten partition for missing ones: partitions are locked after its snapshot. */
+    private void checkRewritten(Connection connection) throws SQLException {
+        if (RollupChunk.isChunked(sql.shape())
+                && sql.call(connection, "are-tables-rewritten").answer()) {
+            throw SqlErrors.writeConflict("a partition was rewritten or emptied after the batch's snapshot");
+        }
     }
 
     /** Refuses to keep sums of rows once more. */
@@ -308,7 +324,7 @@ final class RetentionDeleter {
         sql.call(connection, "count-step").execute();
         limit.start();
         long rows = limit.size();
-        Map<String, String> fragments = part.retention(sql.shape());
+        Map<String, String> fragments = fragments(part);
         Batch uncounted = oldEvents(
                         tables.call(connection, "deliveries", "delete-uncounted-deliveries", fragments),
                         part,

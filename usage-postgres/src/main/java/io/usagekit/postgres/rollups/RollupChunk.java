@@ -134,8 +134,12 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
                 "deliveries-in-chunk", shape.partitionsDeliveriesByTime() ? "{delivery-of-chunk}" : "");
     }
 
-    /** Returns the fragments of the statements of retention over this chunk, all rows of a project or of a time. */
-    Map<String, String> retention(TableShape shape) {
+    /**
+     * Returns the fragments of the statements of retention over this chunk, all rows of a project or of a time.
+     *
+     * @param isBounded whether all rows lie between two finite times; elsewhere there may be rows with infinite times, or with none
+     */
+    Map<String, String> retention(TableShape shape, boolean isBounded) {
         return projectId.isPresent()
                 ? RETENTION_OF_PROJECT
                 : RollupSql.with(
@@ -146,9 +150,9 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
                                 "events-of-part",
                                 "{events-of-any-project}",
                                 "events-filled",
-                                shape.partitionsEventsByTime() ? "{event-is-filled}" : "",
+                                isBounded && shape.partitionsEventsByTime() ? "{event-is-filled}" : "",
                                 "deliveries-filled",
-                                shape.partitionsDeliveriesByTime() ? "{delivery-is-filled}" : ""));
+                                isBounded && shape.partitionsDeliveriesByTime() ? "{delivery-is-filled}" : ""));
     }
 
     /** Returns the parameters of statements over this chunk. */

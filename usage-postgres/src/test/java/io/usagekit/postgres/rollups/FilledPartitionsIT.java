@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
@@ -10,6 +11,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -17,6 +19,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.Year;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -153,5 +156,49 @@ class FilledPartitionsIT {
         assertThat(result).isEqualTo(new RetentionResult(5, 2, 0, 0));
         assertThat(figure().rolled()).isEqualTo(before);
         assertThat(rollups.verify(new VerificationProgress() {})).isZero();
+    }
+
+    /** Such rows lie in partitions without bounds, and in no time that has some. */
+    @Test
+    void keepsFiguresOfRowsWithInfiniteTimes() {
+        run(
+                "create table {s}.e_default partition of {s}.events default",
+                "create table {s}.d_default partition of {s}.event_deliveries default",
+                "insert into {s}.events values ('eternal', 'p', 'seven b', '', 'infinity')",
+                "insert into {s}.event_deliveries values ('of-eternal', 'p', 'eternal', 'Success', '2026-01-10T06:00:00Z')",
+                "insert into {s}.event_deliveries values ('eternal', 'p', 'old', 'Success', 'infinity')");
+        try (RollupWorker worker = rollups.worker().build()) {
+            assertThat(worker.runOnce().finished()).isTrue();
+        }
+        CombinedQuery.Totals before = figure().rolled();
+        assertThat(before.sent()).isEqualTo(new UsageMetrics(4, 28));
+        RetentionResult result =
+                rollups.deleteBefore(Instant.parse("2026-02-20T00:00:00Z"), new RetentionProgress() {});
+        assertThat(result).as("an event with a delivery is kept").isEqualTo(new RetentionResult(3, 1, 1, 0));
+        assertThat(figure().rolled()).isEqualTo(before);
+    }
+
+    /** The rows of the partition are invisible in the batch's snapshot, and its deliveries would be retained without sizes. */
+    @Test
+    void retainsTheSizesOfEventsWhosePartitionIsRewrittenAfterTheSnapshot() {
+        try (RollupWorker worker = rollups.worker().build()) {
+            assertThat(worker.runOnce().finished()).isTrue();
+        }
+        CombinedQuery.Totals before = figure().rolled();
+        AtomicInteger rewritten = new AtomicInteger();
+        PostgresRollups beside = PostgresRollups.builder(Commits.watchedStatements(
+                        Database.pool(), (connection, sql) -> {
+                            if (sql.contains("delete from") && rewritten.getAndIncrement() == 0) {
+                                Jdbc.execute(connection, "select 1"); // takes the snapshot
+                                run("alter table {s}.e_81 set unlogged", "alter table {s}.e_81 set logged");
+                            }
+                        }))
+                .mapping(mapping)
+                .clock(ManualClock.at("2026-04-03T00:00:00Z"))
+                .build();
+        RetentionResult result = beside.deleteBefore(Instant.parse("2026-02-20T00:00:00Z"), new RetentionProgress() {});
+        assertThat(rewritten.get()).isPositive();
+        assertThat(result).isEqualTo(new RetentionResult(2, 2, 0, 0));
+        assertThat(figure().rolled()).isEqualTo(before);
     }
 }

@@ -8,7 +8,7 @@ import java.sql.SQLException;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** Lets others act in transactions right before they are committed. */
+/** Lets others act in transactions: right before they are committed, or before a statement is prepared. */
 public final class Commits {
 
     private Commits() {}
@@ -24,6 +24,29 @@ public final class Commits {
         return proxy(DataSource.class, (method, arguments) -> {
             Object result = invoke(dataSource, method, arguments);
             return result instanceof Connection connection ? watched(connection, action) : result;
+        });
+    }
+
+    /** What is done on a connection before it prepares a statement. */
+    @FunctionalInterface
+    public interface Preparation {
+        void run(Connection connection, String sql) throws SQLException;
+    }
+
+    /** Returns the same data source; {@code preparation} runs before each statement is prepared. */
+    public static DataSource watchedStatements(DataSource dataSource, Preparation preparation) {
+        return proxy(DataSource.class, (method, arguments) -> {
+            Object result = invoke(dataSource, method, arguments);
+            return result instanceof Connection connection ? watchedStatements(connection, preparation) : result;
+        });
+    }
+
+    private static Connection watchedStatements(Connection connection, Preparation preparation) {
+        return proxy(Connection.class, (method, arguments) -> {
+            if (method.getName().equals("prepareStatement") && arguments != null) {
+                preparation.run(connection, (String) arguments[0]);
+            }
+            return invoke(connection, method, arguments);
         });
     }
 

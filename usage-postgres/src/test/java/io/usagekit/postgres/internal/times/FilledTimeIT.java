@@ -131,6 +131,23 @@ class FilledTimeIT {
         assertThat(filled()).containsExactly("2026-02-28 00:00:00+00 " + BEFORE, "-infinity 2026-02-28 00:00:00+00");
     }
 
+    @Test
+    void takesForeignPartitionsForFilledOnes() {
+        createTables("timestamptz", "partition by range (created_at)", "partition by range (created_at)");
+        createDays("events", "e", 2);
+        String server = schema + "_server";
+        run(
+                "create foreign data wrapper " + Identifiers.quote(server),
+                "create server " + Identifiers.quote(server) + " foreign data wrapper " + Identifiers.quote(server),
+                "create foreign table {s}.archive partition of {s}.events" + bounds("'2020-01-01Z'", "'2020-01-02Z'")
+                        + " server " + Identifiers.quote(server));
+        try {
+            assertThat(filled()).containsExactly("2020-01-01 00:00:00+00 2020-01-02 00:00:00+00");
+        } finally {
+            run("drop foreign data wrapper " + Identifiers.quote(server) + " cascade");
+        }
+    }
+
     /** The negative controls are of columns and bounds of which the time doesn't follow. */
     @ParameterizedTest(name = "by {0}: {1} to {2}")
     @CsvSource(
