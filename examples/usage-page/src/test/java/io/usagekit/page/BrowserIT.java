@@ -33,8 +33,8 @@ class BrowserIT {
 
     @BeforeAll
     static void start() {
-        // Chromium isn't published to Maven Central, and a JDK and Maven must do for mvn verify: skipped with a word on a machine without
-        // it. .ci/run installs it, so that no change lands without these tests.
+        // Chromium isn't published to Maven Central, and a JDK and Maven must do for mvn verify: a machine without it
+        // skips these tests, and says so. .ci/run installs it, so that no change lands without them.
         assumeTrue(Browser.isAvailable(), () -> Browser.announceSkipped(BrowserIT.class, Browser.MISSING));
         server = new PageServer(() -> Objects.requireNonNull(FIXTURE.get()).page);
         CLOSED_AT_THE_END.add(server);
