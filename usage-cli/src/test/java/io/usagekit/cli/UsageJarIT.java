@@ -258,6 +258,7 @@ class UsageJarIT {
     }
 
     @Tag("thorough")
+    @Tag("thorough")
     @Test
     void theProcessesOfTheDemoEndWithItEvenIfItIsKilled() throws IOException {
         Process demo = java(

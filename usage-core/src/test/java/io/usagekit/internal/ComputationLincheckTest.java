@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 /** A computation that gets its thread at the moment at which its load times out. */
 class ComputationLincheckTest {
 
-    private static final int SCHEDULES = LincheckRuns.schedules(120);
+    private static final int SCHEDULES = 120;
     private static final OrganisationUsage FIGURE = StepwiseLoad.figure(1).usage();
     private static final SingleFlight FLIGHTS = SingleFlights.inProcess();
 

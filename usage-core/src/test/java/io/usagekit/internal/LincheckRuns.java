@@ -8,11 +8,6 @@ public final class LincheckRuns {
 
     private LincheckRuns() {}
 
-    /** How many schedules a test explores: all of these in {@code -Pthorough}, otherwise a twelfth. */
-    public static int schedules(int inAll) {
-        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 12;
-    }
-
     /** Each on a thread of its own; fails as the first that does. */
     public static void together(Runnable... tasks) {
         AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();

@@ -20,7 +20,6 @@ import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.StressOptions;
 import org.jetbrains.lincheck.datastructures.Validate;
 import org.jetbrains.lincheck.datastructures.verifier.EpsilonVerifier;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -141,15 +140,14 @@ class NearStoreLincheckTest {
 
     @Test
     void leavesNoStaleEntryInAnyOrderOfSteps() {
-        modelChecking(scenarios(15)).check(OnJdkMap.class);
+        modelChecking(15).check(OnJdkMap.class);
     }
 
     @Test
     void leavesNoStaleEntryUnderStressOnCaffeine() {
-        stress(scenarios(10)).check(OnCaffeine.class);
+        stress(10).check(OnCaffeine.class);
     }
 
-    @Tag("thorough")
     @Test
     void modelCheckingFindsStaleEntryWithoutToken() {
         assertThatThrownBy(() -> modelChecking(15).check(NaiveOnJdkMap.class))
@@ -164,11 +162,6 @@ class NearStoreLincheckTest {
         assertThatThrownBy(() -> stress(40).check(NaiveOnCaffeine.class))
                 .isInstanceOf(LincheckAssertionError.class)
                 .hasMessageContaining("is stored, but Redis has");
-    }
-
-    /** Returns the number of scenarios to explore: all in {@code -Pthorough}, a seventh otherwise. */
-    private static int scenarios(int inAll) {
-        return Boolean.getBoolean("usagekit.thorough") ? inAll : inAll / 7;
     }
 
     private static ModelCheckingOptions modelChecking(int scenarios) {

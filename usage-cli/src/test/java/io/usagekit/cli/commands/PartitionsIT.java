@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class PartitionsIT {
@@ -70,6 +71,7 @@ class PartitionsIT {
         assertThat(figure()).isEqualTo(before);
     }
 
+    @Tag("thorough")
     @Test
     void runsUnderEventsAsWell() {
         run("rollups install").succeeded();

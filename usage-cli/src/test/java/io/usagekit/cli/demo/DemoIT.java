@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** {@code demo --once} on servers that are running already; what it prints equals what SQL says, computed another way. */
@@ -146,6 +147,7 @@ class DemoIT {
         return Long.parseLong(TestServers.query(sql));
     }
 
+    @Tag("thorough")
     @Test
     void theSameSeedMakesTheSameFiguresAndAnotherOthers() {
         List<String> once = printedFigures(shared);

@@ -1,7 +1,6 @@
 package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.LincheckRuns.check;
-import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
@@ -16,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /** Whether a flight may store its figure, and that it ends once, however stores, completion and invalidations race. */
 class FlightKeepingLincheckTest {
 
-    private static final int SCHEDULES = schedules(120);
+    private static final int SCHEDULES = 120;
 
     /** A flight that computes, and a cache that holds its figure or not. */
     private static final class World {

@@ -1,7 +1,6 @@
 package io.usagekit.internal.flight;
 
 import static io.usagekit.internal.LincheckRuns.check;
-import static io.usagekit.internal.LincheckRuns.schedules;
 import static io.usagekit.internal.LincheckRuns.together;
 import static io.usagekit.internal.flight.StepwiseLoad.KEY;
 
@@ -21,7 +20,7 @@ import org.junit.jupiter.api.Test;
  */
 class FlightsLincheckTest {
 
-    private static final int SCHEDULES = schedules(150);
+    private static final int SCHEDULES = 150;
 
     /** Made beforehand, for the same reason. */
     private static final LoadOutcome OLD = LoadOutcome.computed(StepwiseLoad.figure(1));

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
  * next call completes it. Normally half of the points are tried, chosen at random, by an exception or by the server, partitioning or
  * unpartitioning in turn; with {@code usagekit.thorough} all of them in every way.
  */
+@Tag("thorough")
 class PartitionCrashIT {
 
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
@@ -167,7 +168,6 @@ class PartitionCrashIT {
                 .isEqualTo("t");
     }
 
-    @Tag("thorough")
     @Test
     void completesWhatAnExceptionInterrupted() {
         completesWhatIsInterrupted(

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * machine, since hosts block cut-overs.
  */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("thorough")
 class PartitionStressIT {
 
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
@@ -92,7 +93,6 @@ class PartitionStressIT {
         return Sample.of(List.of(Omission.values()), 1);
     }
 
-    @Tag("thorough")
     @ParameterizedTest
     @MethodSource("omissions")
     void detectsWhatIsLeftOut(Omission omission) throws Exception {

@@ -10,9 +10,11 @@ import io.usagekit.servers.PgBouncer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Two workers behind PgBouncer in transaction mode, whose steps run on one process of the server after another, keep figures exact. */
+@Tag("thorough")
 class RollupPoolerRaceIT {
 
     private static final Duration LENGTH = Duration.ofSeconds(Boolean.getBoolean("usagekit.thorough") ? 60 : 6);

@@ -26,12 +26,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Two retentions, a worker, hosts that change old rows, and readers run at once. The hosts update a table of expected totals in the
  * transactions that change rows; readers compare the figure with the expected totals in one snapshot.
  */
+@Tag("thorough")
 class RollupRetentionStressIT {
 
     private static final int DAYS = 30;

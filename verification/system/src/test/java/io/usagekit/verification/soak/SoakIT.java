@@ -25,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for 10 s, two minutes in {@code -Pthorough}, or as long as
  * {@code -Dusagekit.soak.seconds} says. Their answers are compared with what the database held.
  */
+@Tag("thorough")
 class SoakIT {
 
     private static final int MEMBERS = 4;

@@ -28,6 +28,7 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,6 +58,7 @@ class ModulePathIT {
         assertFeatures("modules", jar -> true);
     }
 
+    @Tag("thorough")
     @Test
     void theAnnotationsOfJspecifyAreOptional() throws Exception {
         assertFeatures("modules_bare", jar -> !jar.getFileName().toString().startsWith("jspecify-"));
