@@ -55,7 +55,7 @@ class RollupRetentionOracleIT {
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
 
     /** How many figures are read in each way at a time; all of them are read among all organisations. */
-    private static final int FIGURES = THOROUGH ? 15 : 3;
+    private static final int FIGURES = THOROUGH ? 8 : 3;
 
     private final ManualClock clock = ManualClock.at("2026-04-20T12:34:56Z");
     private List<UsagePeriod> windows = List.of();
@@ -71,7 +71,7 @@ class RollupRetentionOracleIT {
         seed = Long.getLong("usagekit.seed", new Random().nextLong());
         System.out.println("RollupRetentionOracleIT " + test.getDisplayName() + ": -Dusagekit.seed=" + seed);
         random = new Random(seed);
-        rows = RandomRows.generate(random, RandomRows.windows(random), THOROUGH ? 300 : 120);
+        rows = RandomRows.generate(random, RandomRows.windows(random), THOROUGH ? 200 : 120);
         ZoneId kathmandu = ZoneId.of("Asia/Kathmandu"); // 5:45 h east of Greenwich
         windows = new ArrayList<>(List.of(
                 UsagePeriod.month(YearMonth.of(2026, 1)),
