@@ -1,47 +1,40 @@
 package io.usagekit.spring;
 
+import io.usagekit.UsageKey;
 import io.usagekit.postgres.rollups.RollupListener;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
+import io.usagekit.postgres.rollups.RollupWorker;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Several listeners in one, which forwards every method of the interface. One that throws doesn't keep an event from the others. */
-final class RollupListeners {
+/** Notifies several listeners of roll-ups. One that throws doesn't keep an event from the others. */
+record RollupListeners(List<RollupListener> listeners) implements RollupListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(RollupListeners.class);
 
-    private RollupListeners() {}
-
-    static RollupListener of(List<RollupListener> listeners) {
-        if (listeners.size() == 1) {
-            return listeners.get(0);
-        }
-        List<RollupListener> all = List.copyOf(listeners);
-        return (RollupListener) Proxy.newProxyInstance(
-                RollupListener.class.getClassLoader(),
-                new Class<?>[] {RollupListener.class},
-                (proxy, method, arguments) -> method.getDeclaringClass() == Object.class
-                        ? method.invoke(all, arguments)
-                        : forward(all, method, arguments));
+    @Override
+    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
+        each(listener -> listener.fromRollups(key, liveHours, markedHours));
     }
 
-    private static @Nullable Object forward(
-            List<RollupListener> listeners, Method method, Object @Nullable [] arguments)
-            throws IllegalAccessException {
+    @Override
+    public void fromRawRows(UsageKey key, Fallback why) {
+        each(listener -> listener.fromRawRows(key, why));
+    }
+
+    @Override
+    public void runEnded(RollupWorker.LastRun run) {
+        each(listener -> listener.runEnded(run));
+    }
+
+    private void each(Consumer<RollupListener> event) {
         for (RollupListener listener : listeners) {
             try {
-                method.invoke(listener, arguments);
-            } catch (InvocationTargetException e) {
-                if (e.getCause() instanceof Error error) {
-                    throw error;
-                }
-                LOG.warn("a listener of roll-ups failed: {}", listener, e.getCause());
+                event.accept(listener);
+            } catch (RuntimeException e) {
+                LOG.warn("a listener of roll-ups failed: {}", listener, e);
             }
         }
-        return null;
     }
 }

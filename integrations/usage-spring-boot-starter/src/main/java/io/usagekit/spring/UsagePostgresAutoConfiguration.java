@@ -85,7 +85,7 @@ public final class UsagePostgresAutoConfiguration {
         PostgresRollups.Builder builder = PostgresRollups.builder(database.dataSource())
                 .mapping(mapping)
                 .countDeletedProjects(properties.countDeletedProjects())
-                .listener(RollupListeners.of(listeners.orderedStream().toList()));
+                .listener(new RollupListeners(listeners.orderedStream().toList()));
         UsageProperties.Rollups settings = properties.rollups();
         Knobs.ifGiven(settings.schema(), builder::schema);
         Knobs.ifGiven(settings.deleteDependants(), tables -> builder.deleteDependants(tables.toArray(String[]::new)));

@@ -1,9 +1,7 @@
 package io.usagekit.spring;
 
-import io.usagekit.postgres.rollups.RollupListener;
 import org.jspecify.annotations.Nullable;
 import org.springframework.aot.hint.BindingReflectionHintsRegistrar;
-import org.springframework.aot.hint.MemberCategory;
 import org.springframework.aot.hint.RuntimeHints;
 import org.springframework.aot.hint.RuntimeHintsRegistrar;
 
@@ -16,8 +14,5 @@ final class UsageRuntimeHints implements RuntimeHintsRegistrar {
     public void registerHints(RuntimeHints hints, @Nullable ClassLoader classLoader) {
         // Knobs asks for the names of the records' components.
         new BindingReflectionHintsRegistrar().registerReflectionHints(hints.reflection(), UsageProperties.class);
-        // RollupListeners forwards by a proxy.
-        hints.proxies().registerJdkProxy(RollupListener.class);
-        hints.reflection().registerType(RollupListener.class, MemberCategory.INVOKE_PUBLIC_METHODS);
     }
 }

@@ -56,8 +56,8 @@ class AheadOfTimeTest {
                         "bean: usageController",
                         "bean: usageProblems");
         assertThat(metadata(resources))
-                .as("hints for names that messages have, and for the proxy of listeners")
-                .contains("io.usagekit.spring.UsageProperties$Redis", "commandTimeout", "RollupListener");
+                .as("hints for names that messages have")
+                .contains("io.usagekit.spring.UsageProperties$Redis", "commandTimeout");
     }
 
     private void process(Path resources) {
