@@ -8,6 +8,7 @@ import org.springframework.context.annotation.ConditionContext;
 import org.springframework.core.type.AnnotatedTypeMetadata;
 import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.scheduling.support.CronTrigger;
+import org.springframework.scheduling.support.SimpleTriggerContext;
 import org.springframework.util.StringUtils;
 
 /** The schedules of jobs: cron expressions of Spring's form. */
@@ -19,11 +20,12 @@ final class MaintenanceSchedules {
      * Parses a schedule.
      *
      * @param property whose value the expression is
-     * @throws UsageConfigurationException if it is none
+     * @throws UsageConfigurationException if it is none, or never fires
      */
     static CronTrigger parse(String property, String cron, ZoneId zone) {
+        CronTrigger trigger;
         try {
-            return new CronTrigger(cron, zone);
+            trigger = new CronTrigger(cron, zone);
         } catch (IllegalArgumentException e) {
             throw Knobs.wrong(
                     property,
@@ -31,6 +33,14 @@ final class MaintenanceSchedules {
                             + "\": " + e.getMessage(),
                     e);
         }
+        if (trigger.nextExecution(new SimpleTriggerContext()) == null) {
+            throw Knobs.wrong(
+                    property,
+                    "must name a time that occurs, such as 0 30 2 * * *, or be - for none, but was \"" + cron
+                            + "\", which never fires",
+                    null);
+        }
+        return trigger;
     }
 
     /** Matches where a property has a cron expression. */
