@@ -16,8 +16,9 @@ import org.springframework.scheduling.TaskScheduler;
 import org.springframework.scheduling.Trigger;
 
 /**
- * Work on the database that each process of the fleet has on its schedule and one of them does: creating partitions, or retention. Health and
- * the endpoint have the last run of each job. Thread-safe.
+ * Work on the database that each process of the fleet has on its schedule, and that one of them at a time does: creating partitions, or
+ * retention. A process whose schedule fires while another one runs the job skips that run; one that fires later runs the job again, and finds
+ * what is left to do. Health and the endpoint have the last run of each job. Thread-safe.
  *
  * @since 0.1
  */
@@ -84,7 +85,7 @@ public final class MaintenanceJob {
     private volatile @Nullable Future<?> schedule;
     private volatile @Nullable LastRun lastRun;
 
-    /** What was logged last; null after a run that left nothing. Guarded by {@link #running}. */
+    /** What was logged last, with its details; null after a run that left nothing. Guarded by {@link #running}. */
     private @Nullable String incident;
 
     /**
@@ -178,7 +179,7 @@ public final class MaintenanceJob {
                 }
             }
             case INCOMPLETE, FAILED -> {
-                String now = failure == null ? details : failure.getClass().getName();
+                String now = failure == null ? details : failure.getClass().getName() + ": " + details;
                 if (!now.equals(incident)) {
                     incident = now;
                     LOG.warn(

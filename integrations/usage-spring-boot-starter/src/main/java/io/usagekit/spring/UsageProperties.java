@@ -240,7 +240,7 @@ public record UsageProperties(
             @Nullable Duration drainTimeout) {}
 
     /**
-     * Partitions of the tables. In each process; one of them creates what is missing.
+     * Partitions of the tables. The schedule is that of each process; one at a time creates what is missing.
      *
      * @param cron When coming partitions are created, as a cron expression of six fields. Never by default; - has the bean alone.
      * @param zone Time zone of the cron expression.
@@ -257,7 +257,7 @@ public record UsageProperties(
             @DefaultValue("false") boolean createPublished) {}
 
     /**
-     * Retention of events and deliveries, whose sums the roll-ups keep. In each process; one of them deletes.
+     * Retention of events and deliveries, whose sums the roll-ups keep. The schedule is that of each process; one at a time deletes.
      *
      * @param cron When old rows are deleted, as a cron expression of six fields. Never by default.
      * @param zone Time zone of the cron expression, and of the days whose rows are deleted.

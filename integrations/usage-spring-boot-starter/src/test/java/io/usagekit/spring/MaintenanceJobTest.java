@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -117,6 +118,22 @@ class MaintenanceJobTest {
         job.run();
         assertThat(output.getAll().lines().filter(line -> line.startsWith("WARN")))
                 .hasSize(2);
+    }
+
+    @Test
+    void aFailureOfAnotherCauseIsLoggedToo(CapturedOutput output) {
+        MaintenanceJob job = job(MaintenanceJobTest::free);
+        for (String cause : List.of("the table is locked", "the disk is full", "the disk is full")) {
+            work = () -> {
+                throw new Failure(cause);
+            };
+            job.run();
+        }
+
+        assertThat(output.getAll().lines().filter(line -> line.startsWith("WARN")))
+                .satisfiesExactly(
+                        first -> assertThat(first).contains("the table is locked"),
+                        second -> assertThat(second).contains("the disk is full"));
     }
 
     @Test
