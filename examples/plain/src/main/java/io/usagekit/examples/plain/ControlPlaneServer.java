@@ -24,7 +24,6 @@ import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 
 /** A control plane without a framework. Serves its members from its construction to {@link #close}. */
 public final class ControlPlaneServer implements AutoCloseable {
@@ -87,18 +86,16 @@ public final class ControlPlaneServer implements AutoCloseable {
         return URI.create("http://" + address.getAddress().getHostAddress() + ":" + address.getPort());
     }
 
-    /** Finishes the requests in progress, stores the figures that are being computed, and releases what it has opened. */
+    /**
+     * Accepts no more requests, finishes those in progress, stores the figures that are being computed, and releases what it has opened. Takes
+     * the whole time that requests may take where the JDK is older than 21, even if there are none.
+     */
     @Override
     public void close() {
         worker.close();
         scheduler.shutdown();
+        server.stop((int) TIMEOUT.toSeconds());
         requests.shutdown();
-        try {
-            requests.awaitTermination(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        server.stop(0);
         usage.close();
         redis.close();
         dataSource.close();
