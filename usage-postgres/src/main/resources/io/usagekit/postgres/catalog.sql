@@ -125,23 +125,32 @@ select
 select relkind = 'p' as answer from pg_catalog.pg_class where oid = to_regclass(:table)
 
 -- name: partition-keys
--- The columns by which a table is partitioned, at each level.
+-- The columns by which a table is partitioned, at each level. Partitioned tables are looked for below it from the lower ones up: there are far
+-- fewer of them than partitions.
 --
 -- Parameters: :table, qualified and quoted.
 -- Returns, and no row if the table isn't partitioned or there is none: name.
-with recursive partitioned as (
+with recursive below as materialized (
+    select t.partrelid, i.inhparent
+    from pg_catalog.pg_partitioned_table t
+    cross join lateral (select i.inhparent from pg_catalog.pg_inherits i where i.inhrelid = t.partrelid offset 0) as i
+),
+
+partitioned as (
     select c.oid from pg_catalog.pg_class c where c.oid = to_regclass(:table) and c.relkind = 'p'
     union all
-    select c.oid
-    from partitioned
-    join pg_catalog.pg_inherits i on i.inhparent = partitioned.oid
-    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind = 'p'
+    select below.partrelid from partitioned join below on below.inhparent = partitioned.oid
 )
 
 select distinct a.attname as name
 from partitioned
 join pg_catalog.pg_partitioned_table t on t.partrelid = partitioned.oid
-join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = any (t.partattrs::smallint[])
+cross join lateral (
+    select a.attname
+    from pg_catalog.pg_attribute a
+    where a.attrelid = t.partrelid and a.attnum = any (t.partattrs::smallint[])
+    offset 0
+) as a
 order by name
 
 -- name: partitions

@@ -2,18 +2,25 @@ package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlFiles;
 import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.testing.OwnDatabase;
 import io.usagekit.postgres.testing.StatementHook;
 import io.usagekit.testkit.ManualClock;
+import java.io.IOException;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -21,6 +28,7 @@ import java.time.LocalDate;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -103,6 +111,28 @@ class RollupReadPlanIT {
     @AfterAll
     static void drop() {
         database.close();
+    }
+
+    /** Each run of a worker asks by what the tables are partitioned, at each level. */
+    @Test
+    void findsTheKeysOfPartitionedTablesWithoutALookAtEachPartition() throws SQLException {
+        try (Connection connection = database.pool().getConnection();
+                PreparedStatement statement = SqlCall.of(
+                                connection,
+                                SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of())
+                                        .template("partition-keys"))
+                        .text("table", "plan.events")
+                        .prepare("explain (analyze, buffers, costs off, timing off, summary off, format json) ");
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            JsonNode plan = new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");
+            assertThat(plan.path("Actual Rows").asLong()).as("created_at").isEqualTo(1);
+            assertThat(plan.path("Shared Hit Blocks").asLong()
+                            + plan.path("Shared Read Blocks").asLong())
+                    .isLessThan(40);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test
