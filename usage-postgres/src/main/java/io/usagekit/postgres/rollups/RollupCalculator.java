@@ -46,6 +46,7 @@ final class RollupCalculator implements UsageCalculator {
     private final ProjectScope projects;
     private final Jdbc jdbc;
     private final CanonicalIds ids = new CanonicalIds();
+    private final RollupProof.TriggerWatch triggers = new RollupProof.TriggerWatch();
 
     /** Whether indexes that are missing have been logged. */
     private final AtomicBoolean warned = new AtomicBoolean();
@@ -347,7 +348,7 @@ final class RollupCalculator implements UsageCalculator {
         if (last.isPresent() && now - last.getAsLong() < TRIGGERS_RELIED_ON) {
             return true;
         }
-        boolean areInForce = RollupCatalog.isEveryChangeTracked(connection, sql);
+        boolean areInForce = triggers.isEveryChangeTracked(connection, sql);
         inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
         return areInForce;
     }

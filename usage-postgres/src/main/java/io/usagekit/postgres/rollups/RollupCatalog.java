@@ -141,8 +141,12 @@ final class RollupCatalog {
 
     /** Whether the same is true, and no partition generates values in another way than when it was recorded; needs current roll-ups. */
     static boolean isEveryChangeTracked(Connection connection, RollupSql sql) throws SQLException {
-        return areTriggersInForce(connection, sql)
-                && !sql.call(connection, "has-rewritten-partitions").answer();
+        return areTriggersInForce(connection, sql) && !hasRewrittenPartitions(connection, sql);
+    }
+
+    /** Whether a partition generates values in another way than when it was recorded; needs current roll-ups. */
+    static boolean hasRewrittenPartitions(Connection connection, RollupSql sql) throws SQLException {
+        return sql.call(connection, "has-rewritten-partitions").answer();
     }
 
     /** Returns the state of the roll-ups, as {@link PostgresRollups#status} says. */

@@ -37,6 +37,8 @@ final class RollupPass {
     private final AdaptiveBatchSize dirtyHours = new AdaptiveBatchSize(1, 20, 1_000);
     private final AdaptiveBatchSize rows = new AdaptiveBatchSize(100, 10_000, 1_000_000);
 
+    private final RollupProof.TriggerWatch triggers = new RollupProof.TriggerWatch();
+
     /** Id of the last orphan that runs have looked at; the next run continues after it. */
     private long lastOrphan;
 
@@ -88,10 +90,10 @@ final class RollupPass {
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
     private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
-        boolean inForce = RollupCatalog.isEveryChangeTracked(connection, sql);
-        if (inForce && RollupProof.isIntact(connection, sql)) {
+        if (triggers.isEveryChangeTracked(connection, sql) && RollupProof.isIntact(connection, sql)) {
             return;
         }
+        boolean inForce = RollupCatalog.isEveryChangeTracked(connection, sql);
         if (inForce && steps.followPartitions(PARTITION_ROWS)) {
             return;
         }

@@ -34,6 +34,24 @@ join pg_catalog.pg_trigger t on t.tgrelid = h.oid
 join pg_catalog.pg_proc f on f.oid = t.tgfoid
 where f.pronamespace = to_regnamespace(:schema)
 
+-- name: trigger-digest
+-- A digest of the versions (xmin) of all rows of pg_trigger: as long as it is the same, neither has a trigger of the recorded tables been altered
+-- nor has a partition come or gone, which has copies of the triggers of its parent. On thousands of partitions it takes a tenth of the time that
+-- triggers takes.
+-- Returns digest, as text; null if a recorded table isn't a permanent one any more, as far as the newest catalog says.
+select
+    case
+        when not exists (
+            select from {rollups}.partition p where not pg_relation_is_publishable(p.relation)
+            union all
+            select from {rollups}.host_table h where not pg_relation_is_publishable(h.relation)
+        )
+        then (
+            select sum(hashoidextended(t.oid, ((select age('3'::xid))::bigint - age(t.xmin)) & 4294967295))::text
+            from pg_catalog.pg_trigger t
+        )
+    end as digest
+
 -- name: has-rewritten-partitions
 -- Whether a partition generates a mapped column by another expression than the recorded one: its values were rewritten, and no trigger
 -- fired. One that was dropped has no columns, and is missing in the digest of partitions. Returns answer.

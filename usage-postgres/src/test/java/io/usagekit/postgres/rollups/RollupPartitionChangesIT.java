@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -20,10 +21,13 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Partitions with rows are attached, detached, created and dropped beside roll-ups: no figure is wrong. */
 class RollupPartitionChangesIT {
@@ -252,6 +256,41 @@ class RollupPartitionChangesIT {
         rollups.install();
         runWorker();
         assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+    }
+
+    /** A worker that has seen all triggers looks at them again only where something has changed. */
+    @ParameterizedTest
+    @CsvSource(textBlock = """
+            alter table {s}.parts_2_p disable trigger user, triggers are missing or disabled
+            alter table {s}.parts_1 set unlogged,           parts_1 is below
+            """)
+    void aWorkerThatHasSeenAllTriggersNoticesWhatIsAltered(String alteration, String words) {
+        AtomicInteger looks = new AtomicInteger();
+        PostgresRollups watched = PostgresRollups.builder(
+                        Commits.watchedStatements(fixture.dataSource, (connection, sql) -> {
+                            if (sql.contains("as standing")) {
+                                looks.incrementAndGet();
+                            }
+                        }))
+                .mapping(mapping)
+                .clock(fixture.clock)
+                .build();
+        try (RollupWorker worker = watched.worker().settle(Duration.ZERO).build()) {
+            worker.runOnce();
+            assertThat(looks.getAndSet(0)).isEqualTo(1);
+            worker.runOnce();
+            assertThat(looks).hasValue(0);
+            fixture.run("create trigger another before update on {s}.projects for each row"
+                    + " execute function suppress_redundant_updates_trigger()");
+            worker.runOnce();
+            assertThat(looks.getAndSet(0)).isEqualTo(1);
+            worker.runOnce();
+            assertThat(looks).hasValue(0);
+
+            fixture.run(alteration);
+            assertThatThrownBy(worker::runOnce).hasMessageContaining(words);
+            assertThat(looks.get()).isPositive();
+        }
     }
 
     @Test
