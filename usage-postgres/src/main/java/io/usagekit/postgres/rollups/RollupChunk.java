@@ -99,9 +99,14 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
         }
     }
 
-    /** Reads the time of a chunk that consists of all of a project's hours in it, and not of ranges. */
-    static RollupChunk of(String projectId, SqlRow row) throws SQLException {
-        return new RollupChunk(Optional.of(projectId), bounds(row));
+    /**
+     * Reads the time of a chunk that consists of all hours of projects in it, and not of ranges.
+     *
+     * @param only the only project; empty if there are several
+     * @param projectIds the projects, an array as text
+     */
+    static RollupChunk of(Optional<String> only, String projectIds, SqlRow row) throws SQLException {
+        return new RollupChunk(only, RollupSql.with(bounds(row), Map.of("project_ids", projectIds)));
     }
 
     private static Map<String, String> bounds(SqlRow row) throws SQLException {

@@ -4,6 +4,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
@@ -25,9 +26,6 @@ final class RollupVerifier {
     /** Fragments of the statement that finds the next rolled sum. */
     static final Map<String, String> ROLLED = Map.of("first-row", "");
 
-    /** Fragments of the statement that finds the next rolled sum or row. */
-    static final Map<String, String> ROLLED_OR_RAW = Map.of("first-row", "{first-row-of-project}");
-
     /** The fragments of a comparison that looks events up in all partitions. */
     static final Map<String, String> EVERYWHERE = Map.of(
             "events-near", "",
@@ -35,6 +33,12 @@ final class RollupVerifier {
             "late-hours", "{hours-of-late-events-of-orphans}");
 
     private static final Duration TIMEOUT = Duration.ofHours(1);
+
+    /** How many projects are verified together at most. */
+    private static final long PROJECTS = 100;
+
+    /** About how many rows those have together at most, unless a single one has more. */
+    private static final long ROWS = 100_000;
 
     private final Jdbc jdbc;
     private final RollupSql sql;
@@ -73,27 +77,51 @@ final class RollupVerifier {
     }
 
     /**
+     * Projects that are verified together, since planning a statement over partitions takes as long as reading some hundred rows of each.
+     *
+     * @param ids an array as text, in the notation of their column's type
+     * @param names the same ids as text
+     */
+    private record Projects(String ids, List<String> names) {
+
+        /** Returns the only one; empty if there are several. */
+        Optional<String> only() {
+            return names.size() == 1 ? Optional.of(names.get(0)) : Optional.empty();
+        }
+    }
+
+    /**
      * Verifies all projects and returns the number of hours that differ.
      *
      * @throws UsageStorageException as {@link PostgresRollups#verify}
      */
     long verify(VerificationProgress progress, Remedy remedy) {
         try {
-            List<String> projects =
-                    read(connection -> sql.call(connection, "rolled-projects").list(row -> row.text("project_id")));
-            progress.started(projects.size());
+            List<Projects> groups = read(connection -> sql.call(connection, "rolled-projects")
+                    .number("projects", areGrouped() ? PROJECTS : 1)
+                    .number("rows", ROWS)
+                    .list(row -> new Projects(row.text("project_ids"), row.texts("names"))));
+            progress.started(
+                    groups.stream().mapToLong(group -> group.names().size()).sum());
             Optional<String> end = read(connection ->
                     sql.call(connection, "covered-before").one(row -> row.optionalText("covered_before")));
             List<FilledTime> filled = end.isEmpty() ? List.of() : fromOldest(end.get());
             long drifts = 0;
-            for (String project : projects) {
-                drifts += end.isEmpty() ? 0 : verify(project, filled, end.get(), progress, remedy);
-                progress.verified(project);
+            for (Projects group : groups) {
+                drifts += end.isEmpty() ? 0 : verify(group, filled, end.get(), progress, remedy);
+                group.names().forEach(progress::verified);
             }
             return drifts;
         } catch (SQLException e) {
             throw failed(sql.schema(), e);
         }
+    }
+
+    /** Whether a statement over several projects names as few partitions as one over a single project. */
+    private boolean areGrouped() {
+        return FilledTime.isByTime(sql.shape())
+                && !sql.shape().partitionsEventsByProject()
+                && !sql.shape().partitionsDeliveriesByProject();
     }
 
     private List<FilledTime> fromOldest(String end) throws SQLException {
@@ -104,38 +132,55 @@ final class RollupVerifier {
 
     /** Verifies the times in which there are rows, and between them rolled sums, whose rows are missing. */
     private long verify(
-            String project, List<FilledTime> filled, String end, VerificationProgress progress, Remedy remedy)
+            Projects projects, List<FilledTime> filled, String end, VerificationProgress progress, Remedy remedy)
             throws SQLException {
         long drifts = 0;
         String verified = FilledTime.FIRST;
         for (FilledTime time : filled) {
-            drifts += verify(new Slices(project, ROLLED, verified, time.lower()), progress, remedy);
-            drifts += verify(new Slices(project, ROLLED_OR_RAW, time.lower(), time.upper()), progress, remedy);
+            drifts += verify(new Slices(projects, ROLLED, verified, time.lower()), progress, remedy);
+            drifts += verify(new Slices(projects, rolledOrRaw(projects), time.lower(), time.upper()), progress, remedy);
             verified = time.upper();
         }
-        return drifts + verify(new Slices(project, ROLLED, verified, end), progress, remedy);
+        return drifts + verify(new Slices(projects, ROLLED, verified, end), progress, remedy);
+    }
+
+    private Map<String, String> rolledOrRaw(Projects projects) {
+        boolean isOne = projects.only().isPresent();
+        return rolledOrRaw(
+                isOne && sql.shape().partitionsEventsByProject(),
+                isOne && sql.shape().partitionsDeliveriesByProject());
+    }
+
+    /** The fragments of the statement that finds the next rolled sum or row, of a project where a table is partitioned by it. */
+    static Map<String, String> rolledOrRaw(boolean ofProjectsEvents, boolean ofProjectsDeliveries) {
+        return Map.of(
+                "first-row", "{first-row-of-project}",
+                "events-of-project", ofProjectsEvents ? "{event-of-project}" : "",
+                "deliveries-of-project", ofProjectsDeliveries ? "{delivery-of-project}" : "");
     }
 
     /**
-     * A time of a project.
+     * A time of projects.
      *
      * @param found fragments of what there is to be compared
      */
-    private record Slices(String project, Map<String, String> found, String lower, String upper) {
+    private record Slices(Projects projects, Map<String, String> found, String lower, String upper) {
 
         /** Returns the first 31 days with something to compare: a single old row doesn't make every month since then be read. */
         Optional<RollupChunk> next(Connection connection, RollupSql sql) throws SQLException {
-            return lower.equals(upper)
-                    ? Optional.empty()
-                    : sql.call(connection, "next-slice", found)
-                            .text("project_id", project)
-                            .text("rows_lower", lower)
-                            .text("rows_upper", upper)
-                            .first(row -> RollupChunk.of(project, row));
+            if (lower.equals(upper)) {
+                return Optional.empty();
+            }
+            SqlCall call = sql.call(connection, "next-slice", found)
+                    .texts(Map.of("project_ids", projects.ids(), "rows_lower", lower, "rows_upper", upper));
+            if (found.containsValue("{event-of-project}") || found.containsValue("{delivery-of-project}")) {
+                call.text("project_id", projects.only().orElseThrow());
+            }
+            return call.first(row -> RollupChunk.of(projects.only(), projects.ids(), row));
         }
 
         Slices after(RollupChunk slice) {
-            return new Slices(project, found, slice.rowsUpper(), upper);
+            return new Slices(projects, found, slice.rowsUpper(), upper);
         }
     }
 
@@ -144,9 +189,10 @@ final class RollupVerifier {
         Slices slices = all;
         Optional<RollupChunk> next = next(slices);
         while (next.isPresent()) {
-            Jdbc.checkInterrupt("verifying hours of the project " + all.project());
+            Jdbc.checkInterrupt(
+                    "verifying hours of the projects " + all.projects().ids());
             RollupChunk slice = next.get();
-            for (RollupDrift drift : read(connection -> drifts(connection, all.project(), slice))) {
+            for (RollupDrift drift : read(connection -> drifts(connection, slice))) {
                 if (remedy == Remedy.MARK) {
                     mark(drift);
                 }
@@ -181,12 +227,12 @@ final class RollupVerifier {
      * Compares the hours of a slice. In partitioned tables the events of deliveries are looked up near these first: if no hour seems to differ,
      * none does.
      */
-    private List<RollupDrift> drifts(Connection connection, String project, RollupChunk slice) throws SQLException {
+    private List<RollupDrift> drifts(Connection connection, RollupChunk slice) throws SQLException {
         if (RollupChunk.leavesEventsOut(sql.shape())
-                && drifts(connection, project, slice, near(slice, sql.shape())).isEmpty()) {
+                && drifts(connection, slice, near(slice, sql.shape())).isEmpty()) {
             return List.of();
         }
-        return drifts(connection, project, slice, EVERYWHERE);
+        return drifts(connection, slice, EVERYWHERE);
     }
 
     /** The fragments of a comparison that looks events up near their deliveries. */
@@ -197,11 +243,11 @@ final class RollupVerifier {
                 "late-hours", "");
     }
 
-    private List<RollupDrift> drifts(
-            Connection connection, String project, RollupChunk slice, Map<String, String> events) throws SQLException {
+    private List<RollupDrift> drifts(Connection connection, RollupChunk slice, Map<String, String> events)
+            throws SQLException {
         return slice.call(connection, sql, "drifts", events)
                 .list(row -> new RollupDrift(
-                        project,
+                        row.text("project_id"),
                         row.instant("bucket"),
                         metrics(row, "rolled_received"),
                         metrics(row, "rolled_sent"),

@@ -97,7 +97,7 @@ class RollupStatementsIT extends StatementsIT {
             case "choose-history" ->
                 List.of(Map.of("events-in-chunk", "{event-of-chunk}", "deliveries-in-chunk", "{delivery-of-chunk}"));
             case "roll" -> List.of(RollupChunk.WHOLE, RollupChunk.EVERYWHERE);
-            case "next-slice" -> List.of(RollupVerifier.ROLLED, RollupVerifier.ROLLED_OR_RAW);
+            case "next-slice" -> List.of(RollupVerifier.ROLLED, RollupVerifier.rolledOrRaw(true, true));
             case "drifts" ->
                 List.of(
                         RollupVerifier.EVERYWHERE,
