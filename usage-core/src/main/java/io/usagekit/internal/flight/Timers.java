@@ -8,6 +8,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +22,8 @@ public final class Timers implements Delays, AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Timers.class);
     private static final ThreadLocal<Boolean> IN_ACTION = new ThreadLocal<>();
+    /** Number of actions that run at present, of all timers: without any, no thread needs a look at its {@link #IN_ACTION}, which costs memory. */
+    private static final AtomicInteger ACTIONS = new AtomicInteger();
 
     private final ScheduledExecutorService scheduler;
     private final @Nullable ScheduledExecutorService own;
@@ -62,18 +65,20 @@ public final class Timers implements Delays, AutoCloseable {
 
     private static void run(Runnable action) {
         IN_ACTION.set(true);
+        ACTIONS.incrementAndGet();
         try {
             action.run();
         } catch (Throwable e) { // nobody looks at the timer's outcome
             LOG.error("a deadline's action threw", e);
         } finally {
+            ACTIONS.decrementAndGet();
             IN_ACTION.remove();
         }
     }
 
     /** Whether the calling thread runs an action of some timers. */
     public static boolean isInAction() {
-        return IN_ACTION.get() != null;
+        return ACTIONS.get() != 0 && IN_ACTION.get() != null;
     }
 
     /** Runs what may block: at once, or where the calling thread runs a timer's action on {@link CompletableFuture}'s default executor. */
