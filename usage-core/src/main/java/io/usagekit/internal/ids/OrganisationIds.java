@@ -95,12 +95,18 @@ public final class OrganisationIds {
             return DONE;
         }
         CompletableFuture<Void> wait = new CompletableFuture<>();
-        Delays.Timer timer = delays.after(LONGEST_WAIT, () -> wait.complete(null));
+        Delays.Timer timer = delays.after(
+                LONGEST_WAIT,
+                () -> { // without a call of the calculator, which may block
+                    waitedInVain = true;
+                    wait.complete(null);
+                });
         var unused = answer.whenComplete((done, error) -> {
             timer.cancel();
+            waitedInVain = !isKnown();
             wait.complete(null);
         });
-        return wait.whenComplete((done, error) -> waitedInVain = !isKnown());
+        return wait;
     }
 
     /** Completes when it is known how the source writes ids; exceptionally if it didn't answer. */
