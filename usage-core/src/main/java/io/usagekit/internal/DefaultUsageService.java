@@ -244,7 +244,7 @@ public final class DefaultUsageService implements UsageService {
         if (newer.isPresent()) {
             return staleCopy(key, newer.get(), batch);
         }
-        if (writeOutage.isAttemptDue()) {
+        if (loads.mayTryToStore(key)) {
             loads.refresh(key, figure, false, batch);
         }
         return answers.stale(key, figure);
@@ -256,13 +256,13 @@ public final class DefaultUsageService implements UsageService {
         Optional<AgedUsage> copy = cache.fallback(key).filter(limits::isServable);
         return copy.isPresent()
                 ? CompletableFuture.completedFuture(staleCopy(key, copy.get(), batch))
-                : miss(key, grace, writeOutage.isAttemptDue() ? null : error, batch);
+                : miss(key, grace, loads.mayTryToStore(key) ? null : error, batch);
     }
 
     /** Returns the fallback copy of a figure that couldn't be stored; refreshes it when it is due, or when a write is to be tried again. */
     private UsageResult staleCopy(UsageKey key, AgedUsage copy, @Nullable LoadBatch batch) {
         boolean isDue = !limits.isFresh(copy) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN;
-        if (writeOutage.isAttemptDue() || isDue) {
+        if (loads.mayTryToStore(key) || isDue) {
             loads.refresh(key, copy, false, batch);
         }
         return answers.stale(key, copy);

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,7 @@ final class Loads {
      * @param cacheDown whether the cache can't be read
      */
     void refresh(UsageKey key, AgedUsage old, boolean cacheDown, @Nullable LoadBatch batch) {
-        if (computations.backOff().of(key).isEmpty() && attempts.begin(key)) {
+        if (mayRefresh(key) && attempts.begin(key)) {
             Duration acceptableAge = Limits.acceptableAge(limits.softFor(old), old);
             var unused = load(key, Purpose.REFRESH, acceptableAge, cacheDown, batch)
                     .whenComplete((outcome, error) -> {
@@ -46,6 +47,18 @@ final class Loads {
                         }
                     });
         }
+    }
+
+    /**
+     * Whether a figure of this key is to be computed and stored although the last one couldn't be: takes the process's one attempt of
+     * the interval, unless it would be spent on a key that backs off.
+     */
+    boolean mayTryToStore(UsageKey key) {
+        return mayRefresh(key) && computations.writeOutage().isAttemptDue();
+    }
+
+    private boolean mayRefresh(UsageKey key) {
+        return computations.backOff().of(key).isEmpty() && attempts.isDue(key);
     }
 
     /**
@@ -121,38 +134,64 @@ final class Loads {
 
     /**
      * Limits refreshes that come to nothing, for want of a permit or since another process has the lease, to one attempt per key and
-     * interval: a stale hit costs no more than a fresh one meanwhile. Thread-safe; holds at most {@value #MOST} keys, and limits no others
-     * while it is full.
+     * interval: a stale hit costs no more than a fresh one meanwhile. Thread-safe; holds at most {@value #MOST} keys. While it is full, keys
+     * that it doesn't hold aren't refreshed: so many attempts have come to nothing, or are under way.
      */
-    private static final class RefreshAttempts {
+    static final class RefreshAttempts {
 
-        private static final int MOST = 10_000;
+        static final int MOST = 10_000;
 
         /** When the next attempt may begin, by the ticker. */
         private final ConcurrentHashMap<UsageKey, Long> next = new ConcurrentHashMap<>();
+        /** When keys whose interval is over are removed next, if it is full. */
+        private final AtomicLong nextRemoval;
 
-        private final Duration interval;
+        private final long interval;
         private final LongSupplier ticker;
 
+        /**
+         * Without an attempt so far.
+         *
+         * @param interval from one attempt to the next; zero: attempts aren't limited
+         */
         RefreshAttempts(Duration interval, LongSupplier ticker) {
-            this.interval = interval;
+            this.interval = interval.toNanos();
             this.ticker = ticker;
+            this.nextRemoval = new AtomicLong(ticker.getAsLong());
         }
 
-        /** Returns whether the caller may begin an attempt; if so, no other caller may until the interval is over or it has succeeded. */
-        boolean begin(UsageKey key) {
-            if (interval.isZero()) {
+        /** Whether {@link #begin} would return true. */
+        boolean isDue(UsageKey key) {
+            if (next.isEmpty()) {
                 return true;
             }
             long now = ticker.getAsLong();
             Long due = next.get(key);
-            if (due != null) {
-                return now - due >= 0 && next.replace(key, due, now + interval.toNanos());
+            return due == null ? hasRoom(now) : now - due >= 0;
+        }
+
+        /** Returns whether the caller may begin an attempt; if so, no other caller may until the interval is over or it has succeeded. */
+        boolean begin(UsageKey key) {
+            if (interval == 0) {
+                return true;
             }
-            if (next.size() >= MOST) {
+            long now = ticker.getAsLong();
+            Long due = next.get(key);
+            return due == null
+                    ? hasRoom(now) && next.putIfAbsent(key, now + interval) == null
+                    : now - due >= 0 && next.replace(key, due, now + interval);
+        }
+
+        /** Removes keys at most once in an interval: a full map would be read for each hit otherwise. */
+        private boolean hasRoom(long now) {
+            if (next.mappingCount() < MOST) {
+                return true;
+            }
+            long due = nextRemoval.get();
+            if (now - due >= 0 && nextRemoval.compareAndSet(due, now + interval)) {
                 next.values().removeIf(other -> now - other >= 0);
             }
-            return next.size() >= MOST || next.putIfAbsent(key, now + interval.toNanos()) == null;
+            return next.mappingCount() < MOST;
         }
 
         /** Notes that an attempt has brought a figure. */

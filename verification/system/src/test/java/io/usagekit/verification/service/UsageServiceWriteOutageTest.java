@@ -5,9 +5,12 @@ import static io.usagekit.verification.service.ServiceFixture.ORG;
 import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.Freshness;
 import io.usagekit.OutagePolicy;
+import io.usagekit.UsageException;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
@@ -22,6 +25,7 @@ class UsageServiceWriteOutageTest {
 
     private static final Duration BACK_OFF = Duration.ofSeconds(10);
     private static final int CALLS = 50;
+    private static final String FAILING = "org-124";
 
     private final ServiceFixture fixture = new ServiceFixture();
     private final TwoTierCache cache = new TwoTierCache(fixture.clock, fixture.cache);
@@ -154,6 +158,57 @@ class UsageServiceWriteOutageTest {
             assertThat(fixture.events.count("refreshDropped")).isEqualTo(interval);
             fixture.clock.advance(BACK_OFF);
         }
+    }
+
+    @Test
+    void spendsNoAttemptOnACopyThatBacksOff() {
+        UsageService service = fixture.open(builder());
+        service.get(ORG, MARCH);
+        service.get(FAILING, MARCH);
+        makeAnAttemptDueWhileOneBacksOff(service);
+        int calls = fixture.calculator.calls();
+
+        assertThat(service.get(FAILING, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        callOften(service, Freshness.STALE);
+        assertThat(fixture.calculator.calls()).isEqualTo(calls + 1);
+    }
+
+    @Test
+    void spendsNoAttemptOnAStaleFigureThatBacksOff() {
+        UsageService service = fixture.open(builder());
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.keep(new UsageKey(FAILING, MARCH), Duration.ofMinutes(2));
+        cache.breakMemory();
+        service.get(ORG, MARCH);
+        service.get(FAILING, MARCH);
+        fixture.events.awaitLoads();
+        makeAnAttemptDueWhileOneBacksOff(service);
+        int calls = fixture.calculator.calls();
+
+        assertThat(service.get(FAILING, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        callOften(service, Freshness.STALE);
+        assertThat(fixture.calculator.calls()).isEqualTo(calls + 1);
+    }
+
+    @Test
+    void spendsNoAttemptOnAMissThatBacksOff() {
+        UsageService service = fixture.open(builder().outagePolicy(OutagePolicy.FAIL_CLOSED));
+        cache.breakMemory();
+        service.get(ORG, MARCH);
+        service.get(FAILING, MARCH);
+        makeAnAttemptDueWhileOneBacksOff(service);
+
+        assertThatThrownBy(() -> service.get(FAILING, MARCH)).isInstanceOf(UsageException.class);
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+    }
+
+    /** The back-off lasts for half its length at least. */
+    private void makeAnAttemptDueWhileOneBacksOff(UsageService service) {
+        fixture.clock.advance(BACK_OFF.minusSeconds(1));
+        fixture.database.goDown();
+        assertThatThrownBy(() -> service.refresh(FAILING, MARCH)).isInstanceOf(UsageException.class);
+        fixture.database.comeBack();
+        fixture.clock.advance(Duration.ofSeconds(1));
     }
 
     private void callOften(UsageService service, Freshness expected) {
