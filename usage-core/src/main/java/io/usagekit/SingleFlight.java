@@ -79,6 +79,10 @@ public interface SingleFlight extends AutoCloseable {
         /**
          * Stores what {@link #compute} returned. Called once after it has succeeded, unless the key was invalidated since the
          * load began, or the implementation has stored the figure itself where the service's cache reads it.
+         *
+         * <p>The stage completes when the write has ended, also where the cache can't be reached and callers needn't wait for that:
+         * {@link SingleFlight#invalidate} has to. An implementation may complete its callers before; one that waits for the stage has
+         * them wait for as long as the cache takes to fail, with the caches of this library two of their timeouts at most.
          */
         CompletionStage<Void> store(LoadOutcome outcome);
     }
