@@ -49,9 +49,11 @@ final class ConnectionAttempt {
             Supplier<C> connect, Duration longest, CompletableFuture<C> into) {
         CompletableFuture<Void> ended = new CompletableFuture<>();
         try {
-            // Without the calling thread's InheritableThreadLocals: the connection serves all callers.
+            // Without the calling thread's InheritableThreadLocals and context class loader: the connection serves all
+            // callers, and may outlive the application whose loader that is.
             Thread thread = new Thread(null, () -> run(connect, into, ended), "usagekit-redis-connect", 0, false);
             thread.setDaemon(true);
+            thread.setContextClassLoader(ConnectionAttempt.class.getClassLoader());
             thread.start();
             limit(ended, longest, thread, into);
         } catch (Throwable e) { // e.g. no memory for another thread

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.lang.reflect.Proxy;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -46,6 +48,28 @@ class ConnectorTest {
         connector.close();
 
         assertThat(closed).hasValue(1);
+    }
+
+    /** An application server's class loader would stay alive for as long as the attempt hangs. */
+    @Test
+    void connectsWithTheLibrarysContextClassLoader() throws Exception {
+        CompletableFuture<ClassLoader> seen = new CompletableFuture<>();
+        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
+                () -> {
+                    seen.complete(Thread.currentThread().getContextClassLoader());
+                    return stuck();
+                },
+                new Failover(),
+                LIMITS);
+        Thread caller = Thread.currentThread();
+        ClassLoader before = caller.getContextClassLoader();
+        try (URLClassLoader applications = new URLClassLoader(new URL[0])) {
+            caller.setContextClassLoader(applications);
+            var unused = connector.attempt();
+            assertThat(seen.get(30, TimeUnit.SECONDS)).isSameAs(Connector.class.getClassLoader());
+        } finally {
+            caller.setContextClassLoader(before);
+        }
     }
 
     @Test
