@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * the connection is closed and replaced, and the new one has to prove itself as well.
  *
  * <p>The patience is twice the command timeout, and twice as long after each replacement until a connection has answered in time: a
- * network that is slower than the command timeout doesn't cost a connection each time.
+ * network that is slower than the command timeout doesn't cost a connection each time. Nor do answers that are late cost a PING each:
+ * after the first of them the next PING is sent at once, then after pauses that double up to a second.
  *
  * <p>Never blocks: what it starts runs on the client's threads, a timer's, or that of a {@link ConnectionAttempt}. Thread-safe.
  *
@@ -25,11 +26,15 @@ import org.jspecify.annotations.Nullable;
 final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
 
     private static final Duration LONGEST_PATIENCE = Duration.ofMinutes(2);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
     private static final int MAX_DOUBLINGS = 16;
 
     /** PINGs on one connection. */
     private static final class Probe<C> {
         private final C connection;
+        /** How long to wait after the next late answer. */
+        private volatile Duration pause = Duration.ZERO;
+
         private volatile boolean over;
 
         Probe(C connection) {
@@ -115,9 +120,11 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
 
     /** Any answer will do: a user may lack the permission. */
     private void pong(Probe<C> probe, long sent) {
-        long now = System.nanoTime();
-        if (now - sent > commandTimeout.toNanos()) {
-            ping(probe, now);
+        if (System.nanoTime() - sent > commandTimeout.toNanos()) {
+            Duration pause = probe.pause;
+            Duration longer = pause.isZero() ? commandTimeout : pause.multipliedBy(2);
+            probe.pause = longer.compareTo(LONGEST_PAUSE) < 0 ? longer : LONGEST_PAUSE;
+            var unused = timeouts.after(pause.toNanos()).thenRun(() -> ping(probe, System.nanoTime()));
             return;
         }
         answered();

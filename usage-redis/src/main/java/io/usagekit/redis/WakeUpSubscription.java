@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
  * Subscription to the channel of wake-ups, on a connection of its own: runs the actions registered for an entry when it changes.
  * Messages sent while there is no connection are lost, so after each reconnect every registered action runs once.
  *
- * <p>While actions are registered the connection proves once a second that it answers; one that doesn't is replaced. A process in which no
- * load waits sends nothing.
+ * <p>While actions are registered the connection proves once a second that it answers; one that doesn't is replaced, and one that can't be
+ * made is tried again. A process in which no load waits sends nothing, except until a silent connection has a successor that answers.
  */
 final class WakeUpSubscription {
 
@@ -65,6 +65,7 @@ final class WakeUpSubscription {
     private volatile long proven;
 
     private final AtomicBoolean proofScheduled = new AtomicBoolean();
+    private volatile boolean closed;
 
     private final RedisPubSubAdapter<String, String> listener = new RedisPubSubAdapter<>() {
         @Override
@@ -78,7 +79,8 @@ final class WakeUpSubscription {
             refusal.end();
             waiters.values().forEach(all -> all.forEach(Waiter::wake));
             ready.complete(null);
-            proven();
+            proven = System.nanoTime(); // an incident of silence ends with the answer to a PING, which is to come in
+            // time
         }
     };
 
@@ -90,7 +92,7 @@ final class WakeUpSubscription {
                 connector,
                 commandTimeout,
                 timeouts,
-                connection -> proven(),
+                connection -> answered(),
                 () -> silence.begin(
                         silence.state(), "no answer to a PING within commandTimeout (" + commandTimeout + ")"));
         this.proven = System.nanoTime();
@@ -115,31 +117,25 @@ final class WakeUpSubscription {
      */
     void connect() {
         StatefulRedisPubSubConnection<String, String> connection = connector.connection();
-        if (connection == null) {
-            return; // the confirmation of its subscription proves that it answers
-        }
-        if (System.nanoTime() - proven >= PROOF_NANOS) {
+        // Of a connection in the making the confirmation of its subscription proves that it answers.
+        if (connection != null && System.nanoTime() - proven >= PROOF_NANOS) {
             liveness.start(connection);
-        } else {
-            scheduleProof();
         }
     }
 
-    private void proven() {
+    private void answered() {
         proven = System.nanoTime();
         silence.end();
-        if (!waiters.isEmpty()) {
-            scheduleProof();
-        }
     }
 
+    /** Goes on each second, whatever becomes of an attempt to connect. */
     private void scheduleProof() {
-        if (proofScheduled.compareAndSet(false, true)) {
+        boolean isNeeded = !closed && (!waiters.isEmpty() || silence.isOngoing());
+        if (isNeeded && proofScheduled.compareAndSet(false, true)) {
             var unused = timeouts.after(PROOF_NANOS).thenRun(() -> {
                 proofScheduled.set(false);
-                if (!waiters.isEmpty()) {
-                    connect();
-                }
+                connect();
+                scheduleProof();
             });
         }
     }
@@ -162,12 +158,13 @@ final class WakeUpSubscription {
 
     /** Registers an action to run whenever the entry changes. */
     Registration register(String entry, Runnable action) {
-        connect();
         Waiter waiter = new Waiter(action);
         waiters.merge(
                 entry,
                 List.of(waiter),
                 (some, one) -> Stream.concat(some.stream(), one.stream()).toList());
+        connect();
+        scheduleProof();
         return () -> waiters.computeIfPresent(entry, (key, all) -> {
             List<Waiter> others = all.stream().filter(one -> one != waiter).toList();
             return others.isEmpty() ? null : others;
@@ -180,6 +177,7 @@ final class WakeUpSubscription {
     }
 
     void close() {
+        closed = true;
         connector.close();
     }
 }

@@ -1,0 +1,91 @@
+package io.usagekit.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** PINGs on connections whose answers are late. */
+class LivenessProbeTest {
+
+    private static final Duration TIMEOUT = Duration.ofMillis(1);
+
+    private final AtomicInteger pings = new AtomicInteger();
+    /** Timers that haven't run, and how long they wait. */
+    private final Queue<Runnable> timers = new ArrayDeque<>();
+
+    private final List<Duration> delays = new ArrayList<>();
+
+    @Test
+    void sendsPingsLessAndLessOftenWhileAnswersAreLate() {
+        Connector<StatefulRedisConnection<String, String>> connector =
+                new Connector<>(this::connection, new Failover(), ConnectionAttempt.Limits.of(Duration.ofMinutes(1)));
+        StatefulRedisConnection<String, String> connection = connector.attempt().join();
+        LivenessProbe<StatefulRedisConnection<String, String>> probe =
+                new LivenessProbe<>(connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, () -> {});
+
+        probe.start(connection);
+        for (int late = 1; late <= 14; late++) {
+            assertThat(pings).as("each waits for its timer").hasValue(late);
+            Objects.requireNonNull(timers.poll(), "no PING is to follow").run();
+        }
+
+        assertThat(probe.isPending(connection)).isTrue();
+        assertThat(delays.subList(0, 14).stream().map(Duration::toMillis))
+                .containsExactly(0L, 1L, 2L, 4L, 8L, 16L, 32L, 64L, 128L, 256L, 512L, 1000L, 1000L, 1000L);
+    }
+
+    private StatefulRedisConnection<String, String> connection() {
+        Object commands = proxy(RedisAsyncCommands.class, Map.of("ping", this::lateAnswer));
+        @SuppressWarnings("unchecked")
+        StatefulRedisConnection<String, String> connection = (StatefulRedisConnection<String, String>)
+                proxy(StatefulRedisConnection.class, Map.of("async", () -> commands, "isOpen", () -> true));
+        return connection;
+    }
+
+    /** Answers once the timeout has passed. */
+    private Object lateAnswer() {
+        pings.incrementAndGet();
+        long sent = System.nanoTime();
+        while (System.nanoTime() - sent <= TIMEOUT.toNanos()) {
+            Thread.onSpinWait();
+        }
+        CompletableFuture<String> pong = CompletableFuture.completedFuture("PONG");
+        return proxy(RedisFuture.class, Map.of("toCompletableFuture", () -> pong));
+    }
+
+    private ScheduledExecutorService scheduler() {
+        return (ScheduledExecutorService) Proxy.newProxyInstance(
+                LivenessProbeTest.class.getClassLoader(),
+                new Class<?>[] {ScheduledExecutorService.class},
+                (self, method, arguments) -> {
+                    timers.add((Runnable) arguments[0]);
+                    delays.add(Duration.of((Long) arguments[1], ((TimeUnit) arguments[2]).toChronoUnit()));
+                    return proxy(ScheduledFuture.class, Map.of("cancel", () -> false));
+                });
+    }
+
+    private static Object proxy(Class<?> type, Map<String, Supplier<Object>> methods) {
+        return Proxy.newProxyInstance(
+                LivenessProbeTest.class.getClassLoader(),
+                new Class<?>[] {type},
+                (self, method, arguments) -> Objects.requireNonNull(methods.get(method.getName()), method.getName())
+                        .get());
+    }
+}
