@@ -66,6 +66,11 @@ final class Failover {
         return isDue;
     }
 
+    /** Whether the last write that was tried on a server of the present epoch or before was refused as read-only. */
+    boolean isReadOnly() {
+        return !state.pause().isZero();
+    }
+
     /** Takes note that a write has succeeded: the next failover is not the one before. */
     void writable() {
         if (!state.pause().isZero()) {

@@ -8,15 +8,18 @@ import java.util.function.LongSupplier;
  * @param reader decodes entries, on whichever connection they were read
  * @param store the figures in memory
  * @param ticker nanoseconds of this process's clock
+ * @param timeouts those of the client
+ * @param failover what the client's connections know of failovers
  */
-record NearCacheContext(RedisSettings settings, CacheEntryReader reader, NearStore store, LongSupplier ticker) {
+record NearCacheContext(
+        RedisSettings settings,
+        CacheEntryReader reader,
+        NearStore store,
+        LongSupplier ticker,
+        Timeouts timeouts,
+        Failover failover) {
 
-    Timeouts timeouts() {
-        return Timeouts.of(settings.client());
-    }
-
-    /** What the client's connections know of failovers. */
-    Failover failover() {
-        return Failover.of(settings.client());
+    NearCacheContext(RedisSettings settings, CacheEntryReader reader, NearStore store, LongSupplier ticker) {
+        this(settings, reader, store, ticker, Timeouts.of(settings.client()), Failover.of(settings.client()));
     }
 }

@@ -54,6 +54,11 @@ final class NearEntry implements NearStore.Slot {
         return began - age.toNanos() - (other.began - other.age.toNanos()) > 0;
     }
 
+    /** Whether both are the figure of one computation. */
+    boolean isSameFigureAs(NearEntry other) {
+        return usage.equals(other.usage);
+    }
+
     /** Whether the figure was read on the tracking connection of this validity. */
     boolean isTrackedBy(TrackingValidity other) {
         return validity == other;

@@ -76,12 +76,16 @@ class NearStore {
 
     /**
      * Stores the figure of a load, unless the key was removed since the load registered, or the entry before it is a younger figure
-     * that couldn't be stored in Redis: that one stays as the fallback copy.
+     * that couldn't be stored in Redis: that one stays as the fallback copy. A write that failed here may have been executed all the same:
+     * then the load has found that figure, with an age that is a little higher.
      */
     void complete(Pending load, NearEntry entry) {
         NearEntry previous = load.previous;
-        boolean isNewest = previous == null || !previous.isUnstored() || !previous.isYoungerThan(entry);
-        slots.replace(load.key, load, isNewest ? entry : previous);
+        boolean isOlder = previous != null
+                && previous.isUnstored()
+                && previous.isYoungerThan(entry)
+                && !previous.isSameFigureAs(entry);
+        slots.replace(load.key, load, isOlder ? previous : entry);
     }
 
     /** Removes a load that found no figure; the entry before it stays if it is alive and couldn't be stored in Redis. */
@@ -115,6 +119,16 @@ class NearStore {
 
     void removeIf(Predicate<UsageKey> condition) {
         slots.keySet().removeIf(condition);
+    }
+
+    /** Removes all loads, and all figures but those that couldn't be stored in Redis. */
+    void removeStored() {
+        for (UsageKey key : slots.keySet()) {
+            slots.computeIfPresent(key, (same, slot) -> {
+                NearEntry entry = entryOf(slot);
+                return entry != null && entry.isUnstored() ? entry : null;
+            });
+        }
     }
 
     /** Returns about how many figures and loads in flight it holds. */

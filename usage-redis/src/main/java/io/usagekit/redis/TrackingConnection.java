@@ -34,6 +34,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class TrackingConnection {
 
+    /** Redis doesn't track for this client, and won't until somebody changes that: the user lacks the permission, or RESP3 is missing. */
+    static final class RefusedException extends RuntimeException {
+
+        private static final long serialVersionUID = 1;
+
+        RefusedException(String reason, @Nullable Throwable cause) {
+            super(reason, cause);
+        }
+    }
+
     private final StatefulRedisConnection<String, String> connection;
     private final NearCacheContext context;
     private final RedisKeys keys;
@@ -72,7 +82,10 @@ final class TrackingConnection {
                         tracking.end(reason("CLIENT TRACKING", unwrap(error)));
                     }
                     if (tracking.validity.hasEnded()) {
-                        throw new CompletionException(new IllegalStateException(tracking.ended.join()));
+                        String reason = tracking.ended.join();
+                        throw error != null && unwrap(error) instanceof RefusedException refused
+                                ? new RefusedException(reason, refused)
+                                : new IllegalStateException(reason);
                     }
                     tracking.scheduleBeat();
                     return tracking;
@@ -106,9 +119,10 @@ final class TrackingConnection {
         if (connection instanceof StatefulRedisConnectionImpl<String, String> known
                 && known.getConnectionState().getNegotiatedProtocolVersion() == ProtocolVersion.RESP2) {
             // Redis would answer OK and send no invalidation messages.
-            return CompletableFuture.failedFuture(new IllegalStateException(
+            return CompletableFuture.failedFuture(new RefusedException(
                     "client tracking needs RESP3, but client and server have negotiated RESP2; set ClientOptions.protocolVersion"
-                            + " to RESP3"));
+                            + " to RESP3",
+                    null));
         }
         connection.addListener(this::handle);
         // onRedisConnected doesn't indicate a reconnect: the client may return a connection before it reports the first
@@ -120,12 +134,18 @@ final class TrackingConnection {
             }
         });
         return answered(
-                "CLIENT TRACKING",
-                context.settings().connectTimeout(),
-                () -> connection
-                        .async()
-                        .clientTracking(TrackingArgs.Builder.enabled())
-                        .toCompletableFuture());
+                        "CLIENT TRACKING",
+                        context.settings().connectTimeout(),
+                        () -> connection
+                                .async()
+                                .clientTracking(TrackingArgs.Builder.enabled())
+                                .toCompletableFuture())
+                .exceptionally(error -> {
+                    Throwable cause = unwrap(error);
+                    throw cause instanceof RedisCommandExecutionException
+                            ? new RefusedException("Redis refuses to track", cause)
+                            : new CompletionException(cause);
+                });
     }
 
     /** Period in which entries read on this connection are known to be current. */

@@ -40,7 +40,7 @@ final class TrackingSupervisor {
     /** How long an attempt may take: after each that took so long twice as long. */
     private volatile Duration patience;
 
-    /** Number of attempts in a row that have made a connection on which Redis didn't track. */
+    /** Number of attempts in a row after which Redis has refused to track. */
     private final AtomicInteger refusals = new AtomicInteger();
 
     private volatile @Nullable UsageListener listener;
@@ -135,12 +135,14 @@ final class TrackingSupervisor {
 
     private void failed(Throwable error, CompletableFuture<?> connecting, long began, Duration limit) {
         boolean hasConnected = !connecting.isCompletedExceptionally();
-        if (hasConnected) {
+        if (error instanceof TrackingConnection.RefusedException) {
             refusals.incrementAndGet();
-        } else if (error instanceof TimeoutException) {
+        } else if (!hasConnected && error instanceof TimeoutException) {
             patience = context.settings().limits().longer(limit);
         }
-        String reason = error instanceof TimeoutException ? "no connection within " + limit : RedisErrors.reason(error);
+        String reason = hasConnected
+                ? String.valueOf(error.getMessage())
+                : error instanceof TimeoutException ? "no connection within " + limit : RedisErrors.reason(error);
         end(reason, began);
     }
 
@@ -148,11 +150,24 @@ final class TrackingSupervisor {
         patience = context.settings().limits().patience();
         refusals.set(0);
         current = tracking;
-        context.store().clear(); // changes since the last connection are unknown: not even fallback copies stay
+        clearStore();
         regain();
         var unused = tracking.ended().thenAccept(reason -> end(reason, began));
         if (closed) {
             tracking.end("closed");
+        }
+    }
+
+    /**
+     * Changes since the last connection are unknown: not even fallback copies stay. Only where the client's server has been read-only since,
+     * so that connections are replaced again and again, those stay that couldn't be stored in it: each replacement would cost the
+     * computations of all such figures.
+     */
+    private void clearStore() {
+        if (context.failover().isReadOnly()) {
+            context.store().removeStored();
+        } else {
+            context.store().clear();
         }
     }
 

@@ -120,6 +120,41 @@ class RedisWriteOutageIT extends RedisOutageFixture {
         }
     }
 
+    /** Connections are replaced again and again meanwhile, since the address may lead to another server by now. */
+    @Test
+    void computesEachFigureOnceWhileTheServerIsAReplica() {
+        UsageCache near = builder().heartbeat(Duration.ofMillis(100)).buildNearCache();
+        try (UsageService service = service(near).build();
+                UsageCache other = open()) {
+            Redis.with(client, redis -> redis.replicaof("127.0.0.1", 1));
+            for (int replacement = 1; replacement <= 2; replacement++) {
+                int expected = replacement;
+                eventually("connections are replaced", () -> {
+                    Redis.failure(put(other, 100));
+                    return log.lines("INFO").stream()
+                                    .filter(line -> line.contains("invalidation messages again"))
+                                    .count()
+                            >= expected;
+                });
+                for (int call = 0; call < CALLS; call++) {
+                    service.get("org-" + call % KEYS, MARCH);
+                }
+                assertThat(computations.get())
+                        .as("after replacement %d", replacement)
+                        .isEqualTo(KEYS);
+            }
+
+            Redis.with(client, RedisCommands::replicaofNoOne);
+            for (int key = 0; key < KEYS; key++) {
+                String organisation = "org-" + key;
+                eventually(organisation + " is stored", () -> {
+                    clock.advance(BACK_OFF); // an attempt may meet a connection that is being replaced
+                    return service.get(organisation, MARCH).freshness() == Freshness.FRESH;
+                });
+            }
+        }
+    }
+
     /** An attempt is three scripts: it acquires the lease, adds the period to the index, and releases the lease. */
     @Test
     void staleNearHitsCostOneAttemptWhileNoPermitIsFree() throws InterruptedException {

@@ -12,6 +12,7 @@ import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Registration;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.testkit.FaultyProxy;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -115,6 +116,53 @@ class SilentConnectionIT extends RedisOutageFixture {
         }
     }
 
+    /** No call is made meanwhile: the load that waits is all that asks for the connection. */
+    @Test
+    void goesOnConnectingForWakeUpsWhileALoadWaits() throws IOException {
+        AtomicInteger woken = new AtomicInteger();
+        try (ServerSocket refusing = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+                FlightStore store = redis().settings().openFlightStore();
+                Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
+            refusing.setSoTimeout((int) SLACK.toMillis());
+            int subscribed = woken.get();
+            proxy.redirect("127.0.0.1", refusing.getLocalPort());
+            proxy.swallow();
+            for (int attempt = 0; attempt < 3; attempt++) {
+                refusing.accept().close();
+            }
+            URI live = URI.create(server.url());
+            proxy.redirect(live.getHost(), live.getPort());
+
+            eventually("the registered action runs once subscribed again", () -> woken.get() > subscribed);
+            eventually(
+                    "the incident has ended",
+                    () -> log.lines("INFO").stream().anyMatch(line -> line.contains("sends wake-ups again")));
+            assertThat(waits).isNotNull();
+        }
+    }
+
+    /** The confirmation of a subscription may arrive late, and says nothing about what follows. */
+    @Test
+    void wakeUpsAreBackOnceAPingIsAnsweredInTime() {
+        Duration timeout = Duration.ofMillis(200);
+        AtomicInteger woken = new AtomicInteger();
+        try (FlightStore store = redis().commandTimeout(timeout).settings().openFlightStore();
+                Registration waits = store.onWakeUp(key(1), woken::incrementAndGet)) {
+            int subscribed = woken.get();
+            proxy.slow(timeout.multipliedBy(2)); // longer than twice the timeout for a response
+            eventually("another connection is subscribed", () -> woken.get() > subscribed);
+            long pings = Redis.calls(client, "ping");
+            eventually("it is sent PINGs", () -> Redis.calls(client, "ping") > pings);
+            assertThat(log.lines("INFO")).isEmpty();
+
+            proxy.pass();
+            eventually("the incident has ended", () -> !log.lines("INFO").isEmpty());
+            assertThat(log.lines("INFO")).singleElement().asString().contains("sends wake-ups again");
+            assertThat(waits).isNotNull();
+        }
+        assertThat(log.lines("WARN")).hasSize(1);
+    }
+
     private RedisUsage.Builder toMute(ServerSocket mute) {
         proxy.redirect("127.0.0.1", mute.getLocalPort());
         return redis().connectTimeout(Duration.ofMillis(100));
@@ -169,6 +217,23 @@ class SilentConnectionIT extends RedisOutageFixture {
             assertThat(succeeds(cache.get(key(1)))).isTrue();
         }
         assertThat(log.lines("WARN")).singleElement().asString().contains("RESP3");
+    }
+
+    /** A network that is slow isn't a refusal: the near cache works again as soon as the network does. */
+    @Test
+    void attemptsToTrackAsOftenAsEverWhileTheNetworkIsSlow() {
+        proxy.slow(Duration.ofMillis(20));
+        RedisSettings settings = redis().commandTimeout(Duration.ofMillis(1))
+                .connectTimeout(Duration.ofMillis(200))
+                .settings();
+        try (UsageCache cache =
+                settings.openNearCache(NearCacheFixture.entries(), System::nanoTime, Duration.ofMillis(100))) {
+            long connected = connectionsSoFar();
+            AtomicInteger readings = new AtomicInteger();
+            eventually( // after ten refusals in a row it would take 100 s
+                    "ten more connections", () -> connectionsSoFar() - connected - readings.incrementAndGet() >= 10);
+            assertThat(cache.stats().tracking()).isEqualTo(Condition.DOWN);
+        }
     }
 
     private long connectionsSoFar() {
