@@ -11,7 +11,7 @@ import java.util.Objects;
  * Entry class of the Redis adapter: a cache of usage figures, a near cache in front of it, and fleet-wide single-flight. All
  * processes with the same Redis and key prefix share them.
  *
- * <p>The host provides the Lettuce client, and with it the address, {@code rediss://}, the ACL user, the database number, the
+ * <p>The host provides the Lettuce client, and with it the address, {@code rediss://}, the ACL user, the database number and the
  * threads; the host closes the client. The ACL user needs, on the keys {@code usage:*} and the channel
  * {@code usage:wakeups}, {@code GET}, {@code SET}, {@code DEL}, {@code TYPE}, {@code PTTL}, {@code PEXPIRE}, {@code HMGET},
  * {@code HSET}, {@code HDEL}, {@code ZADD}, {@code ZSCORE}, {@code ZRANGE}, {@code ZREMRANGEBYSCORE}, {@code TIME},
@@ -180,7 +180,8 @@ public final class RedisUsage {
          * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlights#fleetWide}): one
          * process computes a figure and stores it in the cache, the others wait for it. Opens two connections in the manner of
          * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes,
-         * which answers a {@code PING} each second while loads wait; {@link SingleFlight#close()} closes them. It starts no thread of its own.
+         * which answers a {@code PING} each second while loads wait; {@link SingleFlight#close()} closes them. It starts no thread of its
+         * own but where the service isn't passed it itself, e.g. behind a decorator of the host's: a daemon thread for deadlines.
          *
          * @throws IllegalArgumentException if a knob is out of bounds, or the client was created without an address
          */
