@@ -62,6 +62,21 @@ public final class BenchmarksCommand implements Runnable {
         return print(progress -> new NearBenchmark(times).run(WARM_UP, checkedRounds(), progress));
     }
 
+    @Command(name = "hit", description = "A hit in Redis, beside a bare GET whose value Jackson reads, and JetCache.")
+    int hit(
+            @Option(
+                            names = "--times",
+                            defaultValue = "500",
+                            paramLabel = "N",
+                            description = "hits in a slice; ${DEFAULT-VALUE} by default")
+                    int times)
+            throws Exception {
+        HitBenchmark benchmark = new HitBenchmark(times);
+        print(progress -> benchmark.run(WARM_UP, checkedRounds(), progress));
+        spec.commandLine().getOut().println(benchmark.costs());
+        return finished();
+    }
+
     @Command(name = "outage", description = "A call while Redis is down, beside a hit in Redis and a computation.")
     int outage(
             @Option(
