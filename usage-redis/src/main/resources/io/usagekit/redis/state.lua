@@ -28,10 +28,13 @@ end
 -- Returns the text of the figure at this key, its PTTL and its age in milliseconds; nil if there is none.
 local function figure(key)
     local value, left = expiring(key)
-    local life = value
-        and string.match(value, '^v1 received=%d+/%d+ sent=%d+/%d+ computed=[%d%-+T:.Z]+ life=(%d+)$')
-    local age = life and tonumber(life) - left
-    if not age or age < 0 then
+    local unmeasured, life = string.match(value or '',
+        '^v1 received=%d+/%d+ sent=%d+/%d+(.-) computed=[%d%-+T:.Z]+ life=(%d+)$')
+    if not life or (unmeasured ~= '' and not string.match(unmeasured, '^ unmeasured=%d+$')) then
+        return nil
+    end
+    local age = tonumber(life) - left
+    if age < 0 then
         return nil
     end
     return value, left, age

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.time.Duration;
@@ -121,6 +122,25 @@ abstract class FlightStoreLeaseCases extends FlightStoreFixture {
         Acquisition.Found found = assertInstanceOf(
                 Acquisition.Found.class, await(here.acquire(asWindow, request("a", ANY_AGE, OptionalLong.empty()))));
         assertEquals(asWindow.period().label(), found.figure().usage().period().label());
+    }
+
+    @Test
+    final void findsFigureWithUnmeasuredRows() {
+        OrganisationUsage usage = usage(KEY, 7);
+        OrganisationUsage incomplete = new OrganisationUsage(KEY, usage.received(), usage.sent(), usage.createdAt(), 3);
+        long fence = acquired(here, "a");
+        assertStored(publish(here, "a", fence, new AgedUsage(incomplete, Duration.ZERO)));
+
+        assertEquals(
+                incomplete,
+                assertInstanceOf(Acquisition.Found.class, acquire(there, "b", ANY_AGE))
+                        .figure()
+                        .usage());
+        assertEquals(
+                incomplete,
+                assertInstanceOf(Acquisition.Found.class, acquireAwaiting(there, "b", fence))
+                        .figure()
+                        .usage());
     }
 
     @Test

@@ -7,9 +7,11 @@ import static io.usagekit.testkit.mutants.FlightStoreMutantsTest.atLeastMillisec
 import static io.usagekit.testkit.mutants.FlightStoreMutantsTest.labelled;
 import static io.usagekit.testkit.mutants.FlightStoreMutantsTest.mutant;
 
+import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.LeaseRequest;
+import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.testkit.mutants.FlightStoreMutantsTest.Adapter;
 import io.usagekit.testkit.mutants.FlightStoreMutantsTest.Memory;
@@ -48,6 +50,12 @@ final class FlightLeaseMutants {
         return requested(fault, check, key -> key, change);
     }
 
+    private static AgedUsage measured(AgedUsage figure) {
+        OrganisationUsage usage = figure.usage();
+        return new AgedUsage(
+                new OrganisationUsage(usage.key(), usage.received(), usage.sent(), usage.createdAt()), figure.age());
+    }
+
     private static LeaseRequest acceptable(LeaseRequest request, Duration acceptableAge) {
         return new LeaseRequest(request.token(), request.lease(), acceptableAge, request.awaitedFence());
     }
@@ -58,6 +66,12 @@ final class FlightLeaseMutants {
 
     private static List<Mutant<Adapter>> wrongAcquisitions() {
         return List.of(
+                acquired(
+                        "a found figure has lost how many rows are unmeasured",
+                        "findsFigureWithUnmeasuredRows",
+                        acquisition -> acquisition instanceof Acquisition.Found found
+                                ? new Acquisition.Found(measured(found.figure()))
+                                : acquisition),
                 acquired(
                         "each caller acquires the lease",
                         "givesLeaseToFirstCallerAndReportsItToOthers",
