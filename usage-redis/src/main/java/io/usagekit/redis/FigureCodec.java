@@ -5,12 +5,9 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Text format of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}, with
@@ -22,10 +19,6 @@ import java.util.regex.Pattern;
  * the instant as {@link Instant#toString()} writes it, in UTC and whole microseconds.
  */
 final class FigureCodec {
-
-    private static final Pattern VERSION_1 =
-            Pattern.compile("v1 received=N/N sent=N/N(?: unmeasured=([1-9][0-9]{0,18}))? computed=(\\S{20,40}) life=N"
-                    .replace("N", "(0|[1-9][0-9]{0,18})"));
 
     private FigureCodec() {}
 
@@ -60,33 +53,28 @@ final class FigureCodec {
      * @return empty if the text isn't exactly what {@link #write} returns (e.g. of another version), or the entry has no expiry
      */
     static Optional<AgedUsage> read(UsageKey key, String text, long remainingMillis) {
-        Matcher matcher = VERSION_1.matcher(text);
-        if (!matcher.matches()) {
+        FigureScanner scanner = new FigureScanner(text);
+        scanner.literal("v1 received=");
+        UsageMetrics received = metrics(scanner);
+        scanner.literal(" sent=");
+        UsageMetrics sent = metrics(scanner);
+        long unmeasured = scanner.skips(" unmeasured=") ? scanner.positive() : 0;
+        scanner.literal(" computed=");
+        Instant computed = scanner.instant();
+        scanner.literal(" life=");
+        long age = scanner.number() - remainingMillis;
+        if (!scanner.isAtEnd() || computed == null || remainingMillis < 0 || age < 0) {
             return Optional.empty();
         }
-        try {
-            long age = Long.parseLong(matcher.group(7)) - remainingMillis;
-            if (remainingMillis < 0 || age < 0) {
-                return Optional.empty();
-            }
-            String computed = matcher.group(6);
-            String unmeasured = matcher.group(5);
-            OrganisationUsage usage = new OrganisationUsage(
-                    key,
-                    metrics(matcher, 1),
-                    metrics(matcher, 3),
-                    Instant.parse(computed),
-                    unmeasured == null ? 0 : Long.parseLong(unmeasured));
-            if (!usage.createdAt().toString().equals(computed)) {
-                return Optional.empty();
-            }
-            return Optional.of(new AgedUsage(usage, Duration.ofMillis(age)));
-        } catch (NumberFormatException | DateTimeException e) {
-            return Optional.empty();
-        }
+        OrganisationUsage usage = new OrganisationUsage(key, received, sent, computed, unmeasured);
+        return usage.createdAt().equals(computed)
+                ? Optional.of(new AgedUsage(usage, Duration.ofMillis(age)))
+                : Optional.empty();
     }
 
-    private static UsageMetrics metrics(Matcher matcher, int group) {
-        return new UsageMetrics(Long.parseLong(matcher.group(group)), Long.parseLong(matcher.group(group + 1)));
+    private static UsageMetrics metrics(FigureScanner scanner) {
+        long volume = scanner.number();
+        scanner.literal("/");
+        return new UsageMetrics(volume, scanner.number());
     }
 }

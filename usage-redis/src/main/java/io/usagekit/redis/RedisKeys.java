@@ -50,7 +50,23 @@ record RedisKeys(String prefix) {
     }
 
     private static String encode(String organisationId) {
-        return URLEncoder.encode(organisationId, StandardCharsets.UTF_8);
+        for (int i = 0; i < organisationId.length(); i++) {
+            if (!isUnchanged(organisationId.charAt(i))) {
+                return URLEncoder.encode(organisationId, StandardCharsets.UTF_8);
+            }
+        }
+        return organisationId;
+    }
+
+    /** Whether {@link URLEncoder} leaves the character as it is. */
+    private static boolean isUnchanged(char c) {
+        return (c >= 'a' && c <= 'z')
+                || (c >= 'A' && c <= 'Z')
+                || (c >= '0' && c <= '9')
+                || c == '-'
+                || c == '_'
+                || c == '.'
+                || c == '*';
     }
 
     /** Parses an entry: the inverse of {@link #of}. Empty if the text is not exactly what {@code of} returns for some key. */
