@@ -1,5 +1,6 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
@@ -15,13 +16,12 @@ import java.util.concurrent.CompletableFuture;
  */
 record CacheEntry(AgedUsage figure, long remainingMillis) {
 
-    private static final Script READ = Script.resource("read.lua");
     private static final Script READ_ALL = Script.resource("read-all.lua");
     private static final Script DISCARD = Script.resource("discard.lua");
 
-    /** Sends the read; the answer is that of {@code read.lua}, for {@link #decode}. */
-    static CompletableFuture<List<Object>> send(RedisAsyncCommands<String, String> redis, String entry) {
-        return READ.run(redis, entry);
+    /** Sends the read; the answer is for {@link #decode}. */
+    static CompletableFuture<List<Object>> send(StatefulRedisConnection<String, String> redis, String entry) {
+        return EntryRead.send(redis, entry);
     }
 
     /** Sends the read of several entries; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
@@ -29,7 +29,7 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
         return READ_ALL.run(redis, entries);
     }
 
-    /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer of {@code read.lua}. */
+    /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer as that of {@link #send}. */
     static List<Object> answerOf(List<Object> all, int entry) {
         return all.subList(2 * entry, 2 * entry + 2);
     }
@@ -40,7 +40,7 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
         return DISCARD.run(redis, List.of(entry), text);
     }
 
-    /** Decodes the answer of {@code read.lua}. Empty if the entry is missing or unreadable. */
+    /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */
     static Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
         return answer.get(0) instanceof String text && answer.get(1) instanceof Long remaining
                 ? FigureCodec.read(key, text, remaining).map(figure -> new CacheEntry(figure, remaining))

@@ -31,7 +31,7 @@ final class CacheEntryReader {
         listener = host;
     }
 
-    /** Decodes the answer of {@code read.lua}. Empty if the entry is missing or unreadable. */
+    /** Decodes the answer of {@link CacheEntry#send}. Empty if the entry is missing or unreadable. */
     Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
         Optional<CacheEntry> read = CacheEntry.decode(key, answer);
         if (read.isEmpty() && !answer.get(1).equals(NO_SUCH_KEY)) {

@@ -146,6 +146,18 @@ final class GuardedConnection {
             Purpose purpose,
             Predicate<T> served,
             Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
+        return dispatch(purpose, served, connection -> command.apply(connection.async()));
+    }
+
+    /**
+     * Sends several commands that are answered together.
+     *
+     * @return fails with {@link UsageCacheException}
+     */
+    <T> CompletionStage<T> dispatch(
+            Purpose purpose,
+            Predicate<T> served,
+            Function<StatefulRedisConnection<String, String>, CompletableFuture<T>> commands) {
         OutageLog refusal = Objects.requireNonNull(refusals.get(purpose));
         States states = new States(unavailability.state(), refusal, refusal.state());
         StatefulRedisConnection<String, String> connection = connector.connection();
@@ -161,7 +173,7 @@ final class GuardedConnection {
         }
         CompletableFuture<T> answer;
         try {
-            answer = command.apply(connection.async());
+            answer = commands.apply(connection);
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(failed(states, connection, e));
         }

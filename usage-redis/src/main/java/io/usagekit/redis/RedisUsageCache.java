@@ -57,7 +57,7 @@ final class RedisUsageCache implements UsageCache {
     CompletionStage<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
         return connection
-                .send(Purpose.READ, redis -> CacheEntry.send(redis, entry))
+                .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
                 .thenApply(answer -> reader.decode(key, answer));
     }
 

@@ -8,7 +8,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -20,8 +23,21 @@ final class Script {
 
     private final String source;
 
+    private final String digest;
+
     private Script(String source) {
         this.source = source;
+        this.digest = digest(source);
+    }
+
+    /** Returns the name under which Redis keeps the script: SHA-1 of its text, in lower-case hexadecimal digits. */
+    private static String digest(String source) {
+        try {
+            MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
+            return HexFormat.of().formatHex(sha1.digest(source.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("the Java runtime has no SHA-1, which each must have", e);
+        }
     }
 
     /** Returns the script made of these resource files, concatenated in this order. */
@@ -41,11 +57,6 @@ final class Script {
         }
     }
 
-    /** Runs the script with one key and no argument. */
-    CompletableFuture<List<Object>> run(RedisAsyncCommands<String, String> redis, String key) {
-        return run(redis, List.of(key));
-    }
-
     /**
      * Runs the script.
      *
@@ -55,7 +66,7 @@ final class Script {
             RedisAsyncCommands<String, String> redis, List<String> keys, String... arguments) {
         String[] names = keys.toArray(String[]::new);
         CompletableFuture<List<Object>> answer = new CompletableFuture<>();
-        forward(redis.evalsha(redis.digest(source), ScriptOutputType.MULTI, names, arguments), answer, error -> {
+        forward(redis.evalsha(digest, ScriptOutputType.MULTI, names, arguments), answer, error -> {
             if (!(error instanceof RedisNoScriptException)) {
                 answer.completeExceptionally(error);
             } else if (!answer.isDone()) {

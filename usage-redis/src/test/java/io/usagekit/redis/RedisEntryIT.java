@@ -247,16 +247,28 @@ class RedisEntryIT {
 
     @Test
     void sendsScriptOnlyWhenServerLacksIt() {
-        await(cache.get(KEY));
+        await(cache.invalidate(KEY));
         Redis.with(client, RedisCommands::configResetstat);
         for (int times = 0; times < 5; times++) {
-            await(cache.get(KEY));
+            await(cache.invalidate(KEY));
         }
         Redis.with(
                 client,
                 redis -> assertThat(redis.info("commandstats"))
                         .contains("cmdstat_evalsha:calls=5,")
                         .doesNotContain("cmdstat_eval:"));
+    }
+
+    @Test
+    void readsByPlainCommands() {
+        await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+        Redis.with(client, RedisCommands::configResetstat);
+        await(cache.get(KEY));
+        Redis.with(
+                client,
+                redis -> assertThat(redis.info("commandstats"))
+                        .contains("cmdstat_get:calls=1,", "cmdstat_pttl:calls=2,")
+                        .doesNotContain("cmdstat_eval"));
     }
 
     @Test

@@ -1,0 +1,150 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.protocol.RedisCommand;
+import io.usagekit.servers.RedisServer;
+import java.lang.reflect.Proxy;
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** An entry that another client changes between the commands of a read. */
+class EntryReadIT {
+
+    private static final String ENTRY = "usage:org-123:2026-03";
+    private static final int BEFORE_GET = 1;
+    private static final int AFTER_GET = 2;
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private StatefulRedisConnection<String, String> connection;
+    private RedisCommands<String, String> redis;
+    private int reads;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.url());
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void connect() {
+        connection = client.connect();
+        redis = connection.sync();
+        redis.flushall();
+    }
+
+    @AfterEach
+    void disconnect() {
+        connection.close();
+    }
+
+    @Test
+    void readsAgainWhenAValueThatLivesLongerReplacesTheEntryBeforeGet() {
+        set("old", 10_000);
+        assertRead(readWhile(BEFORE_GET, replace -> set("new", 600_000)), "new", 600_000);
+        assertThat(reads).isEqualTo(2);
+    }
+
+    @Test
+    void readsAgainWhenAValueThatLivesLongerReplacesTheEntryAfterGet() {
+        set("old", 10_000);
+        assertRead(readWhile(AFTER_GET, replace -> set("new", 600_000)), "new", 600_000);
+        assertThat(reads).isEqualTo(2);
+    }
+
+    @Test
+    void readsAgainWhenAValueThatExpiresMuchSoonerReplacesTheEntryAfterGet() {
+        set("old", 600_000);
+        assertRead(readWhile(AFTER_GET, replace -> set("new", 10_000)), "new", 10_000);
+        assertThat(reads).isEqualTo(2);
+    }
+
+    @Test
+    void readsAgainWhenTheEntryIsStoredAfterTheFirstCommand() {
+        assertRead(readWhile(BEFORE_GET, store -> set("new", 600_000)), "new", 600_000);
+        assertThat(reads).isEqualTo(2);
+    }
+
+    @Test
+    void findsNothingWhenTheEntryIsDeletedAfterGet() {
+        set("old", 600_000);
+        assertThat(readWhile(AFTER_GET, delete -> redis.del(ENTRY))).containsExactly(null, -2L);
+        assertThat(reads).isEqualTo(1);
+    }
+
+    @Test
+    void readsOnceWhenNothingChanges() {
+        set("old", 600_000);
+        assertRead(readWhile(AFTER_GET, nothing -> {}), "old", 600_000);
+        assertThat(reads).isEqualTo(1);
+    }
+
+    @Test
+    void readsNoValueOfAnotherType() {
+        redis.sadd(ENTRY, "member");
+        assertThat(readWhile(AFTER_GET, nothing -> {})).containsExactly(null, -1L);
+    }
+
+    @Test
+    void readsAValueWithoutExpiry() {
+        redis.set(ENTRY, "for ever");
+        assertThat(readWhile(AFTER_GET, nothing -> {})).containsExactly("for ever", -1L);
+    }
+
+    private void set(String value, long millis) {
+        redis.set(ENTRY, value, SetArgs.Builder.px(millis));
+    }
+
+    /** The remaining time to live is that of this value: at most half of it has passed. */
+    private static void assertRead(List<Object> answer, String value, long millis) {
+        assertThat(answer.get(0)).isEqualTo(value);
+        assertThat((Long) answer.get(1)).isBetween(millis / 2, millis);
+    }
+
+    /** Reads, and changes the entry once, after this many commands of the first read. */
+    private List<Object> readWhile(int commands, Consumer<String> change) {
+        return await(EntryRead.send(interrupted(commands, change), ENTRY));
+    }
+
+    @SuppressWarnings("unchecked")
+    private StatefulRedisConnection<String, String> interrupted(int commands, Consumer<String> change) {
+        return (StatefulRedisConnection<String, String>) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {StatefulRedisConnection.class}, (proxy, method, given) -> {
+                    if (!method.getName().equals("dispatch")) {
+                        throw new UnsupportedOperationException(method.toString());
+                    }
+                    dispatch((Collection<RedisCommand<String, String, ?>>) given[0], commands, change);
+                    return null;
+                });
+    }
+
+    private void dispatch(Collection<RedisCommand<String, String, ?>> sent, int commands, Consumer<String> change) {
+        boolean isFirstRead = ++reads == 1;
+        int count = 0;
+        for (RedisCommand<String, String, ?> command : sent) {
+            if (isFirstRead && count++ == commands) {
+                redis.ping(); // what was sent before has been executed
+                change.accept(ENTRY);
+            }
+            connection.dispatch(command);
+        }
+    }
+}
