@@ -27,10 +27,16 @@ public interface EventRepository {
     /**
      * Adds an endpoint, or replaces what is known of it. Events may refer to endpoints that aren't saved; only saved ones have an
      * owner.
+     *
+     * @throws EventLedgerException if another project has an endpoint of this id, which stays as it is, or the project isn't there
      */
     void save(Endpoint endpoint);
 
-    /** Adds a source, or replaces what is known of it. Events may refer to sources that aren't saved. */
+    /**
+     * Adds a source, or replaces what is known of it. Events may refer to sources that aren't saved.
+     *
+     * @throws EventLedgerException if another project has a source of this id, which stays as it is, or the project isn't there
+     */
     void save(Source source);
 
     // Record
@@ -39,8 +45,11 @@ public interface EventRepository {
      * Records an event and where it is to be delivered. If it has an idempotency key that a live event of the project has, it
      * is recorded as a duplicate; of any number that are recorded at once with one key, exactly one isn't a duplicate.
      *
+     * <p>An id belongs to one event of one project, whatever its time: of any number that are recorded at once with one id, one is
+     * recorded. Once it is deleted for good, the id is free.
+     *
      * @return the event as it was recorded
-     * @throws EventLedgerException if the id is taken, or the project isn't there
+     * @throws EventLedgerException if the id is taken, in this project or another one, or the project isn't there
      */
     default Event record(NewEvent event) {
         return recordAll(List.of(event)).get(0);
@@ -51,15 +60,15 @@ public interface EventRepository {
      * in the list with one key, the first may be no duplicate.
      *
      * @return the events as they were recorded, in the order given
-     * @throws EventLedgerException if an id is taken or given twice, or a project isn't there
+     * @throws EventLedgerException if an id is taken, in any project, or given twice, or a project isn't there
      */
     List<Event> recordAll(List<NewEvent> events);
 
     /**
-     * Records deliveries: all of them, or none.
+     * Records deliveries: all of them, or none. An id belongs to one delivery of one project, as ids of events do.
      *
      * @return the deliveries as they were recorded, in the order given
-     * @throws EventLedgerException if an id is taken or given twice, or an event isn't there in the delivery's project
+     * @throws EventLedgerException if an id is taken, in any project, or given twice, or an event isn't there in the delivery's project
      */
     List<Delivery> recordDeliveries(List<NewDelivery> deliveries);
 

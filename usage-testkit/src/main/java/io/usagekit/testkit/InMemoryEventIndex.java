@@ -1,13 +1,11 @@
 package io.usagekit.testkit;
 
-import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiPredicate;
@@ -22,12 +20,12 @@ final class InMemoryEventIndex {
 
     private static final int SEARCHED_CHARACTERS = 100_000;
 
-    private final Map<String, Endpoint> endpoints = new HashMap<>();
+    private final InMemoryReferences references;
     private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
     private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
 
-    void add(Endpoint endpoint) {
-        endpoints.put(endpoint.id(), endpoint);
+    InMemoryEventIndex(InMemoryReferences references) {
+        this.references = references;
     }
 
     /** Replaces the endpoints of an event. */
@@ -83,8 +81,7 @@ final class InMemoryEventIndex {
 
     private boolean isOwnedBy(String ownerId, Event event) {
         return endpointIds(event).stream()
-                .map(endpoints::get)
-                .filter(Objects::nonNull)
+                .flatMap(id -> references.endpoint(id).stream())
                 .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
                         && endpoint.ownerId().equals(ownerId));
     }

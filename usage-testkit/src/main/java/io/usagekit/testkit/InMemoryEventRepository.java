@@ -63,10 +63,9 @@ public final class InMemoryEventRepository implements EventRepository {
     private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
     private final InstantSource clock;
-    private final Map<String, Project> projects = new HashMap<>();
-    private final Map<String, Source> sources = new HashMap<>();
+    private final InMemoryReferences references = new InMemoryReferences();
     private final Map<String, Event> events = new HashMap<>();
-    private final InMemoryEventIndex index = new InMemoryEventIndex();
+    private final InMemoryEventIndex index = new InMemoryEventIndex(references);
     private final Map<String, Delivery> deliveries = new HashMap<>();
 
     private InMemoryEventRepository(Duplicates duplicates, InstantSource clock) {
@@ -86,25 +85,17 @@ public final class InMemoryEventRepository implements EventRepository {
 
     @Override
     public synchronized void save(Project project) {
-        projects.put(project.id(), project);
+        references.save(project);
     }
 
     @Override
     public synchronized void save(Endpoint endpoint) {
-        requireProject("the endpoint can't be saved", endpoint.projectId());
-        index.add(endpoint);
+        references.save(endpoint);
     }
 
     @Override
     public synchronized void save(Source source) {
-        requireProject("the source can't be saved", source.projectId());
-        sources.put(source.id(), source);
-    }
-
-    private void requireProject(String what, String projectId) {
-        if (!projects.containsKey(projectId)) {
-            throw new EventLedgerException(what + ": there is no project \"" + projectId + "\"; save it first", null);
-        }
+        references.save(source);
     }
 
     @Override
@@ -113,7 +104,7 @@ public final class InMemoryEventRepository implements EventRepository {
         Map<String, Event> recorded = new HashMap<>();
         List<Event> inOrder = new ArrayList<>();
         for (NewEvent event : given) {
-            requireProject("the events can't be recorded", event.projectId());
+            references.requireProject("the events can't be recorded", event.projectId());
             boolean duplicate = !event.idempotencyKey().isEmpty()
                     && Stream.concat(events.values().stream(), inOrder.stream())
                             .anyMatch(earlier -> isFirst(earlier, event.projectId(), event.idempotencyKey()));
@@ -201,7 +192,8 @@ public final class InMemoryEventRepository implements EventRepository {
         return find(projectId, eventId)
                 .map(event -> new SourcedEvent(
                         event,
-                        Optional.ofNullable(sources.get(event.sourceId()))
+                        references
+                                .source(event.sourceId())
                                 .filter(source -> source.projectId().equals(projectId))));
     }
 
@@ -352,9 +344,7 @@ public final class InMemoryEventRepository implements EventRepository {
     private boolean isOf(UsageKey key, String projectId, Instant at) {
         return !at.isBefore(key.period().start())
                 && at.isBefore(key.period().end())
-                && Objects.requireNonNull(projects.get(projectId))
-                        .organisationId()
-                        .equals(key.organisationId());
+                && references.organisationId(projectId).equals(key.organisationId());
     }
 
     private static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {

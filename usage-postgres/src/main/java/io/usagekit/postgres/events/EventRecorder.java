@@ -17,12 +17,10 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
 
 /** Records events and deliveries, many rows a statement and all of a call in one transaction. */
@@ -38,12 +36,14 @@ final class EventRecorder {
     private final LedgerSql sql;
     private final Duplicates duplicates;
     private final InstantSource clock;
+    private final UniqueIds uniqueIds;
 
     EventRecorder(LedgerTransactions transactions, LedgerSql sql, Duplicates duplicates, InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
         this.duplicates = duplicates;
         this.clock = clock;
+        uniqueIds = new UniqueIds(transactions, sql);
     }
 
     List<Event> recordEvents(List<NewEvent> events) {
@@ -57,10 +57,14 @@ final class EventRecorder {
         Jdbc.Work<List<Event>> work = connection -> {
             lockKeys(connection, keyed);
             Map<String, Event> recorded = new HashMap<>();
+            boolean inPartitions = false;
             for (List<NewEvent> some : inBatches(events)) {
-                insert(connection, some, now, recorded);
+                inPartitions = insert(connection, some, now, recorded);
             }
             insertEndpoints(connection, events);
+            if (inPartitions) {
+                uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
+            }
             return events.stream()
                     .map(event -> Objects.requireNonNull(recorded.get(event.id())))
                     .toList();
@@ -100,11 +104,12 @@ final class EventRecorder {
         return batches;
     }
 
-    private void insert(Connection connection, List<NewEvent> events, Instant now, Map<String, Event> recorded)
+    /** Inserts events and adds them to what is recorded; returns whether they are in partitions. */
+    private boolean insert(Connection connection, List<NewEvent> events, Instant now, Map<String, Event> recorded)
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        sql.call(connection, LedgerStatement.INSERT_EVENTS)
+        return sql.call(connection, LedgerStatement.INSERT_EVENTS)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
                 .texts("event_types", each(events, NewEvent::type))
@@ -116,8 +121,13 @@ final class EventRecorder {
                 .texts("headers", each(events, event -> Headers.toJson(event.headers())))
                 .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
                 .flag("unbilled", duplicates == Duplicates.UNBILLED)
-                .list(row ->
-                        recorded.put(row.text("id"), recorded(Objects.requireNonNull(byId.get(row.text("id"))), row)));
+                .text("table", sql.quoted("events").get(0))
+                .list(row -> {
+                    Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
+                    recorded.put(event.id(), event);
+                    return row.flag("is_in_partition");
+                })
+                .contains(true);
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
@@ -197,9 +207,13 @@ final class EventRecorder {
                 .toList();
         if (!recorded.isEmpty()) {
             transactions.run(Jdbc.Mode.WRITE, "the deliveries can't be recorded", connection -> {
+                boolean inPartitions = false;
                 for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
-                    insertDeliveries(
+                    inPartitions = insertDeliveries(
                             connection, recorded.subList(from, Math.min(from + MOST_DELIVERIES, recorded.size())));
+                }
+                if (inPartitions) {
+                    uniqueIds.requireForDeliveries(connection, each(recorded, Delivery::id));
                 }
                 return recorded;
             });
@@ -207,23 +221,27 @@ final class EventRecorder {
         return recorded;
     }
 
-    private void insertDeliveries(Connection connection, List<Delivery> deliveries) throws SQLException {
-        Set<String> inserted = new HashSet<>(sql.call(connection, LedgerStatement.INSERT_DELIVERIES)
+    /** Inserts deliveries; returns whether they are in partitions. */
+    private boolean insertDeliveries(Connection connection, List<Delivery> deliveries) throws SQLException {
+        Map<String, Boolean> inserted = new HashMap<>();
+        sql.call(connection, LedgerStatement.INSERT_DELIVERIES)
                 .texts("ids", each(deliveries, Delivery::id))
                 .texts("project_ids", each(deliveries, Delivery::projectId))
                 .texts("event_ids", each(deliveries, Delivery::eventId))
                 .texts("endpoint_ids", each(deliveries, Delivery::endpointId))
                 .texts("statuses", each(deliveries, Delivery::status))
                 .instants("created_ats", each(deliveries, Delivery::createdAt))
-                .list(row -> row.text("id")));
+                .text("table", sql.quoted("deliveries").get(0))
+                .forEach(row -> inserted.put(row.text("id"), row.flag("is_in_partition")));
         for (Delivery delivery : deliveries) {
-            if (!inserted.contains(delivery.id())) {
+            if (!inserted.containsKey(delivery.id())) {
                 throw new EventLedgerException(
                         "the deliveries can't be recorded: there is no event \"" + delivery.eventId()
                                 + "\" in the project \"" + delivery.projectId() + "\"",
                         null);
             }
         }
+        return inserted.containsValue(true);
     }
 
     private static <T, V> List<V> each(List<T> rows, Function<T, V> value) {

@@ -30,12 +30,13 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
     @Override
     public <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         return inSavepoint(failure, host -> {
-            checkSnapshots(mode);
+            requireSnapshots(mode);
             return work.run(host);
         });
     }
 
-    private void checkSnapshots(Jdbc.Mode mode) throws SQLException {
+    @Override
+    public void requireSnapshots(Jdbc.Mode mode) throws SQLException {
         boolean oneSnapshot = connection.getTransactionIsolation() > Connection.TRANSACTION_READ_COMMITTED;
         if (mode.hasOneSnapshot() && !oneSnapshot) {
             throw new SQLException(

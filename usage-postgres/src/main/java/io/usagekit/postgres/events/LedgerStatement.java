@@ -44,12 +44,14 @@ enum LedgerStatement {
                     .with("statuses", TEXTS)
                     .with("headers", TEXTS)
                     .with("created_ats", INSTANTS)
-                    .with("unbilled", FLAG),
+                    .with("unbilled", FLAG)
+                    .with("table", TEXT),
             names().with("id", TEXT)
                     .with("is_duplicate", FLAG)
                     .with("payload_bytes", NUMBER)
                     .with("created_at", INSTANT)
-                    .with("deleted_at", INSTANT)),
+                    .with("deleted_at", INSTANT)
+                    .with("is_in_partition", FLAG)),
     INSERT_ENDPOINTS(names().with("event_ids", TEXTS).with("endpoint_ids", TEXTS), names()),
     INSERT_DELIVERIES(
             names().with("ids", TEXTS)
@@ -57,8 +59,12 @@ enum LedgerStatement {
                     .with("event_ids", TEXTS)
                     .with("endpoint_ids", TEXTS)
                     .with("statuses", TEXTS)
-                    .with("created_ats", INSTANTS),
-            names().with("id", TEXT)),
+                    .with("created_ats", INSTANTS)
+                    .with("table", TEXT),
+            names().with("id", TEXT).with("is_in_partition", FLAG)),
+    LOCK_IDS(names().with("ids", TEXTS).with("table", TEXT), names().with("locked", TEXT)),
+    FIND_SHARED_EVENT_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
+    FIND_SHARED_DELIVERY_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
     FIND_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), event()),
     FIND_EVENT_WITH_SOURCE(
             names().with("project_id", TEXT).with("id", TEXT),

@@ -29,6 +29,9 @@ interface LedgerTransactions {
     /** Runs work that is right only with the snapshots of its mode. Fails where they are others. */
     <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
 
+    /** Fails where the statements of the transaction that runs have other snapshots than those of a mode. */
+    void requireSnapshots(Jdbc.Mode mode) throws SQLException;
+
     /** The exception of a call that an error ended. */
     static EventLedgerException failed(String failure, SQLException e) {
         String message = failure + ": " + SqlErrors.message(e);

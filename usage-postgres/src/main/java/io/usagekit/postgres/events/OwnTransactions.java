@@ -48,4 +48,8 @@ record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransaction
     public <T> T runIsolated(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         return run(mode, failure, work);
     }
+
+    /** Each transaction is begun in its mode. */
+    @Override
+    public void requireSnapshots(Jdbc.Mode mode) {}
 }

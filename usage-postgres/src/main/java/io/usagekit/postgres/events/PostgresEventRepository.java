@@ -7,6 +7,7 @@ import io.usagekit.events.Duplicates;
 import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportRequest;
@@ -77,24 +78,37 @@ final class PostgresEventRepository implements EventRepository {
 
     @Override
     public void save(Endpoint endpoint) {
-        update(
-                "the endpoint can't be saved",
+        String failure = "the endpoint can't be saved";
+        boolean isSaved = update(
+                failure,
                 connection -> sql.call(connection, LedgerStatement.SAVE_ENDPOINT)
                         .text("id", endpoint.id())
                         .text("project_id", endpoint.projectId())
                         .text("owner_id", endpoint.ownerId())
                         .text("name", endpoint.name()));
+        if (!isSaved) {
+            throw takenByAnotherProject(failure, endpoint.id());
+        }
     }
 
     @Override
     public void save(Source source) {
-        update(
-                "the source can't be saved",
+        String failure = "the source can't be saved";
+        boolean isSaved = update(
+                failure,
                 connection -> sql.call(connection, LedgerStatement.SAVE_SOURCE)
                         .text("id", source.id())
                         .text("project_id", source.projectId())
                         .text("name", source.name())
                         .text("type", source.type()));
+        if (!isSaved) {
+            throw takenByAnotherProject(failure, source.id());
+        }
+    }
+
+    private static EventLedgerException takenByAnotherProject(String failure, String id) {
+        return new EventLedgerException(
+                failure + ": another project has the id \"" + id + "\"; save it under another one", null);
     }
 
     @Override

@@ -9,21 +9,24 @@ values (:id, :organisation_id, :name)
 on conflict (id) do update set organisation_id = excluded.organisation_id, name = excluded.name
 
 -- name: save-endpoint
--- Adds an endpoint, or replaces it.
+-- Adds an endpoint, or replaces it. Changes no row if another project has its id.
 --
 -- Parameters: :id, :project_id, :owner_id, :name.
-insert into {endpoints} (id, project_id, owner_id, name)
+insert into {endpoints} as known (id, project_id, owner_id, name)
 values (:id, :project_id, :owner_id, :name)
 on conflict (id) do update
-set project_id = excluded.project_id, owner_id = excluded.owner_id, name = excluded.name
+set owner_id = excluded.owner_id, name = excluded.name
+where known.project_id = excluded.project_id
 
 -- name: save-source
--- Adds a source, or replaces it.
+-- Adds a source, or replaces it. Changes no row if another project has its id.
 --
 -- Parameters: :id, :project_id, :name, :type.
-insert into {sources} (id, project_id, name, type)
+insert into {sources} as known (id, project_id, name, type)
 values (:id, :project_id, :name, :type)
-on conflict (id) do update set project_id = excluded.project_id, name = excluded.name, type = excluded.type
+on conflict (id) do update
+set name = excluded.name, type = excluded.type
+where known.project_id = excluded.project_id
 
 -- name: lock-keys
 -- Locks idempotency keys until this transaction ends, so that nobody else records events with them meanwhile. What is locked is the
@@ -46,9 +49,9 @@ from (
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_types, :raws, :source_ids, :idempotency_keys, :statuses and
 -- :headers (jsonb as text) of text, :datas of bytea, :created_ats of timestamptz; :unbilled, whether duplicates are recorded as
--- deleted when they were received.
+-- deleted when they were received; :table, the events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
--- null.
+-- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain.
 with given as (
     select
         g.*,
@@ -129,7 +132,7 @@ select
     case when is_duplicate and :unbilled::boolean then created_at end
 from judged
 order by position
-returning id, is_duplicate, payload_bytes, created_at, deleted_at
+returning id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid <> (select to_regclass(:table)) as is_in_partition
 
 -- name: insert-endpoints
 -- Adds endpoints to which events are to be delivered; those that are there already stay.
@@ -145,8 +148,8 @@ on conflict do nothing
 -- transaction ends. Events are locked in the order in which deletion locks them, so that the two don't deadlock.
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids and :statuses of text, :created_ats of
--- timestamptz.
--- Returns a row for each delivery that is recorded: id.
+-- timestamptz; :table, the deliveries' table, qualified and quoted.
+-- Returns a row for each delivery that is recorded: id; is_in_partition, as insert-events does.
 with event as materialized (
     select e.id, e.project_id
     from {events} e
@@ -167,7 +170,52 @@ from
         :created_ats::timestamptz[]
     ) as g (id, project_id, event_id, endpoint_id, status, created_at)
 join event on event.id = g.event_id and event.project_id = g.project_id
-returning id
+returning id, tableoid <> (select to_regclass(:table)) as is_in_partition
+
+-- name: lock-ids
+-- Locks ids in a partitioned table, in which this transaction has inserted rows with them, until it ends: of transactions that have inserted
+-- one id into several partitions, the second to come here waits until the first one has committed, and then finds its row. A list of more
+-- than 128 ids locks them all at once, so that a transaction takes no more locks than PostgreSQL has room for; others share that lock.
+--
+-- Parameters: :ids, text[]; :table, qualified and quoted.
+-- Returns a row for each lock: locked, an empty text.
+select case when l.is_shared then pg_advisory_xact_lock_shared(l.key) else pg_advisory_xact_lock(l.key) end::text as locked
+from (
+    select
+        false as is_one_id,
+        hashtextextended('usagekit ids ' || :table, 0) as key,
+        cardinality(:ids::text[]) <= 128 as is_shared
+    union
+    select true, hashtextextended('usagekit ids ' || :table || ' ' || i.id, 0), false
+    from unnest(:ids::text[]) as i (id)
+    where cardinality(:ids::text[]) <= 128
+    order by is_one_id, key
+) l
+
+-- name: find-shared-event-id
+-- One of the ids that several events have, in different partitions. After lock-ids, so that the snapshot of this statement has all events
+-- that were committed with these ids.
+--
+-- Parameters: :ids, text[].
+-- Returns at most one row: id.
+select e.id
+from {events} e
+where e.id = any (:ids::text[])
+group by e.id
+having count(*) > 1
+limit 1
+
+-- name: find-shared-delivery-id
+-- One of the ids that several deliveries have, as find-shared-event-id does.
+--
+-- Parameters: :ids, text[].
+-- Returns at most one row: id.
+select d.id
+from {deliveries} d
+where d.id = any (:ids::text[])
+group by d.id
+having count(*) > 1
+limit 1
 
 -- name: lock-event
 -- Keeps an event of a project from being changed or deleted for good until this transaction ends.

@@ -17,6 +17,7 @@ import io.usagekit.events.Project;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
@@ -127,6 +128,7 @@ class LedgerDeletionIT {
                 .texts("endpoint_ids", List.of(""))
                 .texts("statuses", List.of(Delivery.SUCCESS))
                 .instants("created_ats", List.of(NOW))
+                .text("table", Identifiers.qualified(schema, "event_deliveries"))
                 .list(row -> row.text("id"));
     }
 

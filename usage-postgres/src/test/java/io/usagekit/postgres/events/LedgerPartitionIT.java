@@ -1,6 +1,7 @@
 package io.usagekit.postgres.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
@@ -8,6 +9,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
@@ -29,6 +31,8 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
@@ -150,6 +154,10 @@ class LedgerPartitionIT {
         assertThat(march().received()).isEqualTo(march.received());
         assertThat(march().sent()).isEqualTo(march.sent());
 
+        refusesTakenIds();
+        assertThat(march().received()).isEqualTo(march.received());
+        assertThat(march().sent()).isEqualTo(march.sent());
+
         record(120, 130);
         assertThat(ledger.count("p", EventFilter.ALL)).isEqualTo(130);
         assertThat(ledger.record(NewEvent.builder("p", "again")
@@ -170,6 +178,47 @@ class LedgerPartitionIT {
         assertThat(export()).isEqualTo(grown);
         assertThat(march().received()).isEqualTo(grownMarch.received());
         assertThat(march().sent()).isEqualTo(grownMarch.sent());
+    }
+
+    /** Ids of events and deliveries of January are refused in March, whichever project records them. */
+    private void refusesTakenIds() {
+        ledger.save(new Project("q", "org-1", ""));
+        Instant later = FIRST.plus(Duration.ofDays(58));
+        for (String project : List.of("p", "q")) {
+            NewEvent again = NewEvent.builder(project, "e3")
+                    .createdAt(later)
+                    .endpointIds(List.of("three"))
+                    .build();
+            assertThatThrownBy(() -> ledger.record(again))
+                    .isInstanceOf(EventLedgerException.class)
+                    .hasMessage("the events can't be recorded: the id \"e3\" is taken");
+        }
+        assertThatThrownBy(() -> ledger.recordDeliveries(
+                        List.of(new NewDelivery("d3", "p", "e4", "one", Delivery.SUCCESS, Optional.of(later)))))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessage("the deliveries can't be recorded: the id \"d3\" is taken");
+        assertThat(ledger.endpointIds("p", "e3")).containsExactly("one", "two");
+        assertThat(ledger.countMessages("q")).isZero();
+    }
+
+    /** In one snapshot for all statements an event that another transaction has recorded meanwhile wouldn't be seen. */
+    @Test
+    void recordsInAHostsTransactionOfReadCommittedOnly() throws SQLException {
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        NewEvent event = NewEvent.builder("p", "new").build();
+        try (Connection connection = Database.pool().getConnection()) {
+            connection.setAutoCommit(false);
+            EventRepository inTransaction =
+                    PostgresLedger.of(Database.pool(), schema).repository(connection);
+            inTransaction.record(event);
+            connection.rollback();
+            connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            assertThatThrownBy(() -> inTransaction.record(event))
+                    .isInstanceOf(EventLedgerException.class)
+                    .hasMessageContaining("begin it in READ COMMITTED");
+            connection.commit();
+        }
+        assertThat(ledger.find("p", "new")).isEmpty();
     }
 
     @Tag("thorough")

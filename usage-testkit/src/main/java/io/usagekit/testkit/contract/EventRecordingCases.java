@@ -7,12 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
+import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
+import io.usagekit.events.Source;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -162,6 +165,117 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
     }
 
     @Test
+    final void refusesTakenIdOfEventAtAnotherTime() {
+        Event first = recorded(event("e").createdAt(NOW).endpointIds(List.of("endpoint-1")));
+        Instant later = NOW.plus(Duration.ofDays(40));
+        List<NewEvent> others = List.of(
+                event("e").createdAt(later).endpointIds(List.of("endpoint-2")).build(),
+                NewEvent.builder(UNRELATED, "e")
+                        .createdAt(later)
+                        .idempotencyKey("key")
+                        .endpointIds(List.of("endpoint-2"))
+                        .build());
+        for (NewEvent other : others) {
+            assertThrows(EventLedgerException.class, () -> ledger.record(other), other.projectId());
+        }
+        assertThrows(
+                EventLedgerException.class,
+                () -> ledger.recordAll(List.of(
+                        event("twice").createdAt(NOW).build(),
+                        event("twice").createdAt(later).build())));
+        assertEquals(1, ledger.countMessages(P));
+        assertEquals(0, ledger.countMessages(UNRELATED));
+        assertEquals(List.of(first), ledger.findAll(P, List.of("e")));
+        assertEquals(List.of("endpoint-1"), ledger.endpointIds(P, "e"));
+        assertFalse(ledger.isRecorded(UNRELATED, "key"), "nothing of a refused event is left");
+    }
+
+    @Test
+    final void recordsOneOfEventsWithOneIdAtSeveralTimesConcurrently() throws Exception {
+        int callers = 6;
+        ExecutorService threads = Executors.newFixedThreadPool(callers);
+        try {
+            for (int round = 0; round < 20; round++) {
+                String id = "id-" + round;
+                List<Callable<Integer>> calls = new ArrayList<>();
+                for (int caller = 0; caller < callers; caller++) {
+                    // A list that is longer than others are, with an id that all have at its end.
+                    List<NewEvent> events = new ArrayList<>();
+                    for (int n = 0; caller == 0 && n < 300; n++) {
+                        events.add(event(id + "-" + n).build());
+                    }
+                    events.add(event(id)
+                            .createdAt(NOW.plus(Duration.ofDays(20L * caller)))
+                            .build());
+                    calls.add(() -> isDone(() -> ledger.recordAll(events)));
+                }
+                assertEquals(1, sum(threads.invokeAll(calls)), "calls that recorded " + id);
+            }
+            assertEquals(
+                    20,
+                    IntStream.range(0, 20)
+                            .filter(round -> ledger.find(P, "id-" + round).isPresent())
+                            .count());
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    /** Runs a call; returns 1 if it is done, 0 if the ledger refuses it. */
+    private static int isDone(Runnable call) {
+        try {
+            call.run();
+            return 1;
+        } catch (EventLedgerException e) {
+            return 0;
+        }
+    }
+
+    private static int sum(List<Future<Integer>> calls) throws Exception {
+        int sum = 0;
+        for (Future<Integer> call : calls) {
+            sum += call.get();
+        }
+        return sum;
+    }
+
+    // What events refer to
+
+    @Test
+    final void refusesEndpointAndSourceOfAnotherProject() {
+        ledger.save(new Endpoint("endpoint", P, "owner", "first"));
+        ledger.save(new Source("source", P, "first", "type"));
+        recorded(event("e").sourceId("source").endpointIds(List.of("endpoint")));
+
+        for (String other : List.of(SIBLING, UNRELATED)) {
+            EventLedgerException endpoint = assertThrows(
+                    EventLedgerException.class, () -> ledger.save(new Endpoint("endpoint", other, "thief", "")));
+            assertTrue(endpoint.toString().contains("\"endpoint\""), endpoint::toString);
+            EventLedgerException source = assertThrows(
+                    EventLedgerException.class, () -> ledger.save(new Source("source", other, "thief", "")));
+            assertTrue(source.toString().contains("\"source\""), source::toString);
+            assertFalse(
+                    endpoint.toString().contains(P) || source.toString().contains(P),
+                    "the message doesn't say whose it is");
+        }
+        assertEquals(1, ledger.count(P, EventFilter.builder().ownerId("owner").build()));
+        assertEquals(
+                Optional.of(new Source("source", P, "first", "type")),
+                ledger.findWithSource(P, "e").orElseThrow().source());
+
+        ledger.save(new Endpoint("endpoint", P, "heir", "second"));
+        ledger.save(new Source("source", P, "second", "type"));
+        assertEquals(1, ledger.count(P, EventFilter.builder().ownerId("heir").build()));
+        assertEquals(
+                "second",
+                ledger.findWithSource(P, "e")
+                        .orElseThrow()
+                        .source()
+                        .orElseThrow()
+                        .name());
+    }
+
+    @Test
     final void recordsNothingWhenOneProjectIsMissing() {
         List<NewEvent> events =
                 List.of(event("e").build(), NewEvent.builder("nowhere", "n").build());
@@ -289,6 +403,40 @@ abstract class EventRecordingCases extends EventRepositoryFixture {
                 fine)) {
             assertThrows(EventLedgerException.class, () -> ledger.recordDeliveries(List.of(fine, bad)), bad.toString());
             assertEquals(Optional.empty(), ledger.findDelivery(P, "d"));
+        }
+    }
+
+    @Test
+    final void refusesTakenIdOfDeliveryAtAnotherTime() throws Exception {
+        recorded(event("e"));
+        recorded(NewEvent.builder(UNRELATED, "unrelated"));
+        Instant later = NOW.plus(Duration.ofDays(40));
+        NewDelivery first = new NewDelivery("d", P, "e", "", Delivery.SUCCESS, Optional.of(NOW));
+        List<Delivery> recorded = ledger.recordDeliveries(List.of(first));
+        for (NewDelivery other : List.of(
+                new NewDelivery("d", P, "e", "", Delivery.SUCCESS, Optional.of(later)),
+                new NewDelivery("d", UNRELATED, "unrelated", "", Delivery.SUCCESS, Optional.of(later)))) {
+            NewDelivery fine = new NewDelivery("fine", P, "e", "", "", Optional.of(NOW));
+            assertThrows(EventLedgerException.class, () -> ledger.recordDeliveries(List.of(fine, other)));
+            assertEquals(Optional.empty(), ledger.findDelivery(P, "fine"));
+        }
+        assertEquals(Optional.of(recorded.get(0)), ledger.findDelivery(P, "d"));
+        assertEquals(Optional.empty(), ledger.findDelivery(UNRELATED, "d"));
+
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try {
+            for (int round = 0; round < 10; round++) {
+                String id = "d-" + round;
+                List<Callable<Integer>> calls = new ArrayList<>();
+                for (int caller = 0; caller < 4; caller++) {
+                    NewDelivery delivery = new NewDelivery(
+                            id, P, "e", "", Delivery.SUCCESS, Optional.of(NOW.plus(Duration.ofDays(20L * caller))));
+                    calls.add(() -> isDone(() -> ledger.recordDeliveries(List.of(delivery))));
+                }
+                assertEquals(1, sum(threads.invokeAll(calls)), "calls that recorded " + id);
+            }
+        } finally {
+            threads.shutdown();
         }
     }
 }
