@@ -1,35 +1,60 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
-import java.util.function.LongSupplier;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.SqlRow;
+import java.sql.SQLException;
+import java.util.Optional;
+import java.util.function.Function;
 
-/** Work in batches. */
+/** Work in batches, each from the place of the last row of the one before. */
 final class Batches {
 
     private Batches() {}
 
     /**
-     * Ends the work between two batches if its thread is interrupted; the interrupt stays set.
+     * A batch that was worked through.
      *
-     * @throws EventLedgerException if it is
+     * @param changed how many of its rows were changed: others may have changed some meanwhile
+     * @param last the place of its last row; empty if it had none
      */
-    static void checkInterrupt() {
+    record Batch(long changed, Optional<Scan.Position> last) {
+
+        /** A batch without rows. */
+        static final Batch EMPTY = new Batch(0, Optional.empty());
+
+        static Batch of(SqlRow row) throws SQLException {
+            return new Batch(
+                    row.number("changed"),
+                    Optional.of(new Scan.Position(row.instant("last_created_at"), row.text("last_id"))));
+        }
+    }
+
+    /**
+     * Works through batches until one has no rows; returns how many rows all of them changed. An interrupt ends it between two batches, and
+     * stays set.
+     *
+     * @param limit how many rows a batch has at most
+     * @throws EventLedgerException if the thread is interrupted
+     */
+    static long changeAll(int limit, Function<Scan, Batch> change) {
+        long changed = 0;
+        Optional<Scan.Position> boundary = Optional.empty();
+        do {
+            checkInterrupt();
+            Batch batch = change.apply(new Scan(EventOrder.ASCENDING, boundary, limit));
+            changed += batch.changed();
+            boundary = batch.last();
+        } while (boundary.isPresent());
+        return changed;
+    }
+
+    private static void checkInterrupt() {
         if (Thread.currentThread().isInterrupted()) {
             throw new EventLedgerException(
                     "the thread was interrupted between two batches; what they did before stays done, and another call continues",
                     null);
         }
-    }
-
-    /** Runs batches until one has fewer rows than its limit; returns the number of rows of all of them. */
-    static long untilFewer(long limit, LongSupplier batch) {
-        long all = 0;
-        long last = limit;
-        while (last == limit) {
-            checkInterrupt();
-            last = batch.getAsLong();
-            all += last;
-        }
-        return all;
     }
 }

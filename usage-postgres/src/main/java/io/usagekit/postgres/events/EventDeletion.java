@@ -1,7 +1,6 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
-import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
@@ -35,44 +34,32 @@ final class EventDeletion {
     long delete(String projectId, EventWindow window) {
         Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
         LedgerFilter live = LedgerFilter.of(EventFilter.builder().window(window).build());
-        return Batches.untilFewer(
+        return Batches.changeAll(
                 MOST_EVENTS,
-                () -> transactions.run(
+                scan -> transactions.run(
                         Jdbc.Mode.WRITE,
                         FAILURE,
-                        connection -> sql.call(connection, LedgerStatement.SOFT_DELETE_EVENTS, live)
+                        connection -> sql.call(connection, LedgerStatement.SOFT_DELETE_EVENTS, live, scan)
                                 .text("project_id", projectId)
                                 .instant("now", now)
-                                .number("limit", MOST_EVENTS)
-                                .update()));
+                                .first(Batches.Batch::of)
+                                .orElse(Batches.Batch.EMPTY)));
     }
-
-    /** How many events a batch deleted, and the place of its last event. */
-    private record Batch(long deleted, Optional<Scan.Position> last) {}
 
     long deleteForGood(String projectId, EventWindow window) {
         LedgerFilter filter = LedgerFilter.of(window);
-        long deleted = 0;
-        Optional<Scan.Position> boundary = Optional.empty();
-        do {
-            Batch batch = deleteBatch(projectId, filter, boundary);
-            deleted += batch.deleted();
-            boundary = batch.last();
-        } while (boundary.isPresent());
-        return deleted;
+        return Batches.changeAll(MOST_EVENTS, scan -> deleteBatch(projectId, filter, scan));
     }
 
-    private Batch deleteBatch(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
-        Batches.checkInterrupt();
-        Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
+    private Batches.Batch deleteBatch(String projectId, LedgerFilter filter, Scan scan) {
         // A delivery that is recorded while the locks are waited for is seen by the next statement only.
         return transactions.runIsolated(Jdbc.Mode.WRITE, FAILURE, connection -> {
             List<Scan.Position> locked = sql.call(connection, LedgerStatement.LOCK_UNDELIVERED_EVENTS, filter, scan)
                     .text("project_id", projectId)
                     .list(row -> new Scan.Position(row.instant("created_at"), row.text("id")));
             return locked.isEmpty()
-                    ? new Batch(0, Optional.empty())
-                    : new Batch(deleteLocked(connection, locked), Optional.of(locked.get(locked.size() - 1)));
+                    ? Batches.Batch.EMPTY
+                    : new Batches.Batch(deleteLocked(connection, locked), Optional.of(locked.get(locked.size() - 1)));
         });
     }
 

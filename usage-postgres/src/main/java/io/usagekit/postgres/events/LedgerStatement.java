@@ -81,16 +81,14 @@ enum LedgerStatement {
     PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), event()),
     PAGE_RECEIVED(figure().with("limit", NUMBER), event()),
     PAGE_SENT(figure().with("limit", NUMBER), delivery().with("bytes", NUMBER)),
-    TOKENISE_EVENTS(
-            names().with("project_id", TEXT).with("limit", NUMBER),
-            names().with("written", NUMBER).with("last_created_at", INSTANT).with("last_id", TEXT)),
+    TOKENISE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     DELETE_TOKENS(
             names().with("project_id", TEXT)
                     .with("from", INSTANT)
                     .with("before", INSTANT)
                     .with("limit", NUMBER),
-            names()),
-    SOFT_DELETE_EVENTS(names().with("project_id", TEXT).with("now", INSTANT).with("limit", NUMBER), names()),
+            batch()),
+    SOFT_DELETE_EVENTS(names().with("project_id", TEXT).with("now", INSTANT).with("limit", NUMBER), batch()),
     LOCK_UNDELIVERED_EVENTS(
             names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
@@ -137,6 +135,10 @@ enum LedgerStatement {
 
     private static Names figure() {
         return names().with("organisation_id", TEXT).with("start", INSTANT).with("end", INSTANT);
+    }
+
+    private static Names batch() {
+        return names().with("changed", NUMBER).with("last_created_at", INSTANT).with("last_id", TEXT);
     }
 
     private static Names delivery() {

@@ -1,12 +1,10 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
-import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
-import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.paging.KeysetScan;
 import java.time.Instant;
-import java.util.Optional;
 
 /** Makes and deletes the search index of events, in batches with a transaction each, or all of them in the host's. */
 final class SearchIndex {
@@ -28,43 +26,30 @@ final class SearchIndex {
         this.sql = sql;
     }
 
-    private record Batch(long written, Scan.Position last) {}
-
     long tokenise(String projectId, EventWindow window) {
         LedgerFilter live = LedgerFilter.of(EventFilter.builder().window(window).build());
-        long written = 0;
-        Optional<Batch> batch = tokenise(projectId, live, Optional.empty());
-        while (batch.isPresent()) {
-            written += batch.get().written();
-            batch = tokenise(projectId, live, Optional.of(batch.get().last()));
-        }
-        return written;
-    }
-
-    private Optional<Batch> tokenise(String projectId, LedgerFilter filter, Optional<Scan.Position> boundary) {
-        Batches.checkInterrupt();
-        Scan scan = new Scan(EventOrder.ASCENDING, boundary, MOST_EVENTS);
-        return transactions.run(
-                Jdbc.Mode.WRITE,
-                "the events can't be tokenised",
-                connection -> sql.call(connection, LedgerStatement.TOKENISE_EVENTS, filter, scan)
-                        .text("project_id", projectId)
-                        .first(row -> new Batch(
-                                row.number("written"),
-                                new Scan.Position(row.instant("last_created_at"), row.text("last_id")))));
+        return Batches.changeAll(
+                MOST_EVENTS,
+                scan -> transactions.run(
+                        Jdbc.Mode.WRITE,
+                        "the events can't be tokenised",
+                        connection -> sql.call(connection, LedgerStatement.TOKENISE_EVENTS, live, scan)
+                                .text("project_id", projectId)
+                                .first(Batches.Batch::of)
+                                .orElse(Batches.Batch.EMPTY)));
     }
 
     long deleteTokens(String projectId, EventWindow window) {
-        return Batches.untilFewer(
+        return Batches.changeAll(
                 MOST_TOKENS,
-                () -> transactions.run(
+                scan -> transactions.run(
                         Jdbc.Mode.WRITE,
                         "the tokens can't be deleted",
-                        connection -> sql.call(connection, LedgerStatement.DELETE_TOKENS)
+                        connection -> sql.call(connection, LedgerStatement.DELETE_TOKENS, LedgerFilter.NONE, scan)
                                 .text("project_id", projectId)
-                                .instant("from", window.from().orElse(FIRST))
+                                .instant("from", KeysetScan.from(window.from().orElse(FIRST), scan))
                                 .instant("before", window.before().orElse(AFTER_LAST))
-                                .number("limit", MOST_TOKENS)
-                                .update()));
+                                .first(Batches.Batch::of)
+                                .orElse(Batches.Batch.EMPTY)));
     }
 }

@@ -4,20 +4,33 @@
 -- Soft-deletes a batch of a project's live events. The batch is an array, so that its ids are looked up by the primary key: a join
 -- with them took 43 s for 6,001 events where the statistics were those of an empty table, instead of 0.4 s.
 --
--- Parameters: :project_id; :now, when they are deleted; :limit, how many at most; those of the filter.
-update {events}
-set deleted_at = :now
-where deleted_at is null
-    and id = any (
-        array(
-            select e.id
-            from {events} e
-            where e.project_id = :project_id
-                {filter}
-            order by e.created_at, e.id collate "C"
-            limit :limit
-        )
-    )
+-- Parameters: :project_id; :now, when they are deleted; :limit, how many at most; those of the filter and of the keyset condition.
+-- Returns a row, none if there are no events left: changed, how many were deleted, fewer than the batch has where another transaction
+-- deleted some meanwhile; last_created_at and last_id, the place of the last event of the batch.
+with batch as materialized (
+    select e.id, e.created_at
+    from {events} e
+    where e.project_id = :project_id
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+),
+
+changed as (
+    update {events}
+    set deleted_at = :now
+    where deleted_at is null and id = any (array(select b.id from batch b))
+    returning id
+)
+
+select
+    (select count(*) from changed) as changed,
+    b.created_at as last_created_at,
+    b.id as last_id
+from batch b
+order by b.created_at desc, b.id collate "C" desc
+limit 1
 
 -- name: lock-undelivered-events
 -- Locks a batch of a project's events that no delivery refers to, against deliveries that are being recorded. While the statement

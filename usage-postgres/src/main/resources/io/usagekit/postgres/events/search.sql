@@ -6,7 +6,7 @@
 -- 100,000 characters never have more words than a tsvector holds.
 --
 -- Parameters: :project_id; :limit, how many events at most; those of the filter and of the keyset condition.
--- Returns a row, none if there are no events left: written, how many events were added; last_created_at and last_id, the place of
+-- Returns a row, none if there are no events left: changed, how many events were added; last_created_at and last_id, the place of
 -- the last event of the batch.
 with batch as materialized (
     select e.id, e.project_id, e.created_at, e.event_type, e.raw
@@ -34,7 +34,7 @@ written as (
 )
 
 select
-    (select count(*) from written) as written,
+    (select count(*) from written) as changed,
     b.created_at as last_created_at,
     b.id as last_id
 from batch b
@@ -44,13 +44,30 @@ limit 1
 -- name: delete-tokens
 -- Deletes a batch of a project's events from the search index; by an array, as soft-delete-events does.
 --
--- Parameters: :project_id; :from and :before, the window [from, before); :limit, how many events at most.
-delete from {events_search}
-where event_id = any (
-    array(
-        select s.event_id
-        from {events_search} s
-        where s.project_id = :project_id and s.event_created_at >= :from and s.event_created_at < :before
-        limit :limit
-    )
+-- Parameters: :project_id; :from and :before, the window [from, before); :limit, how many events at most; those of the keyset condition.
+-- Returns a row, none if there are no events left: changed, how many were deleted, fewer than the batch has where another transaction
+-- deleted some meanwhile; last_created_at and last_id, the place of the last event of the batch.
+with batch as materialized (
+    select s.id, s.created_at
+    from (select event_id as id, event_created_at as created_at, project_id from {events_search}) s
+    where s.project_id = :project_id
+        and s.created_at >= :from
+        and s.created_at < :before
+        {keyset-condition}
+    order by s.created_at {direction}, s.id collate "C" {direction}
+    limit :limit
+),
+
+changed as (
+    delete from {events_search}
+    where event_id = any (array(select b.id from batch b))
+    returning event_id
 )
+
+select
+    (select count(*) from changed) as changed,
+    b.created_at as last_created_at,
+    b.id as last_id
+from batch b
+order by b.created_at desc, b.id collate "C" desc
+limit 1
