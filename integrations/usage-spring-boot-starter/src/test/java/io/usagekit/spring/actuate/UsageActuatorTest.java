@@ -14,6 +14,7 @@ import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.lang.reflect.Method;
+import java.lang.reflect.Parameter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -37,6 +38,16 @@ class UsageActuatorTest {
 
     private final InMemoryUsageCalculator calculator = InMemoryUsageCalculator.create();
     private final InMemoryUsageCache cache = InMemoryUsageCache.create();
+
+    /** Without them no application with a web server and the endpoint starts. */
+    @Test
+    void operationsOfTheEndpointHaveTheNamesOfTheirParameters() {
+        assertThat(Stream.of(UsageEndpoint.class.getMethods())
+                        .filter(method -> method.getDeclaringClass() == UsageEndpoint.class)
+                        .flatMap(method -> Stream.of(method.getParameters())))
+                .isNotEmpty()
+                .allMatch(Parameter::isNamePresent);
+    }
 
     @Test
     void healthIsUpOverRawRows() throws Exception {
