@@ -11,6 +11,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -77,6 +78,17 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
     @Override
     boolean isOver() {
         return members.stream().allMatch(Computation::isOver);
+    }
+
+    @Override
+    void waits() {
+        each(Computation::waits);
+    }
+
+    @Override
+    CompletableFuture<Void> prepare() {
+        return CompletableFuture.allOf(
+                members.stream().map(Computation::prepare).toArray(CompletableFuture<?>[]::new));
     }
 
     @Override

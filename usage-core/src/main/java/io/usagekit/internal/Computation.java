@@ -8,6 +8,7 @@ import io.usagekit.UsageInterruptedException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
+import io.usagekit.internal.flight.FlightTask;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +24,7 @@ final class Computation extends PermittedTask {
 
     private final Computations computations;
     private final UsageLoad load;
+    private final FlightTask.Lease lease;
     private final UsageKey key;
     private final UsageListener listener;
     private final CompletableFuture<AgedUsage> outcome = new CompletableFuture<>();
@@ -35,10 +37,16 @@ final class Computation extends PermittedTask {
     /** The batch that has the permit, if this is one of several. */
     private volatile @Nullable BatchComputation batch;
 
-    Computation(Computations computations, UsageLoad load) {
+    /**
+     * A computation that hasn't requested its permit yet.
+     *
+     * @param lease suspended while it waits for the permit
+     */
+    Computation(Computations computations, UsageLoad load, FlightTask.Lease lease) {
         super(computations, load.purpose(), load.home());
         this.computations = computations;
         this.load = load;
+        this.lease = lease;
         this.key = load.key();
         this.listener = computations.listener();
     }
@@ -79,6 +87,21 @@ final class Computation extends PermittedTask {
     @Override
     boolean isOver() {
         return outcome.isDone();
+    }
+
+    @Override
+    void waits() {
+        lease.suspend();
+    }
+
+    /** Without its lease it isn't to compute: the permit is for others then. */
+    @Override
+    CompletableFuture<Void> prepare() {
+        return lease.resume().toCompletableFuture().thenAccept(leads -> {
+            if (!leads) {
+                endUnlessBegun(new UsageCalculationException("another process has the lease of " + key, null));
+            }
+        });
     }
 
     @Override

@@ -40,6 +40,16 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
     /** Whether there is nothing to compute any more. */
     abstract boolean isOver();
 
+    /** The permit isn't there at once. It may be granted meanwhile, and {@link #prepare} be called before. */
+    abstract void waits();
+
+    /**
+     * The permit is there after a wait.
+     *
+     * @return completes when it is known what is to be computed; doesn't fail
+     */
+    abstract CompletableFuture<Void> prepare();
+
     /** The permit was granted after this time. */
     abstract void permitWaited(Duration waited);
 
@@ -68,6 +78,9 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
         Optional<Permits.Ticket> given = request.get();
         requesting = null;
         given.ifPresentOrElse(ticket::complete, this::refuse);
+        if (given.isPresent() && !granted) {
+            waits();
+        }
     }
 
     private void refuse() {
@@ -83,10 +96,12 @@ abstract class PermittedTask implements Runnable, Permits.Holder {
     @Override
     public final void granted() {
         granted = true;
-        if (Thread.currentThread() != requesting) {
+        if (Thread.currentThread() == requesting) {
+            computations.submit(this::handOver);
+        } else {
             permitWaited(Duration.ofNanos(computations.now() - asked));
+            var unused = prepare().thenRun(() -> computations.submit(this::handOver));
         }
-        computations.submit(this::handOver);
     }
 
     private void handOver() {

@@ -66,10 +66,6 @@ final class UsageLoad implements FlightTask {
     /** The failure of an earlier computation by which a time-out is explained. */
     private volatile @Nullable Throwable explanation;
 
-    UsageLoad(Computations computations, UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown) {
-        this(computations, key, purpose, acceptableAge, cacheDown, null);
-    }
-
     /**
      * A load that hasn't started.
      *
@@ -155,7 +151,7 @@ final class UsageLoad implements FlightTask {
                 lookAgain(),
                 (cached, error) -> cached != null && cached.isPresent()
                         ? CompletableFuture.completedFuture(LoadOutcome.cached(cached.get()))
-                        : computeNow().thenApply(LoadOutcome::computed));
+                        : computeNow(Lease.NONE));
         return managed ? outcome : withinDeadline(outcome);
     }
 
@@ -203,18 +199,18 @@ final class UsageLoad implements FlightTask {
                 lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
     }
 
-    private CompletableFuture<AgedUsage> computeNow() {
+    private CompletableFuture<LoadOutcome> computeNow(Lease lease) {
         if (ended) {
             return CompletableFuture.failedFuture(abandoned());
         }
-        Computation next = new Computation(computations, this);
+        Computation next = new Computation(computations, this, lease);
         computation = next;
         LoadBatch.Member together = member;
         CompletableFuture<AgedUsage> figure = together == null ? next.start() : together.start(next);
         if (ended) {
             next.nobodyWaits();
         }
-        return figure;
+        return figure.thenApply(LoadOutcome::computed);
     }
 
     private UsageCalculationException abandoned() {
@@ -350,8 +346,13 @@ final class UsageLoad implements FlightTask {
     }
 
     @Override
-    public CompletionStage<LoadOutcome> computeUnderLease() {
-        return computeNow().thenApply(LoadOutcome::computed);
+    public CompletionStage<LoadOutcome> computeUnderLease(Lease lease) {
+        return computeNow(lease);
+    }
+
+    @Override
+    public CompletionStage<Optional<AgedUsage>> look() {
+        return lookAgain();
     }
 
     @Override
@@ -360,7 +361,7 @@ final class UsageLoad implements FlightTask {
         if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return CompletableFuture.failedFuture(notWithoutCache(key, cause));
         }
-        return computeNow().thenApply(LoadOutcome::computed);
+        return computeNow(Lease.NONE);
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
+import io.usagekit.internal.flight.FlightTask;
 import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
@@ -54,9 +55,9 @@ class BatchComputationTest {
 
     private Computation computation(String organisation) {
         UsageKey key = new UsageKey(organisation, UsagePeriod.month(YearMonth.of(2026, 3)));
-        UsageLoad load = new UsageLoad(computations, key, UsageLoad.Purpose.MISS, Duration.ofMinutes(10), false);
+        UsageLoad load = new UsageLoad(computations, key, UsageLoad.Purpose.MISS, Duration.ofMinutes(10), false, null);
         load.started();
-        return new Computation(computations, load);
+        return new Computation(computations, load, FlightTask.Lease.NONE);
     }
 
     private void start() {

@@ -11,6 +11,7 @@ import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.internal.flight.FlightTask;
 import io.usagekit.internal.flight.StepwiseLoad;
 import java.time.Duration;
 import java.time.Instant;
@@ -58,9 +59,9 @@ class ComputationLincheckTest {
                     new SafeListener(settings.listeners()),
                     new GuardedCache(settings.cache(), limits),
                     new BackOff(Duration.ZERO, settings.ticker()));
-            load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false);
+            load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false, null);
             load.started();
-            var unused = load.computeUnderLease();
+            var unused = load.computeUnderLease(FlightTask.Lease.NONE);
         }
 
         private OrganisationUsage calculate(UsageKey key, Duration timeout) {

@@ -14,7 +14,9 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,10 @@ import org.jspecify.annotations.Nullable;
  * lease at every third of its length, and at every heartbeat, which shows it an invalidation whose wake-up was lost; it publishes
  * under its fence. A publication that is rejected returns the newer figure
  * that is stored, or makes this load a follower of the one that holds the lease now.
+ *
+ * <p>A leader that can't compute yet, for want of a permit, releases its lease, so that it holds up no process that could. It then looks for
+ * the figure at each wake-up and acquires the lease again when it can compute; a process whose permits are all in use acquires and releases
+ * a lease once for each of its loads.
  */
 final class FleetFlight extends Flight {
 
@@ -45,8 +51,19 @@ final class FleetFlight extends Flight {
 
     private final AtomicInteger failedAcquires = new AtomicInteger();
 
+    /** Completes with whether this load leads again; null unless it acquires a lease that it had suspended. */
+    private final AtomicReference<@Nullable CompletableFuture<Boolean>> resuming = new AtomicReference<>();
+
+    private final AtomicBoolean looking = new AtomicBoolean();
+
     private volatile OptionalLong awaited = OptionalLong.empty();
     private volatile boolean leads;
+    /** The lease is released until the load can compute. */
+    private volatile boolean suspended;
+    /** The fence of the lease acquired last. */
+    private volatile long fence;
+    /** Number of computations begun: the outcome of one before the last, whose lease wasn't resumed, counts for nothing. */
+    private final AtomicInteger computations = new AtomicInteger();
     /** An acquisition has failed, so that this token may hold the lease without an answer that says so. */
     private volatile boolean mayHoldLease;
 
@@ -71,6 +88,8 @@ final class FleetFlight extends Flight {
     private void wakeUp() {
         if (leads) {
             renew(); // a lease was released or the key invalidated: check that this token still holds its lease
+        } else if (suspended) {
+            look();
         } else if (wakeUpsPending.getAndIncrement() == 0) {
             acquire();
         }
@@ -91,13 +110,25 @@ final class FleetFlight extends Flight {
             var unused = releaseLease();
             return;
         }
+        CompletableFuture<Boolean> resumed = resuming.getAndSet(null);
+        if (resumed != null && acquisition instanceof Acquisition.Acquired acquired) {
+            fence = acquired.fence();
+            scheduleRenewal();
+            resumed.complete(true);
+            return;
+        }
+        if (resumed != null) {
+            computations.incrementAndGet();
+            resumed.complete(false);
+        }
         if (acquisition == null) {
             acquireFailed(noFigure(error), seen);
             return;
         }
         failedAcquires.set(0);
         if (acquisition instanceof Acquisition.Acquired acquired) {
-            lead(acquired.fence());
+            fence = acquired.fence();
+            lead();
         } else if (acquisition instanceof Acquisition.Found found) {
             complete(awaited.isPresent() ? LoadOutcome.remote(found.figure()) : LoadOutcome.cached(found.figure()));
         } else if (acquisition instanceof Acquisition.Failed failed) {
@@ -155,9 +186,82 @@ final class FleetFlight extends Flight {
         return Duration.ofNanos(nanos / 2 + ThreadLocalRandom.current().nextLong(nanos + 1));
     }
 
-    private void lead(long fence) {
+    private void lead() {
         scheduleRenewal();
-        step(task()::computeUnderLease, (outcome, error) -> computed(fence, outcome, error));
+        int computation = computations.incrementAndGet();
+        step(() -> task().computeUnderLease(new HeldLease()), (outcome, error) -> {
+            if (computation == computations.get()) {
+                computed(outcome, error);
+            }
+        });
+    }
+
+    /** The lease of one computation. */
+    private final class HeldLease implements FlightTask.Lease {
+
+        private final AtomicBoolean decided = new AtomicBoolean();
+        private final CompletableFuture<Void> released = new CompletableFuture<>();
+
+        @Override
+        public void suspend() {
+            if (decided.compareAndSet(false, true)) {
+                suspended = true;
+                var unused = releaseLease().whenComplete((done, error) -> released.complete(null));
+                scheduleLook();
+            }
+        }
+
+        @Override
+        public CompletionStage<Boolean> resume() {
+            return decided.compareAndSet(false, true)
+                    ? CompletableFuture.completedFuture(true)
+                    : released.thenCompose(done -> FleetFlight.this.resume());
+        }
+    }
+
+    /** Looks at wake-ups; and at times, since these may be lost. */
+    private void scheduleLook() {
+        timer = delays().after(renewalInterval, this::look);
+        if (!suspended || isCompleted()) {
+            cancelTimer();
+        }
+    }
+
+    private void look() {
+        if (suspended && looking.compareAndSet(false, true)) {
+            cancelTimer();
+            step(task()::look, (found, error) -> {
+                looking.set(false);
+                if (found != null && found.isPresent()) {
+                    complete(LoadOutcome.remote(found.get()));
+                } else if (suspended) {
+                    scheduleLook();
+                }
+            });
+        }
+    }
+
+    /** Acquires the suspended lease again. */
+    private CompletableFuture<Boolean> resume() {
+        if (isCompleted()) {
+            return CompletableFuture.completedFuture(false);
+        }
+        CompletableFuture<Boolean> resumed = new CompletableFuture<>();
+        resuming.set(resumed);
+        suspended = false;
+        wakeUpsPending.set(1);
+        acquire();
+        if (isCompleted()) {
+            endResuming();
+        }
+        return resumed;
+    }
+
+    private void endResuming() {
+        CompletableFuture<Boolean> resumed = resuming.getAndSet(null);
+        if (resumed != null) {
+            resumed.complete(false);
+        }
     }
 
     private void scheduleRenewal() {
@@ -182,7 +286,7 @@ final class FleetFlight extends Flight {
         }
     }
 
-    private void computed(long fence, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+    private void computed(@Nullable LoadOutcome outcome, @Nullable Throwable error) {
         if (isCompleted()) {
             return;
         }
@@ -307,6 +411,8 @@ final class FleetFlight extends Flight {
             wakeUps.close();
         }
         cancelTimer();
-        return releaseLease();
+        CompletableFuture<Void> released = releaseLease();
+        endResuming();
+        return released;
     }
 }

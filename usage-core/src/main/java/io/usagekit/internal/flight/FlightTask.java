@@ -7,6 +7,7 @@ import io.usagekit.LoadTerms;
 import io.usagekit.SingleFlight;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeoutException;
 
@@ -30,9 +31,20 @@ public interface FlightTask extends SingleFlight.Load {
     /**
      * Computes under a lease. The step that acquired the lease found no acceptable figure, so there is no need to look into the
      * cache again. Called again if the lease was lost to another process that failed afterwards.
+     *
+     * @param lease which the load gives up while it can't compute yet
      */
-    default CompletionStage<LoadOutcome> computeUnderLease() {
+    default CompletionStage<LoadOutcome> computeUnderLease(Lease lease) {
         return compute();
+    }
+
+    /**
+     * Looks for an acceptable figure that another process has stored, while this load can't compute yet and has given up its lease.
+     *
+     * @return doesn't fail
+     */
+    default CompletionStage<Optional<AgedUsage>> look() {
+        return CompletableFuture.completedFuture(Optional.empty());
     }
 
     /** Computes without a lease, since the store can't be reached. */
@@ -81,6 +93,31 @@ public interface FlightTask extends SingleFlight.Load {
 
     /** No caller waits any more, though a computation may still run. Called once, before callers receive the outcome. */
     default void ended() {}
+
+    /** A leader's lease, which a load gives up while it waits for its turn: another process may be able to compute at once. */
+    interface Lease {
+
+        /** Stands for the lease of a load that needs none. */
+        Lease NONE = new Lease() {
+            @Override
+            public void suspend() {}
+
+            @Override
+            public CompletionStage<Boolean> resume() {
+                return CompletableFuture.completedFuture(true);
+            }
+        };
+
+        /** The load has to wait: releases the lease. Without effect after the first {@link #resume}. */
+        void suspend();
+
+        /**
+         * The load can compute now: acquires the lease again, if it was released. To be called once.
+         *
+         * @return whether the load leads and is to compute; otherwise the engine goes on by itself. Doesn't fail
+         */
+        CompletionStage<Boolean> resume();
+    }
 
     /** Returns the load itself if it has hooks, else one whose hooks do nothing. */
     static FlightTask of(SingleFlight.Load load) {

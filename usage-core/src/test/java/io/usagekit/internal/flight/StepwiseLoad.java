@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -37,6 +38,10 @@ public final class StepwiseLoad implements FlightTask {
     final List<String> steps = new CopyOnWriteArrayList<>();
     final CompletableFuture<AgedUsage> computed = new CompletableFuture<>();
     final CompletableFuture<Void> stored = new CompletableFuture<>();
+    final CompletableFuture<Optional<AgedUsage>> looked = new CompletableFuture<>();
+    /** That of the last computation. */
+    Lease lease = Lease.NONE;
+
     final Throwable late = new IllegalStateException("too late");
     boolean storeAwaited = true;
     /** The outcome that a computed figure makes. */
@@ -88,6 +93,18 @@ public final class StepwiseLoad implements FlightTask {
     public CompletionStage<LoadOutcome> compute() {
         step("compute");
         return computed.thenApply(origin);
+    }
+
+    @Override
+    public CompletionStage<LoadOutcome> computeUnderLease(Lease acquired) {
+        lease = acquired;
+        return compute();
+    }
+
+    @Override
+    public CompletionStage<Optional<AgedUsage>> look() {
+        step("look");
+        return looked;
     }
 
     @Override

@@ -20,6 +20,9 @@ final class StepwiseStore implements FlightStore {
     final List<String> calls = new ArrayList<>();
 
     boolean invalidatedByCaches;
+    /** Fence of the last publication. */
+    long publishedFence;
+
     /** Runs when an invalidation is called. */
     Runnable onInvalidate = () -> {};
 
@@ -70,6 +73,7 @@ final class StepwiseStore implements FlightStore {
     @Override
     public CompletionStage<Publication> publish(
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
+        publishedFence = fence;
         return called("publish");
     }
 

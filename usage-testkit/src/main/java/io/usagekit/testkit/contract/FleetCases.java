@@ -48,6 +48,24 @@ final class FleetCases {
         fixture.assertComputations(1);
     }
 
+    /** A lease is held by a process that computes, not by one whose calls wait for a permit. */
+    static void absentWhereNoPermitIsFree(ServiceFixture fixture) throws Exception {
+        UsageService busy = fixture.open(fixture.builder().maxConcurrentComputations(1));
+        UsageService idle = fixture.open();
+        fixture.calculator().block();
+        CompletionStage<UsageResult> computing = busy.getAsync("org-other", ServiceFixture.MARCH);
+        fixture.calculator().awaitStarted(1);
+        CompletionStage<UsageResult> queued = busy.getAsync(ServiceFixture.ORG, ServiceFixture.MARCH);
+        fixture.eventually("a call waits for a permit", () -> busy.stats().queued() == 1);
+        fixture.calculator().passOthers();
+        fixture.assertNew(Freshness.FRESH, idle.get(ServiceFixture.ORG, ServiceFixture.MARCH));
+        fixture.assertNew(Freshness.FRESH, ServiceFixture.resultOf(queued));
+        assertFalse(computing.toCompletableFuture().isDone(), "the busy service still computes");
+        fixture.calculator().release();
+        ServiceFixture.resultOf(computing);
+        fixture.assertComputations(2);
+    }
+
     static void loadFailedElsewhere(ServiceFixture fixture) throws Exception {
         UsageService other = fixture.open();
         UsageService service = fixture.open();

@@ -151,6 +151,7 @@ public abstract class UsageServiceContract {
             cells.addAll(List.of(
                     up("soft-expired, another refreshes", FleetCases::softExpiredElsewhere),
                     up("absent, another computes", FleetCases::absentElsewhere),
+                    up("absent, another waits for a permit", FleetCases::absentWhereNoPermitIsFree),
                     up("load failed elsewhere", FleetCases::loadFailedElsewhere),
                     up("load failed elsewhere, error that no retry cures", FleetCases::permanentlyFailedElsewhere),
                     up("invalidated during a load elsewhere", FleetCases::invalidatedElsewhere),
