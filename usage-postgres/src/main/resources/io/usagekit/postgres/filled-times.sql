@@ -84,6 +84,43 @@ time as (
     where everywhere.filled and not exists (select from hull)
 )
 
+{times-before}
+
+-- name: known-times
+-- What filled-times returns for :before, from what it returned for all time.
+-- Parameters: :lowers and :uppers, text[]; :before, timestamptz as text.
+with time as (
+    select t.lower, t.upper from unnest(:lowers::timestamptz[], :uppers::timestamptz[]) as t (lower, upper)
+)
+
+{times-before}
+
+-- name: filled-digest
+-- A digest of the tables below events and deliveries that have rows, and of when each was attached: as long as it is the same, all rows are in
+-- the times that filled-times returned, whose bounds take most of the time that it takes.
+-- Parameters: :events and :deliveries, quoted. Returns digest, as text.
+with recursive below as (
+    select t.relation, 0::bigint as attached
+    from (values (to_regclass(:events)::oid), (to_regclass(:deliveries)::oid)) as t (relation)
+    union all
+    select i.inhrelid, i.attached
+    from below b
+    cross join lateral (
+        select i.inhrelid, ((select age('3'::xid))::bigint - age(i.xmin)) & 4294967295 as attached
+        from pg_catalog.pg_inherits i
+        where i.inhparent = b.relation
+        offset 0
+    ) as i
+)
+
+select coalesce(sum(hashoidextended(b.relation, b.attached)), 0)::text as digest
+from below b
+where coalesce(pg_relation_size(b.relation), 1) > 0
+
+-- fragment: times-before
+-- The times of the relation time before :before, as filled-times returns them.
+--
+-- Parameters: :before, timestamptz as text.
 select
     t.lower::text as lower,
     t.upper::text as upper,

@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.times.FilledTime;
+import io.usagekit.postgres.internal.times.FilledTimes;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -65,6 +66,8 @@ final class RetentionDeleter {
     /** The time in which all rows are, as parameters of statements; empty where it isn't asked for. */
     private Map<String, String> filled = Map.of();
 
+    private final FilledTimes filledTimes;
+
     private long deliveries;
     private long events;
     private long keptEvents;
@@ -91,6 +94,7 @@ final class RetentionDeleter {
         this.progress = progress;
         this.pace = pace;
         this.deliveryRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
+        this.filledTimes = new FilledTimes(sql.shape());
         this.eventRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
     }
 
@@ -197,8 +201,9 @@ final class RetentionDeleter {
     private void deleteByTime(DependantTables tables, Instant before) throws SQLException {
         List<FilledTime> times = new ArrayList<>();
         jdbc.transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
-            filled = FilledTime.around(FilledTime.before(connection, sql.shape(), FilledTime.LAST));
-            return times.addAll(FilledTime.before(connection, sql.shape(), RollupSql.nextHour(before)));
+            filled = FilledTime.around(filledTimes.before(connection, FilledTime.LAST));
+            return times.addAll(
+                    filledTimes.before(connection, RollupSql.nextHour(before).toString()));
         });
         Collections.reverse(times);
         progress.started(2L * times.size());
@@ -351,7 +356,7 @@ final class RetentionDeleter {
 
     /** Rolls a batch back where events of its deliveries, or the reverse, may be in partitions that were empty when it was found out which aren't. */
     private void checkFilled(Connection connection) throws SQLException {
-        Map<String, String> now = FilledTime.around(FilledTime.before(connection, sql.shape(), FilledTime.LAST));
+        Map<String, String> now = FilledTime.around(filledTimes.before(connection, FilledTime.LAST));
         if (!now.equals(filled)) {
             filled = now;
             throw SqlErrors.writeConflict("a partition that was empty was written to");

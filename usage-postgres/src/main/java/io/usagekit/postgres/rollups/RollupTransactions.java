@@ -4,6 +4,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
 import io.usagekit.postgres.internal.times.FilledTime;
+import io.usagekit.postgres.internal.times.FilledTimes;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -76,6 +77,7 @@ final class RollupTransactions {
     private final Duration timeout;
     private final Probe probe;
     private final boolean isChunked;
+    private final FilledTimes times;
 
     /**
      * Steps on the connection of a {@link Jdbc#stepSession}.
@@ -88,6 +90,7 @@ final class RollupTransactions {
         this.timeout = timeout;
         this.probe = probe;
         this.isChunked = RollupChunk.isChunked(sql.shape());
+        this.times = new FilledTimes(sql.shape());
     }
 
     /** Whether a worker runs a step in this moment, or, if it is of an older version, is at work at all. */
@@ -294,19 +297,17 @@ final class RollupTransactions {
     }
 
     /**
-     * Chooses ranges of the newest history. They reach down to the next partitions with rows, since there is nothing to roll between. Which
-     * partitions have rows is found out in the snapshot in which they are rolled: one that was filled or attached before it isn't passed over.
-     *
-     * @return between which all of their rows are
+     * Chooses ranges of the newest history, and returns between which all of their rows are. They reach down to the next partitions with rows,
+     * since there is nothing to roll between. Which partitions have rows is found out in the snapshot in which they are rolled: one that was
+     * filled or attached before it isn't passed over.
      */
     private FilledTime chooseHistory(String before, long rows) throws SQLException {
-        List<FilledTime> filled = FilledTime.before(connection, sql.shape(), before);
+        List<FilledTime> filled = times.before(connection, before);
         FilledTime newest = filled.isEmpty() ? FilledTime.NONE : filled.get(0);
+        String lower = filled.size() < 2 ? FilledTime.FIRST : filled.get(1).upper();
         sql.call(connection, "choose-history", RollupChunk.inTime(sql.shape()))
                 .number("rows", rows)
-                .text(
-                        "history_lower",
-                        filled.size() < 2 ? FilledTime.FIRST : filled.get(1).upper())
+                .text("history_lower", lower)
                 .texts(newest.bounds())
                 .update();
         return newest;

@@ -140,6 +140,29 @@ class FilledPartitionsIT {
         assertThat(figure().rolled()).isEqualTo(before[0]);
     }
 
+    /** Steps and batches ask which partitions have rows, but for the bounds of partitions only where these are others than before. */
+    @Test
+    void asksForBoundsOfPartitionsOnce() {
+        AtomicInteger looks = new AtomicInteger();
+        AtomicInteger bounds = new AtomicInteger();
+        PostgresRollups watched = PostgresRollups.builder(
+                        Commits.watchedStatements(Database.pool(), (connection, sql) -> {
+                            looks.addAndGet(sql.contains("pg_relation_size") ? 1 : 0);
+                            bounds.addAndGet(sql.contains("relpartbound") ? 1 : 0);
+                        }))
+                .mapping(mapping)
+                .clock(ManualClock.at("2026-04-03T00:00:00Z"))
+                .build();
+        try (RollupWorker worker = watched.worker().build()) {
+            assertThat(worker.runOnce().backfillSteps()).isGreaterThan(1);
+        }
+        assertThat(bounds.getAndSet(0)).isEqualTo(1);
+        assertThat(looks.getAndSet(0)).isGreaterThan(2);
+        watched.deleteBefore(Instant.parse("2026-02-20T00:00:00Z"), new RetentionProgress() {});
+        assertThat(bounds).hasValue(1);
+        assertThat(looks).hasValueGreaterThan(2);
+    }
+
     @Test
     void retainsTheSizesOfEventsThatAreFarFromTheirDeliveries() {
         run(

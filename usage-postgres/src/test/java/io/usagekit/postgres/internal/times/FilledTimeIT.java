@@ -13,6 +13,7 @@ import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,9 @@ class FilledTimeIT {
     private static final String BEFORE = "2026-04-01 00:00:00+00";
 
     private String schema = "";
+
+    /** Is kept through a test. */
+    private @Nullable FilledTimes known;
 
     @BeforeEach
     void create() {
@@ -73,7 +77,15 @@ class FilledTimeIT {
     private List<String> filled(TableMapping mapping) {
         try (Connection connection = Database.pool().getConnection()) {
             Jdbc.execute(connection, "set timezone = 'UTC'");
-            List<FilledTime> times = FilledTime.before(connection, TableShape.read(connection, mapping), BEFORE);
+            TableShape shape = TableShape.read(connection, mapping);
+            List<FilledTime> times = FilledTime.before(connection, shape, BEFORE);
+            if (known == null) {
+                known = new FilledTimes(shape);
+            }
+            assertThat(known.before(connection, BEFORE)).isEqualTo(times);
+            assertThat(known.before(connection, BEFORE))
+                    .as("without a look at bounds")
+                    .isEqualTo(times);
             Jdbc.execute(connection, "reset timezone");
             return times.stream().map(time -> time.lower() + " " + time.upper()).toList();
         } catch (SQLException e) {
