@@ -25,7 +25,7 @@ final class Pages {
     private static final Pattern NAME = Pattern.compile("`([A-Z][a-z]\\w*?[A-Z]\\w*)(?:[.](\\w+))?(?:[.(][^`]*)?`");
     private static final Pattern MODULES = Pattern.compile("-pl (\\S+)");
     private static final Pattern TESTS = Pattern.compile("-D(?:it[.])?test=([A-Z]\\w+)");
-    private static final Pattern JAR = Pattern.compile("\\b(\\S+)/target/(\\w+)[.]jar");
+    private static final Pattern JAR = Pattern.compile("\\b(\\S+)/target/([\\w-]+)[.]jar");
 
     private Pages() {}
 
