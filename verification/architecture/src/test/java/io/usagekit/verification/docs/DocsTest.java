@@ -38,6 +38,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The README, CONTRIBUTING and the pages in docs say what the project has. {@link PagesTest} shows that each check can fail. */
 class DocsTest {
 
+    private static final Pattern COORDINATES = Pattern.compile("io[.]usagekit:[a-z-]+:([^\"`]+)"
+            + "|<groupId>io[.]usagekit</groupId>\\s*<artifactId>[a-z-]+</artifactId>\\s*<version>(.*?)</version>");
     private static final Path ROOT = Path.of("..", "..");
     private static final Path CHANGELOG = ROOT.resolve("CHANGELOG.md");
     private static final Path EXAMPLES = ROOT.resolve("examples/src/main/java/io/usagekit/examples");
@@ -207,14 +209,13 @@ class DocsTest {
         Matcher version = Pattern.compile("<artifactId>usagekit</artifactId>\\s*<version>(.*?)</version>")
                 .matcher(Pages.text(ROOT.resolve("pom.xml")));
         assertThat(version.find()).isTrue();
-        String readme = Pages.text(ROOT.resolve("README.md"));
-        List<String> named = Pattern.compile("io[.]usagekit:[a-z-]+:([^\"`]+)|<version>(.*?)</version>")
-                .matcher(readme)
-                .results()
+        Set<String> named = Pages.all(ROOT).stream()
+                .map(Pages::text)
+                .flatMap(page -> COORDINATES.matcher(page).results())
                 .map(match -> match.group(1) == null ? match.group(2) : match.group(1))
-                .toList();
+                .collect(Collectors.toSet());
 
-        assertThat(named).isNotEmpty().containsOnly(version.group(1));
+        assertThat(named).containsExactly(version.group(1));
     }
 
     @Test
