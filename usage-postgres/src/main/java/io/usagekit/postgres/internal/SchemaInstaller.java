@@ -141,7 +141,7 @@ public final class SchemaInstaller {
                     columns.put(statement.table(), known);
                 }
                 boolean isMissing = switch (statement.kind()) {
-                    case TABLE -> known.isEmpty();
+                    case SEQUENCE, TABLE -> known.isEmpty();
                     case COLUMN -> !known.contains(statement.name());
                     case INDEX -> false;
                 };
@@ -222,13 +222,18 @@ public final class SchemaInstaller {
 
     /** Drops a schema with all that is in it, if this role may; it stays, empty, if this role couldn't create it again. */
     public static void dropSchema(Connection connection, String schema) throws SQLException {
-        if (SqlCall.of(connection, CATALOG.template("is-schema-replaceable"))
-                .text("schema", schema)
-                .answer()) {
+        if (isReplaceable(connection, schema)) {
             Jdbc.execute(connection, CATALOG.script("drop-schema", Map.of("schema", Identifiers.quote(schema))));
         } else {
             emptySchema(connection, schema, List.of());
         }
+    }
+
+    /** Whether this role may drop a schema and could create it again. */
+    public static boolean isReplaceable(Connection connection, String schema) throws SQLException {
+        return SqlCall.of(connection, CATALOG.template("is-schema-replaceable"))
+                .text("schema", schema)
+                .answer();
     }
 
     /**

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * A script that creates tables, columns and indexes where they are missing, and what each of its statements creates: so an installer can
+ * A script that creates sequences, tables, columns and indexes where they are missing, and what each of its statements creates: so an installer can
  * run only those whose object is missing, with the locks that they need. Immutable.
  *
  * @param statements in the order of the script
@@ -19,6 +19,7 @@ public record SchemaScript(List<Statement> statements) {
 
     /** What a statement creates. */
     public enum Kind {
+        SEQUENCE,
         TABLE,
         COLUMN,
         INDEX
@@ -27,8 +28,8 @@ public record SchemaScript(List<Statement> statements) {
     /**
      * A statement of the script.
      *
-     * @param table that it creates or changes, not quoted
-     * @param name of the column or index, not quoted; empty for a table
+     * @param table that it creates or changes, or the sequence, not quoted
+     * @param name of the column or index, not quoted; empty for a table or sequence
      * @param definition of the index, as {@code CREATE INDEX} has it after the table's name; empty for others
      * @param references the tables that its foreign keys refer to, not quoted
      * @param sql as it is run
@@ -43,7 +44,9 @@ public record SchemaScript(List<Statement> statements) {
     }
 
     private static final Pattern END = Pattern.compile(";\\s*");
-    private static final Pattern CREATE_TABLE = Pattern.compile("create table if not exists \\{([a-z_]+)} \\(.*");
+    private static final Pattern CREATE_SEQUENCE = Pattern.compile("create sequence if not exists \\{([a-z_]+)}");
+    private static final Pattern CREATE_TABLE =
+            Pattern.compile("create (?:unlogged )?table if not exists \\{([a-z_]+)} \\(.*");
     private static final Pattern ADD_COLUMN =
             Pattern.compile("alter table \\{([a-z_]+)} add column if not exists ([a-z_]+) .*");
     private static final Pattern CREATE_INDEX =
@@ -80,6 +83,10 @@ public record SchemaScript(List<Statement> statements) {
         String line = statement.replaceAll("\\s+", " ").strip();
         Set<String> references = new LinkedHashSet<>();
         REFERENCES.matcher(line).results().forEach(found -> references.add(name(tables, found.group(1))));
+        Matcher sequence = CREATE_SEQUENCE.matcher(line);
+        if (sequence.matches()) {
+            return new Statement(Kind.SEQUENCE, name(tables, sequence.group(1)), "", "", references, sql);
+        }
         Matcher table = CREATE_TABLE.matcher(line);
         if (table.matches()) {
             return new Statement(Kind.TABLE, name(tables, table.group(1)), "", "", references, sql);

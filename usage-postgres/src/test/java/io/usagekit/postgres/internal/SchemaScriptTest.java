@@ -30,6 +30,8 @@ class SchemaScriptTest {
 
                 alter table {things} add column if not exists size bigint not null default 0;
                 create index if not exists things_size_idx on {things} using gin (size);
+                create sequence if not exists {owners};
+                create unlogged table if not exists {owners} (id text) with (fillfactor = 70);
                 """).statements())
                 .containsExactly(
                         new Statement(
@@ -53,7 +55,21 @@ class SchemaScriptTest {
                                 "things_size_idx",
                                 "using gin (size)",
                                 Set.of(),
-                                "create index if not exists things_size_idx on \"s\".\"my things\" using gin (size)"));
+                                "create index if not exists things_size_idx on \"s\".\"my things\" using gin (size)"),
+                        new Statement(
+                                Kind.SEQUENCE,
+                                "owners",
+                                "",
+                                "",
+                                Set.of(),
+                                "create sequence if not exists \"s\".\"owners\""),
+                        new Statement(
+                                Kind.TABLE,
+                                "owners",
+                                "",
+                                "",
+                                Set.of(),
+                                "create unlogged table if not exists \"s\".\"owners\" (id text) with (fillfactor = 70)"));
     }
 
     @Test
