@@ -173,6 +173,14 @@ class MainsIT {
     }
 
     @Test
+    void fleetWithoutRedis() {
+        for (int run = 1; run <= 2; run++) {
+            assertThat(printed(() -> PostgresFleetMain.main(POSTGRES.jdbcUrl())))
+                    .contains("received=UsageMetrics[volume=1, bytes=6]");
+        }
+    }
+
+    @Test
     void near() {
         assertThat(printedWithRedisInTime(() -> NearMain.main(POSTGRES.jdbcUrl(), REDIS.url()), "NEAR"))
                 .contains("SHARED", "NEAR");

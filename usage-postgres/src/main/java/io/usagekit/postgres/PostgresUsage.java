@@ -1,5 +1,7 @@
 package io.usagekit.postgres;
 
+import io.usagekit.FlightStore;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQueryCalculator;
@@ -10,10 +12,11 @@ import io.usagekit.postgres.internal.SchemaInstaller;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Executor;
 import javax.sql.DataSource;
 
 /**
- * Usage figures from PostgreSQL: calculators by the combined query, and the tables and indexes that it reads.
+ * Usage figures from PostgreSQL: calculators by the combined query, the tables and indexes that it reads, and a cache that processes share.
  *
  * <p>The host owns the {@link DataSource} and its timeouts: a pool that hands out connections within a second or so, and a
  * driver with a {@code connectTimeout}, keep a dead database from holding threads. Each computation takes one connection for
@@ -39,6 +42,25 @@ public final class PostgresUsage {
     /** Returns a builder of a calculator. */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
+    }
+
+    /**
+     * A cache that processes share, without Redis, in the table that {@link PostgresCache#install} creates.
+     *
+     * @param executor runs statements, as {@link PostgresCache#builder} says
+     */
+    public static UsageCache cache(DataSource dataSource, Executor executor) {
+        return PostgresCache.of(dataSource, executor).cache();
+    }
+
+    /**
+     * A store over the same table for {@link io.usagekit.SingleFlights#fleetWide}, so that one process of a fleet computes a figure for all;
+     * loads that wait for it poll. {@link PostgresCache.Builder#listenOn} has them woken.
+     *
+     * @param executor runs statements, as {@link PostgresCache#builder} says
+     */
+    public static FlightStore flightStore(DataSource dataSource, Executor executor) {
+        return PostgresCache.of(dataSource, executor).flightStore();
     }
 
     /**

@@ -52,7 +52,7 @@ record PageGrants(List<String> statements, List<Grant> grants) {
                     .replaceAll("\\s+", " ")
                     .strip()
                     .replace(role, ownRole)
-                    .replaceAll("\\busagekit(_rollups|_partitions|)\\b", schema + "$1");
+                    .replaceAll("\\busagekit(_rollups|_partitions|_cache|)\\b", schema + "$1");
             Matcher grant = GRANT.matcher(line);
             if (grant.matches()) {
                 for (String privilege : grant.group(1).split(", ", -1)) {

@@ -5,8 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.LeaseRequest;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.events.Endpoint;
@@ -44,6 +50,11 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -311,6 +322,52 @@ class PrivilegesIT {
                 "select string_agg(format('alter table %s enable always trigger %I', tgrelid::regclass, tgname), ';')"
                         + " from pg_trigger where not tgisinternal and tgrelid = ?::regclass",
                 schema + ".events"));
+    }
+
+    /** On one thread, so that what has been deleted in the background is seen by the next call. */
+    @Test
+    void sharesFiguresWithTheGrantsOfThePage() throws IOException {
+        ExecutorService executor = Executors.newFixedThreadPool(1);
+        try (HikariDataSource pool = pool()) {
+            PostgresCache.Builder owners = PostgresCache.builder(Database.pool(), executor);
+            owners.schema(schema + "_cache").build().install();
+            PostgresCache shared = PostgresCache.builder(pool, executor)
+                    .schema(schema + "_cache")
+                    .timeout(TIMEOUT)
+                    .build();
+            UsageKey key = new UsageKey("org", MORNING);
+            AgedUsage figure = new AgedUsage(
+                    new OrganisationUsage(key, UsageMetrics.ZERO, UsageMetrics.ZERO, MORNING.end()), Duration.ZERO);
+            assertNeeds(grants("usage_cache").grants(), () -> {
+                run("insert into {s}_cache.figure (organisation_id, starts_at, ends_at, kept_until)"
+                        + " values ('expired', now(), now(), '2026-01-01')");
+                try (UsageCache cache = shared.cache();
+                        FlightStore store = shared.flightStore()) {
+                    String token = "token" + ++number;
+                    await(store.acquire(key, new LeaseRequest(token, TIMEOUT, Duration.ZERO, OptionalLong.empty())));
+                    await(store.release(key, token));
+                    for (int write = 0; write < 100; write++) {
+                        await(cache.put(key, figure, Duration.ofMinutes(1)));
+                    }
+                    await(cache.invalidate(key));
+                    assertThat(Database.query("select count(*) from " + schema
+                                    + "_cache.figure where organisation_id = 'expired'"))
+                            .isEqualTo("0");
+                }
+            });
+        } finally {
+            executor.shutdown();
+            Database.dropSchema(schema + "_cache");
+        }
+        run("drop owned by " + role);
+    }
+
+    private static void await(CompletionStage<?> stage) {
+        try {
+            stage.toCompletableFuture().join();
+        } catch (CompletionException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
     }
 
     @Test

@@ -41,6 +41,8 @@ public record Jdbc(DataSource dataSource) {
         READ_ONLY_SNAPSHOT(true, true),
         /** Reads and writes; each statement sees what is committed when it begins. */
         WRITE(false, false),
+        /** The same, by statements as in {@link #READ_ONLY_LOOK_UPS}. */
+        WRITE_LOOK_UPS(false, false),
         /**
          * Reads and writes; all statements see what was committed when the first one began. Fails with SQLSTATE 40001 where a
          * row that it changes has changed since.
@@ -64,7 +66,8 @@ public record Jdbc(DataSource dataSource) {
         }
 
         private String plans() {
-            return SESSION.script(this == READ_ONLY_LOOK_UPS ? "plans-once" : "plans-for-values");
+            boolean looksUp = this == READ_ONLY_LOOK_UPS || this == WRITE_LOOK_UPS;
+            return SESSION.script(looksUp ? "plans-once" : "plans-for-values");
         }
 
         /** Whether all statements see what was committed when the first one began. */
@@ -169,7 +172,7 @@ public record Jdbc(DataSource dataSource) {
      * Whether a pooler may give the session's backend to others between two transactions: another process answers than the driver was
      * told of when it connected. Needs a statement once for each of the driver's connections.
      */
-    static boolean isShared(Connection connection) throws SQLException {
+    public static boolean isShared(Connection connection) throws SQLException {
         Optional<DriverConnection> driver = DriverConnection.of(connection);
         return driver.isPresent() && driver.get().isShared(() -> AdvisoryLock.backend(connection));
     }

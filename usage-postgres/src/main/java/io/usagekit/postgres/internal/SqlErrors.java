@@ -1,5 +1,6 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.UsageCacheException;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
@@ -203,6 +204,13 @@ public final class SqlErrors {
         return isPermanent(e)
                 ? UsageCalculationException.permanent(message, e)
                 : new UsageCalculationException(message, e);
+    }
+
+    /** The exception of a call to the cache that an error ended. */
+    public static UsageCacheException cacheFailure(String what, SQLException e) {
+        String message = what + ": " + message(e)
+                + (meansChangedShape(e) ? "; PostgresCache.install() creates what is missing" : "");
+        return isPermanent(e) ? UsageCacheException.permanent(message, e) : new UsageCacheException(message, e);
     }
 
     /** The exception of an operation on what is stored that an error ended. */

@@ -4,7 +4,9 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.WeakHashMap;
@@ -100,6 +102,34 @@ public final class DriverConnection {
     /** Sets that; tells the server nothing. */
     void setPrepareThreshold(int threshold) throws SQLException {
         call("setPrepareThreshold", threshold);
+    }
+
+    /**
+     * Waits for notifications that the session listens for.
+     *
+     * @param wait in milliseconds, until which there may be none; more than 0
+     * @return their payloads
+     */
+    public List<String> notifications(String channel, int wait) throws SQLException {
+        List<String> payloads = new ArrayList<>();
+        if (call("getNotifications", wait) instanceof Object[] received) {
+            for (Object notification : received) {
+                if (channel.equals(text(notification, "getName"))) {
+                    payloads.add(text(notification, "getParameter"));
+                }
+            }
+        }
+        return payloads;
+    }
+
+    private static String text(Object notification, String name) throws SQLException {
+        try {
+            return (String) Class.forName("org.postgresql.PGNotification")
+                    .getMethod(name)
+                    .invoke(notification);
+        } catch (ReflectiveOperationException e) {
+            throw new SQLException("the driver's notifications have no " + name + "; use PostgreSQL's own driver", e);
+        }
     }
 
     private Object call(String name, Object... arguments) throws SQLException {

@@ -84,6 +84,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.events",
                         "io.usagekit.postgres.rows",
                         "io.usagekit.postgres.internal",
+                        "io.usagekit.postgres.internal.cache",
                         "io.usagekit.redis",
                         "io.usagekit.jackson",
                         "io.usagekit.micrometer",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageListener;
 import io.usagekit.UsageServiceBuilder;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
@@ -65,6 +66,7 @@ class DocsTest {
     private static final Map<String, Class<?>> BUILDERS = Map.of(
             "UsageService.builder", UsageServiceBuilder.class,
             "PostgresUsage.builder", PostgresUsage.Builder.class,
+            "PostgresCache.builder", PostgresCache.Builder.class,
             "PostgresRollups.builder", PostgresRollups.Builder.class,
             "rollups.worker", RollupWorker.Builder.class,
             "PostgresLedger.builder", PostgresLedger.Builder.class,

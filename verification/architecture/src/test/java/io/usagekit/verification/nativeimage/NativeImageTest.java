@@ -100,25 +100,28 @@ class NativeImageTest {
     void methodsThatAreCalledByNameAreInTheMetadataAndInTheDriver() throws Exception {
         JsonNode types = JSON.readTree(
                 metadata(ROOT.resolve("usage-postgres"), "reflect-config.json").toFile());
-        assertThat(types).hasSize(1);
-        Class<?> connection = Class.forName(types.get(0).get("name").asText());
-        Set<String> listed = new TreeSet<>();
-        for (JsonNode method : types.get(0).get("methods")) {
-            listed.add(method.get("name").asText());
-            assertThat(connection.getMethods())
-                    .as(method.toString())
-                    .anyMatch(found -> found.getName().equals(method.get("name").asText())
-                            && parameters(found).equals(texts(method.get("parameterTypes"))));
-        }
+        assertThat(types).hasSize(2);
         String source =
                 text(ROOT.resolve("usage-postgres/src/main/java/" + DRIVER_CONNECTION.replace('.', '/') + ".java"));
-        Set<String> called = Pattern.compile("call\\(\"(\\w+)\"")
+        Set<String> listed = new TreeSet<>();
+        for (JsonNode type : types) {
+            Class<?> ofDriver = Class.forName(type.get("name").asText());
+            assertThat(source).contains("\"" + ofDriver.getName() + "\"");
+            for (JsonNode method : type.get("methods")) {
+                listed.add(method.get("name").asText());
+                assertThat(ofDriver.getMethods())
+                        .as(method.toString())
+                        .anyMatch(found ->
+                                found.getName().equals(method.get("name").asText())
+                                        && parameters(found).equals(texts(method.get("parameterTypes"))));
+            }
+        }
+        Set<String> called = Pattern.compile("(?:call\\(|text\\(notification, )\"(\\w+)\"")
                 .matcher(source)
                 .results()
                 .map(match -> match.group(1))
                 .collect(Collectors.toCollection(TreeSet::new));
         assertThat(listed).isNotEmpty().isEqualTo(called);
-        assertThat(source).contains("\"" + connection.getName() + "\"");
     }
 
     private static List<String> parameters(Method method) {

@@ -1,0 +1,51 @@
+package io.usagekit.postgres.internal.cache;
+
+import io.usagekit.postgres.internal.cache.CacheCalls.Purpose;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Deletes rows whose time is over, after every hundredth write of this process and at most once a second. It reads the table from its
+ * beginning, since an index on what changes would make each write more expensive. Thread-safe.
+ */
+final class Pruning {
+
+    private static final int WRITES = 100;
+
+    /** More than are written meanwhile. */
+    private static final int MOST = 1_000;
+
+    private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final CacheCalls calls;
+    private final AtomicInteger writes = new AtomicInteger();
+    private final AtomicLong last = new AtomicLong(System.nanoTime() - PAUSE_NANOS);
+
+    Pruning(CacheCalls calls) {
+        this.calls = calls;
+    }
+
+    /** Counts a write, and prunes if it is time. */
+    void written() {
+        long before = last.get();
+        long now = System.nanoTime();
+        if (writes.incrementAndGet() >= WRITES && now - before >= PAUSE_NANOS && last.compareAndSet(before, now)) {
+            writes.set(0);
+            var unused = prune(calls);
+        }
+    }
+
+    /** Prunes; returns how many rows have been deleted. */
+    static CompletionStage<Long> prune(CacheCalls calls) {
+        return calls.run(
+                Purpose.PRUNE,
+                "expired figures can't be deleted",
+                attempt -> Optional.of(attempt.sql()
+                        .call(attempt.connection(), "prune")
+                        .number("most", MOST)
+                        .update()));
+    }
+}
