@@ -4,6 +4,7 @@ import static io.usagekit.testkit.mutants.EventRepositoryMutantsTest.mutant;
 
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Duplicates;
+import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.NewDelivery;
@@ -243,6 +244,35 @@ final class LedgerRecordingMutants {
                                     return right.recordAll(events);
                                 } catch (EventLedgerException e) {
                                     return List.of();
+                                }
+                            }
+                        }),
+                mutant(
+                        "an event with a taken id is recorded under another one",
+                        "refusesTakenIdOfEventAtAnotherTime",
+                        ledger -> new ForwardingEventRepository(ledger) {
+                            @Override
+                            public List<Event> recordAll(List<NewEvent> events) {
+                                try {
+                                    return right.recordAll(events);
+                                } catch (EventLedgerException e) {
+                                    return right.recordAll(events.stream()
+                                            .map(event -> NewEvent.builder(event.projectId(), event.id() + "-again")
+                                                    .build())
+                                            .toList());
+                                }
+                            }
+                        }),
+                mutant(
+                        "an endpoint of another project is left without an error",
+                        "refusesEndpointAndSourceOfAnotherProject",
+                        ledger -> new ForwardingEventRepository(ledger) {
+                            @Override
+                            public void save(Endpoint endpoint) {
+                                try {
+                                    right.save(endpoint);
+                                } catch (EventLedgerException e) {
+                                    return;
                                 }
                             }
                         }),
