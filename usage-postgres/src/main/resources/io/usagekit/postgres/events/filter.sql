@@ -92,7 +92,7 @@
     and (created_at, id collate "C") {comparison} (:boundary_at, :boundary_id)
 
 -- fragment: event-columns
--- The columns of an event e.
+-- The columns of an event e. Headers that SQL inserted and that are no JSON object, such as [] or null, are none.
     e.id,
     e.project_id,
     e.event_type,
@@ -103,7 +103,15 @@
     e.idempotency_key,
     e.is_duplicate,
     e.status,
-    array(select h.key from jsonb_each_text(e.headers) h order by h.key) as header_names,
-    array(select coalesce(h.value, '') from jsonb_each_text(e.headers) h order by h.key) as header_values,
+    array(
+        select h.key
+        from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
+        order by h.key
+    ) as header_names,
+    array(
+        select coalesce(h.value, '')
+        from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
+        order by h.key
+    ) as header_values,
     e.created_at,
     e.deleted_at

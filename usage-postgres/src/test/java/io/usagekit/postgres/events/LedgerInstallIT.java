@@ -5,18 +5,26 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportRequest;
 import io.usagekit.events.NewEvent;
+import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import java.io.ByteArrayOutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -78,6 +86,44 @@ class LedgerInstallIT {
                 .isEqualTo(1);
         Database.execute("insert into " + s + ".events (id, project_id) values ('without any of it', 'p')");
         assertThat(ledger.repository().countMessages("p")).isEqualTo(2);
+    }
+
+    /** Headers as a host's own SQL may have inserted them: what they are is passed on, and no page or export ends at them. */
+    @Test
+    void readsHeadersThatSqlInserted() {
+        ledger.install();
+        String longName = "n".repeat(400);
+        Map<String, Map<String, String>> rows = new LinkedHashMap<>();
+        rows.put("[]", Map.of());
+        rows.put("[\"x-a\"]", Map.of());
+        rows.put("null", Map.of());
+        rows.put("17", Map.of());
+        rows.put("{\"X-A\": \"1\", \"x-a\": \"2\"}", Map.of("X-A", "1", "x-a", "2"));
+        rows.put("{\"" + longName + "\": \"long\", \"\": \"no name\"}", Map.of(longName, "long", "", "no name"));
+        rows.put("{\"n\": 1, \"o\": null, \"l\": [1, 2]}", Map.of("n", "1", "o", "", "l", "[1, 2]"));
+        Database.execute("insert into " + s + ".projects (id, organisation_id) values ('p', 'o')");
+        for (String headers : rows.keySet()) {
+            Database.query(
+                    "insert into " + s + ".events (id, project_id, headers) values (?, 'p', ?::jsonb) returning id",
+                    idOf(headers),
+                    headers);
+        }
+
+        EventRepository events = ledger.repository();
+        rows.forEach((inserted, headers) -> assertThat(
+                        events.find("p", idOf(inserted)).orElseThrow().headers())
+                .as(inserted)
+                .isEqualTo(headers));
+        assertThat(events.page("p", EventFilter.ALL, PageRequest.first(10, EventOrder.ASCENDING))
+                        .items())
+                .hasSize(rows.size());
+        ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
+                .build();
+        assertThat(events.export(all, new ByteArrayOutputStream()).events()).isEqualTo(rows.size());
+    }
+
+    private static String idOf(String headers) {
+        return "e" + headers.hashCode();
     }
 
     @Test
