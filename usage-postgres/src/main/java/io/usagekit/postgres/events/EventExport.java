@@ -11,7 +11,9 @@ import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.ExportWriter;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlRow;
 import java.io.OutputStream;
+import java.sql.SQLException;
 import java.util.Optional;
 
 /**
@@ -52,12 +54,21 @@ final class EventExport {
                     Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);
                     sql.call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
                             .text("project_id", request.projectId())
-                            .forEachSizing(batch.fetched(), row -> batch.add(EventRows.event(row)));
+                            .forEachSizing(batch.fetched(), row -> batch.add(read(row, writer)));
                 } while (batch.isFull());
                 return writer.end();
             });
         } catch (EventLedgerException e) {
             throw writer.failed(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** A row that is no event, e.g. with a null, ends the export as any failure does: with the place to resume. */
+    private static Event read(SqlRow row, ExportWriter writer) throws SQLException {
+        try {
+            return EventRows.event(row);
+        } catch (RuntimeException e) {
+            throw writer.failed("the events can't be read: " + e.getMessage(), e);
         }
     }
 
