@@ -59,12 +59,14 @@ final class EventDeletion {
                     .list(row -> new Scan.Position(row.instant("created_at"), row.text("id")));
             return locked.isEmpty()
                     ? Batches.Batch.EMPTY
-                    : new Batches.Batch(deleteLocked(connection, locked), Optional.of(locked.get(locked.size() - 1)));
+                    : new Batches.Batch(
+                            deleteLocked(connection, projectId, locked), Optional.of(locked.get(locked.size() - 1)));
         });
     }
 
-    private long deleteLocked(Connection connection, List<Scan.Position> locked) throws SQLException {
+    private long deleteLocked(Connection connection, String projectId, List<Scan.Position> locked) throws SQLException {
         return sql.call(connection, LedgerStatement.DELETE_UNDELIVERED_EVENTS)
+                .text("project_id", projectId)
                 .texts("ids", locked.stream().map(Scan.Position::id).toList())
                 .first(row -> row.number("events"))
                 .orElseThrow();

@@ -92,7 +92,7 @@ enum LedgerStatement {
     LOCK_UNDELIVERED_EVENTS(
             names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
-    DELETE_UNDELIVERED_EVENTS(names().with("ids", TEXTS), names().with("events", NUMBER));
+    DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER));
 
     /** Names and their types, in their order. */
     static final class Names {

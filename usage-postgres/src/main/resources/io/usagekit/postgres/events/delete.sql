@@ -20,7 +20,9 @@ with batch as materialized (
 changed as (
     update {events}
     set deleted_at = :now
-    where deleted_at is null and id = any (array(select b.id from batch b))
+    where deleted_at is null
+        and project_id = :project_id
+        and id = any (array(select b.id from batch b))
     returning id
 )
 
@@ -51,11 +53,12 @@ for update of e
 -- name: delete-undelivered-events
 -- Deletes events that are locked, with their rows of the search index, unless a delivery refers to them by now.
 --
--- Parameters: :ids, text[].
+-- Parameters: :project_id; :ids, text[].
 -- Returns one row: events, how many have been deleted.
 with deleted as (
     delete from {events} e
     where e.id = any (:ids::text[])
+        and e.project_id = :project_id
         and not exists (select from {deliveries} d where d.event_id = e.id)
     returning e.id
 ),
@@ -63,6 +66,7 @@ with deleted as (
 unindexed as (
     delete from {events_search}
     where event_id in (select id from deleted)
+        and project_id = :project_id
 )
 
 select count(*) as events

@@ -21,6 +21,7 @@ import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
@@ -199,6 +200,26 @@ class LedgerPartitionIT {
                 .hasMessage("the deliveries can't be recorded: the id \"d3\" is taken");
         assertThat(ledger.endpointIds("p", "e3")).containsExactly("one", "two");
         assertThat(ledger.countMessages("q")).isZero();
+    }
+
+    /** SQL can insert an id once in each partition. */
+    @Test
+    void deletesNoEventOfAnotherProjectThatHasTheSameId() {
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        ledger.save(new Project("q", "org-1", ""));
+        for (String id : List.of("soft", "hard")) {
+            ledger.record(NewEvent.builder("p", id).createdAt(FIRST).build());
+            Database.execute("insert into " + Identifiers.qualified(schema, "events")
+                    + " (id, project_id, event_type, raw, created_at) select id, 'q', event_type, raw, created_at + interval '58 days' from "
+                    + Identifiers.qualified(schema, "events") + " where id = '" + id + "'");
+        }
+        EventWindow first = EventWindow.between(FIRST, FIRST.plusSeconds(1));
+
+        assertThat(ledger.delete("p", first)).isPositive();
+        assertThat(ledger.find("q", "soft").orElseThrow().deletedAt()).isEmpty();
+        ledger.deleteForGood("p", first);
+        assertThat(ledger.find("p", "hard")).isEmpty();
+        assertThat(ledger.find("q", "hard")).isPresent();
     }
 
     /** In one snapshot for all statements an event that another transaction has recorded meanwhile wouldn't be seen. */
