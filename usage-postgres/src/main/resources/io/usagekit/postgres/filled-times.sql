@@ -2,8 +2,9 @@
 
 -- name: filled-times
 -- Times between which all rows of events and deliveries lie that were created before :before, found without a look at a row: an empty
--- table has an empty file; a foreign one counts as filled. Each is the time of few partitions, so that a statement that holds its bounds is planned for these alone; partitions
--- that are next to one another, at most :partitions of both tables, are taken together, and left out if all of them are empty.
+-- table has an empty file; a foreign one counts as filled. Each is the time of few partitions, so that a statement that holds its bounds is
+-- planned for these alone; partitions that are next to one another, at most :partitions of both tables, are taken together, and left out if
+-- all of them are empty.
 --
 -- The bounds of a partition are those by which its table and the ones above are divided into ranges of the time, alone or after columns that
 -- have one value, as in PARTITION BY RANGE (project_id, created_at). Where rows lie in a table that has no such bounds, e.g. one without
@@ -96,14 +97,15 @@ with time as (
 {times-before}
 
 -- name: filled-digest
--- A digest of the tables below events and deliveries that have rows, and of when each was attached: as long as it is the same, all rows are in
--- the times that filled-times returned, whose bounds take most of the time that it takes.
+-- A digest of the tables below events and deliveries that have rows, and of when each and those above it were attached: as long as it is the
+-- same, all rows are in the times that filled-times returned, whose bounds take most of the time that it takes. A foreign table counts as
+-- filled.
 -- Parameters: :events and :deliveries, quoted. Returns digest, as text.
 with recursive below as (
     select t.relation, 0::bigint as attached
     from (values (to_regclass(:events)::oid), (to_regclass(:deliveries)::oid)) as t (relation)
     union all
-    select i.inhrelid, i.attached
+    select i.inhrelid, hashint8extended(i.attached, b.attached)
     from below b
     cross join lateral (
         select i.inhrelid, ((select age('3'::xid))::bigint - age(i.xmin)) & 4294967295 as attached
@@ -115,7 +117,8 @@ with recursive below as (
 
 select coalesce(sum(hashoidextended(b.relation, b.attached)), 0)::text as digest
 from below b
-where coalesce(pg_relation_size(b.relation), 1) > 0
+left join pg_catalog.pg_foreign_table f on f.ftrelid = b.relation
+where f.ftrelid is not null or coalesce(pg_relation_size(b.relation), 1) > 0
 
 -- fragment: times-before
 -- The times of the relation time before :before, as filled-times returns them.
