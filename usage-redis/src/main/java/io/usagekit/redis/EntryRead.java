@@ -20,9 +20,10 @@ import org.jspecify.annotations.Nullable;
  * Reads an entry and its remaining time to live by the plain commands PTTL, GET and PTTL, sent together: a script would keep the server
  * busy for several times as long, and isn't executed by every server (a replica's client, a user without scripts).
  *
- * <p>The commands of other clients may be executed between these. A value that is replaced by one that lives longer makes the second
+ * <p>The commands of another client may be executed between these. A value that is replaced by one that lives longer makes the second
  * PTTL larger than the first one: the entry is read again. Otherwise the second PTTL is at most that of the value read, so that no age is
- * too low; and it isn't much smaller than the first one, so that no age is much too high.
+ * too low; and it isn't much smaller than the first one, so that no age is much too high. That the entry is replaced twice in between, by a value that
+ * expires at once with the first one, isn't noticed; all is one packet to a server that executes one command after another.
  */
 final class EntryRead {
 
@@ -77,7 +78,7 @@ final class EntryRead {
         String error = get.getOutput().getError();
         if (error != null && !error.startsWith(WRONG_TYPE)) {
             answer.completeExceptionally(new RedisCommandExecutionException(error));
-        } else if (left == MISSING || isConsistent(before.get(), left)) {
+        } else if (left == MISSING || (isConsistent(before.get(), left) && (error != null || get.get() != null))) {
             answer.complete(Arrays.asList(left == MISSING ? null : get.get(), left));
         } else if (!answer.isDone()) {
             sendAgain();

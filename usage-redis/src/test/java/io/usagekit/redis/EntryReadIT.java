@@ -32,6 +32,9 @@ class EntryReadIT {
     private RedisCommands<String, String> redis;
     private int reads;
 
+    /** What happens after GET, in addition. */
+    private Runnable later = () -> {};
+
     @BeforeAll
     static void start() {
         server = RedisServer.start();
@@ -91,6 +94,14 @@ class EntryReadIT {
     }
 
     @Test
+    void readsAgainWhenTheEntryIsMissingForGetOnly() {
+        set("old", 600_000);
+        later = () -> set("new", 600_000);
+        assertRead(readWhile(BEFORE_GET, delete -> redis.del(ENTRY)), "new", 600_000);
+        assertThat(reads).isEqualTo(2);
+    }
+
+    @Test
     void readsOnceWhenNothingChanges() {
         set("old", 600_000);
         assertRead(readWhile(AFTER_GET, nothing -> {}), "old", 600_000);
@@ -140,10 +151,16 @@ class EntryReadIT {
         boolean isFirstRead = ++reads == 1;
         int count = 0;
         for (RedisCommand<String, String, ?> command : sent) {
-            if (isFirstRead && count++ == commands) {
+            if (isFirstRead) {
                 redis.ping(); // what was sent before has been executed
+            }
+            if (isFirstRead && count == commands) {
                 change.accept(ENTRY);
             }
+            if (isFirstRead && count == AFTER_GET) {
+                later.run();
+            }
+            count++;
             connection.dispatch(command);
         }
     }
