@@ -221,9 +221,10 @@ final class FleetFlight extends Flight {
 
     /** Looks at wake-ups; and at times, since these may be lost. */
     private void scheduleLook() {
-        timer = delays().after(renewalInterval, this::look);
+        Delays.Timer next = delays().after(renewalInterval, this::look);
+        timer = next;
         if (!suspended || isCompleted()) {
-            cancelTimer();
+            next.cancel(); // not that of a lease which has been resumed meanwhile
         }
     }
 
@@ -266,9 +267,10 @@ final class FleetFlight extends Flight {
 
     private void scheduleRenewal() {
         cancelTimer();
-        timer = delays().after(renewalInterval, this::renew);
+        Delays.Timer next = delays().after(renewalInterval, this::renew);
+        timer = next;
         if (!leads) {
-            cancelTimer();
+            next.cancel();
         }
     }
 
