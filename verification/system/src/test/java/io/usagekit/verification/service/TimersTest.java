@@ -28,19 +28,31 @@ class TimersTest {
         }
     }
 
-    /** It is asked for each event of a listener, by threads of which a host may have a new one for each request. */
+    /**
+     * It is asked for each event of a listener, by threads of which a host may have a new one for each request. Measured again while actions
+     * of other services' timers run: then it has to look.
+     */
     @Test
     void takesNoMemoryOfOtherThreads() throws Exception {
+        assertThat(Timers.isInAction()).isFalse(); // and the class is loaded
+        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        long allocated = allocatedByNewThread();
+        while (allocated != 0 && System.nanoTime() - deadline < 0) {
+            allocated = allocatedByNewThread();
+        }
+        assertThat(allocated).isZero();
+    }
+
+    private static long allocatedByNewThread() throws Exception {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         CompletableFuture<Long> allocated = new CompletableFuture<>();
-        assertThat(Timers.isInAction()).isFalse(); // and the class is loaded
-        Thread other = new Thread(() -> {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            boolean isInAction = Timers.isInAction();
-            long after = threads.getCurrentThreadAllocatedBytes();
-            allocated.complete(isInAction ? -1 : after - before);
-        });
-        other.start();
-        assertThat(allocated.get(30, TimeUnit.SECONDS)).isZero();
+        new Thread(() -> {
+                    long before = threads.getCurrentThreadAllocatedBytes();
+                    boolean isInAction = Timers.isInAction();
+                    long after = threads.getCurrentThreadAllocatedBytes();
+                    allocated.complete(isInAction ? -1 : after - before);
+                })
+                .start();
+        return allocated.get(30, TimeUnit.SECONDS);
     }
 }

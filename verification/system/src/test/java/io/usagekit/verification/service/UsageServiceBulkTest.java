@@ -30,8 +30,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -251,11 +253,13 @@ class UsageServiceBulkTest {
     void leasesThatTakeLongerThanTheOthersDontLeadToOneComputationEach() {
         InMemoryFlightStore leases = InMemoryFlightStore.over(fixture.cache);
         List<CompletableFuture<Void>> slow = new CopyOnWriteArrayList<>();
+        Set<Object> requested = ConcurrentHashMap.newKeySet();
         FlightStore store = (FlightStore) Proxy.newProxyInstance(
                 FlightStore.class.getClassLoader(), new Class<?>[] {FlightStore.class}, (proxy, method, args) -> {
                     Object stage = method.invoke(leases, args);
                     if (!method.getName().equals("acquire")
-                            || ((UsageKey) args[0]).organisationId().equals(ORG)) {
+                            || ((UsageKey) args[0]).organisationId().equals(ORG)
+                            || !requested.add(args[0])) {
                         return stage;
                     }
                     CompletableFuture<Void> answered = new CompletableFuture<>();
