@@ -54,6 +54,7 @@ final class CacheCalls implements AutoCloseable {
     private final ScheduledThreadPoolExecutor timers;
     private final OutageLog reads = new OutageLog("read");
     private final OutageLog writes = new OutageLog("written");
+    private final OutageLog deletions = new OutageLog("deleted after their time");
     private volatile boolean closed;
 
     CacheCalls(CacheSettings settings) {
@@ -103,7 +104,11 @@ final class CacheCalls implements AutoCloseable {
     }
 
     private OutageLog log(Purpose purpose) {
-        return purpose == Purpose.READ ? reads : writes;
+        return switch (purpose) {
+            case READ -> reads;
+            case WRITE -> writes;
+            case PRUNE -> deletions;
+        };
     }
 
     /** Whether the table is readable, as far as calls have shown. */

@@ -19,7 +19,7 @@ import javax.sql.DataSource;
  */
 public record CacheInstaller(DataSource dataSource, String schema) {
 
-    private static final String TABLES = "cache/schema-V5.sql";
+    private static final String TABLES = "internal/cache/schema-V5.sql";
 
     /** Creates what is missing, in one transaction. */
     public void install() throws SQLException {

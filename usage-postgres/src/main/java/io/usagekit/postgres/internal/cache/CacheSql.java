@@ -26,7 +26,7 @@ import java.util.Optional;
  */
 record CacheSql(SqlStatements statements, String channel) {
 
-    static final SqlSource SOURCE = SqlFiles.of("cache/cache.sql");
+    static final SqlSource SOURCE = SqlFiles.of("internal/cache/cache.sql");
 
     /** The statements over the table in a schema, which isn't quoted. */
     static CacheSql in(String schema) {

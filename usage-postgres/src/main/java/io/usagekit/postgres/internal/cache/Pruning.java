@@ -8,17 +8,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Deletes rows whose time is over, after every hundredth write of this process and at most once a second. It reads the table from its
- * beginning, since an index on what changes would make each write more expensive. Thread-safe.
+ * Deletes rows whose time is over, after every hundredth write of this process, at most every ten seconds, and in one process at a time. It
+ * reads the table from its beginning, since an index on what changes would make each write more expensive. Thread-safe.
  */
 final class Pruning {
 
     private static final int WRITES = 100;
 
-    /** More than are written meanwhile. */
-    private static final int MOST = 1_000;
+    /** Rows at a time, for windows of organisations that nobody has asked for lately. */
+    private static final int MOST = 10_000;
 
-    private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final CacheCalls calls;
     private final AtomicInteger writes = new AtomicInteger();

@@ -110,7 +110,7 @@ class CacheCrashIT {
         ChangedStatement counting = new ChangedStatement(
                 CacheSql.SOURCE,
                 "acquire",
-                "nextval({fence-name})",
+                "nextval({fence-name}) * 1048576 + floor(random() * 1048576)::bigint",
                 "(select coalesce(max(c.issued), 0) + 1 from {figure} c where c.organisation_id = :organisation_id)");
         try (UsageCache cache = shared.cache();
                 FlightStore paused = store(counting);

@@ -145,7 +145,8 @@ class CacheFleetIT {
     @SuppressWarnings("try") // registered as long as the block lasts
     void listensAgainOnAnotherConnection() {
         Semaphore woken = new Semaphore(0);
-        try (HikariDataSource direct = Database.newPool(1, config -> config.setPoolName(fixture.schema()));
+        try (HikariDataSource direct = Database.newPool(
+                        1, config -> config.addDataSourceProperty("ApplicationName", fixture.schema()));
                 FlightStore store = fixture.builder().listenOn(direct).build().flightStore();
                 Registration waits = store.onWakeUp(KEY, woken::release)) {
             String backend = listener();
@@ -171,8 +172,7 @@ class CacheFleetIT {
     }
 
     private String listener() {
-        return Database.query(
-                "select pid from pg_stat_activity where query = ?", "listen \"" + fixture.schema() + "\"");
+        return Database.query("select pid from pg_stat_activity where application_name = ?", fixture.schema());
     }
 
     /** It polls, and says so. */

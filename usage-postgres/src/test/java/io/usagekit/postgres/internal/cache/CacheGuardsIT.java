@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.LeaseRequest;
+import io.usagekit.FlightStore.Publication;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.postgres.internal.SqlSource;
@@ -67,8 +68,8 @@ class CacheGuardsIT {
             CompletionStage<Acquisition> acquisition =
                     store.acquire(KEY, new LeaseRequest("token", LEASE, Duration.ZERO, OptionalLong.empty()));
             eventually("it waits for the row", this::waits);
-            try (ResultSet row = statement.executeQuery("update " + fixture.table() + " set issued = nextval('\""
-                    + fixture.schema() + "\".fence') returning issued")) {
+            try (ResultSet row = statement.executeQuery("update " + fixture.table()
+                    + " set issued = 1048576 * nextval('\"" + fixture.schema() + "\".fence') returning issued")) {
                 row.next();
                 later.set(row.getLong(1));
             }
@@ -99,6 +100,36 @@ class CacheGuardsIT {
         assertThat(fenceAfterLaterOne(unguarded, later)).isLessThan(later.get());
     }
 
+    /** A crash may lose the numbers that were drawn last, and another load draws one of them. */
+    private Publication publicationUnderANumberThatIsDrawnAgain(SqlSource source) {
+        CacheSettings settings = settings(fixture.executor(), CacheFixture.PATIENT);
+        CacheCalls calls = new CacheCalls(settings, CacheSql.in(fixture.schema(), source), System::nanoTime);
+        try (FlightStore store = new PostgresFlightStore(settings, calls, new WakeUps(), Optional.empty())) {
+            long before = acquired(store, "before");
+            Database.execute("truncate " + fixture.table());
+            Database.query("select setval('\"" + fixture.schema() + "\".fence', 1, false)::text");
+            acquired(store, "after");
+            return await(store.publish(KEY, "before", before, figure(KEY, 1), TIME_TO_LIVE));
+        }
+    }
+
+    private static long acquired(FlightStore store, String token) {
+        LeaseRequest request = new LeaseRequest(token, LEASE, Duration.ZERO, OptionalLong.empty());
+        return ((Acquisition.Acquired) await(store.acquire(KEY, request))).fence();
+    }
+
+    @Test
+    void storesNothingUnderANumberThatAnotherLoadHasDrawnAgain() {
+        assertThat(publicationUnderANumberThatIsDrawnAgain(CacheSql.SOURCE)).isInstanceOf(Publication.LeaseLost.class);
+    }
+
+    @Test
+    void wouldStoreItIfFencesWereThatNumberAlone() {
+        ChangedStatement unguarded =
+                new ChangedStatement(CacheSql.SOURCE, "acquire", " + floor(random() * 1048576)::bigint", "");
+        assertThat(publicationUnderANumberThatIsDrawnAgain(unguarded)).isInstanceOf(Publication.Stored.class);
+    }
+
     @Test
     void countsTheTimeInTheExecutorsQueueAsAge() {
         Deque<Runnable> waiting = new ArrayDeque<>();
@@ -121,7 +152,7 @@ class CacheGuardsIT {
     @Test
     void commitsNothingOnceACallHasTimedOut() {
         CompletableFuture<CompletableFuture<Long>> call = new CompletableFuture<>();
-        CacheSettings settings = settings(fixture.executor(), Duration.ofMillis(200));
+        CacheSettings settings = settings(fixture.executor(), CacheFixture.PATIENT);
         try (CacheCalls calls = new CacheCalls(settings);
                 UsageCache reader = fixture.cache()) {
             CompletableFuture<Boolean> ended = new CompletableFuture<>();
@@ -132,7 +163,7 @@ class CacheGuardsIT {
                                 TIME_TO_LIVE,
                                 attempt.elapsed())
                         .update();
-                eventually("its caller has been answered", () -> call.join().isDone());
+                call.join().completeExceptionally(new UsageCacheException("timed out", null));
                 ended.complete(true);
                 return Optional.of(rows);
             }));

@@ -31,7 +31,7 @@ class CacheStatementsIT extends StatementsIT {
 
     @Override
     protected String folder() {
-        return "cache";
+        return "internal/cache";
     }
 
     @Override

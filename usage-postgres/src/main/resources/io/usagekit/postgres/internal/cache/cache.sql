@@ -119,7 +119,8 @@ set received_volume = excluded.received_volume,
 -- name: acquire
 -- Reads the figure, or acquires the lease on computing it. Writes nothing unless the lease is free as of the statement's snapshot; what is
 -- written is decided again on the row itself, which another process may have changed since. A token that acquires again, since the answer
--- was lost, keeps its fence. A fence that was drawn before a later one was issued isn't used.
+-- was lost, keeps its fence. A fence that was drawn before a later one was issued isn't used. Its lower 20 bits are random: a crash may lose numbers of the
+-- sequence that were drawn last, and they are drawn again.
 --
 -- Parameters: :organisation_id, :starts_at, :ends_at; :token, of the requesting load; :lease; :acceptable_age, a younger figure is returned;
 -- :awaited_fence, a figure that was published under it or a later one is returned at any age; :fence_life, how long to keep the fences.
@@ -145,7 +146,7 @@ acquired as (
         :organisation_id::text,
         :starts_at::timestamptz,
         :ends_at::timestamptz,
-        nextval({fence-name}),
+        nextval({fence-name}) * 1048576 + floor(random() * 1048576)::bigint,
         :token::text,
         clock_timestamp() + :lease::bigint * interval '1 microsecond',
         clock_timestamp() + :fence_life::bigint * interval '1 microsecond'
@@ -334,13 +335,17 @@ select pg_notify(:channel::text, :message::text)::text as notified
 from (select count(*) from invalidated) as done
 
 -- name: prune
--- Deletes rows whose time is over; those that others have locked are left.
+-- Deletes rows whose time is over, unless another session does; those that others have locked are left.
 --
 -- Parameters: :most, how many at most.
-with expired as materialized (
+with turn as materialized (
+    select pg_try_advisory_xact_lock(hashtextextended('usagekit prune ' || {fence-name}, 0)) as is_ours
+),
+
+expired as materialized (
     select f.organisation_id, f.starts_at, f.ends_at
     from {figure} f
-    where f.kept_until < clock_timestamp()
+    where (select t.is_ours from turn t) and f.kept_until < clock_timestamp()
     limit :most
     for update skip locked
 )

@@ -1,6 +1,6 @@
 -- The table of figures that processes share, and the numbers of their leases.
 
--- The fences: logged, so that no number is issued again after a crash, which empties the table below.
+-- The numbers of fences: logged, so that they go on after a crash, which empties the table below.
 create sequence if not exists {fence};
 
 -- One row for each organisation and window [starts_at, ends_at): the figure, the lease on computing it or the back-off after a computation that
