@@ -164,7 +164,7 @@ class UsageAutoConfigurationTest {
             List<String> events = new CopyOnWriteArrayList<>();
             Contexts.empty()
                     .withBean(UsageCalculator.class, InMemoryUsageCalculator::create)
-                    .withPropertyValues("usagekit.max-concurrent-computations=7")
+                    .withPropertyValues("usagekit.max-concurrent-computations=7", "usagekit.max-queued-computations=9")
                     .withBean("first", UsageListener.class, () -> new Recorder("first", events))
                     .withBean("second", UsageListener.class, () -> new Recorder("second", events))
                     .withBean(UsageServiceCustomizer.class, () -> builder -> builder.maxQueuedComputations(5))

@@ -108,6 +108,7 @@ class UsagePropertiesTest {
                 wrong("usagekit.retention.cron", "0 0 3 30 FEB ?", "\"0 0 3 30 FEB ?\"", "which never fires"),
                 wrong("usagekit.retention.zone", "Mars", "Mars"),
                 wrong("usagekit.retention.keep", "1h", "must be between PT24H and PT876600H", "but was PT1H"),
+                wrong("usagekit.retention.keep", "36526d", "must be between PT24H and PT876600H", "but was PT876624H"),
                 wrong("usagekit.ledger.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.ledger.duplicates", "some", "some"),
                 wrong("usagekit.ledger.timeout", "0s", "must be between PT0.001S and PT24H, but was PT0S"),

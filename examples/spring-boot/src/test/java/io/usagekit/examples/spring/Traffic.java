@@ -74,7 +74,7 @@ final class Traffic implements AutoCloseable {
     }
 
     void start() {
-        pace.scheduleAtFixedRate(this::request, 0, INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+        var unused = pace.scheduleAtFixedRate(this::request, 0, INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void request() {
@@ -86,7 +86,7 @@ final class Traffic implements AutoCloseable {
                 .timeout(LONGEST)
                 .build();
         inProgress.register();
-        http.sendAsync(request, BodyHandlers.ofString()).whenComplete((response, failure) -> {
+        var unused = http.sendAsync(request, BodyHandlers.ofString()).whenComplete((response, failure) -> {
             try {
                 record(period, response, failure);
             } finally {
