@@ -47,7 +47,7 @@ public final class FleetLock {
      * Runs a job on this thread, unless another thread or process runs one under this name. Takes one connection for as long, besides those
      * of the job. A call that comes after the end of another one runs the job again, in whichever process.
      *
-     * <p>The lock is lost with its connection, and the job isn't told: it goes on, and another one may start. Behind a pooler that shares
+     * <p>The lock is lost with its connection, and the job isn't notified: it goes on, and another one may start. Behind a pooler that shares
      * connections between transactions, as the driver's settings say, the lock is checked at the end; on a connection of PostgreSQL's own,
      * releasing a lost lock is logged as a warning, and the result is that of the job.
      *

@@ -79,8 +79,8 @@ final class WakeUpSubscription {
             refusal.end();
             waiters.values().forEach(all -> all.forEach(Waiter::wake));
             ready.complete(null);
-            proven = System.nanoTime(); // an incident of silence ends with the answer to a PING, which is to come in
-            // time
+            // Begins the time within which a PING is to be answered: only that ends an incident of silence.
+            proven = System.nanoTime();
         }
     };
 

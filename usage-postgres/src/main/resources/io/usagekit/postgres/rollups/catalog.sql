@@ -36,7 +36,7 @@ where f.pronamespace = to_regnamespace(:schema)
 
 -- name: trigger-digest
 -- A digest of the versions (xmin) of all rows of pg_trigger: as long as it is the same, neither has a trigger of the recorded tables been altered
--- nor has a partition come or gone, which has copies of the triggers of its parent. On thousands of partitions it takes a tenth of the time that
+-- nor has a partition been attached or detached, which has copies of the triggers of its parent. On thousands of partitions it takes a tenth of the time that
 -- triggers takes.
 -- Returns digest, as text; null if a recorded table isn't a permanent one any more, as far as the newest catalog says.
 select
