@@ -14,6 +14,7 @@ import java.util.function.Predicate;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Checks of Markdown pages. Each check returns its findings, one line a finding; no finding means that the page is right. */
@@ -148,6 +149,15 @@ final class Pages {
                 || Pattern.compile("\\b" + member + "\\b").matcher(text).find();
     }
 
+    /** Whether a module builds a jar of this name: its final name, or that and a classifier. */
+    private static boolean builds(String pom, String name) {
+        return pom.contains(">" + name + "<")
+                || IntStream.range(0, name.length())
+                        .filter(at -> name.charAt(at) == '-')
+                        .anyMatch(at -> pom.contains("<finalName>" + name.substring(0, at) + "</finalName>")
+                                && pom.contains("<classifier>" + name.substring(at + 1) + "</classifier>"));
+    }
+
     /** Commands whose modules, tests or jars aren't in the project. */
     static List<String> brokenCommands(Path root, String page, Predicate<String> exists) {
         List<String> findings = new ArrayList<>();
@@ -165,7 +175,7 @@ final class Pages {
         }
         for (Matcher jar = JAR.matcher(page); jar.find(); ) {
             Path pom = root.resolve(jar.group(1)).resolve("pom.xml");
-            if (!Files.exists(pom) || !text(pom).contains(">" + jar.group(2) + "<")) {
+            if (!Files.exists(pom) || !builds(text(pom), jar.group(2))) {
                 findings.add(jar.group() + ": no module builds that");
             }
         }
