@@ -18,7 +18,7 @@ with batch as materialized (
     limit :limit
 ),
 
-written as (
+changed as (
     insert into {events_search} (event_id, project_id, event_created_at, words)
     select
         b.id,
@@ -33,13 +33,7 @@ written as (
     returning event_id
 )
 
-select
-    (select count(*) from written) as changed,
-    b.created_at as last_created_at,
-    b.id as last_id
-from batch b
-order by b.created_at desc, b.id collate "C" desc
-limit 1
+{batch-result}
 
 -- name: delete-tokens
 -- Deletes a batch of a project's events from the search index; by an array, as soft-delete-events does.
@@ -64,10 +58,4 @@ changed as (
     returning event_id
 )
 
-select
-    (select count(*) from changed) as changed,
-    b.created_at as last_created_at,
-    b.id as last_id
-from batch b
-order by b.created_at desc, b.id collate "C" desc
-limit 1
+{batch-result}
