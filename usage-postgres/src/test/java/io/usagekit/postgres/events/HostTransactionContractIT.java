@@ -37,12 +37,7 @@ class HostTransactionContractIT extends EventRepositoryContract {
 
     @Override
     protected EventRepository openRepository(Duplicates duplicates, InstantSource clock) {
-        LedgerTables.empty(schema);
-        PostgresLedger ledger = PostgresLedger.builder(Database.pool())
-                .schema(schema)
-                .duplicates(duplicates)
-                .clock(clock)
-                .build();
+        PostgresLedger ledger = LedgerTables.emptied(schema, duplicates, clock);
         return (EventRepository) Proxy.newProxyInstance(
                 HostTransactionContractIT.class.getClassLoader(),
                 new Class<?>[] {EventRepository.class},

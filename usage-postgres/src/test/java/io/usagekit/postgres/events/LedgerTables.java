@@ -1,7 +1,9 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.events.Duplicates;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import java.time.InstantSource;
 
 /** The tables of a ledger under test. */
 final class LedgerTables {
@@ -13,6 +15,16 @@ final class LedgerTables {
         String schema = Database.newSchema(base);
         PostgresLedger.of(Database.pool(), schema).install();
         return schema;
+    }
+
+    /** Empties the tables, and returns a ledger over them. */
+    static PostgresLedger emptied(String schema, Duplicates duplicates, InstantSource clock) {
+        empty(schema);
+        return PostgresLedger.builder(Database.pool())
+                .schema(schema)
+                .duplicates(duplicates)
+                .clock(clock)
+                .build();
     }
 
     static void empty(String schema) {

@@ -50,13 +50,7 @@ class PartitionedLedgerContractIT extends EventRepositoryContract {
 
     @Override
     protected EventRepository openRepository(Duplicates duplicates, InstantSource clock) {
-        LedgerTables.empty(schema);
-        return PostgresLedger.builder(Database.pool())
-                .schema(schema)
-                .duplicates(duplicates)
-                .clock(clock)
-                .build()
-                .repository();
+        return LedgerTables.emptied(schema, duplicates, clock).repository();
     }
 
     @Override

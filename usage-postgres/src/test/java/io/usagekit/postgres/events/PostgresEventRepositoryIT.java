@@ -18,8 +18,7 @@ class PostgresEventRepositoryIT extends EventRepositoryContract {
 
     @BeforeAll
     static void install() {
-        schema = Database.newSchema("ledger");
-        PostgresLedger.of(Database.pool(), schema).install();
+        schema = LedgerTables.install("ledger");
     }
 
     @AfterAll
@@ -29,13 +28,7 @@ class PostgresEventRepositoryIT extends EventRepositoryContract {
 
     @Override
     protected EventRepository openRepository(Duplicates duplicates, InstantSource clock) {
-        LedgerTables.empty(schema);
-        return PostgresLedger.builder(Database.pool())
-                .schema(schema)
-                .duplicates(duplicates)
-                .clock(clock)
-                .build()
-                .repository();
+        return LedgerTables.emptied(schema, duplicates, clock).repository();
     }
 
     @Override
