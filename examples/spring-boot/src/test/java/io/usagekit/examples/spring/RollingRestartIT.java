@@ -21,9 +21,11 @@ import java.time.YearMonth;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -156,15 +158,7 @@ class RollingRestartIT {
         await("an answer of " + replica.url(), () -> traffic.answers().getOrDefault(replica.url(), 0) > 0);
     }
 
-    private interface Condition {
-        boolean isMet() throws Exception;
-    }
-
-    private static void await(String what, Condition condition) throws Exception {
-        long deadline = System.nanoTime() + LONG.toNanos();
-        while (!condition.isMet()) {
-            assertThat(System.nanoTime()).as("waited %s for %s", LONG, what).isLessThan(deadline);
-            Thread.sleep(10);
-        }
+    private static void await(String what, Callable<Boolean> condition) {
+        Awaitility.await(what).atMost(LONG).until(condition);
     }
 }
