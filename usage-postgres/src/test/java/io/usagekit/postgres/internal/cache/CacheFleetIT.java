@@ -178,6 +178,9 @@ class CacheFleetIT {
     /** It polls, and says so. */
     @Test
     void pollsThroughAPoolerInTransactionMode() {
+        // PgBouncer isn't published to Maven Central, and a JDK and Maven must do for mvn verify: a machine without it
+        // skips
+        // this test, and says so. .ci/run installs it, so that no change lands without it.
         assumeTrue(PgBouncer.isAvailable(), () -> PgBouncer.announceSkipped(CacheFleetIT.class));
         try (CapturedLog log = CapturedLog.of(PostgresUsage.class);
                 PgBouncer bouncer = PgBouncer.start(Database.jdbcUrl(), 4);
