@@ -340,10 +340,9 @@ public final class PostgresRollups {
      * is younger. Rows that belong to no project are kept, and so are deliveries that count nowhere and whose event is missing. Rows of
      * other tables that refer to deleted ones are deleted along, whatever their age, where {@link Builder#deleteDependants} allows it.
      *
-     * <p>Rows are deleted in batches, each in a transaction of about half a second or less: deliveries before events, project by project and
-     * there the oldest first. Tables that are partitioned by time are walked through from the oldest partitions to the newest, a month of daily
-     * ones at a time, and in each of these times project by project. It can be interrupted
-     * between two batches, and the next call continues where the last one ended. Workers and writers run meanwhile. Needs
+     * <p>Rows are deleted in batches, each in a transaction of about half a second or less: deliveries before events, project by
+     * project and there the oldest first; tables that are partitioned by time a month of daily partitions after the other. It can be
+     * interrupted between two batches, and the next call continues where the last one ended. Workers and writers run meanwhile. Needs
      * {@code DELETE} on both tables, {@code UPDATE} on the events (they are locked while their deliveries are deleted), and to write
      * to the roll-ups.
      *
