@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The commands of another client may be executed between these. A value that is replaced by one that lives longer makes the second
  * PTTL larger than the first one: the entry is read again. Otherwise the second PTTL is at most that of the value read, so that no age is
- * too low; and it isn't much smaller than the first one, so that no age is much too high. That the entry is replaced twice in between, by a value that
- * expires at once with the first one, isn't noticed; all is one packet to a server that executes one command after another.
+ * too low; and it isn't much smaller than the first one, so that no age is much too high. That the entry is replaced twice in between, by a
+ * value that expires at the same time as the first one, isn't noticed; all is one packet to a server that executes one command after
+ * another.
  */
 final class EntryRead {
 
@@ -62,7 +63,11 @@ final class EntryRead {
         // Answers arrive in the order of the commands: with the last one all are there.
         AsyncCommand<String, String, Long> after =
                 new AsyncCommand<>(command(CommandType.PTTL, new IntegerOutput<>(StringCodec.UTF8)));
-        var unused = answer.whenComplete((read, error) -> after.cancel());
+        var unused = answer.whenComplete((read, error) -> {
+            before.cancel();
+            get.cancel();
+            after.cancel();
+        });
         unused = after.handle((left, error) -> {
             if (error != null) {
                 answer.completeExceptionally(error instanceof CompletionException e ? e.getCause() : error);

@@ -15,7 +15,10 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.testing.Database;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -133,6 +136,26 @@ class PostgresCacheIT {
             prune();
             assertThat(fixture.rows()).isZero();
             assertThat(publish(store, loading, "token", fence, 3)).isEqualTo(new Publication.Invalidated());
+        }
+    }
+
+    @Test
+    void prunesInOneSessionAtATime() throws SQLException {
+        try (UsageCache cache = fixture.cache();
+                Connection other = Database.pool().getConnection()) {
+            for (String organisation : List.of("one", "another")) {
+                UsageKey key = new UsageKey(organisation, KEY.period());
+                await(cache.put(key, figure(key, 1), Duration.ofMinutes(2)));
+            }
+            fixture.elapse(Duration.ofMinutes(5));
+            other.setAutoCommit(false);
+            CacheSql.in(fixture.schema()).call(other, "prune").number("most", 1).update();
+            prune();
+            assertThat(fixture.rows()).as("while another session prunes").isEqualTo(2);
+            other.rollback();
+            other.setAutoCommit(true);
+            prune();
+            assertThat(fixture.rows()).isZero();
         }
     }
 

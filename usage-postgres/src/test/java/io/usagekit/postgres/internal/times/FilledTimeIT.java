@@ -148,6 +148,7 @@ class FilledTimeIT {
         createTables("timestamptz", "partition by range (created_at)", "partition by range (created_at)");
         createDays("events", "e", 2);
         String server = schema + "_server";
+        assertThat(filled()).isEmpty();
         run(
                 "create foreign data wrapper " + Identifiers.quote(server),
                 "create server " + Identifiers.quote(server) + " foreign data wrapper " + Identifiers.quote(server),
@@ -158,6 +159,23 @@ class FilledTimeIT {
         } finally {
             run("drop foreign data wrapper " + Identifiers.quote(server) + " cascade");
         }
+    }
+
+    /** The partition with the rows stays attached to the one above it. */
+    @Test
+    void noticesAParentThatIsAttachedWithOtherBounds() {
+        createTables("timestamptz", "partition by range (created_at)", "partition by range (created_at)");
+        run(
+                "create table {s}.january partition of {s}.events" + bounds("'2026-01-01Z'", "'2026-02-01Z'")
+                        + " partition by hash (id)",
+                "create table {s}.january_0 partition of {s}.january for values with (modulus 1, remainder 0)");
+        addEvent("e", "p", "2026-01-15Z");
+        assertThat(filled()).containsExactly("2026-01-01 00:00:00+00 2026-02-01 00:00:00+00");
+
+        run(
+                "alter table {s}.events detach partition {s}.january",
+                "alter table {s}.events attach partition {s}.january" + bounds("'2025-12-01Z'", "'2026-02-01Z'"));
+        assertThat(filled()).containsExactly("2025-12-01 00:00:00+00 2026-02-01 00:00:00+00");
     }
 
     /** The negative controls are of columns and bounds of which the time doesn't follow. */
