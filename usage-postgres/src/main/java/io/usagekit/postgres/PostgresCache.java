@@ -17,7 +17,7 @@ import javax.sql.DataSource;
 /**
  * A cache and fleet-wide single-flight in PostgreSQL alone, for a fleet without Redis: figures, leases and fences in one small table that
  * all processes share. It is {@code UNLOGGED}: a write costs no WAL, and a crash of the server empties it. Fences come from a sequence that
- * survives that, so a load that began before a crash can't publish after it.
+ * survives that, and from random bits, so a load that began before a crash can't publish after it.
  *
  * <pre>{@code
  * PostgresCache shared = PostgresCache.of(dataSource, executor);
@@ -37,8 +37,8 @@ import javax.sql.DataSource;
  * <p><b>Times</b> are those of the server's clock. If that is set back, figures and leases that were written before count as missing until
  * it has caught up.
  *
- * <p><b>Rows</b> whose figure has expired and whose fences aren't needed any more (10 leases, at least 10 minutes) are deleted by whichever
- * process writes, after every hundredth write.
+ * <p><b>Rows</b> whose figure has expired and whose fences aren't needed any more (10 leases, at least 10 minutes) are deleted after every
+ * hundredth write of a process, at most every ten seconds, and by one process at a time.
  *
  * <p>Immutable and thread-safe. The host owns the data sources and the executor.
  *

@@ -186,7 +186,6 @@ final class HitBenchmark {
         double micros = 0;
         Matcher matcher = CALLS.matcher(connection.sync().info("commandstats"));
         while (matcher.find()) {
-            // What a script calls is counted in the script's time, and again on its own.
             if (!matcher.group(1).startsWith("config")) {
                 commands += Long.parseLong(matcher.group(2));
                 micros += Long.parseLong(matcher.group(3));
