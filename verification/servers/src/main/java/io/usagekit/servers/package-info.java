@@ -1,4 +1,4 @@
-/** Real PostgreSQL and Redis for tests: servers that are running already, embedded ones, or containers. */
+/** Real PostgreSQL, Redis and ClickHouse for tests: servers that are running already, embedded ones, or containers. */
 @NullMarked
 package io.usagekit.servers;
 

@@ -1,0 +1,102 @@
+package io.usagekit.servers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Two shards answer as one cluster, keep their tables when they are killed, and end with the JVM that started them. */
+@Timeout(120)
+class EmbeddedClickHouseClusterIT {
+
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+    /** A JVM that starts a shard, prints its process and waits. */
+    static final class Other {
+        private Other() {}
+
+        public static void main(String[] arguments) throws InterruptedException {
+            EmbeddedClickHouseCluster.start(1);
+            ProcessHandle.current().children().forEach(child -> System.out.println(child.pid()));
+            Thread.sleep(TimeUnit.MINUTES.toMillis(10));
+        }
+    }
+
+    @BeforeAll
+    static void isInstalled() {
+        assumeTrue(
+                ClickHouseCluster.isInstalled(),
+                () -> ClickHouseCluster.announceSkipped(EmbeddedClickHouseClusterIT.class));
+    }
+
+    @Test
+    void shardsAnswerAsOneClusterAndKeepTheirTablesWhenKilled() throws Exception {
+        try (EmbeddedClickHouseCluster cluster = EmbeddedClickHouseCluster.start(2)) {
+            List<String> urls = cluster.jdbcUrls();
+            for (String url : urls) {
+                run(url, "create database d");
+                run(url, "create table d.numbers (n Int64) engine = MergeTree order by n");
+                run(
+                        url,
+                        "create table d.all_numbers as d.numbers engine = Distributed(" + cluster.name()
+                                + ", d, numbers, n)");
+            }
+            run(
+                    urls.get(0),
+                    "insert into d.all_numbers select number from numbers(1000)"
+                            + " settings distributed_foreground_insert = 1");
+
+            assertThat(run(urls.get(1), "select count() from d.all_numbers")).isEqualTo("1000");
+            assertThat(run(urls.get(1), "select count() from d.numbers")).isEqualTo("500");
+
+            cluster.kill(1);
+            assertThat(run(urls.get(0), "select count() from d.all_numbers")).contains("ALL_CONNECTION_TRIES_FAILED");
+
+            cluster.restart(1);
+            assertThat(run(urls.get(0), "select count() from d.all_numbers")).isEqualTo("1000");
+        }
+    }
+
+    @Test
+    void endsWithTheJvmThatStartedIt() throws Exception {
+        Process other = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Other.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try (BufferedReader out = other.inputReader()) {
+            Optional<ProcessHandle> shard = ProcessHandle.of(Long.parseLong(out.readLine()));
+            assertThat(shard).isPresent();
+
+            other.destroyForcibly();
+
+            assertThat(shard.get().onExit()).succeedsWithin(60, TimeUnit.SECONDS);
+        } finally {
+            other.destroyForcibly();
+        }
+    }
+
+    private static String run(String jdbcUrl, String sql) throws IOException, InterruptedException {
+        return HTTP.send(
+                        HttpRequest.newBuilder(URI.create(jdbcUrl.replace("jdbc:ch", "http") + "/"))
+                                .POST(HttpRequest.BodyPublishers.ofString(sql))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body()
+                .strip();
+    }
+}
