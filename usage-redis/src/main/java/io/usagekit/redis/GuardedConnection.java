@@ -9,6 +9,7 @@ import io.lettuce.core.codec.StringCodec;
 import io.usagekit.UsageCacheException;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -67,6 +68,7 @@ final class GuardedConnection {
     private final LivenessProbe<StatefulRedisConnection<String, String>> liveness;
     private final Failover failover;
     private final OutageLog unavailability;
+    private final OutageLog wakeUps;
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
@@ -78,9 +80,13 @@ final class GuardedConnection {
         this.liveness = new LivenessProbe<>(connector, commandTimeout, timeouts, this::answered, () -> {});
         this.commandTimeout = commandTimeout;
         this.unavailability = new OutageLog(
+                client,
                 "Redis is unavailable; usage figures are served without it until it answers",
-                "Redis answers again",
-                OutageLog.Incident.of(client));
+                "Redis answers again");
+        this.wakeUps = new OutageLog(
+                client,
+                "Redis refuses to publish wake-ups; loads that wait for other processes poll instead",
+                "Redis publishes wake-ups again");
         for (Purpose purpose : Purpose.values()) {
             refusals.put(purpose, purpose.outageLog());
         }
@@ -147,6 +153,39 @@ final class GuardedConnection {
             Predicate<T> served,
             Function<RedisAsyncCommands<String, String>, CompletableFuture<T>> command) {
         return dispatch(purpose, served, connection -> command.apply(connection.async()));
+    }
+
+    /**
+     * Runs a script.
+     *
+     * @param served whether an answer shows that Redis serves this purpose, e.g. because it has written
+     * @return fails with {@link UsageCacheException}
+     */
+    CompletionStage<List<Object>> run(
+            Purpose purpose, Predicate<List<Object>> served, Script script, List<String> keys, String... arguments) {
+        long state = wakeUps.state();
+        return send(purpose, served, redis -> script.run(redis, keys, arguments))
+                .whenComplete((answer, error) -> {
+                    if (error == null) {
+                        noteWakeUp(state, answer);
+                    }
+                });
+    }
+
+    /** A script that has published a wake-up says so by the last part of its answer, a list: see {@code wake} in {@code state.lua}. */
+    private void noteWakeUp(long state, List<Object> answer) {
+        if (answer.isEmpty() || !(answer.get(answer.size() - 1) instanceof List<?> refusal)) {
+            return;
+        }
+        if (refusal.isEmpty()) {
+            wakeUps.end();
+        } else {
+            wakeUps.begin(
+                    state,
+                    RedisErrors.of(
+                            "Redis refused the command",
+                            new RedisCommandExecutionException(String.valueOf(refusal.get(0)))));
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -28,16 +29,19 @@ final class OutageLog {
      */
     static final class Incident {
 
-        private static final Map<RedisClient, Incident> OF_CLIENTS = Collections.synchronizedMap(new WeakHashMap<>());
+        private static final Map<RedisClient, Map<String, Incident>> OF_CLIENTS =
+                Collections.synchronizedMap(new WeakHashMap<>());
 
         private final AtomicBoolean open = new AtomicBoolean();
         private final AtomicBoolean permanent = new AtomicBoolean();
         /** Beginning that is logged once its reason is known. */
         private final AtomicReference<@Nullable Beginning> unlogged = new AtomicReference<>();
 
-        /** Returns the one that all connections of this client share. */
-        static Incident of(RedisClient client) {
-            return OF_CLIENTS.computeIfAbsent(client, same -> new Incident());
+        /** Returns the one that all connections of this client share, of the outages with this beginning. */
+        private static Incident of(RedisClient client, String beginning) {
+            return OF_CLIENTS
+                    .computeIfAbsent(client, same -> new ConcurrentHashMap<>())
+                    .computeIfAbsent(beginning, same -> new Incident());
         }
 
         private boolean begin(Beginning known) {
@@ -73,6 +77,11 @@ final class OutageLog {
      */
     OutageLog(String beginning, String end) {
         this(beginning, end, new Incident());
+    }
+
+    /** Creates a log as {@link #OutageLog(String, String)} does, with an incident that the logs of this client share. */
+    OutageLog(RedisClient client, String beginning, String end) {
+        this(beginning, end, Incident.of(client, beginning));
     }
 
     /** Creates a log as {@link #OutageLog(String, String)} does, with an incident that other logs share. */

@@ -34,7 +34,7 @@ final class PeriodIndex {
         String period = key.period().canonicalLabel();
         String entries = keys.of(key.organisationId(), "");
         return connection
-                .send(Purpose.INDEX, redis -> INDEX.run(redis, List.of(index), period, Long.toString(millis), entries))
+                .run(Purpose.INDEX, answer -> true, INDEX, List.of(index), period, Long.toString(millis), entries)
                 .thenAccept(done -> {});
     }
 
@@ -55,10 +55,7 @@ final class PeriodIndex {
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
         return connection
-                .send(
-                        Purpose.DELETE,
-                        periods -> false,
-                        redis -> PERIODS.run(redis, List.of(index), keys.of(organisationId, "")))
+                .run(Purpose.DELETE, periods -> false, PERIODS, List.of(index), keys.of(organisationId, ""))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
                         .toList()));
@@ -78,7 +75,7 @@ final class PeriodIndex {
 
     private CompletionStage<Void> invalidateEntry(String entry) {
         return connection
-                .send(Purpose.DELETE, redis -> INVALIDATE.run(redis, keys.all(entry), keys.wakeUps()))
+                .run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
                 .thenAccept(done -> {});
     }
 }

@@ -162,11 +162,14 @@ final class RedisFlightStore implements FlightStore {
         String entry = keys.of(key);
         List<String> lockAndFences = List.of(keys.lock(entry), keys.fences(entry));
         return connection
-                .send(
+                .run(
                         Purpose.LEASE,
                         RedisFlightStore::showsNothing,
-                        redis -> RENEW.run(
-                                redis, lockAndFences, token, millis(lease), Long.toString(fenceLifeMillis(lease))))
+                        RENEW,
+                        lockAndFences,
+                        token,
+                        millis(lease),
+                        Long.toString(fenceLifeMillis(lease)))
                 .thenCompose(answer -> isHolder(answer)
                         ? indexLoad(key, lease).thenApply(added -> true)
                         : CompletableFuture.completedFuture(false));
@@ -214,10 +217,14 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Void> release(UsageKey key, String token) {
         String entry = keys.of(key);
         return connection
-                .send(
+                .run(
                         Purpose.LEASE,
                         RedisFlightStore::showsNothing,
-                        redis -> RELEASE.run(redis, List.of(keys.lock(entry)), token, keys.wakeUps(), entry))
+                        RELEASE,
+                        List.of(keys.lock(entry)),
+                        token,
+                        keys.wakeUps(),
+                        entry)
                 .thenAccept(answer -> {});
     }
 
@@ -226,17 +233,16 @@ final class RedisFlightStore implements FlightStore {
         checkAtLeastMillisecond("backOff", backOff);
         String entry = keys.of(key);
         return connection
-                .send(
+                .run(
                         Purpose.LEASE,
                         RedisFlightStore::isHolder,
-                        redis -> FAIL.run(
-                                redis,
-                                List.of(keys.lock(entry)),
-                                token,
-                                keys.wakeUps(),
-                                entry,
-                                shortened(reason),
-                                millis(backOff)))
+                        FAIL,
+                        List.of(keys.lock(entry)),
+                        token,
+                        keys.wakeUps(),
+                        entry,
+                        shortened(reason),
+                        millis(backOff))
                 .thenAccept(answer -> {});
     }
 
@@ -282,10 +288,7 @@ final class RedisFlightStore implements FlightStore {
 
     private CompletionStage<Answer> run(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return connection
-                .send(
-                        purpose,
-                        RedisFlightStore::hasWritten,
-                        redis -> script.run(redis, keys.all(keys.of(key)), arguments))
+                .run(purpose, RedisFlightStore::hasWritten, script, keys.all(keys.of(key)), arguments)
                 .thenApply(parts -> Answer.of(key, parts));
     }
 

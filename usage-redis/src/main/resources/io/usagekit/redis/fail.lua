@@ -5,11 +5,10 @@
 -- ARGV[3]  the entry's key, which is the message
 -- ARGV[4]  the reason
 -- ARGV[5]  the back-off in milliseconds
--- Returns {1} if the token held the lease, else {0}.
+-- Returns {1, a list: see wake()} if the token held the lease, else {0}.
 if not is_held_by(KEYS[1], ARGV[1]) then
     return {0}
 end
 local fence = flight(KEYS[1]).fence
 redis.call('SET', KEYS[1], 'failed ' .. integer(fence) .. ' ' .. ARGV[4], 'PX', ARGV[5])
-redis.call('PUBLISH', ARGV[2], ARGV[3])
-return {1}
+return wake(ARGV[2], ARGV[3], {1})

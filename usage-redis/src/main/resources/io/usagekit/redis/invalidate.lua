@@ -3,7 +3,7 @@
 -- KEYS[2]  its lock
 -- KEYS[3]  its fences
 -- ARGV[1]  the channel of wake-ups
--- Returns {}.
+-- Returns {a list: see wake()}.
 
 -- The deletion goes first: when memory is full, Redis refuses a script at its first write if that needs memory, and no later one.
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -13,5 +13,4 @@ if issued then
     redis.call('HSET', KEYS[3], 'issued', unused, 'invalidated', unused)
     redis.call('HDEL', KEYS[3], 'published')
 end
-redis.call('PUBLISH', ARGV[1], KEYS[1])
-return {}
+return wake(ARGV[1], KEYS[1], {})

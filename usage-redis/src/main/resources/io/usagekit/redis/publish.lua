@@ -10,7 +10,7 @@
 -- ARGV[6]  the channel of wake-ups
 -- ARGV[7]  the time at which the figure had that age, or earlier, by this server's clock in microseconds; 0 if unknown
 -- Returns {'stored'}, or if the figure is rejected {'superseded', newer value, PTTL in milliseconds},
--- {'lease_lost', fence issued last} or {'invalidated'}.
+-- {'lease_lost', fence issued last} or {'invalidated'}; where loads were to be woken, one more part: see wake().
 local fence = tonumber(ARGV[2])
 local known = fences(KEYS[3])
 local answer = {'stored'}
@@ -43,6 +43,6 @@ if ours then
     redis.call('DEL', KEYS[2])
 end
 if ours or answer[1] == 'stored' then
-    redis.call('PUBLISH', ARGV[6], KEYS[1])
+    return wake(ARGV[6], KEYS[1], answer)
 end
 return answer

@@ -3,10 +3,9 @@
 -- ARGV[1]  the token
 -- ARGV[2]  the channel of wake-ups
 -- ARGV[3]  the entry's key, which is the message
--- Returns {1} if the token held the lease, else {0}.
+-- Returns {1, a list: see wake()} if the token held the lease, else {0}.
 if not is_held_by(KEYS[1], ARGV[1]) then
     return {0}
 end
 redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[2], ARGV[3])
-return {1}
+return wake(ARGV[2], ARGV[3], {1})

@@ -92,3 +92,11 @@ local function wrong_index(key, entries)
     return redis.error_reply('WRONGTYPE ' .. key .. ' must be a sorted set of periods, but is a ' .. kind
         .. '; delete it together with all entries ' .. entries .. '*')
 end
+
+-- Wakes the loads that wait for this entry. Returns the answer with one more part: an empty list, or one with the reason if this user may
+-- not publish. That is no failure of the script, which has written: loads that wait also poll.
+local function wake(channel, entry, answer)
+    local published = redis.pcall('PUBLISH', channel, entry)
+    answer[#answer + 1] = type(published) == 'table' and {published.err} or {}
+    return answer
+end

@@ -156,14 +156,19 @@ class AclIT {
             await(store.fail(KEY, "three", "reason", Duration.ofMillis(1)));
             await(store.invalidate(KEY));
 
-            CountDownLatch woken = new CountDownLatch(1);
-            try (FlightStore.Registration registration = store.onWakeUp(KEY, woken::countDown)) {
-                assertThat(registration).isNotNull();
-                soon("a wake-up arrives", () -> {
-                    await(other.invalidate(KEY));
-                    return woken.getCount() == 0 && subscribers() > 0;
-                });
-            }
+            assertWakes(other, store);
+            assertWakes(store, other);
+        }
+    }
+
+    private static void assertWakes(FlightStore publisher, FlightStore subscriber) {
+        CountDownLatch woken = new CountDownLatch(1);
+        try (FlightStore.Registration registration = subscriber.onWakeUp(KEY, woken::countDown)) {
+            assertThat(registration).isNotNull();
+            soon("a wake-up arrives", () -> {
+                await(publisher.invalidate(KEY));
+                return woken.getCount() == 0 && subscribers() > 0;
+            });
         }
     }
 
