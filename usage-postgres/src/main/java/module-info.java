@@ -10,5 +10,6 @@ module io.usagekit.postgres {
     exports io.usagekit.postgres.events;
     exports io.usagekit.postgres.partitions;
     exports io.usagekit.postgres.rollups;
+    exports io.usagekit.postgres.rollups.spi;
     exports io.usagekit.postgres.rows;
 }

@@ -80,6 +80,7 @@ class ArchitectureTest {
                         "io.usagekit.internal.flight",
                         "io.usagekit.postgres",
                         "io.usagekit.postgres.rollups",
+                        "io.usagekit.postgres.rollups.spi",
                         "io.usagekit.postgres.partitions",
                         "io.usagekit.postgres.events",
                         "io.usagekit.postgres.rows",
