@@ -33,12 +33,14 @@ final class BulkRead {
         List<UsageKey> keys = new ArrayList<>(all);
         for (int from = 0; from < keys.size(); from += MAX_ENTRIES) {
             List<UsageKey> some = keys.subList(from, Math.min(keys.size(), from + MAX_ENTRIES));
-            CompletableFuture<List<Object>> answer =
-                    send.apply(some.stream().map(names::of).toList());
+            List<String> entries = some.stream().map(names::of).toList();
+            CompletableFuture<List<Object>> answer = send.apply(entries);
             for (int i = 0; i < some.size(); i++) {
                 UsageKey key = some.get(i);
-                int entry = i;
-                reads.put(key, answer.thenApply(found -> reader.decode(key, CacheEntry.answerOf(found, entry))));
+                int at = i;
+                reads.put(
+                        key,
+                        answer.thenApply(found -> reader.decode(key, entries.get(at), CacheEntry.answerOf(found, at))));
             }
         }
         return reads;

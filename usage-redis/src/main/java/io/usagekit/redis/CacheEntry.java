@@ -41,9 +41,9 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     }
 
     /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */
-    static Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
+    static Optional<CacheEntry> decode(UsageKey key, String entry, List<Object> answer) {
         return answer.get(0) instanceof String text && answer.get(1) instanceof Long remaining
-                ? FigureCodec.read(key, text, remaining).map(figure -> new CacheEntry(figure, remaining))
+                ? FigureCodec.read(key, entry, text, remaining).map(figure -> new CacheEntry(figure, remaining))
                 : Optional.empty();
     }
 }

@@ -19,12 +19,10 @@ final class CacheEntryReader {
     private static final long NO_SUCH_KEY = -2;
 
     private final GuardedConnection connection;
-    private final RedisKeys keys;
     private volatile @Nullable UsageListener listener;
 
-    CacheEntryReader(GuardedConnection connection, RedisKeys keys) {
+    CacheEntryReader(GuardedConnection connection) {
         this.connection = connection;
-        this.keys = keys;
     }
 
     void observe(UsageListener host) {
@@ -32,13 +30,13 @@ final class CacheEntryReader {
     }
 
     /** Decodes the answer of {@link CacheEntry#send}. Empty if the entry is missing or unreadable. */
-    Optional<CacheEntry> decode(UsageKey key, List<Object> answer) {
-        Optional<CacheEntry> read = CacheEntry.decode(key, answer);
+    Optional<CacheEntry> decode(UsageKey key, String entry, List<Object> answer) {
+        Optional<CacheEntry> read = CacheEntry.decode(key, entry, answer);
         if (read.isEmpty() && !answer.get(1).equals(NO_SUCH_KEY)) {
             notifyUnreadable(key);
             if (answer.get(0) instanceof String text) {
                 // Not awaited: for the reader the entry is a miss either way.
-                var unused = connection.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), text));
+                var unused = connection.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, entry, text));
             }
         }
         return read;

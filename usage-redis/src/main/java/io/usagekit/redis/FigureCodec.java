@@ -10,9 +10,12 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * Text format of an entry, version 1: {@code v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}, with
- * {@code unmeasured=3} before {@code computed} where that isn't 0. Versions that don't know it take such an entry for unreadable, and
- * compute the figure again.
+ * Text format of an entry, version 2: {@code v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512
+ * computed=2026-03-17T01:28:00Z life=600000}, with {@code unmeasured=3} before {@code computed} where that isn't 0. Versions that don't know
+ * it take such an entry for unreadable, and compute the figure again.
+ *
+ * <p>A value names its key, so that one that was renamed, or copied from another key or prefix, isn't read as a figure of the key that
+ * it is found at. Version 1, {@code v1 received=...}, didn't; its values are read, not written.
  *
  * <p>{@code life} is the time in milliseconds from the computation to the expiry. Redis knows the remaining time to live
  * (PTTL), and the difference is the age: no reader has to trust a writer's clock. A figure has exactly one text: no leading zeros,
@@ -20,18 +23,21 @@ import java.util.Optional;
  */
 final class FigureCodec {
 
+    private static final String NAMED = "v2 key=";
+
     private FigureCodec() {}
 
     /**
      * Encodes a figure that is to live this long from now on.
      *
+     * @param entry the key in Redis
      * @throws ArithmeticException if that is more milliseconds than a long can hold
      */
-    static String write(AgedUsage figure, Duration timeToLive) {
+    static String write(String entry, AgedUsage figure, Duration timeToLive) {
         OrganisationUsage usage = figure.usage();
         // Rounded up: up to a millisecond too old rather than too young.
         long life = Math.addExact(figure.age().plusNanos(999_999).toMillis(), timeToLive.toMillis());
-        return "v1 received=" + usage.received().volume() + "/"
+        return NAMED + entry + " received=" + usage.received().volume() + "/"
                 + usage.received().bytes() + " sent=" + usage.sent().volume() + "/"
                 + usage.sent().bytes() + (usage.unmeasured() == 0 ? "" : " unmeasured=" + usage.unmeasured())
                 + " computed=" + usage.createdAt() + " life=" + life;
@@ -49,12 +55,18 @@ final class FigureCodec {
     /**
      * Decodes a figure.
      *
+     * @param entry the key in Redis that the text was found at
      * @param remainingMillis the entry's remaining time to live, in milliseconds
-     * @return empty if the text isn't exactly what {@link #write} returns (e.g. of another version), or the entry has no expiry
+     * @return empty if the text isn't exactly what {@link #write} returns (e.g. of another version or another entry), or the entry has no expiry
      */
-    static Optional<AgedUsage> read(UsageKey key, String text, long remainingMillis) {
+    static Optional<AgedUsage> read(UsageKey key, String entry, String text, long remainingMillis) {
         FigureScanner scanner = new FigureScanner(text);
-        scanner.literal("v1 received=");
+        if (scanner.skips(NAMED)) {
+            scanner.literal(entry);
+            scanner.literal(" received=");
+        } else {
+            scanner.literal("v1 received=");
+        }
         UsageMetrics received = metrics(scanner);
         scanner.literal(" sent=");
         UsageMetrics sent = metrics(scanner);

@@ -40,11 +40,11 @@ final class RedisFlightStore implements FlightStore {
     /** Answer of a script; with the figure, if the script returned one that can be decoded. */
     private record Answer(List<Object> parts, Optional<AgedUsage> figure) {
 
-        static Answer of(UsageKey key, List<Object> parts) {
+        static Answer of(UsageKey key, String entry, List<Object> parts) {
             return new Answer(
                     parts,
                     hasFigure(parts)
-                            ? FigureCodec.read(key, (String) parts.get(1), (Long) parts.get(2))
+                            ? FigureCodec.read(key, entry, (String) parts.get(1), (Long) parts.get(2))
                             : Optional.empty());
         }
 
@@ -187,7 +187,7 @@ final class RedisFlightStore implements FlightStore {
         String value;
         long life;
         try {
-            value = FigureCodec.write(figure, timeToLive);
+            value = FigureCodec.write(keys.of(key), figure, timeToLive);
             life = timeToLive.toMillis();
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
@@ -287,9 +287,10 @@ final class RedisFlightStore implements FlightStore {
     }
 
     private CompletionStage<Answer> run(Purpose purpose, Script script, UsageKey key, String... arguments) {
+        String entry = keys.of(key);
         return connection
-                .run(purpose, RedisFlightStore::hasWritten, script, keys.all(keys.of(key)), arguments)
-                .thenApply(parts -> Answer.of(key, parts));
+                .run(purpose, RedisFlightStore::hasWritten, script, keys.all(entry), arguments)
+                .thenApply(parts -> Answer.of(key, entry, parts));
     }
 
     private static boolean hasWritten(List<Object> parts) {

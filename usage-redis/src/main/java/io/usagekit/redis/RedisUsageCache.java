@@ -27,7 +27,7 @@ final class RedisUsageCache implements UsageCache {
         this.connection = connection;
         this.keys = keys;
         this.index = new PeriodIndex(connection, keys);
-        this.reader = new CacheEntryReader(connection, keys);
+        this.reader = new CacheEntryReader(connection);
     }
 
     @Override
@@ -58,7 +58,7 @@ final class RedisUsageCache implements UsageCache {
         String entry = keys.of(key);
         return connection
                 .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
-                .thenApply(answer -> reader.decode(key, answer));
+                .thenApply(answer -> reader.decode(key, entry, answer));
     }
 
     PeriodIndex index() {
@@ -70,21 +70,21 @@ final class RedisUsageCache implements UsageCache {
     }
 
     @Override
-    public CompletionStage<Void> put(UsageKey key, AgedUsage entry, Duration timeToLive) {
-        UsageCache.checkPut(key, entry, timeToLive);
+    public CompletionStage<Void> put(UsageKey key, AgedUsage figure, Duration timeToLive) {
+        UsageCache.checkPut(key, figure, timeToLive);
+        String entry = keys.of(key);
         String value;
         SetArgs limit;
         try {
-            value = FigureCodec.write(entry, timeToLive);
+            value = FigureCodec.write(entry, figure, timeToLive);
             limit = SetArgs.Builder.px(timeToLive.toMillis());
         } catch (ArithmeticException e) {
-            return CompletableFuture.failedFuture(FigureCodec.tooLong(entry, timeToLive, e));
+            return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
         // Stored only once it is in the index: the invalidation of the organisation would miss it otherwise.
         return index.add(key, timeToLive.toMillis())
                 .thenCompose(added -> connection.send(
-                        Purpose.STORE,
-                        redis -> redis.set(keys.of(key), value, limit).toCompletableFuture()))
+                        Purpose.STORE, redis -> redis.set(entry, value, limit).toCompletableFuture()))
                 .thenAccept(ok -> {});
     }
 

@@ -164,8 +164,9 @@ final class TrackingConnection {
      * @return fails with {@link TimeoutException} if there is no answer in time, which also ends tracking
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
-        return answered("a read", commandTimeout, () -> CacheEntry.send(connection, keys.of(key)))
-                .thenApply(answer -> context.reader().decode(key, answer));
+        String entry = keys.of(key);
+        return answered("a read", commandTimeout, () -> CacheEntry.send(connection, entry))
+                .thenApply(answer -> context.reader().decode(key, entry, answer));
     }
 
     /** Reads several entries as {@link #read} does. */

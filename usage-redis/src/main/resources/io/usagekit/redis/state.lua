@@ -28,7 +28,13 @@ end
 -- Returns the text of the figure at this key, its PTTL and its age in milliseconds; nil if there is none.
 local function figure(key)
     local value, left = expiring(key)
-    local unmeasured, life = string.match(value or '',
+    -- A value names its key: one that was renamed or copied from another key is no figure of this one. Version 1 didn't.
+    local text = value or ''
+    local named = 'v2 key=' .. key .. ' '
+    if string.sub(text, 1, #named) == named then
+        text = 'v1 ' .. string.sub(text, #named + 1)
+    end
+    local unmeasured, life = string.match(text,
         '^v1 received=%d+/%d+ sent=%d+/%d+(.-) computed=[%d%-+T:.Z]+ life=(%d+)$')
     if not life or (unmeasured ~= '' and not string.match(unmeasured, '^ unmeasured=%d+$')) then
         return nil

@@ -24,43 +24,54 @@ class FigureCodecTest {
 
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00Z");
-    private static final String TEXT = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String ENTRY = "usage:org-123:2026-03";
+    private static final String TEXT =
+            "v2 key=" + ENTRY + " received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
     private static final long LEFT = 540_000;
 
     @Test
     void writesFigureAsOneLineOfText() {
         AgedUsage figure =
                 figure(new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofSeconds(1));
-        assertThat(FigureCodec.write(figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
+        assertThat(FigureCodec.write(ENTRY, figure, Duration.ofSeconds(599))).isEqualTo(TEXT);
     }
 
     @Test
     void readsFigureFromItsText() {
-        assertThat(FigureCodec.read(KEY, TEXT, LEFT))
+        assertThat(FigureCodec.read(KEY, ENTRY, TEXT, LEFT))
                 .contains(figure(
                         new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, Duration.ofMinutes(1)));
     }
 
     @Test
+    void readsFigureOfVersion1WhichNamesNoKey() {
+        String text = TEXT.replace("v2 key=" + ENTRY, "v1");
+        assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).isEqualTo(FigureCodec.read(KEY, ENTRY, TEXT, LEFT));
+        assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).isPresent();
+    }
+
+    @Test
     void writesAndReadsHowManyRowsAreUnmeasured() {
-        String text = "v1 received=100/1024 sent=50/512 unmeasured=3 computed=2026-03-17T01:28:00Z life=600000";
+        String text = "v2 key=" + ENTRY
+                + " received=100/1024 sent=50/512 unmeasured=3 computed=2026-03-17T01:28:00Z life=600000";
         OrganisationUsage usage =
                 new OrganisationUsage(KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, 3);
-        assertThat(FigureCodec.write(new AgedUsage(usage, Duration.ofSeconds(1)), Duration.ofSeconds(599)))
+        assertThat(FigureCodec.write(ENTRY, new AgedUsage(usage, Duration.ofSeconds(1)), Duration.ofSeconds(599)))
                 .isEqualTo(text);
-        assertThat(FigureCodec.read(KEY, text, LEFT)).contains(new AgedUsage(usage, Duration.ofMinutes(1)));
-        assertThat(FigureCodec.read(KEY, text.replace("=3 ", "=0 "), LEFT))
+        assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).contains(new AgedUsage(usage, Duration.ofMinutes(1)));
+        assertThat(FigureCodec.read(KEY, ENTRY, text.replace("=3 ", "=0 "), LEFT))
                 .as("a figure has exactly one text")
                 .isEmpty();
     }
 
     @Test
-    void writesTypicalFigureInAtMost128Bytes() {
+    void writesTypicalFigureInAtMost128BytesBesideItsName() {
         UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
         String text = FigureCodec.write(
+                ENTRY,
                 figure(metrics, metrics, Instant.parse("2026-03-17T01:28:00.123456Z"), Duration.ofSeconds(30)),
                 Duration.ofDays(1));
-        assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(128);
+        assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(128 + ENTRY.length());
     }
 
     @Test
@@ -75,9 +86,9 @@ class FigureCodecTest {
                     Duration.ofNanos(random.nextLong(1L << random.nextInt(1, 62))));
             Duration timeToLive = Duration.ofNanos(random.nextLong(1_000_000, 100_000_000_000_000L));
             long kept = random.nextLong(timeToLive.toMillis() + 1);
-            String text = FigureCodec.write(figure, timeToLive);
+            String text = FigureCodec.write(ENTRY, figure, timeToLive);
 
-            AgedUsage read = FigureCodec.read(KEY, text, timeToLive.toMillis() - kept)
+            AgedUsage read = FigureCodec.read(KEY, ENTRY, text, timeToLive.toMillis() - kept)
                     .orElseThrow(() -> new AssertionError("seed " + seed + ": " + text));
 
             Duration truth = figure.age().plusMillis(kept);
@@ -95,8 +106,8 @@ class FigureCodecTest {
             for (Instant computed : List.of(Instant.EPOCH, Instant.MIN, Instant.MAX)) {
                 AgedUsage figure = figure(metrics, metrics, computed, Duration.ZERO);
                 for (long timeToLive : new long[] {1, 86_400_000, Long.MAX_VALUE}) {
-                    String text = FigureCodec.write(figure, Duration.ofMillis(timeToLive));
-                    assertThat(FigureCodec.read(KEY, text, timeToLive)).contains(figure);
+                    String text = FigureCodec.write(ENTRY, figure, Duration.ofMillis(timeToLive));
+                    assertThat(FigureCodec.read(KEY, ENTRY, text, timeToLive)).contains(figure);
                 }
             }
         }
@@ -105,31 +116,33 @@ class FigureCodecTest {
     @Test
     void roundsAgeUp() {
         AgedUsage figure = figure(UsageMetrics.ZERO, UsageMetrics.ZERO, COMPUTED, Duration.ofNanos(1));
-        String text = FigureCodec.write(figure, Duration.ofSeconds(1));
-        assertThat(FigureCodec.read(KEY, text, 1_000).map(AgedUsage::age)).contains(Duration.ofMillis(1));
+        String text = FigureCodec.write(ENTRY, figure, Duration.ofSeconds(1));
+        assertThat(FigureCodec.read(KEY, ENTRY, text, 1_000).map(AgedUsage::age))
+                .contains(Duration.ofMillis(1));
     }
 
     @ParameterizedTest
     @ValueSource(longs = {-1, -2, Long.MIN_VALUE})
     void readsNothingWithoutExpiry(long left) {
-        assertThat(FigureCodec.read(KEY, TEXT, left)).isEmpty();
+        assertThat(FigureCodec.read(KEY, ENTRY, TEXT, left)).isEmpty();
     }
 
     @Test
     void readsNothingWhenRemainingTimeExceedsLife() {
-        assertThat(FigureCodec.read(KEY, TEXT, 600_000).map(AgedUsage::age)).contains(Duration.ZERO);
-        assertThat(FigureCodec.read(KEY, TEXT, 600_001)).isEmpty();
-        assertThat(FigureCodec.read(KEY, TEXT, Long.MAX_VALUE)).isEmpty();
+        assertThat(FigureCodec.read(KEY, ENTRY, TEXT, 600_000).map(AgedUsage::age))
+                .contains(Duration.ZERO);
+        assertThat(FigureCodec.read(KEY, ENTRY, TEXT, 600_001)).isEmpty();
+        assertThat(FigureCodec.read(KEY, ENTRY, TEXT, Long.MAX_VALUE)).isEmpty();
     }
 
     @Test
     void readsNothingFromTruncatedText() {
         // Without its last digit the life is shorter than the remaining time.
         for (int length = 0; length < TEXT.length(); length++) {
-            assertThat(FigureCodec.read(KEY, TEXT.substring(0, length), LEFT))
+            assertThat(FigureCodec.read(KEY, ENTRY, TEXT.substring(0, length), LEFT))
                     .as("the first %d characters", length)
                     .isEmpty();
-            assertThat(FigureCodec.read(KEY, TEXT.substring(length + 1), LEFT))
+            assertThat(FigureCodec.read(KEY, ENTRY, TEXT.substring(length + 1), LEFT))
                     .as("all but the first %d characters", length + 1)
                     .isEmpty();
         }
@@ -144,6 +157,12 @@ class FigureCodecTest {
                 "OK",
                 "{\"received\":{\"volume\":100,\"bytes\":1024}}",
                 "v2 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key=usage:org-123:2026-04 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key=usage:org-123:2026-03-17 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key=other:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key= received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v3 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "V1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 sent=50/512 received=100/1024 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000 ",
@@ -179,7 +198,7 @@ class FigureCodecTest {
                 "v1 received=100/1024 sent=50/512 computed=1773710880000 life=600000",
             })
     void readsNothingFromTextOfAnotherForm(String text) {
-        assertThat(FigureCodec.read(KEY, text, LEFT)).isEmpty();
+        assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).isEmpty();
     }
 
     @Test
@@ -190,10 +209,10 @@ class FigureCodecTest {
         for (int i = 0; i < 100_000; i++) {
             String text = mutated(random, TEXT);
             long left = random.nextInt(8) == 0 ? random.nextLong() : random.nextLong(600_001);
-            Optional<AgedUsage> read = FigureCodec.read(KEY, text, left);
+            Optional<AgedUsage> read = FigureCodec.read(KEY, ENTRY, text, left);
             if (read.isPresent()) {
                 figures++;
-                assertThat(FigureCodec.write(read.get(), Duration.ofMillis(left)))
+                assertThat(FigureCodec.write(ENTRY, read.get(), Duration.ofMillis(left)))
                         .as("seed %d, mutation %d: a figure has one text", seed, i)
                         .isEqualTo(text);
             }

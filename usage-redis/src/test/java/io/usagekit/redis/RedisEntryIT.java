@@ -58,7 +58,8 @@ class RedisEntryIT {
                     KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), Instant.parse("2026-03-17T01:28:00Z")),
             Duration.ofSeconds(1));
     private static final Duration TIME_TO_LIVE = Duration.ofSeconds(599);
-    private static final String TEXT = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String TEXT =
+            "v2 key=" + ENTRY + " received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
     private static final String USER = "usagekit-test";
 
     /** What the Javadoc of {@link RedisUsage} says. */
@@ -140,10 +141,28 @@ class RedisEntryIT {
                 "{\"received\":{\"volume\":100,\"bytes\":1024}}",
                 "v0 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600",
+                "v2 key=usage:org-9:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
             })
     void treatsForeignTextAsMissUntilReplaced(String text) {
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
         assertATellingAndDeletedMiss((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));
+    }
+
+    /** The value is one that the library has written itself, with its expiry. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void treatsRenamedEntryAsMiss(boolean near) {
+        UsageKey other = new UsageKey("org-9", KEY.period());
+        try (UsageCache reader = near ? Redis.patience(client).buildNearCache() : Redis.patient(client)) {
+            await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+            Redis.with(client, redis -> redis.rename(ENTRY, "usage:org-9:2026-03"));
+            assertThat(reader.getAll(List.of(other)).values())
+                    .allSatisfy(read -> assertThat(await(read)).isEmpty());
+
+            await(cache.put(KEY, FIGURE, TIME_TO_LIVE));
+            Redis.with(client, redis -> redis.rename(ENTRY, "usage:org-9:2026-03"));
+            assertThat(await(reader.get(other))).isEmpty();
+        }
     }
 
     @Test

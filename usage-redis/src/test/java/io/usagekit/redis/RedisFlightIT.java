@@ -357,6 +357,7 @@ class RedisFlightIT {
                 "v1 received=007/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=1/2 sent=3/4 computed=2026-03-17T01:28:61Z life=600000",
                 "v1 received=99999999999999999999/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key=usage:org-9:2026-03 received=1/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
             })
     void ignoresUnreadableEntryOnAcquireAndPublish(String text) {
         Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));
@@ -366,6 +367,15 @@ class RedisFlightIT {
         assertThat(await(store.publish(KEY, "zombie", fence - 1, old, TIME_TO_LIVE)))
                 .isEqualTo(new Publication.LeaseLost(fence));
         assertThat(publish("token", fence, 1)).isEqualTo(new Publication.Stored());
+    }
+
+    @Test
+    void acquiresLeaseWhereEntryWasRenamedFromAnother() {
+        assertThat(publish("token", acquired("token"), 1)).isEqualTo(new Publication.Stored());
+        Redis.with(client, redis -> redis.rename(ENTRY, "usage:org-9:2026-03"));
+        UsageKey other = new UsageKey("org-9", KEY.period());
+        FlightStore.LeaseRequest request = new FlightStore.LeaseRequest("other", LEASE, ANY_AGE, OptionalLong.empty());
+        assertThat(await(store.acquire(other, request))).isInstanceOf(Acquisition.Acquired.class);
     }
 
     @Test

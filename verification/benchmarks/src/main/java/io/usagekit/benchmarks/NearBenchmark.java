@@ -36,7 +36,8 @@ final class NearBenchmark {
     private static final String ORGANISATION = "org-123";
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final UsageKey KEY = new UsageKey(ORGANISATION, MARCH);
-    private static final String TEXT = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String TEXT =
+            "v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
     private static final int ROOM = 10_000;
 
     /** Where what is read goes, so that reading it can't be left out. */
