@@ -1,12 +1,15 @@
 package io.usagekit.redis;
 
 import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.GuardedConnection.Purpose;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.Collectors;
 
 /**
  * Content of an entry in Redis when it was read.
@@ -25,8 +28,25 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     }
 
     /** Sends the read of several entries; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
-    static CompletableFuture<List<Object>> sendAll(RedisAsyncCommands<String, String> redis, List<String> entries) {
-        return READ_ALL.run(redis, entries);
+    static CompletableFuture<List<Object>> sendAll(
+            StatefulRedisConnection<String, String> connection, List<String> entries) {
+        CompletableFuture<List<Object>> together = READ_ALL.run(connection.async(), entries);
+        CompletableFuture<List<Object>> answer =
+                together.exceptionallyCompose(error -> RedisErrors.isScriptRefused(error)
+                        ? sendEach(connection, entries)
+                        : CompletableFuture.failedStage(error));
+        var unused = answer.whenComplete((read, error) -> together.cancel(false)); // e.g. by a timeout
+        return answer;
+    }
+
+    private static CompletableFuture<List<Object>> sendEach(
+            StatefulRedisConnection<String, String> connection, List<String> entries) {
+        List<CompletableFuture<List<Object>>> reads =
+                entries.stream().map(entry -> send(connection, entry)).toList();
+        return CompletableFuture.allOf(reads.toArray(CompletableFuture<?>[]::new))
+                .thenApply(done -> reads.stream()
+                        .flatMap(read -> read.join().stream())
+                        .collect(Collectors.toCollection(ArrayList::new))); // missing values are null
     }
 
     /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer as that of {@link #send}. */
@@ -35,9 +55,8 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     }
 
     /** Deletes an unreadable entry, unless it has been replaced since it was read. */
-    static CompletableFuture<List<Object>> discard(
-            RedisAsyncCommands<String, String> redis, String entry, String text) {
-        return DISCARD.run(redis, List.of(entry), text);
+    static CompletionStage<List<Object>> discard(GuardedConnection connection, String entry, String text) {
+        return connection.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text);
     }
 
     /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */

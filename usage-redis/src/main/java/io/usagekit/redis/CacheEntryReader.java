@@ -2,7 +2,6 @@ package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.redis.GuardedConnection.Purpose;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +35,7 @@ final class CacheEntryReader {
             notifyUnreadable(key);
             if (answer.get(0) instanceof String text) {
                 // Not awaited: for the reader the entry is a miss either way.
-                var unused = connection.send(Purpose.DELETE, redis -> CacheEntry.discard(redis, entry, text));
+                var unused = CacheEntry.discard(connection, entry, text);
             }
         }
         return read;

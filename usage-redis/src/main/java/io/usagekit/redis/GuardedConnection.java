@@ -18,8 +18,10 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +71,10 @@ final class GuardedConnection {
     private final Failover failover;
     private final OutageLog unavailability;
     private final OutageLog wakeUps;
+    private final OutageLog scripts;
+    /** When a script is tried next although the last one was refused, in nanoseconds. */
+    private final AtomicLong nextScript = new AtomicLong();
+
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
     private volatile boolean closed;
 
@@ -87,6 +93,10 @@ final class GuardedConnection {
                 client,
                 "Redis refuses to publish wake-ups; loads that wait for other processes poll instead",
                 "Redis publishes wake-ups again");
+        this.scripts = new OutageLog(
+                client,
+                "Redis refuses scripts; figures are stored by plain commands, and each process computes for itself",
+                "Redis executes scripts again");
         for (Purpose purpose : Purpose.values()) {
             refusals.put(purpose, purpose.outageLog());
         }
@@ -163,13 +173,42 @@ final class GuardedConnection {
      */
     CompletionStage<List<Object>> run(
             Purpose purpose, Predicate<List<Object>> served, Script script, List<String> keys, String... arguments) {
-        long state = wakeUps.state();
+        long wakeUpsBefore = wakeUps.state();
+        long scriptsBefore = scripts.state();
         return send(purpose, served, redis -> script.run(redis, keys, arguments))
                 .whenComplete((answer, error) -> {
                     if (error == null) {
-                        noteWakeUp(state, answer);
+                        scripts.end();
+                        noteWakeUp(wakeUpsBefore, answer);
+                    } else if (unwrap(error) instanceof UsageCacheException refused
+                            && RedisErrors.isScriptRefused(refused)) {
+                        scripts.begin(scriptsBefore, refused);
                     }
                 });
+    }
+
+    /**
+     * Takes a step by scripts, or by plain commands where Redis refuses scripts; tries scripts again once a second.
+     *
+     * @param byScripts whose failure says whether a script was refused
+     */
+    <T> CompletionStage<T> scripted(Supplier<CompletionStage<T>> byScripts, Supplier<CompletionStage<T>> plainly) {
+        if (scripts.isOngoing() && !isScriptDue()) {
+            return plainly.get();
+        }
+        return byScripts.get().exceptionallyCompose(error -> {
+            if (!RedisErrors.isScriptRefused(error)) {
+                return CompletableFuture.failedStage(error);
+            }
+            nextScript.set(System.nanoTime() + Connector.RETRY_NANOS);
+            return plainly.get();
+        });
+    }
+
+    private boolean isScriptDue() {
+        long due = nextScript.get();
+        long now = System.nanoTime();
+        return now - due >= 0 && nextScript.compareAndSet(due, now + Connector.RETRY_NANOS);
     }
 
     /** A script that has published a wake-up says so by the last part of its answer, a list: see {@code wake} in {@code state.lua}. */
@@ -269,7 +308,9 @@ final class GuardedConnection {
         if (error instanceof RedisCommandExecutionException) {
             UsageCacheException refused = RedisErrors.of("Redis refused the command", error);
             answered(connection);
-            states.refusal().begin(states.refused(), refused);
+            if (!RedisErrors.isScriptRefused(error)) {
+                states.refusal().begin(states.refused(), refused);
+            }
             if (RedisErrors.isReadOnly(error)) {
                 connector.readOnly(connection);
             }

@@ -1,10 +1,15 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.ZAddArgs;
+import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.GuardedConnection.Purpose;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Index of each organisation's periods, and the invalidation of entries through it; shared by cache and flight store. A period is
@@ -20,6 +25,18 @@ final class PeriodIndex {
     /** Number of entries invalidated at once: well within any command timeout. */
     private static final int BATCH = 100;
 
+    /** How much longer than its entry a period is kept: the entry is written a little later. */
+    private static final long MARGIN_MILLIS = 60_000;
+
+    /** The largest number that is exact as a score, and in Lua. */
+    private static final long MOST_MILLIS = (1L << 53) - 1;
+
+    /**
+     * How long an index that no script keeps lives after its last addition, if no period has to be kept for longer. Commands that don't read
+     * what they write, as a script does, could shorten its life otherwise.
+     */
+    private static final long PLAIN_MILLIS = TimeUnit.DAYS.toMillis(366);
+
     private final GuardedConnection connection;
     private final RedisKeys keys;
 
@@ -28,14 +45,67 @@ final class PeriodIndex {
         this.keys = keys;
     }
 
-    /** Adds the period of an entry that may live this long from now on. */
-    CompletionStage<Void> add(UsageKey key, long millis) {
+    /**
+     * Adds the period of an entry that may live this long from now on.
+     *
+     * @return Redis's clock in milliseconds since 1970, at a time after this call
+     */
+    CompletionStage<Long> add(UsageKey key, long millis) {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
+        long kept = Math.min(millis, MOST_MILLIS - MARGIN_MILLIS) + MARGIN_MILLIS;
+        return connection.scripted(() -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
+    }
+
+    private CompletionStage<Long> addByScript(UsageKey key, String index, String period, long millis) {
         String entries = keys.of(key.organisationId(), "");
         return connection
                 .run(Purpose.INDEX, answer -> true, INDEX, List.of(index), period, Long.toString(millis), entries)
-                .thenAccept(done -> {});
+                .thenApply(answer -> (Long) answer.get(0));
+    }
+
+    /** Does as the script, but removes no periods. */
+    private CompletionStage<Long> addPlainly(String index, String period, long millis) {
+        return connection
+                .send(Purpose.INDEX, redis -> redis.time().toCompletableFuture())
+                .thenCompose(time -> {
+                    long now = Long.parseLong(time.get(0)) * 1_000 + Long.parseLong(time.get(1)) / 1_000;
+                    return connection
+                            .send(
+                                    Purpose.INDEX,
+                                    redis -> CompletableFuture.allOf(
+                                            redis.zadd(
+                                                            index,
+                                                            ZAddArgs.Builder.gt(),
+                                                            (double) Math.min(MOST_MILLIS, now + millis),
+                                                            period)
+                                                    .toCompletableFuture(),
+                                            redis.pexpire(index, Math.max(millis, PLAIN_MILLIS))
+                                                    .toCompletableFuture()))
+                            .thenApply(done -> now);
+                });
+    }
+
+    /**
+     * Stores a figure, once it is in the index: the invalidation of the organisation would miss it otherwise. It expires by Redis's clock,
+     * which the index returns, so that no delay of a command makes it look younger than it is.
+     */
+    CompletionStage<Void> store(UsageKey key, AgedUsage figure, Duration timeToLive) {
+        String entry = keys.of(key);
+        long began = System.nanoTime();
+        try {
+            String value = FigureCodec.write(entry, figure, timeToLive);
+            return add(key, timeToLive.toMillis())
+                    .thenCompose(clock -> connection.send(Purpose.STORE, redis -> {
+                        long passed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began) + 1;
+                        // A sum beyond the range of long is negative, and refused by Redis.
+                        SetArgs expiry = SetArgs.Builder.pxAt(clock - passed + timeToLive.toMillis());
+                        return redis.set(entry, value, expiry).toCompletableFuture();
+                    }))
+                    .thenAccept(ok -> {});
+        } catch (ArithmeticException e) {
+            return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
+        }
     }
 
     /** Whether both are known to be over the same data. */
@@ -55,7 +125,21 @@ final class PeriodIndex {
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
         return connection
-                .run(Purpose.DELETE, periods -> false, PERIODS, List.of(index), keys.of(organisationId, ""))
+                .<List<?>>scripted(
+                        () -> connection
+                                .run(
+                                        Purpose.DELETE,
+                                        periods -> false,
+                                        PERIODS,
+                                        List.of(index),
+                                        keys.of(organisationId, ""))
+                                .thenApply(periods -> periods),
+                        () -> connection
+                                .send(
+                                        Purpose.DELETE,
+                                        periods -> false,
+                                        redis -> redis.zrange(index, 0, -1).toCompletableFuture())
+                                .thenApply(periods -> periods))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
                         .toList()));
@@ -74,8 +158,19 @@ final class PeriodIndex {
     }
 
     private CompletionStage<Void> invalidateEntry(String entry) {
-        return connection
-                .run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
-                .thenAccept(done -> {});
+        return connection.scripted(
+                () -> connection
+                        .run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
+                        .thenAccept(done -> {}),
+                () -> connection
+                        .send(Purpose.DELETE, redis -> {
+                            // Without its fences no load in flight can publish.
+                            CompletableFuture<Long> deleted = redis.del(
+                                            keys.all(entry).toArray(String[]::new))
+                                    .toCompletableFuture();
+                            var unused = redis.publish(keys.wakeUps(), entry);
+                            return deleted;
+                        })
+                        .thenAccept(done -> {}));
     }
 }

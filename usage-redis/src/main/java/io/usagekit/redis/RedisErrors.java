@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Finds the root cause of Lettuce's exceptions, and whether a retry can cure it. */
@@ -33,6 +34,12 @@ final class RedisErrors {
     /** What the replies of a server contain that has become a replica: to a write, to one of a script before Redis 7, to any command. */
     private static final List<String> READ_ONLY = List.of("READONLY ", "-READONLY ", "MASTERDOWN ");
 
+    /** A reply to EVAL or EVALSHA by a server that executes no scripts for this user, or by a proxy that has none. */
+    private static final Pattern REFUSED_SCRIPTS = Pattern.compile(
+            "NOPERM .*\\beval(sha)?\\b.*|ERR .*\\b(unknown|unsupported|not supported|not allowed|disabled)\\b.*\\beval(sha)?\\b.*"
+                    + "|ERR .*\\beval(sha)?\\b.*\\b(unknown|unsupported|not supported|not allowed|disabled)\\b.*",
+            Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+
     private static final String NO_ADDRESS = "RedisURI is not available";
     private static final int MOST_CAUSES = 50;
 
@@ -57,6 +64,15 @@ final class RedisErrors {
         String reply = cause instanceof RedisCommandExecutionException ? String.valueOf(cause.getMessage()) : "";
         return PERMANENT_REPLIES.stream().anyMatch(reply::startsWith)
                 || REFUSED_SCRIPT.stream().anyMatch(reply::contains);
+    }
+
+    /** Whether scripts as such are refused, and not a command of one. */
+    static boolean isScriptRefused(Throwable error) {
+        return chain(error).stream()
+                .anyMatch(cause -> cause instanceof RedisCommandExecutionException
+                        && REFUSED_SCRIPTS
+                                .matcher(String.valueOf(cause.getMessage()))
+                                .matches());
     }
 
     /** Whether the server is a replica, so that the client's address may lead to another server by now. */

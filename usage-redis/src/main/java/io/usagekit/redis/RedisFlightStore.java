@@ -32,6 +32,9 @@ final class RedisFlightStore implements FlightStore {
     private static final Duration MILLISECOND = Duration.ofMillis(1);
     private static final int MAX_REASON_LENGTH = 200;
 
+    /** The fence of a load without a lease, where Redis refuses scripts: no lease has it, so that no script publishes under it. */
+    private static final long NO_FENCE = 0;
+
     /** Fences are kept for this many leases, and at least for the minimum. A load that takes longer can't publish. */
     private static final int FENCE_LIFE_IN_LEASES = 10;
 
@@ -95,6 +98,22 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
+        return connection.scripted(() -> acquireByScript(key, request), () -> acquirePlainly(key, request));
+    }
+
+    /** Reads the figure, and lets each process compute that finds none. */
+    private CompletionStage<Acquisition> acquirePlainly(UsageKey key, LeaseRequest request) {
+        String entry = keys.of(key);
+        return connection
+                .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
+                .thenApply(answer -> CacheEntry.decode(key, entry, answer)
+                        .map(CacheEntry::figure)
+                        .filter(figure -> figure.age().compareTo(request.acceptableAge()) < 0)
+                        .<Acquisition>map(Acquisition.Found::new)
+                        .orElseGet(() -> new Acquisition.Acquired(NO_FENCE)));
+    }
+
+    private CompletionStage<Acquisition> acquireByScript(UsageKey key, LeaseRequest request) {
         return requestLease(key, request)
                 .thenCompose(answer -> {
                     if (!answer.kind().equals("late")) {
@@ -176,7 +195,7 @@ final class RedisFlightStore implements FlightStore {
     }
 
     /** Adds the load to the index for longer than its fence is kept. */
-    private CompletionStage<Void> indexLoad(UsageKey key, Duration lease) {
+    private CompletionStage<Long> indexLoad(UsageKey key, Duration lease) {
         return index.add(key, saturatedMultiply(fenceLifeMillis(lease), 2));
     }
 
@@ -184,6 +203,16 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Publication> publish(
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
         UsageCache.checkPut(key, figure, timeToLive);
+        return connection.scripted(
+                () -> publishByScript(key, token, fence, figure, timeToLive),
+                () -> fence == NO_FENCE
+                        ? index.store(key, figure, timeToLive).thenApply(stored -> new Publication.Stored())
+                        : CompletableFuture.failedFuture(new UsageCacheException(
+                                "Redis refuses scripts since the lease on " + key + " was acquired by one", null)));
+    }
+
+    private CompletionStage<Publication> publishByScript(
+            UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
         String value;
         long life;
         try {
@@ -280,8 +309,7 @@ final class RedisFlightStore implements FlightStore {
     private CompletionStage<Answer> call(Purpose purpose, Script script, UsageKey key, String... arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? connection
-                                .send(Purpose.DELETE, redis -> CacheEntry.discard(redis, keys.of(key), answer.text(1)))
+                        ? CacheEntry.discard(connection, keys.of(key), answer.text(1))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }

@@ -16,7 +16,8 @@ import java.util.Objects;
  * {@code usage:wakeups}, {@code GET}, {@code SET}, {@code DEL}, {@code TYPE}, {@code PTTL}, {@code PEXPIRE}, {@code HMGET},
  * {@code HSET}, {@code HDEL}, {@code ZADD}, {@code ZSCORE}, {@code ZRANGE}, {@code ZREMRANGEBYSCORE}, {@code TIME},
  * {@code EVAL}, {@code EVALSHA}, {@code PUBLISH}, {@code SUBSCRIBE} and {@code PING}, and {@code SELECT} where the database isn't
- * number 0.
+ * number 0. Where {@code EVAL} and {@code EVALSHA} are refused, figures are stored and invalidated by plain commands, and single-flight is
+ * that of each process; a user who may not {@code PUBLISH} costs other processes a poll.
  *
  * <p>An entry is a string at {@code usage:{organisation}:{period}}, e.g. {@code usage:org-123:2026-03}. The organisation is
  * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is

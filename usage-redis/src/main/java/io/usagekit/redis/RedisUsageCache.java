@@ -1,6 +1,5 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.SetArgs;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
@@ -49,7 +48,7 @@ final class RedisUsageCache implements UsageCache {
                 keys,
                 reader,
                 entries -> connection
-                        .send(Purpose.READ, redis -> CacheEntry.sendAll(redis, entries))
+                        .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.sendAll(redis, entries))
                         .toCompletableFuture());
     }
 
@@ -72,20 +71,7 @@ final class RedisUsageCache implements UsageCache {
     @Override
     public CompletionStage<Void> put(UsageKey key, AgedUsage figure, Duration timeToLive) {
         UsageCache.checkPut(key, figure, timeToLive);
-        String entry = keys.of(key);
-        String value;
-        SetArgs limit;
-        try {
-            value = FigureCodec.write(entry, figure, timeToLive);
-            limit = SetArgs.Builder.px(timeToLive.toMillis());
-        } catch (ArithmeticException e) {
-            return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
-        }
-        // Stored only once it is in the index: the invalidation of the organisation would miss it otherwise.
-        return index.add(key, timeToLive.toMillis())
-                .thenCompose(added -> connection.send(
-                        Purpose.STORE, redis -> redis.set(entry, value, limit).toCompletableFuture()))
-                .thenAccept(ok -> {});
+        return index.store(key, figure, timeToLive);
     }
 
     @Override

@@ -175,7 +175,7 @@ final class TrackingConnection {
                 all,
                 keys,
                 context.reader(),
-                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(connection.async(), entries)));
+                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(connection, entries)));
     }
 
     private void beat() {

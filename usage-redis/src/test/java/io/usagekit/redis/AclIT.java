@@ -183,7 +183,9 @@ class AclIT {
         FlightStore.Acquisition acquired = await(
                 store.acquire(KEY, new FlightStore.LeaseRequest(token, AGE, Duration.ZERO, OptionalLong.empty())));
         assertThat(acquired).isInstanceOf(FlightStore.Acquisition.Acquired.class);
-        return ((FlightStore.Acquisition.Acquired) acquired).fence();
+        long fence = ((FlightStore.Acquisition.Acquired) acquired).fence();
+        assertThat(fence).as("issued by a script").isPositive();
+        return fence;
     }
 
     private static void useNearCache(RedisClient client) {

@@ -141,6 +141,53 @@ class RedisHangIT extends RedisOutageFixture {
     }
 
     @Test
+    void includesTheTimeInAHangingServerInAnAge() {
+        try (UsageCache cache = Redis.patient(client)) {
+            putAndFind(cache, 1);
+            CompletionStage<Void> put;
+            long sent;
+            Duration hung;
+            try (StoppedServer stopped = StoppedServer.of(client)) {
+                sent = System.nanoTime();
+                put = put(cache, 1);
+                hung = passed(sent);
+                stopped.resume();
+            }
+            await(put);
+            assertThat(await(cache.get(key(1))).orElseThrow().age()).isGreaterThanOrEqualTo(hung);
+        }
+    }
+
+    @Test
+    void includesTheTimeBetweenItsCommandsInAnAge() {
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
+            try (UsageCache cache = Redis.patient(own)) {
+                putAndFind(cache, 2);
+                proxy.hold(1);
+                long sent = System.nanoTime();
+                CompletionStage<Void> put = put(cache, 1);
+                Redis.with(
+                        client,
+                        redis -> eventually(
+                                "the period is in the index", () -> redis.exists("usage:index:{org-1}") > 0));
+                Duration held = passed(sent);
+                proxy.release();
+                await(put);
+                assertThat(await(cache.get(key(1))).orElseThrow().age()).isGreaterThanOrEqualTo(held);
+            } finally {
+                own.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+            }
+        }
+    }
+
+    /** Lets some time pass since then, and returns how much. */
+    private static Duration passed(long since) {
+        eventually("time passes", () -> System.nanoTime() - since > TimeUnit.MILLISECONDS.toNanos(100));
+        return Duration.ofNanos(System.nanoTime() - since);
+    }
+
+    @Test
     void failsAtOnceAndSendsNothingOnceServerHangs() {
         try (UsageCache cache = builder().commandTimeout(Duration.ofSeconds(3)).build()) {
             putAndFind(cache, 1);

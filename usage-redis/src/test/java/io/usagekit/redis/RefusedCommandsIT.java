@@ -1,6 +1,8 @@
 package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
+import static io.usagekit.redis.Redis.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.RedisClient;
@@ -13,13 +15,22 @@ import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.Publication;
+import io.usagekit.Freshness;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageResult;
+import io.usagekit.UsageService;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A user who may not use some commands: what needs them is done in another way or left out, and said once. */
 class RefusedCommandsIT extends RedisOutageFixture {
@@ -76,6 +87,108 @@ class RefusedCommandsIT extends RedisOutageFixture {
         }
         assertThat(log.lines("WARN")).hasSize(1);
         assertThat(log.lines("INFO")).singleElement().asString().contains("publishes wake-ups again");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void cachesByPlainCommandsWhereScriptsAreRefused(boolean near) {
+        allow("-@scripting");
+        RedisUsage.Builder builder = Redis.patience(restricted);
+        try (UsageCache cache = near ? builder.buildNearCache() : builder.build()) {
+            for (int i = 0; i < 3; i++) {
+                putAndFind(cache, i);
+                assertThat(await(cache.getAll(List.of(key(i), key(9)))
+                                .values()
+                                .iterator()
+                                .next()))
+                        .map(AgedUsage::usage)
+                        .contains(figure(i));
+                String index = "usage:index:{org-" + i + "}";
+                Redis.with(client, redis -> assertThat(redis.pttl(index)).isGreaterThan(TIME_TO_LIVE.toMillis()));
+            }
+            await(cache.invalidate(key(0)));
+            await(cache.invalidate("org-1"));
+            assertThat(await(cache.get(key(0)))).isEmpty();
+            assertThat(await(cache.get(key(1)))).isEmpty();
+            assertThat(await(cache.get(key(2)))).isPresent();
+            assertScriptsAreRefusedOnce();
+
+            allow("+@scripting");
+            eventually("a script is executed", () -> {
+                await(put(cache, 2));
+                return !log.lines("INFO").isEmpty();
+            });
+            await(cache.invalidate("org-2"));
+            assertThat(await(cache.get(key(2))))
+                    .as("stored by plain commands, found by scripts")
+                    .isEmpty();
+        }
+        assertScriptsAreRefusedOnce();
+        assertThat(log.lines("INFO")).singleElement().asString().contains("executes scripts again");
+    }
+
+    private void assertScriptsAreRefusedOnce() {
+        assertThat(log.lines("WARN"))
+                .singleElement()
+                .asString()
+                .contains("refuses scripts; figures are stored by plain commands", "correct the settings", "evalsha");
+    }
+
+    @Test
+    void coordinatesTheCallersOfAProcessWhereScriptsAreRefused() {
+        allow("-@scripting");
+        AtomicInteger computations = new AtomicInteger();
+        try (UsageService one = service(computations);
+                UsageService other = service(computations)) {
+            List<CompletionStage<UsageResult>> calls = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                calls.add(one.getAsync("org-1", key(1).period()));
+            }
+            calls.forEach(call -> assertThat(await(call).freshness()).isEqualTo(Freshness.FRESH));
+            assertThat(computations).hasValue(1);
+            assertThat(other.get("org-1", key(1).period()).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(computations)
+                    .as("the other process finds the figure in Redis")
+                    .hasValue(1);
+
+            other.invalidate("org-1", key(1).period());
+            one.get("org-1", key(1).period());
+            assertThat(computations).hasValue(2);
+            assertScriptsAreRefusedOnce();
+
+            allow("+@scripting");
+            eventually("leases are acquired again", () -> {
+                other.invalidate("org-1", key(1).period());
+                one.get("org-1", key(1).period());
+                return Redis.calls(client, "hset") > 0;
+            });
+        }
+        assertScriptsAreRefusedOnce();
+        assertThat(log.lines("INFO")).singleElement().asString().contains("executes scripts again");
+    }
+
+    private UsageService service(AtomicInteger computations) {
+        RedisUsage.Builder adapters = Redis.patience(restricted);
+        return UsageService.builder((key, timeout) -> {
+                    computations.incrementAndGet();
+                    return figure(1);
+                })
+                .cache(adapters.build())
+                .singleFlight(adapters.buildSingleFlight())
+                .build();
+    }
+
+    /** A lease that a script has acquired binds others, which a plain command wouldn't respect. */
+    @Test
+    void publishesNothingPlainlyUnderALeaseOfAScript() {
+        try (FlightStore store = Redis.patientStore(restricted);
+                UsageCache cache = Redis.patient(client)) {
+            long fence = acquire(store, 1);
+            allow("-@scripting");
+            assertThat(failure(store.publish(key(1), "token", fence, aged(1), TIME_TO_LIVE)))
+                    .hasMessageContaining("refuses scripts");
+            assertThat(await(cache.get(key(1)))).isEmpty();
+        }
     }
 
     private static AgedUsage aged(int i) {
