@@ -1,9 +1,13 @@
 package io.usagekit.internal;
 
+import java.io.IOException;
+import java.io.Reader;
 import java.util.Map;
 
 /** Writes the one shape that a response has: nested objects of strings, whole numbers and booleans (RFC 8259). */
 public final class Json {
+
+    private static final int CHUNK = 1 << 13;
 
     private Json() {}
 
@@ -16,6 +20,19 @@ public final class Json {
         StringBuilder out = new StringBuilder(256);
         object(out, object);
         return out.toString();
+    }
+
+    /** Writes what a string has between its quotation marks, from a text of any length, chunk by chunk. */
+    public static void escape(Reader text, Appendable out) throws IOException {
+        char[] chunk = new char[CHUNK];
+        StringBuilder escaped = new StringBuilder(CHUNK);
+        for (int length = text.read(chunk); length >= 0; length = text.read(chunk)) {
+            escaped.setLength(0);
+            for (int i = 0; i < length; i++) {
+                escape(escaped, chunk[i]);
+            }
+            out.append(escaped);
+        }
     }
 
     private static void object(StringBuilder out, Map<?, ?> object) {
@@ -45,15 +62,18 @@ public final class Json {
     private static void string(StringBuilder out, String text) {
         out.append('"');
         for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '"' || c == '\\') {
-                out.append('\\').append(c);
-            } else if (c < ' ') {
-                out.append(String.format("\\u%04x", (int) c));
-            } else {
-                out.append(c);
-            }
+            escape(out, text.charAt(i));
         }
         out.append('"');
+    }
+
+    private static void escape(StringBuilder out, char c) {
+        if (c == '"' || c == '\\') {
+            out.append('\\').append(c);
+        } else if (c < ' ') {
+            out.append(String.format("\\u%04x", (int) c));
+        } else {
+            out.append(c);
+        }
     }
 }

@@ -2,6 +2,11 @@ package io.usagekit.events.spi;
 
 import io.usagekit.events.Event;
 import io.usagekit.internal.Json;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Reader;
+import java.io.Writer;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -9,22 +14,40 @@ import java.util.Map;
 /** An event as its export has it. That it is live, and how it is found, is the ledger's own business. */
 final class EventJson {
 
+    /** A multiple of 3, so that each chunk is Base64 without padding, but for the last. */
+    private static final int CHUNK_OCTETS = 3 << 12;
+
     private EventJson() {}
 
-    static String of(Event event) {
-        Map<String, Object> json = new LinkedHashMap<>();
-        json.put("id", event.id());
-        json.put("project_id", event.projectId());
-        json.put("event_type", event.type());
-        json.put("source_id", event.sourceId());
-        json.put("idempotency_key", event.idempotencyKey());
-        json.put("is_duplicate", event.duplicate());
-        json.put("status", event.status());
-        json.put("headers", event.headers());
-        json.put("raw", event.payload().raw());
-        json.put("data", Base64.getEncoder().encodeToString(event.payload().data()));
-        json.put("bytes", event.bytes());
-        json.put("created_at", event.createdAt().toString());
-        return Json.write(json);
+    /** Writes an event with this payload, chunk by chunk, instead of its own. */
+    static void write(Event event, Reader raw, InputStream data, Writer out) throws IOException {
+        Map<String, Object> head = new LinkedHashMap<>();
+        head.put("id", event.id());
+        head.put("project_id", event.projectId());
+        head.put("event_type", event.type());
+        head.put("source_id", event.sourceId());
+        head.put("idempotency_key", event.idempotencyKey());
+        head.put("is_duplicate", event.duplicate());
+        head.put("status", event.status());
+        head.put("headers", event.headers());
+        String members = Json.write(head);
+        out.append(members, 0, members.length() - 1).append(",\"raw\":\"");
+        Json.escape(raw, out);
+        out.append("\",\"data\":\"");
+        base64(data, out);
+        Map<String, Object> tail = new LinkedHashMap<>();
+        tail.put("bytes", event.bytes());
+        tail.put("created_at", event.createdAt().toString());
+        out.append("\",").append(Json.write(tail).substring(1));
+    }
+
+    private static void base64(InputStream data, Writer out) throws IOException {
+        byte[] chunk = new byte[CHUNK_OCTETS];
+        int length;
+        do {
+            length = data.readNBytes(chunk, 0, chunk.length);
+            out.append(
+                    Base64.getEncoder().encodeToString(length < chunk.length ? Arrays.copyOf(chunk, length) : chunk));
+        } while (length == chunk.length);
     }
 }

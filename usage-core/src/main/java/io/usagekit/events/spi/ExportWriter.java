@@ -7,10 +7,18 @@ import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import java.io.BufferedOutputStream;
+import java.io.BufferedWriter;
+import java.io.ByteArrayInputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.Reader;
+import java.io.StringReader;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +44,7 @@ public final class ExportWriter {
     private final ExportRequest request;
     private final Counted sink;
     private final Optional<Scan.Position> beyond;
-    private @Nullable OutputStream batch;
+    private @Nullable Batch batch;
     private long inBatch;
     private long events;
     private ExportProgress progress;
@@ -61,21 +69,41 @@ public final class ExportWriter {
      * @throws EventExportException if the sink fails
      */
     public void write(Event event) {
+        write(
+                event,
+                new StringReader(event.payload().raw()),
+                new ByteArrayInputStream(event.payload().data()));
+    }
+
+    /**
+     * Writes the next event with a payload that is read while it is written; the event's own is left out. Neither is closed.
+     *
+     * @throws EventExportException if the payload can't be read, or the sink fails
+     */
+    public void write(Event event, Reader raw, InputStream data) {
         try {
-            String json = EventJson.of(event);
-            write(request.format() == ExportRequest.Format.NDJSON ? json + '\n' : separator() + json);
+            Writer out = batch().text;
+            if (request.format() == ExportRequest.Format.JSON) {
+                out.write(isEmpty() ? "[" : ",\n");
+            }
+            EventJson.write(event, raw, data, out);
+            if (request.format() == ExportRequest.Format.NDJSON) {
+                out.write('\n');
+            }
             events++;
             inBatch++;
             if (inBatch == BATCH_EVENTS) {
                 endBatch(new Scan.Position(event.createdAt(), event.id()));
             }
+        } catch (SinkException e) {
+            throw e.failed(this);
         } catch (IOException e) {
-            throw failed("the export can't be written: " + e.getMessage(), e);
+            throw failed("the event \"" + event.id() + "\" can't be read: " + e.getMessage(), e);
         }
     }
 
-    private String separator() {
-        return beyond.isEmpty() && events == 0 ? "[" : ",\n";
+    private boolean isEmpty() {
+        return beyond.isEmpty() && events == 0;
     }
 
     private void endBatch(Scan.Position last) throws IOException {
@@ -94,14 +122,16 @@ public final class ExportWriter {
     public ExportResult end() {
         try {
             if (request.format() == ExportRequest.Format.JSON) {
-                write(beyond.isEmpty() && events == 0 ? "[]" : "]");
-            } else if (beyond.isEmpty() && events == 0) {
-                write(""); // no octets at all would be no gzip file
+                batch().text.write(isEmpty() ? "[]" : "]");
+            } else if (isEmpty()) {
+                batch(); // no octets at all would be no gzip file
             }
             flush();
             return new ExportResult(events, sink.octets);
+        } catch (SinkException e) {
+            throw e.failed(this);
         } catch (IOException e) {
-            throw failed("the export can't be written: " + e.getMessage(), e);
+            throw failed("the export can't be ended: " + e.getMessage(), e);
         }
     }
 
@@ -110,25 +140,42 @@ public final class ExportWriter {
         return new EventExportException(message, cause, progress);
     }
 
-    private void write(String text) throws IOException {
-        OutputStream out = batch;
-        if (out == null) {
-            out = request.compression() == ExportRequest.Compression.GZIP
-                    ? new GZIPOutputStream(sink, BUFFER_OCTETS)
-                    : new BufferedOutputStream(sink, BUFFER_OCTETS);
-            batch = out;
+    private Batch batch() throws IOException {
+        Batch open = batch;
+        if (open == null) {
+            open = new Batch(
+                    request.compression() == ExportRequest.Compression.GZIP
+                            ? new GZIPOutputStream(sink, BUFFER_OCTETS)
+                            : new BufferedOutputStream(sink, BUFFER_OCTETS));
+            batch = open;
         }
-        out.write(text.getBytes(StandardCharsets.UTF_8));
+        return open;
     }
 
     private void flush() throws IOException {
-        if (batch instanceof GZIPOutputStream member) {
-            member.finish();
-        } else if (batch != null) {
-            batch.flush();
+        if (batch != null) {
+            batch.end();
         }
         batch = null;
         sink.flush();
+    }
+
+    /** The text of a batch, and the octets that it becomes. */
+    private static final class Batch {
+        private final OutputStream octets;
+        private final Writer text;
+
+        Batch(OutputStream octets) {
+            this.octets = octets;
+            text = new BufferedWriter(new OutputStreamWriter(octets, StandardCharsets.UTF_8));
+        }
+
+        void end() throws IOException {
+            text.flush();
+            if (octets instanceof GZIPOutputStream member) {
+                member.finish();
+            }
+        }
     }
 
     /** Passes octets on, and counts them. */
@@ -141,14 +188,40 @@ public final class ExportWriter {
 
         @Override
         public void write(int octet) throws IOException {
-            out.write(octet);
-            octets++;
+            write(new byte[] {(byte) octet}, 0, 1);
         }
 
         @Override
         public void write(byte[] from, int offset, int length) throws IOException {
-            out.write(from, offset, length);
+            try {
+                out.write(from, offset, length);
+            } catch (IOException | RuntimeException e) {
+                throw new SinkException(e);
+            }
             octets += length;
+        }
+
+        @Override
+        public void flush() throws IOException {
+            try {
+                out.flush();
+            } catch (IOException | RuntimeException e) {
+                throw new SinkException(e);
+            }
+        }
+    }
+
+    /** What a sink has thrown, of whatever type. */
+    private static final class SinkException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        SinkException(Exception thrown) {
+            super(thrown);
+        }
+
+        EventExportException failed(ExportWriter writer) {
+            Throwable thrown = Objects.requireNonNull(getCause());
+            return writer.failed("the export can't be written: " + thrown.getMessage(), thrown);
         }
     }
 }

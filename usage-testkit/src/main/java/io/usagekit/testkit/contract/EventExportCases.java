@@ -22,6 +22,7 @@ import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -222,6 +223,47 @@ abstract class EventExportCases extends EventRepositoryFixture {
             }
         }));
         assertArrayEquals(before, during, "an export doesn't see what changes while it runs");
+    }
+
+    @Test
+    final void saysWhereToResumeWhateverTheSinkThrows() {
+        recordMany();
+        byte[] whole = export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE));
+        IllegalStateException thrown = new IllegalStateException("closed");
+        ByteArrayOutputStream taken = new ByteArrayOutputStream() {
+            @Override
+            public synchronized void write(byte[] octets, int offset, int length) {
+                if (size() + length > whole.length / 2) {
+                    throw thrown;
+                }
+                super.write(octets, offset, length);
+            }
+        };
+        ExportRequest request = request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)
+                .build();
+        EventExportException error = assertThrows(EventExportException.class, () -> ledger.export(request, taken));
+        assertSame(thrown, error.getCause());
+        assertEquals(3_000, error.progress().events());
+    }
+
+    @Test
+    final void exportsPayloadsOfAnySize() {
+        String text = "\"é😀\u0001".repeat(900_000);
+        byte[] data = new byte[5_000_001];
+        new Random(17).nextBytes(data);
+        recorded(event("before"));
+        recorded(event("large").createdAt(NOW.plusSeconds(1)).payload(Payload.of(text, data)));
+        recorded(event("after").createdAt(NOW.plusSeconds(2)).payload(Payload.of("small")));
+        List<String> lines = new String(
+                        export(request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)), UTF_8)
+                .lines()
+                .toList();
+        assertEquals(3, lines.size());
+        String raw = "\"raw\":\"" + "\\\"é😀\\u0001".repeat(900_000) + "\"";
+        assertTrue(lines.get(1).contains(raw), "the text as it was recorded");
+        String base64 = "\"data\":\"" + Base64.getEncoder().encodeToString(data) + "\"";
+        assertTrue(lines.get(1).contains(base64), "the bytes as they were recorded");
+        assertTrue(lines.get(2).contains("\"raw\":\"small\""), "the next event");
     }
 
     @Test
