@@ -1,5 +1,7 @@
 package io.usagekit.events;
 
+import io.usagekit.internal.Arguments;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.Optional;
@@ -55,6 +57,11 @@ public final class ExportRequest {
         return values.cursor;
     }
 
+    /** How long one snapshot is read. */
+    public Duration snapshotFor() {
+        return values.snapshotFor;
+    }
+
     /** What is called after each batch. */
     public Consumer<ExportProgress> listener() {
         return values.listener;
@@ -71,6 +78,7 @@ public final class ExportRequest {
         private Format format = Format.JSON;
         private Compression compression = Compression.NONE;
         private Optional<String> cursor = Optional.empty();
+        private Duration snapshotFor = Duration.ofMinutes(15);
         private Consumer<ExportProgress> listener = progress -> {};
 
         private Builder(String projectId, Instant before) {
@@ -84,6 +92,7 @@ public final class ExportRequest {
             format = other.format;
             compression = other.compression;
             cursor = other.cursor;
+            snapshotFor = other.snapshotFor;
             listener = other.listener;
         }
 
@@ -102,6 +111,18 @@ public final class ExportRequest {
         /** Resumes an export of the same project, instant, format and compression where this cursor says. */
         public Builder resume(String cursor) {
             this.cursor = Optional.of(cursor);
+            return this;
+        }
+
+        /**
+         * Sets how long one snapshot of the database is read, at most 24 h; 15 min by default. While it is read, vacuum removes no row that
+         * was deleted since. An export that takes longer, e.g. since its sink is slow, goes on in a new snapshot, as one that is resumed
+         * does: of the events after that place, those recorded meanwhile are in it, and those deleted meanwhile aren't.
+         *
+         * @throws IllegalArgumentException if it is out of bounds
+         */
+        public Builder snapshotFor(Duration snapshotFor) {
+            this.snapshotFor = Arguments.positive("snapshotFor", snapshotFor);
             return this;
         }
 

@@ -13,6 +13,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 
 /**
  * Creates pages and exports from rows, whatever the rows are stored in: checks and issues cursors. For implementations of
@@ -54,7 +55,7 @@ public final class EventPager {
         CanonicalText scope = new CanonicalText();
         scope.add("events", Optional.of(Bounds.id("projectId", projectId)));
         scope.add("filter", Optional.of(filter.description()));
-        return page(scope, request, event -> new Scan.Position(event.createdAt(), event.id()));
+        return events(scope, request);
     }
 
     /**
@@ -63,7 +64,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
     public PageRead<Event> received(UsageKey key, PageRequest request) {
-        return page(scope("received", key), request, event -> new Scan.Position(event.createdAt(), event.id()));
+        return events(scope("received", key), request);
     }
 
     /**
@@ -76,7 +77,8 @@ public final class EventPager {
                 scope("sent", key),
                 request,
                 sent -> new Scan.Position(
-                        sent.delivery().createdAt(), sent.delivery().id()));
+                        sent.delivery().createdAt(), sent.delivery().id()),
+                sent -> 0);
     }
 
     /**
@@ -87,7 +89,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
     public <T> PageRead<T> rows(String kind, UsageKey key, PageRequest request, Function<T, Scan.Position> positions) {
-        return page(scope(kind, key), request, positions);
+        return page(scope(kind, key), request, positions, row -> 0);
     }
 
     /**
@@ -112,8 +114,13 @@ public final class EventPager {
         return scope;
     }
 
-    private <T> PageRead<T> page(CanonicalText scope, PageRequest request, Function<T, Scan.Position> positions) {
+    private PageRead<Event> events(CanonicalText scope, PageRequest request) {
+        return page(scope, request, event -> new Scan.Position(event.createdAt(), event.id()), Event::bytes);
+    }
+
+    private <T> PageRead<T> page(
+            CanonicalText scope, PageRequest request, Function<T, Scan.Position> positions, ToLongFunction<T> octets) {
         scope.add("order", Optional.of(request.order().name()));
-        return new PageRead<>(cursors, scope.toString(), request, positions);
+        return new PageRead<>(cursors, scope.toString(), request, positions, octets);
     }
 }

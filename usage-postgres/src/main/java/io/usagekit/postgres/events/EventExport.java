@@ -13,20 +13,25 @@ import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlRow;
 import java.io.OutputStream;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * Exports events in one snapshot, batch by batch: a statement for all of them might make PostgreSQL sort them, with their payloads,
- * before it returns the first one.
+ * Exports events slice by slice: a slice has as many events as have {@value #SLICE_OCTETS} octets of payloads together, and a larger payload
+ * is read part by part. A statement for all of them might make PostgreSQL sort them, with their payloads, before it returns the first one.
  */
 final class EventExport {
 
-    /** The octets that are fetched at a time, as far as the sizes so far predict the next ones. */
-    private static final long FETCHED_OCTETS = 4L << 20;
+    static final long SLICE_OCTETS = 4L << 20;
 
-    private static final int FEWEST_FETCHED = 10;
-    private static final int FIRST_FETCHED = 100;
+    /** The most events of a slice; and the fewest that are looked at, since the sizes of the last ones only predict those of the next. */
+    private static final int MOST_SCANNED = ExportWriter.BATCH_EVENTS;
+
+    private static final int FEWEST_SCANNED = 10;
 
     /** The size of an event without its payload. */
     private static final long OVERHEAD_OCTETS = 1_000;
@@ -42,73 +47,84 @@ final class EventExport {
     }
 
     ExportResult export(ExportRequest request, OutputStream sink) {
-        ExportWriter writer = pager.export(request, sink);
-        LedgerFilter filter = LedgerFilter.of(EventFilter.builder()
-                .window(EventWindow.before(request.before()))
-                .build());
+        Run run = new Run(request, pager.export(request, sink));
         try {
-            return transactions.export("the events can't be read", sql.quoted("events"), connection -> {
-                Batch batch = new Batch(writer);
-                do {
-                    Jdbc.checkInterrupt("exporting events");
-                    Scan scan = new Scan(EventOrder.ASCENDING, batch.begin(), ExportWriter.BATCH_EVENTS);
-                    sql.call(connection, LedgerStatement.PAGE_EVENTS, filter, scan)
-                            .text("project_id", request.projectId())
-                            .forEachSizing(batch.fetched(), row -> batch.add(read(row, writer)));
-                } while (batch.isFull());
-                return writer.end();
-            });
+            boolean isEnd;
+            do {
+                isEnd = transactions.export("the events can't be read", sql.quoted("events"), run::readSnapshot);
+            } while (!isEnd);
+            return run.writer.end();
         } catch (EventLedgerException e) {
-            throw writer.failed(String.valueOf(e.getMessage()), e);
+            throw run.writer.failed(String.valueOf(e.getMessage()), e);
         }
     }
 
-    /** A row that is no event, e.g. with a null, ends the export as any failure does: with the place to resume. */
-    private static Event read(SqlRow row, ExportWriter writer) throws SQLException {
-        try {
-            return EventRows.event(row);
-        } catch (RuntimeException e) {
-            throw writer.failed("the events can't be read: " + e.getMessage(), e);
-        }
-    }
-
-    /** Writes the events of a batch; the larger the largest of them, the fewer are fetched at a time. */
-    private static final class Batch {
+    /** One export: how far it is, and how many events the next slice looks at. */
+    private final class Run {
+        private final ExportRequest request;
         private final ExportWriter writer;
+        private final LedgerFilter filter;
         private Optional<Scan.Position> last;
-        private int events;
-        private long largest = FETCHED_OCTETS / FIRST_FETCHED;
+        private int scanned = 100;
 
-        Batch(ExportWriter writer) {
+        Run(ExportRequest request, ExportWriter writer) {
+            this.request = request;
             this.writer = writer;
+            filter = LedgerFilter.of(EventFilter.builder()
+                    .window(EventWindow.before(request.before()))
+                    .build());
             last = writer.beyond();
         }
 
-        /** Begins the next batch, and returns the page boundary after which it starts. */
-        Optional<Scan.Position> begin() {
-            events = 0;
-            return last;
+        /** Writes slices as long as the snapshot may be read; returns whether there are no more events. */
+        boolean readSnapshot(Connection connection) throws SQLException {
+            long start = System.nanoTime();
+            do {
+                Jdbc.checkInterrupt("exporting events");
+                List<Event> slice = read(connection);
+                if (slice.isEmpty()) {
+                    return true;
+                }
+                slice.forEach(event -> write(connection, event));
+                predict(slice);
+            } while (Duration.ofNanos(System.nanoTime() - start).compareTo(request.snapshotFor()) < 0);
+            return false;
         }
 
-        /** Writes the next event, and returns how many to fetch at a time. */
-        int add(Event event) {
-            writer.write(event);
+        private List<Event> read(Connection connection) throws SQLException {
+            List<Event> slice = new ArrayList<>();
+            sql.call(connection, LedgerStatement.EXPORT_EVENTS, filter, new Scan(EventOrder.ASCENDING, last, scanned))
+                    .text("project_id", request.projectId())
+                    .number("octets", SLICE_OCTETS)
+                    .forEach(row -> slice.add(event(row)));
+            return slice;
+        }
+
+        /** A row that is no event, e.g. with a null, ends the export as any failure does: with the place to resume. */
+        private Event event(SqlRow row) throws SQLException {
+            try {
+                return EventRows.event(row);
+            } catch (RuntimeException e) {
+                throw writer.failed("the events can't be read: " + e.getMessage(), e);
+            }
+        }
+
+        private void write(Connection connection, Event event) {
+            if (event.bytes() <= SLICE_OCTETS) {
+                writer.write(event);
+            } else {
+                LargePayload payload = new LargePayload(sql, connection, event);
+                writer.write(event, payload.raw(), payload.data());
+            }
             last = Optional.of(new Scan.Position(event.createdAt(), event.id()));
-            largest = events == 0 ? octets(event) : Math.max(largest, octets(event));
-            events++;
-            return fetched();
         }
 
-        private static long octets(Event event) {
-            return event.bytes() + OVERHEAD_OCTETS;
-        }
-
-        int fetched() {
-            return (int) Math.min(ExportWriter.BATCH_EVENTS, Math.max(FEWEST_FETCHED, FETCHED_OCTETS / largest));
-        }
-
-        boolean isFull() {
-            return events == ExportWriter.BATCH_EVENTS;
+        private void predict(List<Event> slice) {
+            long octets = slice.stream()
+                    .mapToLong(event -> event.bytes() + OVERHEAD_OCTETS)
+                    .sum();
+            long next = 2L * slice.size() * SLICE_OCTETS / octets;
+            scanned = (int) Math.min(MOST_SCANNED, Math.max(FEWEST_SCANNED, next));
         }
     }
 }

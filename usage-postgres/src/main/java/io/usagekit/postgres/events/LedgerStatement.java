@@ -78,8 +78,11 @@ enum LedgerStatement {
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
-    PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), event()),
-    PAGE_RECEIVED(figure().with("limit", NUMBER), event()),
+    PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
+    EXPORT_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
+    READ_RAW(part(), names().with("part", TEXT)),
+    READ_DATA(part(), names().with("part", BYTES)),
+    PAGE_RECEIVED(figure().with("limit", NUMBER).with("octets", NUMBER), event()),
     PAGE_SENT(figure().with("limit", NUMBER), delivery().with("bytes", NUMBER)),
     TOKENISE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     DELETE_TOKENS(
@@ -131,6 +134,14 @@ enum LedgerStatement {
                 .with("header_values", TEXTS)
                 .with("created_at", INSTANT)
                 .with("deleted_at", INSTANT);
+    }
+
+    private static Names part() {
+        return names().with("project_id", TEXT)
+                .with("id", TEXT)
+                .with("created_at", INSTANT)
+                .with("start", NUMBER)
+                .with("length", NUMBER);
     }
 
     private static Names figure() {

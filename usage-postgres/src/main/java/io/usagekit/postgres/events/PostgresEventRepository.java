@@ -247,6 +247,7 @@ final class PostgresEventRepository implements EventRepository {
                 sql.quoted("events"),
                 (connection, scan) -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
                         .text("project_id", projectId)
+                        .number("octets", PageRequest.MAX_OCTETS)
                         .list(EventRows::event));
     }
 
@@ -256,6 +257,7 @@ final class PostgresEventRepository implements EventRepository {
                 pager.received(key, request),
                 sql.quoted("projects", "events"),
                 (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_RECEIVED, key, scan)
+                        .number("octets", PageRequest.MAX_OCTETS)
                         .list(EventRows::event));
     }
 

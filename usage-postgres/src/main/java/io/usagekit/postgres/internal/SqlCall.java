@@ -33,13 +33,6 @@ public final class SqlCall {
         void handle(SqlRow row) throws SQLException;
     }
 
-    /** Receives rows one by one, and sets how many are fetched at a time. */
-    @FunctionalInterface
-    public interface SizingHandler {
-        /** Handles the row that the result stands on; returns how many rows to fetch at a time from then on. */
-        int handle(SqlRow row) throws SQLException;
-    }
-
     /** A value and its type; the elements of an array are an {@code Object[]}. */
     private record Value(SqlType type, Object value) {}
 
@@ -168,27 +161,12 @@ public final class SqlCall {
      * @param fetchSize how many; 0 for all
      */
     public void forEach(int fetchSize, Handler handler) throws SQLException {
-        forEachSizing(fetchSize, row -> {
-            handler.handle(row);
-            return fetchSize;
-        });
-    }
-
-    /** Handles all rows while a few are fetched at a time, the first time this many; inside a transaction. */
-    public void forEachSizing(int firstFetchSize, SizingHandler handler) throws SQLException {
         try (PreparedStatement statement = prepare("")) {
-            if (firstFetchSize > 0) {
-                statement.setFetchSize(firstFetchSize);
-            }
+            statement.setFetchSize(fetchSize);
             try (ResultSet result = statement.executeQuery()) {
                 SqlRow row = new SqlRow(result, signature);
-                int fetchSize = firstFetchSize;
                 while (result.next()) {
-                    int next = handler.handle(row);
-                    if (next != fetchSize) {
-                        result.setFetchSize(next);
-                        fetchSize = next;
-                    }
+                    handler.handle(row);
                 }
             }
         }

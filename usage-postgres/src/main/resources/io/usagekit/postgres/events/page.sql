@@ -1,49 +1,129 @@
 -- Pages of events and deliveries, and how many events meet a filter. Pages come in the order of (created_at, id), ids by code
 -- points, in scan direction: {direction} is asc or desc.
 
+-- fragment: as-many-octets
+-- The events e of scanned, in scan direction, up to the one whose payload reaches :octets octets together with those before it. Values that are
+-- stored out of line stay there until an event is returned: those that are left out aren't fetched.
+--
+-- Parameters: :octets.
+from (
+    select
+        s.*,
+        sum(s.payload_bytes) over (
+            order by s.created_at {direction}, s.id collate "C" {direction}
+            rows unbounded preceding
+        ) - s.payload_bytes as octets_before
+    from scanned s
+) e
+where e.octets_before < :octets::bigint
+order by e.created_at {direction}, e.id collate "C" {direction}
+
 -- name: page-events
 -- Events of a project that meet a filter, after the cursor.
 --
--- Parameters: :project_id; :limit, how many rows at most; those of the filter and of the keyset condition.
+-- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets of payloads end the page; those of the filter and of the
+-- keyset condition.
 -- Returns the columns of an event.
+with scanned as (
+    select e.*
+    from {events} e
+    where e.project_id = :project_id
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+)
+
 select
     {event-columns}
+{as-many-octets}
+
+-- name: export-events
+-- Events of a project that meet a filter, after the cursor. The payload of an event that has more than :octets by itself is left out: it is
+-- read with read-raw and read-data.
+--
+-- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets of payloads end what is returned; those of the filter and
+-- of the keyset condition.
+-- Returns the columns of an event.
+with scanned as (
+    select
+        e.id,
+        e.project_id,
+        e.event_type,
+        case when e.payload_bytes <= :octets::bigint then e.raw else '' end as raw,
+        case when e.payload_bytes <= :octets::bigint then e.data else '' end as data,
+        e.payload_bytes,
+        e.source_id,
+        e.idempotency_key,
+        e.is_duplicate,
+        e.status,
+        e.headers,
+        e.created_at,
+        e.deleted_at
+    from {events} e
+    where e.project_id = :project_id
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+)
+
+select
+    {event-columns}
+{as-many-octets}
+
+-- name: read-raw
+-- A part of the text of an event's payload.
+--
+-- Parameters: :id, :project_id, :created_at; :start, where it starts, in characters, from 1 on; :length, how many characters.
+-- Returns one row, none if the event is deleted for good: part, empty after the end.
+select substring(e.raw from :start::bigint::integer for :length::bigint::integer) as part
 from {events} e
-where e.project_id = :project_id
-    {filter}
-    {keyset-condition}
-order by e.created_at {direction}, e.id collate "C" {direction}
-limit :limit
+where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
+
+-- name: read-data
+-- A part of the bytes of an event's payload.
+--
+-- Parameters: :id, :project_id, :created_at; :start, where it starts, in octets, from 1 on; :length, how many octets.
+-- Returns one row, none if the event is deleted for good: part, empty after the end.
+select substring(e.data from :start::bigint::integer for :length::bigint::integer) as part
+from {events} e
+where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
 
 -- name: page-received
 -- The events that an organisation's figure counts as received, after the cursor. Each project gives its first rows in order, and
 -- the first of all are taken from these: no page reads the whole window.
 --
--- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; those of the keyset
--- condition.
+-- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets of payloads
+-- end the page; those of the keyset condition.
 -- Returns the columns of an event.
 with project as materialized (
     select p.id
     from {projects} p
     where p.organisation_id = :organisation_id and {project.counts}
+),
+
+scanned as (
+    select e.*
+    from project
+    cross join lateral (
+        select *
+        from {events}
+        where project_id = project.id
+            and deleted_at is null
+            and created_at >= :start
+            and created_at < :end
+            {keyset-condition}
+        order by created_at {direction}, id collate "C" {direction}
+        limit :limit
+    ) e
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
 )
 
 select
     {event-columns}
-from project
-cross join lateral (
-    select *
-    from {events}
-    where project_id = project.id
-        and deleted_at is null
-        and created_at >= :start
-        and created_at < :end
-        {keyset-condition}
-    order by created_at {direction}, id collate "C" {direction}
-    limit :limit
-) e
-order by e.created_at {direction}, e.id collate "C" {direction}
-limit :limit
+{as-many-octets}
 
 -- name: page-sent
 -- The deliveries that an organisation's figure counts as sent, after the cursor. Each project gives its first rows in order, and

@@ -17,8 +17,12 @@ import io.usagekit.events.Project;
 import io.usagekit.postgres.testing.Database;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -78,6 +82,27 @@ class LedgerExportIT {
         assertThat(export(ledger, lines().build())).as("afterwards").isNotEqualTo(quiet);
         ledger.deleteForGood("p", EventWindow.since(BEFORE.minusSeconds(1)));
         ledger.updateStatus("p", "e" + (EVENTS - 1), "");
+    }
+
+    @Test
+    void goesOnInNewSnapshotAfterAWhile() {
+        List<String> seen = new ArrayList<>();
+        ExportRequest request = lines().snapshotFor(Duration.ofNanos(1))
+                .listener(progress -> {
+                    if (seen.isEmpty()) {
+                        seen.add(String.valueOf(progress.events()));
+                        ledger.record(NewEvent.builder("p", "meanwhile")
+                                .createdAt(BEFORE.minusSeconds(1))
+                                .build());
+                    }
+                })
+                .build();
+        List<String> lines = new String(export(ledger, request), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
+        assertThat(lines).hasSize(EVENTS + 1);
+        assertThat(lines.get(EVENTS)).startsWith("{\"id\":\"meanwhile\"");
+        ledger.deleteForGood("p", EventWindow.since(BEFORE.minusSeconds(1)));
     }
 
     @Test

@@ -235,6 +235,7 @@ class LedgerPageIT {
         try {
             return KeysetScan.bindTo(conditions.bindTo(call), scan)
                     .text("project_id", RandomEvents.PROJECT)
+                    .number("octets", PageRequest.MAX_OCTETS)
                     .list(EventRows::event);
         } catch (SQLException e) {
             throw new AssertionError(text, e);

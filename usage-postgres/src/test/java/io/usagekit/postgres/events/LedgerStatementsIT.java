@@ -99,7 +99,8 @@ class LedgerStatementsIT extends StatementsIT {
                 .containsExactlyInAnyOrderElementsOf(Arrays.stream(LedgerStatement.values())
                         .map(LedgerStatement::sqlName)
                         .toList());
-        Set<String> fragments = new TreeSet<>(Set.of("batch-result", "event-columns", "keyset-condition"));
+        Set<String> fragments =
+                new TreeSet<>(Set.of("as-many-octets", "batch-result", "event-columns", "keyset-condition"));
         Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }

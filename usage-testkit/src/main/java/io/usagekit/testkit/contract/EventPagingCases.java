@@ -11,6 +11,7 @@ import io.usagekit.events.EventWindow;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
+import io.usagekit.events.Payload;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -63,6 +64,30 @@ abstract class EventPagingCases extends EventRepositoryFixture {
 
     private Page<Event> page(PageRequest request) {
         return ledger.page(P, EventFilter.ALL, request);
+    }
+
+    @Test
+    final void endsPageWithTheEventThatReachesTheOctetsOfPage() {
+        int third = (int) (PageRequest.MAX_OCTETS / 3);
+        int[] sizes = {third, third, third, third, (int) PageRequest.MAX_OCTETS + 1, 0, 2 * third, third + 2};
+        for (int n = 0; n < sizes.length; n++) {
+            recorded(event("e" + n).createdAt(NOW.plusSeconds(n)).payload(Payload.of(new byte[sizes[n]])));
+        }
+        for (EventOrder order : EventOrder.values()) {
+            List<List<String>> expected = order == EventOrder.ASCENDING
+                    ? List.of(List.of("e0", "e1", "e2", "e3"), List.of("e4"), List.of("e5", "e6", "e7"))
+                    : List.of(List.of("e7", "e6"), List.of("e5", "e4"), List.of("e3", "e2", "e1", "e0"));
+            PageRequest request = PageRequest.first(100, order);
+            Page<Event> page = page(request);
+            assertEquals(expected.get(0), ids(page));
+            for (List<String> next : expected.subList(1, expected.size())) {
+                page = page(request.at(page.next().orElseThrow()));
+                assertEquals(next, ids(page));
+            }
+            assertFalse(page.hasNext(), "after the last event");
+            Page<Event> before = page(request.at(page.previous().orElseThrow()));
+            assertTrue(before.hasPrevious() && before.hasNext(), "between other pages");
+        }
     }
 
     @Test

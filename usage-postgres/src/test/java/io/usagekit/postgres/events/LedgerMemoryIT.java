@@ -1,0 +1,100 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Database;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Exports and pages of large payloads, in processes whose heap has no room for them; {@code -Dusagekit.memory.events=3000
+ * -Dusagekit.memory.large=20} has more of them.
+ */
+class LedgerMemoryIT {
+
+    private static final int HEAP_MEGABYTES = 64;
+    private static final int MEGABYTE = 1 << 20;
+
+    /** Payloads of 1 MB, and of 20 MB, half text and half bytes. */
+    private static final int MANY = Integer.getInteger("usagekit.memory.events", 100);
+
+    private static final int LARGE = Integer.getInteger("usagekit.memory.large", 2);
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    private static String schema;
+
+    @BeforeAll
+    static void fill() {
+        schema = LedgerTables.install("memory");
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('many', 'org-1'), ('large', 'org-2')");
+        insert(s, "many", MANY, MEGABYTE);
+        insert(s, "large", LARGE, 20 * MEGABYTE);
+    }
+
+    private static void insert(String s, String project, int events, int octets) {
+        Database.execute("insert into " + s + ".events (id, project_id, raw, data, created_at) select '" + project
+                + "-' || n, '" + project + "', repeat('é\"', " + octets / 6 + "), decode(repeat('00ff', " + octets / 4
+                + "), 'hex'), timestamptz '2026-03-01Z' + n * interval '1 min' from generate_series(1, " + events
+                + ") n");
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void exportsManyPayloads() throws IOException, InterruptedException {
+        assertThat(readIn(ExportProcess.class, "many")).contains(String.format(Locale.ROOT, "%,d events", MANY));
+    }
+
+    @Test
+    void exportsPayloadsThatAreLargerThanWhatIsReadAtATime() throws IOException, InterruptedException {
+        assertThat(readIn(ExportProcess.class, "large")).contains(String.format(Locale.ROOT, "%,d events", LARGE));
+    }
+
+    @Test
+    void pagesManyPayloads() throws IOException, InterruptedException {
+        assertThat(readIn(PagesProcess.class, "many")).contains(String.format(Locale.ROOT, "%,d events", MANY));
+    }
+
+    /** Returns what a process says that reads a project. */
+    private String readIn(Class<?> main, String project) throws IOException, InterruptedException {
+        Path log = directory.resolve("log");
+        Process reading = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx" + HEAP_MEGABYTES + "m",
+                        "-cp",
+                        System.getProperty("java.class.path")
+                                + File.pathSeparator
+                                + System.getProperty("jdk.module.path", ""),
+                        main.getName(),
+                        Database.jdbcUrl(),
+                        schema,
+                        project)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            assertThat(reading.waitFor(10, TimeUnit.MINUTES)).isTrue();
+        } finally {
+            reading.destroyForcibly();
+        }
+        String said = Files.readString(log);
+        assertThat(reading.exitValue()).as(said).isZero();
+        return said;
+    }
+}
