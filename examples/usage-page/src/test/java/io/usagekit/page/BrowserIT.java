@@ -19,10 +19,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.Keys;
 
 /** The page in Chromium, in each of its states: light and dark, on a desktop and on a phone; makes the screenshots. */
+@Tag("thorough")
 class BrowserIT {
 
     private static final AtomicReference<@Nullable PageFixture> FIXTURE = new AtomicReference<>();
@@ -33,8 +35,9 @@ class BrowserIT {
 
     @BeforeAll
     static void start() {
-        // Chromium isn't published to Maven Central, and a JDK and Maven must do for mvn verify: a machine without it
-        // skips these tests, and says so. .ci/run installs it, so that no change lands without them.
+        // Chromium isn't published to Maven Central: a machine without it skips these tests, and says so. .ci/run
+        // installs it, so that no
+        // change is merged without them.
         assumeTrue(Browser.isAvailable(), () -> Browser.announceSkipped(BrowserIT.class, Browser.MISSING));
         server = new PageServer(() -> Objects.requireNonNull(FIXTURE.get()).page);
         CLOSED_AT_THE_END.add(server);
