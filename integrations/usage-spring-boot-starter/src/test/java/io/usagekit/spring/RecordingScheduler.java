@@ -15,6 +15,16 @@ import org.springframework.scheduling.Trigger;
 final class RecordingScheduler implements TaskScheduler {
 
     private final List<Scheduled> tasks = new CopyOnWriteArrayList<>();
+    private final Runnable beforeEach;
+
+    RecordingScheduler() {
+        this(() -> {});
+    }
+
+    /** With an action that runs whenever a task is scheduled. */
+    RecordingScheduler(Runnable beforeEach) {
+        this.beforeEach = beforeEach;
+    }
 
     /** A task, the trigger or delay that it was scheduled with, and its schedule. */
     static final class Scheduled extends FutureTask<Void> implements ScheduledFuture<Void> {
@@ -54,6 +64,7 @@ final class RecordingScheduler implements TaskScheduler {
     }
 
     private Scheduled keep(Runnable task, Object when) {
+        beforeEach.run();
         Scheduled scheduled = new Scheduled(task, when);
         tasks.add(scheduled);
         return scheduled;

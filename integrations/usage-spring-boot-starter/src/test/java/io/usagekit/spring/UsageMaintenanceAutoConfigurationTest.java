@@ -69,6 +69,19 @@ class UsageMaintenanceAutoConfigurationTest {
     }
 
     @Test
+    void rowsAreDeletedWhenTheCronSaysSo() {
+        context(
+                        "usagekit.calculator=rollups",
+                        "usagekit.retention.cron=0 30 3 * * *",
+                        "usagekit.retention.zone=Asia/Kolkata",
+                        "usagekit.retention.keep=400d")
+                .run(context -> assertThat(scheduler.tasks())
+                        .singleElement()
+                        .satisfies(task ->
+                                assertThat(next(task, "2026-03-10T00:00:00Z")).isEqualTo("2026-03-10T22:00:00Z")));
+    }
+
+    @Test
     void aDashHasThePartitionsWithoutASchedule() {
         context("usagekit.partitions.cron=-", "usagekit.retention.cron=-")
                 .run(context -> assertThat(context)
