@@ -3,8 +3,11 @@ package io.usagekit.postgres;
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.cache.CacheCounters;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import io.usagekit.postgres.internal.cache.CacheInstaller;
 import io.usagekit.postgres.internal.cache.CacheSettings;
 import java.sql.SQLException;
@@ -95,6 +98,19 @@ public final class PostgresCache {
         }
     }
 
+    /**
+     * Returns whether everything that {@link #install} creates exists. Reads the catalog only.
+     *
+     * @throws UsageStorageException if the database can't be reached, or refuses
+     */
+    public boolean isInstalled() {
+        try {
+            return installer.isInstalled();
+        } catch (SQLException e) {
+            throw SqlErrors.storageFailure("the cache can't be looked up", e);
+        }
+    }
+
     /** Returns what {@link #install} creates, as a script; its first statement creates the schema, as in {@link PostgresUsage#ddl}. */
     public String ddl() {
         return installer.ddl();
@@ -131,6 +147,43 @@ public final class PostgresCache {
     public FlightStore flightStore() {
         return settings.openFlightStore();
     }
+
+    /** Returns what the caches and the flight stores of this object have done so far, without I/O, for meters. */
+    public Stats stats() {
+        CacheCounters counters = settings.counters();
+        return new Stats(
+                counters.get(Count.HITS),
+                counters.get(Count.MISSES),
+                counters.get(Count.WRITES),
+                counters.get(Count.PRUNES),
+                counters.get(Count.FAILED_PRUNES),
+                counters.get(Count.PRUNED_ROWS),
+                counters.get(Count.WAKE_UPS),
+                counters.listening());
+    }
+
+    /**
+     * What caches and flight stores have done since they were opened. Numbers never decrease.
+     *
+     * @param hits figures that a cache looked for and found
+     * @param misses figures that a cache looked for and didn't find
+     * @param writes figures that were stored, by a cache or by a leader
+     * @param prunes how often this process deleted rows whose time is over; also where there were none
+     * @param failedPrunes how often that failed
+     * @param prunedRows rows that were deleted
+     * @param wakeUps messages about leases and figures that were received, of this process and others
+     * @param listening whether wake-ups are received; {@link Condition#UNKNOWN} where no flight store {@linkplain Builder#listenOn listens}
+     * @since 0.1
+     */
+    public record Stats(
+            long hits,
+            long misses,
+            long writes,
+            long prunes,
+            long failedPrunes,
+            long prunedRows,
+            long wakeUps,
+            Condition listening) {}
 
     /**
      * Builds it. Not thread-safe.

@@ -115,6 +115,12 @@ public final class SchemaInstaller {
         buildMissing(installation, schema, scripts, indexes);
     }
 
+    /** Returns whether the tables and columns of the scripts exist. */
+    public static boolean isComplete(Connection connection, String schema, List<SchemaScript> scripts)
+            throws SQLException {
+        return missing(connection, schema, scripts).isEmpty();
+    }
+
     private static void buildMissing(
             Installation installation, String schema, List<SchemaScript> scripts, List<Index> indexes)
             throws SQLException {

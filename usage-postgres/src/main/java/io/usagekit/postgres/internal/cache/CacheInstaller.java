@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SchemaScript;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import javax.sql.DataSource;
@@ -20,14 +21,27 @@ import javax.sql.DataSource;
 public record CacheInstaller(DataSource dataSource, String schema) {
 
     private static final String TABLES = "internal/cache/schema-V5.sql";
+    private static final Duration LOOK_UP_TIMEOUT = Duration.ofMinutes(1);
 
     /** Creates what is missing, in one transaction. */
     public void install() throws SQLException {
         Installation.run(new Jdbc(dataSource), schema, installation -> {
-            SchemaInstaller.createMissing(
-                    installation, schema, List.of(IndexDdl.script(schema, CacheSql.objectNames(), TABLES)), List.of());
+            SchemaInstaller.createMissing(installation, schema, List.of(script()), List.of());
             return schema;
         });
+    }
+
+    /** Returns whether nothing is missing. */
+    public boolean isInstalled() throws SQLException {
+        return new Jdbc(dataSource)
+                .transaction(
+                        Jdbc.Mode.READ_ONLY,
+                        LOOK_UP_TIMEOUT,
+                        connection -> SchemaInstaller.isComplete(connection, schema, List.of(script())));
+    }
+
+    private SchemaScript script() {
+        return IndexDdl.script(schema, CacheSql.objectNames(), TABLES);
     }
 
     /** Returns that as a script; its first statement creates the schema. */

@@ -15,9 +15,15 @@ import javax.sql.DataSource;
  * @param schema of the table and the sequence, not quoted
  * @param timeout of each call
  * @param listenOn where a session receives wake-ups; empty if none does
+ * @param counters of what is opened
  */
 public record CacheSettings(
-        DataSource dataSource, Executor executor, String schema, Duration timeout, Optional<DataSource> listenOn) {
+        DataSource dataSource,
+        Executor executor,
+        String schema,
+        Duration timeout,
+        Optional<DataSource> listenOn,
+        CacheCounters counters) {
 
     private static final Duration SHORTEST = Duration.ofMillis(1);
     private static final Duration LONGEST = Duration.ofMinutes(1);
@@ -30,6 +36,12 @@ public record CacheSettings(
         }
     }
 
+    /** With counters of its own. */
+    public CacheSettings(
+            DataSource dataSource, Executor executor, String schema, Duration timeout, Optional<DataSource> listenOn) {
+        this(dataSource, executor, schema, timeout, listenOn, new CacheCounters());
+    }
+
     /** Opens a cache. */
     public UsageCache openCache() {
         return new PostgresUsageCache(this, new CacheCalls(this));
@@ -39,7 +51,7 @@ public record CacheSettings(
     public FlightStore openFlightStore() {
         WakeUps wakeUps = new WakeUps();
         Optional<WakeUpListener> listener =
-                listenOn.map(source -> WakeUpListener.start(new Jdbc(source), CacheSql.in(schema), wakeUps, timeout));
+                listenOn.map(source -> WakeUpListener.start(new Jdbc(source), CacheSql.in(schema), wakeUps, timeout, counters));
         return new PostgresFlightStore(this, new CacheCalls(this), wakeUps, listener);
     }
 

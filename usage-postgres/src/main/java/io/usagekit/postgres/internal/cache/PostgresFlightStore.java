@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.cache.CacheCalls.Attempt;
 import io.usagekit.postgres.internal.cache.CacheCalls.Purpose;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -36,7 +37,7 @@ final class PostgresFlightStore implements FlightStore {
         this.calls = calls;
         this.wakeUps = wakeUps;
         this.listener = listener;
-        this.pruning = new Pruning(calls);
+        this.pruning = new Pruning(calls, settings.counters());
     }
 
     @Override
@@ -97,6 +98,7 @@ final class PostgresFlightStore implements FlightStore {
                 })
                 .whenComplete((publication, error) -> {
                     if (publication instanceof Publication.Stored) {
+                        settings.counters().increment(Count.WRITES);
                         pruning.written();
                     }
                 });

@@ -5,6 +5,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.internal.cache.CacheCalls.Attempt;
 import io.usagekit.postgres.internal.cache.CacheCalls.Purpose;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,7 +33,7 @@ final class PostgresUsageCache implements UsageCache {
     PostgresUsageCache(CacheSettings settings, CacheCalls calls) {
         this.settings = settings;
         this.calls = calls;
-        this.pruning = new Pruning(calls);
+        this.pruning = new Pruning(calls, settings.counters());
     }
 
     CacheSettings settings() {
@@ -42,11 +43,12 @@ final class PostgresUsageCache implements UsageCache {
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
         return calls.run(
-                Purpose.READ,
-                "the figure of " + key + " can't be read",
-                attempt -> Optional.of(attempt.sql()
-                        .call(attempt.connection(), "read-figure", key)
-                        .first(row -> CacheSql.figure(row, key))));
+                        Purpose.READ,
+                        "the figure of " + key + " can't be read",
+                        attempt -> Optional.of(attempt.sql()
+                                .call(attempt.connection(), "read-figure", key)
+                                .first(row -> CacheSql.figure(row, key))))
+                .thenApply(this::counted);
     }
 
     /** Reads a thousand figures with each statement. */
@@ -58,9 +60,14 @@ final class PostgresUsageCache implements UsageCache {
             List<UsageKey> some = all.subList(from, Math.min(from + MOST_READ, all.size()));
             CompletableFuture<Map<UsageKey, AgedUsage>> read = calls.run(
                     Purpose.READ, some.size() + " figures can't be read", attempt -> Optional.of(read(attempt, some)));
-            some.forEach(key -> figures.put(key, read.thenApply(found -> Optional.ofNullable(found.get(key)))));
+            some.forEach(key -> figures.put(key, read.thenApply(found -> counted(Optional.ofNullable(found.get(key))))));
         }
         return figures;
+    }
+
+    private Optional<AgedUsage> counted(Optional<AgedUsage> figure) {
+        settings.counters().increment(figure.isPresent() ? Count.HITS : Count.MISSES);
+        return figure;
     }
 
     private static Map<UsageKey, AgedUsage> read(Attempt attempt, List<UsageKey> keys) throws SQLException {
@@ -97,7 +104,10 @@ final class PostgresUsageCache implements UsageCache {
                                         timeToLive,
                                         attempt.elapsed())
                                 .update()))
-                .thenAccept(stored -> pruning.written());
+                .thenAccept(stored -> {
+                    settings.counters().increment(Count.WRITES);
+                    pruning.written();
+                });
     }
 
     @Override

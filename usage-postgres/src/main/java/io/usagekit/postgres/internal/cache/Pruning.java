@@ -1,6 +1,7 @@
 package io.usagekit.postgres.internal.cache;
 
 import io.usagekit.postgres.internal.cache.CacheCalls.Purpose;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
@@ -21,20 +22,29 @@ final class Pruning {
     private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final CacheCalls calls;
+    private final CacheCounters counters;
     private final AtomicInteger writes = new AtomicInteger();
     private final AtomicLong last = new AtomicLong(System.nanoTime() - PAUSE_NANOS);
 
-    Pruning(CacheCalls calls) {
+    Pruning(CacheCalls calls, CacheCounters counters) {
         this.calls = calls;
+        this.counters = counters;
     }
 
-    /** Counts a write, and prunes if it is time. */
+    /** Counts a write of a row, and prunes if it is time. */
     void written() {
         long before = last.get();
         long now = System.nanoTime();
         if (writes.incrementAndGet() >= WRITES && now - before >= PAUSE_NANOS && last.compareAndSet(before, now)) {
             writes.set(0);
-            var unused = prune(calls);
+            var unused = prune(calls).whenComplete((rows, error) -> {
+                if (error == null) {
+                    counters.increment(Count.PRUNES);
+                    counters.add(Count.PRUNED_ROWS, rows);
+                } else {
+                    counters.increment(Count.FAILED_PRUNES);
+                }
+            });
         }
     }
 

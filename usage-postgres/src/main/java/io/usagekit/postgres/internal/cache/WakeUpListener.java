@@ -1,6 +1,8 @@
 package io.usagekit.postgres.internal.cache;
 
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import io.usagekit.postgres.internal.driver.DriverConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -30,6 +32,7 @@ final class WakeUpListener implements AutoCloseable {
     private final CacheSql sql;
     private final WakeUps wakeUps;
     private final Duration timeout;
+    private final CacheCounters counters;
     private final CountDownLatch ready = new CountDownLatch(1);
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread thread = DaemonThreads.create("usagekit-postgres-listen", this::run);
@@ -39,16 +42,18 @@ final class WakeUpListener implements AutoCloseable {
 
     private boolean failing;
 
-    private WakeUpListener(Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout) {
+    private WakeUpListener(Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout, CacheCounters counters) {
         this.jdbc = jdbc;
         this.sql = sql;
         this.wakeUps = wakeUps;
         this.timeout = timeout;
+        this.counters = counters;
     }
 
     /** Starts one, and waits until it listens or has failed, at most for the timeout. */
-    static WakeUpListener start(Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout) {
-        WakeUpListener listener = new WakeUpListener(jdbc, sql, wakeUps, timeout);
+    static WakeUpListener start(
+            Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout, CacheCounters counters) {
+        WakeUpListener listener = new WakeUpListener(jdbc, sql, wakeUps, timeout, counters);
         listener.thread.start();
         try {
             var unused = listener.ready.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
@@ -78,6 +83,7 @@ final class WakeUpListener implements AutoCloseable {
                 LOG.warn("wake-ups can't be received; loads that wait for other processes poll: {}", e.getMessage(), e);
             }
             failing = true;
+            counters.listening(Condition.DOWN);
             pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
             return true;
         } finally {
@@ -89,6 +95,7 @@ final class WakeUpListener implements AutoCloseable {
         DriverConnection driver = DriverConnection.of(connection)
                 .orElseThrow(() -> new SQLException("the connection isn't one of PostgreSQL's own driver"));
         if (Jdbc.isShared(connection)) {
+            counters.listening(Condition.DOWN);
             LOG.warn(
                     "wake-ups can't be received through a pooler that shares connections between transactions; loads that"
                             + " wait for other processes poll; pass a data source that connects to PostgreSQL itself to listenOn");
@@ -100,7 +107,10 @@ final class WakeUpListener implements AutoCloseable {
             listening();
             long answered = System.nanoTime();
             while (closed.getCount() > 0) {
-                driver.notifications(sql.channel(), WAIT_MILLIS).forEach(wakeUps::wake);
+                for (String message : driver.notifications(sql.channel(), WAIT_MILLIS)) {
+                    counters.increment(Count.WAKE_UPS);
+                    wakeUps.wake(message);
+                }
                 if (System.nanoTime() - answered >= PING_NANOS) {
                     sql.call(connection, "ping").answer();
                     answered = System.nanoTime();
@@ -122,6 +132,7 @@ final class WakeUpListener implements AutoCloseable {
         }
         failing = false;
         pause = FIRST_PAUSE;
+        counters.listening(Condition.UP);
         wakeUps.wakeAll();
         ready.countDown();
     }

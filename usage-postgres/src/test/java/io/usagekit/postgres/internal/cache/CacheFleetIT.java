@@ -10,6 +10,7 @@ import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Registration;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.SingleFlights;
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -146,15 +147,32 @@ class CacheFleetIT {
     void listensAgainOnAnotherConnection() {
         Semaphore woken = new Semaphore(0);
         try (HikariDataSource direct = Database.newPool(
-                        1, config -> config.addDataSourceProperty("ApplicationName", fixture.schema()));
-                FlightStore store = fixture.builder().listenOn(direct).build().flightStore();
-                Registration waits = store.onWakeUp(KEY, woken::release)) {
-            String backend = listener();
-            Database.query("select pg_terminate_backend(?::int)", backend);
-            eventually("woken after it has listened again", woken::tryAcquire);
-            assertThat(listener()).isNotEqualTo(backend);
-            CacheLoads.await(store.invalidate(KEY));
-            eventually("woken by a notification", woken::tryAcquire);
+                1, config -> config.addDataSourceProperty("ApplicationName", fixture.schema()))) {
+            PostgresCache shared = fixture.builder().listenOn(direct).build();
+            assertThat(shared.stats().listening()).isEqualTo(Condition.UNKNOWN);
+            try (FlightStore store = shared.flightStore();
+                    Registration waits = store.onWakeUp(KEY, woken::release)) {
+                String backend = listener();
+                Database.query("select pg_terminate_backend(?::int)", backend);
+                eventually("woken after it has listened again", woken::tryAcquire);
+                assertThat(listener()).isNotEqualTo(backend);
+                assertThat(shared.stats().listening()).isEqualTo(Condition.UP);
+                CacheLoads.await(store.invalidate(KEY));
+                eventually("woken by a notification", woken::tryAcquire);
+                assertThat(shared.stats().wakeUps()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void saysThatItDoesNotListen() {
+        HikariDataSource closed = Database.newPool(1);
+        closed.close();
+        PostgresCache shared = fixture.builder().listenOn(closed).build();
+        try (FlightStore store = shared.flightStore()) {
+            eventually("it has failed", () -> shared.stats().listening() == Condition.DOWN);
+            assertThat(CacheLoads.await(store.renew(KEY, "token", Duration.ofSeconds(5))))
+                    .isFalse();
         }
     }
 
@@ -193,6 +211,7 @@ class CacheFleetIT {
             assertComputedOnce(shared, OFTEN);
             assertThat(log.lines("WARN"))
                     .anySatisfy(line -> assertThat(line).contains("wake-ups can't be received through a pooler"));
+            assertThat(shared.stats().listening()).isEqualTo(Condition.DOWN);
             for (AutoCloseable one : opened) {
                 assertThat(CompletableFuture.runAsync(() -> close(one))).succeedsWithin(Duration.ofSeconds(60));
             }

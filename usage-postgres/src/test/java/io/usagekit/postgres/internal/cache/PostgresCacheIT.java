@@ -12,8 +12,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.UsageCache;
+import io.usagekit.UsageCache.Condition;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.PostgresCache;
+import io.usagekit.postgres.internal.cache.CacheCounters.Count;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -66,6 +68,18 @@ class PostgresCacheIT {
         Database.execute(shared.ddl());
         shared.install();
         assertThat(objects()).isEqualTo(installed);
+    }
+
+    @Test
+    void knowsWhetherItIsInstalled() {
+        PostgresCache shared = fixture.builder().build();
+        assertThat(shared.isInstalled()).isTrue();
+        Database.execute("drop sequence \"" + fixture.schema() + "\".fence");
+        assertThat(shared.isInstalled()).isFalse();
+        shared.install();
+        assertThat(shared.isInstalled()).isTrue();
+        shared.remove();
+        assertThat(shared.isInstalled()).isFalse();
     }
 
     @Test
@@ -137,6 +151,44 @@ class PostgresCacheIT {
             assertThat(fixture.rows()).isZero();
             assertThat(publish(store, loading, "token", fence, 3)).isEqualTo(new Publication.Invalidated());
         }
+    }
+
+    @Test
+    void countsWhatItHasDone() {
+        PostgresCache shared = fixture.builder().build();
+        UsageKey expired = new UsageKey("expired", KEY.period());
+        try (UsageCache cache = shared.cache();
+                FlightStore store = shared.flightStore()) {
+            await(cache.get(KEY));
+            long fence = acquired(store, KEY, "token");
+            publish(store, KEY, "token", fence, 1);
+            publish(store, KEY, "token", fence - 1, 2);
+            await(cache.get(KEY));
+            cache.getAll(List.of(KEY, expired)).values().forEach(CacheLoads::await);
+            assertThat(shared.stats()).isEqualTo(new PostgresCache.Stats(2, 2, 1, 0, 0, 0, 0, Condition.UNKNOWN));
+
+            await(cache.put(expired, figure(expired, 1), Duration.ofMinutes(2)));
+            fixture.elapse(Duration.ofMinutes(5));
+            for (int writes = 1; writes < 100; writes++) {
+                await(cache.put(KEY, figure(KEY, 1), TIME_TO_LIVE));
+            }
+            CacheLoads.eventually("pruned", () -> shared.stats().prunes() == 1);
+            assertThat(shared.stats()).isEqualTo(new PostgresCache.Stats(2, 2, 101, 1, 0, 1, 0, Condition.UNKNOWN));
+        }
+        assertThat(fixture.builder().build().stats().writes()).as("of another one").isZero();
+    }
+
+    @Test
+    void countsAFailureOfPruning() {
+        CacheSettings settings = new CacheSettings(
+                Database.pool(), fixture.executor(), fixture.schema(), CacheFixture.PATIENT, Optional.empty());
+        CacheCalls calls = new CacheCalls(settings);
+        calls.close();
+        Pruning pruning = new Pruning(calls, settings.counters());
+        for (int writes = 0; writes < 100; writes++) {
+            pruning.written();
+        }
+        assertThat(settings.counters().get(Count.FAILED_PRUNES)).isEqualTo(1);
     }
 
     @Test
