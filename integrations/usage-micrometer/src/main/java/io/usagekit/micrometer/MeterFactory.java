@@ -2,6 +2,7 @@ package io.usagekit.micrometer;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -14,7 +15,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Registers meters of one registry, all with the host's tags. */
 final class MeterFactory {
@@ -66,8 +69,23 @@ final class MeterFactory {
                 .register(registry);
     }
 
+    /**
+     * Registers a counter of what is counted elsewhere, in place of one that has this name and these tags.
+     *
+     * @param unit null for none
+     * @param value must not decrease
+     */
+    void counted(String name, @Nullable String unit, String description, LongSupplier value) {
+        remove(name);
+        FunctionCounter.builder(name, value, same -> (double) value.getAsLong()) // which keeps the weakly held value
+                .tags(tags)
+                .baseUnit(unit)
+                .description(description)
+                .register(registry);
+    }
+
     private void remove(String name) {
-        registry.removeByPreFilterId(new Meter.Id(name, tags, null, null, Meter.Type.GAUGE));
+        registry.removeByPreFilterId(new Meter.Id(name, tags, null, null, Meter.Type.GAUGE)); // no type is compared
     }
 
     /** Returns a factory of meters that have one more tag. */

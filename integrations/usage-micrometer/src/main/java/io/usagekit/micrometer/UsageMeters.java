@@ -167,7 +167,7 @@ public final class UsageMeters implements UsageListener {
         meters.gauge(name, description, () -> value.apply(service.stats()));
     }
 
-    private static double state(UsageCache.Condition condition) {
+    static double state(UsageCache.Condition condition) {
         return switch (condition) {
             case UP -> 1;
             case DOWN -> 0;

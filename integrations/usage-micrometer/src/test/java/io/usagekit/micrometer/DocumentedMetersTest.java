@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.UsageService;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.postgresql.ds.PGSimpleDataSource;
 
 /** The table of meters in {@code docs/metrics.md} has the type, the tags and the unit of each meter, and each value of a tag. */
 class DocumentedMetersTest {
@@ -35,6 +37,7 @@ class DocumentedMetersTest {
         UsageMeters meters = UsageMeters.of(registry);
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
+        PostgresCacheMeters.of(registry).bind(PostgresCache.of(new PGSimpleDataSource(), task -> {}));
         try (UsageService service =
                 UsageService.builder(InMemoryUsageCalculator.create()).build()) {
             meters.bind(service);

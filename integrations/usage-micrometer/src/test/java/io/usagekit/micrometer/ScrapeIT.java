@@ -8,9 +8,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.usagekit.Freshness;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.PartitionProgress;
@@ -31,6 +33,8 @@ import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -56,6 +60,7 @@ class ScrapeIT {
                 PostgresServer server = PostgresServer.start()) {
             assertThat(service.stats().permits()).isEqualTo(4);
             useRollups(server, RollupMeters.of(registry));
+            useCache(server, PostgresCacheMeters.of(registry));
             PartitionMeters partitions = PartitionMeters.of(registry);
             assertThat(EventChecks.registeredByEvents(registry, PartitionProgress.class, partitions))
                     .isEmpty();
@@ -121,6 +126,50 @@ class ScrapeIT {
         assertThat(rollups.verify(meters.verification())).isZero();
         rollups.deleteBefore(Instant.parse("2026-04-01T00:00:00Z"), meters.retention());
         meters.sample(rollups);
+    }
+
+    /** In PostgreSQL: a miss, which computes and stores, a hit, and an invalidation, whose message is received. */
+    private static void useCache(PostgresServer server, PostgresCacheMeters meters) {
+        ExecutorService executor = Executors.newFixedThreadPool(2);
+        PostgresCache replaced = PostgresCache.of(server.dataSource(), executor);
+        PostgresCache shared = PostgresCache.builder(server.dataSource(), executor)
+                .schema("scrape_cache")
+                .timeout(Duration.ofMinutes(1))
+                .listenOn(server.dataSource())
+                .build();
+        shared.remove();
+        shared.install();
+        meters.bind(replaced);
+        assertThat(meters.bind(shared)).isSameAs(shared);
+        try (UsageService service = UsageService.builder(InMemoryUsageCalculator.create())
+                .cache(shared.cache())
+                .singleFlight(SingleFlights.fleetWide(shared.flightStore()))
+                .build()) {
+            service.get("org-123", MARCH);
+            service.get("org-123", MARCH);
+            service.invalidate("org-123");
+            while (shared.stats().wakeUps() == 0) {
+                Thread.onSpinWait();
+            }
+        } finally {
+            executor.shutdown();
+        }
+    }
+
+    @Test
+    void hasWhatTheCacheInPostgresDid() {
+        assertThat(scraped.value("usagekit_cache_postgres_reads_total", "result", "hit"))
+                .isEqualTo(1);
+        assertThat(scraped.value("usagekit_cache_postgres_reads_total", "result", "miss"))
+                .isPositive();
+        assertThat(scraped.value("usagekit_cache_postgres_writes_total")).isEqualTo(1);
+        assertThat(scraped.value("usagekit_cache_postgres_prunes_total", "outcome", "finished"))
+                .isZero();
+        assertThat(scraped.value("usagekit_cache_postgres_prunes_total", "outcome", "failed"))
+                .isZero();
+        assertThat(scraped.value("usagekit_cache_postgres_pruned_rows_total")).isZero();
+        assertThat(scraped.value("usagekit_cache_postgres_wakeups_total")).isPositive();
+        assertThat(scraped.value("usagekit_cache_postgres_listening")).isEqualTo(1);
     }
 
     @Test
