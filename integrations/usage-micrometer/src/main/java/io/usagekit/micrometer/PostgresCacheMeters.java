@@ -47,7 +47,10 @@ public final class PostgresCacheMeters {
         counted(cache, meters.with("outcome", "finished"), "prunes", prunes, Stats::prunes);
         counted(cache, meters.with("outcome", "failed"), "prunes", prunes, Stats::failedPrunes);
         meters.counted(
-                PREFIX + "pruned", "rows", "Rows that were deleted", () -> cache.stats().prunedRows());
+                PREFIX + "pruned",
+                "rows",
+                "Rows that were deleted",
+                () -> cache.stats().prunedRows());
         counted(cache, meters, "wakeups", "Messages about leases and figures that were received", Stats::wakeUps);
         meters.gauge(
                 PREFIX + "listening",

@@ -9,6 +9,7 @@ import io.usagekit.UsageService;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,8 +21,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
-import org.postgresql.ds.PGSimpleDataSource;
 
 /** The table of meters in {@code docs/metrics.md} has the type, the tags and the unit of each meter, and each value of a tag. */
 class DocumentedMetersTest {
@@ -37,7 +38,11 @@ class DocumentedMetersTest {
         UsageMeters meters = UsageMeters.of(registry);
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
-        PostgresCacheMeters.of(registry).bind(PostgresCache.of(new PGSimpleDataSource(), task -> {}));
+        DataSource unused = (DataSource) Proxy.newProxyInstance(
+                DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
+                    throw new UnsupportedOperationException(method.getName());
+                });
+        PostgresCacheMeters.of(registry).bind(PostgresCache.of(unused, task -> {}));
         try (UsageService service =
                 UsageService.builder(InMemoryUsageCalculator.create()).build()) {
             meters.bind(service);

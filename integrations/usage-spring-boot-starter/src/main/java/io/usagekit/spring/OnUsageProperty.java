@@ -48,7 +48,17 @@ abstract class OnUsageProperty<E extends Enum<E>> extends SpringBootCondition {
     /** Matches where figures are cached in Redis. */
     static final class CacheInRedis extends OnUsageProperty<UsageProperties.Cache> {
         CacheInRedis() {
-            super("cache", UsageProperties.Cache.NEAR, value -> value != UsageProperties.Cache.NONE);
+            super(
+                    "cache",
+                    UsageProperties.Cache.NEAR,
+                    value -> value == UsageProperties.Cache.NEAR || value == UsageProperties.Cache.SHARED);
+        }
+    }
+
+    /** Matches where figures are cached in PostgreSQL. */
+    static final class CacheInPostgres extends OnUsageProperty<UsageProperties.Cache> {
+        CacheInPostgres() {
+            super("cache", UsageProperties.Cache.NEAR, UsageProperties.Cache.POSTGRES::equals);
         }
     }
 

@@ -17,19 +17,24 @@ final class ServiceSettings {
             UsageProperties properties, @Nullable UsageCache cache, @Nullable SingleFlight singleFlight) {
         UsageProperties.Cache wanted = properties.cache();
         if (wanted != null && wanted != UsageProperties.Cache.NONE && cache == null) {
-            throw missing("cache", wanted, "RedisConnectionFactory");
+            throw wanted == UsageProperties.Cache.POSTGRES
+                    ? missing("cache", wanted, "DataSource", "spring-boot-starter-jdbc")
+                    : missing("cache", wanted, "RedisConnectionFactory", "spring-boot-starter-data-redis");
         }
         if (properties.singleFlight() == UsageProperties.Flight.FLEET_WIDE && singleFlight == null) {
             throw missing(
-                    "single-flight", UsageProperties.Flight.FLEET_WIDE, "SingleFlight over the cache's own store");
+                    "single-flight",
+                    UsageProperties.Flight.FLEET_WIDE,
+                    "SingleFlight over the cache's own store",
+                    "spring-boot-starter-data-redis");
         }
     }
 
-    private static UsageConfigurationException missing(String name, Enum<?> value, String bean) {
+    private static UsageConfigurationException missing(String name, Enum<?> value, String bean, String starter) {
         String property = UsageProperties.PREFIX + "." + name;
         return new UsageConfigurationException(
                 property + " is " + Knobs.lower(value) + ", but there is no bean of type " + bean,
-                "Add spring-boot-starter-data-redis, declare the bean, or remove " + property + ".",
+                "Add " + starter + ", declare the bean, or remove " + property + ".",
                 null);
     }
 

@@ -22,7 +22,12 @@ import org.springframework.scheduling.TaskScheduler;
  *
  * @since 0.1
  */
-@AutoConfiguration(after = {UsagePostgresAutoConfiguration.class, UsageRedisAutoConfiguration.class})
+@AutoConfiguration(
+        after = {
+            UsagePostgresAutoConfiguration.class,
+            UsageRedisAutoConfiguration.class,
+            UsagePostgresCacheAutoConfiguration.class
+        })
 @ConditionalOnBooleanProperty(prefix = UsageProperties.PREFIX, name = "enabled", matchIfMissing = true)
 @EnableConfigurationProperties(UsageProperties.class)
 public final class UsageAutoConfiguration {

@@ -35,29 +35,40 @@ final class UsageInstallation {
     }
 
     /**
-     * Installs or validates. A database that can't be reached doesn't fail a validation: figures are served from the cache until it is back.
+     * Installs or validates.
      *
      * @throws UsageConfigurationException if the tables don't fit, something is missing, or installing fails
      */
     void run(Install install) {
+        apply(install, "tables", mapping.schema(), this::validate, this::install);
+    }
+
+    /**
+     * Installs or validates one schema. A database that can't be reached doesn't fail a validation: figures are served from the cache, or
+     * computed without it, until it is back.
+     *
+     * @param group of properties that name what is in the schema
+     * @throws UsageConfigurationException if validating or installing fails
+     */
+    static void apply(Install install, String group, String schema, Runnable validating, Runnable installing) {
         try {
             switch (install) {
                 case NEVER -> {}
-                case VALIDATE -> validate();
-                case ALWAYS -> install();
+                case VALIDATE -> validating.run();
+                case ALWAYS -> installing.run();
             }
         } catch (UsageException e) {
             if (install == Install.VALIDATE && e.isTransient()) {
-                LOG.warn("the tables in the schema {} couldn't be validated: {}", mapping.schema(), e.getMessage());
+                LOG.warn("the tables in the schema {} couldn't be validated: {}", schema, e.getMessage());
                 return;
             }
             throw new UsageConfigurationException(
-                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema " + mapping.schema()
+                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema " + schema
                             + " can't be used: " + e.getMessage(),
                     install == Install.ALWAYS
                             ? "Correct what the message names; its role needs the privileges of docs/privileges.md."
-                            : "Correct " + UsageProperties.PREFIX
-                                    + ".tables or the tables, or create what is missing: set " + PROPERTY
+                            : "Correct " + UsageProperties.PREFIX + "." + group
+                                    + " or the tables, or create what is missing: set " + PROPERTY
                                     + "=always, or run 'usage install' or the script of ddl() with the deployment.",
                     e);
         }

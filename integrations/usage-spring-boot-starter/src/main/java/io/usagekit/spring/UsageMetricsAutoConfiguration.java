@@ -5,8 +5,10 @@ import io.micrometer.observation.ObservationRegistry;
 import io.usagekit.UsageService;
 import io.usagekit.micrometer.ObservedCalculator;
 import io.usagekit.micrometer.PartitionMeters;
+import io.usagekit.micrometer.PostgresCacheMeters;
 import io.usagekit.micrometer.RollupMeters;
 import io.usagekit.micrometer.UsageMeters;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
@@ -30,7 +32,7 @@ import org.springframework.context.annotation.Configuration;
  * @since 0.1
  */
 @AutoConfiguration(
-        after = UsageMaintenanceAutoConfiguration.class,
+        after = {UsageMaintenanceAutoConfiguration.class, UsagePostgresCacheAutoConfiguration.class},
         afterName = {
             // Spring Boot 3
             "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
@@ -119,6 +121,26 @@ public final class UsageMetricsAutoConfiguration {
         @ConditionalOnMissingBean
         PartitionMeters usagePartitionMeters(MeterRegistry registry) {
             return PartitionMeters.of(registry);
+        }
+    }
+
+    /** The meters of a cache in PostgreSQL. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    @ConditionalOnBean(PostgresCache.class)
+    static class OfPostgresCache {
+
+        @Bean
+        @ConditionalOnMissingBean
+        PostgresCacheMeters usagePostgresCacheMeters(MeterRegistry registry) {
+            return PostgresCacheMeters.of(registry);
+        }
+
+        @Bean
+        SmartInitializingSingleton usagePostgresCacheGauges(
+                PostgresCacheMeters meters, ObjectProvider<PostgresCache> caches) {
+            return () -> caches.ifUnique(meters::bind);
         }
     }
 

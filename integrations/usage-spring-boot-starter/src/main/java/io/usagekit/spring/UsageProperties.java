@@ -19,9 +19,10 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  *     roll-ups) are there, or whatever is missing.
  * @param calculator Whether figures are computed from raw rows or from roll-ups.
  * @param countDeletedProjects Whether soft-deleted projects count.
- * @param cache Where figures are cached: in Redis with a copy in memory, in Redis alone, or nowhere. Near where there is a connection factory
- *     of Redis.
- * @param singleFlight Whether one process computes for all others, or each for itself. Fleet-wide where figures are cached in Redis.
+ * @param cache Where figures are cached: in Redis with a copy in memory, in Redis alone, in PostgreSQL, or nowhere. Near where there is a
+ *     connection factory of Redis.
+ * @param singleFlight Whether one process computes for all others, or each for itself. Fleet-wide where figures are cached in Redis or in
+ *     PostgreSQL.
  * @param ttl Hard limit: how old a figure may be served as a matter of course. Positive, at most 1 day.
  * @param refreshAfter How old a figure has to be before a hit starts a refresh. Less than ttl; a tenth of it by default.
  * @param refreshJitterPercent By how many per cent the soft limit of a figure may differ from refresh-after. 0 to 50.
@@ -36,6 +37,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param missPolicy What a caller gets when no figure is cached: await, pending, or a duration to wait before pending, such as 200ms.
  * @param tables The tables and columns that hold events and deliveries.
  * @param redis The cache in Redis.
+ * @param postgresCache The cache in PostgreSQL.
  * @param rollups The roll-ups, if calculator is rollups.
  * @param worker The worker that keeps roll-ups up to date.
  * @param partitions Partitions of the tables, and when coming ones are created.
@@ -68,6 +70,7 @@ public record UsageProperties(
         @Nullable String missPolicy,
         @DefaultValue Tables tables,
         @DefaultValue Redis redis,
+        @DefaultValue PostgresCache postgresCache,
         @DefaultValue Rollups rollups,
         @DefaultValue Worker worker,
         @DefaultValue Partitions partitions,
@@ -84,9 +87,12 @@ public record UsageProperties(
     public enum Install {
         /** Nothing, and nothing is checked. */
         NEVER,
-        /** Nothing; the start fails if the tables don't fit the mapping, or roll-ups are missing where figures are to be read from them. */
+        /**
+         * Nothing; the start fails if the tables don't fit the mapping, or roll-ups are missing where figures are to be read from them, or
+         * the table of the cache in PostgreSQL is.
+         */
         VALIDATE,
-        /** Own tables, indexes and roll-ups that are missing, by one process at a time. */
+        /** Own tables, indexes, roll-ups and a table of the cache that are missing, by one process at a time. */
         ALWAYS
     }
 
@@ -104,13 +110,15 @@ public record UsageProperties(
         NEAR,
         /** In Redis. */
         SHARED,
+        /** In PostgreSQL. */
+        POSTGRES,
         /** Nowhere. */
         NONE
     }
 
     /** Among whom concurrent loads of one figure run once. */
     public enum Flight {
-        /** All processes that share the Redis and the key prefix. */
+        /** All processes that share the Redis and the key prefix, or the table of the cache in PostgreSQL. */
         FLEET_WIDE,
         /** The threads of this process. */
         IN_PROCESS
@@ -201,6 +209,27 @@ public record UsageProperties(
             @Nullable Duration lease,
             @Nullable Duration pollInterval,
             @Nullable Long nearMaximumSize,
+            @Nullable Duration heartbeat) {}
+
+    /**
+     * The cache in PostgreSQL, in the database of the tables.
+     *
+     * @param schema Schema of its table, which holds nothing else. 1 to 63 bytes.
+     * @param timeout Time after which a call fails and the service continues without the cache. 1 ms to 1 minute.
+     * @param threads How many calls run at a time, each on a connection of the pool. 1 to 100.
+     * @param listen Whether loads are woken by LISTEN, which holds one connection of the pool; they poll as well. Not behind a pooler.
+     * @param lease Length of the lease on a computation. 100 ms to 1 minute.
+     * @param pollInterval How often a load that waits for another process polls. 1 ms to lease.
+     * @param heartbeat Interval at which the holder of a lease makes sure that it still holds it. 1 ms to 1 minute.
+     * @since 0.1
+     */
+    public record PostgresCache(
+            @Nullable String schema,
+            @Nullable Duration timeout,
+            @DefaultValue("4") int threads,
+            @DefaultValue("false") boolean listen,
+            @Nullable Duration lease,
+            @Nullable Duration pollInterval,
             @Nullable Duration heartbeat) {}
 
     /**

@@ -20,6 +20,7 @@ final class Contexts {
                         UsageMaintenanceAutoConfiguration.class,
                         UsageLedgerAutoConfiguration.class,
                         UsageRedisAutoConfiguration.class,
+                        UsagePostgresCacheAutoConfiguration.class,
                         UsageAutoConfiguration.class));
     }
 

@@ -1,5 +1,7 @@
 package io.usagekit.spring;
 
+import static io.usagekit.spring.Waits.await;
+import static io.usagekit.spring.Waits.isClosed;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.RedisClient;
@@ -25,14 +27,12 @@ import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
@@ -56,7 +56,6 @@ import org.springframework.scheduling.annotation.EnableScheduling;
 class StarterIT {
 
     private static final UsagePeriod MARCH = UsagePeriod.parse("2026-03");
-    private static final Duration LONG = Duration.ofMinutes(2);
 
     private static PostgresServer postgres;
     private static RedisServer redis;
@@ -239,12 +238,12 @@ class StarterIT {
         closing.start();
         await(() -> isClosed(usage));
         calculator.comeBack();
-        closing.join(LONG.toMillis());
+        closing.join(Waits.LONG.toMillis());
 
         assertThat(closing.isAlive()).isFalse();
         for (CompletionStage<UsageResult> answer : answers) {
             assertThat(answer.toCompletableFuture()
-                            .get(LONG.toSeconds(), TimeUnit.SECONDS)
+                            .get(Waits.LONG.toSeconds(), TimeUnit.SECONDS)
                             .isPending())
                     .isFalse();
         }
@@ -254,15 +253,6 @@ class StarterIT {
                 .filteredOn(line ->
                         line.matches("(WARN|ERROR) .*") && !line.contains("HikariPool")) // of a clock that leapt
                 .isEmpty();
-    }
-
-    private static boolean isClosed(UsageService usage) {
-        try {
-            usage.getAsync("org-1", MARCH);
-            return false;
-        } catch (IllegalStateException closed) {
-            return true;
-        }
     }
 
     private static List<String> keys(String pattern) {
@@ -317,14 +307,6 @@ class StarterIT {
                     + "', '" + organisation + "')");
             statement.execute("insert into " + schema + ".events (id, project_id, raw, created_at) values ('"
                     + organisation + "', '" + organisation + "', 'ten octets', '2026-03-10Z')");
-        }
-    }
-
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + LONG.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).as("waited for %s", LONG).isLessThan(deadline);
-            Thread.sleep(10);
         }
     }
 }

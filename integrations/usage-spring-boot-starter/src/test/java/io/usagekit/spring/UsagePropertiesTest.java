@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageServiceBuilder;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.redis.RedisUsage;
@@ -96,6 +97,14 @@ class UsagePropertiesTest {
                 wrong("usagekit.redis.poll-interval", "6s", "must be between PT0.001S and lease (PT5S), but was PT6S"),
                 wrong("usagekit.redis.near-maximum-size", "0", "must be between 1 and 10000000, but was 0"),
                 wrong("usagekit.redis.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
+                wrong("usagekit.postgres-cache.schema", LONG_NAME, "must be an identifier of 1 to 63 bytes", LONG_NAME),
+                wrong("usagekit.postgres-cache.timeout", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
+                wrong("usagekit.postgres-cache.threads", "0", "must be between 1 and 100, but was 0"),
+                wrong("usagekit.postgres-cache.threads", "101", "must be between 1 and 100, but was 101"),
+                wrong("usagekit.postgres-cache.listen", "perhaps", "perhaps"),
+                wrong("usagekit.postgres-cache.lease", "99ms", "must be between PT0.1S and PT1M, but was PT0.099S"),
+                wrong("usagekit.postgres-cache.poll-interval", "6s", "must be between PT0.001S and PT5S, but was PT6S"),
+                wrong("usagekit.postgres-cache.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
                 wrong("usagekit.rollups.schema", "usagekit", "must differ from that of the tables", "usagekit"),
                 wrong("usagekit.rollups.omit-missing-projects", "perhaps", "perhaps"),
                 wrong("usagekit.partitions.cron", "often", "must be a cron expression of six fields", "\"often\""),
@@ -176,12 +185,20 @@ class UsagePropertiesTest {
                         "usagekit.partitions.cron=-",
                         "usagekit.retention.cron=0 30 3 * * *",
                         "usagekit.retention.keep=400d",
+                        "usagekit.cache=" + cache(property),
                         "usagekit.ledger.enabled=" + property.startsWith("usagekit.ledger."))
                 .withConfiguration(AutoConfigurations.of(UsageMetricsAutoConfiguration.class))
                 .withBean(MeterRegistry.class, SimpleMeterRegistry::new);
         return property.startsWith("usagekit.tables.") && !property.endsWith(".preset") && !property.endsWith(".schema")
                 ? runner.withPropertyValues("usagekit.tables.preset=custom", "usagekit.tables.schema=app")
                 : runner;
+    }
+
+    private static String cache(String property) {
+        if (property.startsWith("usagekit.postgres-cache.")) {
+            return "postgres";
+        }
+        return property.startsWith("usagekit.redis.") ? "near" : "none";
     }
 
     @Test
@@ -229,6 +246,12 @@ class UsagePropertiesTest {
         assertThat(duration(defaults, "usagekit.redis.command-timeout")).isEqualTo(RedisUsage.DEFAULT_COMMAND_TIMEOUT);
         assertThat(duration(defaults, "usagekit.redis.connect-timeout")).isEqualTo(RedisUsage.DEFAULT_CONNECT_TIMEOUT);
         assertThat(duration(defaults, "usagekit.redis.heartbeat")).isEqualTo(RedisUsage.DEFAULT_HEARTBEAT);
+        assertThat(defaults).containsEntry("usagekit.postgres-cache.schema", PostgresCache.DEFAULT_SCHEMA);
+        assertThat(duration(defaults, "usagekit.postgres-cache.timeout")).isEqualTo(PostgresCache.DEFAULT_TIMEOUT);
+        assertThat(duration(defaults, "usagekit.postgres-cache.lease")).isEqualTo(SingleFlights.DEFAULT_LEASE);
+        assertThat(duration(defaults, "usagekit.postgres-cache.poll-interval"))
+                .isEqualTo(SingleFlights.DEFAULT_POLL_INTERVAL);
+        assertThat(duration(defaults, "usagekit.postgres-cache.heartbeat")).isEqualTo(SingleFlights.DEFAULT_HEARTBEAT);
         assertThat(duration(defaults, "usagekit.redis.lease")).isEqualTo(SingleFlights.DEFAULT_LEASE);
         assertThat(duration(defaults, "usagekit.redis.poll-interval")).isEqualTo(SingleFlights.DEFAULT_POLL_INTERVAL);
 

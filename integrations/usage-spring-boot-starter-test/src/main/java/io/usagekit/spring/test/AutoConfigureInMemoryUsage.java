@@ -3,6 +3,7 @@ package io.usagekit.spring.test;
 import io.usagekit.spring.UsageLedgerAutoConfiguration;
 import io.usagekit.spring.UsageMaintenanceAutoConfiguration;
 import io.usagekit.spring.UsagePostgresAutoConfiguration;
+import io.usagekit.spring.UsagePostgresCacheAutoConfiguration;
 import io.usagekit.spring.UsageRedisAutoConfiguration;
 import java.lang.annotation.Documented;
 import java.lang.annotation.ElementType;
@@ -39,6 +40,7 @@ import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
             UsagePostgresAutoConfiguration.class,
             UsageMaintenanceAutoConfiguration.class,
             UsageLedgerAutoConfiguration.class,
-            UsageRedisAutoConfiguration.class
+            UsageRedisAutoConfiguration.class,
+            UsagePostgresCacheAutoConfiguration.class
         })
 public @interface AutoConfigureInMemoryUsage {}

@@ -1,6 +1,7 @@
 package io.usagekit.spring.actuate;
 
 import io.usagekit.UsageService;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.spring.MaintenanceJob;
@@ -40,11 +41,14 @@ public final class UsageActuatorAutoConfiguration {
     UsageHealth usageHealth(
             UsageProperties properties,
             UsageService service,
+            ObjectProvider<PostgresCache> caches,
             ObjectProvider<PostgresRollups> rollups,
             ObjectProvider<MaintenanceJob> jobs) {
         UsageProperties.Health settings = properties.health();
+        boolean cachesInPostgres = properties.cache() == UsageProperties.Cache.POSTGRES;
         return new UsageHealth(
                 service,
+                Optional.ofNullable(cachesInPostgres ? caches.getIfUnique() : null),
                 Optional.ofNullable(rollups.getIfAvailable()),
                 jobs.orderedStream().toList(),
                 between("timeout", settings.timeout(), Duration.ofMillis(1), Duration.ofMinutes(1)),

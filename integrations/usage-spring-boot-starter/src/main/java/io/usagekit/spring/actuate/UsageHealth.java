@@ -3,6 +3,7 @@ package io.usagekit.spring.actuate;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageException;
 import io.usagekit.UsageService;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupStatus;
 import io.usagekit.spring.MaintenanceJob;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class UsageHealth {
 
     private final UsageService service;
+    private final Optional<PostgresCache> postgresCache;
     private final Optional<PostgresRollups> rollups;
     private final List<MaintenanceJob> jobs;
     private final Duration timeout;
@@ -40,6 +42,7 @@ final class UsageHealth {
 
     UsageHealth(
             UsageService service,
+            Optional<PostgresCache> postgresCache,
             Optional<PostgresRollups> rollups,
             List<MaintenanceJob> jobs,
             Duration timeout,
@@ -47,6 +50,7 @@ final class UsageHealth {
             Duration maxLag,
             LongSupplier ticker) {
         this.service = service;
+        this.postgresCache = postgresCache;
         this.rollups = rollups;
         this.jobs = List.copyOf(jobs);
         this.timeout = timeout;
@@ -69,20 +73,27 @@ final class UsageHealth {
         List<String> degraded = new ArrayList<>();
         UsageService.Stats stats = service.stats();
         details.put("degraded", degraded);
-        details.put("redis", lower(stats.cache().shared()));
-        details.put("tracking", lower(stats.cache().tracking()));
+        if (postgresCache.isPresent()) {
+            add("postgresCache", stats.cache().shared(), details, degraded);
+            add("wakeUps", postgresCache.get().stats().listening(), details, degraded);
+        } else {
+            add("redis", stats.cache().shared(), details, degraded);
+            add("tracking", stats.cache().tracking(), details, degraded);
+        }
         details.put("permits", stats.permitsInUse() + "/" + stats.permits());
         details.put("queued", stats.queued() + "/" + stats.maxQueued());
         details.put("loads", stats.loads());
-        if (stats.cache().shared() == UsageCache.Condition.DOWN) {
-            degraded.add("redis");
-        }
-        if (stats.cache().tracking() == UsageCache.Condition.DOWN) {
-            degraded.add("tracking");
-        }
         jobs.forEach(job -> add(job, details, degraded));
         boolean up = rollups.isEmpty() || addRollups(rollups.get(), details, degraded);
         return new Report(up, details);
+    }
+
+    private static void add(
+            String name, UsageCache.Condition condition, Map<String, Object> details, List<String> degraded) {
+        details.put(name, lower(condition));
+        if (condition == UsageCache.Condition.DOWN) {
+            degraded.add(name);
+        }
     }
 
     private static void add(MaintenanceJob job, Map<String, Object> details, List<String> degraded) {

@@ -126,6 +126,7 @@ class UsageActuatorTest {
         UsageService service = UsageService.builder(calculator).build();
         UsageHealth health = new UsageHealth(
                 service,
+                Optional.empty(),
                 Optional.of(rollups(hanging)),
                 List.of(),
                 Duration.ofMillis(1),
@@ -153,6 +154,7 @@ class UsageActuatorTest {
         UsageService service = UsageService.builder(calculator).build();
         UsageHealth health = new UsageHealth(
                 service,
+                Optional.empty(),
                 Optional.of(rollups(database)),
                 List.of(),
                 Duration.ofMinutes(1),

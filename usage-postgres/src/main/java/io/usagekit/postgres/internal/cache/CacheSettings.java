@@ -50,8 +50,8 @@ public record CacheSettings(
     /** Opens a flight store; waits until it listens, but no longer than the timeout. */
     public FlightStore openFlightStore() {
         WakeUps wakeUps = new WakeUps();
-        Optional<WakeUpListener> listener =
-                listenOn.map(source -> WakeUpListener.start(new Jdbc(source), CacheSql.in(schema), wakeUps, timeout, counters));
+        Optional<WakeUpListener> listener = listenOn.map(
+                source -> WakeUpListener.start(new Jdbc(source), CacheSql.in(schema), wakeUps, timeout, counters));
         return new PostgresFlightStore(this, new CacheCalls(this), wakeUps, listener);
     }
 

@@ -60,7 +60,8 @@ final class PostgresUsageCache implements UsageCache {
             List<UsageKey> some = all.subList(from, Math.min(from + MOST_READ, all.size()));
             CompletableFuture<Map<UsageKey, AgedUsage>> read = calls.run(
                     Purpose.READ, some.size() + " figures can't be read", attempt -> Optional.of(read(attempt, some)));
-            some.forEach(key -> figures.put(key, read.thenApply(found -> counted(Optional.ofNullable(found.get(key))))));
+            some.forEach(key ->
+                    figures.put(key, read.thenApply(found -> counted(Optional.ofNullable(found.get(key))))));
         }
         return figures;
     }

@@ -51,8 +51,7 @@ final class WakeUpListener implements AutoCloseable {
     }
 
     /** Starts one, and waits until it listens or has failed, at most for the timeout. */
-    static WakeUpListener start(
-            Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout, CacheCounters counters) {
+    static WakeUpListener start(Jdbc jdbc, CacheSql sql, WakeUps wakeUps, Duration timeout, CacheCounters counters) {
         WakeUpListener listener = new WakeUpListener(jdbc, sql, wakeUps, timeout, counters);
         listener.thread.start();
         try {

@@ -146,8 +146,8 @@ class CacheFleetIT {
     @SuppressWarnings("try") // registered as long as the block lasts
     void listensAgainOnAnotherConnection() {
         Semaphore woken = new Semaphore(0);
-        try (HikariDataSource direct = Database.newPool(
-                1, config -> config.addDataSourceProperty("ApplicationName", fixture.schema()))) {
+        try (HikariDataSource direct =
+                Database.newPool(1, config -> config.addDataSourceProperty("ApplicationName", fixture.schema()))) {
             PostgresCache shared = fixture.builder().listenOn(direct).build();
             assertThat(shared.stats().listening()).isEqualTo(Condition.UNKNOWN);
             try (FlightStore store = shared.flightStore();

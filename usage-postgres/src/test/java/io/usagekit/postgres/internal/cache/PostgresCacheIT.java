@@ -175,7 +175,9 @@ class PostgresCacheIT {
             CacheLoads.eventually("pruned", () -> shared.stats().prunes() == 1);
             assertThat(shared.stats()).isEqualTo(new PostgresCache.Stats(2, 2, 101, 1, 0, 1, 0, Condition.UNKNOWN));
         }
-        assertThat(fixture.builder().build().stats().writes()).as("of another one").isZero();
+        assertThat(fixture.builder().build().stats().writes())
+                .as("of another one")
+                .isZero();
     }
 
     @Test
