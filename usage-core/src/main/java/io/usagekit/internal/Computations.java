@@ -2,8 +2,10 @@ package io.usagekit.internal;
 
 import io.usagekit.OutagePolicy;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageService;
+import io.usagekit.UsageUnavailableException;
 import io.usagekit.internal.GuardedCache.WriteOutage;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.Timers;
@@ -54,6 +56,11 @@ final class Computations {
             this.ownPool = null;
             this.executor = hosts;
         }
+    }
+
+    static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
+        return new UsageUnavailableException(
+                "the usage of " + key + " isn't computed while the cache can't be reached", outage);
     }
 
     UsageCalculator calculator() {

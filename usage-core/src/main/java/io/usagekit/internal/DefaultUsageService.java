@@ -296,7 +296,7 @@ public final class DefaultUsageService implements UsageService {
             return instead(key, grace, failure.get(), outage);
         }
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return instead(key, grace, UsageLoad.notWithoutCache(key, outage), outage);
+            return instead(key, grace, Computations.notWithoutCache(key, outage), outage);
         }
         CompletableFuture<LoadOutcome> load = loads.load(key, Purpose.MISS, limits.hard(), outage != null, batch);
         Optional<Duration> limit = missPolicy.limit();
@@ -428,7 +428,7 @@ public final class DefaultUsageService implements UsageService {
         }
         Throwable outage = lookup.error();
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(UsageLoad.notWithoutCache(key, outage));
+            return CompletableFuture.failedFuture(Computations.notWithoutCache(key, outage));
         }
         Duration acceptableAge = lookup.figure()
                 .map(old -> Limits.acceptableAge(limits.softFor(old), old))

@@ -10,7 +10,6 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageOverloadedException;
-import io.usagekit.UsageUnavailableException;
 import io.usagekit.internal.flight.Causes;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.FlightTask;
@@ -165,11 +164,6 @@ final class UsageLoad implements FlightTask {
         }
         computations.started(this);
         failWhileBackingOff();
-    }
-
-    static UsageUnavailableException notWithoutCache(UsageKey key, Throwable outage) {
-        return new UsageUnavailableException(
-                "the usage of " + key + " isn't computed while the cache can't be reached", outage);
     }
 
     /**
@@ -358,10 +352,18 @@ final class UsageLoad implements FlightTask {
     @Override
     public CompletionStage<LoadOutcome> computeUncoordinated(Throwable cause) {
         listener.coordinationFailed(key, cause);
-        if (computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(notWithoutCache(key, cause));
+        return computations.outagePolicy() == OutagePolicy.FAIL_CLOSED
+                ? CompletableFuture.failedFuture(Computations.notWithoutCache(key, cause))
+                : computeNow(Lease.NONE);
+    }
+
+    @Override
+    public boolean mayGoOnUncoordinated(Throwable cause) {
+        boolean may = computations.outagePolicy() == OutagePolicy.FAIL_OPEN;
+        if (may) {
+            listener.coordinationFailed(key, cause);
         }
-        return computeNow(Lease.NONE);
+        return may;
     }
 
     @Override
@@ -421,17 +423,13 @@ final class UsageLoad implements FlightTask {
         Computation last = computation;
         if (last != null && last.hasBegun() && !computations.isClosed()) {
             computations.backOff().failed(key, error);
-            last.noteFailure(isExplained(error) ? FlightTask.super.timedOut() : error);
+            // A time-out that an earlier failure explains is no news of that, which the next time-out could refer to.
+            boolean isExplained = error.getCause() != null && error.getCause() == explanation;
+            last.noteFailure(isExplained ? FlightTask.super.timedOut() : error);
         }
         if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
             listener.refreshFailed(key, error);
         }
-    }
-
-    /** Whether it is a time-out that an earlier failure explains: it is no news of that, which the next time-out could refer to. */
-    private boolean isExplained(Throwable error) {
-        Throwable earlier = explanation;
-        return earlier != null && error.getCause() == earlier;
     }
 
     @Override

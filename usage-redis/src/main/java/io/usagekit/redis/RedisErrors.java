@@ -66,6 +66,13 @@ final class RedisErrors {
                 || REFUSED_SCRIPT.stream().anyMatch(reply::contains);
     }
 
+    /** Whether a reply refuses a command for good, and not for the server's present state: BUSY, LOADING, MASTERDOWN and so on. */
+    static boolean isRefusal(Throwable error) {
+        return error instanceof RedisCommandExecutionException
+                && (isPermanentReply(error)
+                        || String.valueOf(error.getMessage()).startsWith("ERR "));
+    }
+
     /** Whether scripts as such are refused, and not a command of one. */
     static boolean isScriptRefused(Throwable error) {
         return chain(error).stream()

@@ -142,7 +142,7 @@ final class TrackingConnection {
                                 .toCompletableFuture())
                 .exceptionally(error -> {
                     Throwable cause = unwrap(error);
-                    throw cause instanceof RedisCommandExecutionException
+                    throw RedisErrors.isRefusal(cause)
                             ? new RefusedException("Redis refuses to track", cause)
                             : new CompletionException(cause);
                 });

@@ -66,6 +66,8 @@ final class FleetFlight extends Flight {
     private final AtomicInteger computations = new AtomicInteger();
     /** An acquisition has failed, so that this token may hold the lease without an answer that says so. */
     private volatile boolean mayHoldLease;
+    /** Why the store couldn't be reached when a suspended lease was to be acquired again, though this load computes. */
+    private volatile @Nullable Throwable uncoordinated;
 
     private volatile FlightStore.@Nullable Registration registration;
     private volatile Delays.@Nullable Timer timer;
@@ -115,6 +117,12 @@ final class FleetFlight extends Flight {
             fence = acquired.fence();
             scheduleRenewal();
             resumed.complete(true);
+            return;
+        }
+        if (resumed != null && acquisition == null && task().mayGoOnUncoordinated(noFigure(error))) {
+            mayHoldLease = true;
+            uncoordinated = noFigure(error);
+            resumed.complete(true); // with the permit that it has waited for
             return;
         }
         if (resumed != null) {
@@ -190,8 +198,13 @@ final class FleetFlight extends Flight {
         scheduleRenewal();
         int computation = computations.incrementAndGet();
         step(() -> task().computeUnderLease(new HeldLease()), (outcome, error) -> {
-            if (computation == computations.get()) {
+            Throwable cause = uncoordinated;
+            if (computation != computations.get()) {
+                return;
+            } else if (cause == null) {
                 computed(outcome, error);
+            } else {
+                computedUncoordinated(outcome, error, cause);
             }
         });
     }

@@ -52,6 +52,14 @@ public interface FlightTask extends SingleFlight.Load {
         return compute();
     }
 
+    /**
+     * Whether a load that has suspended its lease, and can compute now, is to go on without it, since the store can't be reached. If not,
+     * {@link #computeUncoordinated} follows.
+     */
+    default boolean mayGoOnUncoordinated(Throwable cause) {
+        return false;
+    }
+
     /** Returns for how long no process may compute after this failure; empty: other processes may try at once. */
     default Optional<Duration> backOff(Throwable error) {
         return Optional.empty();

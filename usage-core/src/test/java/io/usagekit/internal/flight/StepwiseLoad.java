@@ -44,6 +44,7 @@ public final class StepwiseLoad implements FlightTask {
 
     final Throwable late = new IllegalStateException("too late");
     boolean storeAwaited = true;
+    boolean goesOnUncoordinated;
     /** The outcome that a computed figure makes. */
     Function<AgedUsage, LoadOutcome> origin = LoadOutcome::computed;
 
@@ -116,6 +117,11 @@ public final class StepwiseLoad implements FlightTask {
     @Override
     public boolean isStoreAwaited() {
         return storeAwaited;
+    }
+
+    @Override
+    public boolean mayGoOnUncoordinated(Throwable cause) {
+        return goesOnUncoordinated;
     }
 
     @Override

@@ -127,6 +127,24 @@ class SuspendedLeaseTest {
         assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
     }
 
+    /** A computation that was called off would have to wait for another permit. */
+    @Test
+    void computesUnderItsPermitWhereTheStoreCannotBeReachedAnyMore() {
+        load.goesOnUncoordinated = true;
+        suspend();
+        CompletableFuture<Boolean> resumed = resume();
+        store.fail(new UsageCacheException("no server", null));
+        assertThat(resumed).isCompletedWithValue(true);
+        store.wakeUp();
+        load.computed.complete(figure(1));
+        assertThat(load.steps).containsOnlyOnce("compute").contains("computedUncoordinated");
+        assertThat(caller).isCompletedWithValue(LoadOutcome.computed(figure(1)));
+        assertThat(store.calls)
+                .as("no publication; the lease may have been acquired")
+                .containsExactly("acquire", "release", "acquire", "release");
+        assertThat(delays.delays()).as("timers left").isEmpty();
+    }
+
     @Test
     void keepsTheLeaseWhereItCanComputeBeforeItWasSuspended() {
         lead();

@@ -1,0 +1,80 @@
+package io.usagekit.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.RedisCommandExecutionException;
+import io.usagekit.UsageCacheException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What replies mean, in the words of the servers and proxies that send them. */
+class RedisErrorsTest {
+
+    private static RedisCommandExecutionException reply(String text) {
+        return new RedisCommandExecutionException(text);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+                "LOADING Redis is loading the dataset in memory",
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+                "CLUSTERDOWN The cluster is down",
+            })
+    void takesTheStateOfAServerForNoRefusal(String text) {
+        assertThat(RedisErrors.isRefusal(reply(text))).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "NOPERM this user has no permissions to run the 'client' command or its subcommand",
+                "NOAUTH Authentication required.",
+                "ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.",
+                "ERR unknown command `CLIENT`, with args beginning with: `TRACKING`, `ON`, ",
+            })
+    void takesAMissingPermissionOrCommandForARefusal(String text) {
+        assertThat(RedisErrors.isRefusal(reply(text))).isTrue();
+        assertThat(RedisErrors.isRefusal(new IllegalStateException(text)))
+                .as("not an answer of Redis")
+                .isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+                "NOPERM User usage has no permissions to run the 'eval' command",
+                "ERR unknown command `EVALSHA`, with args beginning with: ",
+                "ERR unknown command 'evalsha'",
+                "ERR unsupported command: EVALSHA",
+                "ERR command 'EVAL' is not allowed",
+            })
+    void knowsThatScriptsAreRefused(String text) {
+        assertThat(RedisErrors.isScriptRefused(new UsageCacheException("refused", reply(text))))
+                .isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "NOPERM this user has no permissions to access one of the keys used as arguments",
+                "ERR Error running script (call to f_1e37): @user_script:99: The user executing the script can't run this command or subcommand",
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                "READONLY You can't write against a read only replica.",
+                "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+                "NOSCRIPT No matching script. Please use EVAL.",
+                "WRONGTYPE usage:index:{eval} must be a sorted set of periods, but is a string",
+            })
+    void doesntTakeAFailureOfOneScriptForARefusalOfAll(String text) {
+        assertThat(RedisErrors.isScriptRefused(reply(text))).isFalse();
+    }
+
+    @Test
+    void takesOnlyAnAnswerOfRedisForARefusalOfScripts() {
+        assertThat(RedisErrors.isScriptRefused(new IllegalStateException("ERR unknown command 'evalsha'")))
+                .isFalse();
+    }
+}
