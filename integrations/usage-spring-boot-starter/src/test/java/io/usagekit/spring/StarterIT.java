@@ -14,6 +14,8 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.FleetLock;
+import io.usagekit.postgres.PostgresCache;
+import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
@@ -24,6 +26,8 @@ import io.usagekit.servers.PostgresServer;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.spring.actuate.UsageEndpoint;
 import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -39,6 +43,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.WebApplicationType;
@@ -193,6 +198,33 @@ class StarterIT {
 
         assertThat(failure(tables, "--usagekit.ledger.enabled=true"))
                 .hasMessageContainingAll("usagekit.install is validate", "column");
+    }
+
+    /** As Flyway's and Liquibase's do. */
+    @Test
+    void tablesAreValidatedAfterTheHostsScriptsHaveRun(@TempDir Path directory) throws Exception {
+        String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        PostgresCache cache = PostgresCache.builder(postgres.dataSource(), Runnable::run)
+                .schema(schema + "_cache")
+                .build();
+        Path script =
+                Files.writeString(directory.resolve("tables.sql"), PostgresUsage.ddl(schema) + "\n" + cache.ddl());
+        try (ConfigurableApplicationContext context = start(
+                List.of(Host.class),
+                beans -> {},
+                "--spring.sql.init.mode=always",
+                "--spring.sql.init.schema-locations=" + script.toUri(),
+                "--usagekit.tables.schema=" + schema,
+                "--usagekit.cache=postgres",
+                "--usagekit.postgres-cache.schema=" + cache.schema(),
+                "--usagekit.postgres-cache.timeout=1m")) {
+            assertThat(context.getBean(UsageService.class)
+                            .get("org-1", MARCH)
+                            .usage()
+                            .orElseThrow()
+                            .received())
+                    .isEqualTo(UsageMetrics.ZERO);
+        }
     }
 
     @Test

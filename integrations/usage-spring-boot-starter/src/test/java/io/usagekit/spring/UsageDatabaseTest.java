@@ -30,6 +30,14 @@ class UsageDatabaseTest {
     }
 
     @Test
+    void computationsTakePartInNoTransactionOfTheHosts() {
+        Contexts.empty()
+                .withBean(DataSource.class, () -> new TransactionAwareDataSourceProxy(FIRST))
+                .run(context -> assertThat(context.getBean(UsageDatabase.class).dataSource())
+                        .isSameAs(FIRST));
+    }
+
+    @Test
     void severalDataSourcesAreRejectedByName() {
         Contexts.empty()
                 .withUserConfiguration(Several.class)

@@ -62,6 +62,15 @@ class UsageRedisAutoConfigurationTest {
                         assertThat(context).hasSingleBean(UsageService.class).doesNotHaveBean(UsageCache.class));
     }
 
+    /** It may have Redis by another driver, for purposes of its own. */
+    @Test
+    void aHostWithoutLettuceHasNoCache() {
+        Contexts.withRedis()
+                .withClassLoader(new FilteredClassLoader("io.lettuce"))
+                .run(context ->
+                        assertThat(context).hasSingleBean(UsageService.class).doesNotHaveBean(UsageCache.class));
+    }
+
     @Test
     void aCacheThatIsAskedForWithoutAConnectionFactoryFailsTheStart() {
         expectFailure(
