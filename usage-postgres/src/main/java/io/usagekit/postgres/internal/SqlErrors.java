@@ -153,6 +153,12 @@ public final class SqlErrors {
         }
     }
 
+    /** Returns what is left of a timeout since a nano time, at least the shortest that {@link #checkTimeout} allows. */
+    public static Duration leftOf(Duration timeout, long start) {
+        Duration left = timeout.minusNanos(System.nanoTime() - start);
+        return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
+    }
+
     /**
      * Whether the error lasts until somebody corrects a setting or the schema: the password, the database, a privilege, or a
      * schema, table, column or type that isn't what the mapping says. Looks into the causes too: a pool whose connections are

@@ -24,7 +24,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -36,32 +35,21 @@ final class RollupCalculator implements UsageCalculator {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
 
-    private static final Duration SHORTEST = Duration.ofMillis(1);
-
-    /** How long a calculator relies on the triggers of partitions, which are too many to be compared by each figure. */
-    private static final long TRIGGERS_RELIED_ON = Duration.ofSeconds(5).toNanos();
-
     private final PostgresRollups.Settings settings;
     private final TableMapping mapping;
     private final ProjectScope projects;
     private final Jdbc jdbc;
     private final CanonicalIds ids = new CanonicalIds();
-    private final RollupProof.TriggerWatch triggers = new RollupProof.TriggerWatch();
+    private final RollupProof.RecentTriggers triggers;
 
     /** Whether indexes that are missing have been logged. */
     private final AtomicBoolean warned = new AtomicBoolean();
-
-    /** A nano ticker. */
-    private final LongSupplier ticker;
-
-    /** When the triggers were looked at last and were in force; empty before that, and while they aren't. */
-    private volatile OptionalLong inForceAt = OptionalLong.empty();
 
     /** Built by the first computation, which reads the tables' shape; null before, and after an error that says it has changed. */
     private volatile @Nullable Queries queries;
 
     RollupCalculator(PostgresRollups.Settings settings, LongSupplier ticker) {
-        this.ticker = ticker;
+        this.triggers = new RollupProof.RecentTriggers(ticker);
         this.settings = settings;
         this.mapping = settings.mapping();
         this.projects = settings.projects();
@@ -203,7 +191,7 @@ final class RollupCalculator implements UsageCalculator {
         }
         Queries known = found.get();
         Outcomes outcomes = new Outcomes();
-        if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
+        if (known.rolled().isPresent() && !triggers.areInForce(connection, known.sql())) {
             return allFromAltered(connection, known, keys, RollupListener.Fallback.ALTERED);
         }
         Optional<RollupFigureQuery.Answers> answers =
@@ -286,7 +274,7 @@ final class RollupCalculator implements UsageCalculator {
             if (lookedUpBefore && SqlErrors.mayMeanChangedShape(e)) {
                 // The tables have changed since they were looked up: that error isn't one of the settings.
                 queries = null;
-                return inTransaction(mode, leftOf(timeout, start), false, fromRollups, fromRawRows);
+                return inTransaction(mode, SqlErrors.leftOf(timeout, start), false, fromRollups, fromRawRows);
             }
             boolean isUnreadable = SqlErrors.isUnreadable(e);
             // A project id that was given another type can't be compared with those of the roll-ups.
@@ -299,18 +287,13 @@ final class RollupCalculator implements UsageCalculator {
             try {
                 return jdbc.transaction(
                         Jdbc.Mode.READ_ONLY,
-                        leftOf(timeout, start),
+                        SqlErrors.leftOf(timeout, start),
                         connection -> fromRawRows.compute(connection, why));
             } catch (SQLException | RuntimeException again) {
                 again.addSuppressed(e);
                 throw again;
             }
         }
-    }
-
-    private static Duration leftOf(Duration timeout, long start) {
-        Duration left = timeout.minusNanos(System.nanoTime() - start);
-        return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
     }
 
     /** Returns the combined query over the tables as they are now. */
@@ -341,18 +324,6 @@ final class RollupCalculator implements UsageCalculator {
         return Optional.of(known);
     }
 
-    /** Whether all triggers, those of partitions included, were in force at most five seconds ago; looks at them if it isn't known. */
-    private boolean areTriggersInForce(Connection connection, RollupSql sql) throws SQLException {
-        long now = ticker.getAsLong();
-        OptionalLong last = inForceAt;
-        if (last.isPresent() && now - last.getAsLong() < TRIGGERS_RELIED_ON) {
-            return true;
-        }
-        boolean areInForce = triggers.isEveryChangeTracked(connection, sql);
-        inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
-        return areInForce;
-    }
-
     /** Returns the combined query over the tables as they are now: their shape may have changed since it was read. */
     private CombinedQuery combinedAsNow(Connection connection, Queries known) throws SQLException {
         queries = null;
@@ -365,7 +336,7 @@ final class RollupCalculator implements UsageCalculator {
             return fromRawRows(connection, combined(connection), key, RollupListener.Fallback.ABSENT);
         }
         Queries known = present.get();
-        if (known.rolled().isPresent() && !areTriggersInForce(connection, known.sql())) {
+        if (known.rolled().isPresent() && !triggers.areInForce(connection, known.sql())) {
             return fromAltered(connection, known, key);
         }
         Instant now = settings.clock().instant();

@@ -3,8 +3,11 @@ package io.usagekit.postgres.rollups;
 import io.usagekit.postgres.internal.Identifiers;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
@@ -69,6 +72,37 @@ final class RollupProof {
             }
             boolean areInForce = RollupCatalog.areTriggersInForce(connection, sql);
             inForce = areInForce ? digest : Optional.empty();
+            return areInForce;
+        }
+    }
+
+    /** Looks at the triggers of a calculator's tables, those of partitions included, at most every five seconds. Thread-safe. */
+    static final class RecentTriggers {
+
+        /** How long a calculator relies on the triggers of partitions, which are too many to be compared by each figure. */
+        private static final long RELIED_ON = Duration.ofSeconds(5).toNanos();
+
+        private final TriggerWatch watch = new TriggerWatch();
+
+        /** A nano ticker. */
+        private final LongSupplier ticker;
+
+        /** When the triggers were looked at last and were in force; empty before that, and while they aren't. */
+        private volatile OptionalLong inForceAt = OptionalLong.empty();
+
+        RecentTriggers(LongSupplier ticker) {
+            this.ticker = ticker;
+        }
+
+        /** Whether all of them were in force at most five seconds ago; looks at them if it isn't known. */
+        boolean areInForce(Connection connection, RollupSql sql) throws SQLException {
+            long now = ticker.getAsLong();
+            OptionalLong last = inForceAt;
+            if (last.isPresent() && now - last.getAsLong() < RELIED_ON) {
+                return true;
+            }
+            boolean areInForce = watch.isEveryChangeTracked(connection, sql);
+            inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
             return areInForce;
         }
     }
