@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.PartitionGuard;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -119,7 +120,7 @@ public final class PostgresRollups {
      *     locks on the tables for longer than two minutes, or the database refuses; then nothing but indexes has been created
      */
     public void install() {
-        installer().install();
+        new RollupInstaller(settings).install();
     }
 
     /**
@@ -131,7 +132,7 @@ public final class PostgresRollups {
      *     database refuses; then nothing has been removed
      */
     public void remove() {
-        installer().remove(RollupInstaller.Retained.PROTECTED);
+        new RollupInstaller(settings).remove(RollupInstaller.Retained.PROTECTED);
     }
 
     /**
@@ -141,7 +142,7 @@ public final class PostgresRollups {
      * @throws UsageStorageException if the database refuses; then nothing has been removed
      */
     public void removeWithRetained() {
-        installer().remove(RollupInstaller.Retained.REMOVED);
+        new RollupInstaller(settings).remove(RollupInstaller.Retained.REMOVED);
     }
 
     /**
@@ -152,7 +153,7 @@ public final class PostgresRollups {
      * @throws UsageStorageException if there are no roll-ups of this mapping, or the database refuses
      */
     public void acceptRetained() {
-        installer().acceptRetained();
+        new RollupInstaller(settings).acceptRetained();
     }
 
     /**
@@ -165,7 +166,7 @@ public final class PostgresRollups {
      *     roll-ups of this version and mapping, or the database refuses
      */
     public void moveRetained(String from, String to) {
-        installer().moveRetained(Objects.requireNonNull(from, "from"), Objects.requireNonNull(to, "to"));
+        new RollupInstaller(settings).moveRetained(from, to);
     }
 
     /**
@@ -175,7 +176,7 @@ public final class PostgresRollups {
      * @throws UsageStorageException as {@link #moveRetained}
      */
     public void omitRetained(String projectId) {
-        installer().omitRetained(Objects.requireNonNull(projectId, "projectId"));
+        new RollupInstaller(settings).omitRetained(Objects.requireNonNull(projectId, "projectId"));
     }
 
     /**
@@ -188,7 +189,7 @@ public final class PostgresRollups {
      *     database refuses
      */
     public String ddl() {
-        return installer().ddl();
+        return new RollupInstaller(settings).ddl();
     }
 
     /**
@@ -197,10 +198,6 @@ public final class PostgresRollups {
      * io.usagekit.postgres.rows.PostgresRows}; its type is internal.
      */
     public PartitionGuard partitionGuard() {
-        return installer();
-    }
-
-    private RollupInstaller installer() {
         return new RollupInstaller(settings);
     }
 
@@ -211,7 +208,12 @@ public final class PostgresRollups {
      * figure. Connects to nothing yet; thread-safe.
      */
     public UsageCalculator calculator() {
-        return new RollupCalculator(settings, System::nanoTime);
+        return new RollupCalculator(settings, System::nanoTime, false);
+    }
+
+    /** Returns the feed of another store with the rolled sums, such as ClickHouse. Connects to nothing yet; thread-safe. */
+    public RollupFeed feed() {
+        return RollupCatalog.feed(settings);
     }
 
     /** Returns a builder of a worker. */
@@ -242,10 +244,9 @@ public final class PostgresRollups {
      * @param each receives each figure while the snapshot is held, in the order of organisation ids by code points; an exception
      *     that it throws ends the pass
      * @return the number of organisations
-     * @throws UsageCalculationException if there are no roll-ups of this version and mapping, the mapping doesn't fit the tables, the
-     *     database refuses, or the timeout is over; at the end, when all others have been received, if an organisation has no figure, as
-     *     {@link #calculateAll(UsagePeriod, Duration, Consumer, BiConsumer)} reports it: the message counts them and names the first, and
-     *     the first hundred are its suppressed exceptions
+     * @throws UsageCalculationException as {@link #calculateAll(UsagePeriod, Duration, Consumer, BiConsumer)}; also at the end, when all
+     *     others have been received, if an organisation has no figure, as that reports it: the message counts them and names the first,
+     *     and the first hundred are its suppressed exceptions
      */
     public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
         UsageSeries.FailedOrganisations failed = new UsageSeries.FailedOrganisations();
@@ -310,8 +311,7 @@ public final class PostgresRollups {
      *
      * @param progress receives each hour that differs
      * @return the number of hours that differ; 0 unless rows changed without firing a trigger
-     * @throws UsageStorageException if there are no roll-ups of this version and mapping, the mapping doesn't fit the tables, or the
-     *     database refuses
+     * @throws UsageStorageException as {@link #status(Duration)}, and if there are no roll-ups of this version and mapping
      */
     public long verify(VerificationProgress progress) {
         return RollupVerifier.verify(settings, this::readCurrent, progress, RollupVerifier.Remedy.NONE);

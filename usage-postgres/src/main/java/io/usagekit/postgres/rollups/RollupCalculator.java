@@ -2,7 +2,6 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
-import io.usagekit.UsageCalculator;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
@@ -14,6 +13,8 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.ids.CanonicalIds;
+import io.usagekit.postgres.rollups.internal.FigurePart;
+import io.usagekit.postgres.rollups.internal.PartCalculator;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -31,7 +32,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Computes figures from roll-ups, or by the combined query where these are absent or cover too little. */
-final class RollupCalculator implements UsageCalculator {
+final class RollupCalculator implements PartCalculator {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
 
@@ -48,7 +49,11 @@ final class RollupCalculator implements UsageCalculator {
     /** Built by the first computation, which reads the tables' shape; null before, and after an error that says it has changed. */
     private volatile @Nullable Queries queries;
 
-    RollupCalculator(PostgresRollups.Settings settings, LongSupplier ticker) {
+    /** Whether figures lack the days that are left to another store. */
+    private final boolean leavesShipped;
+
+    RollupCalculator(PostgresRollups.Settings settings, LongSupplier ticker, boolean leavesShipped) {
+        this.leavesShipped = leavesShipped;
         this.triggers = new RollupProof.RecentTriggers(ticker);
         this.settings = settings;
         this.mapping = settings.mapping();
@@ -66,22 +71,27 @@ final class RollupCalculator implements UsageCalculator {
 
     /** A figure, and why it was computed from raw rows; empty if it wasn't. */
     private record Outcome(
-            CombinedQuery.Totals totals, Optional<RollupListener.Fallback> fallback, long liveHours, long markedHours) {
+            FigurePart part, Optional<RollupListener.Fallback> fallback, long liveHours, long markedHours) {
 
         static Outcome raw(CombinedQuery.Totals totals, RollupListener.Fallback why) {
-            return new Outcome(totals, Optional.of(why), 0, 0);
+            return new Outcome(new FigurePart(totals, Optional.empty()), Optional.of(why), 0, 0);
         }
 
         static Outcome rolled(RollupFigureQuery.Answer answer) {
-            return new Outcome(
-                    answer.totals().orElseThrow(), Optional.empty(), answer.liveHours(), answer.markedHours());
+            FigurePart part = new FigurePart(answer.totals().orElseThrow(), answer.shipped());
+            return new Outcome(part, Optional.empty(), answer.liveHours(), answer.markedHours());
         }
     }
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-        SqlErrors.checkTimeout(timeout);
         Instant now = settings.clock().instant();
+        return part(key, timeout).totals().of(key, now);
+    }
+
+    @Override
+    public FigurePart part(UsageKey key, Duration timeout) {
+        SqlErrors.checkTimeout(timeout);
         Outcome outcome;
         try {
             outcome = compute(key, timeout);
@@ -92,7 +102,7 @@ final class RollupCalculator implements UsageCalculator {
             throw SqlErrors.explain(key, timeout, e);
         }
         notifyListener(key, outcome);
-        return outcome.totals().of(key, now);
+        return outcome.part();
     }
 
     @Override
@@ -180,7 +190,8 @@ final class RollupCalculator implements UsageCalculator {
         }
         outcomes.known().forEach(this::notifyListener);
         Map<UsageKey, CombinedQuery.Totals> totals = new HashMap<>();
-        outcomes.known().forEach((key, outcome) -> totals.put(key, outcome.totals()));
+        outcomes.known()
+                .forEach((key, outcome) -> totals.put(key, outcome.part().totals()));
         return new CombinedQuery.Figures(totals, outcomes.failures());
     }
 
@@ -315,13 +326,24 @@ final class RollupCalculator implements UsageCalculator {
                     .isPresent();
             known = new Queries(
                     sql,
-                    isCurrent ? Optional.of(RollupFigureQuery.over(sql, projects)) : Optional.empty(),
+                    isCurrent ? Optional.of(figures(connection, sql)) : Optional.empty(),
                     RollupCatalog.hasOlderRetained(connection, settings.schema())
                             ? sql.combinedWithOlderRetained(projects)
                             : sql.combined(projects));
-            queries = isCurrent ? known : null;
+            // Where the feed is missing, it is looked up again.
+            queries = known.rolled()
+                            .filter(rolled -> rolled.leavesShipped() == leavesShipped)
+                            .isPresent()
+                    ? known
+                    : null;
         }
         return Optional.of(known);
+    }
+
+    private RollupFigureQuery figures(Connection connection, RollupSql sql) throws SQLException {
+        return leavesShipped
+                ? RollupFigureQuery.leavingShipped(connection, sql, projects)
+                : RollupFigureQuery.over(sql, projects);
     }
 
     /** Returns the combined query over the tables as they are now: their shape may have changed since it was read. */

@@ -12,6 +12,9 @@ import io.usagekit.postgres.internal.MappedNames;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedSource;
+import io.usagekit.postgres.rollups.internal.PostgresRollupFeed;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -59,11 +62,28 @@ final class RollupCatalog {
      * @throws UsageStorageException if there are none of this version and mapping
      */
     static RollupSql readCurrent(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout) throws SQLException {
-        return jdbc.transaction(
-                        Jdbc.Mode.READ_ONLY,
-                        timeout,
-                        connection -> current(
-                                connection, settings, TableShape.readForStorage(connection, settings.mapping())))
+        return jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> presentSql(connection, settings));
+    }
+
+    /** Returns the feed of another store. */
+    static RollupFeed feed(PostgresRollups.Settings settings) {
+        FeedSource source = new FeedSource(
+                new Jdbc(settings.dataSource()),
+                settings.mapping().schema(),
+                settings.schema(),
+                settings.clock(),
+                connection -> presentSql(connection, settings).counting(settings.projects()),
+                connection -> IdTypes.of(connection, presentSql(connection, settings))
+                        .projectId()
+                        .definition());
+        return new PostgresRollupFeed(
+                source,
+                () -> new RollupCalculator(settings, System::nanoTime, true),
+                () -> new RollupCalculator(settings, System::nanoTime, false));
+    }
+
+    private static RollupSql presentSql(Connection connection, PostgresRollups.Settings settings) throws SQLException {
+        return current(connection, settings, TableShape.readForStorage(connection, settings.mapping()))
                 .orElseThrow(() -> UsageStorageException.permanent(settings.nothingCurrent(), null));
     }
 

@@ -13,6 +13,8 @@ import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedNames;
+import io.usagekit.postgres.rollups.internal.ShippedDays;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -52,9 +54,20 @@ final class RollupFigureQuery {
      * @param markedHours how many of them are rolled but marked dirty; 0 without a figure
      * @param intact whether the tables and triggers are as they were recorded; if not, all hours are to be read live
      * @param inDoubt whether hours were read live, and retention has deleted rows in the window, which may be there again
+     * @param shipped the days that the figure lacks, since they are left to another store; empty if none may be
      */
     record Answer(
-            Optional<CombinedQuery.Totals> totals, long liveHours, long markedHours, boolean intact, boolean inDoubt) {
+            Optional<CombinedQuery.Totals> totals,
+            long liveHours,
+            long markedHours,
+            boolean intact,
+            boolean inDoubt,
+            Optional<ShippedDays> shipped) {
+
+        /** That too much of the window is live. */
+        static Answer none(boolean intact, boolean inDoubt) {
+            return new Answer(Optional.empty(), 0, 0, intact, inDoubt, Optional.empty());
+        }
 
         /** Whether rows that retention has deleted may count in what was read live, or in raw rows that are to be read instead. */
         boolean isDoubtful() {
@@ -141,33 +154,52 @@ final class RollupFigureQuery {
     private record Coverage(Optional<Answer> answer, Optional<Live> live) {}
 
     private final SqlStatements statements;
-    private final Map<String, String> retained;
+    private final Map<String, String> fragments;
     private final TableShape shape;
     private final String sizes;
     private final int livePercent;
     private final int changedEvents;
+    private final boolean leavesShipped;
 
     private RollupFigureQuery(
             SqlStatements statements,
-            Map<String, String> retained,
+            Map<String, String> fragments,
             TableShape shape,
             int livePercent,
             int changedEvents) {
         this.statements = statements;
-        this.retained = retained;
+        this.fragments = fragments;
         this.shape = shape;
         this.sizes = CombinedQuery.sizes(shape.mapping());
         this.livePercent = livePercent;
         this.changedEvents = changedEvents;
+        this.leavesShipped = fragments.containsKey("shipped-columns");
     }
 
     static RollupFigureQuery over(RollupSql sql, ProjectScope projects) {
-        return new RollupFigureQuery(sql.counting(projects), sql.missing(), sql.shape(), LIVE_PERCENT, CHANGED_EVENTS);
+        return over(sql, projects, sql.missing());
+    }
+
+    /** Returns the statements whose figures lack the days that are left to another store; none are where this role can't read the feed. */
+    static RollupFigureQuery leavingShipped(Connection connection, RollupSql sql, ProjectScope projects)
+            throws SQLException {
+        return sql.call(connection, "feed-is-readable").answer()
+                ? over(sql, projects, RollupSql.with(FeedNames.LEAVING_SHIPPED, sql.missing()))
+                : over(sql, projects);
+    }
+
+    /** Whether the figures lack such days. */
+    boolean leavesShipped() {
+        return leavesShipped;
+    }
+
+    private static RollupFigureQuery over(RollupSql sql, ProjectScope projects, Map<String, String> fragments) {
+        return new RollupFigureQuery(sql.counting(projects), fragments, sql.shape(), LIVE_PERCENT, CHANGED_EVENTS);
     }
 
     /** Returns the same statements without limits: they have a figure however much is live. */
     RollupFigureQuery always() {
-        return new RollupFigureQuery(statements, retained, shape, Integer.MAX_VALUE, Integer.MAX_VALUE);
+        return new RollupFigureQuery(statements, fragments, shape, Integer.MAX_VALUE, Integer.MAX_VALUE);
     }
 
     /**
@@ -191,7 +223,7 @@ final class RollupFigureQuery {
                 return answer;
             }
         }
-        return Optional.of(new Answer(Optional.empty(), 0, 0, true, false));
+        return Optional.of(Answer.none(true, false));
     }
 
     /**
@@ -257,8 +289,9 @@ final class RollupFigureQuery {
                         row.number("live_hours"),
                         row.number("marked_hours"),
                         row.flag("intact"),
-                        inDoubt)
-                : new Answer(Optional.empty(), 0, 0, row.flag("intact"), inDoubt);
+                        inDoubt,
+                        leavesShipped ? ShippedDays.read(row) : Optional.empty())
+                : Answer.none(row.flag("intact"), inDoubt);
     }
 
     /**
@@ -365,8 +398,8 @@ final class RollupFigureQuery {
         return call;
     }
 
-    private SqlTemplate template(String statement, Map<String, String> fragments) {
-        return statements.template(statement, RollupSql.with(fragments, retained));
+    private SqlTemplate template(String statement, Map<String, String> parts) {
+        return statements.template(statement, RollupSql.with(parts, fragments));
     }
 
     /** Returns the fragments of the second statement, by their names. */

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -246,7 +247,8 @@ final class RollupInstaller implements PartitionGuard {
 
     /** Adds what retention has kept of a project to another one, as {@link PostgresRollups#moveRetained} says. */
     void moveRetained(String from, String to) {
-        changeRetained(from, "moving", (connection, sql) -> {
+        Objects.requireNonNull(to, "to");
+        changeRetained(Objects.requireNonNull(from, "from"), "moving", (connection, sql) -> {
             if (!sql.call(connection, "retained-project").text("id", to).one(row -> row.flag("is_project"))) {
                 throw UsageStorageException.permanent(
                         "the retained sums of the project \"" + from + "\" can't be moved to \"" + to + "\": "

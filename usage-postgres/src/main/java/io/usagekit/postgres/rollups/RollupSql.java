@@ -11,6 +11,7 @@ import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedNames;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -41,6 +42,7 @@ final class RollupSql {
     /** The statements as shipped. */
     static final SqlSource SOURCE = SqlFiles.of(
             "rollups/read.sql",
+            "rollups/feed.sql",
             "rollups/maintain.sql",
             "rollups/retain.sql",
             "rollups/dependants.sql",
@@ -112,6 +114,7 @@ final class RollupSql {
         this.schema = schema;
         Map<String, String> all = MappedNames.of(shape);
         all.put("rollups", Identifiers.quote(schema));
+        all.putAll(FeedNames.of(schema));
         all.put("version", Integer.toString(VERSION));
         all.put("settings", Identifiers.literal(RollupCatalog.settings(shape, schema)));
         all.put("events.regclass", regclass(mapping.schema(), mapping.events()));

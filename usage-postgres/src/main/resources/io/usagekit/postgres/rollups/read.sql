@@ -24,6 +24,8 @@
 --   live_from, live_to  a time around all that is live, [live_from, live_to), timestamptz: the window unless rolled or neither changes nor
 --                 orphans; null if rolled
 --   project_ids   the projects that count, an array as text; null if there are none, or too many to be worth a list
+--   published, shipped_projects, shipped_from, shipped_to, shipped_versions  if {shipped-columns} has them: the days that the sums above lack,
+--                 since another store has them
 with state as materialized (
     {state}
 ),
@@ -43,7 +45,7 @@ marked as materialized (
 unrolled as materialized (
     {unrolled-of-window}
 ),
-
+{shipped-relations}
 doubt as materialized (
     select
         exists (select from changed_event) and exists (select from project where rolled_from < rolled_to) as changes,
@@ -86,7 +88,7 @@ select
     doubt.orphans,
     case when doubt.changes or doubt.orphans or doubt.hidden then :start else doubt.live_from end as live_from,
     case when doubt.changes or doubt.orphans or doubt.hidden then :end else doubt.live_to end as live_to,
-    (select case when count(*) <= 50 then array_agg(id)::text end from project) as project_ids
+    (select case when count(*) <= 50 then array_agg(id)::text end from project) as project_ids{shipped-columns}
 from state, doubt, verdict, rolled, retained
 
 -- name: live-figure
@@ -108,6 +110,7 @@ from state, doubt, verdict, rolled, retained
 --   retains       whether retention has deleted rows in the window
 --   bounded       whether all that is live lies within the bounds; if not, the sums above are no figure
 --   missing       how many live deliveries have no event within the bounds of events; bigint
+--   published, shipped_projects, shipped_from, shipped_to, shipped_versions  as figure
 with state as materialized (
     {state}
 ),
@@ -132,7 +135,7 @@ marked as materialized (
 unrolled as materialized (
     {unrolled-of-window}
 ),
-
+{shipped-relations}
 verdict as materialized (
     {verdict-of-window}
 ),
@@ -200,7 +203,7 @@ select
         and not exists (select from project p where not {project-is-known})
         and {no-changes}
         and {no-orphans} as bounded,
-    sent.missing
+    sent.missing{shipped-columns}
 from state, verdict, rolled, received, sent, retained
 
 -- name: figures
@@ -934,7 +937,7 @@ select
     sum(r.sent_bytes) as sent_bytes,
     sum(r.unmeasured) as unmeasured,
     sum(r.lost_sizes) as lost_sizes
-from project p
+from {rolled-part} p
 cross join lateral (
     select r.bucket, r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
     from {rollups}.rollup r
@@ -954,8 +957,14 @@ select
     sum(r.unmeasured) as unmeasured,
     sum(r.lost_sizes) as lost_sizes,
     coalesce(bool_or(r.cut), false) as cut
-from (select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project) as requested
+from ({requested-of-window}) as requested
 cross join lateral ({retained-sums}) as r
+
+-- fragment: requested-of-window
+-- The window, of each project.
+--
+-- Parameters: :start, :end.
+select id as project_id, :start::timestamptz as lower, :end::timestamptz as upper from project
 
 -- fragment: event-of-projects
 -- Condition of events in a table that is partitioned by project.

@@ -2,10 +2,16 @@ package io.usagekit.postgres.rollups;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Layout;
 import io.usagekit.postgres.testing.RandomRows;
@@ -20,6 +26,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +61,8 @@ class RollupOracleIT {
     private String schema = "";
     private @Nullable PostgresRollups installed;
     private int states;
+    private final MemoryStore store = new MemoryStore();
+    private long daysFromStore;
 
     @BeforeEach
     void generate(TestInfo test) {
@@ -68,6 +77,7 @@ class RollupOracleIT {
     @AfterEach
     void drop() {
         if (installed != null) {
+            installed.feed().uninstall();
             installed.remove();
         }
         Database.dropSchema(schema);
@@ -93,6 +103,7 @@ class RollupOracleIT {
                 .build();
         installed = rollups;
         rollups.install();
+        rollups.feed().install();
         FigureComparison reads = new FigureComparison(Database.pool(), rollups, mapping);
         assertEqual(reads, "nothing is rolled");
 
@@ -125,6 +136,7 @@ class RollupOracleIT {
                 assertThat(run.finished()).as("%s", run).isTrue();
                 assertThat(assertEqual(reads, "re-rolled after " + change)).isZero();
             }
+            assertThat(daysFromStore).as("seed %s", seed).isPositive();
             RollupStatus status = rollups.status().orElseThrow();
             assertThat(status.markedHours() + status.changedEvents())
                     .as("%s", status)
@@ -141,6 +153,7 @@ class RollupOracleIT {
         if (states++ % BULK_INTERVAL == 0) {
             reads.assertBulkEqualsSingle(keys, when + ", seed " + seed);
         }
+        UsageCalculator withStore = shipSome();
         long marked = 0;
         for (String organisation : rows.organisations()) {
             for (UsagePeriod window : windows) {
@@ -148,10 +161,34 @@ class RollupOracleIT {
                 assertThat(pair.rolled())
                         .as("%s in %s when %s, seed %s", organisation, window, when, seed)
                         .isEqualTo(pair.raw());
+                OrganisationUsage usage =
+                        withStore.calculate(new UsageKey(organisation, window), Duration.ofSeconds(30));
+                assertThat(new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured()))
+                        .as("%s in %s with a store when %s, seed %s", organisation, window, when, seed)
+                        .isEqualTo(pair.raw());
                 marked += pair.markedHours();
             }
         }
         return marked;
+    }
+
+    /** Ships some of the hours to a store, or none, or all; returns a calculator of figures with it. */
+    private UsageCalculator shipSome() {
+        RollupFeed feed = Objects.requireNonNull(installed).feed();
+        for (int cycle = random.nextInt(3); cycle > 0; cycle--) {
+            feed.ship(store, 1 + random.nextInt(3 * EVENTS), Duration.ofSeconds(30));
+        }
+        return feed.calculator(store, new CellReadListener() {
+            @Override
+            public void fromCells(UsageKey key, long days) {
+                daysFromStore += days;
+            }
+
+            @Override
+            public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
+                throw new AssertionError(key + " was refused: " + days + ", seed " + seed);
+            }
+        });
     }
 
     /** Changes that a host may make to its rows, as far as the layout has the columns; each affects about one row in eight. */

@@ -236,7 +236,8 @@ class RollupPartitionChangesIT {
                         new RollupListener() {},
                         Set.of(),
                         false),
-                nanos::get);
+                nanos::get,
+                false);
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(3, 21));
         fixture.run("alter table {s}.parts_2_p disable trigger user", "delete from {s}.parts_2_p");
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received())

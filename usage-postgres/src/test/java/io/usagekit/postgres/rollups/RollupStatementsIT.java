@@ -8,6 +8,7 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedNames;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.StatementsIT;
 import java.sql.Connection;
@@ -33,6 +34,7 @@ class RollupStatementsIT extends StatementsIT {
     static void install() throws SQLException {
         fixture = RollupFixture.tables(Database.pool(), Database.newSchema("statements"));
         fixture.rollups.install();
+        fixture.rollups.feed().install();
         fixture.run(
                 "create table {s}.foreign_key (role text, schema text, referencing text, name text, definition text)");
         try (Connection connection = Database.pool().getConnection()) {
@@ -44,6 +46,7 @@ class RollupStatementsIT extends StatementsIT {
 
     @AfterAll
     static void drop() {
+        fixture.rollups.feed().uninstall();
         fixture.close();
     }
 
@@ -54,13 +57,15 @@ class RollupStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> files() {
-        return Set.of("read.sql", "maintain.sql", "retain.sql", "dependants.sql", "catalog.sql", "verify.sql");
+        return Set.of(
+                "read.sql", "feed.sql", "maintain.sql", "retain.sql", "dependants.sql", "catalog.sql", "verify.sql");
     }
 
     @Override
     protected Set<String> wholeScripts() {
         return Set.of(
                 "schema-create.sql",
+                "schema-feed.sql",
                 "schema-V4.sql",
                 "schema-V4-triggers.sql",
                 "schema-V4-request-reset.sql",
@@ -87,9 +92,15 @@ class RollupStatementsIT extends StatementsIT {
                 List.of(
                         RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(true)),
                         RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(false)));
+            case "figure" -> List.of(Map.of(), FeedNames.LEAVING_SHIPPED);
+            case "shipped-months" ->
+                List.of(Map.of("months-after", "true"), Map.of("months-after", "{months-after-place}"));
             case "live-figure" ->
                 List.of(
                         RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),
+                        RollupSql.with(
+                                FeedNames.LEAVING_SHIPPED,
+                                RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class))),
                         RollupFigureQuery.fragments(EnumSet.of(RollupFigureQuery.Part.LOOKED_UP)),
                         RollupFigureQuery.fragments(
                                 EnumSet.complementOf(EnumSet.of(RollupFigureQuery.Part.LOOKED_UP))));

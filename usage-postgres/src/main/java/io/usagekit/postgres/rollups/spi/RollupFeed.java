@@ -9,7 +9,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Feeds another store with the sums of roll-ups, and computes figures with what it has.
+ * Feeds another store with the sums of roll-ups, and computes figures with what it has. {@link
+ * io.usagekit.postgres.rollups.PostgresRollups#feed} returns it.
  *
  * <p>Triggers on the roll-ups' own tables append each hour whose sums change to a ship list, in the transaction that changes them. A {@linkplain
  * #ship cycle} ships the hours of the list in a version of its own, and records in a manifest which version each hour has. Every cell

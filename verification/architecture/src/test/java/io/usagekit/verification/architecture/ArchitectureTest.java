@@ -81,6 +81,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres",
                         "io.usagekit.postgres.rollups",
                         "io.usagekit.postgres.rollups.spi",
+                        "io.usagekit.postgres.rollups.internal",
                         "io.usagekit.postgres.partitions",
                         "io.usagekit.postgres.events",
                         "io.usagekit.postgres.rows",

@@ -1,0 +1,65 @@
+package io.usagekit.postgres.rollups.internal;
+
+import io.usagekit.postgres.internal.Identifiers;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What stands for the feed's tables and triggers in statements of the roll-ups. */
+public final class FeedNames {
+
+    /** Suffix of the roll-ups' schema in the name of the feed's. */
+    static final String SCHEMA_SUFFIX = "_feed";
+
+    /** The fragments with which a statement of a figure leaves days to the store. */
+    public static final Map<String, String> LEAVING_SHIPPED = Map.of(
+            "shipped-relations", "{shipped-of-window}",
+            "shipped-columns", "{shipped-columns-of-window}",
+            "rolled-part", "part",
+            "requested-of-window", "{requested-unshipped}");
+
+    /** Version of the feed's tables and triggers; raised with each change to them. */
+    private static final int VERSION = 1;
+
+    private static final List<String> TRIGGERS = List.of("insert", "delete", "update_old", "update_new", "truncate");
+
+    private FeedNames() {}
+
+    /** Returns what stands for the names in statements, by the roll-ups' schema. */
+    public static Map<String, String> of(String rollups) {
+        String feed = schema(rollups);
+        Map<String, String> names = new HashMap<>();
+        names.put("feed", Identifiers.quote(feed));
+        names.put("feed.version", Integer.toString(VERSION));
+        names.put("feed.sequence", Identifiers.literal(Identifiers.qualified(feed, "version")));
+        for (String table : List.of("state", "to_ship", "shipped_day")) {
+            names.put("feed." + table, Identifiers.literal(Identifiers.qualified(feed, table)));
+        }
+        names.put("feed.relations", "array[" + oid(rollups, "rollup") + ", " + oid(rollups, "retained") + "]");
+        names.put(
+                "feed.triggers",
+                "array(select t.xmin from pg_catalog.pg_trigger t where t.tgrelid = any (" + names.get("feed.relations")
+                        + ") and t.tgname in ("
+                        + Identifiers.literals(
+                                TRIGGERS.stream().map(FeedNames::triggerName).toList())
+                        + ") order by t.tgrelid, t.tgname)");
+        TRIGGERS.forEach(trigger -> names.put("feed." + trigger, Identifiers.quote(triggerName(trigger))));
+        names.put("shipped-relations", "");
+        names.put("shipped-columns", "");
+        names.put("rolled-part", "project");
+        return names;
+    }
+
+    /** Returns the name of the feed's schema, by that of the roll-ups. */
+    static String schema(String rollups) {
+        return rollups + SCHEMA_SUFFIX;
+    }
+
+    private static String triggerName(String trigger) {
+        return "usagekit_feed_" + trigger;
+    }
+
+    private static String oid(String schema, String table) {
+        return Identifiers.literal(Identifiers.qualified(schema, table)) + "::pg_catalog.regclass::oid";
+    }
+}

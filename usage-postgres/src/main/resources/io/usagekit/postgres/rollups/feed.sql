@@ -1,0 +1,376 @@
+-- Statements of the feed of another store with the roll-ups' sums. A cycle is one REPEATABLE READ transaction; in its order:
+-- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, delete-listed, changed-projects, record-projects, settled, record-published.
+
+-- name: feed-is-present
+-- Whether the feed's tables are there. Returns answer.
+select to_regclass({feed.state}) is not null as answer
+
+-- name: feed-is-readable
+-- Whether they are there, and this role may read what a figure needs of them. Returns answer.
+select coalesce(
+    has_schema_privilege(c.relnamespace, 'USAGE')
+        and has_table_privilege(c.oid, 'SELECT')
+        and has_table_privilege(to_regclass({feed.to_ship})::oid, 'SELECT')
+        and has_table_privilege(to_regclass({feed.shipped_day})::oid, 'SELECT'),
+    false
+) as answer
+from pg_catalog.pg_class c
+where c.oid = to_regclass({feed.state})
+
+-- name: feed-is-current
+-- Whether the ship list is complete: it was installed in this version for the roll-ups' tables of today, and its triggers are as they were.
+-- Returns answer.
+select exists (select from {feed}.state s where {feed-is-intact}) as answer
+
+-- name: feed-has-type
+-- Whether the feed's tables are of this version and hold project ids of a type. Parameter: :type. Returns answer.
+select exists (
+    select from {feed}.state s where s.version = {feed.version} and s.project_id_type = :type
+) as answer
+
+-- name: list-days
+-- Has the hours of whole days of a project shipped again. Parameters: :project_id; :from and :to, the days [from, to), timestamptz.
+insert into {feed}.to_ship (project_id, bucket)
+select p.id, h
+from (select project_id as id from {feed}.to_ship where false union all select :project_id) as p
+cross join generate_series(:from::timestamptz, :to::timestamptz - interval '1 hour', interval '1 hour') as h
+
+-- name: list-all
+-- Has everything shipped again that has been shipped or has sums. Its result isn't read.
+select {feed}.list_all()
+
+-- name: next-version
+-- Chooses the version of the next cycle, above :highest, the highest that the store has. Runs in a transaction of its own that has an id: its
+-- commit writes the sequence to disk, and a crash can't give the same version to a later cycle.
+-- Parameter: :highest. Returns version; transaction, its id, so that it has one.
+select
+    setval({feed.sequence}::regclass, greatest(nextval({feed.sequence}::regclass), :highest::bigint + 1)) as version,
+    pg_current_xact_id()::text as transaction
+
+-- name: lock-cycle
+-- Lets one cycle run at a time, in whatever session. Takes no snapshot: that of the cycle is younger than the cycle before.
+lock table {feed}.cycle in exclusive mode nowait
+
+-- name: lock-sums
+-- A session that empties the roll-ups' tables commits before the cycle's snapshot or waits for its end. Takes no snapshot.
+lock table {rollups}.rollup, {rollups}.retained in access share mode
+
+-- name: cycle-state
+-- Takes the cycle's snapshot. Parameter: :version. Returns intact, as feed-is-current; newest, whether no other cycle has chosen a version since.
+select
+    exists (select from {feed}.state s where {feed-is-intact}) as intact,
+    (select last_value from {feed}.version) = :version as newest
+
+-- name: choose-hours
+-- The first :hours hours of the ship list, and their sums now: zeros for an hour without any, since the store may have older ones, and rows
+-- of a cycle that failed.
+-- Parameter: :hours. Returns, by project and hour: project_id, as text; bucket; fits, whether the sums are bigint; received_volume, received_bytes,
+-- sent_volume, sent_bytes, unmeasured, lost_sizes, zeros if they don't fit.
+select
+    project_id::text as project_id,
+    bucket,
+    fits,
+    case when fits then received_volume else 0 end::bigint as received_volume,
+    case when fits then received_bytes else 0 end::bigint as received_bytes,
+    case when fits then sent_volume else 0 end::bigint as sent_volume,
+    case when fits then sent_bytes else 0 end::bigint as sent_bytes,
+    case when fits then unmeasured else 0 end::bigint as unmeasured,
+    case when fits then lost_sizes else 0 end::bigint as lost_sizes
+from (
+    select
+        l.project_id,
+        l.bucket,
+        s.*,
+        greatest(s.received_bytes, s.sent_bytes) <= 9223372036854775807 as fits
+    from (
+        select distinct t.project_id, t.bucket from {feed}.to_ship t order by t.project_id, t.bucket limit :hours
+    ) as l
+    cross join lateral (
+        select
+            coalesce(sum(h.received_volume), 0) as received_volume,
+            coalesce(sum(h.received_bytes), 0) as received_bytes,
+            coalesce(sum(h.sent_volume), 0) as sent_volume,
+            coalesce(sum(h.sent_bytes), 0) as sent_bytes,
+            coalesce(sum(h.unmeasured), 0) as unmeasured,
+            coalesce(sum(h.lost_sizes), 0) as lost_sizes
+        from (
+            select r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
+            from {rollups}.rollup r
+            where r.project_id = l.project_id and r.bucket = l.bucket
+            union all
+            select r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
+            from {rollups}.retained r
+            where r.project_id = l.project_id and r.quarter >= l.bucket and r.quarter < l.bucket + interval '1 hour'
+        ) as h
+    ) as s
+) as hour
+order by hour.project_id, hour.bucket
+
+-- name: record-shipped
+-- Records the version of the hours of the ship list up to an hour, which this cycle has shipped. Versions only rise.
+-- Parameters: :version; :project_id and :bucket, the last hour, timestamptz.
+insert into {feed}.shipped_day as s (project_id, day, versions, version_sum)
+select
+    l.project_id,
+    l.day,
+    array(
+        select case when h.n = any (l.hours) then :version else 0 end::bigint
+        from generate_series(0, 23) as h (n)
+        order by h.n
+    ),
+    cardinality(l.hours) * :version
+from (
+    select
+        t.project_id,
+        (t.bucket at time zone 'UTC')::date as day,
+        array_agg(distinct extract(hour from t.bucket at time zone 'UTC')::integer) as hours
+    from {feed}.to_ship t
+    where (t.project_id, t.bucket) <= (:project_id, :bucket)
+    group by 1, 2
+) as l
+on conflict (project_id, day) do update
+set (versions, version_sum) = (
+    select array_agg(greatest(v.was, v.is_now) order by v.n), sum(greatest(v.was, v.is_now))
+    from unnest(s.versions, excluded.versions) with ordinality as v (was, is_now, n)
+)
+
+-- name: delete-listed
+-- Deletes the rows of the ship list up to an hour that this transaction's snapshot sees: the snapshot also sees the sums that they stand for.
+-- Parameters: :project_id and :bucket, the last hour, timestamptz.
+delete from {feed}.to_ship t where (t.project_id, t.bucket) <= (:project_id, :bucket)
+
+-- name: list-hour
+-- Puts an hour back into the ship list. Parameters: :project_id; :bucket, timestamptz.
+insert into {feed}.to_ship (project_id, bucket) values (:project_id, :bucket)
+
+-- name: changed-projects
+-- The projects that are others than they were when they were shipped last. Returns project_id and organisation_id, as text, null if it has
+-- none; counts.
+select project_id, organisation_id, counts from ({projects-changed}) as c order by project_id
+
+-- name: record-projects
+-- Records them as shipped.
+insert into {feed}.shipped_project as s (project_id, organisation_id, counts)
+select project_id, organisation_id, counts from ({projects-changed}) as c
+on conflict (project_id) do update set organisation_id = excluded.organisation_id, counts = excluded.counts
+
+-- fragment: projects-changed
+-- The projects that are others than they were when they were shipped last; without an organisation if the projects don't have them any more.
+select
+    coalesce(p.id, s.project_id) as project_id,
+    p.organisation_id,
+    coalesce(p.counts, false) as counts
+from (
+    select p.{project.id}::text collate "C" as id, p.{project.organisation_id}::text as organisation_id, {project.counts} as counts
+    from {projects} p
+    where p.{project.id} is not null
+) as p
+full join {feed}.shipped_project s on s.project_id = p.id
+where s.project_id is null or (p.organisation_id, coalesce(p.counts, false)) is distinct from (s.organisation_id, s.counts)
+
+-- name: settled
+-- Whether the roll-ups' sums are the state of this snapshot, as far as hours are rolled: no hour waits for being re-rolled, and every project is
+-- known. Returns settled; covered_from and covered_before, between which the hours of all projects are rolled, null for -infinity.
+select
+    {rollups}.is_intact({events.regclass}, {deliveries.regclass})
+        and s.covered_before is not null
+        and not exists (select from {rollups}.mark)
+        and not exists (select from {rollups}.changed_event)
+        and not exists (
+            select
+            from {projects} p
+            where p.{project.id} is not null
+                and not exists (select from {rollups}.project known where known.project_id = p.{project.id})
+        )
+        and not exists (
+            select
+            from {rollups}.orphan o
+            cross join lateral (select from {events} e where e.{event.id} = o.event_id offset 0) as e
+        ) as settled,
+    (select nullif(max(p.covered_from), '-infinity') from {rollups}.project p) as covered_from,
+    s.covered_before
+from {rollups}.state s
+
+-- name: record-published
+-- Records the version of the cycle that commits now. Parameter: :version.
+update {feed}.state set published = :version, published_at = clock_timestamp()
+
+-- name: feed-status
+-- The state of the feed. Returns one row: intact, as feed-is-current; published; published_at, null if nothing is; hours_to_ship;
+-- oldest_to_ship, null if there are none; shipped_days.
+select
+    exists (select from {feed}.state s where {feed-is-intact}) as intact,
+    s.published,
+    s.published_at,
+    (select count(*) from (select distinct t.project_id, t.bucket from {feed}.to_ship t) as t) as hours_to_ship,
+    (select min(t.since) from {feed}.to_ship t) as oldest_to_ship,
+    (select count(*) from {feed}.shipped_day) as shipped_days
+from {feed}.state s
+
+-- name: shipped-months
+-- Months of projects after a place in the manifest, without those in which something is to be shipped, and the sums that the store is to have.
+-- Parameters: :after_project and :after_month, the place, or null for the start; :months, at most so many.
+-- Returns, by project and month: project_id, as text; month, its first day, and next_month, as text; listed, whether something in it is to
+-- be shipped; published; days, how many the manifest has; versions, their sum; received_volume, received_bytes, sent_volume, sent_bytes,
+-- unmeasured, lost_sizes, bigint, 0 if listed.
+select
+    m.project_id::text as project_id,
+    m.month::text as month,
+    (m.month + interval '1 month')::date::text as next_month,
+    l.listed,
+    (select s.published from {feed}.state s) as published,
+    m.days,
+    m.versions,
+    u.received_volume,
+    u.received_bytes,
+    u.sent_volume,
+    u.sent_bytes,
+    u.unmeasured,
+    u.lost_sizes
+from (
+    select
+        s.project_id,
+        date_trunc('month', s.day::timestamp)::date as month,
+        count(*) as days,
+        sum(s.version_sum)::bigint as versions
+    from {feed}.shipped_day s
+    where {months-after}
+    group by 1, 2
+    order by 1, 2
+    limit :months
+) as m
+cross join lateral (
+    select
+        m.month::timestamp at time zone 'UTC' as lower,
+        (m.month + interval '1 month') at time zone 'UTC' as upper
+) as b
+cross join lateral (
+    select exists (
+        select from {feed}.to_ship t where t.project_id = m.project_id and t.bucket >= b.lower and t.bucket < b.upper
+    ) as listed
+) as l
+cross join lateral (
+    select
+        coalesce(sum(h.received_volume), 0)::bigint as received_volume,
+        coalesce(sum(h.received_bytes), 0)::bigint as received_bytes,
+        coalesce(sum(h.sent_volume), 0)::bigint as sent_volume,
+        coalesce(sum(h.sent_bytes), 0)::bigint as sent_bytes,
+        coalesce(sum(h.unmeasured), 0)::bigint as unmeasured,
+        coalesce(sum(h.lost_sizes), 0)::bigint as lost_sizes
+    from (
+        select r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
+        from {rollups}.rollup r
+        where not l.listed and r.project_id = m.project_id and r.bucket >= b.lower and r.bucket < b.upper
+        union all
+        select r.received_volume, r.received_bytes, r.sent_volume, r.sent_bytes, r.unmeasured, r.lost_sizes
+        from {rollups}.retained r
+        where not l.listed and r.project_id = m.project_id and r.quarter >= b.lower and r.quarter < b.upper
+    ) as h
+) as u
+order by m.project_id, m.month
+
+-- fragment: months-after-place
+-- Condition: the days s of later months than a place.
+--
+-- Parameters: :after_project; :after_month, as text.
+(s.project_id, s.day) >= (:after_project, (:after_month::date + interval '1 month')::date)
+
+-- fragment: feed-is-intact
+-- Condition: the row s of the feed's state is of this version, of the roll-ups' tables of today and of their triggers as they are.
+s.version = {feed.version} and s.relations = {feed.relations} and s.triggers = {feed.triggers}
+
+-- fragment: shipped-of-window
+-- Relations that divide a window: shipped, the days that are left to the store, and unshipped, the rest, of which part is rolled. The days of
+-- shipped are rolled, nothing in them has changed since or is to be shipped; versions is the sum that the store is to have of them, and of those
+-- without any there is nothing to read. Nothing is left to the store if the ship list isn't complete.
+--
+-- Parameters: :start, :end.
+feed as materialized (
+    select s.published from {feed}.state s where {feed-is-intact}
+),
+
+rolled_days as materialized (
+    select id, lower, upper
+    from (
+        select
+            p.id,
+            date_trunc('day', p.rolled_from + interval '24 hours' - interval '1 microsecond', 'UTC') as lower,
+            date_trunc('day', p.rolled_to, 'UTC') as upper
+        from project p
+        where exists (select from feed)
+    ) as p
+    where lower < upper
+),
+
+changed_day as materialized (
+    select d.id, date_trunc('day', m.bucket, 'UTC') as day
+    from rolled_days d
+    join marked m on m.project_id = d.id and m.bucket >= d.lower and m.bucket < d.upper
+    union
+    select d.id, date_trunc('day', t.bucket, 'UTC')
+    from rolled_days d
+    cross join lateral (
+        select t.bucket
+        from {feed}.to_ship t
+        where t.project_id = d.id and t.bucket >= d.lower and t.bucket < d.upper
+        offset 0
+    ) as t
+),
+
+shipped as materialized (
+    select r.id, r.lower, r.upper, v.versions
+    from (
+        select
+            d.id,
+            coalesce(lag(e.day) over (partition by d.id order by e.day) + interval '24 hours', d.lower) as lower,
+            e.day as upper
+        from rolled_days d
+        join (
+            select id, day from changed_day
+            union all
+            select id, upper from rolled_days
+        ) as e on e.id = d.id
+    ) as r
+    cross join lateral (
+        select coalesce(sum(s.version_sum), 0)::bigint as versions
+        from {feed}.shipped_day s
+        where s.project_id = r.id
+            and s.day >= (r.lower at time zone 'UTC')::date
+            and s.day < (r.upper at time zone 'UTC')::date
+        offset 0
+    ) as v
+    where r.lower < r.upper
+),
+
+unshipped as materialized (
+    select p.id, :start::timestamptz as lower, coalesce(d.lower, :end::timestamptz) as upper
+    from project p
+    left join rolled_days d on d.id = p.id
+    union all
+    select id, upper, :end from rolled_days
+    union all
+    select id, day, day + interval '24 hours' from changed_day
+),
+
+part as materialized (
+    select p.id, greatest(u.lower, p.rolled_from) as rolled_from, least(u.upper, p.rolled_to) as rolled_to
+    from unshipped u
+    join project p on p.id = u.id
+),
+
+-- fragment: requested-unshipped
+-- The part of the window whose retained sums are read: the store has the others.
+select u.id as project_id, u.lower, u.upper from unshipped u
+
+-- fragment: shipped-columns-of-window
+-- The days that are left to the store, and their version, null if the ship list isn't complete: arrays of the same length, in the same order.
+,
+    (select f.published from feed f) as published,
+    array(select s.id::text from shipped s where s.versions > 0 order by s.id, s.lower) as shipped_projects,
+    array(
+        select (s.lower at time zone 'UTC')::date::text from shipped s where s.versions > 0 order by s.id, s.lower
+    ) as shipped_from,
+    array(
+        select (s.upper at time zone 'UTC')::date::text from shipped s where s.versions > 0 order by s.id, s.lower
+    ) as shipped_to,
+    array(select s.versions::text from shipped s where s.versions > 0 order by s.id, s.lower) as shipped_versions

@@ -1,0 +1,320 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.rollups.spi.CellProject;
+import io.usagekit.postgres.rollups.spi.CellSums;
+import io.usagekit.postgres.rollups.spi.FeedCycle;
+import io.usagekit.postgres.rollups.spi.FeedStatus;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.ShippedUsage;
+import io.usagekit.postgres.rollups.spi.Watermark;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the feed ships, and what a figure takes from the store. */
+class FeedIT {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final Instant NINE = Instant.parse("2026-03-17T09:00:00Z");
+    private static final CellSums ONE = new CellSums(1, 7, 1, 7, 0, 0);
+
+    private FeedFixture fixture;
+
+    @BeforeEach
+    void create() {
+        fixture = FeedFixture.shipped("feed");
+    }
+
+    @AfterEach
+    void drop() {
+        fixture.close();
+    }
+
+    @Test
+    void shipsEachHourOnceAndReadsAllDaysOfAMonthFromTheStore() {
+        assertThat(fixture.store.cell("p", NINE).sums()).isEqualTo(ONE);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
+        assertThat(fixture.daysFromStore)
+                .as("those of the project that has usage")
+                .isEqualTo(31);
+        assertThat(fixture.store.reads()).isOne();
+
+        FeedCycle cycle = fixture.ship();
+        assertThat(cycle.hours()).isZero();
+        assertThat(cycle.complete()).isTrue();
+        assertThat(fixture.feed.status(TIMEOUT)).hasValueSatisfying(status -> {
+            assertThat(status.intact()).isTrue();
+            assertThat(status.published()).isEqualTo(cycle.version());
+            assertThat(status.shippedDays()).isOne();
+            assertThat(status.hoursToShip()).isZero();
+            assertThat(status.oldestToShip()).isEmpty();
+            assertThat(status.publishedAt()).isPresent();
+        });
+    }
+
+    @Test
+    void readsDirtyDaysAndDaysToShipFromPostgres() {
+        fixture.run("delete from {s}.event_deliveries where id = 'd9'", "delete from {s}.events where id = 'e9'");
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).as("all but the dirty day").isZero();
+
+        fixture.of.runWorker();
+        assertThat(fixture.toShip()).isOne();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).as("all but the day to ship").isZero();
+
+        fixture.ship();
+        assertThat(fixture.store.cell("p", NINE).sums()).isEqualTo(CellSums.ZERO);
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+    }
+
+    @Test
+    void shipsSumsThatRetentionKeeps() {
+        int before = fixture.store.inserted();
+        fixture.of.rollups.deleteBefore(Instant.parse("2026-03-17T11:00:00Z"), new RetentionProgress() {});
+        fixture.assertExact(true);
+        fixture.of.runWorker();
+        assertThat(fixture.toShip()).isEqualTo(2);
+        fixture.ship();
+        assertThat(fixture.store.inserted()).isGreaterThan(before);
+        assertThat(fixture.store.cell("p", NINE).sums()).isEqualTo(ONE);
+        assertThat(fixture.figure()).isEqualTo(RollupFixture.THREE);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+
+        fixture.run("update {s}.projects set id = 'renamed' where id = 'p'");
+        assertThatThrownBy(fixture::figure)
+                .isInstanceOf(UsageCalculationException.class)
+                .hasMessageContaining("moveRetained");
+        fixture.of.rollups.moveRetained("p", "renamed");
+        fixture.of.runWorker();
+        fixture.assertExact(true);
+        fixture.ship();
+        fixture.assertExact(true);
+        assertThat(fixture.refused).isEmpty();
+    }
+
+    @Test
+    void shipsEverythingAfterTruncate() {
+        fixture.run("truncate {r}.rollup");
+        assertThat(fixture.toShip()).isEqualTo(3);
+        fixture.ship();
+        assertThat(fixture.store.cell("p", NINE).sums()).isEqualTo(CellSums.ZERO);
+        fixture.assertExact(true);
+    }
+
+    @Test
+    void listsRowsBeforeAndAfterAnUpdate() {
+        fixture.run("update {r}.rollup set bucket = bucket - interval '1 day' where bucket = '" + NINE + "'");
+        assertThat(fixture.toShip()).isEqualTo(2);
+        fixture.ship();
+        fixture.assertExact(true);
+    }
+
+    @Test
+    void readsRollupsAloneUntilTheFeedIsInstalledForTheirTables() {
+        fixture.of.rollups.remove();
+        fixture.of.rollups.install();
+        fixture.of.runWorker();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(-1);
+        assertThatThrownBy(fixture::ship)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("install()");
+
+        fixture.feed.install();
+        assertThat(fixture.toShip()).isEqualTo(3);
+        fixture.ship();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+    }
+
+    @Test
+    void noticesTriggersThatWereDisabledMeanwhile() {
+        fixture.run(
+                "alter table {r}.rollup disable trigger usagekit_feed_update_old",
+                "update {r}.rollup set received_volume = 5",
+                "alter table {r}.rollup enable always trigger usagekit_feed_update_old");
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(-1);
+        fixture.feed.install();
+        fixture.ship();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+        fixture.feed.install();
+        assertThat(fixture.toShip()).as("installed twice").isZero();
+    }
+
+    @Test
+    void computesWithoutTheFeedBeforeItIsInstalledAndAfterItIsRemoved() {
+        fixture.feed.uninstall();
+        assertThat(fixture.feed.status(TIMEOUT)).isEmpty();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(-1);
+        assertThatThrownBy(fixture::ship)
+                .isInstanceOf(UsageStorageException.class)
+                .hasMessageContaining("install()");
+        long highest = fixture.store.highestVersion();
+        fixture.feed.install();
+        assertThat(fixture.ship().version()).as("above what the store has").isGreaterThan(highest);
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+    }
+
+    @Test
+    void shipsAnotherTimeWhatTheStoreHasLost() {
+        fixture.store.lose("p", NINE);
+        fixture.assertExact(true);
+        ProjectDays march = new ProjectDays("p", LocalDate.of(2026, 3, 1), LocalDate.of(2026, 4, 1));
+        assertThat(fixture.refused).containsExactly(List.of(march).toString());
+        assertThat(fixture.store.reads()).isEqualTo(2);
+        assertThat(fixture.toShip()).isEqualTo(31 * 24);
+        assertThat(fixture.ship().hours()).isEqualTo(31 * 24);
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+        assertThat(fixture.refused).hasSize(1);
+    }
+
+    @Test
+    void triesAnotherTimeWhereAReplicaLags() {
+        fixture.store.lag();
+        fixture.run("update {r}.rollup set received_volume = 5");
+        fixture.ship();
+        fixture.store.beforeRead = () -> {
+            if (fixture.store.reads() == 1) {
+                fixture.store.catchUp();
+            }
+        };
+        fixture.assertExact(true);
+        assertThat(fixture.store.reads()).isEqualTo(2);
+        assertThat(fixture.refused).isEmpty();
+    }
+
+    @Test
+    void passesOnTheErrorOfTheStore() {
+        fixture.store.beforeRead = () -> {
+            throw new UsageCalculationException("shard 2 doesn't answer", null);
+        };
+        assertThatThrownBy(fixture::figure).hasMessageContaining("shard 2");
+        assertThat(fixture.toShip()).isZero();
+    }
+
+    @Test
+    void saysWhyThereIsNoFigureWhereTheStoreHasRowsWithoutSizeOrSumsAreTooLarge() {
+        fixture.run("update {r}.rollup set unmeasured = 1 where bucket = '" + NINE + "'");
+        fixture.ship();
+        assertThatThrownBy(fixture::figure).hasMessageContaining("have no size");
+
+        fixture.run(
+                "update {r}.rollup set unmeasured = 0, received_bytes = case when bucket = '" + NINE + "' then "
+                        + Long.MAX_VALUE + " else 0 end",
+                "insert into {r}.rollup values ('q', '" + NINE + "', 1, 1, 0, 0, 0, 0)");
+        fixture.ship();
+        assertThatThrownBy(fixture::figure).hasMessageContaining("bigint out of range");
+    }
+
+    @Test
+    void keepsHoursWhoseSumsNoCellHoldsInTheList() {
+        fixture.run("update {r}.rollup set received_bytes = 1e19 where bucket = '" + NINE + "'");
+        FeedCycle cycle = fixture.ship();
+        assertThat(cycle.hours()).isZero();
+        assertThat(cycle.complete()).isFalse();
+        assertThatThrownBy(fixture::figure).hasMessageContaining("bigint out of range");
+        fixture.run("update {r}.rollup set received_bytes = 7 where bucket = '" + NINE + "'");
+        assertThat(fixture.ship().complete()).isTrue();
+        fixture.assertExact(true);
+        assertThat(fixture.daysFromStore).isEqualTo(31);
+    }
+
+    @Test
+    void shipsInBatches() {
+        fixture.feed.reshipAll();
+        FeedCycle first = fixture.feed.ship(fixture.store, 2, TIMEOUT).orElseThrow();
+        assertThat(first.hours()).isEqualTo(2);
+        assertThat(first.left()).isTrue();
+        assertThat(first.complete()).isFalse();
+        fixture.assertExact(true);
+        FeedCycle second = fixture.feed.ship(fixture.store, 2, TIMEOUT).orElseThrow();
+        assertThat(second.hours()).isOne();
+        assertThat(second.complete()).isTrue();
+        fixture.assertExact(true);
+    }
+
+    @Test
+    void publishesAStateThatIsComplete() {
+        Watermark first = fixture.store.watermarks.get(0);
+        assertThat(first.asOf()).isEqualTo(fixture.of.clock.instant());
+        assertThat(first.coveredFrom()).isEqualTo(Instant.MIN);
+        assertThat(first.coveredBefore()).isEqualTo(Instant.parse("2026-04-16T12:00:00Z"));
+        assertThat(fixture.store.projects)
+                .isEqualTo(Map.of(
+                        "p", new CellProject("p", Optional.of("org-123"), true),
+                        "q", new CellProject("q", Optional.of("org-123"), true)));
+
+        fixture.run("delete from {s}.event_deliveries where id = 'd9'");
+        assertThat(fixture.ship().complete()).as("with a dirty hour").isFalse();
+        fixture.of.runWorker();
+        fixture.run(
+                "update {s}.projects set deleted_at = now() where id = 'p'",
+                "delete from {s}.projects where id = 'q'",
+                "insert into {s}.projects values ('new', 'org-9', null)");
+        assertThat(fixture.ship().complete()).as("with an unknown project").isFalse();
+        fixture.of.runWorker();
+        FeedCycle cycle = fixture.ship();
+        assertThat(cycle.complete()).isTrue();
+        assertThat(cycle.projects()).isEqualTo(3);
+        assertThat(fixture.store.projects)
+                .isEqualTo(Map.of(
+                        "p", new CellProject("p", Optional.of("org-123"), false),
+                        "q", new CellProject("q", Optional.empty(), false),
+                        "new", new CellProject("new", Optional.of("org-9"), true)));
+        assertThat(fixture.ship().projects()).isZero();
+    }
+
+    @Test
+    void verifiesVersionsAndSums() {
+        List<ProjectDays> differing = new ArrayList<>();
+        assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add)).isOne();
+        assertThat(differing).isEmpty();
+
+        fixture.store.lose("p", NINE);
+        fixture.feed.verify(fixture.store, TIMEOUT, differing::add);
+        assertThat(differing).hasSize(1);
+        fixture.feed.reship(differing);
+        assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add))
+                .as("what is to be shipped isn't compared")
+                .isZero();
+        fixture.ship();
+        differing.clear();
+        assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add)).isEqualTo(31);
+        assertThat(differing).isEmpty();
+        assertThat(fixture.store.cell("p", NINE)).extracting(ShippedUsage::sums).isEqualTo(ONE);
+    }
+
+    @Test
+    void rejectsBoundsOfACycle() {
+        assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 0, TIMEOUT)).hasMessageContaining("maxHours");
+        assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 1, Duration.ofMillis(999)))
+                .hasMessageContaining("timeout");
+    }
+
+    @Test
+    void reportsSinceWhenAnHourWaits() {
+        fixture.run("update {r}.rollup set received_volume = 5");
+        assertThat(fixture.feed.status(TIMEOUT).flatMap(FeedStatus::oldestToShip))
+                .isPresent();
+        assertThat(fixture.toShip()).isEqualTo(3);
+    }
+}

@@ -1,0 +1,207 @@
+package io.usagekit.postgres.rollups;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.postgres.testing.ChangedStatement;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What happens between the steps of a cycle, and between a figure's snapshot and its read of the store; each also without its guard. */
+class FeedRacesIT {
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final Instant NINE = Instant.parse("2026-03-17T09:00:00Z");
+    private static final String CHANGE =
+            "update {r}.rollup set received_volume = received_volume + 10 where bucket = '" + NINE + "'";
+
+    private FeedFixture fixture;
+
+    @BeforeEach
+    void create() {
+        fixture = FeedFixture.shipped("feed_races");
+    }
+
+    @AfterEach
+    void drop() {
+        fixture.close();
+    }
+
+    /** The ship list has a row for each change; without the guard it has one for each hour. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void noticesAChangeThatCommitsAfterItsHourWasShipped(boolean isGuarded) throws SQLException {
+        if (!isGuarded) {
+            String feed = '"' + fixture.feed.schema() + '"';
+            fixture.run(
+                    "create unique index on " + feed + ".to_ship (project_id, bucket)",
+                    "create or replace function " + feed + ".list_rolled() returns trigger language plpgsql as $$ begin"
+                            + " insert into " + feed
+                            + ".to_ship (project_id, bucket) select project_id, bucket from changed"
+                            + " on conflict do nothing; return null; end $$");
+        }
+        fixture.run(CHANGE);
+        try (Connection host = fixture.of.begin()) {
+            fixture.of.run(host, CHANGE);
+            fixture.ship();
+            host.commit();
+        }
+        fixture.assertExact(isGuarded);
+        fixture.ship();
+        fixture.assertExact(isGuarded);
+    }
+
+    /** A cycle reads the list and the sums and deletes from the list in one snapshot. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void noticesAChangeBetweenReadingAndDeletingTheList(boolean isGuarded) {
+        DataSource dataSource = isGuarded ? fixture.of.dataSource : ReadCommittedConnections.of(fixture.of.dataSource);
+        fixture.run(CHANGE);
+        fixture.store.afterInsert = () -> {
+            fixture.store.afterInsert = () -> {};
+            fixture.run(CHANGE);
+        };
+        fixture.ship(fixture.weakened(RollupSql.SOURCE, dataSource));
+        fixture.assertExact(isGuarded);
+    }
+
+    /** A figure is read in the version of its snapshot. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void readsTheVersionOfItsSnapshotWhenANewerOneIsPublished(boolean isGuarded) {
+        fixture.store.ignoresVersions = !isGuarded;
+        fixture.store.beforeRead = () -> {
+            fixture.run(CHANGE);
+            fixture.ship();
+        };
+        assertThat(fixture.figure().received().volume()).isEqualTo(isGuarded ? 3 : 23);
+        assertThat(fixture.store.reads()).isEqualTo(isGuarded ? 1 : 2);
+        assertThat(fixture.refused).hasSize(isGuarded ? 0 : 1);
+    }
+
+    /** A version is used by one attempt. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void usesNoVersionOfADeadAttemptAnotherTime(boolean isGuarded) {
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : new ChangedStatement(
+                        WeakenedStatements.changed("cycle-state", "= :version as newest", ">= :version - 9 as newest"),
+                        "next-version",
+                        "setval({feed.sequence}::regclass, greatest(nextval({feed.sequence}::regclass), :highest::bigint + 1))",
+                        "(select published + 1 from {feed}.state where :highest::bigint > 0)");
+        RollupFeed feed = fixture.weakened(source, fixture.of.dataSource);
+        fixture.run(CHANGE);
+        failAfterInsert(feed);
+        fixture.run(CHANGE);
+        fixture.ship(feed);
+        fixture.assertExact(isGuarded);
+    }
+
+    /** What a dead attempt may have sent is sent again, zeros included. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void supersedesWhatADeadAttemptHasSent(boolean isGuarded) {
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : WeakenedStatements.changed(
+                        "choose-hours",
+                        "        ) as h\n    ) as s",
+                        "        ) as h\n        having count(*) > 0\n    ) as s");
+        RollupFeed feed = fixture.weakened(source, fixture.of.dataSource);
+        fixture.run(CHANGE);
+        failAfterInsert(feed);
+        fixture.assertExact(true); // the list still has the hour
+        fixture.run("delete from {r}.rollup where bucket = '" + NINE + "'", "update {r}.rollup set sent_volume = 2");
+        fixture.ship(feed);
+        fixture.assertExact(true);
+        assertThat(fixture.refused).hasSize(isGuarded ? 0 : 1);
+    }
+
+    /** The hours of a dead attempt stay in the list, and with them its phantoms are not read. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void readsNoPhantomOfADeadAttempt(boolean isGuarded) {
+        fixture.run(CHANGE);
+        failAfterInsert(fixture.feed);
+        fixture.run(
+                "update {r}.rollup set received_volume = received_volume - 10 where bucket = '" + NINE + "'",
+                "insert into {r}.rollup select project_id, bucket + interval '1 day', received_volume, received_bytes,"
+                        + " sent_volume, sent_bytes, unmeasured, lost_sizes from {r}.rollup where bucket = '" + NINE
+                        + "'");
+        if (!isGuarded) {
+            fixture.run("delete from \"" + fixture.feed.schema() + "\".to_ship where bucket = '" + NINE + "'");
+        }
+        fixture.ship();
+        fixture.assertExact(true);
+        assertThat(fixture.refused).as("its versions give a phantom away").hasSize(isGuarded ? 0 : 1);
+    }
+
+    private void failAfterInsert(RollupFeed feed) {
+        fixture.store.afterInsert = () -> {
+            fixture.store.afterInsert = () -> {};
+            throw new IllegalStateException("killed");
+        };
+        long published = fixture.feed.status(TIMEOUT).orElseThrow().published();
+        assertThatThrownBy(() -> fixture.ship(feed)).hasMessage("killed");
+        assertThat(fixture.feed.status(TIMEOUT).orElseThrow().published()).isEqualTo(published);
+    }
+
+    /** The store has published a version that PostgreSQL rolled back. */
+    @Test
+    void shipsTheSameHoursAfterADeathBeforeTheCommit() {
+        fixture.run(CHANGE);
+        fixture.store.beforePublish = () -> {
+            fixture.store.beforePublish = () -> {};
+            throw new IllegalStateException("killed");
+        };
+        assertThatThrownBy(fixture::ship).hasMessage("killed");
+        assertThat(fixture.toShip()).isOne();
+        fixture.assertExact(true);
+        fixture.ship();
+        fixture.assertExact(true);
+        assertThat(fixture.refused).isEmpty();
+    }
+
+    @Test
+    void runsOneCycleAtATime() {
+        AtomicBoolean ran = new AtomicBoolean();
+        fixture.run(CHANGE);
+        fixture.store.afterInsert = () -> {
+            fixture.store.afterInsert = () -> {};
+            assertThat(fixture.feed.ship(fixture.store, 10, TIMEOUT)).isEmpty();
+            ran.set(true);
+        };
+        fixture.ship();
+        assertThat(ran).isTrue();
+        fixture.assertExact(true);
+        assertThat(fixture.toShip()).isZero();
+    }
+
+    /** After a restore from a backup, or on a replica that lagged when it took over. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void choosesVersionsAboveThoseOfTheStoreAfterPostgresFellBack(boolean isGuarded) {
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : WeakenedStatements.changed("next-version", ":highest::bigint + 1", "least(:highest::bigint, 0)");
+        RollupFeed feed = fixture.weakened(source, fixture.of.dataSource);
+        long sequence = fixture.count("select last_value from {f}.version");
+        fixture.run(CHANGE);
+        failAfterInsert(feed);
+        fixture.run("select setval('\"" + fixture.feed.schema() + "\".version', " + sequence + ")", CHANGE);
+        fixture.ship(feed);
+        fixture.assertExact(isGuarded);
+    }
+}
