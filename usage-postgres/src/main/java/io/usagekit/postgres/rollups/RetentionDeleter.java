@@ -94,7 +94,7 @@ final class RetentionDeleter {
         this.progress = progress;
         this.pace = pace;
         this.deliveryRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
-        this.filledTimes = new FilledTimes(sql.shape());
+        this.filledTimes = new FilledTimes();
         this.eventRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
     }
 
@@ -201,9 +201,9 @@ final class RetentionDeleter {
     private void deleteByTime(DependantTables tables, Instant before) throws SQLException {
         List<FilledTime> times = new ArrayList<>();
         jdbc.transaction(Jdbc.Mode.READ_ONLY, TIMEOUT, connection -> {
-            filled = FilledTime.around(filledTimes.before(connection, FilledTime.LAST));
-            return times.addAll(
-                    filledTimes.before(connection, RollupSql.nextHour(before).toString()));
+            filled = FilledTime.around(filledTimes.before(connection, sql.shape(), FilledTime.LAST));
+            return times.addAll(filledTimes.before(
+                    connection, sql.shape(), RollupSql.nextHour(before).toString()));
         });
         Collections.reverse(times);
         progress.started(2L * times.size());
@@ -356,7 +356,7 @@ final class RetentionDeleter {
 
     /** Rolls a batch back where events of its deliveries, or the reverse, may be in partitions that were empty when it was found out which aren't. */
     private void checkFilled(Connection connection) throws SQLException {
-        Map<String, String> now = FilledTime.around(filledTimes.before(connection, FilledTime.LAST));
+        Map<String, String> now = FilledTime.around(filledTimes.before(connection, sql.shape(), FilledTime.LAST));
         if (!now.equals(filled)) {
             filled = now;
             throw SqlErrors.writeConflict("a partition that was empty was written to");

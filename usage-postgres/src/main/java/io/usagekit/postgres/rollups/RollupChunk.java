@@ -77,6 +77,25 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
     }
 
     /**
+     * Chooses ranges of the newest history, and returns between which all of their rows are. They reach down to the next partitions with rows,
+     * since there is nothing to roll between.
+     *
+     * @param filled the times of all rows of the history, from the newest to the oldest
+     * @param rows about as many events and as many deliveries
+     */
+    static FilledTime chooseHistory(Connection connection, RollupSql sql, List<FilledTime> filled, long rows)
+            throws SQLException {
+        FilledTime newest = filled.isEmpty() ? FilledTime.NONE : filled.get(0);
+        String lower = filled.size() < 2 ? FilledTime.FIRST : filled.get(1).upper();
+        sql.call(connection, "choose-history", inTime(sql.shape()))
+                .number("rows", rows)
+                .text("history_lower", lower)
+                .texts(newest.bounds())
+                .update();
+        return newest;
+    }
+
+    /**
      * Sums up the rows of ranges, looking for events in the partitions where they are most likely; of all ranges once more if there are
      * others elsewhere.
      *

@@ -4,6 +4,7 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.internal.times.FilledTimes;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -38,6 +39,7 @@ final class RollupPass {
     private final AdaptiveBatchSize rows = new AdaptiveBatchSize(100, 10_000, 1_000_000);
 
     private final RollupProof.TriggerWatch triggers = new RollupProof.TriggerWatch();
+    private final FilledTimes times = new FilledTimes();
 
     /** Id of the last orphan that runs have looked at; the next run continues after it. */
     private long lastOrphan;
@@ -70,7 +72,8 @@ final class RollupPass {
                             + RollupSql.VERSION + "; call install() again",
                     null);
         }
-        RollupTransactions steps = new RollupTransactions(connection, sql, settings.stepTimeout(), settings.probe());
+        RollupTransactions steps =
+                new RollupTransactions(connection, sql, times, settings.stepTimeout(), settings.probe());
         if (steps.isAnotherWorkerAtWork()) {
             return NOTHING_DONE;
         }

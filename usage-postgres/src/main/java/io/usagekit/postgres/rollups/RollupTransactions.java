@@ -76,21 +76,23 @@ final class RollupTransactions {
     private final RollupSql sql;
     private final Duration timeout;
     private final Probe probe;
-    private final boolean isChunked;
     private final FilledTimes times;
+
+    /** The transaction of the last step if that back-filled: its snapshot had no row of the history outside the known times. */
+    private Optional<String> lastBackfill = Optional.empty();
 
     /**
      * Steps on the connection of a {@link Jdbc#stepSession}.
      *
+     * @param times are kept from run to run
      * @param timeout of each statement of a step
      */
-    RollupTransactions(Connection connection, RollupSql sql, Duration timeout, Probe probe) {
+    RollupTransactions(Connection connection, RollupSql sql, FilledTimes times, Duration timeout, Probe probe) {
         this.connection = connection;
         this.sql = sql;
         this.timeout = timeout;
         this.probe = probe;
-        this.isChunked = RollupChunk.isChunked(sql.shape());
-        this.times = new FilledTimes(sql.shape());
+        this.times = times;
     }
 
     /** Whether a worker runs a step in this moment, or, if it is of an older version, is at work at all. */
@@ -180,7 +182,8 @@ final class RollupTransactions {
      * @return before which hours are rolled now
      */
     Instant advance(Instant target, AdaptiveBatchSize.Batch hours) throws SQLException {
-        return step(Step.ADVANCE, hours::start, covered -> {
+        return step(Step.ADVANCE, hours::start, started -> {
+                    Optional<Instant> covered = started.coveredBefore();
                     Instant upper = covered.map(before -> before.plus(Duration.ofHours(hours.size())))
                             .filter(limited -> !limited.isAfter(target))
                             .orElse(target);
@@ -202,7 +205,7 @@ final class RollupTransactions {
 
     /** Adds projects that were created since; their hours are rolled from here on. */
     void addProjects() throws SQLException {
-        step(Step.ADD_PROJECTS, covered -> {
+        step(Step.ADD_PROJECTS, started -> {
             long added = update("add-projects");
             return added == 0 ? Optional.empty() : Optional.of(added);
         });
@@ -215,7 +218,7 @@ final class RollupTransactions {
      * @return how many there were
      */
     long markChangedDeliveries(long events) throws SQLException {
-        return step(Step.MARK_CHANGED_DELIVERIES, covered -> {
+        return step(Step.MARK_CHANGED_DELIVERIES, started -> {
                     if (!sql.call(connection, "has-changed-events").answer()) {
                         return Optional.empty(); // deliveries of all partitions aren't named
                     }
@@ -238,7 +241,7 @@ final class RollupTransactions {
     long markLateEvents(long after, long orphans) throws SQLException {
         return step(
                         Step.MARK_LATE_EVENTS,
-                        covered -> sql.call(connection, "has-orphans-after")
+                        started -> sql.call(connection, "has-orphans-after")
                                         .number("after", after)
                                         .answer()
                                 ? Optional.of(sql.call(connection, "mark-late-events")
@@ -256,7 +259,7 @@ final class RollupTransactions {
      * @return how many there were
      */
     long reroll(AdaptiveBatchSize.Batch hours) throws SQLException {
-        return step(Step.REROLL, hours::start, covered -> {
+        return step(Step.REROLL, hours::start, started -> {
                     long marked = sql.call(connection, "choose-dirty-hours")
                             .number("buckets", hours.size())
                             .one(row -> row.number("buckets"));
@@ -280,37 +283,36 @@ final class RollupTransactions {
      * @return whether there was history left to roll
      */
     boolean backfill(AdaptiveBatchSize.Batch rows) throws SQLException {
-        return step(Step.BACKFILL, rows::start, covered -> {
-                    Optional<String> before =
-                            sql.call(connection, "history-before").one(row -> row.optionalText("before"));
-                    if (covered.isEmpty() || before.isEmpty()) {
-                        return Optional.empty();
-                    }
-                    FilledTime filled = chooseHistory(before.get(), rows.size());
-                    probe.at(Step.BACKFILL, Point.CHOSEN);
-                    roll(Step.BACKFILL, filled);
-                    update("set-covered-from");
-                    update("clear-ranges");
-                    return Optional.of(true);
-                })
-                .orElse(false);
+        lastBackfill = step(Step.BACKFILL, rows::start, started -> {
+            Optional<String> before = sql.call(connection, "history-before").one(row -> row.optionalText("before"));
+            if (started.coveredBefore().isEmpty() || before.isEmpty()) {
+                return Optional.empty();
+            }
+            FilledTime filled =
+                    RollupChunk.chooseHistory(connection, sql, filledBefore(before.get(), started), rows.size());
+            probe.at(Step.BACKFILL, Point.CHOSEN);
+            roll(Step.BACKFILL, filled);
+            update("set-covered-from");
+            update("clear-ranges");
+            return Optional.of(started.transaction());
+        });
+        return lastBackfill.isPresent();
     }
 
     /**
-     * Chooses ranges of the newest history, and returns between which all of their rows are. They reach down to the next partitions with rows,
-     * since there is nothing to roll between. Which partitions have rows is found out in the snapshot in which they are rolled: one that was
-     * filled or attached before it isn't passed over.
+     * Finds the times of the history's rows in the step's own snapshot: a partition that was filled before it isn't passed over. The files of
+     * thousands of partitions aren't looked at again where the step before was of this run, too, and no hour of the history is marked: each row
+     * that was written there since would have left a mark, and no other step can have deleted that. Of a partition that was attached since, the
+     * hours of its rows are marked when it is recorded, and no rolled hour is used before.
      */
-    private FilledTime chooseHistory(String before, long rows) throws SQLException {
-        List<FilledTime> filled = times.before(connection, before);
-        FilledTime newest = filled.isEmpty() ? FilledTime.NONE : filled.get(0);
-        String lower = filled.size() < 2 ? FilledTime.FIRST : filled.get(1).upper();
-        sql.call(connection, "choose-history", RollupChunk.inTime(sql.shape()))
-                .number("rows", rows)
-                .text("history_lower", lower)
-                .texts(newest.bounds())
-                .update();
-        return newest;
+    private List<FilledTime> filledBefore(String before, Started started) throws SQLException {
+        boolean isKnown = lastBackfill.filter(started.previous()::equals).isPresent()
+                && !sql.call(connection, "has-marks-before")
+                        .text("before", before)
+                        .answer();
+        return isKnown
+                ? times.knownBefore(connection, sql.shape(), before)
+                : times.before(connection, sql.shape(), before);
     }
 
     /**
@@ -321,7 +323,7 @@ final class RollupTransactions {
      * @return whether tables and triggers are as recorded now
      */
     boolean followPartitions(long mostRows) throws SQLException {
-        return step(Step.FOLLOW_PARTITIONS, covered -> {
+        return step(Step.FOLLOW_PARTITIONS, started -> {
                     Optional<List<RollupProof.NewPartition>> added = RollupProof.newPartitions(connection, sql);
                     if (added.isEmpty()) {
                         return Optional.empty();
@@ -372,7 +374,8 @@ final class RollupTransactions {
      * @param filled the time in which all of their rows are
      */
     private void roll(Step step, FilledTime filled) throws SQLException {
-        List<RollupChunk> chunks = isChunked ? RollupChunk.of(connection, sql, filled) : List.of();
+        List<RollupChunk> chunks =
+                RollupChunk.isChunked(sql.shape()) ? RollupChunk.of(connection, sql, filled) : List.of();
         RetainedDoubt.checkRanges(connection, sql, chunks);
         update("delete-sums");
         update("delete-orphans");
@@ -389,11 +392,11 @@ final class RollupTransactions {
 
     @FunctionalInterface
     private interface Work<T> {
-        Optional<T> run(Optional<Instant> coveredBefore) throws SQLException;
+        Optional<T> run(Started started) throws SQLException;
     }
 
-    /** What a step finds when it starts, and the server's process that runs it. */
-    private record Started(Optional<Instant> coveredBefore, long backend) {}
+    /** What a step finds when it starts: the server's process that runs it, its transaction, and the one that changed the state before. */
+    private record Started(Optional<Instant> coveredBefore, long backend, String transaction, String previous) {}
 
     /** Refuses to commit a step whose statements ran in transactions of several processes. */
     private void checkBackend(Started started) throws SQLException {
@@ -408,7 +411,8 @@ final class RollupTransactions {
 
     /** Refuses to commit a step that has read a partition which another session had rewritten or emptied after the step's snapshot. */
     private void checkPartitions() throws SQLException {
-        if (isChunked && sql.call(connection, "are-tables-rewritten").answer()) {
+        if (RollupChunk.isChunked(sql.shape())
+                && sql.call(connection, "are-tables-rewritten").answer()) {
             throw SqlErrors.writeConflict("a partition was rewritten or emptied after the step's snapshot");
         }
     }
@@ -425,15 +429,19 @@ final class RollupTransactions {
     private <T> Optional<T> step(Step step, Runnable locked, Work<T> work) throws SQLException {
         return Jdbc.retry(ATTEMPTS, SqlErrors::isWriteConflict, () -> {
             Optional<T> result = Jdbc.step(connection, Jdbc.Mode.WRITE_SNAPSHOT, timeout, transaction -> {
-                update(isChunked ? "lock-parents" : "lock-tables");
+                update(RollupChunk.isChunked(sql.shape()) ? "lock-parents" : "lock-tables");
                 update("lock-state");
                 sql.call(connection, "acquire-worker-lock")
                         .execute(); // so that other workers leave the work to this one
                 Started started = sql.call(connection, "count-step")
-                        .one(row -> new Started(row.optionalInstant("covered_before"), row.number("backend")));
+                        .one(row -> new Started(
+                                row.optionalInstant("covered_before"),
+                                row.number("backend"),
+                                row.text("transaction"),
+                                row.text("previous")));
                 locked.run();
                 probe.at(step, Point.STARTED);
-                Optional<T> done = work.run(started.coveredBefore());
+                Optional<T> done = work.run(started);
                 if (done.isPresent()) {
                     checkBackend(started);
                     checkPartitions();

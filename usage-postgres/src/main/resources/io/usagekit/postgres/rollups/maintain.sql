@@ -84,9 +84,14 @@ lock table {rollups}.state in share update exclusive mode
 
 -- name: count-step
 -- Counts a step. Fails with 40001 if another transaction has changed the state since the step's snapshot.
--- Returns covered_before, null if nothing is rolled; backend, the server's process that runs this statement.
+-- Returns covered_before, null if nothing is rolled; backend, the server's process that runs this statement; transaction, the step's id, and
+-- previous, that of the transaction that changed the state before, as text.
 update {rollups}.state set steps = steps + 1
-returning covered_before, pg_backend_pid() as backend
+returning
+    covered_before,
+    pg_backend_pid() as backend,
+    pg_current_xact_id()::xid::text as transaction,
+    (select s.xmin::text from {rollups}.state s) as previous
 
 -- name: backend
 -- Returns backend, the server's process that runs this statement.
@@ -122,6 +127,10 @@ select count(*) as buckets from marked
 -- name: history-before
 -- Returns before: all history that isn't rolled was before it, as text; null if there is none.
 select max(covered_from)::text as before from {rollups}.project where covered_from > '-infinity'
+
+-- name: has-marks-before
+-- Whether hours before :before are marked: a row was written there, or changed. Parameter: :before, timestamptz as text. Returns answer.
+select exists (select from {rollups}.mark where bucket < :before::timestamptz) as answer
 
 -- name: choose-history
 -- The ranges of a back-fill: of those projects (at most 50) that are back-filled the least, the hours from :history_lower on that hold

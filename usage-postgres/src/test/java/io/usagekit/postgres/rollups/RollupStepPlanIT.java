@@ -9,6 +9,7 @@ import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.batches.AdaptiveBatchSize;
+import io.usagekit.postgres.internal.times.FilledTimes;
 import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.OwnDatabase;
 import io.usagekit.testkit.ManualClock;
@@ -60,6 +61,10 @@ class RollupStepPlanIT {
                     + "%L)', day::text || ' 00:00Z', (day + 1)::text || ' 00:00Z')";
         }
     }
+
+    /** How many rows of pg_inherits a transaction has read. */
+    private static final String CHILDREN =
+            "coalesce(max(pg_stat_get_xact_tuples_returned('pg_inherits'::regclass) + pg_stat_get_xact_tuples_fetched('pg_inherits'::regclass)), 0)";
 
     /** What a step has read and locked. */
     private record Cost(long buffers, long lockedTables) {}
@@ -115,8 +120,8 @@ class RollupStepPlanIT {
             try (Connection connection = database.pool().getConnection()) {
                 Jdbc.execute(connection, "set timezone = 'UTC'");
                 RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema());
-                RollupTransactions steps =
-                        new RollupTransactions(connection, sql, Duration.ofMinutes(5), (step, point) -> {
+                RollupTransactions steps = new RollupTransactions(
+                        connection, sql, new FilledTimes(), Duration.ofMinutes(5), (step, point) -> {
                             if (point == RollupTransactions.Point.CHOSEN && chosen.incrementAndGet() == 2) {
                                 database.execute(
                                         "alter table plan.e_0_1 set unlogged", "alter table plan.e_0_1 set logged");
@@ -186,6 +191,45 @@ class RollupStepPlanIT {
         }
     }
 
+    /** A step of a back-fill asks the catalog for each partition only where rows may have been written to the history since the step before. */
+    @Test
+    void looksAtPartitionsOnceInABackfill() throws SQLException {
+        try (OwnDatabase database = OwnDatabase.create("steps")) {
+            create(database, Partitions.BY_DAY);
+            PostgresRollups rollups = PostgresRollups.builder(database.pool())
+                    .mapping(MAPPING)
+                    .clock(ManualClock.at(END.toString()))
+                    .build();
+            rollups.install();
+            long partitions = 2L * (DAYS + 1);
+            AtomicLong started = new AtomicLong();
+            AtomicLong read = new AtomicLong();
+            try (Connection connection = database.pool().getConnection()) {
+                Jdbc.execute(connection, "set timezone = 'UTC'");
+                RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema());
+                RollupTransactions steps = new RollupTransactions(
+                        connection, sql, new FilledTimes(), Duration.ofMinutes(5), (step, point) -> {
+                            if (point == RollupTransactions.Point.STARTED) {
+                                started.set(number(connection, CHILDREN));
+                            } else if (point == RollupTransactions.Point.CHOSEN) {
+                                read.set(number(connection, CHILDREN) - started.get());
+                            }
+                        });
+                steps.publish(END);
+                ofSize(1, hours -> steps.advance(END, hours));
+                steps.addProjects();
+                ofSize(100, steps::backfill);
+                assertThat(read).hasValueGreaterThanOrEqualTo(partitions);
+                ofSize(100, steps::backfill);
+                assertThat(read).as("rows of pg_inherits").hasValueLessThan(partitions);
+                database.execute("insert into plan.events values ('late', 'p1', 'late', '', '"
+                        + END.minus(Duration.ofDays(DAYS - 1)) + "')");
+                ofSize(100, steps::backfill);
+                assertThat(read).as("after a late row").hasValueGreaterThanOrEqualTo(partitions);
+            }
+        }
+    }
+
     private static void assertFewLocked(AtomicLong locked, String work) {
         assertThat(locked.getAndSet(0))
                 .as("tables and indexes without rows that %s has locked", work)
@@ -198,18 +242,19 @@ class RollupStepPlanIT {
         RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema());
         Map<RollupTransactions.Step, Cost> costs = new EnumMap<>(RollupTransactions.Step.class);
         long[] before = {0};
-        RollupTransactions steps = new RollupTransactions(connection, sql, Duration.ofMinutes(5), (step, point) -> {
-            if (point == RollupTransactions.Point.STARTED) {
-                before[0] = number(connection, "sum(pg_stat_get_xact_blocks_fetched(c.oid))");
-            } else if (point == RollupTransactions.Point.BEFORE_COMMIT) {
-                long buffers = number(connection, "sum(pg_stat_get_xact_blocks_fetched(c.oid))") - before[0];
-                long locked = number(
-                        connection,
-                        "count(*) filter (where c.oid in (select relation from pg_locks where pid = pg_backend_pid())"
-                                + " and n.nspname = 'plan')");
-                costs.put(step, new Cost(buffers, locked));
-            }
-        });
+        RollupTransactions steps =
+                new RollupTransactions(connection, sql, new FilledTimes(), Duration.ofMinutes(5), (step, point) -> {
+                    if (point == RollupTransactions.Point.STARTED) {
+                        before[0] = number(connection, "sum(pg_stat_get_xact_blocks_fetched(c.oid))");
+                    } else if (point == RollupTransactions.Point.BEFORE_COMMIT) {
+                        long buffers = number(connection, "sum(pg_stat_get_xact_blocks_fetched(c.oid))") - before[0];
+                        long locked = number(
+                                connection,
+                                "count(*) filter (where c.oid in (select relation from pg_locks where pid = pg_backend_pid())"
+                                        + " and n.nspname = 'plan')");
+                        costs.put(step, new Cost(buffers, locked));
+                    }
+                });
         long rowsPerHour = 2L * EVENTS / (DAYS * 24L);
 
         steps.publish(END);

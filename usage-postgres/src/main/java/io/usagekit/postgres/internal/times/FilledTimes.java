@@ -7,22 +7,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The times in which partitions have rows, for work of many steps: each step asks which partitions have rows, but for their bounds only where
- * these are others than before. Not thread-safe.
+ * The times in which partitions of the mapped tables have rows, for work of many steps: which partitions have rows is asked in each step, but
+ * their bounds only where these are others than before. Not thread-safe.
  */
 public final class FilledTimes {
 
-    private final TableShape shape;
     private Optional<String> digest = Optional.empty();
     private List<FilledTime> all = List.of();
 
-    /** Knows none yet. */
-    public FilledTimes(TableShape shape) {
-        this.shape = shape;
-    }
-
-    /** Finds what {@link FilledTime#before(Connection, TableShape, String)} finds. */
-    public List<FilledTime> before(Connection connection, String before) throws SQLException {
+    /** Finds what {@link FilledTime#before(Connection, TableShape, String)} finds, of tables of one mapping. */
+    public List<FilledTime> before(Connection connection, TableShape shape, String before) throws SQLException {
         if (!FilledTime.isByTime(shape)) {
             return FilledTime.before(connection, shape, before);
         }
@@ -32,5 +26,12 @@ public final class FilledTimes {
             digest = now;
         }
         return FilledTime.before(connection, all, before);
+    }
+
+    /** Returns what was before a time when the times were found, without a look at the tables. */
+    public List<FilledTime> knownBefore(Connection connection, TableShape shape, String before) throws SQLException {
+        return FilledTime.isByTime(shape)
+                ? FilledTime.before(connection, all, before)
+                : FilledTime.before(connection, shape, before);
     }
 }
