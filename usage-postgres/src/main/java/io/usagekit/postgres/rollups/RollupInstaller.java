@@ -204,8 +204,10 @@ final class RollupInstaller implements PartitionGuard {
     @Override
     public void record(Connection connection, String role) throws SQLException {
         RollupSql sql = sql(connection);
-        RollupProof.record(connection, sql, role);
-        sql.call(connection, "record-retained-relation").text("role", role).update();
+        RollupProof.record(connection, sql, List.of(role));
+        sql.call(connection, "record-retained-relations")
+                .texts("roles", List.of(role))
+                .update();
     }
 
     @Override
@@ -234,10 +236,9 @@ final class RollupInstaller implements PartitionGuard {
                 for (String statement : List.of("reset-state", "reset-projects", "record-own-tables")) {
                     sql.call(connection, statement).update();
                 }
-                for (String role : RollupProof.ROLES) {
-                    sql.call(connection, "record-relation").text("role", role).update();
-                    sql.call(connection, "record-retained-relation")
-                            .text("role", role)
+                for (String statement : List.of("record-relations", "record-retained-relations")) {
+                    sql.call(connection, statement)
+                            .texts("roles", RollupProof.ROLES)
                             .update();
                 }
                 return settings;

@@ -93,10 +93,10 @@ final class RollupPass {
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
     private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
-        if (triggers.isEveryChangeTracked(connection, sql) && RollupProof.isIntact(connection, sql)) {
+        boolean inForce = triggers.isEveryChangeTracked(connection, sql);
+        if (inForce && RollupProof.isIntact(connection, sql)) {
             return;
         }
-        boolean inForce = RollupCatalog.isEveryChangeTracked(connection, sql);
         if (inForce && steps.followPartitions(PARTITION_ROWS)) {
             return;
         }

@@ -124,22 +124,21 @@ final class RollupProof {
     }
 
     /**
-     * Records a table as it is now, if its triggers and mapped columns are defined as they were, and otherwise that it isn't as recorded; in
-     * a transaction in which nothing is rolled, or of which the caller knows that no row has changed without a trigger.
+     * Records each of these tables as it is now, if its triggers and mapped columns are defined as they were, and otherwise that it isn't as
+     * recorded; in a transaction in which nothing is rolled, or of which the caller knows that no row has changed without a trigger.
      *
-     * @param role one of {@link #ROLES}
-     * @return whether it is recorded
+     * @param roles some of {@link #ROLES}
+     * @return whether all are recorded
      */
-    static boolean record(Connection connection, RollupSql sql, String role) throws SQLException {
-        sql.call(connection, "record-relation").text("role", role).update();
-        sql.call(connection, "delete-partitions").text("role", role).update();
-        sql.call(connection, "record-partitions").text("role", role).update();
-        sql.call(connection, "record-parents").text("role", role).update();
-        boolean isRecorded =
-                sql.call(connection, "record-catalog-rows").text("role", role).update() == 1;
-        if (!isRecorded) {
-            sql.call(connection, "forget-catalog-rows").text("role", role).update();
+    static boolean record(Connection connection, RollupSql sql, List<String> roles) throws SQLException {
+        for (String statement : List.of(
+                "record-relations",
+                "forget-catalog-rows",
+                "delete-partitions",
+                "record-partitions",
+                "record-parents")) {
+            sql.call(connection, statement).texts("roles", roles).update();
         }
-        return isRecorded;
+        return sql.call(connection, "record-catalog-rows").texts("roles", roles).update() == roles.size();
     }
 }

@@ -339,17 +339,9 @@ final class RollupTransactions {
                                 .update();
                     }
                     probe.at(Step.FOLLOW_PARTITIONS, Point.CHOSEN);
-                    return Optional.of(recordTables());
+                    return Optional.of(RollupProof.record(connection, sql, RollupProof.ROLES));
                 })
                 .orElse(false);
-    }
-
-    private boolean recordTables() throws SQLException {
-        boolean recorded = true;
-        for (String role : RollupProof.ROLES) {
-            recorded &= RollupProof.record(connection, sql, role);
-        }
-        return recorded;
     }
 
     /**
@@ -358,12 +350,12 @@ final class RollupTransactions {
      * @return whether they are recorded; not if they are defined otherwise than they were when the triggers were created
      */
     boolean reset() throws SQLException {
-        return step(Step.RESET, covered -> {
+        return step(Step.RESET, started -> {
                     update("reset-state");
                     update("reset-projects");
                     update("delete-reset-requests");
                     update("record-own-tables");
-                    return Optional.of(recordTables());
+                    return Optional.of(RollupProof.record(connection, sql, RollupProof.ROLES));
                 })
                 .orElseThrow();
     }

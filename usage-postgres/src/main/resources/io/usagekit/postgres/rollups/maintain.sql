@@ -595,33 +595,33 @@ delete from {rollups}.project
 -- is rolled, or its request remains.
 delete from {rollups}.reset_request
 
--- name: record-relation
--- Records which table has the triggers now. Parameter: :role, events or deliveries.
+-- name: record-relations
+-- Records which tables have the triggers now. Parameter: :roles, text[], of events and deliveries.
 update {rollups}.host_table
 set
     relation = case role when 'events' then {events.regclass} else {deliveries.regclass} end,
     relation_oid = case role when 'events' then {events.regclass} else {deliveries.regclass} end::oid
-where role = :role
+where role = any (:roles)
 
--- name: record-retained-relation
--- Records that the retained sums are of rows that were deleted from the table that has the triggers now. Parameter: :role, events or
--- deliveries.
-update {rollups}.host_table set retained_oid = relation::oid where role = :role
+-- name: record-retained-relations
+-- Records that the retained sums are of rows that were deleted from the tables that have the triggers now. Parameter: :roles, text[], of
+-- events and deliveries.
+update {rollups}.host_table set retained_oid = relation::oid where role = any (:roles)
 
 -- name: record-own-tables
 -- Records that the rows of these roll-ups belong to the tables that they are in.
 update {rollups}.state set own_tables = {own_tables}, place = {rollups}.place()
 
 -- name: delete-partitions
--- Deletes what is recorded of a table's partitions. Parameter: :role, events or deliveries.
-delete from {rollups}.partition where role = :role
+-- Deletes what is recorded of the tables' partitions. Parameter: :roles, text[], of events and deliveries.
+delete from {rollups}.partition where role = any (:roles)
 
 -- name: record-partitions
--- Records the tables below a table. Parameter: :role, events or deliveries.
+-- Records the tables below tables. Parameter: :roles, text[], of events and deliveries.
 insert into {rollups}.partition (role, relation, attached, filenode, expressions)
 select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end, n.expressions
 from {rollups}.partition_now n
-where n.role = :role
+where n.role = any (:roles)
 
 -- name: record-guarded-partitions
 -- Records which partitions have their own trigger on TRUNCATE by now, if none of these has been emptied before.
@@ -630,31 +630,33 @@ from {rollups}.partition_now n
 where n.role = p.role and n.relation = p.relation and n.attached = p.attached and n.is_guarded and n.filenode = p.filenode
 
 -- name: record-parents
--- Records the partitioned tables below a table, and the functions of its triggers. Parameter: :role, events or deliveries.
+-- Records the partitioned tables below tables, and the functions of their triggers. Parameter: :roles, text[], of events and deliveries.
 update {rollups}.host_table h
-set
-    parents = h.relation::oid || array(
-        select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
-    ),
-    functions = {functions}
-where h.role = :role
+set parents = {rollups}.parents(h.relation), functions = {functions}
+where h.role = any (:roles)
 
 -- name: record-catalog-rows
--- Records the versions of the catalog's rows of a table's triggers, mapped columns and partitions, if triggers and columns are defined
--- as they were when the triggers were created; else changes no row. Parameter: :role, events or deliveries.
+-- Records the versions of the catalog's rows of each table's triggers, mapped columns and partitions, if triggers and columns are defined
+-- as they were when the triggers were created, and all recorded partitions are tracked; changes no row of other tables. Parameter: :roles,
+-- text[], of events and deliveries.
 update {rollups}.host_table h
 set catalog_rows = n.catalog_rows, partitions_digest = n.partitions_digest
 from {rollups}.host_table_now n
-where h.role = :role
+where h.role = any (:roles)
     and n.role = h.role
     and n.is_permanent
-    and not exists (select from {rollups}.partition_now p where p.role = h.role and not p.is_tracked)
+    and not exists (
+        select
+        from {rollups}.partition p
+        join pg_catalog.pg_class c on c.oid = p.relation
+        where p.role = h.role and not (c.relispartition and c.relkind in ('r', 'p') and c.relpersistence = 'p')
+    )
     and h.definition = {rollups}.describe(h.relation, h.columns)
 
 -- name: forget-catalog-rows
--- Records that a table isn't as it was when the triggers were created: no rolled hour of it is used until it is recorded again, or the
--- triggers are created again. Parameter: :role, events or deliveries.
-update {rollups}.host_table set catalog_rows = array[]::xid[] where role = :role
+-- Records that tables aren't as they were when the triggers were created: no rolled hour of them is used until they are recorded again, or the
+-- triggers are created again. Parameter: :roles, text[], of events and deliveries.
+update {rollups}.host_table set catalog_rows = array[]::xid[] where role = any (:roles)
 
 -- name: has-only-new-partitions
 -- Whether nothing differs from what was recorded of tables and triggers but partitions that are new. Returns answer.

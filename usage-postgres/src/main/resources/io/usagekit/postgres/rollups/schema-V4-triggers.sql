@@ -61,11 +61,7 @@ insert into {rollups}.partition (role, relation, attached, filenode, expressions
 select role, relation, attached, case when not is_guarded then filenode end, expressions
 from {rollups}.partition_now;
 update {rollups}.host_table h
-set
-    parents = h.relation::oid || array(
-        select n.relation from {rollups}.partition_now n where n.role = h.role and n.kind = 'p'
-    ),
-    functions = {functions};
+set parents = {rollups}.parents(h.relation), functions = {functions};
 update {rollups}.host_table h
 set
     catalog_rows = n.catalog_rows,

@@ -44,6 +44,7 @@ create table {rollups}.partition (
     primary key (role, relation)
 );
 create index partition_filenode_idx on {rollups}.partition (relation) where filenode is not null;
+create index partition_expressions_idx on {rollups}.partition (relation) where expressions <> array[]::oid[];
 
 -- Projects whose rows are rolled. A project without a row here is read live.
 create table {rollups}.project (
@@ -215,6 +216,21 @@ select
 from below b
 join pg_catalog.pg_class c on c.oid = b.relation;
 
+-- A table, and the partitioned tables below it.
+create function {rollups}.parents(host_table regclass) returns oid[]
+language sql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+    with recursive parent as (
+        select host_table::oid as relation
+        union all
+        select t.partrelid
+        from parent p
+        join pg_inherits i on i.inhparent = p.relation
+        join pg_partitioned_table t on t.partrelid = i.inhrelid
+    )
+
+    select array_agg(relation) from parent
+$usagekit$;
+
 -- Describes the triggers of these roll-ups on a table, their functions, and some of its columns, the same in each session and after a
 -- restore.
 create function {rollups}.describe(host_table regclass, column_names name[]) returns text[]
@@ -343,6 +359,13 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
         from {rollups}.host_table h
         join {rollups}.host_table_now n on n.role = h.role
         join (values ('events', events), ('deliveries', deliveries)) as given (role, relation) on given.role = h.role
+    ),
+
+    -- Each of thousands of partitions is looked for among the recorded ones only if some differ.
+    partitions as (
+        select bool_or(h.partitions_digest <> n.partitions_digest) as differ
+        from {rollups}.host_table h
+        join {rollups}.host_table_now n on n.role = h.role
     )
 
     select format('%s is another table than the one of these roll-ups', present) from host_table where relation <> present
@@ -367,14 +390,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $u
     union all
     select format('%s is new below %s', n.relation::regclass, n.parent::regclass)
     from {rollups}.partition_now n
-    where not exists (
+    where (select differ from partitions) and not exists (
         select from {rollups}.partition p
         where p.role = n.role and p.relation = n.relation and p.attached = n.attached
     )
     union all
     select format('a partition (%s) was detached or dropped', p.relation::regclass)
     from {rollups}.partition p
-    where not exists (
+    where (select differ from partitions) and not exists (
         select from {rollups}.partition_now n
         where p.role = n.role and p.relation = n.relation and p.attached = n.attached
     )
@@ -604,6 +627,7 @@ revoke execute on all functions in schema {rollups} from public;
 grant execute on function
     {rollups}.place(),
     {rollups}.restored_tables(regclass, regclass),
+    {rollups}.parents(regclass),
     {rollups}.describe(regclass, name[]),
     {rollups}.is_intact(regclass, regclass),
     {rollups}.alterations(regclass, regclass)
