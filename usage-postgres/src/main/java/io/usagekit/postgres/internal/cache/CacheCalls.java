@@ -94,11 +94,12 @@ final class CacheCalls implements AutoCloseable {
             var unused = call.answer.whenComplete((answer, error) -> deadline.cancel(false));
             settings.executor().execute(call::execute);
         } catch (RejectedExecutionException e) {
-            call.fail(new UsageCacheException(
-                    what
-                            + ": the executor takes no task; shut it down after the service is closed, and let its queue take"
-                            + " a task for each call in flight",
-                    e));
+            // The timers, too, take no task once it is closed.
+            String reason = closed
+                    ? ": it is closed"
+                    : ": the executor takes no task; shut it down after the service is closed, and let its queue take"
+                            + " a task for each call in flight";
+            call.fail(new UsageCacheException(what + reason, e));
         }
         return call.answer;
     }

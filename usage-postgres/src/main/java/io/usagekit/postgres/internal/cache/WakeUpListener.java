@@ -64,9 +64,8 @@ final class WakeUpListener implements AutoCloseable {
 
     private void run() {
         try {
-            boolean again = true;
-            while (again) {
-                again = session() && !closed.await(pause.toMillis(), TimeUnit.MILLISECONDS);
+            while (session() && !closed.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
+                pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
             }
         } catch (InterruptedException e) {
             LOG.debug("the thread that listens for wake-ups was interrupted, and ends");
@@ -77,13 +76,12 @@ final class WakeUpListener implements AutoCloseable {
     private boolean session() {
         try {
             return jdbc.session(this::listen);
-        } catch (SQLException | RuntimeException e) {
+        } catch (Throwable e) { // also an Error, after which nothing would be received for good
             if (!failing) {
                 LOG.warn("wake-ups can't be received; loads that wait for other processes poll: {}", e.getMessage(), e);
             }
             failing = true;
             counters.listening(Condition.DOWN);
-            pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
             return true;
         } finally {
             ready.countDown();
@@ -117,7 +115,7 @@ final class WakeUpListener implements AutoCloseable {
             }
             sql.run(connection, "unlisten");
             return false;
-        } catch (SQLException | RuntimeException e) {
+        } catch (Throwable e) {
             if (!connection.isClosed()) {
                 Jdbc.abort(connection); // it may still listen
             }

@@ -23,9 +23,11 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -113,6 +115,23 @@ class CacheCallsIT {
             assertThat(failure(cache.get(KEY)))
                     .isInstanceOf(UsageCacheException.class)
                     .hasMessageContaining("the executor takes no task");
+        }
+    }
+
+    @Test
+    void saysThatItIsClosedWhereItIsClosedDuringTheCall() {
+        AtomicReference<UsageCache> closing = new AtomicReference<>();
+        PostgresCache shared = PostgresCache.builder(Database.pool(), task -> {
+                    Objects.requireNonNull(closing.get()).close();
+                    throw new RejectedExecutionException("shut down");
+                })
+                .schema(fixture.schema())
+                .build();
+        try (UsageCache cache = shared.cache()) {
+            closing.set(cache);
+            assertThat(failure(cache.get(KEY)))
+                    .isInstanceOf(UsageCacheException.class)
+                    .hasMessageContaining("it is closed");
         }
     }
 

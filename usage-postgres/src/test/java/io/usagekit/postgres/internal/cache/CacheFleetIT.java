@@ -22,6 +22,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.testing.CapturedLog;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.servers.PgBouncer;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,7 +30,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -161,6 +164,26 @@ class CacheFleetIT {
                 eventually("woken by a notification", woken::tryAcquire);
                 assertThat(shared.stats().wakeUps()).isEqualTo(1);
             }
+        }
+    }
+
+    /** A missing class of the driver, say, or no memory. */
+    @Test
+    void listensAgainAfterAnError() {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        DataSource pool = Database.pool();
+        DataSource direct = (DataSource) Proxy.newProxyInstance(
+                DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("getConnection") && broken.getAndSet(false)) {
+                        throw new NoClassDefFoundError("org/example/Driver");
+                    }
+                    return method.invoke(pool, arguments);
+                });
+        PostgresCache shared = fixture.builder().listenOn(direct).build();
+        try (FlightStore store = shared.flightStore()) {
+            assertThat(store).isNotNull();
+            eventually("it listens", () -> shared.stats().listening() == Condition.UP);
+            assertThat(broken).isFalse();
         }
     }
 
