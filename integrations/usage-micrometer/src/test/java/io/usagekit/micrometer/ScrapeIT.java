@@ -148,7 +148,8 @@ class ScrapeIT {
             service.get("org-123", MARCH);
             service.get("org-123", MARCH);
             service.invalidate("org-123");
-            while (shared.stats().wakeUps() == 0) {
+            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+            while (shared.stats().wakeUps() == 0 && System.nanoTime() < deadline) {
                 Thread.onSpinWait();
             }
         } finally {

@@ -15,6 +15,8 @@ import io.usagekit.postgres.PostgresCache;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.spring.actuate.UsageEndpoint;
 import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -31,6 +33,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.WebApplicationType;
@@ -147,6 +150,22 @@ class PostgresAloneIT {
                 .filteredOn(line ->
                         line.matches("(WARN|ERROR) .*") && !line.contains("HikariPool")) // of a clock that leapt
                 .isEmpty();
+    }
+
+    @Test
+    void validatesAfterTheHostsScriptsHaveRun(@TempDir Path directory) throws Exception {
+        PostgresCache cache = PostgresCache.builder(postgres.dataSource(), Runnable::run)
+                .schema(schema)
+                .build();
+        Path script = Files.writeString(directory.resolve("cache.sql"), cache.ddl());
+        try (ConfigurableApplicationContext context = start(
+                new UsageListener() {},
+                "validate",
+                "--spring.sql.init.mode=always",
+                "--spring.sql.init.schema-locations=" + script.toUri())) {
+            context.getBean(UsageService.class).get("org-1", MARCH);
+            assertThat(count("computed_at is not null")).isEqualTo(1);
+        }
     }
 
     @Test

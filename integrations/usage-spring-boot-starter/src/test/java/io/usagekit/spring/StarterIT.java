@@ -14,7 +14,6 @@ import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.FleetLock;
-import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
@@ -204,20 +203,13 @@ class StarterIT {
     @Test
     void tablesAreValidatedAfterTheHostsScriptsHaveRun(@TempDir Path directory) throws Exception {
         String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
-        PostgresCache cache = PostgresCache.builder(postgres.dataSource(), Runnable::run)
-                .schema(schema + "_cache")
-                .build();
-        Path script =
-                Files.writeString(directory.resolve("tables.sql"), PostgresUsage.ddl(schema) + "\n" + cache.ddl());
+        Path script = Files.writeString(directory.resolve("tables.sql"), PostgresUsage.ddl(schema));
         try (ConfigurableApplicationContext context = start(
                 List.of(Host.class),
                 beans -> {},
                 "--spring.sql.init.mode=always",
                 "--spring.sql.init.schema-locations=" + script.toUri(),
-                "--usagekit.tables.schema=" + schema,
-                "--usagekit.cache=postgres",
-                "--usagekit.postgres-cache.schema=" + cache.schema(),
-                "--usagekit.postgres-cache.timeout=1m")) {
+                "--usagekit.tables.schema=" + schema)) {
             assertThat(context.getBean(UsageService.class)
                             .get("org-1", MARCH)
                             .usage()

@@ -10,6 +10,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.micrometer.PostgresCacheMeters;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.spring.UsagePostgresCacheAutoConfiguration.Threads;
 import io.usagekit.spring.actuate.UsageActuatorAutoConfiguration;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.data.redis.connection.RedisConnectionFactory;
 
 /** The cache in PostgreSQL, whose server is down: it opens all the same. PostgresAloneIT has a server. */
 class UsagePostgresCacheAutoConfigurationTest {
@@ -83,6 +85,15 @@ class UsagePostgresCacheAutoConfigurationTest {
     }
 
     @Test
+    void nothingIsThereWhereAllIsDisabled() {
+        context("usagekit.enabled=false")
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(PostgresCache.class)
+                        .doesNotHaveBean(Threads.class));
+    }
+
+    @Test
     void eachProcessMayComputeForItself() {
         context("usagekit.single-flight=in-process")
                 .run(context ->
@@ -121,6 +132,7 @@ class UsagePostgresCacheAutoConfigurationTest {
     void aDataSourceIsNeeded() {
         Contexts.empty()
                 .withBean(UsageCalculator.class, InMemoryUsageCalculator::create)
+                .withBean(RedisConnectionFactory.class, Contexts::unreachableRedis)
                 .withPropertyValues("usagekit.cache=postgres")
                 .run(context -> {
                     assertThat(Failures.of(context))
@@ -140,9 +152,7 @@ class UsagePostgresCacheAutoConfigurationTest {
                     assertThat(shared.schema()).isEqualTo("figures");
                     assertThat(context.getBean(Threads.class).pool.getMaximumPoolSize())
                             .isEqualTo(7);
-                    while (shared.stats().listening() != UsageCache.Condition.DOWN) {
-                        Thread.onSpinWait();
-                    }
+                    Waits.await(() -> shared.stats().listening() == UsageCache.Condition.DOWN);
                 });
     }
 
@@ -202,9 +212,7 @@ class UsagePostgresCacheAutoConfigurationTest {
                 .withConfiguration(AutoConfigurations.of(UsageActuatorAutoConfiguration.class))
                 .run(context -> {
                     PostgresCache shared = context.getBean(PostgresCache.class);
-                    while (shared.stats().listening() != UsageCache.Condition.DOWN) {
-                        Thread.onSpinWait();
-                    }
+                    Waits.await(() -> shared.stats().listening() == UsageCache.Condition.DOWN);
                     context.getBean(UsageService.class).get("org-1", UsagePeriod.parse("2026-03"));
                     assertThat(context.getBean(UsageEndpoint.class).status())
                             .containsEntry("postgresCache", "down")
@@ -214,6 +222,17 @@ class UsagePostgresCacheAutoConfigurationTest {
                             .asInstanceOf(InstanceOfAssertFactories.LIST)
                             .containsExactly("postgresCache", "wakeUps");
                 });
+    }
+
+    @Test
+    void metersOfTheHostsTakePrecedence() {
+        PostgresCacheMeters meters = PostgresCacheMeters.of(new SimpleMeterRegistry());
+        context("usagekit.install=never")
+                .withConfiguration(AutoConfigurations.of(UsageMetricsAutoConfiguration.class))
+                .withBean(MeterRegistry.class, SimpleMeterRegistry::new)
+                .withBean(PostgresCacheMeters.class, () -> meters)
+                .run(context ->
+                        assertThat(context.getBean(PostgresCacheMeters.class)).isSameAs(meters));
     }
 
     @Test
