@@ -1,9 +1,10 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
-import io.usagekit.redis.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.RedisErrors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -23,26 +24,22 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     private static final Script DISCARD = Script.resource("discard.lua");
 
     /** Sends the read; the answer is for {@link #decode}. */
-    static CompletableFuture<List<Object>> send(StatefulRedisConnection<String, String> redis, String entry) {
+    static CompletableFuture<List<Object>> send(Link redis, String entry) {
         return EntryRead.send(redis, entry);
     }
 
     /** Sends the read of several entries; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
-    static CompletableFuture<List<Object>> sendAll(
-            StatefulRedisConnection<String, String> connection, List<String> entries) {
-        CompletableFuture<List<Object>> together = READ_ALL.run(connection.async(), entries);
-        CompletableFuture<List<Object>> answer =
-                together.exceptionallyCompose(error -> RedisErrors.isScriptRefused(error)
-                        ? sendEach(connection, entries)
-                        : CompletableFuture.failedStage(error));
+    static CompletableFuture<List<Object>> sendAll(Link redis, List<String> entries) {
+        CompletableFuture<List<Object>> together = READ_ALL.run(redis, entries);
+        CompletableFuture<List<Object>> answer = together.exceptionallyCompose(error ->
+                RedisErrors.isScriptRefused(error) ? sendEach(redis, entries) : CompletableFuture.failedStage(error));
         var unused = answer.whenComplete((read, error) -> together.cancel(false)); // e.g. by a timeout
         return answer;
     }
 
-    private static CompletableFuture<List<Object>> sendEach(
-            StatefulRedisConnection<String, String> connection, List<String> entries) {
+    private static CompletableFuture<List<Object>> sendEach(Link redis, List<String> entries) {
         List<CompletableFuture<List<Object>>> reads =
-                entries.stream().map(entry -> send(connection, entry)).toList();
+                entries.stream().map(entry -> send(redis, entry)).toList();
         return CompletableFuture.allOf(reads.toArray(CompletableFuture<?>[]::new))
                 .thenApply(done -> reads.stream()
                         .flatMap(read -> read.join().stream())
@@ -55,8 +52,8 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     }
 
     /** Deletes an unreadable entry, unless it has been replaced since it was read. */
-    static CompletionStage<List<Object>> discard(GuardedConnection connection, String entry, String text) {
-        return connection.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text);
+    static CompletionStage<List<Object>> discard(Scripts scripts, String entry, String text) {
+        return scripts.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text);
     }
 
     /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */

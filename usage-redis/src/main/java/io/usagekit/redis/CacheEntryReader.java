@@ -17,11 +17,11 @@ final class CacheEntryReader {
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
     private static final long NO_SUCH_KEY = -2;
 
-    private final GuardedConnection connection;
+    private final Scripts scripts;
     private volatile @Nullable UsageListener listener;
 
-    CacheEntryReader(GuardedConnection connection) {
-        this.connection = connection;
+    CacheEntryReader(Scripts scripts) {
+        this.scripts = scripts;
     }
 
     void observe(UsageListener host) {
@@ -35,7 +35,7 @@ final class CacheEntryReader {
             notifyUnreadable(key);
             if (answer.get(0) instanceof String text) {
                 // Not awaited: for the reader the entry is a miss either way.
-                var unused = CacheEntry.discard(connection, entry, text);
+                var unused = CacheEntry.discard(scripts, entry, text);
             }
         }
         return read;

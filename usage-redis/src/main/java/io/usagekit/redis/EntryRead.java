@@ -1,15 +1,14 @@
 package io.usagekit.redis;
 
 import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.CommandOutput;
 import io.lettuce.core.output.IntegerOutput;
 import io.lettuce.core.output.ValueOutput;
 import io.lettuce.core.protocol.AsyncCommand;
 import io.lettuce.core.protocol.Command;
-import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import io.usagekit.redis.internal.Link;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -36,12 +35,12 @@ final class EntryRead {
     /** Milliseconds between the commands, which take microseconds; more if the server was kept from running in between. */
     private static final long MAX_DIFFERENCE = 100;
 
-    private final StatefulRedisConnection<String, String> connection;
+    private final Link redis;
     private final String entry;
     private final CompletableFuture<List<Object>> answer = new CompletableFuture<>();
 
-    private EntryRead(StatefulRedisConnection<String, String> connection, String entry) {
-        this.connection = connection;
+    private EntryRead(Link redis, String entry) {
+        this.redis = redis;
         this.entry = entry;
     }
 
@@ -51,8 +50,8 @@ final class EntryRead {
      * @return the value, or null if the entry is missing or no string, and PTTL in milliseconds: -1 without expiry, -2 if the entry is
      *     missing; once the future is done, e.g. by a timeout, nothing more is sent
      */
-    static CompletableFuture<List<Object>> send(StatefulRedisConnection<String, String> connection, String entry) {
-        EntryRead read = new EntryRead(connection, entry);
+    static CompletableFuture<List<Object>> send(Link redis, String entry) {
+        EntryRead read = new EntryRead(redis, entry);
         read.send();
         return read.answer;
     }
@@ -76,7 +75,7 @@ final class EntryRead {
             }
             return null;
         });
-        connection.dispatch(List.of(before, get, after));
+        redis.send(List.of(before, get, after));
     }
 
     private void complete(Command<String, String, Long> before, Command<String, String, String> get, long left) {
@@ -103,6 +102,6 @@ final class EntryRead {
     }
 
     private <T> Command<String, String, T> command(CommandType type, CommandOutput<String, String, T> output) {
-        return new Command<>(type, output, new CommandArgs<>(StringCodec.UTF8).addKey(entry));
+        return Link.command(type, output, Link.arguments().addKey(entry));
     }
 }

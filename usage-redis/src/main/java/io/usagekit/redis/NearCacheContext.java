@@ -1,5 +1,7 @@
 package io.usagekit.redis;
 
+import io.usagekit.redis.internal.Failover;
+import io.usagekit.redis.internal.Timeouts;
 import java.util.function.LongSupplier;
 
 /**

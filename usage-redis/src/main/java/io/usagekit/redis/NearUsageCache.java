@@ -5,6 +5,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.redis.internal.RedisErrors;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -116,7 +117,7 @@ final class NearUsageCache implements UsageCache {
                 .handle((done, error) -> {
                     if (error == null) {
                         loads.forEach(load -> complete(load, reads, sent, tracking.validity()));
-                    } else if (TrackingConnection.isTimeout(TrackingConnection.unwrap(error))) {
+                    } else if (RedisErrors.isTimeout(RedisErrors.unwrap(error))) {
                         loads.forEach(load -> fail(load, timedOut(error)));
                     } else {
                         readAllUntracked(loads, keys, sent);
@@ -142,8 +143,7 @@ final class NearUsageCache implements UsageCache {
 
     private UsageCacheException timedOut(Throwable error) {
         return new UsageCacheException(
-                "Redis didn't answer a read within commandTimeout (" + commandTimeout + ")",
-                TrackingConnection.unwrap(error));
+                "Redis didn't answer a read within commandTimeout (" + commandTimeout + ")", RedisErrors.unwrap(error));
     }
 
     private CompletableFuture<Optional<NearEntry>> load(UsageKey key) {
@@ -163,7 +163,7 @@ final class NearUsageCache implements UsageCache {
         }
         return tracking.read(key)
                 .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.validity())))
-                .exceptionallyCompose(error -> TrackingConnection.isTimeout(TrackingConnection.unwrap(error))
+                .exceptionallyCompose(error -> RedisErrors.isTimeout(RedisErrors.unwrap(error))
                         ? CompletableFuture.failedFuture(timedOut(error))
                         : readUntracked(key, sent));
     }
@@ -180,7 +180,7 @@ final class NearUsageCache implements UsageCache {
 
     private @Nullable Void fail(NearStore.Pending load, Throwable error) {
         store.fail(load);
-        load.answer().completeExceptionally(TrackingConnection.unwrap(error));
+        load.answer().completeExceptionally(RedisErrors.unwrap(error));
         return null;
     }
 

@@ -1,10 +1,15 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.SetArgs;
 import io.lettuce.core.ZAddArgs;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.Command;
+import io.lettuce.core.protocol.CommandType;
 import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
-import io.usagekit.redis.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -37,11 +42,13 @@ final class PeriodIndex {
      */
     private static final long PLAIN_MILLIS = TimeUnit.DAYS.toMillis(366);
 
-    private final GuardedConnection connection;
+    private final Scripts scripts;
+    private final Connections connections;
     private final RedisKeys keys;
 
-    PeriodIndex(GuardedConnection connection, RedisKeys keys) {
-        this.connection = connection;
+    PeriodIndex(Scripts scripts, RedisKeys keys) {
+        this.scripts = scripts;
+        this.connections = scripts.connections();
         this.keys = keys;
     }
 
@@ -54,33 +61,40 @@ final class PeriodIndex {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
         long kept = Math.min(millis, MOST_MILLIS - MARGIN_MILLIS) + MARGIN_MILLIS;
-        return connection.scripted(() -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
+        return scripts.scripted(() -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
     }
 
     private CompletionStage<Long> addByScript(UsageKey key, String index, String period, long millis) {
         String entries = keys.of(key.organisationId(), "");
-        return connection
-                .run(Purpose.INDEX, answer -> true, INDEX, List.of(index), period, Long.toString(millis), entries)
+        return scripts.run(Purpose.INDEX, answer -> true, INDEX, List.of(index), period, Long.toString(millis), entries)
                 .thenApply(answer -> (Long) answer.get(0));
     }
 
     /** Does as the script, but removes no periods. */
     private CompletionStage<Long> addPlainly(String index, String period, long millis) {
-        return connection
-                .send(Purpose.INDEX, redis -> redis.time().toCompletableFuture())
+        return connections
+                .send(
+                        index,
+                        Purpose.INDEX,
+                        redis -> redis.connection().async().time().toCompletableFuture())
                 .thenCompose(time -> {
                     long now = Long.parseLong(time.get(0)) * 1_000 + Long.parseLong(time.get(1)) / 1_000;
-                    return connection
+                    return connections
                             .send(
+                                    index,
                                     Purpose.INDEX,
                                     redis -> CompletableFuture.allOf(
-                                            redis.zadd(
+                                            redis.connection()
+                                                    .async()
+                                                    .zadd(
                                                             index,
                                                             ZAddArgs.Builder.gt(),
                                                             (double) Math.min(MOST_MILLIS, now + millis),
                                                             period)
                                                     .toCompletableFuture(),
-                                            redis.pexpire(index, Math.max(millis, PLAIN_MILLIS))
+                                            redis.connection()
+                                                    .async()
+                                                    .pexpire(index, Math.max(millis, PLAIN_MILLIS))
                                                     .toCompletableFuture()))
                             .thenApply(done -> now);
                 });
@@ -96,11 +110,14 @@ final class PeriodIndex {
         try {
             String value = FigureCodec.write(entry, figure, timeToLive);
             return add(key, timeToLive.toMillis())
-                    .thenCompose(clock -> connection.send(Purpose.STORE, redis -> {
+                    .thenCompose(clock -> connections.send(entry, Purpose.STORE, redis -> {
                         long passed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began) + 1;
-                        // A sum beyond the range of long is negative, and refused by Redis.
-                        SetArgs expiry = SetArgs.Builder.pxAt(clock - passed + timeToLive.toMillis());
-                        return redis.set(entry, value, expiry).toCompletableFuture();
+                        // A sum beyond the range of long is negative, and refused by Redis. The clock of a cluster's
+                        // index is another node's.
+                        return redis.send(
+                                connections.areOfOneServer()
+                                        ? set(entry, value, "PXAT", clock - passed + timeToLive.toMillis())
+                                        : set(entry, value, "PX", Math.max(1, timeToLive.toMillis() - passed)));
                     }))
                     .thenAccept(ok -> {});
         } catch (ArithmeticException e) {
@@ -108,9 +125,16 @@ final class PeriodIndex {
         }
     }
 
+    private static Command<String, String, String> set(String entry, String value, String expiry, long millis) {
+        return Link.command(
+                CommandType.SET,
+                new StatusOutput<>(StringCodec.UTF8),
+                Link.arguments().addKey(entry).addValue(value).add(expiry).add(millis));
+    }
+
     /** Whether both are known to be over the same data. */
     boolean isOverSameData(PeriodIndex other) {
-        return keys.equals(other.keys) && connection.isOfSameClient(other.connection);
+        return keys.equals(other.keys) && connections.client() == other.connections.client();
     }
 
     /** Invalidates one entry. */
@@ -124,21 +148,23 @@ final class PeriodIndex {
      */
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
-        return connection
-                .<List<?>>scripted(
-                        () -> connection
-                                .run(
+        return scripts.<List<?>>scripted(
+                        () -> scripts.run(
                                         Purpose.DELETE,
                                         periods -> false,
                                         PERIODS,
                                         List.of(index),
                                         keys.of(organisationId, ""))
                                 .thenApply(periods -> periods),
-                        () -> connection
-                                .send(
+                        () -> connections
+                                .dispatch(
+                                        index,
                                         Purpose.DELETE,
                                         periods -> false,
-                                        redis -> redis.zrange(index, 0, -1).toCompletableFuture())
+                                        redis -> redis.connection()
+                                                .async()
+                                                .zrange(index, 0, -1)
+                                                .toCompletableFuture())
                                 .thenApply(periods -> periods))
                 .thenCompose(periods -> invalidateEntries(periods.stream()
                         .map(period -> keys.of(organisationId, (String) period))
@@ -158,17 +184,17 @@ final class PeriodIndex {
     }
 
     private CompletionStage<Void> invalidateEntry(String entry) {
-        return connection.scripted(
-                () -> connection
-                        .run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
+        return scripts.scripted(
+                () -> scripts.run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
                         .thenAccept(done -> {}),
-                () -> connection
-                        .send(Purpose.DELETE, redis -> {
+                () -> connections
+                        .send(entry, Purpose.DELETE, redis -> {
                             // Without its fences no load in flight can publish.
-                            CompletableFuture<Long> deleted = redis.del(
-                                            keys.all(entry).toArray(String[]::new))
+                            CompletableFuture<Long> deleted = redis.connection()
+                                    .async()
+                                    .del(keys.all(entry).toArray(String[]::new))
                                     .toCompletableFuture();
-                            var unused = redis.publish(keys.wakeUps(), entry);
+                            var unused = redis.connection().async().publish(keys.wakeUps(), entry);
                             return deleted;
                         })
                         .thenAccept(done -> {}));

@@ -5,12 +5,15 @@ import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
-import io.usagekit.redis.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.ServerClock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 
 /**
  * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script on keys of one
@@ -81,31 +84,31 @@ final class RedisFlightStore implements FlightStore {
         }
     }
 
-    private final GuardedConnection connection;
+    private final Connections connections;
+    private final Scripts scripts;
     private final WakeUpSubscription wakeUps;
     private final RedisKeys keys;
     private final PeriodIndex index;
 
-    private final ServerClock clock = new ServerClock();
-
-    RedisFlightStore(GuardedConnection connection, WakeUpSubscription wakeUps, RedisKeys keys) {
-        this.connection = connection;
+    RedisFlightStore(Scripts scripts, WakeUpSubscription wakeUps, RedisKeys keys) {
+        this.connections = scripts.connections();
+        this.scripts = scripts;
         this.wakeUps = wakeUps;
         this.keys = keys;
-        this.index = new PeriodIndex(connection, keys);
+        this.index = new PeriodIndex(scripts, keys);
     }
 
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
-        return connection.scripted(() -> acquireByScript(key, request), () -> acquirePlainly(key, request));
+        return scripts.scripted(() -> acquireByScript(key, request), () -> acquirePlainly(key, request));
     }
 
     /** Reads the figure, and lets each process compute that finds none. */
     private CompletionStage<Acquisition> acquirePlainly(UsageKey key, LeaseRequest request) {
         String entry = keys.of(key);
-        return connection
-                .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
+        return connections
+                .dispatch(entry, Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
                 .thenApply(answer -> CacheEntry.decode(key, entry, answer)
                         .map(CacheEntry::figure)
                         .filter(figure -> figure.age().compareTo(request.acceptableAge()) < 0)
@@ -120,7 +123,6 @@ final class RedisFlightStore implements FlightStore {
                         return CompletableFuture.completedFuture(answer);
                     }
                     // The answer is in time, so it is the estimate of Redis's clock that was wrong, or missing.
-                    clock.was(answer.number(1));
                     return requestLease(key, request);
                 })
                 .thenCompose(answer -> switch (answer.kind()) {
@@ -134,32 +136,27 @@ final class RedisFlightStore implements FlightStore {
                                 new Acquisition.Held(answer.number(1), answer.millis(2)));
                     }
                     case "late" -> CompletableFuture.failedFuture(late());
-                    default -> {
-                        clock.was(answer.number(2));
-                        yield acquired(key, request, answer.number(1));
-                    }
+                    default -> acquired(key, request, answer.number(1));
                 });
     }
 
     /** Sends the request with the time until which it counts: one that waits in a hanging server must not leave a lease behind. */
     private CompletionStage<Answer> requestLease(UsageKey key, LeaseRequest request) {
-        return call(
-                Purpose.LEASE,
-                ACQUIRE,
-                key,
-                request.token(),
-                millis(request.lease()),
-                millis(request.acceptableAge()),
-                request.awaitedFence().isPresent()
-                        ? Long.toString(request.awaitedFence().getAsLong())
-                        : "",
-                Long.toString(fenceLifeMillis(request.lease())),
-                Long.toString(clock.after(connection.commandTimeout())));
+        return call(Purpose.LEASE, ACQUIRE, key, clock -> new String[] {
+            request.token(),
+            millis(request.lease()),
+            millis(request.acceptableAge()),
+            request.awaitedFence().isPresent()
+                    ? Long.toString(request.awaitedFence().getAsLong())
+                    : "",
+            Long.toString(fenceLifeMillis(request.lease())),
+            Long.toString(clock.after(connections.commandTimeout()))
+        });
     }
 
     private UsageCacheException late() {
         return new UsageCacheException(
-                "Redis executed a request for a lease later than commandTimeout (" + connection.commandTimeout()
+                "Redis executed a request for a lease later than commandTimeout (" + connections.commandTimeout()
                         + ") after it was sent, by its own clock",
                 null);
     }
@@ -180,8 +177,7 @@ final class RedisFlightStore implements FlightStore {
         checkAtLeastMillisecond("lease", lease);
         String entry = keys.of(key);
         List<String> lockAndFences = List.of(keys.lock(entry), keys.fences(entry));
-        return connection
-                .run(
+        return scripts.run(
                         Purpose.LEASE,
                         RedisFlightStore::showsNothing,
                         RENEW,
@@ -203,7 +199,7 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Publication> publish(
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
         UsageCache.checkPut(key, figure, timeToLive);
-        return connection.scripted(
+        return scripts.scripted(
                 () -> publishByScript(key, token, fence, figure, timeToLive),
                 () -> fence == NO_FENCE
                         ? index.store(key, figure, timeToLive).thenApply(stored -> new Publication.Stored())
@@ -221,19 +217,17 @@ final class RedisFlightStore implements FlightStore {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
-        long now = clock.now();
+        long now = System.nanoTime();
         return index.add(key, life)
-                .thenCompose(added -> call(
-                        Purpose.STORE,
-                        PUBLISH,
-                        key,
-                        token,
-                        Long.toString(fence),
-                        value,
-                        Long.toString(life),
-                        millis(figure.age()),
-                        keys.wakeUps(),
-                        Long.toString(now)))
+                .thenCompose(added -> call(Purpose.STORE, PUBLISH, key, clock -> new String[] {
+                    token,
+                    Long.toString(fence),
+                    value,
+                    Long.toString(life),
+                    millis(figure.age()),
+                    keys.wakeUps(),
+                    Long.toString(clock.at(now))
+                }))
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());
@@ -245,8 +239,7 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
         String entry = keys.of(key);
-        return connection
-                .run(
+        return scripts.run(
                         Purpose.LEASE,
                         RedisFlightStore::showsNothing,
                         RELEASE,
@@ -261,8 +254,7 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
         String entry = keys.of(key);
-        return connection
-                .run(
+        return scripts.run(
                         Purpose.LEASE,
                         RedisFlightStore::isHolder,
                         FAIL,
@@ -302,23 +294,43 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public void close() {
         wakeUps.close();
-        connection.close();
+        scripts.close();
     }
 
-    /** Runs a script on an entry. If the entry is unreadable it is deleted, unless it has been replaced, and the script runs again. */
-    private CompletionStage<Answer> call(Purpose purpose, Script script, UsageKey key, String... arguments) {
+    /**
+     * Runs a script on an entry. If the entry is unreadable it is deleted, unless it has been replaced, and the script runs again.
+     *
+     * @param arguments those of the script, by the clock of the server that is to run it
+     */
+    private CompletionStage<Answer> call(
+            Purpose purpose, Script script, UsageKey key, Function<ServerClock, String[]> arguments) {
         return run(purpose, script, key, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
-                        ? CacheEntry.discard(connection, keys.of(key), answer.text(1))
+                        ? CacheEntry.discard(scripts, keys.of(key), answer.text(1))
                                 .thenCompose(done -> run(purpose, script, key, arguments))
                         : CompletableFuture.completedFuture(answer));
     }
 
-    private CompletionStage<Answer> run(Purpose purpose, Script script, UsageKey key, String... arguments) {
+    private CompletionStage<Answer> run(
+            Purpose purpose, Script script, UsageKey key, Function<ServerClock, String[]> arguments) {
         String entry = keys.of(key);
-        return connection
-                .run(purpose, RedisFlightStore::hasWritten, script, keys.all(entry), arguments)
+        return scripts.run(
+                        purpose,
+                        RedisFlightStore::hasWritten,
+                        script,
+                        keys.all(entry),
+                        arguments,
+                        RedisFlightStore::learn)
                 .thenApply(parts -> Answer.of(key, entry, parts));
+    }
+
+    /** Some answers say what time it is. */
+    private static void learn(ServerClock clock, List<Object> parts) {
+        if (parts.get(0).equals("acquired")) {
+            clock.was((Long) parts.get(2));
+        } else if (parts.get(0).equals("late")) {
+            clock.was((Long) parts.get(1));
+        }
     }
 
     private static boolean hasWritten(List<Object> parts) {

@@ -2,17 +2,21 @@ package io.usagekit.redis;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.OneServer;
 import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /** Configuration of {@link RedisUsage}'s products, which it validates and opens. Its components are the builder's knobs. */
 record RedisSettings(
-        RedisClient client,
+        AbstractRedisClient client,
         String keyPrefix,
         Duration commandTimeout,
         Duration connectTimeout,
@@ -48,9 +52,9 @@ record RedisSettings(
     }
 
     RedisUsageCache openCache() {
-        GuardedConnection connection = guardedConnection();
-        connection.open(connectTimeout);
-        return new RedisUsageCache(connection, keys());
+        Connections connections = connections();
+        connections.open(connectTimeout);
+        return new RedisUsageCache(new Scripts(connections), keys());
     }
 
     NearUsageCache openNearCache() {
@@ -73,16 +77,16 @@ record RedisSettings(
     NearUsageCache openNearCache(NearStore store, LongSupplier ticker, Duration retry) {
         check("heartbeat", heartbeat, MIN_TIME, MAX_TIME);
         long began = System.nanoTime();
-        GuardedConnection connection = guardedConnection();
-        connection.open(connectTimeout);
-        RedisUsageCache shared = new RedisUsageCache(connection, keys());
+        Connections connections = connections();
+        connections.open(connectTimeout);
+        RedisUsageCache shared = new RedisUsageCache(new Scripts(connections), keys());
         NearCacheContext context = new NearCacheContext(this, shared.reader(), store, ticker);
         TrackingSupervisor supervisor = new TrackingSupervisor(context, retry);
         // The second connection may take as long as the first one before that is a loss; the caller doesn't wait for
         // that.
         supervisor.open(
                 connectTimeout.minusNanos(System.nanoTime() - began),
-                connection.isAvailable() ? connectTimeout : Duration.ZERO);
+                connections.isAvailable() ? connectTimeout : Duration.ZERO);
         return new NearUsageCache(shared, supervisor, context);
     }
 
@@ -98,13 +102,13 @@ record RedisSettings(
 
     /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */
     FlightStore openFlightStore() {
-        GuardedConnection connection = guardedConnection();
-        WakeUpSubscription wakeUps = new WakeUpSubscription(client, keys().wakeUps(), commandTimeout, limits());
+        Connections connections = connections();
+        WakeUpSubscription wakeUps = new WakeUpSubscription(connections, keys().wakeUps(), limits());
         long began = System.nanoTime();
         wakeUps.connect();
-        connection.open(connectTimeout);
+        connections.open(connectTimeout);
         wakeUps.await(connectTimeout.minusNanos(System.nanoTime() - began));
-        return new RedisFlightStore(connection, wakeUps, keys());
+        return new RedisFlightStore(new Scripts(connections), wakeUps, keys());
     }
 
     /** Returns the limits of attempts to connect. */
@@ -112,7 +116,7 @@ record RedisSettings(
         return ConnectionAttempt.Limits.of(connectTimeout);
     }
 
-    private GuardedConnection guardedConnection() {
-        return new GuardedConnection(client, commandTimeout, limits());
+    private Connections connections() {
+        return new OneServer((RedisClient) client, commandTimeout, limits());
     }
 }

@@ -4,7 +4,8 @@ import io.usagekit.AgedUsage;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.redis.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -17,16 +18,18 @@ import java.util.concurrent.CompletionStage;
 /** Cache in Redis: figures are strings with a time to live. */
 final class RedisUsageCache implements UsageCache {
 
-    private final GuardedConnection connection;
+    private final Connections connections;
+    private final Scripts scripts;
     private final RedisKeys keys;
     private final PeriodIndex index;
     private final CacheEntryReader reader;
 
-    RedisUsageCache(GuardedConnection connection, RedisKeys keys) {
-        this.connection = connection;
+    RedisUsageCache(Scripts scripts, RedisKeys keys) {
+        this.connections = scripts.connections();
+        this.scripts = scripts;
         this.keys = keys;
-        this.index = new PeriodIndex(connection, keys);
-        this.reader = new CacheEntryReader(connection);
+        this.index = new PeriodIndex(scripts, keys);
+        this.reader = new CacheEntryReader(scripts);
     }
 
     @Override
@@ -41,22 +44,31 @@ final class RedisUsageCache implements UsageCache {
         return figures;
     }
 
-    /** Reads entries with their remaining time to live, a thousand with each command; all commands are sent at once. */
+    /** Reads entries with their remaining time to live, a thousand with each command to one server; all commands are sent at once. */
     Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> readAll(Collection<UsageKey> all) {
+        if (!connections.areOfOneServer()) {
+            Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads = new LinkedHashMap<>();
+            all.forEach(key -> reads.put(key, read(key).toCompletableFuture()));
+            return reads;
+        }
         return BulkRead.of(
                 all,
                 keys,
                 reader,
-                entries -> connection
-                        .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.sendAll(redis, entries))
+                entries -> connections
+                        .dispatch(
+                                entries.get(0),
+                                Purpose.READ,
+                                answer -> true,
+                                redis -> CacheEntry.sendAll(redis, entries))
                         .toCompletableFuture());
     }
 
     /** Reads an entry with its remaining time to live. */
     CompletionStage<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return connection
-                .dispatch(Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
+        return connections
+                .dispatch(entry, Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
                 .thenApply(answer -> reader.decode(key, entry, answer));
     }
 
@@ -86,7 +98,7 @@ final class RedisUsageCache implements UsageCache {
 
     @Override
     public Stats stats() {
-        return new Stats(OptionalLong.empty(), condition(connection.isAvailable()), Condition.UNKNOWN);
+        return new Stats(OptionalLong.empty(), condition(connections.isAvailable()), Condition.UNKNOWN);
     }
 
     static Condition condition(boolean works) {
@@ -100,6 +112,6 @@ final class RedisUsageCache implements UsageCache {
 
     @Override
     public void close() {
-        connection.close();
+        scripts.close();
     }
 }

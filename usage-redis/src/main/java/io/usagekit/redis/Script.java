@@ -1,9 +1,11 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.RedisFuture;
 import io.lettuce.core.RedisNoScriptException;
-import io.lettuce.core.ScriptOutputType;
-import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.NestedMultiOutput;
+import io.lettuce.core.protocol.Command;
+import io.lettuce.core.protocol.CommandType;
+import io.usagekit.redis.internal.Link;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -62,35 +64,41 @@ final class Script {
      *
      * @return the script's answer, a list; once the future is done, e.g. by a timeout, nothing more is sent
      */
-    CompletableFuture<List<Object>> run(
-            RedisAsyncCommands<String, String> redis, List<String> keys, String... arguments) {
-        String[] names = keys.toArray(String[]::new);
+    CompletableFuture<List<Object>> run(Link redis, List<String> keys, String... arguments) {
         CompletableFuture<List<Object>> answer = new CompletableFuture<>();
-        forward(redis.evalsha(digest, ScriptOutputType.MULTI, names, arguments), answer, error -> {
+        forward(redis.send(command(CommandType.EVALSHA, digest, keys, arguments)), answer, error -> {
             if (!(error instanceof RedisNoScriptException)) {
                 answer.completeExceptionally(error);
             } else if (!answer.isDone()) {
-                sendInFull(redis, names, arguments, answer);
+                sendInFull(redis, keys, arguments, answer);
             }
         });
         return answer;
     }
 
-    private void sendInFull(
-            RedisAsyncCommands<String, String> redis,
-            String[] keys,
-            String[] arguments,
-            CompletableFuture<List<Object>> answer) {
+    private void sendInFull(Link redis, List<String> keys, String[] arguments, CompletableFuture<List<Object>> answer) {
         try {
-            forward(redis.eval(source, ScriptOutputType.MULTI, keys, arguments), answer, answer::completeExceptionally);
+            forward(
+                    redis.send(command(CommandType.EVAL, source, keys, arguments)),
+                    answer,
+                    answer::completeExceptionally);
         } catch (RuntimeException e) {
             answer.completeExceptionally(e);
         }
     }
 
+    private static Command<String, String, List<Object>> command(
+            CommandType type, String script, List<String> keys, String[] arguments) {
+        return Link.command(
+                type,
+                new NestedMultiOutput<>(StringCodec.UTF8),
+                Link.arguments().add(script).add(keys.size()).addKeys(keys).addValues(arguments));
+    }
+
     private static void forward(
-            RedisFuture<List<Object>> sent, CompletableFuture<List<Object>> answer, Consumer<Throwable> onError) {
-        CompletableFuture<List<Object>> command = sent.toCompletableFuture();
+            CompletableFuture<List<Object>> command,
+            CompletableFuture<List<Object>> answer,
+            Consumer<Throwable> onError) {
         var unused = answer.whenComplete((list, error) -> command.cancel(false));
         unused = command.whenComplete((list, error) -> {
             if (error == null) {

@@ -2,7 +2,6 @@ package io.usagekit.redis;
 
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.StatefulRedisConnectionImpl;
 import io.lettuce.core.TrackingArgs;
@@ -11,6 +10,8 @@ import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.RedisErrors;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -69,7 +70,7 @@ final class TrackingConnection {
     /**
      * Switches tracking on for a new connection.
      *
-     * @param epoch that of {@link Failover} before the attempt to connect
+     * @param epoch that of {@link io.usagekit.redis.internal.Failover} before the attempt to connect
      * @return completes once Redis has acknowledged tracking; if that fails the connection is closed
      */
     static CompletableFuture<TrackingConnection> begin(
@@ -79,11 +80,11 @@ final class TrackingConnection {
                 .thenCompose(ok -> tracking.proven(System.nanoTime()))
                 .handle((ok, error) -> {
                     if (error != null) {
-                        tracking.end(reason("CLIENT TRACKING", unwrap(error)));
+                        tracking.end(reason("CLIENT TRACKING", RedisErrors.unwrap(error)));
                     }
                     if (tracking.validity.hasEnded()) {
                         String reason = tracking.ended.join();
-                        throw error != null && unwrap(error) instanceof RefusedException refused
+                        throw error != null && RedisErrors.unwrap(error) instanceof RefusedException refused
                                 ? new RefusedException(reason, refused)
                                 : new IllegalStateException(reason);
                     }
@@ -99,7 +100,7 @@ final class TrackingConnection {
                 .handle((pong, error) -> error)
                 .thenCompose(error -> {
                     long now = System.nanoTime();
-                    if (error != null && !(unwrap(error) instanceof RedisCommandExecutionException)) {
+                    if (error != null && !(RedisErrors.unwrap(error) instanceof RedisCommandExecutionException)) {
                         return CompletableFuture.failedFuture(error);
                     } else if (now - sent <= commandTimeout.toNanos()) {
                         return CompletableFuture.completedFuture(null);
@@ -141,7 +142,7 @@ final class TrackingConnection {
                                 .clientTracking(TrackingArgs.Builder.enabled())
                                 .toCompletableFuture())
                 .exceptionally(error -> {
-                    Throwable cause = unwrap(error);
+                    Throwable cause = RedisErrors.unwrap(error);
                     throw RedisErrors.isRefusal(cause)
                             ? new RefusedException("Redis refuses to track", cause)
                             : new CompletionException(cause);
@@ -165,7 +166,7 @@ final class TrackingConnection {
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return answered("a read", commandTimeout, () -> CacheEntry.send(connection, entry))
+        return answered("a read", commandTimeout, () -> CacheEntry.send(Link.of(connection), entry))
                 .thenApply(answer -> context.reader().decode(key, entry, answer));
     }
 
@@ -175,7 +176,7 @@ final class TrackingConnection {
                 all,
                 keys,
                 context.reader(),
-                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(connection, entries)));
+                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(Link.of(connection), entries)));
     }
 
     private void beat() {
@@ -209,10 +210,10 @@ final class TrackingConnection {
             answer = CompletableFuture.failedFuture(e);
         }
         return answer.whenComplete((value, error) -> {
-            if (error == null || unwrap(error) instanceof RedisCommandExecutionException) {
+            if (error == null || RedisErrors.unwrap(error) instanceof RedisCommandExecutionException) {
                 validity.renew(sent);
             } else {
-                end(reason(what, unwrap(error)));
+                end(reason(what, RedisErrors.unwrap(error)));
             }
         });
     }
@@ -254,14 +255,8 @@ final class TrackingConnection {
     }
 
     private static String reason(String what, Throwable error) {
-        return isTimeout(error) ? what + " wasn't answered in time" : what + " failed: " + RedisErrors.reason(error);
-    }
-
-    static boolean isTimeout(Throwable error) {
-        return error instanceof TimeoutException || error instanceof RedisCommandTimeoutException;
-    }
-
-    static Throwable unwrap(Throwable error) {
-        return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+        return RedisErrors.isTimeout(error)
+                ? what + " wasn't answered in time"
+                : what + " failed: " + RedisErrors.reason(error);
     }
 }

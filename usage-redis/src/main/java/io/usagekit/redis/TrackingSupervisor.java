@@ -1,8 +1,13 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.StringCodec;
 import io.usagekit.UsageListener;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connector;
+import io.usagekit.redis.internal.OutageLog;
+import io.usagekit.redis.internal.RedisErrors;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -117,7 +122,7 @@ final class TrackingSupervisor {
                     if (error == null) {
                         install(tracking, began);
                     } else {
-                        failed(TrackingConnection.unwrap(error), connecting, began, limit);
+                        failed(RedisErrors.unwrap(error), connecting, began, limit);
                     }
                     return null;
                 });
@@ -126,7 +131,7 @@ final class TrackingSupervisor {
             connecting.cancel(false);
         } else {
             ConnectionAttempt.start(
-                    () -> context.settings().client().connect(StringCodec.UTF8),
+                    () -> ((RedisClient) context.settings().client()).connect(StringCodec.UTF8),
                     context.settings().limits().longest(),
                     connecting);
         }

@@ -1,11 +1,16 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.usagekit.FlightStore.Registration;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.Connector;
+import io.usagekit.redis.internal.LivenessProbe;
+import io.usagekit.redis.internal.OutageLog;
+import io.usagekit.redis.internal.RedisErrors;
+import io.usagekit.redis.internal.Timeouts;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -84,22 +89,23 @@ final class WakeUpSubscription {
         }
     };
 
-    WakeUpSubscription(RedisClient client, String channel, Duration commandTimeout, ConnectionAttempt.Limits limits) {
+    WakeUpSubscription(Connections connections, String channel, ConnectionAttempt.Limits limits) {
         this.channel = channel;
-        this.timeouts = Timeouts.of(client);
-        this.connector = new Connector<>(() -> subscribe(client), Failover.of(client), limits);
+        this.timeouts = connections.timeouts();
+        this.connector = new Connector<>(() -> subscribe(connections.connectPubSub()), connections.failover(), limits);
         this.liveness = new LivenessProbe<>(
                 connector,
-                commandTimeout,
+                connections.commandTimeout(),
                 timeouts,
                 connection -> answered(),
                 () -> silence.begin(
-                        silence.state(), "no answer to a PING within commandTimeout (" + commandTimeout + ")"));
+                        silence.state(),
+                        "no answer to a PING within commandTimeout (" + connections.commandTimeout() + ")"));
         this.proven = System.nanoTime();
     }
 
-    private StatefulRedisPubSubConnection<String, String> subscribe(RedisClient client) {
-        StatefulRedisPubSubConnection<String, String> connection = client.connectPubSub(StringCodec.UTF8);
+    private StatefulRedisPubSubConnection<String, String> subscribe(
+            StatefulRedisPubSubConnection<String, String> connection) {
         connection.addListener(listener);
         long state = refusal.state();
         connection.async().subscribe(channel).whenComplete((done, error) -> {

@@ -3,6 +3,9 @@ package io.usagekit.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connector;
+import io.usagekit.redis.internal.Failover;
 import java.lang.reflect.Proxy;
 import java.net.URL;
 import java.net.URLClassLoader;

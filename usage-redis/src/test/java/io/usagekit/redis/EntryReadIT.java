@@ -8,6 +8,7 @@ import io.lettuce.core.SetArgs;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.protocol.RedisCommand;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.servers.RedisServer;
 import java.lang.reflect.Proxy;
 import java.util.Collection;
@@ -132,7 +133,7 @@ class EntryReadIT {
 
     /** Reads, and changes the entry once, after this many commands of the first read. */
     private List<Object> readWhile(int commands, Consumer<String> change) {
-        return await(EntryRead.send(interrupted(commands, change), ENTRY));
+        return await(EntryRead.send(Link.of(interrupted(commands, change)), ENTRY));
     }
 
     @SuppressWarnings("unchecked")

@@ -3,6 +3,7 @@ package io.usagekit.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageCacheException;
+import io.usagekit.redis.internal.OutageLog;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;

@@ -9,6 +9,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
+import io.usagekit.redis.internal.Connector;
 import io.usagekit.servers.EmbeddedRedisServer;
 import io.usagekit.testkit.FaultyProxy;
 import java.net.URI;

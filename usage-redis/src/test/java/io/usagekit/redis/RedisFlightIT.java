@@ -18,6 +18,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.servers.RedisServer;
 import java.time.Duration;
 import java.time.Instant;
@@ -383,9 +384,9 @@ class RedisFlightIT {
         Script discard = Script.resource("discard.lua");
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             connection.sync().set(ENTRY, "new");
-            await(discard.run(connection.async(), List.of(ENTRY), "old"));
+            await(discard.run(Link.of(connection), List.of(ENTRY), "old"));
             assertThat(connection.sync().get(ENTRY)).isEqualTo("new");
-            await(discard.run(connection.async(), List.of(ENTRY), "new"));
+            await(discard.run(Link.of(connection), List.of(ENTRY), "new"));
             assertThat(connection.sync().exists(ENTRY)).isZero();
         }
     }

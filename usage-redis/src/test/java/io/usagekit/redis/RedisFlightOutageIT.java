@@ -17,6 +17,8 @@ import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.FlightStore.Registration;
 import io.usagekit.UsageCache;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.OneServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +31,8 @@ import org.junit.jupiter.api.Test;
 
 /** Flight store whose server is killed, hangs or refuses commands during loads. */
 class RedisFlightOutageIT extends RedisOutageFixture {
+
+    private static final ConnectionAttempt.Limits LIMITS = ConnectionAttempt.Limits.of(Duration.ofSeconds(20));
 
     private static final Duration LEASE = Duration.ofSeconds(30);
     private static final LeaseRequest REQUEST = request("token");
@@ -268,8 +272,8 @@ class RedisFlightOutageIT extends RedisOutageFixture {
 
     @Test
     void removesEntryWhenLastRegistrationIsClosed() {
-        WakeUpSubscription wakeUps = new WakeUpSubscription(
-                client, "usage:wakeups", COMMAND_TIMEOUT, ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
+        WakeUpSubscription wakeUps =
+                new WakeUpSubscription(new OneServer(client, COMMAND_TIMEOUT, LIMITS), "usage:wakeups", LIMITS);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {

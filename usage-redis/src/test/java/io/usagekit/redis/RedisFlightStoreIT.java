@@ -10,6 +10,7 @@ import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import java.time.Duration;
@@ -86,7 +87,7 @@ class RedisFlightStoreIT extends FlightStoreContract {
                 StatefulRedisConnection<String, String> connection = client.connect()) {
             for (long until : new long[] {0, past}) {
                 List<Object> answer = Redis.await(acquire.run(
-                        connection.async(),
+                        Link.of(connection),
                         List.of("entry", "lock", "fences"),
                         "token",
                         "30000",

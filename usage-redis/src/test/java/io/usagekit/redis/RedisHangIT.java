@@ -12,7 +12,10 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.TimeoutOptions;
 import io.usagekit.UsageCache;
-import io.usagekit.redis.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.OneServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,8 +105,8 @@ class RedisHangIT extends RedisOutageFixture {
     /** Answers to commands that were sent before the one that has timed out arrive while the PING behind it is pending. */
     @Test
     void logsOneOutageWhateverOlderCommandsReceiveMeanwhile() {
-        GuardedConnection connection = new GuardedConnection(
-                client, Duration.ofSeconds(20), ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
+        Connections connection =
+                new OneServer(client, Duration.ofSeconds(20), ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
         connection.open(Duration.ofSeconds(20));
         try (StoppedServer stopped = StoppedServer.of(client)) {
             List<CompletableFuture<String>> answers = new ArrayList<>();
@@ -111,11 +114,11 @@ class RedisHangIT extends RedisOutageFixture {
             for (int i = 0; i < 10; i++) {
                 CompletableFuture<String> answer = new CompletableFuture<>();
                 answers.add(answer);
-                older.add(connection.send(Purpose.READ, redis -> answer));
+                older.add(connection.send("key", Purpose.READ, redis -> answer));
             }
             CompletableFuture<String> timedOut =
                     CompletableFuture.failedFuture(new RedisCommandTimeoutException("timed out"));
-            failure(connection.send(Purpose.READ, redis -> timedOut));
+            failure(connection.send("key", Purpose.READ, redis -> timedOut));
 
             for (int i = 0; i < answers.size(); i++) {
                 answers.get(i).complete("answer");
@@ -124,7 +127,9 @@ class RedisHangIT extends RedisOutageFixture {
                         .as("calls fail until the PING is answered")
                         .isFalse();
                 assertThat(failure(connection.send(
-                                Purpose.READ, redis -> redis.get("key").toCompletableFuture())))
+                                "key",
+                                Purpose.READ,
+                                redis -> redis.connection().async().get("key").toCompletableFuture())))
                         .hasMessageContaining("commandTimeout (PT20S)");
             }
 
@@ -132,7 +137,9 @@ class RedisHangIT extends RedisOutageFixture {
             eventually(
                     "calls succeed",
                     () -> succeeds(connection.send(
-                            Purpose.READ, redis -> redis.get("key").toCompletableFuture())));
+                            "key",
+                            Purpose.READ,
+                            redis -> redis.connection().async().get("key").toCompletableFuture())));
             assertThat(connection.isAvailable()).isTrue();
         } finally {
             connection.close();

@@ -10,6 +10,9 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.usagekit.UsageCache;
+import io.usagekit.redis.internal.ConnectionAttempt;
+import io.usagekit.redis.internal.Connections;
+import io.usagekit.redis.internal.OneServer;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
@@ -194,9 +197,9 @@ class RedisOutageIT extends RedisOutageFixture {
     void abandonsAttemptThatClientDropsAndStartsAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
-            GuardedConnection connection = new GuardedConnection(
+            Connections connection = new OneServer(
                     own, COMMAND_TIMEOUT, new ConnectionAttempt.Limits(Duration.ofMinutes(1), Duration.ofMillis(200)));
-            try (UsageCache cache = new RedisUsageCache(connection, new RedisKeys("usage"))) {
+            try (UsageCache cache = new RedisUsageCache(new Scripts(connection), new RedisKeys("usage"))) {
                 for (int attempts = 0; attempts < 2; attempts++) {
                     eventually("an attempt", () -> {
                         failure(cache.get(key(1)));

@@ -1,6 +1,6 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
-import io.lettuce.core.RedisClient;
+import io.lettuce.core.AbstractRedisClient;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
@@ -12,12 +12,13 @@ import java.util.WeakHashMap;
  * read: a replica serves figures that have been replaced or invalidated. If the address still leads to a read-only server, connections are
  * replaced again after 1 s, 2 s and so on, up to a minute. Thread-safe.
  */
-final class Failover {
+public final class Failover {
 
     private static final Duration SHORTEST = Duration.ofSeconds(1);
     private static final Duration LONGEST = Duration.ofMinutes(1);
 
-    private static final Map<RedisClient, Failover> OF_CLIENTS = Collections.synchronizedMap(new WeakHashMap<>());
+    private static final Map<AbstractRedisClient, Failover> OF_CLIENTS =
+            Collections.synchronizedMap(new WeakHashMap<>());
 
     /**
      * Present knowledge.
@@ -37,12 +38,12 @@ final class Failover {
     private volatile State state = new State(0, 0, Duration.ZERO);
 
     /** Returns the one that all connections of this client share. */
-    static Failover of(RedisClient client) {
+    public static Failover of(AbstractRedisClient client) {
         return OF_CLIENTS.computeIfAbsent(client, same -> new Failover());
     }
 
     /** Returns the present epoch. A connection is to be replaced once the epoch is later than the one in which its attempt began. */
-    long epoch() {
+    public long epoch() {
         return state.epoch();
     }
 
@@ -52,7 +53,7 @@ final class Failover {
      * @param epoch the one in which the connection to it began
      * @return whether that connection is to be replaced now
      */
-    synchronized boolean readOnly(long epoch) {
+    public synchronized boolean readOnly(long epoch) {
         State last = state;
         if (epoch < last.epoch()) {
             return true;
@@ -67,12 +68,12 @@ final class Failover {
     }
 
     /** Whether the last write that was tried on a server of the present epoch or before was refused as read-only. */
-    boolean isReadOnly() {
+    public boolean isReadOnly() {
         return !state.pause().isZero();
     }
 
     /** Takes note that a write has succeeded: the next failover is not the one before. */
-    void writable() {
+    public void writable() {
         if (!state.pause().isZero()) {
             allowNext();
         }

@@ -1,4 +1,4 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisCommandTimeoutException;
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <C> kind of connection
  */
-final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
+public final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
 
     private static final Duration LONGEST_PATIENCE = Duration.ofMinutes(2);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
@@ -57,7 +57,7 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
      * @param onAnswer receives a connection that has answered in time
      * @param onSilence runs before a connection is replaced
      */
-    LivenessProbe(
+    public LivenessProbe(
             Connector<C> connector,
             Duration commandTimeout,
             Timeouts timeouts,
@@ -71,7 +71,7 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
     }
 
     /** Starts to probe a connection, unless it is closed or being probed. */
-    void start(C connection) {
+    public void start(C connection) {
         Probe<C> last = latest.get();
         if (!connection.isOpen() || isPending(connection)) {
             return;
@@ -83,13 +83,13 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
     }
 
     /** Whether a connection is being probed and hasn't answered in time yet. */
-    boolean isPending(C connection) {
+    public boolean isPending(C connection) {
         Probe<C> last = latest.get();
         return last != null && last.connection == connection && !last.over;
     }
 
     /** Takes note that a connection has answered a command in time. */
-    void answered() {
+    public void answered() {
         if (replaced.get() != 0) {
             replaced.set(0);
         }
@@ -110,10 +110,10 @@ final class LivenessProbe<C extends StatefulRedisConnection<String, String>> {
             answer = CompletableFuture.failedFuture(e);
         }
         var unused = timeouts.limit(answer, left).whenComplete((value, error) -> {
-            if (error == null || TrackingConnection.unwrap(error) instanceof RedisCommandExecutionException) {
+            if (error == null || RedisErrors.unwrap(error) instanceof RedisCommandExecutionException) {
                 pong(probe, sent);
             } else {
-                failed(probe, silentSince, TrackingConnection.unwrap(error));
+                failed(probe, silentSince, RedisErrors.unwrap(error));
             }
         });
     }

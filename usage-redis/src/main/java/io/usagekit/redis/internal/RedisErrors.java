@@ -1,6 +1,7 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisCommandTimeoutException;
 import io.usagekit.UsageCacheException;
 import java.net.UnknownHostException;
 import java.security.cert.CertificateException;
@@ -8,11 +9,14 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Finds the root cause of Lettuce's exceptions, and whether a retry can cure it. */
-final class RedisErrors {
+public final class RedisErrors {
 
     /** How Redis's replies begin that last until somebody corrects the client's or the server's settings. */
     private static final List<String> PERMANENT_REPLIES = List.of(
@@ -56,7 +60,7 @@ final class RedisErrors {
     }
 
     /** Whether the error lasts until somebody corrects a setting: an authentication, a permission, a database number or TLS. */
-    static boolean isPermanent(Throwable error) {
+    public static boolean isPermanent(Throwable error) {
         return chain(error).stream().anyMatch(cause -> isPermanentReply(cause) || isTlsMismatch(cause));
     }
 
@@ -67,14 +71,14 @@ final class RedisErrors {
     }
 
     /** Whether a reply refuses a command for good, and not for the server's present state: BUSY, LOADING, MASTERDOWN and so on. */
-    static boolean isRefusal(Throwable error) {
+    public static boolean isRefusal(Throwable error) {
         return error instanceof RedisCommandExecutionException
                 && (isPermanentReply(error)
                         || String.valueOf(error.getMessage()).startsWith("ERR "));
     }
 
     /** Whether scripts as such are refused, and not a command of one. */
-    static boolean isScriptRefused(Throwable error) {
+    public static boolean isScriptRefused(Throwable error) {
         return chain(error).stream()
                 .anyMatch(cause -> cause instanceof RedisCommandExecutionException
                         && REFUSED_SCRIPTS
@@ -83,7 +87,7 @@ final class RedisErrors {
     }
 
     /** Whether the server is a replica, so that the client's address may lead to another server by now. */
-    static boolean isReadOnly(Throwable error) {
+    public static boolean isReadOnly(Throwable error) {
         String reply = String.valueOf(error.getMessage());
         return error instanceof RedisCommandExecutionException
                 && READ_ONLY.stream().anyMatch(begin -> reply.startsWith(begin) || reply.contains(": " + begin));
@@ -103,14 +107,14 @@ final class RedisErrors {
     }
 
     /** Whether the client was created without an address, so that it can never connect. */
-    static boolean isWithoutAddress(Throwable error) {
+    public static boolean isWithoutAddress(Throwable error) {
         return chain(error).stream()
                 .anyMatch(cause -> cause instanceof IllegalStateException
                         && String.valueOf(cause.getMessage()).startsWith(NO_ADDRESS));
     }
 
     /** Describes the deepest cause that says anything. */
-    static String reason(Throwable error) {
+    public static String reason(Throwable error) {
         List<Throwable> chain = chain(error);
         Collections.reverse(chain);
         return chain.stream()
@@ -162,7 +166,7 @@ final class RedisErrors {
     }
 
     /** Returns the exception of the port for an error; with its root cause in the message. */
-    static UsageCacheException of(String what, @Nullable Throwable error) {
+    public static UsageCacheException of(String what, @Nullable Throwable error) {
         if (error == null) {
             return new UsageCacheException(what, null);
         }
@@ -170,5 +174,17 @@ final class RedisErrors {
         return isPermanent(error)
                 ? UsageCacheException.permanent(message, error)
                 : new UsageCacheException(message, error);
+    }
+
+    /** Whether there was no answer in time. */
+    public static boolean isTimeout(Throwable error) {
+        return error instanceof TimeoutException || error instanceof RedisCommandTimeoutException;
+    }
+
+    /** Returns the cause of an error that a future wraps. */
+    public static Throwable unwrap(Throwable error) {
+        return (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null
+                ? unwrap(error.getCause())
+                : error;
     }
 }

@@ -1,12 +1,11 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
-import io.lettuce.core.RedisClient;
+import io.lettuce.core.AbstractRedisClient;
 import io.usagekit.UsageException;
 import java.util.Collections;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -19,17 +18,17 @@ import org.slf4j.LoggerFactory;
  * Logs an outage once when it begins and once when it ends, however many calls fail in between; once more if an error that no retry
  * cures follows others. Logs of the same {@link Incident} log it once for all of them.
  */
-final class OutageLog {
+public final class OutageLog {
 
-    private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
+    private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.redis.RedisUsage");
 
     /**
-     * What several logs have in common: the connections of one client fail together. The first one that begins logs the
+     * What several logs have in common: the connections of one client to a server fail together. The first one that begins logs the
      * beginning, the first one that ends logs the end.
      */
-    static final class Incident {
+    public static final class Incident {
 
-        private static final Map<RedisClient, Map<String, Incident>> OF_CLIENTS =
+        private static final Map<AbstractRedisClient, Map<String, Incident>> OF_CLIENTS =
                 Collections.synchronizedMap(new WeakHashMap<>());
 
         private final AtomicBoolean open = new AtomicBoolean();
@@ -38,7 +37,7 @@ final class OutageLog {
         private final AtomicReference<@Nullable Beginning> unlogged = new AtomicReference<>();
 
         /** Returns the one that all connections of this client share, of the outages with this beginning. */
-        private static Incident of(RedisClient client, String beginning) {
+        private static Incident of(AbstractRedisClient client, String beginning) {
             return OF_CLIENTS
                     .computeIfAbsent(client, same -> new ConcurrentHashMap<>())
                     .computeIfAbsent(beginning, same -> new Incident());
@@ -75,24 +74,24 @@ final class OutageLog {
      * @param beginning what to log when an outage begins, before its reason
      * @param end what to log when an outage ends
      */
-    OutageLog(String beginning, String end) {
+    public OutageLog(String beginning, String end) {
         this(beginning, end, new Incident());
     }
 
     /** Creates a log as {@link #OutageLog(String, String)} does, with an incident that the logs of this client share. */
-    OutageLog(RedisClient client, String beginning, String end) {
+    public OutageLog(AbstractRedisClient client, String beginning, String end) {
         this(beginning, end, Incident.of(client, beginning));
     }
 
     /** Creates a log as {@link #OutageLog(String, String)} does, with an incident that other logs share. */
-    OutageLog(String beginning, String end, Incident incident) {
+    public OutageLog(String beginning, String end, Incident incident) {
         this.beginning = beginning;
         this.end = end;
         this.incident = incident;
     }
 
     /** Returns the state to hand to {@link #begin}; to be read before the call whose failure may begin an outage. */
-    long state() {
+    public long state() {
         return changes.get();
     }
 
@@ -102,12 +101,12 @@ final class OutageLog {
      *
      * @return whether this call has begun it
      */
-    boolean begin(long since, String reason) {
+    public boolean begin(long since, String reason) {
         return begin(since, new Beginning(reason, null), CompletableFuture.completedFuture(null));
     }
 
     /** Begins an outage as {@link #begin(long, String)} does; the log has the error's message, and its stack. */
-    boolean begin(long since, UsageException error) {
+    public boolean begin(long since, UsageException error) {
         return begin(since, error, CompletableFuture.completedFuture(null));
     }
 
@@ -118,7 +117,7 @@ final class OutageLog {
      * @param rootCause completes with an error that says more, or normally if there is none; the line is logged then, or at the
      *     end of the outage
      */
-    boolean begin(long since, UsageException error, CompletableFuture<?> rootCause) {
+    public boolean begin(long since, UsageException error, CompletableFuture<?> rootCause) {
         return begin(since, new Beginning(String.valueOf(error.getMessage()), error), rootCause);
     }
 
@@ -126,7 +125,7 @@ final class OutageLog {
         if (since % 2 == 0 && changes.compareAndSet(since, since + 1)) {
             if (incident.begin(known)) {
                 var unused = rootCause.whenComplete((none, error) -> logBeginning(
-                        error != null && unwrap(error) instanceof UsageException better
+                        error != null && RedisErrors.unwrap(error) instanceof UsageException better
                                 ? new Beginning(String.valueOf(better.getMessage()), better)
                                 : known));
             }
@@ -136,10 +135,6 @@ final class OutageLog {
             log(known);
         }
         return false;
-    }
-
-    private static Throwable unwrap(Throwable error) {
-        return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
     }
 
     private void logBeginning(Beginning line) {
@@ -165,7 +160,7 @@ final class OutageLog {
     }
 
     /** Whether an outage lasts. */
-    boolean isOngoing() {
+    public boolean isOngoing() {
         return changes.get() % 2 == 1;
     }
 
@@ -174,12 +169,21 @@ final class OutageLog {
      *
      * @return whether this call has ended it
      */
-    boolean end() {
+    public boolean end() {
         return end(changes.get());
     }
 
     /** Ends the outage as {@link #end()} does, if it is the one of that {@link #state}. */
-    boolean end(long since) {
+    public boolean end(long since) {
+        return end(since, end);
+    }
+
+    /** Ends the outage, if there is one, for another reason than that calls succeed, which is logged. */
+    public void end(String reason) {
+        var unused = end(changes.get(), reason);
+    }
+
+    private boolean end(long since, String message) {
         if (since % 2 == 0 || !changes.compareAndSet(since, since + 1)) {
             return false;
         }
@@ -188,13 +192,13 @@ final class OutageLog {
             if (line != null) {
                 log(line);
             }
-            LOG.info(end);
+            LOG.info(message);
         }
         return true;
     }
 
     /** Forgoes the end of an outage, so that another one of the same incident is logged again. */
-    void close() {
+    public void close() {
         if (isOngoing()) {
             incident.unlogged.set(null);
             incident.open.set(false);

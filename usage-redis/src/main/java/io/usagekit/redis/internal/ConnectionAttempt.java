@@ -1,4 +1,4 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
 import io.lettuce.core.api.StatefulConnection;
 import java.time.Duration;
@@ -10,7 +10,7 @@ import java.util.function.Supplier;
  * One attempt to connect to the client's own address. Lettuce has only a blocking call for that, so the attempt runs on a thread
  * of its own, which ends with the attempt.
  */
-final class ConnectionAttempt {
+public final class ConnectionAttempt {
 
     /**
      * Limits of attempts.
@@ -19,17 +19,17 @@ final class ConnectionAttempt {
      * @param longest after which the thread is interrupted. The client's own limits are shorter by default; but a client that is
      *     shut down drops an attempt in progress without completing it, and the thread would block for ever
      */
-    record Limits(Duration patience, Duration longest) {
+    public record Limits(Duration patience, Duration longest) {
 
         private static final Duration LONGEST = Duration.ofMinutes(2);
 
         /** Returns the limits for connections that are usually made within this time. */
-        static Limits of(Duration connectTimeout) {
+        public static Limits of(Duration connectTimeout) {
             return new Limits(connectTimeout.multipliedBy(2), LONGEST);
         }
 
         /** Returns twice the patience, or the longest duration of an attempt. */
-        Duration longer(Duration patience) {
+        public Duration longer(Duration patience) {
             Duration twice = patience.multipliedBy(2);
             return twice.compareTo(longest) < 0 ? twice : longest;
         }
@@ -45,7 +45,7 @@ final class ConnectionAttempt {
      * @param into completes with the connection, or with the reason why there is none; if it is completed by then, the attempt closes
      *     its connection
      */
-    static <C extends StatefulConnection<String, String>> void start(
+    public static <C extends StatefulConnection<String, String>> void start(
             Supplier<C> connect, Duration longest, CompletableFuture<C> into) {
         CompletableFuture<Void> ended = new CompletableFuture<>();
         try {

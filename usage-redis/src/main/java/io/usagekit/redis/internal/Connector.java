@@ -1,4 +1,4 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
 import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.api.StatefulConnection;
@@ -21,15 +21,15 @@ import org.slf4j.LoggerFactory;
  *
  * @param <C> kind of connection
  */
-final class Connector<C extends StatefulConnection<String, String>> {
+public final class Connector<C extends StatefulConnection<String, String>> {
 
     /** How long closing waits for a connection. */
-    static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
+    public static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
-    private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
+    private static final Logger LOG = LoggerFactory.getLogger("io.usagekit.redis.RedisUsage");
 
     /** Shortest time from the start of an attempt to that of the next. */
-    static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    public static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** One attempt to connect. */
     private static final class Attempt<C extends StatefulConnection<String, String>> {
@@ -92,7 +92,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
      *
      * @param connect blocks until there is a connection, or throws
      */
-    Connector(Supplier<C> connect, Failover failover, ConnectionAttempt.Limits limits) {
+    public Connector(Supplier<C> connect, Failover failover, ConnectionAttempt.Limits limits) {
         this.connect = connect;
         this.failover = failover;
         this.limits = limits;
@@ -101,13 +101,13 @@ final class Connector<C extends StatefulConnection<String, String>> {
 
     /** Returns the connection, which may be broken; null if there is none yet. */
     @Nullable
-    C connection() {
+    public C connection() {
         CompletableFuture<C> connecting = attempt();
         return connecting.isDone() && !connecting.isCompletedExceptionally() ? connecting.join() : null;
     }
 
     /** Returns the attempt whose connection is open, or that is in progress; otherwise starts a new one. */
-    CompletableFuture<C> attempt() {
+    public CompletableFuture<C> attempt() {
         Attempt<C> last = attempt.get();
         if (last != null && (closed.get() || !isOver(last))) {
             return last.connection;
@@ -131,7 +131,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
     }
 
     /** Returns the attempt as {@link #attempt} does; after a connection that was lost within a second of its attempt the next one, when that is due. */
-    CompletableFuture<C> nextAttempt(Timeouts timeouts) {
+    public CompletableFuture<C> nextAttempt(Timeouts timeouts) {
         Attempt<C> last = attempt.get();
         CompletableFuture<C> connecting = attempt();
         if (last == null || last.connection != connecting || !last.hasConnected() || last.isOpen()) {
@@ -161,7 +161,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
     }
 
     /** Closes a connection that doesn't answer, and starts an attempt to make another one, unless the last began within a second. */
-    CompletableFuture<C> replace(C connection) {
+    public CompletableFuture<C> replace(C connection) {
         Attempt<C> last = attempt.get();
         if (last != null && last.hasMade(connection)) {
             var unused = last.close();
@@ -170,7 +170,7 @@ final class Connector<C extends StatefulConnection<String, String>> {
     }
 
     /** Takes note of a server that is read-only: the connection is replaced, and so are the others of the client. */
-    void readOnly(C connection) {
+    public void readOnly(C connection) {
         Attempt<C> last = attempt.get();
         if (last != null && last.hasMade(connection) && failover.readOnly(last.epoch)) {
             var unused = attempt();
@@ -179,25 +179,25 @@ final class Connector<C extends StatefulConnection<String, String>> {
 
     /** Returns why the last attempt that has ended failed; null if it didn't. */
     @Nullable
-    Throwable lastFailure() {
+    public Throwable lastFailure() {
         Attempt<C> last = attempt.get();
         Throwable failure = last == null ? null : last.failure();
         return failure == null ? lastFailure : failure;
     }
 
     /** Closes the connection. Idempotent. */
-    void close() {
-        if (closed.getAndSet(true)) {
-            return;
-        }
-        Attempt<C> last = attempt.get();
-        if (last != null) {
-            await(last.close());
-        }
+    public void close() {
+        await(retire());
+    }
+
+    /** Closes the connection, without waiting for that. Idempotent. */
+    CompletableFuture<Void> retire() {
+        Attempt<C> last = closed.getAndSet(true) ? null : attempt.get();
+        return last == null ? CompletableFuture.completedFuture(null) : last.close();
     }
 
     /** Waits until a connection is closed, but no longer than the limit: what holds it up belongs to the client. */
-    static void await(CompletableFuture<Void> closing) {
+    public static void await(CompletableFuture<Void> closing) {
         try {
             var unused = closing.get(CLOSE_LIMIT.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {

@@ -1,6 +1,6 @@
-package io.usagekit.redis;
+package io.usagekit.redis.internal;
 
-import io.lettuce.core.RedisClient;
+import io.lettuce.core.AbstractRedisClient;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -13,9 +13,9 @@ import java.util.concurrent.TimeoutException;
  * Timeouts on the client's own executor, whose threads run the client's own timeouts as well. The JDK's timer for futures doesn't
  * serve: functions of the host's run on that one thread, and one that blocks there blocks all timeouts of the JVM.
  */
-record Timeouts(ScheduledExecutorService timers) {
+public record Timeouts(ScheduledExecutorService timers) {
 
-    static Timeouts of(RedisClient client) {
+    public static Timeouts of(AbstractRedisClient client) {
         return new Timeouts(client.getResources().eventExecutorGroup());
     }
 
@@ -24,14 +24,14 @@ record Timeouts(ScheduledExecutorService timers) {
      *
      * @return the same future
      */
-    <T> CompletableFuture<T> limit(CompletableFuture<T> future, Duration timeout) {
+    public <T> CompletableFuture<T> limit(CompletableFuture<T> future, Duration timeout) {
         Runnable fail = () -> future.completeExceptionally(new TimeoutException("not completed within " + timeout));
         schedule(future, timeout.toNanos(), fail, fail);
         return future;
     }
 
     /** Returns a future that completes after this time, or when it is completed before; never if the client is shut down. */
-    CompletableFuture<Void> after(long nanos) {
+    public CompletableFuture<Void> after(long nanos) {
         CompletableFuture<Void> due = new CompletableFuture<>();
         schedule(due, nanos, () -> due.complete(null), () -> {});
         return due;
