@@ -4,10 +4,12 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.usagekit.FlightStore;
 import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageKey;
+import io.usagekit.redis.internal.Cluster;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.OneServer;
@@ -58,6 +60,10 @@ record RedisSettings(
     }
 
     NearUsageCache openNearCache() {
+        if (client instanceof RedisClusterClient) {
+            throw new IllegalArgumentException("client is one of a Redis Cluster, over which there is no near cache;"
+                    + " use build() in place of buildNearCache()");
+        }
         if (nearMaximumSize < 1 || nearMaximumSize > MAX_NEAR_SIZE) {
             throw new IllegalArgumentException(
                     "nearMaximumSize must be between 1 and " + MAX_NEAR_SIZE + ", but was " + nearMaximumSize);
@@ -117,6 +123,8 @@ record RedisSettings(
     }
 
     private Connections connections() {
-        return new OneServer((RedisClient) client, commandTimeout, limits());
+        return client instanceof RedisClusterClient cluster
+                ? new Cluster(cluster, commandTimeout, limits())
+                : new OneServer((RedisClient) client, commandTimeout, limits());
     }
 }

@@ -1,6 +1,8 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.usagekit.SingleFlight;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
@@ -80,6 +82,15 @@ public final class RedisUsage {
     }
 
     /**
+     * Returns a builder of a cache and single-flight over a Redis Cluster. They have a connection to each master, find out by themselves where hash slots are,
+     * and need {@code CLUSTER} (the subcommand {@code NODES}) beyond the commands above; the client's addresses say how to connect to
+     * nodes. An outage of a node is one of its hash slots.
+     */
+    public static Builder builder(RedisClusterClient client) {
+        return new Builder(client);
+    }
+
+    /**
      * Builds a cache, a near cache, single-flight, or several of them. A cache and the single-flight of the same service need the
      * same key prefix. Not thread-safe; may be reused.
      *
@@ -87,7 +98,7 @@ public final class RedisUsage {
      */
     public static final class Builder {
 
-        private final RedisClient client;
+        private final AbstractRedisClient client;
         private String keyPrefix = "usage";
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
@@ -96,7 +107,7 @@ public final class RedisUsage {
         private long nearMaximumSize = DEFAULT_NEAR_MAXIMUM_SIZE;
         private Duration heartbeat = DEFAULT_HEARTBEAT;
 
-        private Builder(RedisClient client) {
+        private Builder(AbstractRedisClient client) {
             this.client = Objects.requireNonNull(client, "client");
         }
 

@@ -55,7 +55,8 @@ class DocsTest {
             "java.sql",
             "javax.sql",
             "io.micrometer.core.instrument.config",
-            "io.lettuce.core");
+            "io.lettuce.core",
+            "io.lettuce.core.cluster");
 
     private static final Set<String> ALERTS = Pattern.compile("- alert: (\\w+)")
             .matcher(Pages.text(ROOT.resolve("docs/metrics/prometheus-rules.yml")))

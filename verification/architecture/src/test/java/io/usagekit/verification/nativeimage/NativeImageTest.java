@@ -55,6 +55,7 @@ class NativeImageTest {
             "io.usagekit.postgres.internal.SqlTemplate", // resource-config.json of usage-postgres
             "io.usagekit.postgres.internal.OpenTransaction", // only asks whether a connection is a proxy
             "io.usagekit.redis.Script", // resource-config.json of usage-redis
+            "io.usagekit.redis.internal.ClusterAddresses", // reflect-config.json of usage-redis
             "io.usagekit.spring.Knobs"); // UsageRuntimeHints of the starter
 
     private static final JavaClasses PROJECT = new ClassFileImporter()

@@ -1,0 +1,337 @@
+package io.usagekit.redis.internal;
+
+import io.lettuce.core.AbstractRedisClient;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.models.partitions.ClusterPartitionParser;
+import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import io.usagekit.UsageCacheException;
+import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A guarded connection to each master of a cluster. A command is sent to the master of its key's hash slot, and follows what nodes reply
+ * while slots move. Which master has which slot is asked of all masters, or of the client's own addresses where none answers: at the start, and
+ * at most once a second when a node redirects or fails. So the outage of a node is one of its slots, until another node has them.
+ */
+public final class Cluster implements Connections {
+
+    private static final long REFRESH_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** Redirections that are followed at once; the slot is on its way then. */
+    private static final int FAST_REDIRECTIONS = 3;
+
+    private static final long REDIRECTION_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final Duration SHUTDOWN_LIMIT = Duration.ofSeconds(2);
+
+    /** Commands of a key, with the time until which they are redirected, in nanoseconds. */
+    private record Request<T>(
+            String key,
+            Purpose purpose,
+            Predicate<T> served,
+            Function<Link, CompletableFuture<T>> commands,
+            long until) {}
+
+    private final RedisClusterClient client;
+    private final RedisClient nodes;
+    private final List<RedisURI> seeds;
+    private final Duration commandTimeout;
+    private final ConnectionAttempt.Limits limits;
+    private final Timeouts timeouts;
+    private final Map<String, GuardedConnection> connections = new ConcurrentHashMap<>();
+    private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private final OutageLog coverage;
+    private final AtomicBoolean refreshing = new AtomicBoolean();
+    private final AtomicInteger subscriptions = new AtomicInteger();
+    private volatile @Nullable Topology topology;
+    private volatile long refreshed = System.nanoTime() - REFRESH_NANOS;
+    private volatile long unserved = System.nanoTime() - REFRESH_NANOS;
+    private volatile boolean closed;
+
+    /** Creates it without a connection. */
+    public Cluster(RedisClusterClient client, Duration commandTimeout, ConnectionAttempt.Limits limits) {
+        this.client = client;
+        this.seeds = ClusterAddresses.of(client);
+        this.nodes = RedisClient.create(client.getResources());
+        nodes.setOptions(client.getOptions());
+        this.commandTimeout = commandTimeout;
+        this.limits = limits;
+        this.timeouts = Timeouts.of(client);
+        this.coverage = new OutageLog(
+                client,
+                "hash slots of the Redis Cluster aren't served; their usage figures are served without it until they are",
+                "all hash slots of the Redis Cluster are served again");
+    }
+
+    @Override
+    public void open(Duration wait) {
+        long began = System.nanoTime();
+        try {
+            var unused = refresh().get(wait.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException | ExecutionException e) {
+            // Said below.
+        }
+        Topology known = topology;
+        if (known == null) {
+            coverage.begin(coverage.state(), "no node has answered within " + wait + " (connectTimeout)");
+            return;
+        }
+        for (String address : known.masters()) {
+            connection(address).open(wait.minusNanos(System.nanoTime() - began));
+        }
+    }
+
+    private GuardedConnection connection(String address) {
+        GuardedConnection known = connections.get(address);
+        return known != null ? known : connections.computeIfAbsent(address, this::connect);
+    }
+
+    private GuardedConnection connect(String address) {
+        GuardedConnection connection =
+                new GuardedConnection(Server.node(client, nodes, uri(address)), commandTimeout, limits);
+        connection.start();
+        return connection;
+    }
+
+    /** Returns how to connect to a node: its address, and all else as the client's own addresses say. */
+    private RedisURI uri(String address) {
+        int port = address.lastIndexOf(':');
+        return RedisURI.builder(seeds.get(0))
+                .withHost(address.substring(0, port))
+                .withPort(Integer.parseInt(address.substring(port + 1)))
+                .build();
+    }
+
+    @Override
+    public <T> CompletionStage<T> dispatch(
+            String key, Purpose purpose, Predicate<T> served, Function<Link, CompletableFuture<T>> commands) {
+        return send(new Request<>(key, purpose, served, commands, System.nanoTime() + commandTimeout.toNanos()), 0);
+    }
+
+    private <T> CompletionStage<T> send(Request<T> request, int redirections) {
+        Topology known = topology;
+        String owner = known == null ? null : known.owner(request.key());
+        if (owner == null) {
+            return CompletableFuture.failedFuture(unserved(new UsageCacheException(
+                    known == null
+                            ? "no node of the Redis Cluster has answered so far"
+                            : "no node of the Redis Cluster has the hash slot of " + request.key(),
+                    null)));
+        }
+        return send(request, owner, false, redirections);
+    }
+
+    private <T> CompletionStage<T> send(Request<T> request, String address, boolean isAsking, int redirections) {
+        GuardedConnection node = connection(address);
+        CompletableFuture<Void> started = node.started();
+        return started.isDone()
+                ? sendTo(node, request, address, isAsking, redirections)
+                : started.thenCompose(done -> sendTo(node, request, address, isAsking, redirections));
+    }
+
+    private <T> CompletionStage<T> sendTo(
+            GuardedConnection node, Request<T> request, String address, boolean isAsking, int redirections) {
+        Function<Link, CompletableFuture<T>> commands =
+                isAsking ? link -> request.commands().apply(link.asking()) : request.commands();
+        return node.dispatch(request.purpose(), request.served(), commands)
+                .thenApply(answer -> {
+                    if (coverage.isOngoing()) {
+                        refreshSoon(); // which may end the outage
+                    }
+                    return answer;
+                })
+                .exceptionallyCompose(error -> failed(request, address, redirections, RedisErrors.unwrap(error)));
+    }
+
+    private <T> CompletionStage<T> failed(Request<T> request, String address, int redirections, Throwable error) {
+        Optional<Redirection> reply = Redirection.of(error);
+        if (reply.isEmpty()) {
+            refreshSoon();
+            return CompletableFuture.failedFuture(error);
+        }
+        Redirection.Kind kind = reply.get().kind();
+        if (kind != Redirection.Kind.ASK) {
+            refreshSoon();
+        }
+        if (kind == Redirection.Kind.CLUSTERDOWN || System.nanoTime() - request.until() >= 0) {
+            return CompletableFuture.failedFuture(unserved((UsageCacheException) error));
+        }
+        String other = reply.get().addressSeenFrom(address);
+        boolean isAsking = kind == Redirection.Kind.ASK;
+        if (kind != Redirection.Kind.TRYAGAIN && redirections < FAST_REDIRECTIONS) {
+            return send(request, other, isAsking, redirections + 1);
+        }
+        return timeouts.after(REDIRECTION_PAUSE_NANOS)
+                .thenCompose(paused -> kind == Redirection.Kind.TRYAGAIN
+                        ? send(request, redirections + 1)
+                        : send(request, other, isAsking, redirections + 1));
+    }
+
+    private UsageCacheException unserved(UsageCacheException error) {
+        unserved = System.nanoTime();
+        refreshSoon();
+        if (!closed) {
+            coverage.begin(coverage.state(), error);
+        }
+        return error;
+    }
+
+    /** Asks which master has which slot, unless that was asked within a second. */
+    public void refreshSoon() {
+        if (!closed && System.nanoTime() - refreshed >= REFRESH_NANOS) {
+            var unused = refresh();
+        }
+    }
+
+    private CompletableFuture<Void> refresh() {
+        if (!refreshing.compareAndSet(false, true)) {
+            return CompletableFuture.completedFuture(null);
+        }
+        long began = System.nanoTime();
+        refreshed = began;
+        Topology known = topology;
+        return views(known == null ? Set.of() : known.masters())
+                .thenCompose(views -> views.isEmpty()
+                        ? views(seeds.stream().map(Topology::address).toList())
+                        : CompletableFuture.completedFuture(views))
+                .thenAccept(views -> {
+                    if (!views.isEmpty() && !closed) {
+                        install(Topology.of(views), began);
+                    }
+                })
+                .whenComplete((done, error) -> refreshing.set(false));
+    }
+
+    private CompletableFuture<List<Collection<RedisClusterNode>>> views(Collection<String> addresses) {
+        List<CompletableFuture<Optional<Collection<RedisClusterNode>>>> views =
+                addresses.stream().map(this::view).toList();
+        return CompletableFuture.allOf(views.toArray(CompletableFuture<?>[]::new))
+                .thenApply(done ->
+                        views.stream().flatMap(view -> view.join().stream()).toList());
+    }
+
+    /** Returns the cluster as a node sees it; empty if it doesn't answer. */
+    private CompletableFuture<Optional<Collection<RedisClusterNode>>> view(String address) {
+        GuardedConnection node = connection(address);
+        return node.started()
+                .thenCompose(started -> node.<String>dispatch(
+                        Purpose.LOCATE,
+                        answer -> true,
+                        link -> link.send(Link.command(
+                                CommandType.CLUSTER,
+                                new StatusOutput<>(StringCodec.UTF8),
+                                Link.arguments().add("NODES")))))
+                .<Optional<Collection<RedisClusterNode>>>thenApply(
+                        text -> Optional.of(ClusterPartitionParser.parse(withOwnHost(text, address))))
+                .exceptionally(error -> Optional.empty())
+                .toCompletableFuture();
+    }
+
+    /** A node that has met no other one doesn't know its own host. */
+    private static String withOwnHost(String text, String address) {
+        String host = address.substring(0, address.lastIndexOf(':'));
+        return text.replaceAll("(?m)^(\\S+ )(:\\d+\\S* myself)", "$1" + host + "$2");
+    }
+
+    private void install(Topology next, long began) {
+        topology = next;
+        next.masters().forEach(this::connection);
+        connections.forEach((address, connection) -> {
+            if (!next.masters().contains(address) && connections.remove(address, connection)) {
+                // Commands in flight are answered first.
+                var unused = timeouts.after(commandTimeout.toNanos()).thenRun(connection::retire);
+            }
+        });
+        if (next.isCovered() && began - unserved >= REFRESH_NANOS) {
+            coverage.end();
+        }
+        listeners.forEach(Runnable::run);
+    }
+
+    /** Registers an action that runs each time after it was found out which master has which slot. */
+    public void onRefresh(Runnable action) {
+        listeners.add(action);
+    }
+
+    /** Returns the address of the master that has a key's slot; empty if none is known. */
+    public Optional<String> owner(String key) {
+        Topology known = topology;
+        return known == null ? Optional.empty() : Optional.ofNullable(known.owner(key));
+    }
+
+    /** Returns the addresses of the masters that have slots. */
+    public Set<String> owners() {
+        Topology known = topology;
+        return known == null ? Set.of() : known.owners();
+    }
+
+    /** Returns a node, to connect to. */
+    public Server server(String address) {
+        return Server.node(client, nodes, uri(address));
+    }
+
+    @Override
+    public boolean areOfOneServer() {
+        return false;
+    }
+
+    /** Publications reach all nodes: any of them will do, the next one with each attempt. */
+    @Override
+    public StatefulRedisPubSubConnection<String, String> connectPubSub() {
+        List<String> all = owners().stream().sorted().toList();
+        int next = Math.floorMod(subscriptions.getAndIncrement(), all.isEmpty() ? seeds.size() : all.size());
+        return nodes.connectPubSub(StringCodec.UTF8, all.isEmpty() ? seeds.get(next) : uri(all.get(next)));
+    }
+
+    @Override
+    public Duration commandTimeout() {
+        return commandTimeout;
+    }
+
+    @Override
+    public AbstractRedisClient client() {
+        return client;
+    }
+
+    @Override
+    public boolean isAvailable() {
+        return topology != null
+                && !coverage.isOngoing()
+                && connections.values().stream().allMatch(GuardedConnection::isAvailable);
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        coverage.close();
+        connections.values().forEach(GuardedConnection::close);
+        var unused = nodes.shutdownAsync(0, SHUTDOWN_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    }
+}

@@ -1,0 +1,220 @@
+package io.usagekit.redis;
+
+import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
+import static io.usagekit.redis.Redis.succeeds;
+import static io.usagekit.redis.RedisOutageFixture.figure;
+import static io.usagekit.redis.RedisOutageFixture.key;
+import static io.usagekit.redis.RedisOutageFixture.put;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.MigrateArgs;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.SlotHash;
+import io.usagekit.AgedUsage;
+import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
+import io.usagekit.UsageCache;
+import io.usagekit.servers.RedisCluster;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A cluster whose slots move and whose nodes end, hang and come back. */
+class ClusterFaultsIT {
+
+    private static final RedisKeys KEYS = new RedisKeys("usage");
+    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(2);
+
+    private RedisCluster cluster;
+    private RedisClusterClient client;
+    private CapturedLog log;
+
+    @BeforeEach
+    void start() {
+        cluster = RedisCluster.start("cluster-require-full-coverage no");
+        client = RedisClusterClient.create(
+                cluster.urls().stream().map(RedisURI::create).toList());
+        log = new CapturedLog();
+    }
+
+    @AfterEach
+    void stop() {
+        log.close();
+        client.shutdown();
+        cluster.close();
+    }
+
+    private void newLog() {
+        log.close();
+        log = new CapturedLog();
+    }
+
+    private RedisUsage.Builder builder() {
+        return RedisUsage.builder(client).commandTimeout(COMMAND_TIMEOUT).connectTimeout(Duration.ofSeconds(20));
+    }
+
+    private static int slot(int i) {
+        return SlotHash.getSlot(KEYS.of(key(i)));
+    }
+
+    private static int masterOf(int i) {
+        return RedisCluster.masterOf(slot(i));
+    }
+
+    /** Returns figures whose entries, and the indexes of their organisations, were in slots of this master at first. */
+    private static List<Integer> figuresOf(int master) {
+        return IntStream.range(0, 100)
+                .filter(i -> masterOf(i) == master)
+                .filter(i -> RedisCluster.masterOf(SlotHash.getSlot(KEYS.index(key(i).organisationId()))) == master)
+                .boxed()
+                .toList();
+    }
+
+    /** Returns a figure whose entry is in the same slot as that of another one. */
+    private static int figureInSlotOf(int other) {
+        return IntStream.iterate(other + 1, i -> i + 1)
+                .filter(i -> slot(i) == slot(other))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private void with(int node, Consumer<RedisCommands<String, String>> commands) {
+        RedisClient one = RedisClient.create(cluster.node(node).url());
+        Redis.with(one, commands);
+        one.shutdown();
+    }
+
+    private static void assertFound(UsageCache cache, int i) {
+        assertThat(await(cache.get(key(i))).map(AgedUsage::usage)).contains(figure(i));
+    }
+
+    private static LeaseRequest request(String token) {
+        return new LeaseRequest(token, Duration.ofSeconds(30), Duration.ZERO, OptionalLong.empty());
+    }
+
+    @Test
+    void followsASlotWhileItMoves() {
+        int stays = 1;
+        int moves = figureInSlotOf(stays);
+        int absent = figureInSlotOf(moves);
+        int from = masterOf(stays);
+        int to = (from + 1) % RedisCluster.MASTERS;
+        int slot = slot(stays);
+        try (UsageCache cache = builder().build();
+                FlightStore store = builder().settings().openFlightStore()) {
+            await(put(cache, stays));
+            await(put(cache, moves));
+            with(to, redis -> redis.clusterSetSlotImporting(slot, cluster.id(from)));
+            with(from, redis -> redis.clusterSetSlotMigrating(slot, cluster.id(to)));
+            migrate(from, to, KEYS.of(key(moves)));
+
+            assertFound(cache, stays);
+            assertFound(cache, moves);
+            assertThat(await(cache.get(key(absent)))).isEmpty();
+            await(put(cache, absent)); // goes to the other node
+            assertFound(cache, absent);
+            // Its entry is there, its lock and fences aren't: refused until the slot has moved.
+            CompletionStage<Acquisition> acquired = store.acquire(key(absent), request("token"));
+
+            migrate(from, to, KEYS.of(key(stays)));
+            with(to, redis -> redis.clusterSetSlotNode(slot, cluster.id(to)));
+            with(from, redis -> redis.clusterSetSlotNode(slot, cluster.id(to)));
+            assertThat(await(acquired)).isInstanceOf(Acquisition.Acquired.class);
+            assertFound(cache, stays);
+            assertFound(cache, moves);
+            await(cache.invalidate(key(moves)));
+            assertThat(await(cache.get(key(moves)))).isEmpty();
+        }
+        assertThat(log.lines("WARN")).isEmpty();
+    }
+
+    private void migrate(int from, int to, String entry) {
+        RedisURI target = RedisURI.create(cluster.node(to).url());
+        with(
+                from,
+                redis -> redis.migrate(target.getHost(), target.getPort(), 0, 10_000, MigrateArgs.Builder.keys(entry)));
+    }
+
+    @Test
+    @Tag("thorough")
+    void servesOtherSlotsWhileAMasterIsAwayAndItsOwnFromItsReplica() {
+        for (boolean hangs : new boolean[] {false, true}) {
+            int master = hangs ? 1 : 0;
+            List<Integer> lost = figuresOf(master);
+            List<Integer> others = figuresOf(2);
+            try (UsageCache cache = builder().build()) {
+                for (int i : others) {
+                    await(put(cache, i));
+                }
+                newLog(); // the client has addresses of nodes that were killed before
+                if (hangs) {
+                    cluster.node(master).pause();
+                } else {
+                    cluster.node(master).kill();
+                }
+                List<CompletionStage<?>> calls = new ArrayList<>();
+                for (int i : lost) {
+                    calls.add(cache.get(key(i)));
+                }
+                for (int i : others) {
+                    assertFound(cache, i);
+                }
+                for (CompletionStage<?> call : calls) {
+                    assertThat(succeeds(call)).as("a call to the lost master").isFalse();
+                }
+                eventually("the replica serves the slots", () -> succeeds(put(cache, lost.get(0))));
+                for (int i : lost) {
+                    eventually("figure " + i + " is stored", () -> succeeds(put(cache, i)));
+                    assertFound(cache, i);
+                }
+                assertThat(log.lines("WARN"))
+                        .as("incidents of %s", cluster.node(master).url())
+                        .hasSize(1);
+                eventually(
+                        "its end is logged",
+                        () -> log.lines("INFO").stream()
+                                        .filter(line -> line.contains("no part in its cluster"))
+                                        .count()
+                                == 1);
+            }
+        }
+    }
+
+    @Test
+    @Tag("thorough")
+    void failsForSlotsThatNoNodeServesAloneAndRecovers() {
+        List<Integer> lost = figuresOf(1);
+        List<Integer> others = figuresOf(0);
+        try (UsageCache cache = builder().build()) {
+            cluster.node(1 + RedisCluster.MASTERS).kill();
+            cluster.node(1).kill();
+            eventually("the slots are lost", () -> !succeeds(cache.get(key(lost.get(0)))));
+            for (int round = 0; round < 20; round++) {
+                for (int i : others) {
+                    await(put(cache, i));
+                }
+                assertThat(succeeds(cache.get(key(lost.get(round % lost.size())))))
+                        .isFalse();
+            }
+            cluster.node(1).restart();
+            cluster.node(1 + RedisCluster.MASTERS).restart();
+            eventually("they are served again", () -> succeeds(put(cache, lost.get(0))));
+            assertFound(cache, lost.get(0));
+            eventually("the end is logged", () -> !log.lines("INFO").isEmpty());
+        }
+        assertThat(log.lines("WARN")).hasSizeBetween(1, 2);
+    }
+}
