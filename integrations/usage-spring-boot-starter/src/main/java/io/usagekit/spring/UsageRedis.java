@@ -1,6 +1,9 @@
 package io.usagekit.spring;
 
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.usagekit.UsageCache;
 import io.usagekit.redis.RedisUsage;
 import java.util.function.Function;
 import org.springframework.beans.factory.ObjectProvider;
@@ -16,17 +19,23 @@ final class UsageRedis {
 
     private final RedisUsage.Builder builder;
 
-    private UsageRedis(RedisUsage.Builder builder) {
+    private final boolean isCluster;
+
+    private UsageRedis(RedisUsage.Builder builder, boolean isCluster) {
         this.builder = builder;
+        this.isCluster = isCluster;
     }
 
     /**
      * Takes the client of the only or primary connection factory; opens nothing.
      *
-     * @throws UsageConfigurationException if there are several factories, or it isn't Lettuce's, or one of a cluster
+     * @throws UsageConfigurationException if there are several factories, or it isn't Lettuce's
      */
     static UsageRedis of(UsageProperties.Redis settings, ObjectProvider<RedisConnectionFactory> factories) {
-        RedisUsage.Builder builder = RedisUsage.builder(client(factories));
+        AbstractRedisClient client = client(factories);
+        RedisUsage.Builder builder = client instanceof RedisClusterClient cluster
+                ? RedisUsage.builder(cluster)
+                : RedisUsage.builder((RedisClient) client);
         Knobs.ifGiven(settings.keyPrefix(), builder::keyPrefix);
         Knobs.ifGiven(settings.commandTimeout(), builder::commandTimeout);
         Knobs.ifGiven(settings.connectTimeout(), builder::connectTimeout);
@@ -34,7 +43,21 @@ final class UsageRedis {
         Knobs.ifGiven(settings.pollInterval(), builder::pollInterval);
         Knobs.ifGiven(settings.nearMaximumSize(), builder::nearMaximumSize);
         Knobs.ifGiven(settings.heartbeat(), builder::heartbeat);
-        return new UsageRedis(builder);
+        return new UsageRedis(builder, client instanceof RedisClusterClient);
+    }
+
+    /**
+     * Opens a near cache.
+     *
+     * @throws UsageConfigurationException if a property is out of bounds, or Redis is a cluster
+     */
+    UsageCache openNearCache() {
+        if (isCluster) {
+            throw refused(
+                    "can't be near over a Redis Cluster, which the RedisConnectionFactory is for",
+                    "Set " + UsageProperties.PREFIX + ".cache=shared");
+        }
+        return open(RedisUsage.Builder::buildNearCache);
     }
 
     /**
@@ -46,7 +69,7 @@ final class UsageRedis {
         return Knobs.named(PREFIX, UsageProperties.Redis.class, () -> opening.apply(builder));
     }
 
-    private static RedisClient client(ObjectProvider<RedisConnectionFactory> factories) {
+    private static AbstractRedisClient client(ObjectProvider<RedisConnectionFactory> factories) {
         RedisConnectionFactory factory = factories.getIfUnique();
         if (factory == null) {
             throw refused(
@@ -59,16 +82,12 @@ final class UsageRedis {
                             + factory.getClass().getName(),
                     "Set spring.data.redis.client-type=lettuce");
         }
-        if (lettuce.isClusterAware()) {
+        AbstractRedisClient client = lettuce.getRequiredNativeClient();
+        if (!(client instanceof RedisClient || client instanceof RedisClusterClient)) {
             throw refused(
-                    "needs one Redis, or one behind Sentinel, but the RedisConnectionFactory is that of a Redis Cluster",
-                    "Declare a LettuceConnectionFactory of one Redis");
-        }
-        if (!(lettuce.getRequiredNativeClient() instanceof RedisClient client)) {
-            throw refused(
-                    "needs a client of one Redis, but the LettuceConnectionFactory has a "
-                            + lettuce.getRequiredNativeClient().getClass().getName(),
-                    "Declare a LettuceConnectionFactory of one Redis");
+                    "needs a client of one Redis or of a Redis Cluster, but the LettuceConnectionFactory has a "
+                            + client.getClass().getName(),
+                    "Declare a LettuceConnectionFactory of one of them");
         }
         return client;
     }

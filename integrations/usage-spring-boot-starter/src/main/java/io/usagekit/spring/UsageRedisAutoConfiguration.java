@@ -44,10 +44,9 @@ public final class UsageRedisAutoConfiguration {
 
     @Bean
     UsageCache usageCache(UsageProperties properties, UsageRedis redis) {
-        return redis.open(
-                properties.cache() == UsageProperties.Cache.SHARED
-                        ? RedisUsage.Builder::build
-                        : RedisUsage.Builder::buildNearCache);
+        return properties.cache() == UsageProperties.Cache.SHARED
+                ? redis.open(RedisUsage.Builder::build)
+                : redis.openNearCache();
     }
 
     @Bean

@@ -100,10 +100,17 @@ class UsageRedisAutoConfigurationTest {
     }
 
     @Test
-    void aClusterIsRefused() {
-        expectFailure(
-                with(new LettuceConnectionFactory(new RedisClusterConfiguration(List.of("127.0.0.1:1")))),
-                "that of a Redis Cluster");
+    void aClusterIsSharedAndHasNoNearCache() {
+        expectFailure(withCluster(), "can't be near over a Redis Cluster");
+        withCluster()
+                .withPropertyValues("usagekit.cache=shared")
+                .run(context ->
+                        assertThat(context).hasSingleBean(UsageCache.class).hasSingleBean(SingleFlight.class));
+    }
+
+    private static ApplicationContextRunner withCluster() {
+        return with(new LettuceConnectionFactory(new RedisClusterConfiguration(List.of("127.0.0.1:1"))))
+                .withPropertyValues("usagekit.redis.connect-timeout=100ms");
     }
 
     @Test
