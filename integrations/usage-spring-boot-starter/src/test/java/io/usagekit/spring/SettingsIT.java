@@ -204,9 +204,18 @@ class SettingsIT {
         retention("usagekit.retention.zone=" + zone).run(context -> {
             MaintenanceJob job = context.getBean(MaintenanceJob.class);
             LocalDate before = today(zone).minusDays(KEEP.toDays());
+            Instant midnight = before.atStartOfDay(zone).toInstant();
+            run(
+                    "insert into {s}.projects (id, organisation_id) values ('p', 'org')",
+                    "insert into {s}.events (id, project_id, raw, created_at) values ('old', 'p', '', '"
+                            + midnight.minusSeconds(1) + "'), ('young', 'p', '', '"
+                            + midnight.plus(Duration.ofHours(1)) + "')");
+            roll(context.getBean(RollupWorker.class));
             job.run();
             LocalDate after = today(zone).minusDays(KEEP.toDays());
-            assertThat(job.lastRun().orElseThrow().details()).matches(".* before (" + before + "|" + after + ")");
+            assertThat(job.lastRun().orElseThrow().details())
+                    .matches("deleted " + (before.equals(after) ? "1" : "[12]") + " events .* before (" + before + "|"
+                            + after + ")");
         });
     }
 

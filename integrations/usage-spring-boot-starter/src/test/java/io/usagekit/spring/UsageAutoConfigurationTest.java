@@ -35,6 +35,7 @@ class UsageAutoConfigurationTest {
     @Test
     void createsNothingWithoutADataSourceOrACalculator() {
         Contexts.empty()
+                .withPropertyValues("usagekit.ledger.enabled=true", "usagekit.partitions.cron=-")
                 .run(context -> assertThat(context)
                         .hasNotFailed()
                         .doesNotHaveBean(UsageService.class)
@@ -60,7 +61,11 @@ class UsageAutoConfigurationTest {
     @Test
     void createsNothingWhereItIsDisabled() {
         Contexts.withRedis()
-                .withPropertyValues("usagekit.enabled=false")
+                .withPropertyValues(
+                        "usagekit.enabled=false",
+                        "usagekit.calculator=rollups",
+                        "usagekit.ledger.enabled=true",
+                        "usagekit.partitions.cron=-")
                 .run(context -> assertThat(context)
                         .hasNotFailed()
                         .doesNotHaveBean(UsageService.class)
