@@ -14,10 +14,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Two shards answer as one cluster, keep their tables when they are killed, and end with the JVM that started them. */
+@Tag("thorough")
 @Timeout(120)
 class EmbeddedClickHouseClusterIT {
 
