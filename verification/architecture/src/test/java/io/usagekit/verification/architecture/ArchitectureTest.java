@@ -38,6 +38,7 @@ class ArchitectureTest {
     };
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
+    private static final String CLICKHOUSE = "io.usagekit.clickhouse..";
     private static final String JACKSON = "io.usagekit.jackson..";
     private static final String MICROMETER = "io.usagekit.micrometer..";
     private static final String SPRING = "io.usagekit.spring..";
@@ -88,6 +89,7 @@ class ArchitectureTest {
                         "io.usagekit.postgres.internal",
                         "io.usagekit.postgres.internal.cache",
                         "io.usagekit.redis",
+                        "io.usagekit.clickhouse",
                         "io.usagekit.jackson",
                         "io.usagekit.micrometer",
                         "io.usagekit.spring",
@@ -118,6 +120,7 @@ class ArchitectureTest {
                                 Stream.of(
                                         POSTGRES,
                                         REDIS,
+                                        CLICKHOUSE,
                                         JACKSON,
                                         MICROMETER,
                                         SPRING,
@@ -171,11 +174,23 @@ class ArchitectureTest {
 
         @Test
         void adaptersDependOnCoreAndNeverOnEachOther() {
-            ModuleRules.independent(POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(
+                            POSTGRES,
+                            REDIS,
+                            CLICKHOUSE,
+                            JACKSON,
+                            MICROMETER,
+                            SPRING,
+                            TESTKIT,
+                            SERVERS,
+                            CLI,
+                            PAGE,
+                            EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(
                             REDIS,
                             POSTGRES,
+                            CLICKHOUSE,
                             JACKSON,
                             MICROMETER,
                             SPRING,
@@ -187,13 +202,37 @@ class ArchitectureTest {
                             "java.sql..",
                             "javax.sql..")
                     .check(PROJECT);
-            ModuleRules.independent(TESTKIT, POSTGRES, REDIS, JACKSON, MICROMETER, SPRING, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(
+                            TESTKIT,
+                            POSTGRES,
+                            REDIS,
+                            CLICKHOUSE,
+                            JACKSON,
+                            MICROMETER,
+                            SPRING,
+                            SERVERS,
+                            CLI,
+                            PAGE,
+                            EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(JACKSON, POSTGRES, REDIS, MICROMETER, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(
+                            JACKSON,
+                            POSTGRES,
+                            REDIS,
+                            CLICKHOUSE,
+                            MICROMETER,
+                            SPRING,
+                            TESTKIT,
+                            SERVERS,
+                            CLI,
+                            PAGE,
+                            EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(MICROMETER, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(
+                            MICROMETER, REDIS, CLICKHOUSE, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(SPRING_TEST, POSTGRES, REDIS, JACKSON, MICROMETER, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(
+                            SPRING_TEST, POSTGRES, REDIS, CLICKHOUSE, JACKSON, MICROMETER, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
             noClasses()
                     .that()
@@ -208,6 +247,27 @@ class ArchitectureTest {
             assertRejects(ModuleRules.independent(BROKEN + ".redis", BROKEN), "TableMapping");
         }
 
+        /** The one dependency between adapters: sums of roll-ups are what ClickHouse is fed with. */
+        @Test
+        void clickHouseDependsOnCoreAndTheInterfacesOfTheFeedOnly() {
+            ModuleRules.confined(
+                            List.of(CLICKHOUSE),
+                            List.of(
+                                    CLICKHOUSE,
+                                    "io.usagekit",
+                                    "io.usagekit.postgres.rollups.spi",
+                                    "java..",
+                                    "javax.sql..",
+                                    "org.slf4j..",
+                                    "org.jspecify.."))
+                    .check(PROJECT);
+
+            assertRejects(
+                    ModuleRules.confined(
+                            List.of(BROKEN + ".rows"), List.of("java..", BROKEN + ".rows", BROKEN + ".internal")),
+                    "UsesRollups");
+        }
+
         @Test
         void internalPackagesAreUsedByTheirModuleOnly() {
             usedWithin("io.usagekit.internal..", CORE).check(PROJECT);
@@ -219,7 +279,7 @@ class ArchitectureTest {
         @Test
         void modulesFormNoCycle() {
             slices().matching(
-                            "io.usagekit.(postgres|redis|jackson|micrometer|spring|testkit|servers|cli|page|examples)..")
+                            "io.usagekit.(postgres|redis|clickhouse|jackson|micrometer|spring|testkit|servers|cli|page|examples)..")
                     .should()
                     .beFreeOfCycles()
                     .check(PROJECT);

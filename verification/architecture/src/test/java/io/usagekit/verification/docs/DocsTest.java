@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageListener;
 import io.usagekit.UsageServiceBuilder;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
@@ -64,17 +65,18 @@ class DocsTest {
             .map(alert -> alert.group(1))
             .collect(Collectors.toUnmodifiableSet());
 
-    private static final Map<String, Class<?>> BUILDERS = Map.of(
-            "UsageService.builder", UsageServiceBuilder.class,
-            "PostgresUsage.builder", PostgresUsage.Builder.class,
-            "PostgresCache.builder", PostgresCache.Builder.class,
-            "PostgresRollups.builder", PostgresRollups.Builder.class,
-            "rollups.worker", RollupWorker.Builder.class,
-            "PostgresLedger.builder", PostgresLedger.Builder.class,
-            "PostgresPartitions.builder", PostgresPartitions.Builder.class,
-            "PostgresRows.builder", PostgresRows.Builder.class,
-            "TableMapping.builder", TableMapping.Builder.class,
-            "RedisUsage.builder", RedisUsage.Builder.class);
+    private static final Map<String, Class<?>> BUILDERS = Map.ofEntries(
+            Map.entry("UsageService.builder", UsageServiceBuilder.class),
+            Map.entry("PostgresUsage.builder", PostgresUsage.Builder.class),
+            Map.entry("PostgresCache.builder", PostgresCache.Builder.class),
+            Map.entry("PostgresRollups.builder", PostgresRollups.Builder.class),
+            Map.entry("rollups.worker", RollupWorker.Builder.class),
+            Map.entry("PostgresLedger.builder", PostgresLedger.Builder.class),
+            Map.entry("PostgresPartitions.builder", PostgresPartitions.Builder.class),
+            Map.entry("PostgresRows.builder", PostgresRows.Builder.class),
+            Map.entry("TableMapping.builder", TableMapping.Builder.class),
+            Map.entry("RedisUsage.builder", RedisUsage.Builder.class),
+            Map.entry("ClickHouseUsage.builder", ClickHouseUsage.Builder.class));
 
     private static final Map<String, List<Path>> TYPES = types();
 

@@ -38,6 +38,7 @@ class NativeImageTest {
         "io.usagekit.internal..",
         "io.usagekit.postgres..",
         "io.usagekit.redis..",
+        "io.usagekit.clickhouse..",
         "io.usagekit.jackson..",
         "io.usagekit.micrometer..",
         "io.usagekit.spring",
@@ -54,6 +55,7 @@ class NativeImageTest {
             DRIVER_CONNECTION, // reflect-config.json of usage-postgres
             "io.usagekit.postgres.internal.SqlTemplate", // resource-config.json of usage-postgres
             "io.usagekit.postgres.internal.OpenTransaction", // only asks whether a connection is a proxy
+            "io.usagekit.clickhouse.SqlFile", // resource-config.json of usage-clickhouse
             "io.usagekit.redis.Script", // resource-config.json of usage-redis
             "io.usagekit.redis.internal.ClusterAddresses", // reflect-config.json of usage-redis
             "io.usagekit.spring.Knobs"); // UsageRuntimeHints of the starter

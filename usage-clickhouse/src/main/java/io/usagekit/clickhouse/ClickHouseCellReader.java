@@ -1,0 +1,117 @@
+package io.usagekit.clickhouse;
+
+import io.usagekit.UsageCalculationException;
+import io.usagekit.postgres.rollups.spi.CellReader;
+import io.usagekit.postgres.rollups.spi.CellSums;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.ShippedUsage;
+import java.math.BigDecimal;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Reads sums of days through the distributed table, by one statement unless it would become too long. Several statements read the same
+ * versions, so that together they are one state. Thread-safe.
+ */
+final class ClickHouseCellReader implements CellReader {
+
+    /** A server parses a quarter of a mebioctet by default, and an id may be escaped. */
+    static final int MOST_CHARACTERS = 100_000;
+
+    /** Of a range beside its project's id. */
+    private static final int RANGE_CHARACTERS = 40;
+
+    private final ClickHouseJdbc jdbc;
+    private final SqlFile.Statement sums;
+
+    /** With the statement {@code sums}. */
+    ClickHouseCellReader(ClickHouseJdbc jdbc, SqlFile.Statement sums) {
+        this.jdbc = jdbc;
+        this.sums = sums;
+    }
+
+    @Override
+    public Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout) {
+        long began = System.nanoTime();
+        Map<String, ShippedUsage> read = new HashMap<>();
+        for (List<ProjectDays> part : parts(days)) {
+            try {
+                Duration left = timeout.minusNanos(System.nanoTime() - began);
+                jdbc.query(sums, values(version, part), left, row -> add(read, row));
+            } catch (SQLException e) {
+                throw ClickHouseErrors.calculationFailure(what(version, days), e);
+            } catch (ArithmeticException e) {
+                throw new UsageCalculationException(what(version, days) + ": a sum exceeds 64 bits", e);
+            }
+        }
+        return read;
+    }
+
+    private static String what(long version, Collection<ProjectDays> days) {
+        return "the sums of " + days.size() + " ranges of days in version " + version
+                + " can't be read from ClickHouse";
+    }
+
+    private static List<List<ProjectDays>> parts(Collection<ProjectDays> days) {
+        List<List<ProjectDays>> parts = new ArrayList<>();
+        int characters = MOST_CHARACTERS;
+        for (ProjectDays range : days) {
+            characters += range.projectId().length() + RANGE_CHARACTERS;
+            if (characters > MOST_CHARACTERS) {
+                parts.add(new ArrayList<>());
+                characters = range.projectId().length() + RANGE_CHARACTERS;
+            }
+            parts.get(parts.size() - 1).add(range);
+        }
+        return parts;
+    }
+
+    private static Map<String, Object> values(long version, List<ProjectDays> days) {
+        return Map.of(
+                "version",
+                version,
+                "projects",
+                days.stream().map(ProjectDays::projectId).toArray(String[]::new),
+                "froms",
+                days.stream().map(range -> seconds(range.from())).toArray(Long[]::new),
+                "ends",
+                days.stream().map(range -> seconds(range.to())).toArray(Long[]::new));
+    }
+
+    private static long seconds(LocalDate day) {
+        return day.atStartOfDay(ZoneOffset.UTC).toEpochSecond();
+    }
+
+    /** A project whose ranges stand in two statements has a row in each. */
+    private static String add(Map<String, ShippedUsage> read, ResultSet row) throws SQLException {
+        String project = row.getString("project");
+        ShippedUsage usage = new ShippedUsage(
+                new CellSums(
+                        exact(row, "received_volume"),
+                        exact(row, "received_bytes"),
+                        exact(row, "sent_volume"),
+                        exact(row, "sent_bytes"),
+                        exact(row, "unmeasured"),
+                        exact(row, "lost_sizes")),
+                exact(row, "versions"));
+        read.merge(
+                project,
+                usage,
+                (one, other) -> new ShippedUsage(
+                        one.sums().plus(other.sums()), Math.addExact(one.versions(), other.versions())));
+        return project;
+    }
+
+    private static long exact(ResultSet row, String column) throws SQLException {
+        BigDecimal value = row.getBigDecimal(column);
+        return value.longValueExact();
+    }
+}

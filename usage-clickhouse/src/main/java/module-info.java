@@ -1,0 +1,8 @@
+/** Sums of roll-ups on a ClickHouse cluster, by plain JDBC over the host's {@link javax.sql.DataSource}. */
+@org.jspecify.annotations.NullMarked
+module io.usagekit.clickhouse {
+    requires transitive io.usagekit.postgres;
+    requires static transitive org.jspecify;
+
+    exports io.usagekit.clickhouse;
+}

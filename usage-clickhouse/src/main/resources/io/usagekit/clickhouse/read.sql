@@ -1,0 +1,62 @@
+-- Statements of readers.
+
+-- fragment: read-settings
+-- What a profile of the server may say otherwise, and would make a part of the rows pass for all of them: a shard that is away is an error;
+-- groups of several shards become one; no limit cuts a result off; no earlier result is returned. Then the time that a statement may take.
+skip_unavailable_shards = 0,
+optimize_skip_unused_shards = 0,
+optimize_distributed_group_by_sharding_key = 0,
+distributed_group_by_no_merge = 0,
+use_query_cache = 0,
+limit = 0,
+offset = 0,
+read_overflow_mode = 'throw',
+read_overflow_mode_leaf = 'throw',
+result_overflow_mode = 'throw',
+group_by_overflow_mode = 'throw',
+set_overflow_mode = 'throw',
+join_overflow_mode = 'throw',
+timeout_overflow_mode = 'throw',
+timeout_overflow_mode_leaf = 'throw',
+max_execution_time = :timeout
+
+-- name: sums
+-- Sums of ranges of hours, by project: of each hour the row with the highest version up to one.
+--
+-- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't
+-- overlap; :version; :timeout, seconds.
+-- Returns one row for each project that has rows:
+--   project
+--   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  Int128
+--   versions   sum of the versions of these rows, Int128
+select
+    project,
+    sum(toInt128(cell.1)) as received_volume,
+    sum(toInt128(cell.2)) as received_bytes,
+    sum(toInt128(cell.3)) as sent_volume,
+    sum(toInt128(cell.4)) as sent_bytes,
+    sum(toInt128(cell.5)) as unmeasured,
+    sum(toInt128(cell.6)) as lost_sizes,
+    sum(toInt128(newest)) as versions
+from (
+    select
+        project,
+        hour,
+        max(version) as newest,
+        argMax((received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes), version) as cell
+    from {database}.cell
+    inner join (
+        select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
+        from (select arrayJoin(arrayZip(:projects, :froms, :ends)) as range)
+    ) as ranges on project = ranged
+    where version <= :version
+        and hour >= from_hour
+        and hour < end_hour
+        -- Of the sorting key, so that other rows aren't read.
+        and project in (select arrayJoin(:projects))
+        and hour >= (select arrayMin(:froms))
+        and hour < (select arrayMax(:ends))
+    group by project, hour
+)
+group by project
+settings {read-settings}
