@@ -6,6 +6,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
@@ -70,6 +71,8 @@ public final class ModulePathHost {
                 print("figure", UsageResponseFormatter.plain().toJson(usage.get(ORGANISATION, month)));
                 print("near cache", near.reachedBy(() -> usage.get(ORGANISATION, month)) ? "hit" : "no hit");
             }
+            ClickHouseUsage clickHouse = ClickHouseUsage.builder(dataSource).build();
+            print("clickhouse", clickHouse.ddl().lines().findFirst().orElseThrow());
             PostgresPartitions partitions = PostgresPartitions.of(dataSource, mapping);
             print(
                     "partitions",

@@ -37,8 +37,12 @@ class ModulePathIT {
 
     private static final Path TARGET = Path.of("target");
     private static final String HOST = "io.usagekit.hosts.modulepath";
-    private static final List<String> LIBRARY =
-            List.of("io.usagekit", "io.usagekit.postgres", "io.usagekit.redis", "io.usagekit.testkit");
+    private static final List<String> LIBRARY = List.of(
+            "io.usagekit",
+            "io.usagekit.postgres",
+            "io.usagekit.redis",
+            "io.usagekit.clickhouse",
+            "io.usagekit.testkit");
 
     /** Both end with the JVM. */
     private static final PostgresServer POSTGRES = PostgresServer.start();
@@ -75,6 +79,7 @@ class ModulePathIT {
                         "ledger: 1 events",
                         "roll-ups: finished true",
                         "near cache: hit",
+                        "clickhouse: create database if not exists `usagekit`;",
                         "partitions: 2 rows")
                 .anySatisfy(line -> assertThat(line)
                         .startsWith("figure: {\"organisation_id\":\"org-1\"")
@@ -211,6 +216,7 @@ class ModulePathIT {
                         "io.usagekit", Set.of("org.jspecify"),
                         "io.usagekit.postgres", Set.of("org.jspecify"),
                         "io.usagekit.redis", Set.of("org.jspecify"),
+                        "io.usagekit.clickhouse", Set.of("org.jspecify"),
                         "io.usagekit.testkit", Set.of("org.jspecify", "org.junit.jupiter.api", "org.assertj.core")));
     }
 }
