@@ -189,6 +189,23 @@ class FeedRacesIT {
         assertThat(fixture.toShip()).isZero();
     }
 
+    /** An attempt that has chosen its version, and locks after a later one has committed, would ship changed sums in a version that is too low. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void endsWhereALaterAttemptHasOvertakenIt(boolean isGuarded) {
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : WeakenedStatements.changed("cycle-state", "= :version as newest", ">= :version as newest");
+        fixture.run(CHANGE);
+        RollupFeed late = fixture.weakened(source, fixture.before("exclusive mode nowait", () -> {
+            fixture.ship();
+            fixture.run(CHANGE);
+        }));
+        assertThat(late.ship(fixture.store, 10, TIMEOUT).isPresent()).isEqualTo(!isGuarded);
+        fixture.ship();
+        fixture.assertExact(isGuarded);
+    }
+
     /** After a restore from a backup, or on a replica that lagged when it took over. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})

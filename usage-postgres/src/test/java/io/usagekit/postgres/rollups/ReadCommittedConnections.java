@@ -36,12 +36,14 @@ final class ReadCommittedConnections {
         });
     }
 
-    private interface Handler {
+    /** Answers a call. */
+    interface Handler {
         @Nullable
         Object handle(Method method, Object[] arguments) throws Throwable;
     }
 
-    private static <T> T proxy(Class<T> type, Handler handler) {
+    /** Returns an object whose calls a handler answers. */
+    static <T> T proxy(Class<T> type, Handler handler) {
         return type.cast(Proxy.newProxyInstance(
                 type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
                     try {
