@@ -40,12 +40,17 @@ cross join generate_series(:from::timestamptz, :to::timestamptz - interval '1 ho
 select {feed}.list_all()
 
 -- name: next-version
--- Chooses the version of the next cycle, above :highest, the highest that the store has. Runs in a transaction of its own that has an id: its
--- commit writes the sequence to disk, and a crash can't give the same version to a later cycle.
+-- Chooses the version of the next cycle, above the last one, what is published, and :highest, the highest that the store has. Runs after
+-- lock-cycle, since nextval and setval are two steps, in a transaction of its own that has an id: its commit writes the sequence to disk, and a
+-- crash can't give the same version to a later cycle.
 -- Parameter: :highest. Returns version; transaction, its id, so that it has one.
 select
-    setval({feed.sequence}::regclass, greatest(nextval({feed.sequence}::regclass), :highest::bigint + 1)) as version,
+    setval(
+        {feed.sequence}::regclass,
+        greatest(nextval({feed.sequence}::regclass), s.published + 1, :highest::bigint + 1)
+    ) as version,
     pg_current_xact_id()::text as transaction
+from {feed}.state s
 
 -- name: lock-cycle
 -- Lets one cycle run at a time, in whatever session. Takes no snapshot: that of the cycle is younger than the cycle before.
@@ -56,10 +61,12 @@ lock table {feed}.cycle in exclusive mode nowait
 lock table {rollups}.rollup, {rollups}.retained in access share mode
 
 -- name: cycle-state
--- Takes the cycle's snapshot. Parameter: :version. Returns intact, as feed-is-current; newest, whether no other cycle has chosen a version since.
+-- Takes the cycle's snapshot. Parameter: :version. Returns intact, as feed-is-current; newest, whether no other cycle has chosen a version since,
+-- or published one that isn't lower.
 select
-    exists (select from {feed}.state s where {feed-is-intact}) as intact,
-    (select last_value from {feed}.version) = :version as newest
+    {feed-is-intact} as intact,
+    (select last_value from {feed}.version) = :version and s.published < :version as newest
+from {feed}.state s
 
 -- name: choose-hours
 -- The first :hours hours of the ship list, and their sums now: zeros for an hour without any, since the store may have older ones, and rows
@@ -192,8 +199,8 @@ select
 from {rollups}.state s
 
 -- name: record-published
--- Records the version of the cycle that commits now. Parameter: :version.
-update {feed}.state set published = :version, published_at = clock_timestamp()
+-- Records the version of the cycle that commits now, above the last one. Parameter: :version.
+update {feed}.state set published = :version, published_at = clock_timestamp() where published < :version
 
 -- name: feed-status
 -- The state of the feed. Returns one row: intact, as feed-is-current; published; published_at, null if nothing is; hours_to_ship;

@@ -22,7 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 
 /** Roll-ups of a month that is over, all of whose days are rolled, with a feed that has shipped them to a store in memory. */
@@ -84,16 +84,16 @@ final class FeedFixture implements AutoCloseable {
                 of.rollups::calculator);
     }
 
-    /** Connections on which an action runs once, right before a statement with this text is prepared. */
-    DataSource before(String text, Runnable action) {
-        AtomicBoolean ran = new AtomicBoolean();
+    /** Connections on which an action runs once, right before a statement with this text is prepared for the nth time. */
+    DataSource before(String text, int nth, Runnable action) {
+        AtomicInteger times = new AtomicInteger();
         return ReadCommittedConnections.proxy(DataSource.class, (method, arguments) -> {
             Object result = method.invoke(of.dataSource, arguments);
             return result instanceof Connection connection
                     ? ReadCommittedConnections.proxy(Connection.class, (called, values) -> {
                         if (called.getName().equals("prepareStatement")
                                 && String.valueOf(values[0]).contains(text)
-                                && ran.compareAndSet(false, true)) {
+                                && times.incrementAndGet() == nth) {
                             action.run();
                         }
                         return called.invoke(connection, values);

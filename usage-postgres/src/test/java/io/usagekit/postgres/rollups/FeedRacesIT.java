@@ -97,10 +97,11 @@ class FeedRacesIT {
         SqlSource source = isGuarded
                 ? RollupSql.SOURCE
                 : new ChangedStatement(
-                        WeakenedStatements.changed("cycle-state", "= :version as newest", ">= :version - 9 as newest"),
+                        WeakenedStatements.changed("cycle-state", "= :version and", ">= :version - 9 and"),
                         "next-version",
-                        "setval({feed.sequence}::regclass, greatest(nextval({feed.sequence}::regclass), :highest::bigint + 1))",
-                        "(select published + 1 from {feed}.state where :highest::bigint > 0)");
+                        "setval(\n        {feed.sequence}::regclass,\n"
+                                + "        greatest(nextval({feed.sequence}::regclass), s.published + 1, :highest::bigint + 1)\n    )",
+                        "s.published + least(:highest::bigint, 1)");
         RollupFeed feed = fixture.weakened(source, fixture.of.dataSource);
         fixture.run(CHANGE);
         failAfterInsert(feed);
@@ -195,15 +196,48 @@ class FeedRacesIT {
     void endsWhereALaterAttemptHasOvertakenIt(boolean isGuarded) {
         SqlSource source = isGuarded
                 ? RollupSql.SOURCE
-                : WeakenedStatements.changed("cycle-state", "= :version as newest", ">= :version as newest");
+                : new ChangedStatement(
+                        WeakenedStatements.changed("record-published", "where published < :version", ""),
+                        "cycle-state",
+                        "= :version and s.published < :version",
+                        ">= :version");
         fixture.run(CHANGE);
-        RollupFeed late = fixture.weakened(source, fixture.before("exclusive mode nowait", () -> {
+        RollupFeed late = fixture.weakened(source, fixture.before("exclusive mode nowait", 2, () -> {
             fixture.ship();
             fixture.run(CHANGE);
         }));
         assertThat(late.ship(fixture.store, 10, TIMEOUT).isPresent()).isEqualTo(!isGuarded);
         fixture.ship();
         fixture.assertExact(isGuarded);
+    }
+
+    /** Between the steps of next-version, another cycle would choose the same version, or a higher one and set it back. */
+    @Test
+    void choosesAVersionWhileNoOtherCycleRuns() throws SQLException {
+        String last = "select last_value from {f}.version";
+        long before = fixture.count(last);
+        try (Connection other = fixture.of.begin()) {
+            fixture.of.run(other, "lock table \"" + fixture.feed.schema() + "\".cycle in exclusive mode");
+            assertThat(fixture.feed.ship(fixture.store, 10, TIMEOUT)).isEmpty();
+            assertThat(fixture.count(last)).isEqualTo(before);
+            other.rollback();
+        }
+        assertThat(fixture.ship().version()).isGreaterThan(before);
+    }
+
+    @Test
+    void publishesNoVersionBelowTheLast() {
+        RollupFeed feed = fixture.weakened(
+                new ChangedStatement(
+                        WeakenedStatements.changed("cycle-state", "s.published < :version", "true"),
+                        "next-version",
+                        "s.published + 1, :highest::bigint + 1",
+                        "least(:highest::bigint, 0)"),
+                fixture.of.dataSource);
+        long published = fixture.ship().version() + 1_000;
+        fixture.run("update \"" + fixture.feed.schema() + "\".state set published = " + published);
+        assertThatThrownBy(() -> fixture.ship(feed)).hasMessageContaining("isn't below");
+        assertThat(fixture.ship().version()).isGreaterThan(published);
     }
 
     /** After a restore from a backup, or on a replica that lagged when it took over. */

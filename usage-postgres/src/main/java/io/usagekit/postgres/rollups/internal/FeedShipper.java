@@ -1,5 +1,6 @@
 package io.usagekit.postgres.rollups.internal;
 
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -51,29 +52,32 @@ final class FeedShipper {
     Optional<FeedCycle> ship(int maxHours, Duration timeout) throws SQLException {
         return source.jdbc().stepSession(timeout, connection -> {
             long highest = store.highestVersion();
-            long version = Jdbc.step(
+            Optional<Long> version =
+                    Jdbc.step(connection, Jdbc.Mode.WRITE, timeout, transaction -> chooseVersion(transaction, highest));
+            return version.isEmpty()
+                    ? Optional.empty()
+                    : Jdbc.step(
                             connection,
-                            Jdbc.Mode.WRITE,
+                            Jdbc.Mode.WRITE_SNAPSHOT,
                             timeout,
-                            transaction -> Optional.of(chooseVersion(transaction, highest)))
-                    .orElseThrow();
-            return Jdbc.step(
-                    connection,
-                    Jdbc.Mode.WRITE_SNAPSHOT,
-                    timeout,
-                    transaction -> cycle(transaction, version, maxHours));
+                            transaction -> cycle(transaction, version.get(), maxHours));
         });
     }
 
-    private long chooseVersion(Connection connection, long highest) throws SQLException {
+    private Optional<Long> chooseVersion(Connection connection, long highest) throws SQLException {
+        if (!lockCycle(connection)) {
+            return Optional.empty();
+        }
         Jdbc.execute(connection, "set local synchronous_commit = on");
-        return call(connection, "next-version").number("highest", highest).one(row -> row.number("version"));
+        return Optional.of(
+                call(connection, "next-version").number("highest", highest).one(row -> row.number("version")));
     }
 
     private Optional<FeedCycle> cycle(Connection connection, long version, int maxHours) throws SQLException {
-        if (!lock(connection)) {
+        if (!lockCycle(connection)) {
             return Optional.empty();
         }
+        call(connection, "lock-sums").execute();
         Instant asOf = source.clock().instant();
         boolean isNewest = call(connection, "cycle-state")
                 .number("version", version)
@@ -100,11 +104,18 @@ final class FeedShipper {
                 : call(connection, "settled").one(row -> watermark(row, version, asOf));
         long projects = watermark.isPresent() ? shipProjects(connection, version) : 0;
         watermark.ifPresent(store::publish);
-        call(connection, "record-published").number("version", version).update();
+        recordPublished(connection, version);
         return Optional.of(new FeedCycle(version, cells.size(), projects, watermark.isPresent(), isLeft));
     }
 
-    private boolean lock(Connection connection) throws SQLException {
+    private void recordPublished(Connection connection, long version) throws SQLException {
+        if (call(connection, "record-published").number("version", version).update() != 1) {
+            throw new IllegalStateException("the feed in the schema " + Identifiers.quote(source.schema())
+                    + " has published a version that isn't below " + version + ", which this cycle has shipped");
+        }
+    }
+
+    private boolean lockCycle(Connection connection) throws SQLException {
         try {
             call(connection, "lock-cycle").execute();
         } catch (SQLException e) {
@@ -113,7 +124,6 @@ final class FeedShipper {
             }
             throw e;
         }
-        call(connection, "lock-sums").execute();
         return true;
     }
 
