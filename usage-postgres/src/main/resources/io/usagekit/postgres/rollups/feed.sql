@@ -40,14 +40,20 @@ cross join generate_series(:from::timestamptz, :to::timestamptz - interval '1 ho
 select {feed}.list_all()
 
 -- name: next-version
--- Chooses the version of the next cycle, above the last one, what is published, and :highest, the highest that the store has. Runs after
--- lock-cycle, since nextval and setval are two steps, in a transaction of its own that has an id: its commit writes the sequence to disk, and a
--- crash can't give the same version to a later cycle.
+-- Chooses the version of the next cycle, above the last one, what is published, and :highest, the highest that the store has; at least the
+-- milliseconds since 1970, so that a sequence that was restored from a backup or created again is ahead of versions whose rows the store hasn't
+-- inserted yet. Runs after lock-cycle, since nextval and setval are two steps, in a transaction of its own that has an id: its commit writes the
+-- sequence to disk, and a crash can't give the same version to a later cycle.
 -- Parameter: :highest. Returns version; transaction, its id, so that it has one.
 select
     setval(
         {feed.sequence}::regclass,
-        greatest(nextval({feed.sequence}::regclass), s.published + 1, :highest::bigint + 1)
+        greatest(
+            nextval({feed.sequence}::regclass),
+            s.published + 1,
+            :highest::bigint + 1,
+            floor(extract(epoch from clock_timestamp()) * 1000)::bigint
+        )
     ) as version,
     pg_current_xact_id()::text as transaction
 from {feed}.state s

@@ -130,6 +130,11 @@ final class MemoryStore implements CellStore, CellReader {
         Objects.requireNonNull(cells.get(new Hour(projectId, hour))).pollLastEntry();
     }
 
+    /** Has inserted nothing above a version, as far as it says. */
+    synchronized void showsUpTo(long version) {
+        highest = version;
+    }
+
     /** Reads what there is now, until {@link #catchUp}. */
     synchronized void lag() {
         replica = new HashMap<>();

@@ -7,6 +7,9 @@ import java.util.List;
  * fails leaves rows of a version that is never published, and never used again. One cycle runs at a time, as far as PostgreSQL knows; an insert
  * of one that was given up may still arrive later.
  *
+ * <p>One database feeds one store: another one, e.g. a copy of it, needs another store, or has everything in the store removed first. Versions
+ * of both would be in one store, and each would read what the other has shipped.
+ *
  * <p>A method that throws any unchecked exception ends its cycle: the next cycle ships the same hours in a new version. A method must not
  * return before what it has inserted is durable and is seen by every later read, except by replicas that lag.
  *
@@ -17,7 +20,8 @@ public interface CellStore {
     /**
      * Returns the highest version of any row that the store holds, published or not; 0 if it holds none. Called once in each cycle, before its
      * version is chosen, which is higher: also where PostgreSQL has been restored from a backup, or was taken over by a replica that lagged, a
-     * version is used once.
+     * version is used once. Not read from a replica that may lag. A version is at least the milliseconds since 1970 by PostgreSQL's clock, and
+     * so above one whose rows aren't inserted yet.
      */
     long highestVersion();
 
