@@ -21,7 +21,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -61,7 +60,6 @@ public final class Cluster implements Connections {
     private final ConnectionAttempt.Limits limits;
     private final Timeouts timeouts;
     private final Map<String, GuardedConnection> connections = new ConcurrentHashMap<>();
-    private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final OutageLog coverage;
     private final AtomicBoolean refreshing = new AtomicBoolean();
     private final AtomicInteger subscriptions = new AtomicInteger();
@@ -201,7 +199,7 @@ public final class Cluster implements Connections {
     }
 
     /** Asks which master has which slot, unless that was asked within a second. */
-    public void refreshSoon() {
+    private void refreshSoon() {
         if (!closed && System.nanoTime() - refreshed >= REFRESH_NANOS) {
             var unused = refresh();
         }
@@ -269,29 +267,11 @@ public final class Cluster implements Connections {
         if (next.isCovered() && began - unserved >= REFRESH_NANOS) {
             coverage.end();
         }
-        listeners.forEach(Runnable::run);
     }
 
-    /** Registers an action that runs each time after it was found out which master has which slot. */
-    public void onRefresh(Runnable action) {
-        listeners.add(action);
-    }
-
-    /** Returns the address of the master that has a key's slot; empty if none is known. */
-    public Optional<String> owner(String key) {
-        Topology known = topology;
-        return known == null ? Optional.empty() : Optional.ofNullable(known.owner(key));
-    }
-
-    /** Returns the addresses of the masters that have slots. */
-    public Set<String> owners() {
+    private Set<String> owners() {
         Topology known = topology;
         return known == null ? Set.of() : known.owners();
-    }
-
-    /** Returns a node, to connect to. */
-    public Server server(String address) {
-        return Server.node(client, nodes, uri(address));
     }
 
     @Override
