@@ -1,0 +1,51 @@
+package io.usagekit.redis.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lettuce.core.cluster.models.partitions.ClusterPartitionParser;
+import io.lettuce.core.cluster.models.partitions.Partitions;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Which master has which slot, by what {@code CLUSTER NODES} says on nodes that don't agree. */
+class TopologyTest {
+
+    private static final String ONE = "1".repeat(40);
+    private static final String TWO = "2".repeat(40);
+    private static final String OLD_MASTER = "10.0.0.1:6379";
+    private static final String NEW_MASTER = "10.0.0.2:6379";
+
+    private static Partitions view(String... nodes) {
+        return ClusterPartitionParser.parse(String.join("\n", nodes));
+    }
+
+    private static String node(String id, String address, String flags, int epoch, String slots) {
+        return id + " " + address + "@16379 " + flags + " - 0 0 " + epoch + " connected " + slots;
+    }
+
+    @Test
+    void believesTheLaterEpochWhileTheFormerMasterStillClaimsItsSlots() {
+        Partitions former =
+                view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, "slave", 1, ""));
+        Partitions present =
+                view(node(ONE, OLD_MASTER, "master,fail", 1, ""), node(TWO, NEW_MASTER, "myself,master", 2, "0-16383"));
+        for (List<Partitions> views : List.of(List.of(former, present), List.of(present, former))) {
+            Topology topology = Topology.of(views);
+            assertThat(topology.owner("usage:org:2026-03")).isEqualTo(NEW_MASTER);
+            assertThat(topology.owners()).containsExactly(NEW_MASTER);
+            assertThat(topology.isCovered()).isTrue();
+        }
+    }
+
+    @Test
+    void isntCoveredWithSlotsOfNoMasterOrOfOneThatHasFailed() {
+        assertThat(Topology.of(List.of(view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16382"))))
+                        .isCovered())
+                .isFalse();
+        assertThat(Topology.of(List.of(view(
+                                node(ONE, OLD_MASTER, "master,fail", 1, "0-100"),
+                                node(TWO, NEW_MASTER, "myself,master", 2, "101-16383"))))
+                        .isCovered())
+                .isFalse();
+    }
+}
