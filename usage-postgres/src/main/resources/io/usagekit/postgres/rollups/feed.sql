@@ -6,16 +6,13 @@
 select to_regclass({feed.state}) is not null as answer
 
 -- name: feed-is-readable
--- Whether they are there, and this role may read what a figure needs of them. Returns answer.
-select coalesce(
-    has_schema_privilege(c.relnamespace, 'USAGE')
-        and has_table_privilege(c.oid, 'SELECT')
-        and has_table_privilege(to_regclass({feed.to_ship})::oid, 'SELECT')
-        and has_table_privilege(to_regclass({feed.shipped_day})::oid, 'SELECT'),
-    false
-) as answer
+-- Whether they are there, and this role may read what a figure needs of them. A name with a schema that the role may not use would be an
+-- error. Returns answer.
+select
+    count(*) = 3 and bool_and(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT')) as answer
 from pg_catalog.pg_class c
-where c.oid = to_regclass({feed.state})
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = {feed.name} and c.relname in ('state', 'to_ship', 'shipped_day')
 
 -- name: feed-is-current
 -- Whether the ship list is complete: it was installed in this version for the roll-ups' tables of today, and its triggers are as they were.

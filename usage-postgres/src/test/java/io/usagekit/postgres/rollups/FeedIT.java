@@ -4,14 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.rollups.spi.CellProject;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.Watermark;
+import io.usagekit.postgres.testing.OneConnection;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -301,6 +308,43 @@ class FeedIT {
         assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add)).isEqualTo(31);
         assertThat(differing).isEmpty();
         assertThat(fixture.store.cell("p", NINE)).extracting(ShippedUsage::sums).isEqualTo(ONE);
+    }
+
+    @Test
+    void computesFromRollupsForRoleWithoutPrivilegesOnTheFeed() throws SQLException {
+        fixture.run(
+                "create role usagekit_feed_reader",
+                "grant usage on schema {s}, {r} to usagekit_feed_reader",
+                "grant select on all tables in schema {s}, {r} to usagekit_feed_reader");
+        List<RollupListener.Fallback> fallbacks = new ArrayList<>();
+        try (Connection connection = fixture.of.dataSource.getConnection();
+                Statement statement = connection.createStatement()) {
+            UsageCalculator calculator = PostgresRollups.builder(new OneConnection(connection))
+                    .mapping(fixture.of.mapping)
+                    .clock(fixture.of.clock)
+                    .listener(new RollupListener() {
+                        @Override
+                        public void fromRawRows(UsageKey key, Fallback why) {
+                            fallbacks.add(why);
+                        }
+                    })
+                    .build()
+                    .feed()
+                    .calculator(fixture.store, new CellReadListener() {});
+            statement.execute("set role usagekit_feed_reader");
+            try {
+                assertThat(calculator
+                                .calculate(FeedFixture.MARCH, TIMEOUT)
+                                .received()
+                                .volume())
+                        .isEqualTo(3);
+                assertThat(fallbacks).isEmpty();
+            } finally {
+                statement.execute("reset role");
+            }
+        } finally {
+            fixture.run("drop owned by usagekit_feed_reader", "drop role usagekit_feed_reader");
+        }
     }
 
     @Test

@@ -32,9 +32,8 @@ public final class FeedNames {
         names.put("feed", Identifiers.quote(feed));
         names.put("feed.version", Integer.toString(VERSION));
         names.put("feed.sequence", Identifiers.literal(Identifiers.qualified(feed, "version")));
-        for (String table : List.of("state", "to_ship", "shipped_day")) {
-            names.put("feed." + table, Identifiers.literal(Identifiers.qualified(feed, table)));
-        }
+        names.put("feed.name", Identifiers.literal(feed));
+        names.put("feed.state", Identifiers.literal(Identifiers.qualified(feed, "state")));
         names.put("feed.relations", "array[" + oid(rollups, "rollup") + ", " + oid(rollups, "retained") + "]");
         names.put(
                 "feed.triggers",
