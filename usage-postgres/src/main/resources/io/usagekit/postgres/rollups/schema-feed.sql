@@ -25,6 +25,7 @@ create table if not exists {feed}.to_ship (
     since timestamptz not null default now()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index if not exists to_ship_project_id_bucket_idx on {feed}.to_ship (project_id, bucket);
+alter table {feed}.to_ship replica identity full; -- a publication of all tables requires one for DELETE
 
 -- The manifest: for each project and UTC day the version that each of its 24 hours was shipped in last, 0 for one that never was.
 create table if not exists {feed}.shipped_day (

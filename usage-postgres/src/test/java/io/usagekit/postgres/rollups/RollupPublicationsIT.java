@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -70,6 +72,28 @@ class RollupPublicationsIT {
                 assertThat(pair.raw().received().bytes()).isEqualTo(4);
             } finally {
                 fixture.run("drop publication everything");
+            }
+        }
+    }
+
+    /** A cycle deletes from the ship list, which has no key. */
+    @Test
+    void tablesOfAFeedCanBePublished() {
+        try (RollupFixture fixture = RollupFixture.ofLastMonth(server.dataSource(), "feed_published")) {
+            RollupFeed feed = fixture.rollups.feed();
+            fixture.run(
+                    "create publication everything for all tables",
+                    "select pg_create_logical_replication_slot('subscriber', 'pgoutput')");
+            try {
+                assertThatThrownBy(feed::install)
+                        .hasMessageContaining("can't be installed: the publication everything");
+                fixture.run("select pg_drop_replication_slot('subscriber')");
+                feed.install();
+                assertThat(feed.ship(new MemoryStore(), 10, Duration.ofSeconds(30)))
+                        .hasValueSatisfying(cycle -> assertThat(cycle.hours()).isEqualTo(3));
+            } finally {
+                fixture.run("drop publication everything");
+                feed.uninstall();
             }
         }
     }

@@ -1,5 +1,6 @@
 package io.usagekit.postgres.rollups.internal;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
@@ -60,12 +61,27 @@ final class FeedInstaller {
     }
 
     private void create(Connection connection, SqlStatements sql, boolean isPresent) throws SQLException {
+        checkPublications(connection, sql);
         String type = source.projectIdType().run(connection);
         SchemaInstaller.createSchema(connection, source.schema());
         boolean keepsTables = isPresent
                 && call(connection, sql, "feed-has-type").text("type", type).answer();
         SchemaInstaller.emptySchema(connection, source.schema(), keepsTables ? KEPT : List.of(VERSIONS));
         Jdbc.execute(connection, script(type));
+    }
+
+    private void checkPublications(Connection connection, SqlStatements sql) throws SQLException {
+        List<String> publications = call(connection, sql, "publications-of-new-tables")
+                .text("schema", Identifiers.quote(source.schema()))
+                .list(row -> row.text("publication"));
+        if (!publications.isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "the feed in the schema " + Identifiers.quote(source.schema()) + " can't be installed: "
+                            + String.join(" and ", publications)
+                            + " and a logical replication slot of this database would send its tables to subscribers, which"
+                            + " don't have them: publish a list of tables instead (create publication ... for table ...)",
+                    null);
+        }
     }
 
     private String script(String projectIdType) {

@@ -19,7 +19,7 @@ public final class FeedNames {
             "requested-of-window", "{requested-unshipped}");
 
     /** Version of the feed's tables and triggers; raised with each change to them. */
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private static final List<String> TRIGGERS = List.of("insert", "delete", "update_old", "update_new", "truncate");
 
