@@ -4,7 +4,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
-import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -16,11 +16,11 @@ import java.util.Optional;
 public record FigurePart(CombinedQuery.Totals totals, Optional<ShippedDays> shipped) {
 
     /**
-     * Adds what the store has.
+     * Adds what the store has of the projects whose days are left to it.
      *
      * @return empty if a sum exceeds {@code long}, or a row has no size: then there is no figure
      */
-    Optional<CombinedQuery.Totals> plus(Collection<ShippedUsage> found) {
+    Optional<CombinedQuery.Totals> plus(Map<String, ShippedUsage> found) {
         try {
             CellSums sums = new CellSums(
                     totals.received().volume(),
@@ -29,8 +29,10 @@ public record FigurePart(CombinedQuery.Totals totals, Optional<ShippedDays> ship
                     totals.sent().bytes(),
                     0,
                     totals.unmeasured());
-            for (ShippedUsage usage : found) {
-                sums = sums.plus(usage.sums());
+            for (String projectId :
+                    shipped.map(ShippedDays::versions).orElse(Map.of()).keySet()) {
+                sums = sums.plus(
+                        found.getOrDefault(projectId, ShippedUsage.NONE).sums());
             }
             return sums.unmeasured() > 0
                     ? Optional.empty()

@@ -78,7 +78,7 @@ final class StoreCalculator implements UsageCalculator {
                     : reader.read(shipped.published(), shipped.days(), SqlErrors.leftOf(timeout, start));
             differing = shipped.differing(found);
             if (differing.isEmpty()) {
-                Optional<CombinedQuery.Totals> totals = part.plus(found.values());
+                Optional<CombinedQuery.Totals> totals = part.plus(found);
                 if (totals.isEmpty()) {
                     return rollups.calculate(key, SqlErrors.leftOf(timeout, start)); // says why there is no figure
                 }
