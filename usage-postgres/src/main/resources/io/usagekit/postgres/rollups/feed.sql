@@ -304,8 +304,10 @@ rolled_days as materialized (
     from (
         select
             p.id,
-            date_trunc('day', p.rolled_from + interval '24 hours' - interval '1 microsecond', 'UTC') as lower,
-            date_trunc('day', p.rolled_to, 'UTC') as upper
+            greatest(
+                date_trunc('day', p.rolled_from + interval '24 hours' - interval '1 microsecond', 'UTC'), {feed.from}
+            ) as lower,
+            least(date_trunc('day', p.rolled_to, 'UTC'), {feed.before}) as upper
         from project p
         where exists (select from feed)
     ) as p

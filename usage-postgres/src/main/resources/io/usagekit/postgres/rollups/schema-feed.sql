@@ -43,11 +43,12 @@ create table if not exists {feed}.shipped_project (
     counts boolean not null
 );
 
--- Appends the hours of changed sums to the ship list.
+-- Appends the hours of changed sums to the ship list: those that a date of the years 1 to 9999 names.
 create function {feed}.list_rolled() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
-    insert into {feed}.to_ship (project_id, bucket) select c.project_id, c.bucket from changed c;
+    insert into {feed}.to_ship (project_id, bucket)
+    select c.project_id, c.bucket from changed c where c.bucket >= {feed.from} and c.bucket < {feed.before};
     return null;
 end
 $usagekit$;
@@ -57,7 +58,9 @@ create function {feed}.list_retained() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
     insert into {feed}.to_ship (project_id, bucket)
-    select distinct c.project_id, date_trunc('hour', c.quarter, 'UTC') from changed c where isfinite(c.quarter);
+    select distinct c.project_id, date_trunc('hour', c.quarter, 'UTC')
+    from changed c
+    where c.quarter >= {feed.from} and c.quarter < {feed.before};
     return null;
 end
 $usagekit$;
@@ -68,10 +71,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $usagekit
     insert into {feed}.to_ship (project_id, bucket)
     select r.project_id, r.bucket
     from {rollups}.rollup r
+    where r.bucket >= {feed.from} and r.bucket < {feed.before}
     union
     select r.project_id, date_trunc('hour', r.quarter, 'UTC')
     from {rollups}.retained r
-    where isfinite(r.quarter)
+    where r.quarter >= {feed.from} and r.quarter < {feed.before}
     union
     select s.project_id, (s.day + (v.n - 1) * interval '1 hour') at time zone 'UTC'
     from {feed}.shipped_day s

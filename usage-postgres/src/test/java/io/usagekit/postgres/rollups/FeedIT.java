@@ -347,6 +347,18 @@ class FeedIT {
         }
     }
 
+    /** A back-fill may roll them; a cell has an hour of the calendar. */
+    @Test
+    void shipsNoHoursOutsideTheCalendar() {
+        fixture.run("insert into {r}.rollup select 'q', hour, 1, 1, 0, 0, 0, 0 from unnest(array["
+                + "'-infinity', 'infinity', '4713-01-01 00:00+00 BC', '0001-01-01 00:00+00', '9999-12-31 23:00+00',"
+                + " '10000-01-01 00:00+00']::timestamptz[]) as hour");
+        assertThat(fixture.ship().hours()).isEqualTo(2);
+        fixture.feed.reshipAll();
+        assertThat(fixture.ship().hours()).isEqualTo(3 + 2);
+        fixture.assertExact(true);
+    }
+
     @Test
     void rejectsBoundsOfACycle() {
         assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 0, TIMEOUT)).hasMessageContaining("maxHours");

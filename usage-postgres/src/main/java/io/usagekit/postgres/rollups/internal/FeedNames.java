@@ -33,6 +33,8 @@ public final class FeedNames {
         names.put("feed.version", Integer.toString(VERSION));
         names.put("feed.sequence", Identifiers.literal(Identifiers.qualified(feed, "version")));
         names.put("feed.name", Identifiers.literal(feed));
+        names.put("feed.from", "timestamptz '0001-01-01 00:00:00+00'");
+        names.put("feed.before", "timestamptz '10000-01-01 00:00:00+00'");
         names.put("feed.state", Identifiers.literal(Identifiers.qualified(feed, "state")));
         names.put("feed.relations", "array[" + oid(rollups, "rollup") + ", " + oid(rollups, "retained") + "]");
         names.put(
