@@ -73,6 +73,7 @@ final class RollupCatalog {
                 settings.schema(),
                 settings.clock(),
                 connection -> presentSql(connection, settings).counting(settings.projects()),
+                connection -> isEveryChangeTracked(connection, presentSql(connection, settings)),
                 connection -> IdTypes.of(connection, presentSql(connection, settings))
                         .projectId()
                         .definition());

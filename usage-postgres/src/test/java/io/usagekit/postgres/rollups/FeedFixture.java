@@ -70,6 +70,11 @@ final class FeedFixture implements AutoCloseable {
 
     /** The feed with another source of statements, or other connections: without one of its guards. */
     RollupFeed weakened(SqlSource source, DataSource dataSource) {
+        return weakened(source, dataSource, connection -> true);
+    }
+
+    /** The same, and what says whether every change is tracked. */
+    RollupFeed weakened(SqlSource source, DataSource dataSource, Jdbc.Work<Boolean> isEveryChangeTracked) {
         return new PostgresRollupFeed(
                 new FeedSource(
                         new Jdbc(dataSource),
@@ -77,6 +82,7 @@ final class FeedFixture implements AutoCloseable {
                         of.rollups.schema(),
                         of.clock,
                         connection -> of.sql(source).counting(ProjectScope.ALIVE),
+                        isEveryChangeTracked,
                         connection -> "character varying"),
                 () -> {
                     throw new AssertionError();

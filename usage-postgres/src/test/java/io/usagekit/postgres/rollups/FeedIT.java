@@ -13,6 +13,7 @@ import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.Watermark;
 import io.usagekit.postgres.testing.OneConnection;
@@ -357,6 +358,13 @@ class FeedIT {
         fixture.feed.reshipAll();
         assertThat(fixture.ship().hours()).isEqualTo(3 + 2);
         fixture.assertExact(true);
+    }
+
+    @Test
+    void publishesNoStateWhereChangesOfPartitionsAreNotTracked() {
+        RollupFeed untracked = fixture.weakened(RollupSql.SOURCE, fixture.of.dataSource, connection -> false);
+        assertThat(fixture.ship(untracked).complete()).isFalse();
+        assertThat(fixture.ship().complete()).isTrue();
     }
 
     @Test

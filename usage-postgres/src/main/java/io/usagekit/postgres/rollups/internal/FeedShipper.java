@@ -99,7 +99,9 @@ final class FeedShipper {
         }
         recordShipped(connection, version, hours);
         boolean isLeft = hours.size() >= maxHours;
-        Optional<Watermark> watermark = isLeft || cells.size() < hours.size()
+        Optional<Watermark> watermark = isLeft
+                        || cells.size() < hours.size()
+                        || !source.isEveryChangeTracked().run(connection)
                 ? Optional.empty()
                 : call(connection, "settled").one(row -> watermark(row, version, asOf));
         long projects = watermark.isPresent() ? shipProjects(connection, version) : 0;

@@ -17,6 +17,7 @@ import java.time.InstantSource;
  * @param tables the schema of the host's tables
  * @param rollups the roll-ups' schema
  * @param statements reads the roll-ups' statements; an error if there are no roll-ups of this version and mapping
+ * @param isEveryChangeTracked whether each change of the host's rows leaves a dirty mark, also in partitions
  * @param projectIdType reads the type of the projects' ids, as DDL writes it
  */
 public record FeedSource(
@@ -25,6 +26,7 @@ public record FeedSource(
         String rollups,
         InstantSource clock,
         Jdbc.Work<SqlStatements> statements,
+        Jdbc.Work<Boolean> isEveryChangeTracked,
         Jdbc.Work<String> projectIdType) {
 
     private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
