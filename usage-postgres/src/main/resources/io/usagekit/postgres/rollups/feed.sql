@@ -55,6 +55,19 @@ select
     pg_current_xact_id()::text as transaction
 from {feed}.state s
 
+-- name: doubt-projects
+-- Records in the transaction of next-version that the attempt may send projects and fail. Parameter: :highest, as there. Returns in_doubt,
+-- whether an earlier attempt may have: it failed, or the store has rows above what is published.
+with before as materialized (
+    select s.projects_in_doubt or s.published < :highest::bigint as in_doubt from {feed}.state s
+),
+
+doubted as (
+    update {feed}.state s set projects_in_doubt = true from before
+)
+
+select in_doubt from before
+
 -- name: lock-cycle
 -- Lets one cycle run at a time, in whatever session. Takes no snapshot: that of the cycle is younger than the cycle before.
 lock table {feed}.cycle in exclusive mode nowait
@@ -154,18 +167,21 @@ delete from {feed}.to_ship t where (t.project_id, t.bucket) <= (:project_id, :bu
 insert into {feed}.to_ship (project_id, bucket) values (:project_id, :bucket)
 
 -- name: changed-projects
--- The projects that are others than they were when they were shipped last. Returns project_id and organisation_id, as text, null if it has
--- none; counts.
+-- The projects that are others than they were when they were shipped last; all of them if the store may have others. Parameter: :all.
+-- Returns project_id and organisation_id, as text, null if it has none; counts.
 select project_id, organisation_id, counts from ({projects-changed}) as c order by project_id
 
 -- name: record-projects
--- Records them as shipped.
+-- Records them as shipped. Parameter: :all, as for changed-projects.
 insert into {feed}.shipped_project as s (project_id, organisation_id, counts)
 select project_id, organisation_id, counts from ({projects-changed}) as c
 on conflict (project_id) do update set organisation_id = excluded.organisation_id, counts = excluded.counts
 
 -- fragment: projects-changed
--- The projects that are others than they were when they were shipped last; without an organisation if the projects don't have them any more.
+-- The projects that are others than they were when they were shipped last, or all; without an organisation if the projects don't have them any
+-- more.
+--
+-- Parameter: :all.
 select
     coalesce(p.id, s.project_id) as project_id,
     p.organisation_id,
@@ -176,7 +192,7 @@ from (
     where p.{project.id} is not null
 ) as p
 full join {feed}.shipped_project s on s.project_id = p.id
-where s.project_id is null or (p.organisation_id, coalesce(p.counts, false)) is distinct from (s.organisation_id, s.counts)
+where :all::boolean or s.project_id is null or (p.organisation_id, coalesce(p.counts, false)) is distinct from (s.organisation_id, s.counts)
 
 -- name: settled
 -- Whether the roll-ups' sums are the state of this snapshot, as far as hours are rolled: no hour waits for being re-rolled, and every project is
@@ -202,8 +218,11 @@ select
 from {rollups}.state s
 
 -- name: record-published
--- Records the version of the cycle that commits now, above the last one. Parameter: :version.
-update {feed}.state set published = :version, published_at = clock_timestamp() where published < :version
+-- Records the version of the cycle that commits now, above the last one. Parameters: :version; :in_doubt, whether the store may still have projects
+-- of an attempt that failed.
+update {feed}.state
+set published = :version, published_at = clock_timestamp(), projects_in_doubt = :in_doubt
+where published < :version
 
 -- name: feed-status
 -- The state of the feed. Returns one row: intact, as feed-is-current; published; published_at, null if nothing is; hours_to_ship;

@@ -7,6 +7,7 @@ create table if not exists {feed}.state (
     project_id_type text not null,
     published bigint not null default 0, -- the version of the last cycle that has committed
     published_at timestamptz,
+    projects_in_doubt boolean not null default false, -- whether the store may have projects of an attempt that failed
     relations oid[] not null, -- the roll-ups' tables with these triggers: others after they were created again
     triggers xid[] not null -- the versions (xmin) of the catalog's rows of the triggers: others after each ALTER
 );

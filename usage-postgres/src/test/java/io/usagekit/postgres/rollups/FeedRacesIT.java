@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.testing.ChangedStatement;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
@@ -158,6 +160,23 @@ class FeedRacesIT {
         long published = fixture.feed.status(TIMEOUT).orElseThrow().published();
         assertThatThrownBy(() -> fixture.ship(feed)).hasMessage("killed");
         assertThat(fixture.feed.status(TIMEOUT).orElseThrow().published()).isEqualTo(published);
+    }
+
+    /** The store may have projects of a dead attempt, also where they are again what was shipped before. */
+    @Test
+    void supersedesTheProjectsOfADeadAttempt() {
+        fixture.run("update {s}.projects set organisation_id = 'org-9' where id = 'p'");
+        fixture.store.beforePublish = () -> {
+            fixture.store.beforePublish = () -> {};
+            throw new IllegalStateException("killed");
+        };
+        assertThatThrownBy(fixture::ship).hasMessage("killed");
+        fixture.run("update {s}.projects set organisation_id = 'org-123' where id = 'p'", "delete from {s}.events");
+        assertThat(fixture.ship().complete()).as("with dirty hours").isFalse();
+        fixture.of.runWorker();
+        assertThat(fixture.ship().projects()).isEqualTo(2);
+        assertThat(fixture.store.projects.get("p")).isEqualTo(new CellProject("p", Optional.of("org-123"), true));
+        assertThat(fixture.ship().projects()).isZero();
     }
 
     /** The store has published a version that PostgreSQL rolled back. */

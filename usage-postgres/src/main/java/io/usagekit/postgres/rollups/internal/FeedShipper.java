@@ -35,6 +35,13 @@ import java.util.Optional;
  */
 final class FeedShipper {
 
+    /**
+     * An attempt that has a version.
+     *
+     * @param projectsInDoubt whether the store may have projects of an attempt that failed: all projects in this version supersede them
+     */
+    private record Attempt(long version, boolean projectsInDoubt) {}
+
     /** An hour of the list. */
     private record Hour(UsageCell cell, boolean fits) {}
 
@@ -52,32 +59,36 @@ final class FeedShipper {
     Optional<FeedCycle> ship(int maxHours, Duration timeout) throws SQLException {
         return source.jdbc().stepSession(timeout, connection -> {
             long highest = store.highestVersion();
-            Optional<Long> version =
-                    Jdbc.step(connection, Jdbc.Mode.WRITE, timeout, transaction -> chooseVersion(transaction, highest));
-            return version.isEmpty()
+            Optional<Attempt> attempt =
+                    Jdbc.step(connection, Jdbc.Mode.WRITE, timeout, transaction -> begin(transaction, highest));
+            return attempt.isEmpty()
                     ? Optional.empty()
                     : Jdbc.step(
                             connection,
                             Jdbc.Mode.WRITE_SNAPSHOT,
                             timeout,
-                            transaction -> cycle(transaction, version.get(), maxHours));
+                            transaction -> cycle(transaction, attempt.get(), maxHours));
         });
     }
 
-    private Optional<Long> chooseVersion(Connection connection, long highest) throws SQLException {
+    private Optional<Attempt> begin(Connection connection, long highest) throws SQLException {
         if (!lockCycle(connection)) {
             return Optional.empty();
         }
         Jdbc.execute(connection, "set local synchronous_commit = on");
-        return Optional.of(
-                call(connection, "next-version").number("highest", highest).one(row -> row.number("version")));
+        long version =
+                call(connection, "next-version").number("highest", highest).one(row -> row.number("version"));
+        return Optional.of(new Attempt(
+                version,
+                call(connection, "doubt-projects").number("highest", highest).one(row -> row.flag("in_doubt"))));
     }
 
-    private Optional<FeedCycle> cycle(Connection connection, long version, int maxHours) throws SQLException {
+    private Optional<FeedCycle> cycle(Connection connection, Attempt attempt, int maxHours) throws SQLException {
         if (!lockCycle(connection)) {
             return Optional.empty();
         }
         call(connection, "lock-sums").execute();
+        long version = attempt.version();
         Instant asOf = source.clock().instant();
         boolean isNewest = call(connection, "cycle-state")
                 .number("version", version)
@@ -104,14 +115,18 @@ final class FeedShipper {
                         || !source.isEveryChangeTracked().run(connection)
                 ? Optional.empty()
                 : call(connection, "settled").one(row -> watermark(row, version, asOf));
-        long projects = watermark.isPresent() ? shipProjects(connection, version) : 0;
+        long projects = watermark.isPresent() ? shipProjects(connection, attempt) : 0;
         watermark.ifPresent(store::publish);
-        recordPublished(connection, version);
+        recordPublished(connection, version, attempt.projectsInDoubt() && watermark.isEmpty());
         return Optional.of(new FeedCycle(version, cells.size(), projects, watermark.isPresent(), isLeft));
     }
 
-    private void recordPublished(Connection connection, long version) throws SQLException {
-        if (call(connection, "record-published").number("version", version).update() != 1) {
+    private void recordPublished(Connection connection, long version, boolean inDoubt) throws SQLException {
+        long updated = call(connection, "record-published")
+                .number("version", version)
+                .flag("in_doubt", inDoubt)
+                .update();
+        if (updated != 1) {
             throw new IllegalStateException("the feed in the schema " + Identifiers.quote(source.schema())
                     + " has published a version that isn't below " + version + ", which this cycle has shipped");
         }
@@ -174,14 +189,17 @@ final class FeedShipper {
                 : Optional.empty();
     }
 
-    private long shipProjects(Connection connection, long version) throws SQLException {
+    private long shipProjects(Connection connection, Attempt attempt) throws SQLException {
         List<CellProject> projects = new ArrayList<>();
         call(connection, "changed-projects")
+                .flag("all", attempt.projectsInDoubt())
                 .forEach(row -> projects.add(new CellProject(
                         row.text("project_id"), row.optionalText("organisation_id"), row.flag("counts"))));
         if (!projects.isEmpty()) {
-            store.insertProjects(version, projects);
-            call(connection, "record-projects").update();
+            store.insertProjects(attempt.version(), projects);
+            call(connection, "record-projects")
+                    .flag("all", attempt.projectsInDoubt())
+                    .update();
         }
         return projects.size();
     }
