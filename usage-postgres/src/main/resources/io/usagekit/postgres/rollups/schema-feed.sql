@@ -73,11 +73,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $usagekit
     select r.project_id, r.bucket
     from {rollups}.rollup r
     where r.bucket >= {feed.from} and r.bucket < {feed.before}
-    union
+    union all
     select r.project_id, date_trunc('hour', r.quarter, 'UTC')
     from {rollups}.retained r
     where r.quarter >= {feed.from} and r.quarter < {feed.before}
-    union
+    union all
     select s.project_id, (s.day + (v.n - 1) * interval '1 hour') at time zone 'UTC'
     from {feed}.shipped_day s
     cross join lateral unnest(s.versions) with ordinality as v (version, n)

@@ -10,6 +10,7 @@ import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
@@ -67,6 +68,7 @@ final class FeedInstaller {
         boolean keepsTables = isPresent
                 && call(connection, sql, "feed-has-type").text("type", type).answer();
         SchemaInstaller.emptySchema(connection, source.schema(), keepsTables ? KEPT : List.of(VERSIONS));
+        Jdbc.limit(connection, "statement_timeout", Duration.ZERO); // all hours are listed
         Jdbc.execute(connection, script(type));
     }
 
