@@ -4,6 +4,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.rollups.internal.FeedNames;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -99,6 +100,11 @@ record IdTypes(IdTypes.IdType projectId, IdTypes.IdType eventId, String operator
             }
         }
         Jdbc.execute(connection, sql.addSamplesScript(eventId));
+    }
+
+    /** Drops the triggers of a feed from retained sums, which are kept: their function inserts project ids of the former type. */
+    static void dropFeedTriggers(Connection connection, String schema) throws SQLException {
+        Jdbc.execute(connection, FeedNames.dropTriggers(Identifiers.qualified(schema, RollupSql.RETAINED)));
     }
 
     private static ColumnType column(Connection connection, RollupSql sql, String table, String column)

@@ -401,6 +401,7 @@ final class RollupInstaller implements PartitionGuard {
             }
             lockForRemoval(connection, locks, List.of(), List.of(settings.schema()));
             boolean retains = RollupCatalog.holdsRetained(connection, settings.schema());
+            IdTypes.dropFeedTriggers(connection, settings.schema());
             SchemaInstaller.emptySchema(
                     connection, settings.schema(), retains ? List.of(RollupSql.RETAINED) : List.of());
         }

@@ -367,6 +367,30 @@ class FeedIT {
         assertThat(fixture.ship().complete()).isTrue();
     }
 
+    /** Retained sums stay, and the function of their triggers inserts ids of the former type. */
+    @Test
+    void letsRollupsBeInstalledWhereProjectIdsWereGivenAnotherType() {
+        fixture.of.rollups.deleteBefore(Instant.parse("2026-03-17T11:00:00Z"), new RetentionProgress() {});
+        fixture.of.runWorker();
+        for (String type : List.of("varchar(40)", "text")) {
+            fixture.run(
+                    "alter table {s}.projects alter column id type " + type,
+                    "alter table {s}.events alter column project_id type " + type,
+                    "alter table {s}.event_deliveries alter column project_id type " + type);
+            fixture.of.rollups.install();
+            assertThat(fixture.count("select count(*) from pg_trigger where tgname like 'usagekit_feed_%'"
+                            + " and tgrelid = '\"" + fixture.of.rollups.schema() + "\".retained'::regclass"))
+                    .isZero();
+            fixture.of.runWorker();
+            fixture.assertExact(true);
+            assertThat(fixture.daysFromStore).isEqualTo(-1);
+            fixture.feed.install();
+            fixture.ship();
+            fixture.assertExact(true);
+            assertThat(fixture.daysFromStore).isEqualTo(31);
+        }
+    }
+
     @Test
     void rejectsBoundsOfACycle() {
         assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 0, TIMEOUT)).hasMessageContaining("maxHours");

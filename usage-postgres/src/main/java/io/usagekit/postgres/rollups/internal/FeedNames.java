@@ -4,6 +4,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** What stands for the feed's tables and triggers in statements of the roll-ups. */
 public final class FeedNames {
@@ -54,6 +55,13 @@ public final class FeedNames {
     /** Returns the name of the feed's schema, by that of the roll-ups. */
     static String schema(String rollups) {
         return rollups + SCHEMA_SUFFIX;
+    }
+
+    /** Returns the statements that drop the feed's triggers from a table, qualified and quoted, if it has them. */
+    public static String dropTriggers(String table) {
+        return TRIGGERS.stream()
+                .map(trigger -> "drop trigger if exists " + Identifiers.quote(triggerName(trigger)) + " on " + table)
+                .collect(Collectors.joining(";\n"));
     }
 
     private static String triggerName(String trigger) {
