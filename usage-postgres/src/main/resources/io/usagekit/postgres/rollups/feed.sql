@@ -187,9 +187,13 @@ select
     p.organisation_id,
     coalesce(p.counts, false) as counts
 from (
-    select p.{project.id}::text collate "C" as id, p.{project.organisation_id}::text as organisation_id, {project.counts} as counts
-    from {projects} p
-    where p.{project.id} is not null
+    select distinct on (id) id, organisation_id, counts
+    from (
+        select p.{project.id}::text collate "C" as id, p.{project.organisation_id}::text as organisation_id, {project.counts} as counts
+        from {projects} p
+        where p.{project.id} is not null
+    ) as p
+    order by id, organisation_id, counts
 ) as p
 full join {feed}.shipped_project s on s.project_id = p.id
 where :all::boolean or s.project_id is null or (p.organisation_id, coalesce(p.counts, false)) is distinct from (s.organisation_id, s.counts)

@@ -392,6 +392,16 @@ class FeedIT {
     }
 
     @Test
+    void shipsAProjectOnceWhoseIdTwoRowsHave() {
+        fixture.run(
+                "alter table {s}.projects drop constraint projects_pkey",
+                "insert into {s}.projects values ('p', 'org-9', null)",
+                "update {s}.projects set organisation_id = 'org-1' where organisation_id = 'org-123'");
+        assertThat(fixture.ship().projects()).isEqualTo(2);
+        assertThat(fixture.ship().projects()).isZero();
+    }
+
+    @Test
     void rejectsBoundsOfACycle() {
         assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 0, TIMEOUT)).hasMessageContaining("maxHours");
         assertThatThrownBy(() -> fixture.feed.ship(fixture.store, 1, Duration.ofMillis(999)))
