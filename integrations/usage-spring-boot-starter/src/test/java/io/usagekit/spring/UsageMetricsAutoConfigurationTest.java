@@ -17,6 +17,8 @@ import io.usagekit.micrometer.RollupMeters;
 import io.usagekit.micrometer.UsageMeters;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.RetentionProgress;
+import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.time.Duration;
 import java.util.List;
@@ -123,6 +125,15 @@ class UsageMetricsAutoConfigurationTest {
     }
 
     @Test
+    void verificationsAndRetentionHaveMeters() {
+        rollups()
+                .withBean(MeterRegistry.class, SimpleMeterRegistry::new)
+                .run(context -> assertThat(context)
+                        .hasSingleBean(VerificationProgress.class)
+                        .hasSingleBean(RetentionProgress.class));
+    }
+
+    @Test
     void runsOfTheWorkerAreCounted() {
         MeterRegistry registry = new SimpleMeterRegistry();
         rollups().withBean(MeterRegistry.class, () -> registry).run(context -> {
@@ -164,6 +175,33 @@ class UsageMetricsAutoConfigurationTest {
                                 assertThat(misses.count()).isEqualTo(1);
                             });
                 });
+    }
+
+    @Test
+    void metersOfRollupsAndPartitionsOfTheHostsTakePrecedence() {
+        MeterRegistry registry = new SimpleMeterRegistry();
+        RollupMeters ofRollups = RollupMeters.of(registry);
+        PartitionMeters ofPartitions = PartitionMeters.of(registry);
+        rollups()
+                .withPropertyValues("usagekit.partitions.cron=-")
+                .withBean(MeterRegistry.class, () -> registry)
+                .withBean(RollupMeters.class, () -> ofRollups)
+                .withBean(PartitionMeters.class, () -> ofPartitions)
+                .run(context -> {
+                    assertThat(context.getBean(RollupMeters.class)).isSameAs(ofRollups);
+                    assertThat(context.getBean(PartitionMeters.class)).isSameAs(ofPartitions);
+                });
+    }
+
+    @Test
+    void thereAreNoneWhereTheLibraryIsOff() {
+        raw().withBean(MeterRegistry.class, SimpleMeterRegistry::new)
+                .withBean(ObservationRegistry.class, ObservationRegistry::create)
+                .withPropertyValues("usagekit.enabled=false")
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(UsageMeters.class)
+                        .doesNotHaveBean(CalculatorDecorator.class));
     }
 
     @Test
