@@ -49,6 +49,34 @@ class UsageJacksonAutoConfigurationTest {
     }
 
     @Test
+    void aModuleOfTheHostsTakesPrecedence() throws ReflectiveOperationException {
+        UsageResponseFormatter formatter = UsageResponseFormatter.enveloped();
+        Class<?> type = Class.forName("io.usagekit.jackson.Jackson" + (IS_3 ? 2 : 3) + "UsageModule");
+        Object module = type.getConstructor(UsageResponseFormatter.class).newInstance(formatter);
+        with(module, type, context())
+                .withPropertyValues("spring.jackson.find-and-add-modules=false")
+                .run(context -> {
+                    UsageResult result = result(context.getBean(UsageService.class));
+                    assertThat(print(context.getBean(mapper()), result)).isEqualTo(formatter.toJson(result));
+                    assertThat(context).getBean(type).isSameAs(module);
+                });
+    }
+
+    private static <T> ApplicationContextRunner with(Object bean, Class<T> type, ApplicationContextRunner runner) {
+        return runner.withBean("module", type, () -> type.cast(bean));
+    }
+
+    @Test
+    void thereIsNoneWhereTheLibraryIsOff() throws ClassNotFoundException {
+        context()
+                .withPropertyValues("usagekit.enabled=false")
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean("usageJackson2Module")
+                        .doesNotHaveBean("usageJackson3Module"));
+    }
+
+    @Test
     void aHostWithoutJacksonStarts() throws ClassNotFoundException {
         for (String[] missing : List.of(
                 new String[] {"com.fasterxml.jackson.databind", "tools.jackson"},
