@@ -18,6 +18,7 @@ import java.lang.reflect.Parameter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -112,17 +113,7 @@ class UsageActuatorTest {
     @Test
     void aDatabaseThatHangsIsNotWaitedFor() throws Exception {
         CountDownLatch answer = new CountDownLatch(1);
-        StubDataSource hanging = new StubDataSource(StubDataSource.CONNECTION_FAILURE) {
-            @Override
-            public Connection getConnection() throws SQLException {
-                try {
-                    answer.await();
-                } catch (InterruptedException e) {
-                    throw new SQLException("interrupted", e);
-                }
-                return super.getConnection();
-            }
-        };
+        StubDataSource hanging = hangingUntil(answer);
         UsageService service = UsageService.builder(calculator).build();
         UsageHealth health = new UsageHealth(
                 service,
@@ -145,6 +136,67 @@ class UsageActuatorTest {
             later = health.report();
         }
         service.close();
+    }
+
+    private static StubDataSource hangingUntil(CountDownLatch answer) {
+        return new StubDataSource(StubDataSource.CONNECTION_FAILURE) {
+            @Override
+            public Connection getConnection() throws SQLException {
+                try {
+                    answer.await();
+                } catch (InterruptedException e) {
+                    throw new SQLException("interrupted", e);
+                }
+                return super.getConnection();
+            }
+        };
+    }
+
+    @Test
+    void healthWaitsAsLongAsThePropertySays() {
+        CountDownLatch answer = new CountDownLatch(1);
+        context()
+                .withPropertyValues("usagekit.health.timeout=7ms")
+                .withBean(PostgresRollups.class, () -> rollups(hangingUntil(answer)))
+                .run(context -> assertThat(
+                                context.getBean(UsageHealth.class).report().details())
+                        .containsEntry("rollups", "no answer within PT0.007S"));
+        answer.countDown();
+    }
+
+    @Test
+    void anEndpointAndAnIndicatorOfTheHostsTakePrecedence() {
+        UsageService service = UsageService.builder(calculator).build();
+        UsageHealth health = new UsageHealth(
+                service,
+                Optional.empty(),
+                Optional.empty(),
+                List.of(),
+                Duration.ofSeconds(1),
+                Duration.ZERO,
+                Duration.ofHours(3),
+                System::nanoTime);
+        UsageEndpoint endpoint =
+                new UsageEndpoint(service, Optional.empty(), health, List.of(), InstantSource.system());
+        context()
+                .withBean(UsageEndpoint.class, () -> endpoint)
+                .withBean("usagekitHealthIndicator", String.class, () -> "the host's")
+                .run(context -> {
+                    assertThat(context.getBean(UsageEndpoint.class)).isSameAs(endpoint);
+                    assertThat(context.getBean("usagekitHealthIndicator")).isEqualTo("the host's");
+                });
+        service.close();
+    }
+
+    @Test
+    void anApplicationWithoutAServiceHasNeither() {
+        new ApplicationContextRunner()
+                .withConfiguration(
+                        AutoConfigurations.of(UsageAutoConfiguration.class, UsageActuatorAutoConfiguration.class))
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(UsageEndpoint.class)
+                        .doesNotHaveBean("usagekitHealthIndicator"));
     }
 
     @Test
