@@ -73,7 +73,6 @@ public final class UsageWebAutoConfiguration {
     static class Servlet {
 
         @Bean
-        @ConditionalOnMissingBean
         UsageController usageController(
                 UsageProperties properties,
                 UsageService service,
