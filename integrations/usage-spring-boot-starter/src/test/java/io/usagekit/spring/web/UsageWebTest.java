@@ -7,6 +7,9 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageOverloadedException;
+import io.usagekit.UsagePeriod;
+import io.usagekit.UsageService;
+import io.usagekit.format.UsageResponseFormatter;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.spring.StubDataSource;
@@ -14,10 +17,17 @@ import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.spring.UsageConfigurationException;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -25,6 +35,7 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.http.HttpStatus;
 import org.springframework.mock.web.MockHttpServletResponse;
 import org.springframework.test.web.servlet.MockMvc;
 import org.springframework.test.web.servlet.request.MockHttpServletRequestBuilder;
@@ -244,6 +255,79 @@ class UsageWebTest {
             assertThat(response.getStatus()).isEqualTo(400);
             assertThat(response.getContentAsString()).contains("granularity must be hour, day or month");
         });
+    }
+
+    @Test
+    void aSeriesHasTheTimeoutOfItsProperty() {
+        List<Integer> timeouts = new CopyOnWriteArrayList<>();
+        PostgresRollups rollups = PostgresRollups.of(keepingTimeouts(timeouts), TableMapping.usagekit());
+        enabled(ANYBODY)
+                .withBean(PostgresRollups.class, () -> rollups)
+                .withPropertyValues("usagekit.web.series-timeout=7m")
+                .run(context -> {
+                    perform(context, get(PATH + "/series").param("period", "2026-03"));
+                    assertThat(timeouts)
+                            .first(InstanceOfAssertFactories.INTEGER)
+                            .as("milliseconds")
+                            .isBetween(6 * 60_000, 8 * 60_000);
+                });
+    }
+
+    /** A data source whose connections keep the network timeout that they are given, and fail then. */
+    private static DataSource keepingTimeouts(List<Integer> timeouts) {
+        Connection connection = (Connection) Proxy.newProxyInstance(
+                UsageWebTest.class.getClassLoader(),
+                new Class<?>[] {Connection.class},
+                (proxy, method, arguments) -> switch (method.getName()) {
+                    case "setNetworkTimeout" -> {
+                        timeouts.add((Integer) arguments[1]);
+                        throw new SQLException("the stub knows no timeouts", StubDataSource.CONNECTION_FAILURE);
+                    }
+                    case "getAutoCommit" -> true;
+                    case "isReadOnly", "isWrapperFor" -> false;
+                    case "isClosed" -> true;
+                    case "getNetworkTimeout" -> 0;
+                    default -> null;
+                });
+        return new StubDataSource(StubDataSource.CONNECTION_FAILURE) {
+            @Override
+            public Connection getConnection() {
+                return connection;
+            }
+        };
+    }
+
+    @Test
+    void theHostsFormatterPrintsTheBody() {
+        UsageResponseFormatter formatter = UsageResponseFormatter.enveloped().withZone();
+        enabled(ANYBODY)
+                .withBean(UsageResponseFormatter.class, () -> formatter)
+                .run(context -> assertThat(perform(context, get(PATH).param("period", "2026-03"))
+                                .getContentAsString())
+                        .isEqualTo(formatter.toJson(
+                                context.getBean(UsageService.class).get("org-1", UsagePeriod.parse("2026-03")))));
+    }
+
+    @Test
+    void responsesAndProblemsOfTheHostsTakePrecedence() {
+        UsageResponses responses = new UsageResponses(UsageResponseFormatter.plain(), HttpStatus.OK);
+        UsageProblems problems = new UsageProblems();
+        enabled(ANYBODY)
+                .withBean(UsageResponses.class, () -> responses)
+                .withBean(UsageProblems.class, () -> problems)
+                .run(context -> {
+                    assertThat(context.getBean(UsageResponses.class)).isSameAs(responses);
+                    assertThat(context.getBean(UsageProblems.class)).isSameAs(problems);
+                });
+    }
+
+    @Test
+    void anApplicationWithoutAServiceHasNone() {
+        context(null)
+                .run(context -> assertThat(context)
+                        .hasNotFailed()
+                        .doesNotHaveBean(UsageResponses.class)
+                        .doesNotHaveBean(UsageProblems.class));
     }
 
     @Test
