@@ -74,11 +74,11 @@ public final class UsageMaintenanceAutoConfiguration {
                 MaintenanceSchedules.parse(
                         PARTITIONS + ".cron", Objects.requireNonNull(settings.cron()), settings.zone()),
                 FleetLock.of(database.dataSource(), "partitions in " + mapping.schema())::tryRun,
-                stopped -> createAhead(partitions));
+                stopped -> created(partitions.createAhead()));
     }
 
-    private static MaintenanceJob.Result createAhead(PostgresPartitions partitions) {
-        CreateAheadResult result = partitions.createAhead();
+    /** Returns what creating partitions came to: it is incomplete if some couldn't be created. */
+    static MaintenanceJob.Result created(CreateAheadResult result) {
         StringBuilder details = new StringBuilder("created " + result.created().size());
         if (!result.occupied().isEmpty()) {
             details.append(", not created since the default partition holds rows of their time: ")

@@ -18,6 +18,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.rollups.VerificationProgress;
@@ -144,9 +145,10 @@ class StarterIT {
     void jobsCreatePartitionsAndDeleteOldEventsInOneProcess() throws Exception {
         String organisation = "org-" + UUID.randomUUID();
         String schema = "starter_" + UUID.randomUUID().toString().substring(0, 8);
+        CompletableFuture<Long> deletedEvents = new CompletableFuture<>();
         try (ConfigurableApplicationContext context = start(
                 List.of(Host.class),
-                beans -> {},
+                beans -> beans.registerBean(RetentionProgress.class, () -> deletionsTo(deletedEvents)),
                 "--usagekit.install=always",
                 "--usagekit.tables.schema=" + schema,
                 "--usagekit.calculator=rollups",
@@ -168,15 +170,19 @@ class StarterIT {
             MaintenanceJob partitions = context.getBean("usagePartitionsJob", MaintenanceJob.class);
             MaintenanceJob retention = context.getBean("usageRetentionJob", MaintenanceJob.class);
 
-            assertThat(FleetLock.of(dataSource, "retention in " + schema).tryRun(retention::run))
-                    .isTrue();
-            assertThat(retention.lastRun().orElseThrow().outcome()).isEqualTo(MaintenanceJob.Outcome.STANDBY);
+            for (MaintenanceJob job : List.of(retention, partitions)) {
+                assertThat(FleetLock.of(dataSource, job.name() + " in " + schema)
+                                .tryRun(job::run))
+                        .isTrue();
+                assertThat(job.lastRun().orElseThrow().outcome()).isEqualTo(MaintenanceJob.Outcome.STANDBY);
+            }
             retention.run();
             partitions.run();
 
             assertThat(retention.lastRun().orElseThrow().details())
                     .startsWith("deleted 1 events and 0 deliveries before ")
                     .contains(", dropped ");
+            assertThat(deletedEvents).isCompletedWithValue(1L);
             assertThat(partitions.lastRun().orElseThrow().outcome())
                     .as("%s", partitions.lastRun())
                     .isEqualTo(MaintenanceJob.Outcome.DONE);
@@ -186,6 +192,15 @@ class StarterIT {
                     .isEqualTo(before.usage().orElseThrow().received())
                     .isEqualTo(new UsageMetrics(1, 10));
         }
+    }
+
+    private static RetentionProgress deletionsTo(CompletableFuture<Long> events) {
+        return new RetentionProgress() {
+            @Override
+            public void deleted(long deliveries, long count) {
+                events.complete(count);
+            }
+        };
     }
 
     @Test

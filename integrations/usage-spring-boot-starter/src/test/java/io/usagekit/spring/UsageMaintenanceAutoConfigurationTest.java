@@ -6,6 +6,7 @@ import io.usagekit.UsageService;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
+import io.usagekit.postgres.partitions.CreateAheadResult;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.spring.actuate.UsageActuatorAutoConfiguration;
 import io.usagekit.spring.actuate.UsageEndpoint;
@@ -99,6 +100,22 @@ class UsageMaintenanceAutoConfigurationTest {
                     assertThat(context.getBean(PostgresPartitions.class)).isSameAs(partitions);
                     assertThat(context).hasSingleBean(MaintenanceJob.class);
                 });
+    }
+
+    @Test
+    void partitionsThatAreOccupiedOrRefusedAreLeft() {
+        assertThat(created(List.of(), List.of())).isEqualTo(new MaintenanceJob.Result(true, "created 1"));
+        assertThat(created(List.of("events_202604"), List.of()))
+                .isEqualTo(new MaintenanceJob.Result(
+                        false,
+                        "created 1, not created since the default partition holds rows of their time: events_202604"));
+        assertThat(created(List.of(), List.of("app.events is partitioned by list")))
+                .isEqualTo(new MaintenanceJob.Result(false, "created 1, refused: app.events is partitioned by list"));
+    }
+
+    private static MaintenanceJob.Result created(List<String> occupied, List<String> refused) {
+        return UsageMaintenanceAutoConfiguration.created(
+                new CreateAheadResult(List.of("events_202605"), occupied, refused));
     }
 
     @Test
