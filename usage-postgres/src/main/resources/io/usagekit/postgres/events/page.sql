@@ -9,10 +9,10 @@
 from (
     select
         s.*,
-        sum(s.payload_bytes) over (
+        sum(coalesce(s.payload_bytes, 0)) over (
             order by s.created_at {direction}, s.id collate "C" {direction}
             rows unbounded preceding
-        ) - s.payload_bytes as octets_before
+        ) - coalesce(s.payload_bytes, 0) as octets_before
     from scanned s
 ) e
 where e.octets_before < :octets::bigint
@@ -50,8 +50,8 @@ with scanned as (
         e.id,
         e.project_id,
         e.event_type,
-        case when e.payload_bytes <= :octets::bigint then e.raw else '' end as raw,
-        case when e.payload_bytes <= :octets::bigint then e.data else '' end as data,
+        case when e.payload_bytes > :octets::bigint then '' else e.raw end as raw,
+        case when e.payload_bytes > :octets::bigint then '' else e.data end as data,
         e.payload_bytes,
         e.source_id,
         e.idempotency_key,
