@@ -2,6 +2,7 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
 import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.TableMapping;
@@ -32,7 +33,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Computes figures from roll-ups, or by the combined query where these are absent or cover too little. */
-final class RollupCalculator implements PartCalculator {
+final class RollupCalculator implements UsageCalculator, PartCalculator {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresRollups.class);
 
