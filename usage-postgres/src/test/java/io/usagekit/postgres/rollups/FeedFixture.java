@@ -120,7 +120,11 @@ final class FeedFixture implements AutoCloseable {
 
     /** What the calculator computes with the store. */
     CombinedQuery.Totals figure() {
-        OrganisationUsage usage = calculator.calculate(MARCH, TIMEOUT);
+        return figure(TIMEOUT);
+    }
+
+    CombinedQuery.Totals figure(Duration timeout) {
+        OrganisationUsage usage = calculator.calculate(MARCH, timeout);
         return new CombinedQuery.Totals(usage.received(), usage.sent(), usage.unmeasured());
     }
 

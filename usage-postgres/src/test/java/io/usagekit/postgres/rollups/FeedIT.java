@@ -7,6 +7,7 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellSums;
@@ -16,6 +17,7 @@ import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.Watermark;
+import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -30,6 +32,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What the feed ships, and what a figure takes from the store. */
 class FeedIT {
@@ -193,6 +196,22 @@ class FeedIT {
         fixture.assertExact(true);
         assertThat(fixture.daysFromStore).isEqualTo(31);
         assertThat(fixture.refused).hasSize(1);
+    }
+
+    @Test
+    @Timeout(60)
+    void answersFromRollupsInTimeWhileTheShipListIsLocked() throws SQLException {
+        fixture.store.lose("p", NINE);
+        try (Connection other = Database.pool().getConnection();
+                Statement statement = other.createStatement()) {
+            other.setAutoCommit(false);
+            statement.execute(
+                    "lock table " + Identifiers.qualified(fixture.feed.schema(), "to_ship") + " in exclusive mode");
+            assertThat(fixture.figure(Duration.ofSeconds(5))).isEqualTo(RollupFixture.THREE);
+            other.rollback();
+        }
+        assertThat(fixture.refused).singleElement().asString().endsWith(", not reshipped");
+        assertThat(fixture.toShip()).isZero();
     }
 
     @Test

@@ -29,7 +29,7 @@ public record FeedSource(
         Jdbc.Work<Boolean> isEveryChangeTracked,
         Jdbc.Work<String> projectIdType) {
 
-    private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
+    static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
 
     /** The feed's schema, not quoted. */
     String schema() {
@@ -57,8 +57,13 @@ public record FeedSource(
      * @throws UsageStorageException if the feed isn't installed, or the database refuses
      */
     void change(String operation, Change change) {
+        change(operation, CHANGE_TIMEOUT, change);
+    }
+
+    /** Changes the feed as {@link #change(String, Change)} does, unless that takes longer. */
+    void change(String operation, Duration timeout, Change change) {
         try {
-            jdbc.transaction(Jdbc.Mode.WRITE, CHANGE_TIMEOUT, connection -> {
+            jdbc.transaction(Jdbc.Mode.WRITE, timeout, connection -> {
                 SqlStatements sql = statements.run(connection);
                 if (!isPresent(connection)) {
                     throw notInstalled();

@@ -104,7 +104,12 @@ public record PostgresRollupFeed(FeedSource source, Supplier<PartCalculator> par
 
     @Override
     public void reship(Collection<ProjectDays> days) {
-        source.change("having days shipped again by", (connection, sql) -> {
+        reship(days, FeedSource.CHANGE_TIMEOUT);
+    }
+
+    /** Has days shipped again, unless that takes longer. */
+    void reship(Collection<ProjectDays> days, Duration timeout) {
+        source.change("having days shipped again by", timeout, (connection, sql) -> {
             for (ProjectDays of : days) {
                 SqlCall.of(connection, sql.template("list-days"))
                         .text("project_id", of.projectId())

@@ -33,7 +33,7 @@ final class StoreCalculator implements UsageCalculator {
     /** A store that differs twice may have lost cells; once, it may have removed superseded ones meanwhile, or a replica may lag. */
     private static final int ATTEMPTS = 2;
 
-    private final RollupFeed feed;
+    private final PostgresRollupFeed feed;
     private final PartCalculator parts;
     private final UsageCalculator rollups;
     private final InstantSource clock;
@@ -46,7 +46,7 @@ final class StoreCalculator implements UsageCalculator {
      * @param rollups computes whole figures without the store
      */
     StoreCalculator(
-            RollupFeed feed,
+            PostgresRollupFeed feed,
             PartCalculator parts,
             UsageCalculator rollups,
             InstantSource clock,
@@ -86,14 +86,16 @@ final class StoreCalculator implements UsageCalculator {
                 return totals.get().of(key, now);
             }
         }
-        refuse(key, differing);
+        // Another session may lock the ship list: then roll-ups answer all the same, in the other half of the time.
+        long half = SqlErrors.leftOf(timeout, start).toMillis() / 2;
+        refuse(key, differing, Duration.ofMillis(Math.max(1, half)));
         return rollups.calculate(key, SqlErrors.leftOf(timeout, start));
     }
 
-    private void refuse(UsageKey key, List<ProjectDays> differing) {
+    private void refuse(UsageKey key, List<ProjectDays> differing, Duration timeout) {
         boolean reshipped = true;
         try {
-            feed.reship(differing);
+            feed.reship(differing, timeout);
         } catch (UsageStorageException e) {
             reshipped = false;
             LOG.warn("days whose cells aren't those of the manifest can't be shipped again: {}", e.getMessage());
