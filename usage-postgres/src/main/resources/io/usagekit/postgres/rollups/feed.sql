@@ -302,6 +302,32 @@ cross join lateral (
 ) as u
 order by m.project_id, m.month
 
+-- name: unlisted-months
+-- Months in which hours have sums, but no version in the manifest, and aren't to be shipped: no figure asks the store for them, or reads them
+-- elsewhere. Reads all sums.
+-- Returns, by project and month: project_id, as text; month, its first day, and next_month, as text.
+select
+    u.project_id::text as project_id,
+    u.month::text as month,
+    (u.month + interval '1 month')::date::text as next_month
+from (
+    select distinct h.project_id, date_trunc('month', h.bucket at time zone 'UTC')::date as month
+    from (
+        select r.project_id, r.bucket from {rollups}.rollup r
+        union all
+        select r.project_id, date_trunc('hour', r.quarter, 'UTC') from {rollups}.retained r
+    ) as h
+    where h.bucket >= {feed.from} and h.bucket < {feed.before}
+        and not exists (
+            select from {feed}.shipped_day s
+            where s.project_id = h.project_id
+                and s.day = (h.bucket at time zone 'UTC')::date
+                and s.versions[1 + extract(hour from h.bucket at time zone 'UTC')::integer] > 0
+        )
+        and not exists (select from {feed}.to_ship t where t.project_id = h.project_id and t.bucket = h.bucket)
+) as u
+order by u.project_id, u.month
+
 -- fragment: months-after-place
 -- Condition: the days s of later months than a place.
 --

@@ -311,6 +311,23 @@ class FeedIT {
     }
 
     @Test
+    void findsMonthsWithSumsThatNoTriggerHasListed() {
+        fixture.run(
+                "insert into {r}.rollup values ('p', '2025-12-31T23:00:00Z', 1, 1, 0, 0, 0, 0)",
+                "insert into {r}.rollup values ('p', '-infinity', 1, 1, 0, 0, 0, 0)",
+                "delete from " + Identifiers.qualified(fixture.feed.schema(), "to_ship"));
+        List<ProjectDays> differing = new ArrayList<>();
+        fixture.feed.verify(fixture.store, TIMEOUT, differing::add);
+        assertThat(differing)
+                .containsExactly(new ProjectDays("p", LocalDate.of(2025, 12, 1), LocalDate.of(2026, 1, 1)));
+        fixture.feed.reship(differing);
+        fixture.ship();
+        differing.clear();
+        fixture.feed.verify(fixture.store, TIMEOUT, differing::add);
+        assertThat(differing).isEmpty();
+    }
+
+    @Test
     void verifiesVersionsAndSums() {
         List<ProjectDays> differing = new ArrayList<>();
         assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add)).isOne();

@@ -26,15 +26,17 @@ final class FeedVerifier {
 
         static Month read(SqlRow row) throws SQLException {
             return new Month(
-                    new ProjectDays(
-                            row.text("project_id"),
-                            LocalDate.parse(row.text("month")),
-                            LocalDate.parse(row.text("next_month"))),
+                    daysOf(row),
                     row.flag("listed"),
                     row.number("published"),
                     row.number("days"),
                     new ShippedUsage(FeedShipper.sums(row), row.number("versions")));
         }
+    }
+
+    private static ProjectDays daysOf(SqlRow row) throws SQLException {
+        return new ProjectDays(
+                row.text("project_id"), LocalDate.parse(row.text("month")), LocalDate.parse(row.text("next_month")));
     }
 
     private final FeedSource source;
@@ -65,10 +67,21 @@ final class FeedVerifier {
                 }
             }
             if (months.size() < MONTHS_AT_A_TIME) {
+                unlisted().forEach(differing);
                 return compared;
             }
             after = Optional.of(months.get(months.size() - 1).days());
         }
+    }
+
+    /** Finds months with hours that a trigger has missed: they are in neither the manifest nor the ship list. */
+    private List<ProjectDays> unlisted() throws SQLException {
+        return source.jdbc()
+                .transaction(
+                        Jdbc.Mode.READ_ONLY,
+                        timeout,
+                        connection -> SqlCall.of(connection, sql.template("unlisted-months"))
+                                .list(FeedVerifier::daysOf));
     }
 
     private List<Month> months(Connection connection, Optional<ProjectDays> after) throws SQLException {

@@ -83,7 +83,7 @@ public interface RollupFeed {
 
     /**
      * Compares the versions of everything that has been shipped, and isn't to be shipped again, with those that the store has, and the sums
-     * with those of the roll-ups.
+     * with those of the roll-ups; and finds hours that have sums, but were neither shipped nor are to be.
      *
      * @param timeout of each read
      * @param differing receives the days that differ, those of one project and month together; days that {@link #reship} may be called with
