@@ -130,7 +130,6 @@ class RollupRetentionOracleIT {
                                 RollupFixture.batchesOf(batch))
                         .deleteBefore(Instant.parse(before));
                 assertThat(result.deliveries()).as("seed %s", seed).isPositive();
-                assertThat(result.events()).as("seed %s", seed).isPositive();
                 delivered -= result.deliveries();
                 events -= result.events();
                 assertThat(rowsOf(mapping.deliveries())).isEqualTo(delivered);
@@ -146,6 +145,10 @@ class RollupRetentionOracleIT {
                 assertFigures(rollups, figures, "re-rolled, before " + before);
                 assertThat(rollups.verify(new VerificationProgress() {})).isZero();
             }
+            // By chance every event before the first time may have a delivery after it; not before the second as well.
+            assertThat(rowsOf(mapping.events()))
+                    .as("seed %s", seed)
+                    .isLessThan(rows.events().size());
             assertThat(rollups.deleteBefore(Instant.parse("2026-03-20T00:00:00Z"), new RetentionProgress() {}))
                     .extracting(RetentionResult::deliveries, RetentionResult::events)
                     .as("nothing is left to delete")
