@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -61,11 +60,6 @@ class ClickHouseFaultsIT {
         store = usage.store();
         reader = usage.reader();
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
-    }
-
-    @AfterEach
-    void drop() {
-        cluster.drop(database);
     }
 
     private static ShippedUsage total(CellReader reader, long version) {
