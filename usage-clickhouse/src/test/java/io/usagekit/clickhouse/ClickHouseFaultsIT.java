@@ -19,8 +19,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -36,30 +35,27 @@ class ClickHouseFaultsIT {
     private static final List<ProjectDays> DAYS = Cells.days(PROJECTS, DAY, DAY.plusDays(1));
     private static final ShippedUsage ALL = new ShippedUsage(sums(PROJECTS * 24), PROJECTS * 24);
 
-    private static TestCluster cluster;
+    private TestCluster cluster;
     private String database;
     private CellStore store;
     private CellReader reader;
 
-    @BeforeAll
-    static void start() {
-        cluster = TestCluster.startOwn(ClickHouseFaultsIT.class);
-    }
-
-    @AfterAll
-    static void stop() {
-        if (cluster != null) {
-            cluster.close();
-        }
-    }
-
+    /** A cluster for each test: a query that a profile cuts off may end a server of the embedded engine a moment later. */
     @BeforeEach
-    void fill() {
+    void start() {
+        cluster = TestCluster.startOwn(ClickHouseFaultsIT.class);
         database = cluster.install();
         ClickHouseUsage usage = cluster.usage(database);
         store = usage.store();
         reader = usage.reader();
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
+    }
+
+    @AfterEach
+    void stop() {
+        if (cluster != null) {
+            cluster.close();
+        }
     }
 
     private static ShippedUsage total(CellReader reader, long version) {
