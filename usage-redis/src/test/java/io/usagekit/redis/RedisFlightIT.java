@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.SetArgs;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.AgedUsage;
@@ -18,7 +17,6 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
-import io.usagekit.redis.internal.Link;
 import io.usagekit.servers.RedisServer;
 import java.time.Duration;
 import java.time.Instant;
@@ -377,18 +375,6 @@ class RedisFlightIT {
         UsageKey other = new UsageKey("org-9", KEY.period());
         FlightStore.LeaseRequest request = new FlightStore.LeaseRequest("other", LEASE, ANY_AGE, OptionalLong.empty());
         assertThat(await(store.acquire(other, request))).isInstanceOf(Acquisition.Acquired.class);
-    }
-
-    @Test
-    void deletesUnreadableEntryOnlyIfUnchanged() {
-        Script discard = Script.resource("discard.lua");
-        try (StatefulRedisConnection<String, String> connection = client.connect()) {
-            connection.sync().set(ENTRY, "new");
-            await(discard.run(Link.of(connection), List.of(ENTRY), "old"));
-            assertThat(connection.sync().get(ENTRY)).isEqualTo("new");
-            await(discard.run(Link.of(connection), List.of(ENTRY), "new"));
-            assertThat(connection.sync().exists(ENTRY)).isZero();
-        }
     }
 
     @Test
