@@ -4,12 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculationException;
-import io.usagekit.UsageCalculator;
-import io.usagekit.UsageKey;
-import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.rollups.spi.CellProject;
-import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
@@ -18,7 +14,6 @@ import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.Watermark;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.postgres.testing.OneConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -132,56 +127,6 @@ class FeedIT {
         assertThat(fixture.toShip()).isEqualTo(2);
         fixture.ship();
         fixture.assertExact(true);
-    }
-
-    @Test
-    void readsRollupsAloneUntilTheFeedIsInstalledForTheirTables() {
-        fixture.of.rollups.remove();
-        fixture.of.rollups.install();
-        fixture.of.runWorker();
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(-1);
-        assertThatThrownBy(fixture::ship)
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContaining("install()");
-
-        fixture.feed.install();
-        assertThat(fixture.toShip()).isEqualTo(3);
-        fixture.ship();
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(31);
-    }
-
-    @Test
-    void noticesTriggersThatWereDisabledMeanwhile() {
-        fixture.run(
-                "alter table {r}.rollup disable trigger usagekit_feed_update_old",
-                "update {r}.rollup set received_volume = 5",
-                "alter table {r}.rollup enable always trigger usagekit_feed_update_old");
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(-1);
-        fixture.feed.install();
-        fixture.ship();
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(31);
-        fixture.feed.install();
-        assertThat(fixture.toShip()).as("installed twice").isZero();
-    }
-
-    @Test
-    void computesWithoutTheFeedBeforeItIsInstalledAndAfterItIsRemoved() {
-        fixture.feed.uninstall();
-        assertThat(fixture.feed.status(TIMEOUT)).isEmpty();
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(-1);
-        assertThatThrownBy(fixture::ship)
-                .isInstanceOf(UsageStorageException.class)
-                .hasMessageContaining("install()");
-        long highest = fixture.store.highestVersion();
-        fixture.feed.install();
-        assertThat(fixture.ship().version()).as("above what the store has").isGreaterThan(highest);
-        fixture.assertExact(true);
-        assertThat(fixture.daysFromStore).isEqualTo(31);
     }
 
     @Test
@@ -347,43 +292,6 @@ class FeedIT {
         assertThat(fixture.store.cell("p", NINE)).extracting(ShippedUsage::sums).isEqualTo(ONE);
     }
 
-    @Test
-    void computesFromRollupsForRoleWithoutPrivilegesOnTheFeed() throws SQLException {
-        fixture.run(
-                "create role usagekit_feed_reader",
-                "grant usage on schema {s}, {r} to usagekit_feed_reader",
-                "grant select on all tables in schema {s}, {r} to usagekit_feed_reader");
-        List<RollupListener.Fallback> fallbacks = new ArrayList<>();
-        try (Connection connection = fixture.of.dataSource.getConnection();
-                Statement statement = connection.createStatement()) {
-            UsageCalculator calculator = PostgresRollups.builder(new OneConnection(connection))
-                    .mapping(fixture.of.mapping)
-                    .clock(fixture.of.clock)
-                    .listener(new RollupListener() {
-                        @Override
-                        public void fromRawRows(UsageKey key, Fallback why) {
-                            fallbacks.add(why);
-                        }
-                    })
-                    .build()
-                    .feed()
-                    .calculator(fixture.store, new CellReadListener() {});
-            statement.execute("set role usagekit_feed_reader");
-            try {
-                assertThat(calculator
-                                .calculate(FeedFixture.MARCH, TIMEOUT)
-                                .received()
-                                .volume())
-                        .isEqualTo(3);
-                assertThat(fallbacks).isEmpty();
-            } finally {
-                statement.execute("reset role");
-            }
-        } finally {
-            fixture.run("drop owned by usagekit_feed_reader", "drop role usagekit_feed_reader");
-        }
-    }
-
     /** A back-fill may roll them; a cell has an hour of the calendar. */
     @Test
     void shipsNoHoursOutsideTheCalendar() {
@@ -401,30 +309,6 @@ class FeedIT {
         RollupFeed untracked = fixture.weakened(RollupSql.SOURCE, fixture.of.dataSource, connection -> false);
         assertThat(fixture.ship(untracked).complete()).isFalse();
         assertThat(fixture.ship().complete()).isTrue();
-    }
-
-    /** Retained sums stay, and the function of their triggers inserts ids of the former type. */
-    @Test
-    void letsRollupsBeInstalledWhereProjectIdsWereGivenAnotherType() {
-        fixture.of.rollups.deleteBefore(Instant.parse("2026-03-17T11:00:00Z"), new RetentionProgress() {});
-        fixture.of.runWorker();
-        for (String type : List.of("varchar(40)", "text")) {
-            fixture.run(
-                    "alter table {s}.projects alter column id type " + type,
-                    "alter table {s}.events alter column project_id type " + type,
-                    "alter table {s}.event_deliveries alter column project_id type " + type);
-            fixture.of.rollups.install();
-            assertThat(fixture.count("select count(*) from pg_trigger where tgname like 'usagekit_feed_%'"
-                            + " and tgrelid = '\"" + fixture.of.rollups.schema() + "\".retained'::regclass"))
-                    .isZero();
-            fixture.of.runWorker();
-            fixture.assertExact(true);
-            assertThat(fixture.daysFromStore).isEqualTo(-1);
-            fixture.feed.install();
-            fixture.ship();
-            fixture.assertExact(true);
-            assertThat(fixture.daysFromStore).isEqualTo(31);
-        }
     }
 
     @Test
