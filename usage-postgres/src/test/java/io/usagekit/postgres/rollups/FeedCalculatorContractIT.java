@@ -10,10 +10,9 @@ import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OwnTables;
+import io.usagekit.postgres.testing.OwnTablesContract;
 import io.usagekit.testkit.ManualClock;
-import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.EnumSet;
 import java.util.List;
@@ -28,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
  * The calculators' contract for figures that are computed with a store, over the library's own tables. The hours of March are
  * rolled and shipped before each of a test's first figures, and before one in eight of the others.
  */
-class FeedCalculatorContractIT extends UsageCalculatorContract {
+class FeedCalculatorContractIT extends OwnTablesContract {
 
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
 
@@ -65,8 +64,7 @@ class FeedCalculatorContractIT extends UsageCalculatorContract {
     }
 
     @BeforeEach
-    void empty() {
-        tables.empty();
+    void start() {
         worker = rollups.worker().settle(Duration.ZERO).build();
     }
 
@@ -101,28 +99,13 @@ class FeedCalculatorContractIT extends UsageCalculatorContract {
     }
 
     @Override
+    protected OwnTables tables() {
+        return tables;
+    }
+
+    @Override
     protected Set<Capability> capabilities() {
         return EnumSet.of(Capability.TRANSACTIONS);
-    }
-
-    @Override
-    protected void received(String organisationId, Instant at, int bytes) {
-        tables.received(organisationId, at, bytes);
-    }
-
-    @Override
-    protected void sent(String organisationId, Instant at, int bytes) {
-        tables.sent(organisationId, at, bytes);
-    }
-
-    @Override
-    protected void receivedMany(String organisationId, Instant at, int bytes, int events) {
-        tables.receivedMany(organisationId, at, bytes, events);
-    }
-
-    @Override
-    protected void receivedAndSent(String organisationId, Instant at, int bytes) {
-        tables.receivedAndSent(organisationId, at, bytes);
     }
 
     @Override

@@ -1,17 +1,17 @@
 package io.usagekit.postgres.rollups;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OwnTables;
+import io.usagekit.postgres.testing.OwnTablesContract;
 import io.usagekit.testkit.ManualClock;
-import io.usagekit.testkit.contract.UsageCalculatorContract;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
-import java.util.EnumSet;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -22,11 +22,12 @@ import org.junit.jupiter.api.BeforeEach;
  * The calculators' contract, over the library's own tables. Hours before the middle of March are rolled before each of a test's first
  * figures, and before one in eight of the others: those are read between two runs of the worker, with what has changed since the last one.
  */
-class RollupCalculatorContractIT extends UsageCalculatorContract {
+class RollupCalculatorContractIT extends OwnTablesContract {
 
     private static final ManualClock CLOCK = ManualClock.at("2026-03-17T12:00:00Z");
 
     private static final int FIRST_FIGURES = 8;
+    private static final AtomicInteger FROM_ROLLUPS = new AtomicInteger();
 
     private static String schema;
     private static OwnTables tables;
@@ -44,6 +45,12 @@ class RollupCalculatorContractIT extends UsageCalculatorContract {
         rollups = PostgresRollups.builder(Database.pool())
                 .mapping(TableMapping.usagekit(schema))
                 .clock(CLOCK)
+                .listener(new RollupListener() {
+                    @Override
+                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
+                        FROM_ROLLUPS.incrementAndGet();
+                    }
+                })
                 .build();
         rollups.install();
     }
@@ -52,11 +59,11 @@ class RollupCalculatorContractIT extends UsageCalculatorContract {
     static void drop() {
         rollups.remove();
         Database.dropSchema(schema);
+        assertThat(FROM_ROLLUPS).as("figures from roll-ups").hasPositiveValue();
     }
 
     @BeforeEach
-    void empty() {
-        tables.empty();
+    void start() {
         worker = rollups.worker().settle(Duration.ZERO).build();
     }
 
@@ -78,38 +85,18 @@ class RollupCalculatorContractIT extends UsageCalculatorContract {
     }
 
     @Override
-    protected Set<Capability> capabilities() {
-        return EnumSet.of(Capability.STALL, Capability.FAILURE, Capability.TRANSACTIONS);
-    }
-
-    @Override
-    protected void received(String organisationId, Instant at, int bytes) {
-        tables.received(organisationId, at, bytes);
-    }
-
-    @Override
-    protected void sent(String organisationId, Instant at, int bytes) {
-        tables.sent(organisationId, at, bytes);
-    }
-
-    @Override
-    protected void receivedMany(String organisationId, Instant at, int bytes, int events) {
-        tables.receivedMany(organisationId, at, bytes, events);
-    }
-
-    @Override
-    protected void receivedAndSent(String organisationId, Instant at, int bytes) {
-        tables.receivedAndSent(organisationId, at, bytes);
+    protected OwnTables tables() {
+        return tables;
     }
 
     @Override
     protected Runnable stallSource() {
-        return unavailable(tables.stall());
+        return unavailable(super.stallSource());
     }
 
     @Override
     protected Runnable breakSource() {
-        return unavailable(tables.breakQueries());
+        return unavailable(super.breakSource());
     }
 
     private Runnable unavailable(Runnable end) {
