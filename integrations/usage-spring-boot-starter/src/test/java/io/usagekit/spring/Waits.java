@@ -1,11 +1,10 @@
 package io.usagekit.spring;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import java.time.Duration;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.Callable;
+import org.awaitility.Awaitility;
 
 /** What tests of whole applications wait for. */
 final class Waits {
@@ -14,12 +13,8 @@ final class Waits {
 
     private Waits() {}
 
-    static void await(BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + LONG.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).as("waited for %s", LONG).isLessThan(deadline);
-            Thread.sleep(10);
-        }
+    static void await(Callable<Boolean> condition) {
+        Awaitility.await().atMost(LONG).until(condition);
     }
 
     static boolean isClosed(UsageService usage) {
