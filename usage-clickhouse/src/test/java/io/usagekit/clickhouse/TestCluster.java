@@ -15,7 +15,10 @@ import java.util.Properties;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 
-/** A cluster, and the tables of the adapter in databases of their own on all of its shards. */
+/**
+ * A cluster, and the tables of the adapter in databases of their own on all of its shards. ClickHouse isn't published to Maven Central: a
+ * machine without it skips these suites, and says so. {@code .ci/run} installs it, so that no change is merged without them.
+ */
 record TestCluster(ClickHouseCluster cluster) implements AutoCloseable {
 
     private static final AtomicInteger DATABASES = new AtomicInteger();
