@@ -189,7 +189,7 @@ final class PeriodIndex {
                         .thenAccept(done -> {}),
                 () -> connections
                         .send(entry, Purpose.DELETE, redis -> {
-                            // Without its fences no load in flight can publish.
+                            // Without its fences no load in flight can publish by a script.
                             CompletableFuture<Long> deleted = redis.connection()
                                     .async()
                                     .del(keys.all(entry).toArray(String[]::new))

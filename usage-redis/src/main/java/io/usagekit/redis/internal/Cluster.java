@@ -42,7 +42,7 @@ public final class Cluster implements Connections {
     /** Redirections that are followed at once; the slot is on its way then. */
     private static final int FAST_REDIRECTIONS = 3;
 
-    private static final long REDIRECTION_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final Duration REDIRECTION_PAUSE = Duration.ofMillis(20);
     private static final Duration SHUTDOWN_LIMIT = Duration.ofSeconds(2);
 
     /** Commands of a key, with the time until which they are redirected, in nanoseconds. */
@@ -178,15 +178,22 @@ public final class Cluster implements Connections {
         if (kind == Redirection.Kind.CLUSTERDOWN || System.nanoTime() - request.until() >= 0) {
             return CompletableFuture.failedFuture(unserved((UsageCacheException) error));
         }
-        String other = reply.get().addressSeenFrom(address);
-        boolean isAsking = kind == Redirection.Kind.ASK;
-        if (kind != Redirection.Kind.TRYAGAIN && redirections < FAST_REDIRECTIONS) {
-            return send(request, other, isAsking, redirections + 1);
+        if (kind == Redirection.Kind.TRYAGAIN) {
+            return pause().thenCompose(paused -> send(request, redirections + 1));
         }
-        return timeouts.after(REDIRECTION_PAUSE_NANOS)
-                .thenCompose(paused -> kind == Redirection.Kind.TRYAGAIN
-                        ? send(request, redirections + 1)
-                        : send(request, other, isAsking, redirections + 1));
+        Optional<String> other = reply.get().addressSeenFrom(address);
+        if (other.isEmpty()) {
+            return CompletableFuture.failedFuture(error);
+        }
+        boolean isAsking = kind == Redirection.Kind.ASK;
+        return redirections < FAST_REDIRECTIONS
+                ? send(request, other.get(), isAsking, redirections + 1)
+                : pause().thenCompose(paused -> send(request, other.get(), isAsking, redirections + 1));
+    }
+
+    /** Returns a future that completes after a pause, and at once if the client is shut down: then the next attempt fails. */
+    private CompletableFuture<Void> pause() {
+        return timeouts.limit(new CompletableFuture<Void>(), REDIRECTION_PAUSE).exceptionally(due -> null);
     }
 
     private UsageCacheException unserved(UsageCacheException error) {

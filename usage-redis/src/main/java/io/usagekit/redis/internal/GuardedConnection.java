@@ -29,19 +29,21 @@ public final class GuardedConnection {
 
     /** Purpose of a command. Redis may refuse some purposes and serve others, e.g. when its memory is full. */
     public enum Purpose {
-        READ("return", "restates"),
-        STORE("store", "stores"),
-        INDEX("index", "indexes"),
-        LEASE("lease computations of", "leases computations of"),
-        DELETE("delete", "deletes"),
-        LOCATE("locate", "locates");
+        READ("return", "restates", false),
+        STORE("store", "stores", true),
+        INDEX("index", "indexes", true),
+        LEASE("lease computations of", "leases computations of", true),
+        DELETE("delete", "deletes", true),
+        LOCATE("locate", "locates", false);
 
         private final String infinitive;
         private final String present;
+        private final boolean writes;
 
-        Purpose(String infinitive, String present) {
+        Purpose(String infinitive, String present, boolean writes) {
             this.infinitive = infinitive;
             this.present = present;
+            this.writes = writes;
         }
 
         private OutageLog outageLog(String server) {
@@ -53,6 +55,8 @@ public final class GuardedConnection {
 
     /** States of the outage logs when a command was sent. */
     private record States(long unavailable, OutageLog refusal, long refused) {}
+
+    private static final CompletableFuture<Void> STARTED = CompletableFuture.completedFuture(null);
 
     /** How long the log's line of an outage is put off until its reason is known, beyond the command timeout. */
     private static final Duration DIAGNOSIS_PATIENCE = Duration.ofSeconds(1);
@@ -122,10 +126,10 @@ public final class GuardedConnection {
 
     /** Completes with the first attempt to connect, however it ends, and after the command timeout at the latest. */
     CompletableFuture<Void> started() {
-        CompletableFuture<Void> started = first.handle((connection, error) -> null);
-        return started.isDone()
-                ? started
-                : timeouts.limit(started, commandTimeout).exceptionally(timeout -> null);
+        return first.isDone()
+                ? STARTED
+                : timeouts.limit(first.<Void>handle((connection, error) -> null), commandTimeout)
+                        .exceptionally(timeout -> null);
     }
 
     /** Sends a PING. Any answer will do: a user may lack the permission. */
@@ -173,7 +177,7 @@ public final class GuardedConnection {
             answered(connection);
             if (served.test(value)) {
                 refusal.end();
-                if (purpose != Purpose.READ) {
+                if (purpose.writes) {
                     failover.writable();
                 }
             }

@@ -24,9 +24,20 @@ record Redirection(Kind kind, String address) {
         CLUSTERDOWN
     }
 
-    /** Returns the address of the other node; a reply without a host means that of the node that has given it. */
-    String addressSeenFrom(String node) {
-        return address.startsWith(":") ? node.substring(0, node.lastIndexOf(':')) + address : address;
+    /**
+     * Returns the address of the other node, empty if the reply names none. A reply without a host, or with an unknown one, means that of the
+     * node that has given it.
+     */
+    Optional<String> addressSeenFrom(String node) {
+        int port = address.lastIndexOf(':');
+        if (port < 0) {
+            return Optional.empty();
+        }
+        String host = address.substring(0, port);
+        return Optional.of(
+                host.isEmpty() || host.equals("?")
+                        ? node.substring(0, node.lastIndexOf(':')) + address.substring(port)
+                        : address);
     }
 
     /** Whether an error is such a reply. */

@@ -32,11 +32,39 @@ final class Topology {
     }
 
     /**
-     * Merges what nodes see.
+     * Merges what nodes see. What a node sees that most others don't know is left out: it was removed from their cluster since, and may be in
+     * another one, whose epochs say nothing here.
      *
      * @param views nodes of the cluster as each node that has answered sees them
      */
     static Topology of(List<? extends Iterable<RedisClusterNode>> views) {
+        List<? extends Iterable<RedisClusterNode>> known =
+                views.stream().filter(view -> isKnown(view, views)).toList();
+        return merged(known.isEmpty() ? views : known);
+    }
+
+    private static boolean isKnown(Iterable<RedisClusterNode> view, List<? extends Iterable<RedisClusterNode>> views) {
+        for (RedisClusterNode node : view) {
+            if (node.is(NodeFlag.MYSELF)) {
+                long knowing = views.stream()
+                        .filter(other -> lists(other, node.getNodeId()))
+                        .count();
+                return 2 * knowing > views.size();
+            }
+        }
+        return false;
+    }
+
+    private static boolean lists(Iterable<RedisClusterNode> view, String id) {
+        for (RedisClusterNode node : view) {
+            if (node.getNodeId().equals(id)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static Topology merged(List<? extends Iterable<RedisClusterNode>> views) {
         @Nullable RedisClusterNode[] best = new @Nullable RedisClusterNode[SlotHash.SLOT_COUNT];
         Set<String> masters = new HashSet<>();
         Set<String> failed = new HashSet<>();

@@ -38,6 +38,20 @@ class TopologyTest {
     }
 
     @Test
+    void leavesOutANodeThatIsInAnotherClusterByNow() {
+        String three = "3".repeat(40);
+        String[] cluster = {
+            node(ONE, OLD_MASTER, "master", 1, "0-8191"), node(TWO, NEW_MASTER, "master", 2, "8192-16383"),
+        };
+        Partitions one = view(cluster[0].replace("master", "myself,master"), cluster[1]);
+        Partitions two = view(cluster[0], cluster[1].replace("master", "myself,master"));
+        Partitions other = view(node(three, "10.0.0.3:6379", "myself,master", 9, "0-16383"));
+        Topology topology = Topology.of(List.of(one, other, two));
+        assertThat(topology.owners()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
+        assertThat(topology.masters()).doesNotContain("10.0.0.3:6379");
+    }
+
+    @Test
     void isntCoveredWithSlotsOfNoMasterOrOfOneThatHasFailed() {
         assertThat(Topology.of(List.of(view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16382"))))
                         .isCovered())
