@@ -44,7 +44,7 @@ public final class ExportWriter {
     private final ExportRequest request;
     private final Counted sink;
     private final Optional<Scan.Position> beyond;
-    private @Nullable Batch batch;
+    private @Nullable Writer batch;
     private long inBatch;
     private long events;
     private ExportProgress progress;
@@ -82,7 +82,7 @@ public final class ExportWriter {
      */
     public void write(Event event, Reader raw, InputStream data) {
         try {
-            Writer out = batch().text;
+            Writer out = batch();
             if (request.format() == ExportRequest.Format.JSON) {
                 out.write(isEmpty() ? "[" : ",\n");
             }
@@ -122,7 +122,7 @@ public final class ExportWriter {
     public ExportResult end() {
         try {
             if (request.format() == ExportRequest.Format.JSON) {
-                batch().text.write(isEmpty() ? "[]" : "]");
+                batch().write(isEmpty() ? "[]" : "]");
             } else if (isEmpty()) {
                 batch(); // no octets at all would be no gzip file
             }
@@ -140,13 +140,13 @@ public final class ExportWriter {
         return new EventExportException(message, cause, progress);
     }
 
-    private Batch batch() throws IOException {
-        Batch open = batch;
+    private Writer batch() throws IOException {
+        Writer open = batch;
         if (open == null) {
-            open = new Batch(
-                    request.compression() == ExportRequest.Compression.GZIP
-                            ? new GZIPOutputStream(sink, BUFFER_OCTETS)
-                            : new BufferedOutputStream(sink, BUFFER_OCTETS));
+            OutputStream octets = request.compression() == ExportRequest.Compression.GZIP
+                    ? new GZIPOutputStream(sink, BUFFER_OCTETS)
+                    : new BufferedOutputStream(sink, BUFFER_OCTETS);
+            open = new BufferedWriter(new OutputStreamWriter(octets, StandardCharsets.UTF_8));
             batch = open;
         }
         return open;
@@ -154,31 +154,13 @@ public final class ExportWriter {
 
     private void flush() throws IOException {
         if (batch != null) {
-            batch.end();
+            batch.close(); // ends the member of a gzip file, and releases its memory
         }
         batch = null;
-        sink.flush();
+        sink.flushAll();
     }
 
-    /** The text of a batch, and the octets that it becomes. */
-    private static final class Batch {
-        private final OutputStream octets;
-        private final Writer text;
-
-        Batch(OutputStream octets) {
-            this.octets = octets;
-            text = new BufferedWriter(new OutputStreamWriter(octets, StandardCharsets.UTF_8));
-        }
-
-        void end() throws IOException {
-            text.flush();
-            if (octets instanceof GZIPOutputStream member) {
-                member.finish();
-            }
-        }
-    }
-
-    /** Passes octets on, and counts them. */
+    /** Passes octets on, and counts them. It isn't closed with a batch, nor flushed before the end of one. */
     private static final class Counted extends FilterOutputStream {
         private long octets;
 
@@ -202,7 +184,12 @@ public final class ExportWriter {
         }
 
         @Override
-        public void flush() throws IOException {
+        public void flush() {}
+
+        @Override
+        public void close() {}
+
+        void flushAll() throws IOException {
             try {
                 out.flush();
             } catch (IOException | RuntimeException e) {

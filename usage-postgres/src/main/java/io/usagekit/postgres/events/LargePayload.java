@@ -13,8 +13,8 @@ import java.sql.SQLException;
 /** The payload of an event, read part by part in the snapshot of a connection. */
 record LargePayload(LedgerSql sql, Connection connection, Event event) {
 
-    /** Characters, or octets, of a part. */
-    private static final int PART_LENGTH = 1 << 20;
+    /** Characters, or octets, of a part. PostgreSQL reads a compressed value, and a text in UTF-8, from its start for each part. */
+    private static final int PART_LENGTH = 2 << 20;
 
     /** Returns the text. */
     Reader raw() {

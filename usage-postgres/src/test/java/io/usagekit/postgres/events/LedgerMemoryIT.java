@@ -68,7 +68,8 @@ class LedgerMemoryIT {
 
     @Test
     void pagesManyPayloads() throws IOException, InterruptedException {
-        assertThat(readIn(PagesProcess.class, "many")).contains(String.format(Locale.ROOT, "%,d events", MANY));
+        assertThat(readIn(PagesProcess.class, "many"))
+                .contains(String.format(Locale.ROOT, "%,d events of the project, %,d received", MANY, MANY));
     }
 
     /** Returns what a process says that reads a project. */
