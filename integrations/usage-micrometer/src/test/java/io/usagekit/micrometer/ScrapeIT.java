@@ -60,11 +60,17 @@ class ScrapeIT {
                 PostgresServer server = PostgresServer.start()) {
             assertThat(service.stats().permits()).isEqualTo(4);
             useRollups(server, RollupMeters.of(registry));
-            useCache(server, PostgresCacheMeters.of(registry));
+            ExecutorService executor = Executors.newFixedThreadPool(2);
+            UsageService cached = useCache(server, executor, PostgresCacheMeters.of(registry));
             PartitionMeters partitions = PartitionMeters.of(registry);
             assertThat(EventChecks.registeredByEvents(registry, PartitionProgress.class, partitions))
                     .isEmpty();
             scraped = new PrometheusText(registry.scrape());
+            cached.close();
+            executor.shutdown();
+            assertThat(new PrometheusText(registry.scrape()).value("usagekit_cache_postgres_listening"))
+                    .as("after the service, which closes its flight store")
+                    .isNaN();
         }
     }
 
@@ -129,8 +135,7 @@ class ScrapeIT {
     }
 
     /** In PostgreSQL: a miss, which computes and stores, a hit, and an invalidation, whose message is received. */
-    private static void useCache(PostgresServer server, PostgresCacheMeters meters) {
-        ExecutorService executor = Executors.newFixedThreadPool(2);
+    private static UsageService useCache(PostgresServer server, ExecutorService executor, PostgresCacheMeters meters) {
         PostgresCache replaced = PostgresCache.of(server.dataSource(), executor);
         PostgresCache shared = PostgresCache.builder(server.dataSource(), executor)
                 .schema("scrape_cache")
@@ -141,20 +146,18 @@ class ScrapeIT {
         shared.install();
         meters.bind(replaced);
         assertThat(meters.bind(shared)).isSameAs(shared);
-        try (UsageService service = UsageService.builder(InMemoryUsageCalculator.create())
+        UsageService service = UsageService.builder(InMemoryUsageCalculator.create())
                 .cache(shared.cache())
                 .singleFlight(SingleFlights.fleetWide(shared.flightStore()))
-                .build()) {
-            service.get("org-123", MARCH);
-            service.get("org-123", MARCH);
-            service.invalidate("org-123");
-            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
-            while (shared.stats().wakeUps() == 0 && System.nanoTime() < deadline) {
-                Thread.onSpinWait();
-            }
-        } finally {
-            executor.shutdown();
+                .build();
+        service.get("org-123", MARCH);
+        service.get("org-123", MARCH);
+        service.invalidate("org-123");
+        long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        while (shared.stats().wakeUps() == 0 && System.nanoTime() < deadline) {
+            Thread.onSpinWait();
         }
+        return service;
     }
 
     @Test

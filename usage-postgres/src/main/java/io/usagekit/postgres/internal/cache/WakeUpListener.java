@@ -114,6 +114,7 @@ final class WakeUpListener implements AutoCloseable {
                 }
             }
             sql.run(connection, "unlisten");
+            counters.listening(Condition.UNKNOWN);
             return false;
         } catch (Throwable e) {
             if (!connection.isClosed()) {
