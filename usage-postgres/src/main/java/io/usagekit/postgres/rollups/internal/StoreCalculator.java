@@ -80,6 +80,7 @@ final class StoreCalculator implements UsageCalculator {
             if (differing.isEmpty()) {
                 Optional<CombinedQuery.Totals> totals = part.plus(found);
                 if (totals.isEmpty()) {
+                    report(to -> to.fromRollups(key));
                     return rollups.calculate(key, SqlErrors.leftOf(timeout, start)); // says why there is no figure
                 }
                 report(to -> to.fromCells(key, shipped.count()));

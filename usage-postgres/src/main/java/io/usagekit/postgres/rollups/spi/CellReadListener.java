@@ -20,7 +20,8 @@ public interface CellReadListener {
 
     /**
      * Called when the roll-ups' calculator computes a figure alone, since there are none of this version and mapping, tables or triggers were
-     * altered, the feed isn't installed or not for these tables, or too much of the window has to be read live.
+     * altered, the feed isn't installed or not for these tables, the window isn't over or too much of it has to be read live, or there is no figure
+     * since a size is unknown or a sum exceeds 64 bits.
      */
     default void fromRollups(UsageKey key) {}
 
