@@ -6,6 +6,7 @@ import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -23,11 +24,11 @@ import java.util.Map;
  */
 final class ClickHouseCellReader implements CellReader {
 
-    /** A server parses a quarter of a mebioctet by default, and an id may be escaped. */
-    static final int MOST_CHARACTERS = 100_000;
+    /** The octets of a statement's values. A server parses 262,144 octets of a statement by default ({@code max_query_size}). */
+    static final int MOST_OCTETS = 200_000;
 
-    /** Of a range beside its project's id. */
-    private static final int RANGE_CHARACTERS = 40;
+    /** The octets of a range without its project's id: two numbers and what separates them, each of which the statement has twice. */
+    private static final int RANGE_OCTETS = 80;
 
     private final ClickHouseJdbc jdbc;
     private final SqlFile.Statement sums;
@@ -62,16 +63,26 @@ final class ClickHouseCellReader implements CellReader {
 
     private static List<List<ProjectDays>> parts(Collection<ProjectDays> days) {
         List<List<ProjectDays>> parts = new ArrayList<>();
-        int characters = MOST_CHARACTERS;
+        long octets = MOST_OCTETS;
         for (ProjectDays range : days) {
-            characters += range.projectId().length() + RANGE_CHARACTERS;
-            if (characters > MOST_CHARACTERS) {
+            long more = 2 * octets(range.projectId()) + RANGE_OCTETS;
+            octets += more;
+            if (octets > MOST_OCTETS) {
                 parts.add(new ArrayList<>());
-                characters = range.projectId().length() + RANGE_CHARACTERS;
+                octets = more;
             }
             parts.get(parts.size() - 1).add(range);
         }
         return parts;
+    }
+
+    /** Returns how many octets an id takes in a statement, at most: characters that are escaped take up to four. */
+    private static long octets(String id) {
+        return id.codePoints()
+                .mapToLong(c -> c == '\'' || c == '\\' || c < ' '
+                        ? 4
+                        : Character.toString(c).getBytes(StandardCharsets.UTF_8).length)
+                .sum();
     }
 
     private static Map<String, Object> values(long version, List<ProjectDays> days) {

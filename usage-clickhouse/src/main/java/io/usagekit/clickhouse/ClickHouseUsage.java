@@ -18,9 +18,11 @@ import javax.sql.DataSource;
  * Usage on a ClickHouse cluster, which is fed from the roll-ups on PostgreSQL: the tables, what the feed ships to, and figures that are computed
  * with what has been shipped.
  *
- * <p>The host owns the {@link DataSource}, whose connections lead to any server of the cluster, and brings the driver. Immutable and thread-safe.
+ * <p>The host owns the {@link DataSource}, whose connections lead to any server of the cluster, and brings the driver. Timeouts bound statements, not
+ * how long the data source takes to connect: a pool's {@code connectionTimeout} and the URL's {@code socket_timeout} do, where the driver's own data
+ * source would wait for ever for a server that accepts a connection and doesn't answer. Immutable and thread-safe.
  *
- * @since 0.1.0
+ * @since 0.1
  */
 public final class ClickHouseUsage {
 
@@ -134,7 +136,7 @@ public final class ClickHouseUsage {
     /**
      * Builder of {@link ClickHouseUsage}. Not thread-safe.
      *
-     * @since 0.1.0
+     * @since 0.1
      */
     public static final class Builder {
 

@@ -21,6 +21,7 @@ final class SqlFile {
     private static final Pattern ENTRY = Pattern.compile(
             "^-- (?:name|fragment): ([a-z-]+)\\n(.*?)(?=^-- (?:name|fragment): |\\z)",
             Pattern.MULTILINE | Pattern.DOTALL);
+    private static final Pattern HEADER = Pattern.compile("^--\\s*(?:name|fragment)\\b.*", Pattern.MULTILINE);
     private static final Pattern COMMENT = Pattern.compile("[ \\t]*--(?: .*)?\\n");
     private static final Pattern REFERENCE = Pattern.compile("\\{([a-z_-]+)}");
     private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
@@ -52,11 +53,19 @@ final class SqlFile {
     static SqlFile of(Map<String, String> names, String... files) {
         Map<String, String> entries = new LinkedHashMap<>();
         for (String file : files) {
-            Matcher entry = ENTRY.matcher(resource(file));
+            String text = resource(file);
+            Matcher entry = ENTRY.matcher(text);
+            long found = 0;
             while (entry.find()) {
+                found++;
                 if (entries.putIfAbsent(entry.group(1), entry.group(2)) != null) {
                     throw new IllegalStateException(file + ": \"" + entry.group(1) + "\" stands there again");
                 }
+            }
+            long headers = HEADER.matcher(text).results().count();
+            if (headers != found) {
+                throw new IllegalStateException(
+                        file + " has " + headers + " headers, of which " + found + " are well formed");
             }
         }
         return new SqlFile(entries, Map.copyOf(names));

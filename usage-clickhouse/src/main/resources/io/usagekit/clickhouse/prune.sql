@@ -20,18 +20,20 @@ group by month
 having count() >= 1.25 * uniqCombined64(project, hour)
 order by count() - uniqCombined64(project, hour) desc
 limit :months
-settings max_execution_time = :timeout
+settings {read-settings}
 
 -- name: remove-superseded
--- Of each hour of the month {month}, the row with the highest version up to {version} stays, and those above it do. Ends when the rows are removed;
--- where it ends earlier, the server goes on.
+-- Of each hour of the month {month}, the row with the highest version up to {version} stays, and those above it do: the rows after the first are
+-- listed and removed, so that a limit of the server's own profile leaves rows behind rather than removing others. Ends when the rows are
+-- removed; where it ends earlier, the server goes on.
 alter table {database}.cell_local{on_cluster} delete in partition id {month}
 where version < {version}
-    and (project, hour, version) not in (
-        select project, hour, max(version)
+    and (project, hour, version) in (
+        select project, hour, version
         from {database}.cell_local
         where _partition_id = {month} and version <= {version}
-        group by project, hour
+        order by project, hour, version desc
+        limit 1, 1000000000000 by project, hour
     )
 settings mutations_sync = 2, allow_nondeterministic_mutations = 1
 

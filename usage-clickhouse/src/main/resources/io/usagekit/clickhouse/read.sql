@@ -45,7 +45,7 @@ from (
         max(version) as newest,
         argMax((received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes), version) as cell
     from {database}.cell
-    inner join (
+    all inner join (
         select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
         from (select arrayJoin(arrayZip(:projects, :froms, :ends)) as range)
     ) as ranges on project = ranged

@@ -48,6 +48,7 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
     private static final AtomicInteger REFUSED = new AtomicInteger();
 
     private static TestCluster cluster;
+    private static String database;
     private static PostgresServer postgres;
     private static PostgresRollups rollups;
     private static RollupFeed feed;
@@ -70,18 +71,18 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
         rollups.install();
         feed = rollups.feed();
         feed.install();
-        clickHouse = cluster.usage(cluster.install());
+        database = cluster.install();
+        clickHouse = cluster.usage(database);
     }
 
     @AfterAll
     static void stop() {
         if (cluster != null) {
+            cluster.drop(database);
             cluster.close();
+            postgres.close();
             assertThat(FROM_CELLS).as("figures with days from ClickHouse").hasPositiveValue();
             assertThat(REFUSED).as("reads that weren't believed").hasValue(0);
-        }
-        if (postgres != null) {
-            postgres.close();
         }
     }
 

@@ -25,12 +25,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each statement on two shards: what it inserts and what it returns. */
 @Tag("thorough")
@@ -163,11 +166,11 @@ class ClickHouseStatementsIT {
         List<String> ids =
                 List.of("", " ", "it's", "a\\b\\", "\\'; drop", "?", ":version", "{database}", "ü\n\t", "\"`");
         List<LocalDate> days = List.of(
-                LocalDate.of(-4712, 1, 1),
                 LocalDate.of(1, 1, 1),
+                LocalDate.of(1582, 10, 15),
                 LocalDate.of(1969, 12, 31),
                 LocalDate.of(2299, 12, 31),
-                LocalDate.of(99_999, 1, 1));
+                LocalDate.of(9_999, 12, 31));
         List<ProjectDays> asked = new ArrayList<>();
         List<UsageCell> cells = new ArrayList<>();
         for (String id : ids) {
@@ -186,9 +189,34 @@ class ClickHouseStatementsIT {
         assertThat(read.values()).containsOnly(new ShippedUsage(sums(10), 20));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"ü", "漢", "😀", "'", "\\", "\n"})
+    void readsLongListsOfIdsThatTakeMoreOctetsThanCharacters(String character) {
+        List<String> ids = IntStream.range(0, 2_000)
+                .mapToObj(i -> character.repeat(50) + i)
+                .toList();
+        store.insertCells(5, ids.stream().map(id -> cell(id, hour(DAY, 4), 2)).toList());
+        List<ProjectDays> days = ids.stream()
+                .map(id -> new ProjectDays(id, DAY, DAY.plusDays(1)))
+                .toList();
+
+        assertThat(reader.read(5, days, TIMEOUT)).containsOnlyKeys(ids);
+    }
+
+    @Test
+    void insertsMoreRowsThanOneInsertHas() {
+        List<UsageCell> cells = IntStream.range(0, ClickHouseCellStore.MOST_ROWS + 1)
+                .mapToObj(i -> cell("p-0", hour(DAY, 0).plus(Duration.ofHours(i)), 1))
+                .toList();
+        store.insertCells(1, cells);
+
+        assertThat(reader.read(1, List.of(new ProjectDays("p-0", DAY, DAY.plusDays(cells.size()))), TIMEOUT))
+                .containsExactly(Map.entry("p-0", new ShippedUsage(sums(cells.size()), cells.size())));
+    }
+
     @Test
     void readsLongListsInParts() {
-        int projects = 2 * ClickHouseCellReader.MOST_CHARACTERS / 50;
+        int projects = 2 * ClickHouseCellReader.MOST_OCTETS / 90;
         store.insertCells(
                 5,
                 Cells.days(projects, DAY, DAY.plusDays(1)).stream()
@@ -239,6 +267,9 @@ class ClickHouseStatementsIT {
         for (int version = 1; version <= 4; version++) {
             store.insertCells(version, Cells.oneEventAnHour(20, DAY));
         }
+        for (int version = 1; version <= 2; version++) {
+            store.insertCells(version, Cells.oneEventAnHour(20, DAY.plusDays(1)));
+        }
         store.insertCells(1, Cells.oneEventAnHour(20, DAY.plusMonths(1)));
         store.publish(new Watermark(2, Instant.EPOCH, Instant.MIN, Instant.EPOCH));
         store.publish(new Watermark(3, Instant.now().minus(Duration.ofHours(2)), Instant.MIN, Instant.EPOCH));
@@ -250,8 +281,8 @@ class ClickHouseStatementsIT {
                         0,
                         "select concat(toString(version), ' ', toString(count())) from " + database
                                 + ".cell group by version order by version"))
-                .as("those of the month that has no others stay")
-                .containsExactly("1 480", "3 480", "4 480");
+                .as("those of a month that has no others stay, and the newest of each hour, however old")
+                .containsExactly("1 480", "2 480", "3 480", "4 480");
         assertThat(cluster.query(1, "select distinct version from " + database + ".watermark order by 1"))
                 .containsExactly("3", "4");
         for (long version = 3; version <= 4; version++) {
