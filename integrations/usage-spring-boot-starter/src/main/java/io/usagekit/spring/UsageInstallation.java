@@ -15,6 +15,9 @@ import org.slf4j.LoggerFactory;
 /** What {@code usagekit.install} asks for, done before any other bean reads the tables. */
 final class UsageInstallation {
 
+    /** The group of properties of the tables that the command line installs. */
+    private static final String TABLES = "tables";
+
     private static final Logger LOG = LoggerFactory.getLogger(UsageInstallation.class);
     private static final String PROPERTY = UsageProperties.PREFIX + ".install";
 
@@ -40,7 +43,7 @@ final class UsageInstallation {
      * @throws UsageConfigurationException if the tables don't fit, something is missing, or installing fails
      */
     void run(Install install) {
-        apply(install, "tables", mapping.schema(), this::validate, this::install);
+        apply(install, TABLES, mapping.schema(), this::validate, this::install);
     }
 
     /**
@@ -68,8 +71,9 @@ final class UsageInstallation {
                     install == Install.ALWAYS
                             ? "Correct what the message names; its role needs the privileges of docs/privileges.md."
                             : "Correct " + UsageProperties.PREFIX + "." + group
-                                    + " or the tables, or create what is missing: set " + PROPERTY
-                                    + "=always, or run 'usage install' or the script of ddl() with the deployment.",
+                                    + " or the tables, or create what is missing: set " + PROPERTY + "=always, or run "
+                                    + (group.equals(TABLES) ? "'usage install' or " : "")
+                                    + "the script of ddl() with the deployment.",
                     e);
         }
     }
