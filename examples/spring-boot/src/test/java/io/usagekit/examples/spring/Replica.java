@@ -1,5 +1,8 @@
 package io.usagekit.examples.spring;
 
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -8,13 +11,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.SpringApplication;
+import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.security.crypto.password.PasswordEncoder;
 
 /** A process that runs {@link ControlPlane}. Its log goes to a file. */
@@ -48,8 +54,19 @@ final class Replica implements AutoCloseable {
 
     /** What the process runs. */
     public static void main(String... args) {
-        SpringApplication application = new SpringApplication(ControlPlane.class, PlainPasswords.class);
-        System.out.println(LISTENING + application.run(args).getEnvironment().getRequiredProperty("local.server.port"));
+        ConfigurableApplicationContext context =
+                new SpringApplication(ControlPlane.class, PlainPasswords.class).run(args);
+        awaitWorkAtStart(context.getBean(MeterRegistry.class));
+        System.out.println(LISTENING + context.getEnvironment().getRequiredProperty("local.server.port"));
+    }
+
+    /** Waits for the first run of the worker and the first sample of its metrics, since they fail while a test locks the tables. */
+    private static void awaitWorkAtStart(MeterRegistry meters) {
+        Collection<Timer> runs = meters.get("usagekit.rollups.runs").timers();
+        Gauge sampled = meters.get("usagekit.rollups.installed").gauge();
+        Awaitility.await("a run of the worker and a sample of its metrics")
+                .atMost(MINUTES, TimeUnit.MINUTES)
+                .until(() -> runs.stream().anyMatch(run -> run.count() > 0) && sampled.value() == 1);
     }
 
     /**

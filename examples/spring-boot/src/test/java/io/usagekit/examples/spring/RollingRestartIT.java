@@ -67,7 +67,9 @@ class RollingRestartIT {
                         // A machine that stalls isn't an outage.
                         "--spring.datasource.hikari.connection-timeout=60000",
                         "--spring.lifecycle.timeout-per-shutdown-phase=2m",
+                        // What runs on the scheduler would wait for the test's lock, and the end of a process for it.
                         "--usagekit.metrics.pause=1d",
+                        "--usagekit.worker.pause=1d",
                         "--usagekit.redis.command-timeout=1m",
                         "--usagekit.redis.connect-timeout=1m",
                         "--usagekit.redis.lease=1m",
