@@ -11,12 +11,18 @@ public interface PartitionGuard {
     /** Creates the missing triggers of partitions. */
     void guardPartitions(Connection connection) throws SQLException;
 
-    /** Whether there are roll-ups whose rolled hours can be relied on: the tables and triggers are as they were recorded. */
-    boolean isIntact(Connection connection) throws SQLException;
+    /**
+     * Whether there are roll-ups whose rolled hours can be relied on: the tables and triggers are as they were recorded. If there are any, no
+     * session can attach, create, detach or drop a partition below this table from then on until the transaction ends.
+     *
+     * @param role {@code events} or {@code deliveries}, whose table the transaction has locked
+     * @throws SQLException also if locks aren't acquired in time, to be tried again as {@link LockRetrier} does
+     */
+    boolean isIntact(Connection connection, String role) throws SQLException;
 
     /**
-     * Records a table and its partitions as they are now, in a transaction that has locked the table, has found it intact since, and has
-     * changed no figure: it replaced the table by another one with the same rows, or created or dropped empty partitions.
+     * Records a table and its partitions as they are now, in a transaction that has found it {@linkplain #isIntact intact} and has changed no
+     * figure: it replaced the table by another one with the same rows, or created or dropped empty partitions.
      *
      * @param role {@code events} or {@code deliveries}
      */

@@ -219,7 +219,7 @@ final class CutOver {
     private void replaceTable(Connection connection, Optional<PartitionInterval> target, String complete)
             throws SQLException {
         PartitionGuard rollups = settings.rollups().partitionGuard();
-        boolean wereIntact = rollups.isIntact(connection);
+        boolean wereIntact = rollups.isIntact(connection, sql.role().key());
         RewriteObstacles.check(connection, sql, target);
         checkSameDefinition(connection);
         List<TableDefinition.Index> indexes = TableDefinition.indexes(connection, sql);

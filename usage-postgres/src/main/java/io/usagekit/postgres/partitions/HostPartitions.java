@@ -91,7 +91,7 @@ final class HostPartitions {
         if (current.isEmpty()) {
             throw new SQLException("the partitions of " + timeline.parent().quoted() + " have changed meanwhile");
         }
-        boolean wereIntact = rollups.isIntact(connection);
+        boolean wereIntact = rollups.isIntact(connection, sql.role().key());
         List<PartitionCatalog.Missing> created = new ArrayList<>();
         for (Instant start : missing(current.get(), now, ahead)) {
             created.add(create(connection, current.get(), start));
@@ -227,7 +227,7 @@ final class HostPartitions {
         LockRetrier.lock(connection, partition.quoted(), "access exclusive", LOCK_TIMEOUT);
         boolean empty = sql.callOn(connection, "is-empty", partition.quoted()).answer();
         if (empty) {
-            boolean wereIntact = rollups.isIntact(connection);
+            boolean wereIntact = rollups.isIntact(connection, sql.role().key());
             Jdbc.execute(connection, "drop table " + partition.quoted());
             if (wereIntact) {
                 rollups.record(connection, sql.role().key());

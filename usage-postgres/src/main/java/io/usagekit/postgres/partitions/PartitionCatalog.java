@@ -94,7 +94,7 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         if (defaultHoldsBetween(connection, lower, interval.next(lower))) {
             return Optional.of(new Missing(name, true));
         }
-        boolean wereIntact = rollups.isIntact(connection);
+        boolean wereIntact = rollups.isIntact(connection, sql.role().key());
         Jdbc.execute(connection, create(sql, name, sql.table(), interval, lower, table.options()));
         if (wereIntact) {
             rollups.record(connection, sql.role().key());
@@ -137,7 +137,7 @@ record PartitionCatalog(RewriteSql sql, List<Range> ranges) {
         LockRetrier.lock(connection, "only " + sql.table() + ", " + range.quoted(), "access exclusive", LOCK_TIMEOUT);
         boolean empty = sql.callOn(connection, "is-empty", range.quoted()).answer();
         if (empty) {
-            boolean wereIntact = rollups.isIntact(connection);
+            boolean wereIntact = rollups.isIntact(connection, sql.role().key());
             Jdbc.execute(connection, "drop table " + range.quoted());
             if (wereIntact) {
                 rollups.record(connection, sql.role().key());

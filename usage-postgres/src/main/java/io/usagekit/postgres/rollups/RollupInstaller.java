@@ -187,12 +187,12 @@ final class RollupInstaller implements PartitionGuard {
     }
 
     @Override
-    public boolean isIntact(Connection connection) throws SQLException {
+    public boolean isIntact(Connection connection, String role) throws SQLException {
         if (!RollupCatalog.isPresent(connection, settings.schema())) {
             return false;
         }
         RollupSql sql = sql(connection);
-        return isCurrent(connection, sql) && RollupProof.isIntact(connection, sql);
+        return isCurrent(connection, sql) && RollupProof.isIntactUntilEnd(connection, sql, role);
     }
 
     private static boolean isCurrent(Connection connection, RollupSql sql) throws SQLException {

@@ -1,6 +1,8 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.LockRetrier;
+import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -26,6 +28,8 @@ final class RollupProof {
             "triggers are missing or disabled, on the tables or on partitions, or a partition is unlogged or foreign, or generates a mapped"
                     + " column in another way";
 
+    private static final Duration LOCK_TIMEOUT = Duration.ofMillis(500);
+
     /** How many alterations a message names. */
     private static final int IN_WORDS = 3;
 
@@ -34,6 +38,32 @@ final class RollupProof {
     /** Whether the tables are as recorded; inside the connection's transaction, if there is one. */
     static boolean isIntact(Connection connection, RollupSql sql) throws SQLException {
         return sql.call(connection, "is-intact").answer();
+    }
+
+    /**
+     * Whether the tables are as recorded, and keep their partitions until the transaction ends, but for those that it changes itself: it records
+     * all of them, so that a partition with rows that another session detached from a partition of the table meanwhile would not be missed.
+     *
+     * @param role of the table that the transaction changes
+     * @throws SQLException also if locks aren't acquired in time, or partitions have changed meanwhile; a lock conflict
+     */
+    static boolean isIntactUntilEnd(Connection connection, RollupSql sql, String role) throws SQLException {
+        List<String> partitioned = partitioned(connection, sql, role);
+        if (!partitioned.isEmpty()) {
+            LockRetrier.lock(
+                    connection,
+                    partitioned.stream().map(table -> "only " + table).collect(Collectors.joining(", ")),
+                    "share update exclusive",
+                    LOCK_TIMEOUT);
+            if (!partitioned(connection, sql, role).equals(partitioned)) {
+                throw SqlErrors.lockNotAvailable("the partitions of " + partitioned.get(0) + " have changed meanwhile");
+            }
+        }
+        return isIntact(connection, sql);
+    }
+
+    private static List<String> partitioned(Connection connection, RollupSql sql, String role) throws SQLException {
+        return sql.call(connection, "list-partitioned").text("role", role).list(row -> row.text("quoted"));
     }
 
     /** Returns what differs, in words. */

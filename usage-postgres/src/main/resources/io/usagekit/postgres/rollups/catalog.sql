@@ -171,6 +171,17 @@ where of_publication.classid = to_regclass('pg_catalog.pg_publication_namespace'
         select from pg_catalog.pg_replication_slots s where s.slot_type = 'logical' and s.database = current_database()
     )
 
+-- name: list-partitioned
+-- The partitioned tables among a mapped table and those below it, in the order of their numbers: the table itself first, if it is one.
+-- Parameter: :role, events or deliveries. Returns quoted, the name with its schema.
+select format('%I.%I', n.nspname, c.relname) as quoted
+from {rollups}.host_table h
+cross join lateral unnest({rollups}.parents(h.relation)) as parent (relation)
+join pg_catalog.pg_class c on c.oid = parent.relation and c.relkind = 'p'
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where h.role = :role
+order by c.oid <> h.relation_oid, c.oid
+
 -- name: is-intact
 -- Whether the tables and triggers are as they were recorded. Returns answer.
 select {rollups}.is_intact({events.regclass}, {deliveries.regclass}) as answer
