@@ -4,11 +4,13 @@ import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.CellSums;
+import io.usagekit.postgres.rollups.spi.ShippedDay;
 import io.usagekit.postgres.rollups.spi.UsageCell;
 import io.usagekit.postgres.rollups.spi.Watermark;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.List;
@@ -70,6 +72,19 @@ final class ClickHouseCellStore implements CellStore {
     }
 
     @Override
+    public void insertDays(long version, List<ShippedDay> days) {
+        insert(
+                "insert-days",
+                "days",
+                days,
+                of -> Map.of(
+                        "project", of.projectId(),
+                        "day", of.day().atStartOfDay(ZoneOffset.UTC).toEpochSecond(),
+                        "version", version,
+                        "versions", of.versions()));
+    }
+
+    @Override
     public void insertProjects(long version, List<CellProject> projects) {
         insert("insert-projects", "projects", projects, project -> {
             Map<String, Object> values = new HashMap<>();
@@ -77,6 +92,7 @@ final class ClickHouseCellStore implements CellStore {
             values.put("version", version);
             values.put("organisation", project.organisationId().orElse(null));
             values.put("counts", project.counts());
+            values.put("is_missing", project.isMissing());
             return values;
         });
     }
@@ -107,7 +123,10 @@ final class ClickHouseCellStore implements CellStore {
                 "version", watermark.version(),
                 "as_of", ChronoUnit.MICROS.between(Instant.EPOCH, watermark.asOf()),
                 "covered_from", watermark.coveredFrom().getEpochSecond(),
-                "covered_before", watermark.coveredBefore().getEpochSecond());
+                "covered_before", watermark.coveredBefore().getEpochSecond(),
+                "cells_from", watermark.cellsFrom(),
+                "projects_from", watermark.projects().from(),
+                "projects", watermark.projects().versions());
         for (long shard = 1; shard <= shards; shard++) {
             try {
                 jdbc.insert(

@@ -3,6 +3,7 @@ package io.usagekit.clickhouse;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.UsageCell;
+import io.usagekit.postgres.rollups.spi.Watermark;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -43,5 +44,10 @@ final class Cells {
         return IntStream.range(0, projects)
                 .mapToObj(project -> new ProjectDays("p-" + project, from, to))
                 .toList();
+    }
+
+    /** A state that is complete, of cells that all count. */
+    static Watermark watermark(long version, Instant asOf, Instant coveredBefore) {
+        return new Watermark(version, asOf, Instant.MIN, coveredBefore, 0, new Watermark.Projects(0, 0));
     }
 }

@@ -14,7 +14,6 @@ import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.UsageCell;
-import io.usagekit.postgres.rollups.spi.Watermark;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -112,7 +111,7 @@ class ClickHouseFaultsIT {
             assertThatThrownBy(() -> store.insertCells(2, Cells.oneEventAnHour(PROJECTS, DAY)))
                     .isInstanceOf(UsageStorageException.class)
                     .hasMessageStartingWith("480 cells can't be inserted into ClickHouse: ");
-            assertThatThrownBy(() -> store.publish(new Watermark(2, Instant.EPOCH, Instant.MIN, Instant.EPOCH)))
+            assertThatThrownBy(() -> store.publish(Cells.watermark(2, Instant.EPOCH, Instant.EPOCH)))
                     .isInstanceOf(UsageStorageException.class)
                     .hasMessageStartingWith("version 2 can't be published on shard 2 of ClickHouse: ");
             assertThatThrownBy(store::highestVersion).isInstanceOf(UsageStorageException.class);

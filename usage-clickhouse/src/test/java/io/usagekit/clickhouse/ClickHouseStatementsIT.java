@@ -15,6 +15,7 @@ import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.ShippedDay;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.UsageCell;
 import io.usagekit.postgres.rollups.spi.Watermark;
@@ -89,8 +90,11 @@ class ClickHouseStatementsIT {
         store.insertProjects(4, List.of(new CellProject("p-1", Optional.of("org-1"), true)));
         assertThat(store.highestVersion()).isEqualTo(4);
 
-        store.publish(new Watermark(5, Instant.EPOCH, Instant.MIN, hour(DAY, 3)));
+        store.insertDays(5, List.of(new ShippedDay("p-1", DAY, 72)));
         assertThat(store.highestVersion()).isEqualTo(5);
+
+        store.publish(Cells.watermark(6, Instant.EPOCH, hour(DAY, 3)));
+        assertThat(store.highestVersion()).isEqualTo(6);
     }
 
     @Test
@@ -236,13 +240,14 @@ class ClickHouseStatementsIT {
                 1,
                 List.of(
                         new CellProject("a", Optional.of("org'1"), true),
-                        new CellProject("b", Optional.empty(), false)));
+                        new CellProject("b", Optional.empty(), false),
+                        new CellProject("c", Optional.of("org"), true, true)));
 
         assertThat(cluster.query(
                         1,
-                        "select concat(project, ' ', toString(version), ' ', ifNull(organisation, 'none'), ' ', toString(counts)) from "
+                        "select concat(project, ' ', toString(version), ' ', ifNull(organisation, 'none'), ' ', toString(counts), ' ', toString(is_missing)) from "
                                 + database + ".project order by 1"))
-                .containsExactly("a 1 org'1 true", "b 1 none false");
+                .containsExactly("a 1 org'1 true false", "b 1 none false false", "c 1 org true true");
     }
 
     @Test
@@ -251,14 +256,17 @@ class ClickHouseStatementsIT {
                 6,
                 Instant.parse("2026-03-02T00:00:00.123456789Z"),
                 Instant.MIN,
-                Instant.parse("2026-03-01T05:00:00Z")));
+                Instant.parse("2026-03-01T05:00:00Z"),
+                2,
+                new Watermark.Projects(3, 17)));
 
         for (int shard = 0; shard < 2; shard++) {
             assertThat(cluster.query(
                             shard,
                             "select concat(toString(version), ' ', toString(as_of), ' ', toString(covered_from), ' ',"
-                                    + " toString(covered_before)) from " + database + ".watermark_local"))
-                    .containsExactly("6 1772409600123456 " + Instant.MIN.getEpochSecond() + " 1772341200");
+                                    + " toString(covered_before), ' ', toString(cells_from), ' ', toString(projects_from), ' ',"
+                                    + " toString(projects)) from " + database + ".watermark_local"))
+                    .containsExactly("6 1772409600123456 " + Instant.MIN.getEpochSecond() + " 1772341200 2 3 17");
         }
     }
 
@@ -271,12 +279,21 @@ class ClickHouseStatementsIT {
             store.insertCells(version, Cells.oneEventAnHour(20, DAY.plusDays(1)));
         }
         store.insertCells(1, Cells.oneEventAnHour(20, DAY.plusMonths(1)));
-        store.publish(new Watermark(2, Instant.EPOCH, Instant.MIN, Instant.EPOCH));
-        store.publish(new Watermark(3, Instant.now().minus(Duration.ofHours(2)), Instant.MIN, Instant.EPOCH));
-        store.publish(new Watermark(4, Instant.now(), Instant.MIN, Instant.EPOCH));
+        store.publish(Cells.watermark(2, Instant.EPOCH, Instant.EPOCH));
+        store.publish(Cells.watermark(3, Instant.now().minus(Duration.ofHours(2)), Instant.EPOCH));
+        store.publish(Cells.watermark(4, Instant.now(), Instant.EPOCH));
+
+        for (int version = 1; version <= 4; version++) {
+            store.insertDays(
+                    version,
+                    List.of(new ShippedDay("p-0", DAY, 24 * version), new ShippedDay("p-1", DAY, 24 * version)));
+        }
 
         removeSuperseded(1);
 
+        assertThat(cluster.query(1, "select distinct version from " + database + ".day order by 1"))
+                .as("versions of days")
+                .containsExactly("3", "4");
         assertThat(cluster.query(
                         0,
                         "select concat(toString(version), ' ', toString(count())) from " + database
@@ -295,6 +312,26 @@ class ClickHouseStatementsIT {
         assertThat(store.highestVersion()).isEqualTo(4);
     }
 
+    @Test
+    void removesNothingThatIsPartOfTheStateThatAllShardsHave() {
+        for (int version = 1; version <= 2; version++) {
+            store.insertCells(version, Cells.oneEventAnHour(20, DAY));
+        }
+        store.publish(Cells.watermark(1, Instant.EPOCH, Instant.EPOCH));
+        store.publish(Cells.watermark(2, Instant.EPOCH, Instant.EPOCH));
+        cluster.execute(
+                1, "alter table " + database + ".watermark_local delete where version = 2 settings mutations_sync = 2");
+
+        removeSuperseded(0);
+        assertThat(reader.read(1, Cells.days(20, DAY, DAY.plusDays(1)), TIMEOUT))
+                .hasSize(20);
+
+        store.publish(Cells.watermark(2, Instant.EPOCH, Instant.EPOCH));
+        removeSuperseded(1);
+        assertThat(reader.read(1, Cells.days(20, DAY, DAY.plusDays(1)), TIMEOUT))
+                .isEmpty();
+    }
+
     private void removeSuperseded(int months) {
         for (int shard = 0; shard < 2; shard++) {
             assertThat(cluster.usage(cluster.dataSource(shard), database).removeSuperseded(Duration.ofHours(1), 10))
@@ -309,7 +346,7 @@ class ClickHouseStatementsIT {
                 .cluster("nowhere")
                 .build();
 
-        assertThatThrownBy(() -> other.store().publish(new Watermark(1, Instant.EPOCH, Instant.MIN, Instant.EPOCH)))
+        assertThatThrownBy(() -> other.store().publish(Cells.watermark(1, Instant.EPOCH, Instant.EPOCH)))
                 .isInstanceOfSatisfying(
                         UsageStorageException.class,
                         e -> assertThat(e.isTransient()).isFalse())

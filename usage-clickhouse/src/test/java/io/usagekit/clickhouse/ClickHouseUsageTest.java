@@ -47,7 +47,7 @@ class ClickHouseUsageTest {
                         "create database if not exists `us\\`age` on cluster `main cluster`;",
                         "create table if not exists `us\\`age`.cell_local on cluster `main cluster` (",
                         "engine = " + engine);
-        assertThat(ddl.split(" on cluster ")).hasSize(8);
+        assertThat(ddl.split(" on cluster ")).hasSize(10);
     }
 
     @Test

@@ -12,6 +12,7 @@ import io.usagekit.postgres.internal.MappedNames;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedNames;
 import io.usagekit.postgres.rollups.internal.FeedSource;
 import io.usagekit.postgres.rollups.internal.PostgresRollupFeed;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
@@ -72,7 +73,9 @@ final class RollupCatalog {
                 settings.mapping().schema(),
                 settings.schema(),
                 settings.clock(),
-                connection -> presentSql(connection, settings).counting(settings.projects()),
+                connection -> presentSql(connection, settings)
+                        .counting(settings.projects())
+                        .with(FeedNames.omittingMissing(settings.omitsMissingProjects())),
                 connection -> isEveryChangeTracked(connection, presentSql(connection, settings)),
                 connection -> IdTypes.of(connection, presentSql(connection, settings))
                         .projectId()

@@ -1,5 +1,6 @@
 -- Statements of the feed of another store with the roll-ups' sums. A cycle is one REPEATABLE READ transaction; in its order:
--- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, delete-listed, changed-projects, record-projects, settled, record-published.
+-- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, delete-listed, list-unfit, settled, changed-projects, record-projects,
+projects-shipped, record-published.
 
 -- name: feed-is-present
 -- Whether the feed's tables are there. Returns answer.
@@ -35,6 +36,21 @@ cross join generate_series(:from::timestamptz, :to::timestamptz - interval '1 ho
 -- name: list-all
 -- Has everything shipped again that has been shipped or has sums. Its result isn't read.
 select {feed}.list_all()
+
+-- name: is-ahead
+-- Whether the store has rows of versions that this feed hasn't chosen: PostgreSQL was restored from a backup, or taken over by a replica that
+-- lagged, or the feed was removed and installed again. Runs after lock-cycle, before next-version. Parameter: :highest, the highest version that
+-- the store has. Returns answer.
+select :highest::bigint > v.last_value as answer from {feed}.version v
+
+-- name: start-again
+-- Has everything shipped in this version or later ones, so that what the store has from before counts no more. Parameter: :version, the one
+-- that was chosen. Its result isn't read.
+with started as (
+    update {feed}.state set cells_from = :version returning version
+)
+
+select {feed}.list_all() from started
 
 -- name: next-version
 -- Chooses the version of the next cycle, above the last one, what is published, and :highest, the highest that the store has; at least the
@@ -86,7 +102,7 @@ from {feed}.state s
 
 -- name: choose-hours
 -- The first :hours hours of the ship list, and their sums now: zeros for an hour without any, since the store may have older ones, and rows
--- of a cycle that failed.
+-- of a cycle that failed. Those that were found not to fit are left out until they change: they would take the place of others.
 -- Parameter: :hours. Returns, by project and hour: project_id, as text; bucket; fits, whether the sums are bigint; received_volume, received_bytes,
 -- sent_volume, sent_bytes, unmeasured, lost_sizes, zeros if they don't fit.
 select
@@ -106,7 +122,11 @@ from (
         s.*,
         greatest(s.received_bytes, s.sent_bytes) <= 9223372036854775807 as fits
     from (
-        select distinct t.project_id, t.bucket from {feed}.to_ship t order by t.project_id, t.bucket limit :hours
+        select distinct t.project_id, t.bucket
+        from {feed}.to_ship t
+        where not t.unfit
+        order by t.project_id, t.bucket
+        limit :hours
     ) as l
     cross join lateral (
         select
@@ -131,7 +151,8 @@ order by hour.project_id, hour.bucket
 
 -- name: record-shipped
 -- Records the version of the hours of the ship list up to an hour, which this cycle has shipped. Versions only rise.
--- Parameters: :version; :project_id and :bucket, the last hour, timestamptz.
+-- Parameters: :version; :project_id and :bucket, the last hour, timestamptz. Returns, of the days of these hours: project_id, as text; day, as
+-- text; version_sum, the sum of the versions of the day's hours now.
 insert into {feed}.shipped_day as s (project_id, day, versions, version_sum)
 select
     l.project_id,
@@ -148,7 +169,7 @@ from (
         (t.bucket at time zone 'UTC')::date as day,
         array_agg(distinct extract(hour from t.bucket at time zone 'UTC')::integer) as hours
     from {feed}.to_ship t
-    where (t.project_id, t.bucket) <= (:project_id, :bucket)
+    where (t.project_id, t.bucket) <= (:project_id, :bucket) and not t.unfit
     group by 1, 2
 ) as l
 on conflict (project_id, day) do update
@@ -156,54 +177,89 @@ set (versions, version_sum) = (
     select array_agg(greatest(v.was, v.is_now) order by v.n), sum(greatest(v.was, v.is_now))
     from unnest(s.versions, excluded.versions) with ordinality as v (was, is_now, n)
 )
+returning s.project_id::text as project_id, s.day::text as day, s.version_sum
 
 -- name: delete-listed
 -- Deletes the rows of the ship list up to an hour that this transaction's snapshot sees: the snapshot also sees the sums that they stand for.
+-- Hours that were left out since they don't fit stay.
 -- Parameters: :project_id and :bucket, the last hour, timestamptz.
-delete from {feed}.to_ship t where (t.project_id, t.bucket) <= (:project_id, :bucket)
+delete from {feed}.to_ship t
+where (t.project_id, t.bucket) <= (:project_id, :bucket)
+    and (
+        not t.unfit
+        or exists (
+            select
+            from {feed}.to_ship changed
+            where changed.project_id = t.project_id and changed.bucket = t.bucket and not changed.unfit
+        )
+    )
 
--- name: list-hour
--- Puts an hour back into the ship list. Parameters: :project_id; :bucket, timestamptz.
-insert into {feed}.to_ship (project_id, bucket) values (:project_id, :bucket)
+-- name: list-unfit
+-- Puts an hour whose sums aren't bigint back into the ship list. Parameters: :project_id; :bucket, timestamptz.
+insert into {feed}.to_ship (project_id, bucket, unfit) values (:project_id, :bucket, true)
 
 -- name: changed-projects
 -- The projects that are others than they were when they were shipped last; all of them if the store may have others. Parameter: :all.
--- Returns project_id and organisation_id, as text, null if it has none; counts.
-select project_id, organisation_id, counts from ({projects-changed}) as c order by project_id
+-- Returns project_id and organisation_id, as text, null if it has none; counts; is_missing.
+select project_id, organisation_id, counts, is_missing from ({projects-changed}) as c order by project_id
 
 -- name: record-projects
--- Records them as shipped. Parameter: :all, as for changed-projects.
-insert into {feed}.shipped_project as s (project_id, organisation_id, counts)
-select project_id, organisation_id, counts from ({projects-changed}) as c
-on conflict (project_id) do update set organisation_id = excluded.organisation_id, counts = excluded.counts
+-- Records them as shipped. Parameters: :version; :all, as for changed-projects.
+insert into {feed}.shipped_project as s (project_id, organisation_id, counts, is_missing, version)
+select project_id, organisation_id, counts, is_missing, :version from ({projects-changed}) as c
+on conflict (project_id) do update
+set
+    organisation_id = excluded.organisation_id,
+    counts = excluded.counts,
+    is_missing = excluded.is_missing,
+    version = excluded.version
+
+-- name: projects-shipped
+-- What proves that a store has all projects. Parameter: :from, the version from which on they were shipped. Returns versions, the sum over all
+-- projects of how far the version of each is above the one before that.
+select coalesce(sum(s.version - :from + 1), 0)::bigint as versions from {feed}.shipped_project s
 
 -- fragment: projects-changed
 -- The projects that are others than they were when they were shipped last, or all; without an organisation if the projects don't have them any
--- more.
+-- more, unless is_missing: retention has kept sums of it and whose it was.
 --
 -- Parameter: :all.
 select
     coalesce(p.id, s.project_id) as project_id,
     p.organisation_id,
-    coalesce(p.counts, false) as counts
+    coalesce(p.counts, false) as counts,
+    coalesce(p.is_missing, false) as is_missing
 from (
-    select distinct on (id) id, organisation_id, counts
+    select distinct on (id) id, organisation_id, counts, is_missing
     from (
-        select p.{project.id}::text collate "C" as id, p.{project.organisation_id}::text as organisation_id, {project.counts} as counts
+        select
+            p.{project.id}::text collate "C" as id,
+            p.{project.organisation_id}::text as organisation_id,
+            {project.counts} as counts,
+            false as is_missing
         from {projects} p
         where p.{project.id} is not null
+        union all
+        select k.project_id::text, k.organisation_id, true, true
+        from {rollups}.retained k
+        where k.organisation_id is not null and not {feed.omits_missing} and {project-is-missing}
     ) as p
     order by id, organisation_id, counts
 ) as p
 full join {feed}.shipped_project s on s.project_id = p.id
-where :all::boolean or s.project_id is null or (p.organisation_id, coalesce(p.counts, false)) is distinct from (s.organisation_id, s.counts)
+where :all::boolean
+    or s.project_id is null
+    or (p.organisation_id, coalesce(p.counts, false), coalesce(p.is_missing, false))
+        is distinct from (s.organisation_id, s.counts, s.is_missing)
 
 -- name: settled
--- Whether the roll-ups' sums are the state of this snapshot, as far as hours are rolled: no hour waits for being re-rolled, and every project is
--- known. Returns settled; covered_from and covered_before, between which the hours of all projects are rolled, null for -infinity.
+-- Whether the sums that have been shipped are the state of this snapshot, as far as hours are rolled: no hour waits for being shipped or
+-- re-rolled, every project is known, and none that counts is read from raw rows. Returns settled; covered_from and covered_before, between which
+-- the hours of all projects are rolled, null for -infinity; cells_from and projects_from, from which versions on cells and projects count.
 select
     {rollups}.is_intact({events.regclass}, {deliveries.regclass})
         and s.covered_before is not null
+        and not exists (select from {feed}.to_ship)
         and not exists (select from {rollups}.mark)
         and not exists (select from {rollups}.changed_event)
         and not exists (
@@ -214,18 +270,31 @@ select
         )
         and not exists (
             select
+            from {projects} p
+            join {rollups}.project known on known.project_id = p.{project.id}
+            where p.{project.organisation_id} is not null and {project.counts} and {project.rolled_from} = 'infinity'
+        )
+        and not exists (
+            select
             from {rollups}.orphan o
             cross join lateral (select from {events} e where e.{event.id} = o.event_id offset 0) as e
         ) as settled,
     (select nullif(max(p.covered_from), '-infinity') from {rollups}.project p) as covered_from,
-    s.covered_before
+    s.covered_before,
+    f.cells_from,
+    f.projects_from
 from {rollups}.state s
+cross join {feed}.state f
 
 -- name: record-published
 -- Records the version of the cycle that commits now, above the last one. Parameters: :version; :in_doubt, whether the store may still have projects
--- of an attempt that failed.
+-- of an attempt that failed; :projects_from, the version from which on projects count.
 update {feed}.state
-set published = :version, published_at = clock_timestamp(), projects_in_doubt = :in_doubt
+set
+    published = :version,
+    published_at = clock_timestamp(),
+    projects_in_doubt = :in_doubt,
+    projects_from = greatest(projects_from, :projects_from)
 where published < :version
 
 -- name: feed-status

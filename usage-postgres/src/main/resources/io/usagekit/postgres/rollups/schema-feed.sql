@@ -7,7 +7,9 @@ create table if not exists {feed}.state (
     project_id_type text not null,
     published bigint not null default 0, -- the version of the last cycle that has committed
     published_at timestamptz,
-    projects_in_doubt boolean not null default false, -- whether the store may have projects of an attempt that failed
+    projects_in_doubt boolean not null default true, -- whether the store may have projects of an attempt that failed, or from before
+    cells_from bigint not null, -- cells of lower versions don't count: they are from before the feed was installed, or PostgreSQL restored
+    projects_from bigint not null default 0, -- the same for projects, all of which were shipped in this version last
     relations oid[] not null, -- the roll-ups' tables with these triggers: others after they were created again
     triggers xid[] not null -- the versions (xmin) of the catalog's rows of the triggers: others after each ALTER
 );
@@ -23,7 +25,8 @@ create table if not exists {feed}.cycle ();
 create table if not exists {feed}.to_ship (
     project_id {project_id_type} not null,
     bucket timestamptz not null,
-    since timestamptz not null default now()
+    since timestamptz not null default now(),
+    unfit boolean not null default false -- the hour's sums weren't bigint when it was to be shipped
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index if not exists to_ship_project_id_bucket_idx on {feed}.to_ship (project_id, bucket);
 alter table {feed}.to_ship replica identity full; -- a publication of all tables requires one for DELETE
@@ -41,7 +44,9 @@ create table if not exists {feed}.shipped_day (
 create table if not exists {feed}.shipped_project (
     project_id text collate "C" primary key,
     organisation_id text,
-    counts boolean not null
+    counts boolean not null,
+    is_missing boolean not null, -- the projects don't have it any more, and retention has kept sums of it
+    version bigint not null
 );
 
 -- Appends the hours of changed sums to the ship list: those that a date of the years 1 to 9999 names.
@@ -131,7 +136,8 @@ alter table {rollups}.retained enable always trigger {feed.truncate};
 
 -- What was missed before these triggers is shipped again.
 select {feed}.list_all();
-insert into {feed}.state as s (version, project_id_type, relations, triggers)
-values ({feed.version}, {feed.project_id_type}, {feed.relations}, {feed.triggers})
+insert into {feed}.state as s (version, project_id_type, cells_from, relations, triggers)
+select {feed.version}, {feed.project_id_type}, v.last_value + 1, {feed.relations}, {feed.triggers}
+from {feed}.version v
 on conflict (only_row) do update
 set version = excluded.version, project_id_type = excluded.project_id_type, relations = excluded.relations, triggers = excluded.triggers;

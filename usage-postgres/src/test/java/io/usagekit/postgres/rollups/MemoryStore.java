@@ -5,11 +5,13 @@ import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.ShippedDay;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import io.usagekit.postgres.rollups.spi.UsageCell;
 import io.usagekit.postgres.rollups.spi.Watermark;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * A store of cells in memory, with faults. Of two cells with the same version it returns the older one, as a store may. A test sets what runs at
@@ -31,6 +34,11 @@ final class MemoryStore implements CellStore, CellReader {
 
     final List<Watermark> watermarks = new ArrayList<>();
     final Map<String, CellProject> projects = new TreeMap<>();
+
+    /** Of each project the version that it was inserted in last. */
+    private final Map<String, Long> projectVersions = new HashMap<>();
+
+    private final Map<ProjectDays, NavigableMap<Long, Long>> days = new HashMap<>();
 
     Runnable beforeInsert = () -> {};
     Runnable afterInsert = () -> {};
@@ -66,8 +74,19 @@ final class MemoryStore implements CellStore, CellReader {
     }
 
     @Override
+    public synchronized void insertDays(long version, List<ShippedDay> added) {
+        added.forEach(of -> days.computeIfAbsent(
+                        new ProjectDays(of.projectId(), of.day(), of.day().plusDays(1)), day -> new TreeMap<>())
+                .put(version, of.versions()));
+        highest = Math.max(highest, version);
+    }
+
+    @Override
     public synchronized void insertProjects(long version, List<CellProject> added) {
-        added.forEach(project -> projects.put(project.projectId(), project));
+        for (CellProject project : added) {
+            projects.put(project.projectId(), project);
+            projectVersions.put(project.projectId(), version);
+        }
         highest = Math.max(highest, version);
     }
 
@@ -123,6 +142,37 @@ final class MemoryStore implements CellStore, CellReader {
         return versions.isEmpty()
                 ? ShippedUsage.NONE
                 : new ShippedUsage(versions.lastEntry().getValue(), versions.lastKey());
+    }
+
+    /** Returns the days whose cells in the state of a watermark aren't those that their rows in this state are the proof of. */
+    synchronized List<ProjectDays> unproved(Watermark watermark) {
+        Map<ProjectDays, Long> found = new HashMap<>();
+        cells.forEach((hour, versions) -> {
+            Long version = versions.floorKey(watermark.version());
+            if (version != null && version >= watermark.cellsFrom()) {
+                LocalDate day = hour.start().atOffset(ZoneOffset.UTC).toLocalDate();
+                found.merge(new ProjectDays(hour.projectId(), day, day.plusDays(1)), version, Long::sum);
+            }
+        });
+        List<ProjectDays> unproved = new ArrayList<>();
+        Stream.concat(found.keySet().stream(), days.keySet().stream())
+                .distinct()
+                .filter(day -> found.getOrDefault(day, 0L) != expected(day, watermark))
+                .forEach(unproved::add);
+        return unproved;
+    }
+
+    private long expected(ProjectDays day, Watermark watermark) {
+        Map.Entry<Long, Long> row = days.getOrDefault(day, new TreeMap<>()).floorEntry(watermark.version());
+        return row == null || row.getKey() < watermark.cellsFrom() ? 0 : row.getValue();
+    }
+
+    /** Returns what the newest watermark says of the projects, if it was published last. */
+    synchronized long provedProjects(long from) {
+        return projectVersions.values().stream()
+                .filter(version -> version >= from)
+                .mapToLong(version -> version - from + 1)
+                .sum();
     }
 
     /** Loses the newest cell of an hour. */

@@ -20,7 +20,7 @@ public final class FeedNames {
             "requested-of-window", "{requested-unshipped}");
 
     /** Version of the feed's tables and triggers; raised with each change to them. */
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private static final List<String> TRIGGERS = List.of("insert", "delete", "update_old", "update_new", "truncate");
 
@@ -49,7 +49,13 @@ public final class FeedNames {
         names.put("shipped-relations", "");
         names.put("shipped-columns", "");
         names.put("rolled-part", "project");
+        names.putAll(omittingMissing(false));
         return names;
+    }
+
+    /** Returns what says whether projects are left out of which retention has kept sums, and which the projects don't have any more. */
+    public static Map<String, String> omittingMissing(boolean omits) {
+        return Map.of("feed.omits_missing", Boolean.toString(omits));
     }
 
     /** Returns the name of the feed's schema, by that of the roll-ups. */

@@ -10,12 +10,14 @@ import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
+import io.usagekit.postgres.rollups.spi.ShippedDay;
 import io.usagekit.postgres.rollups.spi.UsageCell;
 import io.usagekit.postgres.rollups.spi.Watermark;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -44,6 +46,24 @@ final class FeedShipper {
 
     /** An hour of the list. */
     private record Hour(UsageCell cell, boolean fits) {}
+
+    /** That everything has been shipped, and of which hours. */
+    private record Settled(Instant coveredFrom, Instant coveredBefore, long cellsFrom, long projectsFrom) {
+
+        static Optional<Settled> read(SqlRow row) throws SQLException {
+            return row.flag("settled")
+                    ? Optional.of(new Settled(
+                            row.optionalInstant("covered_from").orElse(Instant.MIN),
+                            row.instant("covered_before"),
+                            row.number("cells_from"),
+                            row.number("projects_from")))
+                    : Optional.empty();
+        }
+
+        Watermark watermark(long version, Instant asOf, Watermark.Projects projects) {
+            return new Watermark(version, asOf, coveredFrom, coveredBefore, cellsFrom, projects);
+        }
+    }
 
     private final FeedSource source;
     private final SqlStatements sql;
@@ -76,8 +96,13 @@ final class FeedShipper {
             return Optional.empty();
         }
         Jdbc.execute(connection, "set local synchronous_commit = on");
+        boolean isStoreAhead =
+                call(connection, "is-ahead").number("highest", highest).answer();
         long version =
                 call(connection, "next-version").number("highest", highest).one(row -> row.number("version"));
+        if (isStoreAhead) {
+            call(connection, "start-again").number("version", version).execute();
+        }
         return Optional.of(new Attempt(
                 version,
                 call(connection, "doubt-projects").number("highest", highest).one(row -> row.flag("in_doubt"))));
@@ -108,23 +133,34 @@ final class FeedShipper {
         if (!cells.isEmpty()) {
             store.insertCells(version, cells);
         }
-        recordShipped(connection, version, hours);
+        List<ShippedDay> days = recordShipped(connection, version, hours);
+        if (!cells.isEmpty()) {
+            store.insertDays(version, days);
+        }
         boolean isLeft = hours.size() >= maxHours;
-        Optional<Watermark> watermark = isLeft
-                        || cells.size() < hours.size()
-                        || !source.isEveryChangeTracked().run(connection)
+        Optional<Settled> settled = isLeft || !source.isEveryChangeTracked().run(connection)
                 ? Optional.empty()
-                : call(connection, "settled").one(row -> watermark(row, version, asOf));
-        long projects = watermark.isPresent() ? shipProjects(connection, attempt) : 0;
-        watermark.ifPresent(store::publish);
-        recordPublished(connection, version, attempt.projectsInDoubt() && watermark.isEmpty());
-        return Optional.of(new FeedCycle(version, cells.size(), projects, watermark.isPresent(), isLeft));
+                : call(connection, "settled").one(Settled::read);
+        long projects = 0;
+        long projectsFrom = 0;
+        if (settled.isPresent()) {
+            projects = shipProjects(connection, attempt);
+            projectsFrom = attempt.projectsInDoubt() ? version : settled.get().projectsFrom();
+            long versions = call(connection, "projects-shipped")
+                    .number("from", projectsFrom)
+                    .one(row -> row.number("versions"));
+            store.publish(settled.get().watermark(version, asOf, new Watermark.Projects(projectsFrom, versions)));
+        }
+        recordPublished(connection, version, attempt.projectsInDoubt() && settled.isEmpty(), projectsFrom);
+        return Optional.of(new FeedCycle(version, cells.size(), projects, settled.isPresent(), isLeft));
     }
 
-    private void recordPublished(Connection connection, long version, boolean inDoubt) throws SQLException {
+    private void recordPublished(Connection connection, long version, boolean inDoubt, long projectsFrom)
+            throws SQLException {
         long updated = call(connection, "record-published")
                 .number("version", version)
                 .flag("in_doubt", inDoubt)
+                .number("projects_from", projectsFrom)
                 .update();
         if (updated != 1) {
             throw new IllegalStateException("the feed in the schema " + Identifiers.quote(source.schema())
@@ -160,33 +196,26 @@ final class FeedShipper {
                 row.number("lost_sizes"));
     }
 
-    /** Takes the hours out of the list. Those whose sums don't fit were not sent, and stay in it. */
-    private void recordShipped(Connection connection, long version, List<Hour> hours) throws SQLException {
+    /** Takes the hours out of the list. Those whose sums don't fit were not sent, and stay in it. Returns the days of the hours. */
+    private List<ShippedDay> recordShipped(Connection connection, long version, List<Hour> hours) throws SQLException {
         if (hours.isEmpty()) {
-            return;
+            return List.of();
         }
         UsageCell last = hours.get(hours.size() - 1).cell();
-        of(last, call(connection, "record-shipped").number("version", version)).update();
+        List<ShippedDay> days = of(last, call(connection, "record-shipped").number("version", version))
+                .list(row -> new ShippedDay(
+                        row.text("project_id"), LocalDate.parse(row.text("day")), row.number("version_sum")));
         of(last, call(connection, "delete-listed")).update();
         for (Hour hour : hours) {
             if (!hour.fits()) {
-                of(hour.cell(), call(connection, "list-hour")).update();
+                of(hour.cell(), call(connection, "list-unfit")).update();
             }
         }
+        return days;
     }
 
     private static SqlCall of(UsageCell cell, SqlCall call) {
         return call.text("project_id", cell.projectId()).instant("bucket", cell.hour());
-    }
-
-    private static Optional<Watermark> watermark(SqlRow row, long version, Instant asOf) throws SQLException {
-        return row.flag("settled")
-                ? Optional.of(new Watermark(
-                        version,
-                        asOf,
-                        row.optionalInstant("covered_from").orElse(Instant.MIN),
-                        row.instant("covered_before")))
-                : Optional.empty();
     }
 
     private long shipProjects(Connection connection, Attempt attempt) throws SQLException {
@@ -194,10 +223,14 @@ final class FeedShipper {
         call(connection, "changed-projects")
                 .flag("all", attempt.projectsInDoubt())
                 .forEach(row -> projects.add(new CellProject(
-                        row.text("project_id"), row.optionalText("organisation_id"), row.flag("counts"))));
+                        row.text("project_id"),
+                        row.optionalText("organisation_id"),
+                        row.flag("counts"),
+                        row.flag("is_missing"))));
         if (!projects.isEmpty()) {
             store.insertProjects(attempt.version(), projects);
             call(connection, "record-projects")
+                    .number("version", attempt.version())
                     .flag("all", attempt.projectsInDoubt())
                     .update();
         }

@@ -34,7 +34,16 @@ public interface CellStore {
     void insertCells(long version, List<UsageCell> cells);
 
     /**
-     * Inserts projects that are new, or whose organisation has changed. Called once in a cycle at most, after {@link #insertCells}.
+     * Inserts the days of the cells of this version, by which a reader proves without PostgreSQL that the store has all their cells. Called once
+     * in a cycle, after {@link #insertCells}.
+     *
+     * @param version of all of them
+     * @param days different ones; not empty
+     */
+    void insertDays(long version, List<ShippedDay> days);
+
+    /**
+     * Inserts projects that are new, or whose organisation has changed. Called once in a cycle at most, after {@link #insertDays}.
      *
      * @param version of all of them
      * @param projects different ones; not empty
