@@ -69,6 +69,30 @@ class OutageLogTest {
         assertThat(log.lines("WARN")).as("after the first one was closed").hasSize(4);
     }
 
+    /** The connection to a node that left its cluster is closed after a new one to the same address may have been lost. */
+    @Test
+    void leavesTheEndToOtherLogsOfTheSameIncident() {
+        OutageLog.Incident incident = new OutageLog.Incident();
+        for (boolean isClosed : new boolean[] {false, true}) {
+            OutageLog former = new OutageLog("Redis is away", "Redis is back", incident);
+            OutageLog present = new OutageLog("Redis is away", "Redis is back", incident);
+            former.begin(former.state(), "reason");
+            present.begin(present.state(), "reason");
+            int ends = log.lines("INFO").size();
+            if (isClosed) {
+                former.close();
+            } else {
+                former.leave("Redis has left");
+            }
+            assertThat(log.lines("INFO")).as("the outage lasts").hasSize(ends);
+            present.end();
+            assertThat(log.lines("INFO")).hasSize(ends + 1).last().asString().endsWith("Redis is back");
+        }
+        outage.begin(outage.state(), "reason");
+        outage.leave("Redis has left");
+        assertThat(log.lines("INFO")).last().asString().endsWith("Redis has left");
+    }
+
     @Test
     void logsTheRootCauseOnceItIsKnownAndBeforeTheEnd() {
         UsageCacheException unknown = new UsageCacheException("no connection", null);

@@ -275,7 +275,7 @@ public final class GuardedConnection {
     /** Closes the connection to a node that has no part in its cluster any more; doesn't wait. */
     void retire() {
         closed = true;
-        unavailability.end(server.name() + " has no part in its cluster any more");
+        unavailability.leave(server.name() + " has no part in its cluster any more");
         var unused = connector.retire();
     }
 

@@ -2,12 +2,13 @@ package io.usagekit.redis.internal;
 
 import io.lettuce.core.AbstractRedisClient;
 import io.usagekit.UsageException;
-import java.util.Collections;
+import java.lang.ref.WeakReference;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -24,26 +25,47 @@ public final class OutageLog {
 
     /**
      * What several logs have in common: the connections of one client to a server fail together. The first one that begins logs the
-     * beginning, the first one that ends logs the end.
+     * beginning, the first one that ends logs the end; one that is closed leaves the end to the others.
      */
     public static final class Incident {
 
-        private static final Map<AbstractRedisClient, Map<String, Incident>> OF_CLIENTS =
-                Collections.synchronizedMap(new WeakHashMap<>());
+        /** By client and beginning; of incidents whose logs aren't referenced any more nothing is left: addresses of nodes may change for ever. */
+        private static final Map<AbstractRedisClient, Map<String, WeakReference<Incident>>> OF_CLIENTS =
+                new WeakHashMap<>();
 
         private final AtomicBoolean open = new AtomicBoolean();
         private final AtomicBoolean permanent = new AtomicBoolean();
+        /** Number of logs whose outage lasts. */
+        private final AtomicInteger lasting = new AtomicInteger();
+
         /** Beginning that is logged once its reason is known. */
         private final AtomicReference<@Nullable Beginning> unlogged = new AtomicReference<>();
 
         /** Returns the one that all connections of this client share, of the outages with this beginning. */
         private static Incident of(AbstractRedisClient client, String beginning) {
-            return OF_CLIENTS
-                    .computeIfAbsent(client, same -> new ConcurrentHashMap<>())
-                    .computeIfAbsent(beginning, same -> new Incident());
+            synchronized (OF_CLIENTS) {
+                Map<String, WeakReference<Incident>> known =
+                        OF_CLIENTS.computeIfAbsent(client, same -> new HashMap<>());
+                known.values().removeIf(incident -> incident.refersTo(null));
+                WeakReference<Incident> shared = known.get(beginning);
+                Incident incident = shared == null ? null : shared.get();
+                if (incident == null) {
+                    incident = new Incident();
+                    known.put(beginning, new WeakReference<>(incident));
+                }
+                return incident;
+            }
+        }
+
+        /** Returns the number of incidents that connections of this client have or had, and that are still known. */
+        static int count(AbstractRedisClient client) {
+            synchronized (OF_CLIENTS) {
+                return OF_CLIENTS.getOrDefault(client, Map.of()).size();
+            }
         }
 
         private boolean begin(Beginning known) {
+            lasting.incrementAndGet();
             boolean begins = open.compareAndSet(false, true);
             if (begins) {
                 permanent.set(false);
@@ -178,15 +200,20 @@ public final class OutageLog {
         return end(since, end);
     }
 
-    /** Ends the outage, if there is one, for another reason than that calls succeed, which is logged. */
-    public void end(String reason) {
-        var unused = end(changes.get(), reason);
-    }
-
     private boolean end(long since, String message) {
-        if (since % 2 == 0 || !changes.compareAndSet(since, since + 1)) {
+        if (!isEndOf(since)) {
             return false;
         }
+        incident.lasting.decrementAndGet();
+        logEnd(message);
+        return true;
+    }
+
+    private boolean isEndOf(long since) {
+        return since % 2 == 1 && changes.compareAndSet(since, since + 1);
+    }
+
+    private void logEnd(String message) {
         if (incident.open.compareAndSet(true, false)) {
             Beginning line = incident.unlogged.getAndSet(null);
             if (line != null) {
@@ -194,12 +221,18 @@ public final class OutageLog {
             }
             LOG.info(message);
         }
-        return true;
     }
 
-    /** Forgoes the end of an outage, so that another one of the same incident is logged again. */
+    /** Ends the outage, if there is one, for another reason than that calls succeed, which is logged unless it lasts for others. */
+    public void leave(String reason) {
+        if (isEndOf(changes.get()) && incident.lasting.decrementAndGet() <= 0) {
+            logEnd(reason);
+        }
+    }
+
+    /** Forgoes the end of an outage, so that another one of the same incident is logged again unless this one lasts for others. */
     public void close() {
-        if (isOngoing()) {
+        if (isEndOf(changes.get()) && incident.lasting.decrementAndGet() <= 0) {
             incident.unlogged.set(null);
             incident.open.set(false);
         }
