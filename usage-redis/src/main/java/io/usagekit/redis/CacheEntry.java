@@ -4,7 +4,6 @@ import io.usagekit.AgedUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import io.usagekit.redis.internal.Link;
-import io.usagekit.redis.internal.RedisErrors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -28,22 +27,21 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
         return EntryRead.send(redis, entry);
     }
 
-    /** Sends the read of several entries; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
+    /** Sends the read of several entries by a script; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
     static CompletableFuture<List<Object>> sendAll(Link redis, List<String> entries) {
-        CompletableFuture<List<Object>> together = READ_ALL.run(redis, entries);
-        CompletableFuture<List<Object>> answer = together.exceptionallyCompose(error ->
-                RedisErrors.isScriptRefused(error) ? sendEach(redis, entries) : CompletableFuture.failedStage(error));
-        var unused = answer.whenComplete((read, error) -> together.cancel(false)); // e.g. by a timeout
-        return answer;
+        return READ_ALL.run(redis, entries);
     }
 
-    private static CompletableFuture<List<Object>> sendEach(Link redis, List<String> entries) {
+    /** Sends the read of several entries by plain commands; the answer is as that of {@link #sendAll}. */
+    static CompletableFuture<List<Object>> sendEach(Link redis, List<String> entries) {
         List<CompletableFuture<List<Object>>> reads =
                 entries.stream().map(entry -> send(redis, entry)).toList();
-        return CompletableFuture.allOf(reads.toArray(CompletableFuture<?>[]::new))
+        CompletableFuture<List<Object>> answer = CompletableFuture.allOf(reads.toArray(CompletableFuture<?>[]::new))
                 .thenApply(done -> reads.stream()
                         .flatMap(read -> read.join().stream())
                         .collect(Collectors.toCollection(ArrayList::new))); // missing values are null
+        var unused = answer.whenComplete((read, error) -> reads.forEach(one -> one.cancel(false))); // e.g. by a timeout
+        return answer;
     }
 
     /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer as that of {@link #send}. */
@@ -53,7 +51,10 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
 
     /** Deletes an unreadable entry, unless it has been replaced since it was read. */
     static CompletionStage<List<Object>> discard(Scripts scripts, String entry, String text) {
-        return scripts.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text);
+        return scripts.scripted(
+                entry,
+                () -> scripts.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text),
+                () -> CompletableFuture.completedFuture(List.of())); // the next figure replaces it
     }
 
     /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */

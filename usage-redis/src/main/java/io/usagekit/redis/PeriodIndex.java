@@ -61,7 +61,8 @@ final class PeriodIndex {
         String index = keys.index(key.organisationId());
         String period = key.period().canonicalLabel();
         long kept = Math.min(millis, MOST_MILLIS - MARGIN_MILLIS) + MARGIN_MILLIS;
-        return scripts.scripted(() -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
+        return scripts.scripted(
+                index, () -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
     }
 
     private CompletionStage<Long> addByScript(UsageKey key, String index, String period, long millis) {
@@ -157,6 +158,7 @@ final class PeriodIndex {
                                         keys.of(organisationId, ""))
                                 .thenApply(periods -> periods),
                         () -> connections
+                        index,
                                 .dispatch(
                                         index,
                                         Purpose.DELETE,
@@ -192,6 +194,7 @@ final class PeriodIndex {
                             // Without its fences no load in flight can publish by a script.
                             CompletableFuture<Long> deleted = redis.connection()
                                     .async()
+                entry,
                                     .del(keys.all(entry).toArray(String[]::new))
                                     .toCompletableFuture();
                             var unused = redis.connection().async().publish(keys.wakeUps(), entry);

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script on keys of one
@@ -22,7 +23,7 @@ import java.util.function.Function;
  * <p>A call that only reads, fails or releases takes at most one command timeout. A call that renews a lease or stores
  * a figure also adds the period to the organisation's index and takes at most two, and one that acquires a lease while Redis's clock
  * isn't known at most three. An unreadable entry is deleted on the way, which
- * takes at most two more.
+ * takes at most two more. A call that finds out that scripts are refused takes as long again by plain commands, of which those on the index take two.
  */
 final class RedisFlightStore implements FlightStore {
 
@@ -101,7 +102,7 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Acquisition> acquire(UsageKey key, LeaseRequest request) {
         checkAtLeastMillisecond("lease", request.lease());
-        return scripts.scripted(() -> acquireByScript(key, request), () -> acquirePlainly(key, request));
+        return scripts.scripted(keys.of(key), () -> acquireByScript(key, request), () -> acquirePlainly(key, request));
     }
 
     /** Reads the figure, and lets each process compute that finds none. */
@@ -177,17 +178,19 @@ final class RedisFlightStore implements FlightStore {
         checkAtLeastMillisecond("lease", lease);
         String entry = keys.of(key);
         List<String> lockAndFences = List.of(keys.lock(entry), keys.fences(entry));
-        return scripts.run(
-                        Purpose.LEASE,
-                        RedisFlightStore::showsNothing,
-                        RENEW,
-                        lockAndFences,
-                        token,
-                        millis(lease),
-                        Long.toString(fenceLifeMillis(lease)))
-                .thenCompose(answer -> isHolder(answer)
-                        ? indexLoad(key, lease).thenApply(added -> true)
-                        : CompletableFuture.completedFuture(false));
+        return byScript(
+                key,
+                () -> scripts.run(
+                                Purpose.LEASE,
+                                RedisFlightStore::showsNothing,
+                                RENEW,
+                                lockAndFences,
+                                token,
+                                millis(lease),
+                                Long.toString(fenceLifeMillis(lease)))
+                        .thenCompose(answer -> isHolder(answer)
+                                ? indexLoad(key, lease).thenApply(added -> true)
+                                : CompletableFuture.completedFuture(false)));
     }
 
     /** Adds the load to the index for longer than its fence is kept. */
@@ -200,11 +203,21 @@ final class RedisFlightStore implements FlightStore {
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
         UsageCache.checkPut(key, figure, timeToLive);
         return scripts.scripted(
+                keys.of(key),
                 () -> publishByScript(key, token, fence, figure, timeToLive),
                 () -> fence == NO_FENCE
                         ? index.store(key, figure, timeToLive).thenApply(stored -> new Publication.Stored())
-                        : CompletableFuture.failedFuture(new UsageCacheException(
-                                "Redis refuses scripts since the lease on " + key + " was acquired by one", null)));
+                        : withoutScripts(key));
+    }
+
+    /** Takes a step that concerns a lease, which only a script can acquire. */
+    private <T> CompletionStage<T> byScript(UsageKey key, Supplier<CompletionStage<T>> step) {
+        return scripts.scripted(keys.of(key), step, () -> withoutScripts(key));
+    }
+
+    private static <T> CompletionStage<T> withoutScripts(UsageKey key) {
+        return CompletableFuture.failedFuture(new UsageCacheException(
+                "Redis refuses scripts: a lease on " + key + " that was acquired by one can't be used", null));
     }
 
     private CompletionStage<Publication> publishByScript(
@@ -239,32 +252,36 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
         String entry = keys.of(key);
-        return scripts.run(
-                        Purpose.LEASE,
-                        RedisFlightStore::showsNothing,
-                        RELEASE,
-                        List.of(keys.lock(entry)),
-                        token,
-                        keys.wakeUps(),
-                        entry)
-                .thenAccept(answer -> {});
+        return byScript(
+                key,
+                () -> scripts.run(
+                                Purpose.LEASE,
+                                RedisFlightStore::showsNothing,
+                                RELEASE,
+                                List.of(keys.lock(entry)),
+                                token,
+                                keys.wakeUps(),
+                                entry)
+                        .thenAccept(answer -> {}));
     }
 
     @Override
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
         String entry = keys.of(key);
-        return scripts.run(
-                        Purpose.LEASE,
-                        RedisFlightStore::isHolder,
-                        FAIL,
-                        List.of(keys.lock(entry)),
-                        token,
-                        keys.wakeUps(),
-                        entry,
-                        shortened(reason),
-                        millis(backOff))
-                .thenAccept(answer -> {});
+        return byScript(
+                key,
+                () -> scripts.run(
+                                Purpose.LEASE,
+                                RedisFlightStore::isHolder,
+                                FAIL,
+                                List.of(keys.lock(entry)),
+                                token,
+                                keys.wakeUps(),
+                                entry,
+                                shortened(reason),
+                                millis(backOff))
+                        .thenAccept(answer -> {}));
     }
 
     @Override

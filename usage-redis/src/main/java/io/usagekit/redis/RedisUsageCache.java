@@ -6,14 +6,17 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BiFunction;
 
 /** Cache in Redis: figures are strings with a time to live. */
 final class RedisUsageCache implements UsageCache {
@@ -55,13 +58,16 @@ final class RedisUsageCache implements UsageCache {
                 all,
                 keys,
                 reader,
-                entries -> connections
-                        .dispatch(
+                entries -> scripts.scripted(
                                 entries.get(0),
-                                Purpose.READ,
-                                answer -> true,
-                                redis -> CacheEntry.sendAll(redis, entries))
+                                () -> send(entries, CacheEntry::sendAll),
+                                () -> send(entries, CacheEntry::sendEach))
                         .toCompletableFuture());
+    }
+
+    private CompletionStage<List<Object>> send(
+            List<String> entries, BiFunction<Link, List<String>, CompletableFuture<List<Object>>> read) {
+        return connections.send(entries.get(0), Purpose.READ, redis -> read.apply(redis, entries));
     }
 
     /** Reads an entry with its remaining time to live. */

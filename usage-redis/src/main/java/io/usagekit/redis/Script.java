@@ -6,6 +6,7 @@ import io.lettuce.core.output.NestedMultiOutput;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandType;
 import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.ScriptSupport;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -66,25 +67,28 @@ final class Script {
      */
     CompletableFuture<List<Object>> run(Link redis, List<String> keys, String... arguments) {
         CompletableFuture<List<Object>> answer = new CompletableFuture<>();
-        forward(redis.send(command(CommandType.EVALSHA, digest, keys, arguments)), answer, error -> {
+        ScriptSupport.States before = redis.scripts().states();
+        // What the answer says of the server is noted first: the caller's next step may depend on it.
+        Consumer<List<Object>> executed = parts -> {
+            redis.scripts().executed(before, parts);
+            answer.complete(parts);
+        };
+        Consumer<Throwable> failed = error -> {
+            redis.scripts().failed(before, error);
+            answer.completeExceptionally(error);
+        };
+        forward(redis.send(command(CommandType.EVALSHA, digest, keys, arguments)), answer, executed, error -> {
             if (!(error instanceof RedisNoScriptException)) {
-                answer.completeExceptionally(error);
+                failed.accept(error);
             } else if (!answer.isDone()) {
-                sendInFull(redis, keys, arguments, answer);
+                try {
+                    forward(redis.send(command(CommandType.EVAL, source, keys, arguments)), answer, executed, failed);
+                } catch (RuntimeException e) {
+                    failed.accept(e);
+                }
             }
         });
         return answer;
-    }
-
-    private void sendInFull(Link redis, List<String> keys, String[] arguments, CompletableFuture<List<Object>> answer) {
-        try {
-            forward(
-                    redis.send(command(CommandType.EVAL, source, keys, arguments)),
-                    answer,
-                    answer::completeExceptionally);
-        } catch (RuntimeException e) {
-            answer.completeExceptionally(e);
-        }
     }
 
     private static Command<String, String, List<Object>> command(
@@ -98,11 +102,12 @@ final class Script {
     private static void forward(
             CompletableFuture<List<Object>> command,
             CompletableFuture<List<Object>> answer,
+            Consumer<List<Object>> onAnswer,
             Consumer<Throwable> onError) {
         var unused = answer.whenComplete((list, error) -> command.cancel(false));
         unused = command.whenComplete((list, error) -> {
             if (error == null) {
-                answer.complete(list);
+                onAnswer.accept(list);
             } else {
                 onError.accept(cause(error));
             }

@@ -12,6 +12,7 @@ import io.lettuce.core.protocol.ProtocolVersion;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.RedisErrors;
+import io.usagekit.redis.internal.ScriptSupport;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -46,6 +47,7 @@ final class TrackingConnection {
     }
 
     private final StatefulRedisConnection<String, String> connection;
+    private final Link link;
     private final NearCacheContext context;
     private final RedisKeys keys;
     private final Duration commandTimeout;
@@ -60,6 +62,7 @@ final class TrackingConnection {
         this.connection = connection;
         this.epoch = epoch;
         this.context = context;
+        this.link = Link.of(connection, new ScriptSupport(context.settings().client(), "Redis"));
         this.keys = context.settings().keys();
         this.commandTimeout = context.settings().commandTimeout();
         this.validity = new TrackingValidity(
@@ -166,7 +169,7 @@ final class TrackingConnection {
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return answered("a read", commandTimeout, () -> CacheEntry.send(Link.of(connection), entry))
+        return answered("a read", commandTimeout, () -> CacheEntry.send(link, entry))
                 .thenApply(answer -> context.reader().decode(key, entry, answer));
     }
 
@@ -176,7 +179,16 @@ final class TrackingConnection {
                 all,
                 keys,
                 context.reader(),
-                entries -> answered("a read", commandTimeout, () -> CacheEntry.sendAll(Link.of(connection), entries)));
+                entries -> link.scripts().isRefused()
+                        ? readEach(entries)
+                        : answered("a read", commandTimeout, () -> CacheEntry.sendAll(link, entries))
+                                .exceptionallyCompose(error -> RedisErrors.isScriptRefused(error)
+                                        ? readEach(entries)
+                                        : CompletableFuture.failedStage(error)));
+    }
+
+    private CompletableFuture<List<Object>> readEach(List<String> entries) {
+        return answered("a read", commandTimeout, () -> CacheEntry.sendEach(link, entries));
     }
 
     private void beat() {
@@ -240,6 +252,7 @@ final class TrackingConnection {
         if (!ended.complete(reason)) {
             return;
         }
+        link.scripts().close();
         CompletableFuture<Void> beat = nextBeat;
         if (beat != null) {
             beat.complete(null); // and its timer with it

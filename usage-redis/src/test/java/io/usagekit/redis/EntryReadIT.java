@@ -9,10 +9,14 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.protocol.RedisCommand;
 import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.ScriptSupport;
 import io.usagekit.servers.RedisServer;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -131,19 +135,33 @@ class EntryReadIT {
         assertThat((Long) answer.get(1)).isBetween(millis / 2, millis);
     }
 
+    @Test
+    void withdrawsEachReadOfSeveralThatTimeOutTogether() {
+        List<RedisCommand<String, String, ?>> sent = new ArrayList<>();
+        CompletableFuture<List<Object>> answer =
+                CacheEntry.sendEach(link(sent::addAll), List.of("usage:org-1:2026-03", "usage:org-2:2026-03"));
+        answer.completeExceptionally(new TimeoutException());
+        assertThat(sent).hasSize(6).allMatch(RedisCommand::isCancelled);
+    }
+
+    private Link link(Consumer<Collection<RedisCommand<String, String, ?>>> dispatch) {
+        return Link.of(connection(dispatch), new ScriptSupport(client, "Redis"));
+    }
+
     /** Reads, and changes the entry once, after this many commands of the first read. */
     private List<Object> readWhile(int commands, Consumer<String> change) {
-        return await(EntryRead.send(Link.of(interrupted(commands, change)), ENTRY));
+        return await(EntryRead.send(link(sent -> dispatch(sent, commands, change)), ENTRY));
     }
 
     @SuppressWarnings("unchecked")
-    private StatefulRedisConnection<String, String> interrupted(int commands, Consumer<String> change) {
+    private StatefulRedisConnection<String, String> connection(
+            Consumer<Collection<RedisCommand<String, String, ?>>> dispatch) {
         return (StatefulRedisConnection<String, String>) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {StatefulRedisConnection.class}, (proxy, method, given) -> {
                     if (!method.getName().equals("dispatch")) {
                         throw new UnsupportedOperationException(method.toString());
                     }
-                    dispatch((Collection<RedisCommand<String, String, ?>>) given[0], commands, change);
+                    dispatch.accept((Collection<RedisCommand<String, String, ?>>) given[0]);
                     return null;
                 });
     }

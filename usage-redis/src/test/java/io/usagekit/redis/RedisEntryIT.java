@@ -18,6 +18,7 @@ import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.ScriptSupport;
 import io.usagekit.servers.RedisServer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -294,9 +295,9 @@ class RedisEntryIT {
         Script discard = Script.resource("discard.lua");
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             connection.sync().set(ENTRY, "new");
-            await(discard.run(Link.of(connection), List.of(ENTRY), "old"));
+            await(discard.run(Link.of(connection, new ScriptSupport(client, "Redis")), List.of(ENTRY), "old"));
             assertThat(connection.sync().get(ENTRY)).isEqualTo("new");
-            await(discard.run(Link.of(connection), List.of(ENTRY), "new"));
+            await(discard.run(Link.of(connection, new ScriptSupport(client, "Redis")), List.of(ENTRY), "new"));
             assertThat(connection.sync().exists(ENTRY)).isZero();
         }
     }

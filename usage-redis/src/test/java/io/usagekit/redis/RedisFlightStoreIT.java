@@ -11,6 +11,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.redis.internal.Link;
+import io.usagekit.redis.internal.ScriptSupport;
 import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import java.time.Duration;
@@ -87,7 +88,7 @@ class RedisFlightStoreIT extends FlightStoreContract {
                 StatefulRedisConnection<String, String> connection = client.connect()) {
             for (long until : new long[] {0, past}) {
                 List<Object> answer = Redis.await(acquire.run(
-                        Link.of(connection),
+                        Link.of(connection, new ScriptSupport(client, "Redis")),
                         List.of("entry", "lock", "fences"),
                         "token",
                         "30000",

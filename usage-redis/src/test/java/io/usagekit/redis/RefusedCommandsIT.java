@@ -14,6 +14,7 @@ import io.lettuce.core.protocol.CommandType;
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
+import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.FlightStore.Publication;
 import io.usagekit.Freshness;
 import io.usagekit.UsageCache;
@@ -26,6 +27,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -178,6 +181,55 @@ class RefusedCommandsIT extends RedisOutageFixture {
                 .build();
     }
 
+    /** Each try costs a round trip, so there is one a second and not one a call. */
+    @Test
+    void sendsNoScriptForAWhileOnceOneWasRefused() {
+        try (UsageCache cache = Redis.patient(restricted);
+                FlightStore store = Redis.patientStore(restricted)) {
+            putAndFind(cache, 1);
+            long fence = acquire(store, 2);
+            allow("-@scripting");
+            long began = System.nanoTime();
+            int calls = 0;
+            for (; calls < 600; calls += 6) {
+                cache.getAll(List.of(key(1), key(9))).values().forEach(Redis::await);
+                await(store.acquire(key(3), request()));
+                failure(store.renew(key(2), "token", TIME_TO_LIVE));
+                failure(store.release(key(2), "token"));
+                failure(store.fail(key(2), "token", "reason", TIME_TO_LIVE));
+                failure(store.publish(key(2), "token", fence, aged(2), TIME_TO_LIVE));
+            }
+            long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began);
+            assertThat(refusals())
+                    .as("scripts refused in %d s of %d calls", seconds, calls)
+                    .isBetween(2L, 2 * (seconds + 1));
+        }
+    }
+
+    /** Returns how many scripts were refused. */
+    private long refusals() {
+        long[] count = new long[1];
+        Redis.with(client, redis -> {
+            Matcher rejected =
+                    Pattern.compile("cmdstat_evalsha:.*rejected_calls=(\\d+)").matcher(redis.info("commandstats"));
+            count[0] = rejected.find() ? Long.parseLong(rejected.group(1)) : 0;
+        });
+        return count[0];
+    }
+
+    @Test
+    void keepsAnIndexForItsLongestFigureWhereScriptsAreRefused() {
+        allow("-@scripting");
+        try (UsageCache cache = Redis.patient(restricted)) {
+            await(cache.put(key(1), aged(1), Duration.ofDays(800)));
+            await(put(cache, 1));
+            Redis.with(
+                    client,
+                    redis -> assertThat(redis.pttl("usage:index:{org-1}"))
+                            .isGreaterThan(Duration.ofDays(799).toMillis()));
+        }
+    }
+
     /** A lease that a script has acquired binds others, which a plain command wouldn't respect. */
     @Test
     void publishesNothingPlainlyUnderALeaseOfAScript() {
@@ -195,10 +247,12 @@ class RefusedCommandsIT extends RedisOutageFixture {
         return new AgedUsage(figure(i), Duration.ZERO);
     }
 
+    private static LeaseRequest request() {
+        return new LeaseRequest("token", Duration.ofMinutes(1), Duration.ZERO, OptionalLong.empty());
+    }
+
     private static long acquire(FlightStore store, int i) {
-        Acquisition acquisition = await(store.acquire(
-                key(i),
-                new FlightStore.LeaseRequest("token", Duration.ofMinutes(1), Duration.ZERO, OptionalLong.empty())));
+        Acquisition acquisition = await(store.acquire(key(i), request()));
         assertThat(acquisition).isInstanceOf(Acquisition.Acquired.class);
         return ((Acquisition.Acquired) acquisition).fence();
     }

@@ -130,12 +130,16 @@ public final class Cluster implements Connections {
         return send(new Request<>(key, purpose, served, commands, System.nanoTime() + commandTimeout.toNanos()), 0);
     }
 
-    private <T> CompletionStage<T> send(Request<T> request, int redirections) {
+    private @Nullable String owner(String key) {
         Topology known = topology;
-        String owner = known == null ? null : known.owner(request.key());
+        return known == null ? null : known.owner(key);
+    }
+
+    private <T> CompletionStage<T> send(Request<T> request, int redirections) {
+        String owner = owner(request.key());
         if (owner == null) {
             return CompletableFuture.failedFuture(unserved(new UsageCacheException(
-                    known == null
+                    topology == null
                             ? "no node of the Redis Cluster has answered so far"
                             : "no node of the Redis Cluster has the hash slot of " + request.key(),
                     null)));
@@ -306,6 +310,12 @@ public final class Cluster implements Connections {
 
     @Override
     public boolean isAvailable() {
+    @Override
+    public boolean refusesScripts(String key) {
+        String owner = owner(key);
+        return owner != null && connection(owner).refusesScripts();
+    }
+
         return topology != null
                 && !coverage.isOngoing()
                 && connections.values().stream().allMatch(GuardedConnection::isAvailable);

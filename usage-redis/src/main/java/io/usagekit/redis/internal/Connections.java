@@ -39,6 +39,9 @@ public interface Connections {
     /** Whether a command may have keys of different hash slots. */
     boolean areOfOneServer();
 
+    /** Whether the server that has a key refuses scripts, so that none is to be sent to it at present. */
+    boolean refusesScripts(String key);
+
     /** Connects for publications, to any server that receives them; blocks. */
     StatefulRedisPubSubConnection<String, String> connectPubSub();
 

@@ -62,6 +62,7 @@ public final class GuardedConnection {
     private static final Duration DIAGNOSIS_PATIENCE = Duration.ofSeconds(1);
 
     private final Server server;
+    private final ScriptSupport scripts;
     private final ServerClock clock = new ServerClock();
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
@@ -79,6 +80,7 @@ public final class GuardedConnection {
         this.failover = server.failover();
         this.connector = new Connector<>(server.connect(), failover, limits);
         this.liveness = new LivenessProbe<>(connector, commandTimeout, timeouts, this::answered, () -> {});
+        this.scripts = new ScriptSupport(server.client(), server.name());
         this.commandTimeout = commandTimeout;
         this.unavailability = new OutageLog(
                 server.client(),
@@ -165,7 +167,7 @@ public final class GuardedConnection {
         }
         CompletableFuture<T> answer;
         try {
-            answer = commands.apply(new Link(connection, clock, false));
+            answer = commands.apply(new Link(connection, clock, scripts, false));
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(failed(states, connection, e));
         }
@@ -218,7 +220,7 @@ public final class GuardedConnection {
     private UsageCacheException failed(
             States states, StatefulRedisConnection<String, String> connection, Throwable error) {
         if (error instanceof RedisCommandExecutionException) {
-            UsageCacheException refused = RedisErrors.of(server.name() + " refused the command", error);
+            UsageCacheException refused = RedisErrors.refused(server.name(), error);
             answered(connection);
             if (!RedisErrors.isScriptRefused(error) && !(server.isNode() && Redirection.isIn(error))) {
                 states.refusal().begin(states.refused(), refused);
@@ -288,3 +290,10 @@ public final class GuardedConnection {
         connector.close();
     }
 }
+    /** Whether the server refuses scripts, so that none is to be sent at present. */
+    boolean refusesScripts() {
+        return scripts.isRefused();
+    }
+
+        scripts.close();
+        scripts.close();

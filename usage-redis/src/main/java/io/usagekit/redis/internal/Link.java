@@ -13,22 +13,27 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Connection on which commands are sent, and the clock of its server.
+ * Connection on which commands are sent, and what is known of its server.
  *
  * @param connection the connection
  * @param clock the server's clock
+ * @param scripts what the server does with scripts
  * @param isAsking whether the server doesn't have the key's hash slot yet, but is receiving it: {@code ASKING} goes before each command
  */
-public record Link(StatefulRedisConnection<String, String> connection, ServerClock clock, boolean isAsking) {
+public record Link(
+        StatefulRedisConnection<String, String> connection,
+        ServerClock clock,
+        ScriptSupport scripts,
+        boolean isAsking) {
 
     /** Returns a link of a connection by itself. */
-    public static Link of(StatefulRedisConnection<String, String> connection) {
-        return new Link(connection, new ServerClock(), false);
+    public static Link of(StatefulRedisConnection<String, String> connection, ScriptSupport scripts) {
+        return new Link(connection, new ServerClock(), scripts, false);
     }
 
     /** Returns this link to a server that is receiving the key's hash slot. */
     public Link asking() {
-        return new Link(connection, clock, true);
+        return new Link(connection, clock, scripts, true);
     }
 
     /** Returns a command, to be sent. */

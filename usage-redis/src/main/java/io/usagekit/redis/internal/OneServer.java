@@ -40,6 +40,11 @@ public final class OneServer implements Connections {
     }
 
     @Override
+    public boolean refusesScripts(String key) {
+        return connection.refusesScripts();
+    }
+
+    @Override
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
         return client.connectPubSub(StringCodec.UTF8);
     }

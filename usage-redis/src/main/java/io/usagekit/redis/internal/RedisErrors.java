@@ -176,6 +176,11 @@ public final class RedisErrors {
                 : new UsageCacheException(message, error);
     }
 
+    /** Returns the exception of the port for a reply that refuses a command. */
+    static UsageCacheException refused(String server, Throwable reply) {
+        return of(server + " refused the command", reply);
+    }
+
     /** Whether there was no answer in time. */
     public static boolean isTimeout(Throwable error) {
         return error instanceof TimeoutException || error instanceof RedisCommandTimeoutException;
