@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
 import static io.usagekit.redis.Redis.eventually;
+import static io.usagekit.redis.Redis.failure;
 import static io.usagekit.redis.Redis.succeeds;
 import static io.usagekit.redis.RedisOutageFixture.figure;
 import static io.usagekit.redis.RedisOutageFixture.key;
@@ -146,6 +147,43 @@ class ClusterFaultsIT {
         with(
                 from,
                 redis -> redis.migrate(target.getHost(), target.getPort(), 0, 10_000, MigrateArgs.Builder.keys(entry)));
+    }
+
+    /** Whatever becomes of them on the way, commands have one command timeout in all. */
+    @Test
+    void givesARedirectedCommandWhatIsLeftOfItsTimeout() {
+        int figure = 1;
+        int from = masterOf(figure);
+        int to = (from + 1) % RedisCluster.MASTERS;
+        try (UsageCache cache = builder().build()) {
+            assertThat(await(cache.get(key(figure)))).isEmpty();
+            with(to, redis -> redis.clusterSetSlotImporting(slot(figure), cluster.id(from)));
+            with(from, redis -> redis.clusterSetSlotMigrating(slot(figure), cluster.id(to)));
+            cluster.node(to).pause();
+            assertThat(failure(cache.get(key(figure))))
+                    .hasMessageContaining("what connecting and redirections left of commandTimeout");
+        }
+    }
+
+    @Test
+    @Tag("thorough")
+    void reportsNoMasterThatAnswersWhereAnotherOneDoesNot() {
+        cluster.node(1).pause();
+        RedisClusterClient one = RedisClusterClient.create(cluster.node(0).url());
+        Duration connectTimeout = Duration.ofSeconds(6);
+        try (UsageCache cache =
+                RedisUsage.builder(one).connectTimeout(connectTimeout).build()) {
+            assertThat(cache.stats().shared()).isEqualTo(UsageCache.Condition.DOWN);
+            assertThat(log.lines("WARN"))
+                    .singleElement()
+                    .asString()
+                    .contains(
+                            "127.0.0.1:"
+                                    + RedisURI.create(cluster.node(1).url()).getPort(),
+                            connectTimeout.toString());
+        } finally {
+            one.shutdown();
+        }
     }
 
     @Test

@@ -6,27 +6,37 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.SlotHash;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.servers.RedisCluster;
+import io.usagekit.testkit.FaultyProxy;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import io.usagekit.testkit.contract.UsageCacheContract;
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Runs the contracts of one server on a cluster of three masters. */
 class RedisClusterIT {
@@ -143,6 +153,73 @@ class RedisClusterIT {
         } finally {
             app.shutdown();
             SharedCluster.with(redis -> redis.aclDeluser("app"));
+        }
+    }
+
+    /** Nodes have users of their own: what one of them refuses says nothing of the others. */
+    @ParameterizedTest
+    @CsvSource({"-@scripting,refuses scripts", "-publish,refuses to publish wake-ups"})
+    void reportsOnceWhatOneNodeRefuses(String rule, String message) {
+        SharedCluster.empty();
+        SharedCluster.with(redis -> allow(redis, "+@all"));
+        SharedCluster.with(0, redis -> allow(redis, rule));
+        RedisClusterClient app = RedisClusterClient.create(RedisURI.builder(RedisURI.create(SharedCluster.url()))
+                .withAuthentication("app", "secret")
+                .build());
+        try (CapturedLog log = new CapturedLog();
+                UsageCache cache = SharedCluster.patience(app).build()) {
+            for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 30; i++) {
+                    await(RedisOutageFixture.put(cache, i));
+                    await(cache.invalidate(RedisOutageFixture.key(i)));
+                }
+            }
+            assertThat(log.lines("WARN"))
+                    .singleElement()
+                    .asString()
+                    .contains("Redis node " + SharedCluster.url().substring("redis://".length()) + " " + message);
+            assertThat(log.lines("INFO")).isEmpty();
+        } finally {
+            app.shutdown();
+            SharedCluster.with(redis -> redis.aclDeluser("app"));
+        }
+    }
+
+    private static void allow(RedisCommands<String, String> redis, String rule) {
+        redis.dispatch(
+                CommandType.ACL,
+                new StatusOutput<>(StringCodec.UTF8),
+                new CommandArgs<>(StringCodec.UTF8)
+                        .add("SETUSER")
+                        .add("app")
+                        .add("on")
+                        .add(">secret")
+                        .add("~*")
+                        .add("&*")
+                        .add(rule));
+    }
+
+    @Test
+    void reportsNothingWhileConnectingTakesLongerThanACommand() {
+        URI node = URI.create(SharedCluster.url());
+        try (FaultyProxy proxy = FaultyProxy.to(node.getHost(), node.getPort());
+                CapturedLog log = new CapturedLog()) {
+            proxy.freeze();
+            RedisClusterClient slow = RedisClusterClient.create("redis://" + proxy.host() + ":" + proxy.port());
+            CompletableFuture<UsageCache> opened = CompletableFuture.supplyAsync(() -> RedisUsage.builder(slow)
+                    .commandTimeout(Duration.ofMillis(1_500))
+                    .connectTimeout(Duration.ofSeconds(60))
+                    .build());
+            Redis.eventually("it connects", () -> proxy.connections() > 0);
+            long began = System.nanoTime();
+            Redis.eventually("commandTimeout passes", () -> System.nanoTime() - began > 1_600_000_000L);
+            proxy.pass();
+            try (UsageCache cache = await(opened)) {
+                assertThat(log.lines("WARN")).isEmpty();
+                assertThat(cache.stats().shared()).isEqualTo(UsageCache.Condition.UP);
+            } finally {
+                slow.shutdown();
+            }
         }
     }
 

@@ -42,6 +42,11 @@ final class SharedCluster {
         MASTERS.forEach(master -> Redis.with(master, commands));
     }
 
+    /** Runs commands on one master. */
+    static void with(int master, Consumer<RedisCommands<String, String>> commands) {
+        Redis.with(MASTERS.get(master), commands);
+    }
+
     static void empty() {
         with(RedisCommands::flushall);
     }

@@ -14,6 +14,7 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,13 +46,18 @@ public final class Cluster implements Connections {
     private static final Duration REDIRECTION_PAUSE = Duration.ofMillis(20);
     private static final Duration SHUTDOWN_LIMIT = Duration.ofSeconds(2);
 
-    /** Commands of a key, with the time until which they are redirected, in nanoseconds. */
+    /** Commands of a key, with the time until which they are redirected and answered, in nanoseconds. */
     private record Request<T>(
             String key,
             Purpose purpose,
             Predicate<T> served,
             Function<Link, CompletableFuture<T>> commands,
-            long until) {}
+            long until) {
+
+        Duration left() {
+            return Duration.ofNanos(until - System.nanoTime());
+        }
+    }
 
     private final RedisClusterClient client;
     private final RedisClient nodes;
@@ -87,7 +93,8 @@ public final class Cluster implements Connections {
     public void open(Duration wait) {
         long began = System.nanoTime();
         try {
-            var unused = refresh().get(wait.toNanos(), TimeUnit.NANOSECONDS);
+            // The other half is for the masters that aren't among the client's addresses.
+            var unused = refresh(wait.dividedBy(2)).get(wait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException | ExecutionException e) {
@@ -98,9 +105,9 @@ public final class Cluster implements Connections {
             coverage.begin(coverage.state(), "no node has answered within " + wait + " (connectTimeout)");
             return;
         }
-        for (String address : known.masters()) {
-            connection(address).open(wait.minusNanos(System.nanoTime() - began));
-        }
+        Map<GuardedConnection, CompletableFuture<?>> greetings = new HashMap<>();
+        known.masters().stream().map(this::connection).forEach(node -> greetings.put(node, node.greet()));
+        greetings.forEach((node, greeting) -> node.await(greeting, wait, began));
     }
 
     private GuardedConnection connection(String address) {
@@ -149,17 +156,22 @@ public final class Cluster implements Connections {
 
     private <T> CompletionStage<T> send(Request<T> request, String address, boolean isAsking, int redirections) {
         GuardedConnection node = connection(address);
-        CompletableFuture<Void> started = node.started();
-        return started.isDone()
-                ? sendTo(node, request, address, isAsking, redirections)
-                : started.thenCompose(done -> sendTo(node, request, address, isAsking, redirections));
+        CompletableFuture<Void> started = node.started(request.left());
+        return started.isDone() && redirections == 0
+                ? sendTo(node, request, address, isAsking, redirections, commandTimeout)
+                : started.thenCompose(done -> sendTo(node, request, address, isAsking, redirections, request.left()));
     }
 
     private <T> CompletionStage<T> sendTo(
-            GuardedConnection node, Request<T> request, String address, boolean isAsking, int redirections) {
+            GuardedConnection node,
+            Request<T> request,
+            String address,
+            boolean isAsking,
+            int redirections,
+            Duration limit) {
         Function<Link, CompletableFuture<T>> commands =
                 isAsking ? link -> request.commands().apply(link.asking()) : request.commands();
-        return node.dispatch(request.purpose(), request.served(), commands)
+        return node.dispatch(request.purpose(), request.served(), commands, limit)
                 .thenApply(answer -> {
                     if (coverage.isOngoing()) {
                         refreshSoon(); // which may end the outage
@@ -179,7 +191,7 @@ public final class Cluster implements Connections {
         if (kind != Redirection.Kind.ASK) {
             refreshSoon();
         }
-        if (kind == Redirection.Kind.CLUSTERDOWN || System.nanoTime() - request.until() >= 0) {
+        if (kind == Redirection.Kind.CLUSTERDOWN || request.left().isNegative()) {
             return CompletableFuture.failedFuture(unserved((UsageCacheException) error));
         }
         if (kind == Redirection.Kind.TRYAGAIN) {
@@ -212,20 +224,21 @@ public final class Cluster implements Connections {
     /** Asks which master has which slot, unless that was asked within a second. */
     private void refreshSoon() {
         if (!closed && System.nanoTime() - refreshed >= REFRESH_NANOS) {
-            var unused = refresh();
+            var unused = refresh(commandTimeout);
         }
     }
 
-    private CompletableFuture<Void> refresh() {
+    /** Asks which master has which slot; each node that isn't connected yet has this time to be. */
+    private CompletableFuture<Void> refresh(Duration patience) {
         if (!refreshing.compareAndSet(false, true)) {
             return CompletableFuture.completedFuture(null);
         }
         long began = System.nanoTime();
         refreshed = began;
         Topology known = topology;
-        return views(known == null ? Set.of() : known.masters())
+        return views(known == null ? Set.of() : known.masters(), patience)
                 .thenCompose(views -> views.isEmpty()
-                        ? views(seeds.stream().map(Topology::address).toList())
+                        ? views(seeds.stream().map(Topology::address).toList(), patience)
                         : CompletableFuture.completedFuture(views))
                 .thenAccept(views -> {
                     if (!views.isEmpty() && !closed) {
@@ -235,29 +248,36 @@ public final class Cluster implements Connections {
                 .whenComplete((done, error) -> refreshing.set(false));
     }
 
-    private CompletableFuture<List<Collection<RedisClusterNode>>> views(Collection<String> addresses) {
-        List<CompletableFuture<Optional<Collection<RedisClusterNode>>>> views =
-                addresses.stream().map(this::view).toList();
+    private CompletableFuture<List<Collection<RedisClusterNode>>> views(
+            Collection<String> addresses, Duration patience) {
+        List<CompletableFuture<Collection<RedisClusterNode>>> views =
+                addresses.stream().map(address -> view(address, patience)).toList();
         return CompletableFuture.allOf(views.toArray(CompletableFuture<?>[]::new))
-                .thenApply(done ->
-                        views.stream().flatMap(view -> view.join().stream()).toList());
+                .thenApply(done -> views.stream()
+                        .map(CompletableFuture::join)
+                        .filter(view -> !view.isEmpty())
+                        .toList());
     }
 
-    /** Returns the cluster as a node sees it; empty if it doesn't answer. */
-    private CompletableFuture<Optional<Collection<RedisClusterNode>>> view(String address) {
+    /** Returns the cluster as a node sees it; empty if it doesn't answer. That it isn't connected is an incident of those who call for its slots. */
+    private CompletableFuture<Collection<RedisClusterNode>> view(String address, Duration patience) {
         GuardedConnection node = connection(address);
-        return node.started()
-                .thenCompose(started -> node.<String>dispatch(
-                        Purpose.LOCATE,
-                        answer -> true,
-                        link -> link.send(Link.command(
-                                CommandType.CLUSTER,
-                                new StatusOutput<>(StringCodec.UTF8),
-                                Link.arguments().add("NODES")))))
-                .<Optional<Collection<RedisClusterNode>>>thenApply(
-                        text -> Optional.of(ClusterPartitionParser.parse(withOwnHost(text, address))))
-                .exceptionally(error -> Optional.empty())
-                .toCompletableFuture();
+        return node.started(patience)
+                .thenCompose(started -> node.isConnected() ? askForNodes(node) : CompletableFuture.completedFuture(""))
+                .thenApply(text -> text.isEmpty()
+                        ? List.<RedisClusterNode>of()
+                        : ClusterPartitionParser.parse(withOwnHost(text, address)))
+                .exceptionally(error -> List.of());
+    }
+
+    private static CompletionStage<String> askForNodes(GuardedConnection node) {
+        return node.dispatch(
+                Purpose.LOCATE,
+                answer -> true,
+                link -> link.send(Link.command(
+                        CommandType.CLUSTER,
+                        new StatusOutput<>(StringCodec.UTF8),
+                        Link.arguments().add("NODES"))));
     }
 
     /** A node that has met no other one doesn't know its own host. */
@@ -290,6 +310,12 @@ public final class Cluster implements Connections {
         return false;
     }
 
+    @Override
+    public boolean refusesScripts(String key) {
+        String owner = owner(key);
+        return owner != null && connection(owner).refusesScripts();
+    }
+
     /** Publications reach all nodes: any of them will do, the next one with each attempt. */
     @Override
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
@@ -310,12 +336,6 @@ public final class Cluster implements Connections {
 
     @Override
     public boolean isAvailable() {
-    @Override
-    public boolean refusesScripts(String key) {
-        String owner = owner(key);
-        return owner != null && connection(owner).refusesScripts();
-    }
-
         return topology != null
                 && !coverage.isOngoing()
                 && connections.values().stream().allMatch(GuardedConnection::isAvailable);

@@ -1,7 +1,6 @@
 package io.usagekit.redis.internal;
 
 import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.UsageCacheException;
 import java.time.Duration;
@@ -53,8 +52,8 @@ public final class GuardedConnection {
         }
     }
 
-    /** States of the outage logs when a command was sent. */
-    private record States(long unavailable, OutageLog refusal, long refused) {}
+    /** States of the outage logs when a command was sent, and the time that it had. */
+    private record States(long unavailable, OutageLog refusal, long refused, Duration limit) {}
 
     private static final CompletableFuture<Void> STARTED = CompletableFuture.completedFuture(null);
 
@@ -62,8 +61,8 @@ public final class GuardedConnection {
     private static final Duration DIAGNOSIS_PATIENCE = Duration.ofSeconds(1);
 
     private final Server server;
-    private final ScriptSupport scripts;
     private final ServerClock clock = new ServerClock();
+    private final ScriptSupport scripts;
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final Timeouts timeouts;
@@ -80,8 +79,8 @@ public final class GuardedConnection {
         this.failover = server.failover();
         this.connector = new Connector<>(server.connect(), failover, limits);
         this.liveness = new LivenessProbe<>(connector, commandTimeout, timeouts, this::answered, () -> {});
-        this.scripts = new ScriptSupport(server.client(), server.name());
         this.commandTimeout = commandTimeout;
+        this.scripts = new ScriptSupport(server.client(), server.name());
         this.unavailability = new OutageLog(
                 server.client(),
                 server.name() + " is unavailable; usage figures are served without it until it answers",
@@ -98,9 +97,19 @@ public final class GuardedConnection {
      * @throws IllegalArgumentException if the client was created without an address
      */
     public void open(Duration wait) {
+        await(greet(), wait, System.nanoTime());
+    }
+
+    /** Makes the first attempt to connect, and a first command, as {@link #open} does; for {@link #await}. */
+    CompletableFuture<?> greet() {
+        return connector.attempt().thenCompose(GuardedConnection::ping);
+    }
+
+    /** Waits for {@link #greet} until this time has passed since then, in nanoseconds. */
+    void await(CompletableFuture<?> greeting, Duration wait, long since) {
         long state = unavailability.state();
         try {
-            connector.attempt().thenCompose(GuardedConnection::ping).get(wait.toNanos(), TimeUnit.NANOSECONDS);
+            greeting.get(wait.toNanos() - (System.nanoTime() - since), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException e) {
@@ -126,12 +135,18 @@ public final class GuardedConnection {
         first = connector.attempt();
     }
 
-    /** Completes with the first attempt to connect, however it ends, and after the command timeout at the latest. */
-    CompletableFuture<Void> started() {
+    /** Completes with the first attempt to connect, however it ends, and after this time at the latest. */
+    CompletableFuture<Void> started(Duration limit) {
         return first.isDone()
                 ? STARTED
-                : timeouts.limit(first.<Void>handle((connection, error) -> null), commandTimeout)
+                : timeouts.limit(first.<Void>handle((connection, error) -> null), limit)
                         .exceptionally(timeout -> null);
+    }
+
+    /** Whether there is a connection; makes an attempt to connect if there is none. */
+    boolean isConnected() {
+        StatefulRedisConnection<String, String> connection = connector.connection();
+        return connection != null && connection.isOpen();
     }
 
     /** Sends a PING. Any answer will do: a user may lack the permission. */
@@ -144,16 +159,24 @@ public final class GuardedConnection {
         });
     }
 
+    /** Sends commands as {@link #dispatch(Purpose, Predicate, Function, Duration)} does, within the command timeout. */
+    public <T> CompletionStage<T> dispatch(
+            Purpose purpose, Predicate<T> served, Function<Link, CompletableFuture<T>> commands) {
+        return dispatch(purpose, served, commands, commandTimeout);
+    }
+
     /**
      * Sends commands that are answered together.
      *
      * @param served whether an answer shows that the server serves this purpose, e.g. because it has written
+     * @param limit how long they may take: the command timeout, or what is left of it. That a server doesn't answer in less than half of the
+     *     command timeout isn't taken for an outage
      * @return fails with {@link UsageCacheException}
      */
-    public <T> CompletionStage<T> dispatch(
-            Purpose purpose, Predicate<T> served, Function<Link, CompletableFuture<T>> commands) {
+    <T> CompletionStage<T> dispatch(
+            Purpose purpose, Predicate<T> served, Function<Link, CompletableFuture<T>> commands, Duration limit) {
         OutageLog refusal = Objects.requireNonNull(refusals.get(purpose));
-        States states = new States(unavailability.state(), refusal, refusal.state());
+        States states = new States(unavailability.state(), refusal, refusal.state(), limit);
         StatefulRedisConnection<String, String> connection = connector.connection();
         if (connection == null || !connection.isOpen()) {
             return CompletableFuture.failedFuture(notConnected(states));
@@ -165,6 +188,12 @@ public final class GuardedConnection {
                             + "), nor the PING after it so far",
                     null));
         }
+        if (limit.isZero() || limit.isNegative()) {
+            return CompletableFuture.failedFuture(new UsageCacheException(
+                    "commandTimeout (" + commandTimeout + ") had passed before the command could be sent to "
+                            + server.name(),
+                    null));
+        }
         CompletableFuture<T> answer;
         try {
             answer = commands.apply(new Link(connection, clock, scripts, false));
@@ -172,7 +201,7 @@ public final class GuardedConnection {
             return CompletableFuture.failedFuture(failed(states, connection, e));
         }
         // The timeout completes the command's own future, and Lettuce doesn't send a completed command.
-        return timeouts.limit(answer, commandTimeout).handle((value, error) -> {
+        return timeouts.limit(answer, limit).handle((value, error) -> {
             if (error != null) {
                 throw failed(states, connection, RedisErrors.unwrap(error));
             }
@@ -233,12 +262,22 @@ public final class GuardedConnection {
         if (!connection.isOpen()) {
             return notConnected(states);
         }
-        if (error instanceof TimeoutException || error instanceof RedisCommandTimeoutException) {
+        if (RedisErrors.isTimeout(error)) {
+            if (states.limit().multipliedBy(2).compareTo(commandTimeout) < 0) {
+                return new UsageCacheException(noAnswer(states), error);
+            }
             liveness.start(connection);
-            return unavailable(
-                    states, server.name() + " didn't answer within commandTimeout (" + commandTimeout + ")", error);
+            return unavailable(states, noAnswer(states), error);
         }
         return unavailable(states, RedisErrors.of("the command to " + server.name() + " failed", error));
+    }
+
+    private String noAnswer(States states) {
+        return server.name() + " didn't answer within "
+                + (states.limit().equals(commandTimeout)
+                        ? ""
+                        : states.limit() + ", what connecting and redirections left of ")
+                + "commandTimeout (" + commandTimeout + ")";
     }
 
     private UsageCacheException unavailable(States states, String message, @Nullable Throwable cause) {
@@ -264,6 +303,11 @@ public final class GuardedConnection {
         }
     }
 
+    /** Whether the server refuses scripts, so that none is to be sent at present. */
+    boolean refusesScripts() {
+        return scripts.isRefused();
+    }
+
     /** How long a command may take. */
     public Duration commandTimeout() {
         return commandTimeout;
@@ -278,6 +322,7 @@ public final class GuardedConnection {
     void retire() {
         closed = true;
         unavailability.leave(server.name() + " has no part in its cluster any more");
+        scripts.close();
         var unused = connector.retire();
     }
 
@@ -287,13 +332,7 @@ public final class GuardedConnection {
         }
         closed = true;
         unavailability.close();
+        scripts.close();
         connector.close();
     }
 }
-    /** Whether the server refuses scripts, so that none is to be sent at present. */
-    boolean refusesScripts() {
-        return scripts.isRefused();
-    }
-
-        scripts.close();
-        scripts.close();
