@@ -1,6 +1,7 @@
 package io.usagekit.redis;
 
 import io.lettuce.core.ZAddArgs;
+import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.Command;
@@ -36,10 +37,7 @@ final class PeriodIndex {
     /** The largest number that is exact as a score, and in Lua. */
     private static final long MOST_MILLIS = (1L << 53) - 1;
 
-    /**
-     * How long an index that no script keeps lives after its last addition, if no period has to be kept for longer. Commands that don't read
-     * what they write, as a script does, could shorten its life otherwise.
-     */
+    /** How long an index that no script keeps lives after its last addition, if no period has to be kept for longer: so its expiry is rarely set twice. */
     private static final long PLAIN_MILLIS = TimeUnit.DAYS.toMillis(366);
 
     private final Scripts scripts;
@@ -74,31 +72,41 @@ final class PeriodIndex {
     /** Does as the script, but removes no periods. */
     private CompletionStage<Long> addPlainly(String index, String period, long millis) {
         return connections
-                .send(
-                        index,
-                        Purpose.INDEX,
-                        redis -> redis.connection().async().time().toCompletableFuture())
+                .send(index, Purpose.INDEX, redis -> commands(redis).time().toCompletableFuture())
                 .thenCompose(time -> {
                     long now = Long.parseLong(time.get(0)) * 1_000 + Long.parseLong(time.get(1)) / 1_000;
+                    double removal = Math.min(MOST_MILLIS, now + millis);
                     return connections
-                            .send(
-                                    index,
-                                    Purpose.INDEX,
-                                    redis -> CompletableFuture.allOf(
-                                            redis.connection()
-                                                    .async()
-                                                    .zadd(
-                                                            index,
-                                                            ZAddArgs.Builder.gt(),
-                                                            (double) Math.min(MOST_MILLIS, now + millis),
-                                                            period)
-                                                    .toCompletableFuture(),
-                                            redis.connection()
-                                                    .async()
-                                                    .pexpire(index, Math.max(millis, PLAIN_MILLIS))
-                                                    .toCompletableFuture()))
+                            .send(index, Purpose.INDEX, redis -> {
+                                var added = commands(redis).zadd(index, ZAddArgs.Builder.gt(), removal, period);
+                                CompletableFuture<Long> extended =
+                                        extend(redis, index, now, Math.max(millis, PLAIN_MILLIS));
+                                return extended.thenCombine(added, (done, one) -> done);
+                            })
                             .thenApply(done -> now);
                 });
+    }
+
+    /**
+     * Sets the index's expiry, and then again if it has a period that is kept for longer. Processes that do so at the same time may set it in any order, but
+     * each looks after it has set it.
+     */
+    private static CompletableFuture<Long> extend(Link redis, String index, long now, long millis) {
+        var expiring = commands(redis).pexpire(index, millis);
+        return commands(redis)
+                .zrangeWithScores(index, -1, -1)
+                .toCompletableFuture()
+                .thenCombine(
+                        expiring,
+                        (last, done) ->
+                                last.isEmpty() ? now : (long) last.get(0).getScore())
+                .thenCompose(last -> last - now > millis
+                        ? extend(redis, index, now, last - now)
+                        : CompletableFuture.completedFuture(now));
+    }
+
+    private static RedisAsyncCommands<String, String> commands(Link redis) {
+        return redis.connection().async();
     }
 
     /**
@@ -150,6 +158,7 @@ final class PeriodIndex {
     CompletionStage<Void> invalidate(String organisationId) {
         String index = keys.index(organisationId);
         return scripts.<List<?>>scripted(
+                        index,
                         () -> scripts.run(
                                         Purpose.DELETE,
                                         periods -> false,
@@ -158,13 +167,11 @@ final class PeriodIndex {
                                         keys.of(organisationId, ""))
                                 .thenApply(periods -> periods),
                         () -> connections
-                        index,
                                 .dispatch(
                                         index,
                                         Purpose.DELETE,
                                         periods -> false,
-                                        redis -> redis.connection()
-                                                .async()
+                                        redis -> commands(redis)
                                                 .zrange(index, 0, -1)
                                                 .toCompletableFuture())
                                 .thenApply(periods -> periods))
@@ -187,17 +194,16 @@ final class PeriodIndex {
 
     private CompletionStage<Void> invalidateEntry(String entry) {
         return scripts.scripted(
+                entry,
                 () -> scripts.run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
                         .thenAccept(done -> {}),
                 () -> connections
                         .send(entry, Purpose.DELETE, redis -> {
                             // Without its fences no load in flight can publish by a script.
-                            CompletableFuture<Long> deleted = redis.connection()
-                                    .async()
-                entry,
+                            CompletableFuture<Long> deleted = commands(redis)
                                     .del(keys.all(entry).toArray(String[]::new))
                                     .toCompletableFuture();
-                            var unused = redis.connection().async().publish(keys.wakeUps(), entry);
+                            var unused = commands(redis).publish(keys.wakeUps(), entry);
                             return deleted;
                         })
                         .thenAccept(done -> {}));
