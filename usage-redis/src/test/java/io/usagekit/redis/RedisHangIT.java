@@ -188,6 +188,37 @@ class RedisHangIT extends RedisOutageFixture {
         }
     }
 
+    /** The time to live can't be counted from the execution then, but from Redis's clock before it. */
+    @Test
+    void includesTheTimeThatAWriteWaitsInAHangingServerInAnAge() {
+        try (StallingProxy proxy = new StallingProxy(server.url())) {
+            RedisClient own = RedisClient.create(proxy.url());
+            try (UsageCache cache = Redis.patient(own)) {
+                putAndFind(cache, 2);
+                proxy.hold(1);
+                long began = System.nanoTime();
+                CompletionStage<Void> put = put(cache, 1);
+                Redis.with(
+                        client,
+                        redis -> eventually(
+                                "the period is in the index", () -> redis.exists("usage:index:{org-1}") > 0));
+                Duration until;
+                try (StoppedServer stopped = StoppedServer.of(client)) {
+                    int before = proxy.requests();
+                    proxy.release();
+                    eventually("the figure is sent", () -> proxy.requests() > before);
+                    assertThat(passed(System.nanoTime())).as("it hangs").isPositive();
+                    until = Duration.ofNanos(System.nanoTime() - began);
+                    stopped.resume();
+                }
+                await(put);
+                assertThat(await(cache.get(key(1))).orElseThrow().age()).isGreaterThanOrEqualTo(until);
+            } finally {
+                own.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+            }
+        }
+    }
+
     /** Lets some time pass since then, and returns how much. */
     private static Duration passed(long since) {
         eventually("time passes", () -> System.nanoTime() - since > TimeUnit.MILLISECONDS.toNanos(100));

@@ -10,6 +10,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** TCP proxy that can hold back the server's responses on one connection, without closing it. */
@@ -19,6 +20,7 @@ final class StallingProxy implements AutoCloseable {
     private final URI server;
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
+    private final AtomicInteger requests = new AtomicInteger();
     private volatile int connections;
     private volatile int held = -1;
 
@@ -39,6 +41,11 @@ final class StallingProxy implements AutoCloseable {
     /** Returns the number of connections so far. */
     int connections() {
         return connections;
+    }
+
+    /** Returns the number of packets from clients that were forwarded so far. */
+    int requests() {
+        return requests.get();
     }
 
     /** Holds back the server's responses on this connection; the first connection is number 1. */
@@ -80,6 +87,9 @@ final class StallingProxy implements AutoCloseable {
                     LockSupport.parkNanos(1_000_000);
                 }
                 out.write(buffer, 0, length);
+                if (number < 0) {
+                    requests.incrementAndGet();
+                }
             }
         } catch (IOException e) {
             // One side has closed the connection; the other is closed as well.
