@@ -172,7 +172,8 @@ public final class RedisUsage {
          * in time, the cache is returned all the same: its calls fail at once, and each call makes it try to connect again, at
          * most once a second, on a thread that ends with the attempt (whose limit is the timeout of the client's
          * {@link io.lettuce.core.RedisURI}, or two minutes; another one is begun beside an attempt that takes twice the connect timeout). A
-         * connection that is lost is replaced in the same way.
+         * connection that is lost is replaced in the same way. Over a cluster there is a connection to each master, each of which is opened, fails
+         * and is replaced by itself; the method waits for all of them together.
          *
          * <p>Calls fail at once while there is no connection, and also while Redis hangs: after a command has timed out, only a
          * {@code PING} is sent until one is answered within the command timeout. If none is answered within twice the command timeout, the
@@ -191,7 +192,7 @@ public final class RedisUsage {
         /**
          * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlights#fleetWide}): one
          * process computes a figure and stores it in the cache, the others wait for it. Opens two connections in the manner of
-         * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes,
+         * {@link #build()}, one for commands (over a cluster one to each master) and one that is subscribed to the wake-ups of other processes,
          * which answers a {@code PING} each second while loads wait; {@link SingleFlight#close()} closes them. It starts no thread of its
          * own but where the service isn't passed it itself, e.g. behind a decorator of the host's: a daemon thread for deadlines.
          *
