@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import io.usagekit.UsageKey;
+import io.usagekit.postgres.FixedDelayScheduler;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupListener;
@@ -115,7 +116,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
         return meters.counter("usagekit.rollups.figures", "Figures by where they were computed from, and why");
     }
 
-    /** As {@link #start(PostgresRollups, RollupWorker.FixedDelayScheduler, Duration)}, on an executor. */
+    /** As {@link #start(PostgresRollups, FixedDelayScheduler, Duration)}, on an executor. */
     public void start(PostgresRollups rollups, ScheduledExecutorService scheduler, Duration pause) {
         start(
                 rollups,
@@ -131,7 +132,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
      * @throws IllegalArgumentException if the pause is out of bounds
      * @throws IllegalStateException if sampling has been started already, or these meters are closed
      */
-    public void start(PostgresRollups rollups, RollupWorker.FixedDelayScheduler scheduler, Duration pause) {
+    public void start(PostgresRollups rollups, FixedDelayScheduler scheduler, Duration pause) {
         Objects.requireNonNull(rollups, "rollups");
         if (pause.compareTo(SHORTEST_PAUSE) < 0 || pause.compareTo(LONGEST_PAUSE) > 0) {
             throw new IllegalArgumentException(

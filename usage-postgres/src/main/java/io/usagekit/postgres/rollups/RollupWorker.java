@@ -1,6 +1,7 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.FixedDelayScheduler;
 import io.usagekit.postgres.internal.Cancellation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
@@ -117,22 +118,6 @@ public final class RollupWorker implements AutoCloseable {
                 ? ": a step waited longer than " + Jdbc.lockTimeout(settings.stepTimeout())
                         + " for a lock that another session holds, and is repeated by the next run"
                 : "";
-    }
-
-    /**
-     * A scheduler of the host's, of whatever type: {@code taskScheduler::scheduleWithFixedDelay} of Spring's {@code TaskScheduler}.
-     *
-     * @since 0.1
-     */
-    @FunctionalInterface
-    public interface FixedDelayScheduler {
-
-        /**
-         * Runs a task at once, and from then on again each time after this delay from the end of the previous run.
-         *
-         * @return the schedule, which {@link Future#cancel cancelling} ends
-         */
-        Future<?> scheduleWithFixedDelay(Runnable task, Duration delay);
     }
 
     /** As {@link #start(FixedDelayScheduler, Duration)}, on an executor. */

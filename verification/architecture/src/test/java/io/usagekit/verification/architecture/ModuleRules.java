@@ -20,8 +20,8 @@ import java.util.stream.Collectors;
 /** Rules that hold below any root package, so that each can be checked against packages that break it. */
 final class ModuleRules {
 
-    /** The values of {@code usage-postgres} that its features and {@code internal} use. */
-    private static final List<String> VALUES = List.of("TableMapping", "IndexStatus");
+    /** The types of {@code usage-postgres} that its features and {@code internal} share. */
+    private static final List<String> SHARED = List.of("TableMapping", "IndexStatus", "FixedDelayScheduler");
 
     private ModuleRules() {}
 
@@ -47,8 +47,8 @@ final class ModuleRules {
     }
 
     /**
-     * The packages of the PostgreSQL adapter: {@code internal} uses the class {@code TableMapping} of the root package and nothing else of the
-     * adapter; a feature uses these two, and {@code partitions} and {@code rows} use {@code rollups} as well.
+     * The packages of the PostgreSQL adapter: {@code internal} uses the shared types of the root package and nothing else of the adapter; a
+     * feature uses these two, and {@code partitions} and {@code rows} use {@code rollups} as well.
      */
     static List<ArchRule> postgres(String root) {
         return List.of(
@@ -70,8 +70,8 @@ final class ModuleRules {
                         type -> isIn(type, root)
                                 && !isIn(type, root + "." + part)
                                 && others.stream().noneMatch(other -> isIn(type, root + "." + other))
-                                && VALUES.stream().noneMatch(value -> isOrIsWithin(type, root + "." + value))))
-                .as(root + "." + part + " uses itself, " + String.join(", ", VALUES) + all + ", and nothing else of "
+                                && SHARED.stream().noneMatch(value -> isOrIsWithin(type, root + "." + value))))
+                .as(root + "." + part + " uses itself, " + String.join(", ", SHARED) + all + ", and nothing else of "
                         + root);
     }
 
