@@ -4,6 +4,7 @@ import io.usagekit.UsageCache.Condition;
 import io.usagekit.UsageCacheException;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
+import io.usagekit.postgres.internal.workers.DaemonThreads;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
