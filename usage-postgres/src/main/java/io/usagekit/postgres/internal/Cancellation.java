@@ -9,7 +9,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Ends the statement that another thread runs. Of one thread's work at a time; the methods that end it are thread-safe. */
+/**
+ * Ends the statement that another thread runs, on whichever connection. Of one thread's work at a time; the methods that end it are
+ * thread-safe.
+ */
 public final class Cancellation {
 
     private static final Logger LOG = LoggerFactory.getLogger(Cancellation.class);
@@ -28,16 +31,13 @@ public final class Cancellation {
     private volatile @Nullable Connection connection;
     private volatile @Nullable Statement statement;
 
-    /** Runs work on a connection; meanwhile its statements can be cancelled. */
-    public <T> T watch(Connection watched, Jdbc.Work<T> work) throws SQLException {
+    /** Runs work; meanwhile the statements that it runs through {@link Jdbc} can be cancelled. */
+    public <T> T watch(Jdbc.Attempt<T> work) throws SQLException {
         outer = CURRENT.get();
         CURRENT.set(this);
-        connection = watched;
         try {
-            return work.run(watched);
+            return work.run();
         } finally {
-            connection = null;
-            statement = null;
             if (outer == null) {
                 CURRENT.remove();
             } else {
@@ -47,14 +47,26 @@ public final class Cancellation {
     }
 
     /** Runs work on a connection; when this thread is interrupted, the statement that it runs is cancelled. */
-    static <T> T onInterrupt(Connection watched, Jdbc.Attempt<T> work) throws SQLException {
+    static <T> T onInterrupt(Connection used, Jdbc.Attempt<T> work) throws SQLException {
         Cancellation cancellation = new Cancellation();
         InterruptPoll poll = new InterruptPoll(Thread.currentThread(), cancellation);
         poll.schedule(POLL_MILLIS);
         try {
-            return cancellation.watch(watched, connection -> work.run());
+            return cancellation.watch(() -> cancellation.on(used, work));
         } finally {
             poll.end();
+        }
+    }
+
+    /** Runs work on a connection, which is known to this cancellation and those around it meanwhile. */
+    private <T> T on(Connection used, Jdbc.Attempt<T> work) throws SQLException {
+        Connection before = connection;
+        connection = used;
+        try {
+            return outer == null ? work.run() : outer.on(used, work);
+        } finally {
+            connection = before;
+            statement = null;
         }
     }
 

@@ -2,21 +2,17 @@ package io.usagekit.postgres.rollups;
 
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.FixedDelayScheduler;
-import io.usagekit.postgres.internal.Cancellation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlSource;
+import io.usagekit.postgres.internal.workers.WorkerRuns;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,28 +53,27 @@ public final class RollupWorker implements AutoCloseable {
             SqlSource statements,
             RollupTransactions.Probe probe) {}
 
-    /** How long a cancelled statement, and then an aborted connection, may take to end a run. */
-    private static final Duration CANCEL_TIMEOUT = Duration.ofSeconds(2);
-
-    private static final int CANCEL_ATTEMPTS = 4;
-
     private final Settings settings;
     private final RollupPass pass;
-    private final Cancellation cancellation = new Cancellation();
-
-    /** Held during a run, so that {@link #close} can wait for it. */
-    private final ReentrantLock running = new ReentrantLock();
-
-    private volatile boolean closed;
-    private volatile @Nullable Future<?> schedule;
+    private final WorkerRuns<RollupRunResult> runs;
     private volatile @Nullable LastRun lastRun;
-
-    /** The kind of the failure that was logged last; null after a success. Guarded by {@link #running}. */
-    private @Nullable Class<?> failing;
 
     private RollupWorker(Settings settings) {
         this.settings = settings;
-        this.pass = new RollupPass(settings, () -> closed);
+        this.runs = new WorkerRuns<>(
+                new WorkerRuns.Worker(
+                        LOG,
+                        "updating",
+                        "the roll-ups in the schema " + settings.rollups().schema(),
+                        "step",
+                        settings.drainTimeout(),
+                        Duration.ZERO,
+                        settings.clock(),
+                        System::nanoTime),
+                this::run,
+                this::explanation,
+                this::ended);
+        this.pass = new RollupPass(settings, runs::isClosed);
     }
 
     /**
@@ -93,25 +88,23 @@ public final class RollupWorker implements AutoCloseable {
      *     used up; what was committed before stays
      */
     public RollupRunResult runOnce() {
-        running.lock();
         try {
-            if (closed) {
-                throw new IllegalStateException("the worker is closed");
-            }
-            return run();
+            return runs.runOnce();
         } catch (SQLException e) {
             throw SqlErrors.storageFailure(
                     "updating the roll-ups in the schema " + settings.rollups().quotedSchema() + " failed"
                             + explanation(e),
                     e);
-        } finally {
-            running.unlock();
         }
+    }
+
+    private RollupRunResult run() throws SQLException {
+        return new Jdbc(settings.rollups().dataSource()).stepSession(settings.stepTimeout(), pass::run);
     }
 
     /** Says what the database's message doesn't, behind a colon. */
     private String explanation(SQLException e) {
-        if (closed) {
+        if (runs.isClosed()) {
             return ": the worker was closed, and its step rolled back";
         }
         return SqlErrors.isLockConflict(e)
@@ -122,9 +115,12 @@ public final class RollupWorker implements AutoCloseable {
 
     /** As {@link #start(FixedDelayScheduler, Duration)}, on an executor. */
     public void start(ScheduledExecutorService scheduler, Duration pause) {
-        start(
-                (task, delay) -> scheduler.scheduleWithFixedDelay(task, 0, delay.toMillis(), TimeUnit.MILLISECONDS),
-                pause);
+        runs.start(scheduler, pause);
+    }
+
+    /** As {@link #start(FixedDelayScheduler, Duration)}, on a daemon thread of the worker's own, which ends when the worker is closed. */
+    public void start(Duration pause) {
+        runs.start("usagekit-rollups", pause);
     }
 
     /**
@@ -137,21 +133,7 @@ public final class RollupWorker implements AutoCloseable {
      * @throws IllegalStateException if the worker has been started already, or is closed
      */
     public void start(FixedDelayScheduler scheduler, Duration pause) {
-        checkDuration("pause", pause, Duration.ofMillis(1), Duration.ofDays(1));
-        running.lock();
-        try {
-            if (closed || schedule != null) {
-                throw new IllegalStateException(
-                        closed ? "the worker is closed" : "the worker has been started already");
-            }
-            Future<?> started = scheduler.scheduleWithFixedDelay(this::runQuietly, pause);
-            schedule = started;
-            if (closed) {
-                started.cancel(false); // close, which doesn't wait for this, may have found no schedule
-            }
-        } finally {
-            running.unlock();
-        }
+        runs.start(scheduler, pause);
     }
 
     /**
@@ -162,51 +144,7 @@ public final class RollupWorker implements AutoCloseable {
      */
     @Override
     public void close() {
-        closed = true;
-        Future<?> started = schedule;
-        if (started != null) {
-            started.cancel(false);
-        }
-        if (endsWithin(settings.drainTimeout())) {
-            return;
-        }
-        String outcome = cancel();
-        LOG.warn(
-                "closing the worker of the roll-ups in the schema {}: its step didn't end within drainTimeout ({}); {}; the step is"
-                        + " rolled back, and the next run of any worker repeats it",
-                settings.rollups().schema(),
-                settings.drainTimeout(),
-                outcome);
-    }
-
-    private String cancel() {
-        for (int attempt = 0; attempt < CANCEL_ATTEMPTS; attempt++) {
-            cancellation.cancel(); // again, in case it ran no statement in that moment
-            if (endsWithin(CANCEL_TIMEOUT.dividedBy(CANCEL_ATTEMPTS))) {
-                return "its statement was cancelled";
-            }
-        }
-        if (!cancellation.abort()) {
-            return "it still waits for a connection, with which it will do nothing";
-        }
-        // The driver waits for the end of its request to cancel before it returns, some seconds where the server is
-        // silent.
-        return "cancelling its statement had no effect within " + CANCEL_TIMEOUT + ", so its connection was aborted"
-                + (endsWithin(CANCEL_TIMEOUT) ? "" : ", and its thread ends as soon as the driver notices");
-    }
-
-    /** Waits for the end of the current run; an interrupt ends the wait and stays set. */
-    private boolean endsWithin(Duration limit) {
-        try {
-            if (!running.tryLock(limit.toNanos(), TimeUnit.NANOSECONDS)) {
-                return false;
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-        running.unlock();
-        return true;
+        runs.close();
     }
 
     /** Returns the last run that has ended, scheduled or not; for gauges. Empty if none has. Doesn't wait for a run under way. */
@@ -226,80 +164,10 @@ public final class RollupWorker implements AutoCloseable {
     public record LastRun(
             Instant startedAt, Duration took, Optional<RollupRunResult> result, Optional<Throwable> failure) {}
 
-    private void runQuietly() {
-        running.lock();
-        try {
-            if (closed) {
-                return;
-            }
-            run();
-            if (failing != null) {
-                failing = null;
-                LOG.info(
-                        "updating the roll-ups in the schema {} succeeded again",
-                        settings.rollups().schema());
-            }
-        } catch (Throwable e) { // an Error that left here would end the schedule, without a word
-            report(e);
-        } finally {
-            running.unlock();
-        }
-    }
-
-    private void report(Throwable e) {
-        if (closed || e.getClass() == failing) {
-            return;
-        }
-        try {
-            LOG.warn(
-                    "updating the roll-ups in the schema {} failed and is retried{}",
-                    settings.rollups().schema(),
-                    e instanceof SQLException failure
-                            ? explanation(failure) + ": " + SqlErrors.message(failure)
-                            : ": " + (e instanceof Error ? e : e.getMessage()),
-                    e);
-            failing = e.getClass();
-        } catch (Throwable logging) {
-            // Without memory for a log line, for instance. The next failure is logged.
-        }
-    }
-
-    private RollupRunResult run() throws SQLException {
-        Instant startedAt = settings.clock().instant();
-        long began = System.nanoTime();
-        RollupRunResult result;
-        try {
-            result = new Jdbc(settings.rollups().dataSource())
-                    .stepSession(settings.stepTimeout(), connection -> cancellation.watch(connection, pass::run));
-        } catch (Throwable e) {
-            ended(new LastRun(startedAt, since(began), Optional.empty(), Optional.of(e)));
-            throw e;
-        }
-        ended(new LastRun(startedAt, since(began), Optional.of(result), Optional.empty()));
-        return result;
-    }
-
-    private void ended(LastRun run) {
+    private void ended(WorkerRuns.Ended<RollupRunResult> ended) {
+        LastRun run = new LastRun(ended.startedAt(), ended.took(), ended.result(), ended.failure());
         lastRun = run;
-        try {
-            settings.rollups().listener().runEnded(run);
-        } catch (RuntimeException e) {
-            LOG.warn(
-                    "the listener of the roll-ups in the schema {} threw an exception",
-                    settings.rollups().schema(),
-                    e);
-        }
-    }
-
-    private static Duration since(long began) {
-        return Duration.ofNanos(System.nanoTime() - began);
-    }
-
-    private static void checkDuration(String name, Duration value, Duration least, Duration most) {
-        if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
-            throw new IllegalArgumentException(
-                    String.format(Locale.ROOT, "%s must be between %s and %s, but was %s", name, least, most, value));
-        }
+        settings.rollups().listener().runEnded(run);
     }
 
     /**
@@ -398,12 +266,12 @@ public final class RollupWorker implements AutoCloseable {
         public RollupWorker build() {
             Duration millisecond = Duration.ofMillis(1);
             Duration hour = Duration.ofHours(1);
-            checkDuration("settle", settle, Duration.ZERO, Duration.ofDays(1));
-            checkDuration("drainTimeout", drainTimeout, Duration.ZERO, Duration.ofDays(1));
-            checkDuration("runBudget", runBudget, millisecond, hour);
-            checkDuration("stepBudget", stepBudget, millisecond, hour);
-            checkDuration("stepTimeout", stepTimeout, millisecond, hour);
-            checkDuration("waitForWriters", waitForWriters, millisecond, hour);
+            WorkerRuns.checkDuration("settle", settle, Duration.ZERO, Duration.ofDays(1));
+            WorkerRuns.checkDuration("drainTimeout", drainTimeout, Duration.ZERO, Duration.ofDays(1));
+            WorkerRuns.checkDuration("runBudget", runBudget, millisecond, hour);
+            WorkerRuns.checkDuration("stepBudget", stepBudget, millisecond, hour);
+            WorkerRuns.checkDuration("stepTimeout", stepTimeout, millisecond, hour);
+            WorkerRuns.checkDuration("waitForWriters", waitForWriters, millisecond, hour);
             return new RollupWorker(new Settings(
                     rollups,
                     clock,

@@ -180,7 +180,7 @@ class RollupWorkerCloseIT {
             assertThat(log.lines("WARN"))
                     .singleElement()
                     .asString()
-                    .contains("it still waits for a connection, with which it will do nothing");
+                    .contains("it has no connection, and does nothing with the one that it may wait for");
         }
         goOn.countDown();
         assertThat(run.get(30, TimeUnit.SECONDS).leader())
