@@ -67,6 +67,11 @@ public interface RollupFeed {
      */
     Optional<FeedCycle> ship(CellStore store, int maxHours, Duration timeout);
 
+    /** Returns a builder of a worker that {@linkplain #ship ships} to a store, on a schedule. */
+    default FeedWorker.Builder worker(CellStore store) {
+        return new FeedWorker.Builder(this, store);
+    }
+
     /**
      * Has all hours of these days shipped again by the next cycles; until then they are read from PostgreSQL.
      *

@@ -12,6 +12,7 @@ import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.spi.FeedWorker;
 import io.usagekit.postgres.rows.PostgresRows;
 import io.usagekit.redis.RedisUsage;
 import java.io.IOException;
@@ -71,6 +72,7 @@ class DocsTest {
             Map.entry("PostgresCache.builder", PostgresCache.Builder.class),
             Map.entry("PostgresRollups.builder", PostgresRollups.Builder.class),
             Map.entry("rollups.worker", RollupWorker.Builder.class),
+            Map.entry("feed.worker", FeedWorker.Builder.class),
             Map.entry("PostgresLedger.builder", PostgresLedger.Builder.class),
             Map.entry("PostgresPartitions.builder", PostgresPartitions.Builder.class),
             Map.entry("PostgresRows.builder", PostgresRows.Builder.class),
