@@ -26,6 +26,8 @@ final class RedisUsageCache implements UsageCache {
     private final RedisKeys keys;
     private final PeriodIndex index;
     private final CacheEntryReader reader;
+    private final SharedReads reads =
+            new SharedReads(key -> read(key).thenApply(found -> found.map(CacheEntry::figure)));
 
     RedisUsageCache(Scripts scripts, RedisKeys keys) {
         this.connections = scripts.connections();
@@ -37,7 +39,7 @@ final class RedisUsageCache implements UsageCache {
 
     @Override
     public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
-        return read(key).thenApply(found -> found.map(CacheEntry::figure));
+        return reads.read(key);
     }
 
     @Override
