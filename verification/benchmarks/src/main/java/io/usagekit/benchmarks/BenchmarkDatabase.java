@@ -53,6 +53,11 @@ final class BenchmarkDatabase implements AutoCloseable {
         return pool;
     }
 
+    /** A pool of one connection, whose server process does all that is sent; the caller closes it. */
+    HikariDataSource poolOfOne() {
+        return pool(server.jdbcUrl(), 1);
+    }
+
     void run(String... statements) throws SQLException {
         run(pool, statements);
     }

@@ -239,16 +239,24 @@ public final class BenchmarksCommand implements Runnable {
         return finished();
     }
 
-    @Command(name = "recording", description = "Events a second that are recorded, beside INSERT and COPY.")
+    @Command(
+            name = "recording",
+            description = "What it costs the server and the client to record an event, beside INSERT and COPY.")
     int recording(
             @Option(
-                            names = "--events",
-                            defaultValue = "20000",
+                            names = "--partitions",
+                            defaultValue = "395",
                             paramLabel = "N",
-                            description = "events; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
-                    int events)
+                            description = "partitions of a day each; 0 to 395; ${DEFAULT-VALUE} by default")
+                    int partitions)
             throws Exception {
-        new RecordingBenchmark(checkedEvents(events), spec.commandLine().getOut()).run();
+        if (partitions < 0 || partitions > RecordingBenchmark.MAX_PARTITIONS) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(),
+                    "--partitions must be between 0 and " + RecordingBenchmark.MAX_PARTITIONS + ", but was "
+                            + partitions);
+        }
+        new RecordingBenchmark(checkedRounds(), partitions, spec.commandLine().getOut()).run();
         return finished();
     }
 

@@ -1,110 +1,272 @@
 package io.usagekit.benchmarks;
 
+import com.sun.management.ThreadMXBean;
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import java.io.PrintWriter;
 import java.io.StringReader;
+import java.lang.management.ManagementFactory;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import javax.sql.DataSource;
 import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyManager;
 
-/** Events a second that are recorded, beside what a host would write itself into the same tables. */
+/**
+ * Processor time of the server and of the client, and garbage, for each event that is recorded, beside what a host would write itself into
+ * the same tables. All ways use one connection, and take turns; a ratio is taken within a round.
+ */
 final class RecordingBenchmark {
 
-    private static final Instant BEFORE = Instant.parse("2026-04-01T00:00:00Z");
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private static final int WARM_UP = 5;
 
-    private final int events;
+    /** Fewer than {@code PostgresPartitions} creates at once, by those that it creates ahead. */
+    static final int MAX_PARTITIONS = 395;
+
+    private static final String PARTITIONED = "partitioned";
+
+    /** Room for the locks of a transaction on all partitions and their indexes. */
+    private static final Map<String, String> SETTINGS = Map.of("max_locks_per_transaction", "1024");
+
+    private final int rounds;
+    private final int partitions;
     private final PrintWriter out;
+    private int recorded;
 
-    RecordingBenchmark(int events, PrintWriter out) {
-        this.events = events;
+    /**
+     * Prepares.
+     *
+     * @param partitions of a day each, of the tables beside those without; 0 for none
+     */
+    RecordingBenchmark(int rounds, int partitions, PrintWriter out) {
+        this.rounds = rounds;
+        this.partitions = partitions;
         this.out = out;
     }
 
-    private interface Way {
+    @FunctionalInterface
+    private interface Recording {
         void record(List<NewEvent> events) throws Exception;
     }
 
+    private record Way(String name, boolean isKeyed, Recording recording) {}
+
+    /** Of one event: microseconds of the server and of the client, and octets that the client allocates. */
+    private record Cost(double server, double client, double octets) {}
+
     void run() throws Exception {
-        try (BenchmarkDatabase database = new BenchmarkDatabase()) {
-            PostgresLedger.of(database.pool()).install();
-            EventRepository ledger = PostgresLedger.of(database.pool()).repository();
-            ledger.save(new Project("p", "org-1", ""));
-            int single = Math.max(1, events / 20);
-            out.println("events a second; no key, one endpoint, 500 octets:");
-            rate("one by one", single, 1, list -> ledger.record(list.get(0)));
-            rate("lists of 100", events, 100, ledger::recordAll);
-            rate("lists of 10,000", events, 10_000, ledger::recordAll);
-            rate("INSERT of 1,000", events, 1_000, list -> insert(database, list));
-            rate("COPY of 10,000", events, 10_000, list -> copy(database, list));
-            long recorded = ledger.countMessages("p");
-            if (recorded != 4L * events + single) {
-                throw new IllegalStateException(
-                        "recorded " + recorded + " events instead of " + (4L * events + single));
+        try (BenchmarkDatabase database = new BenchmarkDatabase(SETTINGS);
+                HikariDataSource pool = database.poolOfOne()) {
+            EventRepository ledger = ledger(database, pool, "usagekit");
+            List<Way> ofHundred = new ArrayList<>(List.of(
+                    new Way("multi-row INSERT", false, events -> insertMany(pool, events)),
+                    new Way("COPY", false, events -> copy(pool, events)),
+                    new Way("recordAll", false, ledger::recordAll),
+                    new Way("recordAll, keyed", true, ledger::recordAll)));
+            if (partitions > 0) {
+                EventRepository partitioned = partitionedLedger(database, pool);
+                String suffix = ", " + partitions + " partitions";
+                ofHundred.add(new Way("recordAll" + suffix, false, partitioned::recordAll));
+                ofHundred.add(new Way("recordAll, keyed" + suffix, true, partitioned::recordAll));
+            }
+            compare(
+                    pool,
+                    "one by one",
+                    1,
+                    50,
+                    List.of(
+                            new Way("INSERT, a statement each", false, events -> insertSingly(pool, events)),
+                            new Way("record", false, events -> ledger.record(events.get(0))),
+                            new Way("record, keyed", true, events -> ledger.record(events.get(0)))));
+            compare(pool, "lists of 100", 100, 5, ofHundred);
+            compare(
+                    pool,
+                    "lists of 10,000",
+                    10_000,
+                    1,
+                    List.of(
+                            new Way("COPY", false, events -> copy(pool, events)),
+                            new Way("recordAll", false, ledger::recordAll),
+                            new Way("recordAll, keyed", true, ledger::recordAll)));
+            long found = database.count("select (select count(*) from usagekit.events)"
+                    + (partitions > 0 ? " + (select count(*) from partitioned.events) - " + partitions : ""));
+            if (found != recorded) {
+                throw new IllegalStateException("recorded " + found + " events instead of " + recorded);
             }
         }
     }
 
-    private void rate(String name, int count, int size, Way way) throws Exception {
-        List<List<NewEvent>> lists = new ArrayList<>();
-        for (int from = 0; from < count; from += size) {
-            lists.add(IntStream.range(from, Math.min(count, from + size))
-                    .mapToObj(n -> NewEvent.builder("p", name + n)
-                            .type("type-" + n % 17)
-                            .status("status")
-                            .payload(Payload.of("x".repeat(500)))
-                            .createdAt(BEFORE.minusSeconds(n))
-                            .endpointIds(List.of("endpoint-" + n % 1_000))
-                            .build())
-                    .toList());
-        }
-        double seconds = Timing.millis(() -> {
-                    for (List<NewEvent> list : lists) {
-                        way.record(list);
-                    }
-                })
-                / 1e3;
-        out.printf(Locale.ROOT, "%-16s %,10.0f%n", name, count / seconds);
+    private static EventRepository ledger(BenchmarkDatabase database, HikariDataSource pool, String schema) {
+        PostgresLedger.of(database.pool(), schema).install();
+        EventRepository ledger = PostgresLedger.of(pool, schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+        return ledger;
     }
 
-    /** As a host would without the ledger, into the same tables under the same indexes. */
-    private static void insert(BenchmarkDatabase database, List<NewEvent> events) throws SQLException {
-        try (Connection connection = database.pool().getConnection();
-                PreparedStatement insert = connection.prepareStatement("insert into usagekit.events (id, project_id,"
-                        + " event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?::timestamptz)"
-                        + ", (?, ?, ?, ?, ?, ?::timestamptz)".repeat(events.size() - 1));
-                PreparedStatement endpoints = connection.prepareStatement(
-                        "insert into usagekit.events_endpoints values (?, ?)" + ", (?, ?)".repeat(events.size() - 1))) {
+    /** A ledger whose tables have a partition for each of the last days, with an event in each. */
+    private EventRepository partitionedLedger(BenchmarkDatabase database, HikariDataSource pool) throws SQLException {
+        EventRepository ledger = ledger(database, pool, PARTITIONED);
+        database.run("insert into partitioned.events (id, project_id, raw, created_at) select 'day' || n, 'p', '',"
+                + " current_timestamp - (n - 1) * interval '1 day' from generate_series(1, " + partitions + ") n");
+        PostgresPartitions.builder(database.pool())
+                .mapping(TableMapping.usagekit(PARTITIONED))
+                .build()
+                .partition(PartitionInterval.DAY, new PartitionProgress() {});
+        return ledger;
+    }
+
+    /** Compares ways with the first one, which record lists of a size, so many times in a slice. */
+    private void compare(HikariDataSource pool, String title, int size, int times, List<Way> ways) throws Exception {
+        List<List<Cost>> costs =
+                ways.stream().<List<Cost>>map(way -> new ArrayList<>()).toList();
+        for (int round = -WARM_UP; round < rounds; round++) {
+            for (int turn = 0; turn < ways.size(); turn++) {
+                int way = Math.floorMod(round + turn, ways.size());
+                Cost cost = cost(pool, ways.get(way), size, times);
+                if (round >= 0) {
+                    costs.get(way).add(cost);
+                }
+            }
+        }
+        out.printf(
+                Locale.ROOT,
+                "%-34s %22s %22s %22s%n",
+                title + ", an event:",
+                "us of the server",
+                "us of the client",
+                "octets of the client");
+        for (int way = 0; way < ways.size(); way++) {
+            out.printf(
+                    Locale.ROOT,
+                    "%-34s %s %s %s%n",
+                    ways.get(way).name(),
+                    cell(costs.get(way), costs.get(0), Cost::server),
+                    cell(costs.get(way), costs.get(0), Cost::client),
+                    cell(costs.get(way), costs.get(0), Cost::octets));
+        }
+        out.println();
+        out.flush();
+    }
+
+    /** The median, and the quartiles of the ratio to the baseline. */
+    private static String cell(List<Cost> own, List<Cost> baseline, ToDoubleFunction<Cost> value) {
+        List<Double> ratios = IntStream.range(0, own.size())
+                .mapToObj(round -> value.applyAsDouble(own.get(round)) / value.applyAsDouble(baseline.get(round)))
+                .toList();
+        Comparison.Spread ratio = Comparison.Spread.of(ratios);
+        return String.format(
+                Locale.ROOT,
+                "%,8.1f %5.2f (%.2f to %.2f)",
+                Comparison.Spread.of(own.stream().map(value::applyAsDouble).toList())
+                        .median(),
+                ratio.median(),
+                ratio.lowerQuartile(),
+                ratio.upperQuartile());
+    }
+
+    private Cost cost(HikariDataSource pool, Way way, int size, int times) throws Exception {
+        List<List<NewEvent>> lists = IntStream.range(0, times)
+                .mapToObj(list -> IntStream.range(0, size)
+                        .mapToObj(n -> event(recorded++, way.isKeyed()))
+                        .toList())
+                .toList();
+        ServerProcess process;
+        try (Connection connection = pool.getConnection()) {
+            process = ServerProcess.of(connection);
+        }
+        long thread = Thread.currentThread().getId();
+        double server = process.micros();
+        long client = THREADS.getCurrentThreadCpuTime();
+        long octets = THREADS.getThreadAllocatedBytes(thread);
+        for (List<NewEvent> events : lists) {
+            way.recording().record(events);
+        }
+        double count = (double) size * times;
+        return new Cost(
+                (process.micros() - server) / count,
+                (THREADS.getCurrentThreadCpuTime() - client) / 1e3 / count,
+                (THREADS.getThreadAllocatedBytes(thread) - octets) / count);
+    }
+
+    private static NewEvent event(int number, boolean isKeyed) {
+        return NewEvent.builder("p", new UUID(number * 0x9E3779B97F4A7C15L, number).toString())
+                .type("type-" + number % 17)
+                .status("Processing")
+                .payload(Payload.of("x".repeat(500)))
+                .idempotencyKey(isKeyed ? "key-" + number : "")
+                .createdAt(Instant.now().truncatedTo(ChronoUnit.MICROS))
+                .endpointIds(List.of("endpoint-" + number % 1_000, "endpoint-" + number % 997))
+                .build();
+    }
+
+    /** A transaction of three statements, as a host would without the ledger. */
+    private static void insertSingly(DataSource pool, List<NewEvent> events) throws SQLException {
+        insert(pool, events, 1);
+    }
+
+    /** A transaction of two statements. */
+    private static void insertMany(DataSource pool, List<NewEvent> events) throws SQLException {
+        insert(pool, events, 2 * events.size());
+    }
+
+    private static void insert(DataSource pool, List<NewEvent> events, int endpointsAtOnce) throws SQLException {
+        List<String> endpoints = new ArrayList<>();
+        try (Connection connection = pool.getConnection()) {
             connection.setAutoCommit(false);
-            int at = 1;
-            int endpointAt = 1;
-            for (NewEvent event : events) {
-                insert.setString(at++, event.id());
-                insert.setString(at++, event.projectId());
-                insert.setString(at++, event.type());
-                insert.setString(at++, event.status());
-                insert.setString(at++, event.payload().raw());
-                insert.setString(at++, event.createdAt().orElseThrow().toString());
-                endpoints.setString(endpointAt++, event.id());
-                endpoints.setString(endpointAt++, event.endpointIds().iterator().next());
+            try (PreparedStatement insert = connection.prepareStatement("insert into usagekit.events (id, project_id,"
+                    + " event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?)"
+                    + ", (?, ?, ?, ?, ?, ?)".repeat(events.size() - 1))) {
+                int at = 1;
+                for (NewEvent event : events) {
+                    insert.setString(at++, event.id());
+                    insert.setString(at++, event.projectId());
+                    insert.setString(at++, event.type());
+                    insert.setString(at++, event.status());
+                    insert.setString(at++, event.payload().raw());
+                    insert.setObject(at++, event.createdAt().orElseThrow().atOffset(ZoneOffset.UTC));
+                    for (String endpoint : event.endpointIds()) {
+                        endpoints.add(event.id());
+                        endpoints.add(endpoint);
+                    }
+                }
+                insert.executeUpdate();
             }
-            insert.executeUpdate();
-            endpoints.executeUpdate();
+            try (PreparedStatement insert = connection.prepareStatement(
+                    "insert into usagekit.events_endpoints (event_id, endpoint_id) values (?, ?)"
+                            + ", (?, ?)".repeat(endpointsAtOnce - 1))) {
+                for (int from = 0; from < endpoints.size(); from += 2 * endpointsAtOnce) {
+                    for (int i = 0; i < 2 * endpointsAtOnce; i++) {
+                        insert.setString(i + 1, endpoints.get(from + i));
+                    }
+                    insert.executeUpdate();
+                }
+            }
             connection.commit();
             connection.setAutoCommit(true);
         }
     }
 
-    private static void copy(BenchmarkDatabase database, List<NewEvent> events) throws Exception {
+    private static void copy(DataSource pool, List<NewEvent> events) throws Exception {
         StringBuilder rows = new StringBuilder();
         StringBuilder endpoints = new StringBuilder();
         for (NewEvent event : events) {
@@ -117,21 +279,19 @@ final class RecordingBenchmark {
                             event.payload().raw(),
                             event.createdAt().orElseThrow().toString()))
                     .append('\n');
-            endpoints
-                    .append(event.id())
-                    .append('\t')
-                    .append(event.endpointIds().iterator().next())
-                    .append('\n');
+            for (String endpoint : event.endpointIds()) {
+                endpoints.append(event.id()).append('\t').append(endpoint).append('\n');
+            }
         }
-        try (Connection connection = database.pool().getConnection()) {
+        try (Connection connection = pool.getConnection()) {
             connection.setAutoCommit(false);
-            PGConnection copying = connection.unwrap(PGConnection.class);
-            copying.getCopyAPI()
-                    .copyIn(
-                            "copy usagekit.events (id, project_id, event_type, status, raw, created_at) from stdin",
-                            new StringReader(rows.toString()));
-            copying.getCopyAPI()
-                    .copyIn("copy usagekit.events_endpoints from stdin", new StringReader(endpoints.toString()));
+            CopyManager copying = connection.unwrap(PGConnection.class).getCopyAPI();
+            copying.copyIn(
+                    "copy usagekit.events (id, project_id, event_type, status, raw, created_at) from stdin",
+                    new StringReader(rows.toString()));
+            copying.copyIn(
+                    "copy usagekit.events_endpoints (event_id, endpoint_id) from stdin",
+                    new StringReader(endpoints.toString()));
             connection.commit();
             connection.setAutoCommit(true);
         }

@@ -41,12 +41,21 @@ class BenchmarksIT {
         "rollups,all organisations",
         "writes,change of a status",
         "partitions,unpartition of",
-        "ledger,export of",
-        "recording,COPY"
+        "ledger,export of"
     })
     void everyBenchmarkOfPostgresPrintsItsLines(String command, String line) {
         assertThat(run(command, "--events", "2000")).as(err.toString()).isZero();
         assertThat(out.toString()).contains(line);
+    }
+
+    @Tag("thorough")
+    @Test
+    void recordingPrintsItsTables() {
+        assertThat(run("recording", "--rounds", "1", "--partitions", "3"))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString())
+                .contains("one by one", "lists of 100", "lists of 10,000", "recordAll, keyed, 3 partitions");
     }
 
     @Tag("thorough")
@@ -73,6 +82,8 @@ class BenchmarksIT {
         assertThat(err.toString()).contains("--partitions must be between 40 and 10000, but was 39");
         assertThat(run("scale", "--samples", "21")).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains("--samples must be between 1 and 20, but was 21");
+        assertThat(run("recording", "--partitions", "396")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--partitions must be between 0 and 395, but was 396");
     }
 
     @Test
