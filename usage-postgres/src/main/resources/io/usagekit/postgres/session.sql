@@ -4,7 +4,7 @@
 -- Script: the settings of one transaction, as its first statements; none of them takes a snapshot. What isn't stated here is inherited
 -- from the session, its role, its database or its pool. {isolation}; {access}, read only or read write; {statement_timeout},
 -- {lock_timeout} and {idle_timeout}, in milliseconds, 0 for none; {transaction_timeout}, the statement that sets it to none, empty before
--- PostgreSQL 17. {plans}, how statements are planned, one of the two below; without JIT (compiling costs more than it saves here). A policy
+-- PostgreSQL 17. {plans}, how statements are planned, one of those below; without JIT (compiling costs more than it saves here). A policy
 -- that would hide rows is an error, since a figure without them would be wrong. Times without a zone are compared with instants in the
 -- session's zone, and ids that are bytea are ordered by their text form.
 set transaction isolation level {isolation}, {access};
@@ -22,6 +22,12 @@ set local jit = off
 -- Script: each statement is planned for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest
 -- nor the smallest. Tables may be read whole again.
 set local plan_cache_mode = force_custom_plan;
+set local enable_seqscan to default
+
+-- name: plans-for-values-of-nameless
+-- Script: the same for statements that have no names, which are planned each time. What they run in turn isn't: PostgreSQL's checks of foreign
+-- keys and the statements of triggers, which run for each row, are planned a few times in a session.
+set local plan_cache_mode = auto;
 set local enable_seqscan to default
 
 -- name: plans-once

@@ -65,9 +65,16 @@ public record Jdbc(DataSource dataSource) {
             return readOnly ? "read only" : "read write";
         }
 
-        private String plans() {
-            boolean looksUp = this == READ_ONLY_LOOK_UPS || this == WRITE_LOOK_UPS;
-            return SESSION.script(looksUp ? "plans-once" : "plans-for-values");
+        /**
+         * How its statements are planned. Those of a transaction that writes get no names from now on, where the driver is PostgreSQL's.
+         */
+        private String plans(Connection connection) throws SQLException {
+            if (this == READ_ONLY_LOOK_UPS || this == WRITE_LOOK_UPS) {
+                return "plans-once";
+            }
+            return !readOnly && DriverConnection.stopNames(connection)
+                    ? "plans-for-values-of-nameless"
+                    : "plans-for-values";
         }
 
         /** Whether all statements see what was committed when the first one began. */
@@ -197,7 +204,7 @@ public record Jdbc(DataSource dataSource) {
                                 "access",
                                 mode.access(),
                                 "plans",
-                                mode.plans(),
+                                SESSION.script(mode.plans(connection)),
                                 "statement_timeout",
                                 Long.toString(timeout.toMillis()),
                                 "lock_timeout",

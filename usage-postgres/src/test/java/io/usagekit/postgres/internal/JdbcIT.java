@@ -20,6 +20,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.YearMonth;
 import java.util.List;
+import java.util.Map;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -98,6 +99,55 @@ class JdbcIT {
             try (Connection connection = pool.getConnection()) {
                 assertThat(isolation(connection)).as("given back as it was").isEqualTo("repeatable read");
             }
+        }
+    }
+
+    /** In place of a check of a foreign key, whose plans can't be counted: a trigger with a statement that counts how often it is planned. */
+    @Test
+    void plansWhatRunsForEachWrittenRowOnce() throws SQLException {
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "create table " + s + ".written (id int)",
+                "create sequence " + s + ".plans",
+                "create function " + s
+                        + ".plan() returns boolean immutable language plpgsql as $$ begin perform nextval('" + s
+                        + ".plans'); return true; end $$",
+                "create function " + s + ".check_row() returns trigger language plpgsql as $$ begin perform from " + s
+                        + ".projects where id = new.id::text and " + s + ".plan(); return null; end $$",
+                "create trigger check_row after insert on " + s + ".written for each row execute function " + s
+                        + ".check_row()");
+        for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT, Jdbc.Mode.WRITE_LOOK_UPS)) {
+            Database.execute("alter sequence " + s + ".plans restart");
+            try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+                run(new Jdbc(pool), mode, connection -> {
+                    Jdbc.execute(connection, "insert into " + s + ".written select generate_series(1, 100)");
+                    return mode;
+                });
+            }
+            assertThat(Long.parseLong(Database.query("select last_value from " + s + ".plans")))
+                    .as("plans of 100 rows in %s", mode)
+                    .isLessThan(10);
+        }
+    }
+
+    @Test
+    void plansStatementsOfWritesForTheirValues() throws SQLException {
+        SqlTemplate template =
+                SqlTemplate.of("select count(*) as answer from pg_settings where name = :name", Map.of());
+        for (Jdbc.Mode mode : List.of(Jdbc.Mode.WRITE, Jdbc.Mode.WRITE_SNAPSHOT)) {
+            long named = run(JDBC, mode, connection -> {
+                for (int i = 0; i < 20; i++) {
+                    SqlCall.of(connection, template).text("name", "jit").one(row -> row.number("answer"));
+                }
+                return SqlCall.of(
+                                connection,
+                                SqlTemplate.of(
+                                        "select count(*) as answer from pg_prepared_statements where statement like"
+                                                + " '%from pg_settings where name%'",
+                                        Map.of()))
+                        .one(row -> row.number("answer"));
+            });
+            assertThat(named).as("named statements in %s", mode).isZero();
         }
     }
 

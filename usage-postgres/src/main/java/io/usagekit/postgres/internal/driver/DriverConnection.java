@@ -75,6 +75,15 @@ public final class DriverConnection {
         return known;
     }
 
+    /** Lets the driver give no names to statements; returns whether it is PostgreSQL's own. */
+    public static boolean stopNames(Connection connection) throws SQLException {
+        Optional<DriverConnection> driver = of(connection);
+        if (driver.isPresent()) {
+            driver.get().setPrepareThreshold(0);
+        }
+        return driver.isPresent();
+    }
+
     /** Lets the driver give no names to statements, if the connection is shared; says once what the host has to do. */
     void stopNamesIfShared(Backend backend, int threshold) throws SQLException {
         setPrepareThreshold(0);
