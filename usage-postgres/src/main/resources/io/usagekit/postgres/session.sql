@@ -1,39 +1,47 @@
 -- Settings of transactions, and locks of installations.
 
--- name: transaction-settings
--- Script: the settings of one transaction, as its first statements; none of them takes a snapshot. What isn't stated here is inherited
--- from the session, its role, its database or its pool. {isolation}; {access}, read only or read write; {statement_timeout},
--- {lock_timeout} and {idle_timeout}, in milliseconds, 0 for none; {transaction_timeout}, the statement that sets it to none, empty before
--- PostgreSQL 17. {plans}, how statements are planned, one of those below; without JIT (compiling costs more than it saves here). A policy
--- that would hide rows is an error, since a figure without them would be wrong. Times without a zone are compared with instants in the
--- session's zone, and ids that are bytea are ordered by their text form.
-set transaction isolation level {isolation}, {access};
+-- name: settings
+-- The settings of one transaction whose statements have a snapshot each, right after its isolation. What isn't stated here is inherited from the
+-- session, its role, its database or its pool. Without JIT (compiling costs more than it saves here). A policy that would hide rows is an
+-- error, since a figure without them would be wrong. Times without a zone are compared with instants in the session's zone, and ids that are
+-- bytea are ordered by their text form.
+--
+-- Parameters: :statement_timeout, :lock_timeout and :idle_timeout, in milliseconds, 0 for none; :plan_cache_mode and :enable_seqscan, how
+-- statements are planned, default for the session's. {no-transaction-timeout}, a fragment for the version of the server.
+-- Returns one row, which isn't read.
+select
+    set_config('statement_timeout', :statement_timeout, true),
+    set_config('lock_timeout', :lock_timeout, true),
+    set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
+    {no-transaction-timeout}
+    set_config('row_security', 'off', true),
+    set_config('timezone', 'UTC', true),
+    set_config('bytea_output', 'hex', true),
+    set_config('plan_cache_mode', :plan_cache_mode, true),
+    set_config('enable_seqscan', nullif(:enable_seqscan, 'default'), true),
+    set_config('jit', 'off', true)
+
+-- fragment: set-no-transaction-timeout
+-- No limit of a whole transaction, which PostgreSQL knows from version 17 on.
+set_config('transaction_timeout', '0', true),
+
+-- name: settings-without-snapshot
+-- Script: the same for a transaction of one snapshot, which none of these statements takes. {statement_timeout} and so on are as in settings.
 set local statement_timeout = {statement_timeout};
 set local lock_timeout = {lock_timeout};
 set local idle_in_transaction_session_timeout = {idle_timeout};
-{transaction_timeout}
+{no_transaction_timeout}
 set local row_security = off;
 set local timezone = 'UTC';
 set local bytea_output = 'hex';
-{plans};
+set local plan_cache_mode = {plan_cache_mode};
+set local enable_seqscan = {enable_seqscan};
 set local jit = off
 
--- name: plans-for-values
--- Script: each statement is planned for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest
--- nor the smallest. Tables may be read whole again.
-set local plan_cache_mode = force_custom_plan;
-set local enable_seqscan to default
-
--- name: plans-for-values-of-nameless
--- Script: the same for statements that have no names, which are planned each time. What they run in turn isn't: PostgreSQL's checks of foreign
--- keys and the statements of triggers, which run for each row, are planned a few times in a session.
-set local plan_cache_mode = auto;
-set local enable_seqscan to default
-
--- name: plans-once
--- Script: a statement that has a name is planned once in a session, for any values, and by indexes: tables may be empty when it's planned.
-set local plan_cache_mode = force_generic_plan;
-set local enable_seqscan = off
+-- name: plans
+-- Script: how the statements of the rest of the transaction are planned. {plan_cache_mode}; {enable_seqscan}. Takes no snapshot.
+set local plan_cache_mode = {plan_cache_mode};
+set local enable_seqscan = {enable_seqscan}
 
 -- name: backend
 -- The process of the server's that runs this statement.

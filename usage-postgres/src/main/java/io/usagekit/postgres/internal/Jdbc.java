@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * auto-commit off are accepted; one that is already in a transaction is refused before anything is changed on it.
  *
  * <p>A transaction inherits neither its isolation nor a timeout from its session, its role, its database or its pool: its first
- * statements state them, for itself alone. None of them takes a snapshot.
+ * statements state them, for itself alone. None of them takes the snapshot of a transaction that has one.
  */
 public record Jdbc(DataSource dataSource) {
 
@@ -57,24 +58,20 @@ public record Jdbc(DataSource dataSource) {
             this.oneSnapshot = oneSnapshot;
         }
 
-        private String isolation() {
-            return oneSnapshot ? "repeatable read" : "read committed";
+        /** The first statement of a transaction; takes no snapshot. */
+        private String begin() {
+            return "set transaction isolation level " + (oneSnapshot ? "repeatable read" : "read committed")
+                    + (readOnly ? ", read only;\n" : ", read write;\n");
         }
 
-        private String access() {
-            return readOnly ? "read only" : "read write";
-        }
-
-        /**
-         * How its statements are planned. Those of a transaction that writes get no names from now on, where the driver is PostgreSQL's.
-         */
-        private String plans(Connection connection) throws SQLException {
+        /** How its statements are planned. Those of a transaction that writes have no names, where the driver is PostgreSQL's. */
+        private Map<String, String> plans(Connection connection) throws SQLException {
             if (this == READ_ONLY_LOOK_UPS || this == WRITE_LOOK_UPS) {
-                return "plans-once";
+                return PLANNED_ONCE;
             }
             return !readOnly && DriverConnection.stopNames(connection)
-                    ? "plans-for-values-of-nameless"
-                    : "plans-for-values";
+                    ? NAMELESS_PLANNED_FOR_VALUES
+                    : PLANNED_FOR_VALUES;
         }
 
         /** Whether all statements see what was committed when the first one began. */
@@ -107,6 +104,28 @@ public record Jdbc(DataSource dataSource) {
     private static final int FIRST_WITH_TRANSACTION_TIMEOUT = 17;
 
     private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
+    private static final SqlTemplate SETTINGS = SESSION.template("settings", Map.of("no-transaction-timeout", ""));
+    private static final SqlTemplate SETTINGS_WITH_TRANSACTION_TIMEOUT =
+            SESSION.template("settings", Map.of("no-transaction-timeout", "{set-no-transaction-timeout}"));
+
+    /**
+     * Each statement for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest nor the
+     * smallest. Tables may be read whole.
+     */
+    private static final Map<String, String> PLANNED_FOR_VALUES = plans("force_custom_plan", "default");
+
+    /**
+     * The same for statements that have no names, which are planned each time. What they run in turn isn't: PostgreSQL's checks of foreign
+     * keys and the statements of triggers, which run for each row, are planned a few times in a session.
+     */
+    private static final Map<String, String> NAMELESS_PLANNED_FOR_VALUES = plans("auto", "default");
+
+    /** A statement that has a name once in a session, for any values, and by indexes: tables may be empty when it is planned. */
+    private static final Map<String, String> PLANNED_ONCE = plans("force_generic_plan", "off");
+
+    private static Map<String, String> plans(String planCacheMode, String enableSeqscan) {
+        return Map.of("plan_cache_mode", planCacheMode, "enable_seqscan", enableSeqscan);
+    }
 
     /**
      * Runs a transaction in READ COMMITTED: a statement that waits for a lock on a table sees what the holder of the lock has
@@ -158,8 +177,7 @@ public record Jdbc(DataSource dataSource) {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
                 before.stopNames(() -> AdvisoryLock.backend(connection));
                 connection.setAutoCommit(false);
-                // With auto-commit off no driver sets it for the session. The statement below sets it; this is for the
-                // pool.
+                // For the pool; with auto-commit off no driver sets it for the session, and the settings do.
                 connection.setReadOnly(mode.readOnly);
                 settle(connection, mode, left, lockTimeout);
                 T result = work.run(connection);
@@ -191,33 +209,26 @@ public record Jdbc(DataSource dataSource) {
      */
     private static void settle(Connection connection, Mode mode, Duration timeout, Duration lockTimeout)
             throws SQLException {
+        Duration idle = timeout.compareTo(SHORTEST_IDLE) < 0 ? SHORTEST_IDLE : timeout;
+        Map<String, String> settings = new HashMap<>(mode.plans(connection));
+        settings.put("statement_timeout", Long.toString(timeout.toMillis()));
+        settings.put("lock_timeout", Long.toString(lockTimeout.toMillis()));
+        settings.put("idle_timeout", Long.toString(idle.toMillis()));
         boolean limitsTransactions =
                 connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_TRANSACTION_TIMEOUT;
-        Duration idle = timeout.compareTo(SHORTEST_IDLE) < 0 ? SHORTEST_IDLE : timeout;
-        execute(
-                connection,
-                SESSION.script(
-                        "transaction-settings",
-                        Map.of(
-                                "isolation",
-                                mode.isolation(),
-                                "access",
-                                mode.access(),
-                                "plans",
-                                SESSION.script(mode.plans(connection)),
-                                "statement_timeout",
-                                Long.toString(timeout.toMillis()),
-                                "lock_timeout",
-                                Long.toString(lockTimeout.toMillis()),
-                                "idle_timeout",
-                                Long.toString(idle.toMillis()),
-                                "transaction_timeout",
-                                limitsTransactions ? "set local transaction_timeout = 0;" : "")));
+        if (mode.oneSnapshot) {
+            settings.put("no_transaction_timeout", limitsTransactions ? "set local transaction_timeout = 0;" : "");
+            execute(connection, mode.begin() + SESSION.script("settings-without-snapshot", settings));
+        } else {
+            SqlCall.of(connection, limitsTransactions ? SETTINGS_WITH_TRANSACTION_TIMEOUT : SETTINGS)
+                    .texts(settings)
+                    .execute(mode.begin());
+        }
     }
 
     /** Has the server plan each further statement of the transaction for its values; takes no snapshot. */
     public static void planForValues(Connection connection) throws SQLException {
-        execute(connection, SESSION.script("plans-for-values"));
+        execute(connection, SESSION.script("plans", PLANNED_FOR_VALUES));
     }
 
     /** Runs on a connection in auto-commit mode, for as long as it takes. */

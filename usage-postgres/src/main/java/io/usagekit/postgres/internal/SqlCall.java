@@ -181,7 +181,12 @@ public final class SqlCall {
 
     /** Runs a statement of any kind; what it returns is left. */
     public void execute() throws SQLException {
-        try (PreparedStatement statement = prepare("")) {
+        execute("");
+    }
+
+    /** The same after other statements, which end with a semicolon: all of them take one round trip. */
+    void execute(String before) throws SQLException {
+        try (PreparedStatement statement = prepare(before)) {
             statement.execute();
         }
     }

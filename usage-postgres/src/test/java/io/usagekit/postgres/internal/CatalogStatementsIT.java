@@ -63,6 +63,9 @@ class CatalogStatementsIT extends StatementsIT {
         if (statement.equals("combined-figures")) {
             return List.of(Map.of("near-windows", ""), Map.of("near-windows", "{event-is-near}"));
         }
+        if (statement.equals("settings")) {
+            return List.of(Map.of("no-transaction-timeout", ""));
+        }
         return statement.equals("combined-query")
                 ? List.of(
                         Map.of(),
@@ -82,26 +85,16 @@ class CatalogStatementsIT extends StatementsIT {
     @Override
     protected Map<String, Map<String, String>> namedScripts() {
         return Map.of(
-                "plans-for-values",
-                Map.of(),
-                "plans-once",
-                Map.of(),
-                "transaction-settings",
+                "plans",
+                Map.of("plan_cache_mode", "auto", "enable_seqscan", "default"),
+                "settings-without-snapshot",
                 Map.of(
-                        "plans",
-                        "",
-                        "isolation",
-                        "repeatable read",
-                        "access",
-                        "read only",
-                        "statement_timeout",
-                        "1",
-                        "lock_timeout",
-                        "0",
-                        "idle_timeout",
-                        "60000",
-                        "transaction_timeout",
-                        ""),
+                        "statement_timeout", "1000",
+                        "lock_timeout", "0",
+                        "idle_timeout", "60000",
+                        "no_transaction_timeout", "",
+                        "plan_cache_mode", "force_custom_plan",
+                        "enable_seqscan", "default"),
                 "create-schema",
                 Map.of("schema", Identifiers.quote(schema + "_other")),
                 "drop-schema",
