@@ -8,6 +8,7 @@ import io.usagekit.events.Headers;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -17,10 +18,12 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 
 /** Records events and deliveries, many rows a statement and all of a call in one transaction. */
@@ -54,14 +57,15 @@ final class EventRecorder {
         List<NewEvent> keyed = events.stream()
                 .filter(event -> !event.idempotencyKey().isEmpty())
                 .toList();
+        LedgerStatement insert = keyed.isEmpty() ? LedgerStatement.INSERT_EVENTS : LedgerStatement.INSERT_KEYED_EVENTS;
         Jdbc.Work<List<Event>> work = connection -> {
             lockKeys(connection, keyed);
+            Set<Key> keys = new HashSet<>();
             Map<String, Event> recorded = new HashMap<>();
             boolean inPartitions = false;
             for (List<NewEvent> some : inBatches(events)) {
-                inPartitions = insert(connection, some, now, recorded);
+                inPartitions = insert(sql.call(connection, insert), some, now, keys, recorded);
             }
-            insertEndpoints(connection, events);
             if (inPartitions) {
                 uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
             }
@@ -71,8 +75,8 @@ final class EventRecorder {
         };
         // Another transaction that held a key's lock has committed an event with it: only a younger snapshot sees that.
         return keyed.isEmpty()
-                ? transactions.run(Jdbc.Mode.WRITE, FAILURE, work)
-                : transactions.runIsolated(Jdbc.Mode.WRITE, FAILURE, work);
+                ? transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work)
+                : transactions.runIsolated(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work);
     }
 
     private Instant now() {
@@ -88,28 +92,46 @@ final class EventRecorder {
         }
     }
 
-    /** Splits events into batches that are limited in their number and their octets. */
+    /** Splits events into batches that are limited in their number, their octets and their endpoints. */
     private static List<List<NewEvent>> inBatches(List<NewEvent> events) {
         List<List<NewEvent>> batches = new ArrayList<>();
         int begin = 0;
         long octets = 0;
+        long endpoints = 0;
         for (int i = 0; i < events.size(); i++) {
             octets += events.get(i).payload().octets();
-            if (i + 1 - begin == MOST_EVENTS || octets >= MOST_OCTETS || i + 1 == events.size()) {
+            endpoints += events.get(i).endpointIds().size();
+            if (i + 1 - begin == MOST_EVENTS
+                    || octets >= MOST_OCTETS
+                    || endpoints >= MOST_ENDPOINTS
+                    || i + 1 == events.size()) {
                 batches.add(events.subList(begin, i + 1));
                 begin = i + 1;
                 octets = 0;
+                endpoints = 0;
             }
         }
         return batches;
     }
 
-    /** Inserts events and adds them to what is recorded; returns whether they are in partitions. */
-    private boolean insert(Connection connection, List<NewEvent> events, Instant now, Map<String, Event> recorded)
+    /** A key of a project. */
+    private record Key(String projectId, String idempotencyKey) {
+
+        static Key of(NewEvent event) {
+            return new Key(event.projectId(), event.idempotencyKey());
+        }
+    }
+
+    /**
+     * Inserts events and their endpoints, and adds the events to what is recorded; returns whether they are in partitions.
+     *
+     * @param keys of the events before these, to which those of these are added
+     */
+    private boolean insert(SqlCall call, List<NewEvent> events, Instant now, Set<Key> keys, Map<String, Event> recorded)
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        return sql.call(connection, LedgerStatement.INSERT_EVENTS)
+        return withEndpoints(call, events)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
                 .texts("event_types", each(events, NewEvent::type))
@@ -117,6 +139,7 @@ final class EventRecorder {
                 .manyBytes("datas", each(events, event -> event.payload().data()))
                 .texts("source_ids", each(events, NewEvent::sourceId))
                 .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
+                .flags("repeats", each(events, event -> !event.idempotencyKey().isEmpty() && !keys.add(Key.of(event))))
                 .texts("statuses", each(events, NewEvent::status))
                 .texts("headers", each(events, event -> Headers.toJson(event.headers())))
                 .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
@@ -128,6 +151,18 @@ final class EventRecorder {
                     return row.flag("is_in_partition");
                 })
                 .contains(true);
+    }
+
+    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events) {
+        List<String> eventIds = new ArrayList<>();
+        List<String> endpointIds = new ArrayList<>();
+        for (NewEvent event : events) {
+            for (String endpointId : event.endpointIds()) {
+                eventIds.add(event.id());
+                endpointIds.add(endpointId);
+            }
+        }
+        return call.texts("event_ids", eventIds).texts("endpoint_ids", endpointIds);
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
@@ -146,35 +181,8 @@ final class EventRecorder {
                 row.optionalInstant("deleted_at"));
     }
 
-    private void insertEndpoints(Connection connection, List<NewEvent> events) throws SQLException {
-        List<String> eventIds = new ArrayList<>();
-        List<String> endpointIds = new ArrayList<>();
-        for (NewEvent event : events) {
-            for (String endpointId : event.endpointIds()) {
-                eventIds.add(event.id());
-                endpointIds.add(endpointId);
-                if (eventIds.size() == MOST_ENDPOINTS) {
-                    insertEndpoints(connection, eventIds, endpointIds);
-                    eventIds.clear();
-                    endpointIds.clear();
-                }
-            }
-        }
-        insertEndpoints(connection, eventIds, endpointIds);
-    }
-
-    private void insertEndpoints(Connection connection, List<String> eventIds, List<String> endpointIds)
-            throws SQLException {
-        if (!eventIds.isEmpty()) {
-            sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
-                    .texts("event_ids", eventIds)
-                    .texts("endpoint_ids", endpointIds)
-                    .update();
-        }
-    }
-
     boolean replaceEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
-        return transactions.run(Jdbc.Mode.WRITE, "the event's endpoints can't be replaced", connection -> {
+        return transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the event's endpoints can't be replaced", connection -> {
             Optional<String> event = sql.call(connection, LedgerStatement.LOCK_EVENT)
                     .text("project_id", projectId)
                     .text("id", eventId)
@@ -185,11 +193,11 @@ final class EventRecorder {
             sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
                     .text("event_id", eventId)
                     .update();
-            insertEndpoints(
-                    connection,
-                    List.of(NewEvent.builder(projectId, eventId)
-                            .endpointIds(endpointIds)
-                            .build()));
+            NewEvent withEndpoints = NewEvent.builder(projectId, eventId)
+                    .endpointIds(endpointIds)
+                    .build();
+            withEndpoints(sql.call(connection, LedgerStatement.INSERT_ENDPOINTS), List.of(withEndpoints))
+                    .update();
             return true;
         });
     }
@@ -206,7 +214,7 @@ final class EventRecorder {
                         d.createdAt().orElse(now)))
                 .toList();
         if (!recorded.isEmpty()) {
-            transactions.run(Jdbc.Mode.WRITE, "the deliveries can't be recorded", connection -> {
+            transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {
                 boolean inPartitions = false;
                 for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
                     inPartitions = insertDeliveries(

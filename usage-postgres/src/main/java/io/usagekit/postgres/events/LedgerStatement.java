@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import static io.usagekit.postgres.internal.SqlType.BYTES;
 import static io.usagekit.postgres.internal.SqlType.FLAG;
+import static io.usagekit.postgres.internal.SqlType.FLAGS;
 import static io.usagekit.postgres.internal.SqlType.INSTANT;
 import static io.usagekit.postgres.internal.SqlType.INSTANTS;
 import static io.usagekit.postgres.internal.SqlType.MANY_BYTES;
@@ -33,25 +34,8 @@ enum LedgerStatement {
     SAVE_SOURCE(
             names().with("id", TEXT).with("project_id", TEXT).with("name", TEXT).with("type", TEXT), names()),
     LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
-    INSERT_EVENTS(
-            names().with("ids", TEXTS)
-                    .with("project_ids", TEXTS)
-                    .with("event_types", TEXTS)
-                    .with("raws", TEXTS)
-                    .with("datas", MANY_BYTES)
-                    .with("source_ids", TEXTS)
-                    .with("idempotency_keys", TEXTS)
-                    .with("statuses", TEXTS)
-                    .with("headers", TEXTS)
-                    .with("created_ats", INSTANTS)
-                    .with("unbilled", FLAG)
-                    .with("table", TEXT),
-            names().with("id", TEXT)
-                    .with("is_duplicate", FLAG)
-                    .with("payload_bytes", NUMBER)
-                    .with("created_at", INSTANT)
-                    .with("deleted_at", INSTANT)
-                    .with("is_in_partition", FLAG)),
+    INSERT_EVENTS(newEvents(), recordedEvents()),
+    INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
     INSERT_ENDPOINTS(names().with("event_ids", TEXTS).with("endpoint_ids", TEXTS), names()),
     INSERT_DELIVERIES(
             names().with("ids", TEXTS)
@@ -109,14 +93,45 @@ enum LedgerStatement {
 
     private final Names parameters;
     private final Names columns;
+    private final String sqlName;
+    private final boolean takesFilter;
 
     LedgerStatement(Names parameters, Names columns) {
         this.parameters = parameters;
         this.columns = columns;
+        this.sqlName = name().toLowerCase(Locale.ROOT).replace('_', '-');
+        this.takesFilter = LedgerSql.FILES.text(sqlName).contains("{filter}");
     }
 
     private static Names names() {
         return new Names();
+    }
+
+    private static Names newEvents() {
+        return names().with("ids", TEXTS)
+                .with("project_ids", TEXTS)
+                .with("event_types", TEXTS)
+                .with("raws", TEXTS)
+                .with("datas", MANY_BYTES)
+                .with("source_ids", TEXTS)
+                .with("idempotency_keys", TEXTS)
+                .with("repeats", FLAGS)
+                .with("statuses", TEXTS)
+                .with("headers", TEXTS)
+                .with("created_ats", INSTANTS)
+                .with("unbilled", FLAG)
+                .with("event_ids", TEXTS)
+                .with("endpoint_ids", TEXTS)
+                .with("table", TEXT);
+    }
+
+    private static Names recordedEvents() {
+        return names().with("id", TEXT)
+                .with("is_duplicate", FLAG)
+                .with("payload_bytes", NUMBER)
+                .with("created_at", INSTANT)
+                .with("deleted_at", INSTANT)
+                .with("is_in_partition", FLAG);
     }
 
     private static Names event() {
@@ -163,21 +178,17 @@ enum LedgerStatement {
 
     /** Its name in the resource files. */
     String sqlName() {
-        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return sqlName;
     }
 
     /** Whether a filter's conditions stand in it. */
     boolean takesFilter() {
-        return holds("{filter}");
+        return takesFilter;
     }
 
     /** Whether it reads a page. */
     boolean takesScan() {
-        return holds("{keyset-condition}");
-    }
-
-    private boolean holds(String reference) {
-        return LedgerSql.FILES.text(sqlName()).contains(reference);
+        return LedgerSql.FILES.text(sqlName).contains("{keyset-condition}");
     }
 
     /** What is bound, besides what a filter binds. */

@@ -101,6 +101,10 @@ public final class SqlCall {
         return bind(name, SqlType.FLAG, value);
     }
 
+    public SqlCall flags(String name, Collection<Boolean> value) {
+        return bind(name, SqlType.FLAGS, value.toArray(Boolean[]::new));
+    }
+
     private SqlCall bind(String name, SqlType type, Object value) {
         signature.ifPresent(declared -> declared.checkParameter(name, type));
         if (!template.parameters().contains(name)) {

@@ -10,7 +10,8 @@ public enum SqlType {
     INSTANTS("_timestamptz"),
     NUMBER("int8"),
     NUMBERS("_int8"),
-    FLAG("bool");
+    FLAG("bool"),
+    FLAGS("_bool");
 
     private final String driverName;
 

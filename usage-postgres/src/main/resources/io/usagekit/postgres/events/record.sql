@@ -43,96 +43,110 @@ from (
     order by stripe
 ) s
 
--- name: insert-events
--- Records events. An event is a duplicate if a live event of its project has its idempotency key, or an earlier event of the same
--- call does. An earlier statement locked the keys, so that the snapshot of this one has all events that were recorded with them.
+-- fragment: given-events
+-- The events of a call.
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_types, :raws, :source_ids, :idempotency_keys, :statuses and
--- :headers (jsonb as text) of text, :datas of bytea, :created_ats of timestamptz; :unbilled, whether duplicates are recorded as
--- deleted when they were received; :table, the events' table, qualified and quoted.
+-- :headers (jsonb as text) of text, :datas of bytea, :repeats of boolean, whether an earlier event has its project and key, :created_ats of
+-- timestamptz.
+unnest(
+    :ids::text[],
+    :project_ids::text[],
+    :event_types::text[],
+    :raws::text[],
+    :datas::bytea[],
+    :source_ids::text[],
+    :idempotency_keys::text[],
+    :repeats::boolean[],
+    :statuses::text[],
+    :headers::text[],
+    :created_ats::timestamptz[]
+) as g (id, project_id, event_type, raw, data, source_id, idempotency_key, repeats, status, headers, created_at)
+
+-- fragment: insert-judged
+-- Records the events of the query "judged", and the endpoints to which they are to be delivered.
+--
+-- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether
+-- duplicates are recorded as deleted when they were received; :table, the events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
 -- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain.
-with given as (
+recorded as (
+    insert into {events} (
+        id,
+        project_id,
+        event_type,
+        raw,
+        data,
+        source_id,
+        idempotency_key,
+        is_duplicate,
+        status,
+        headers,
+        created_at,
+        deleted_at
+    )
     select
-        g.*,
-        row_number() over (partition by g.project_id, g.idempotency_key order by g.position) > 1 as repeats_earlier
-    from
-        unnest(
-            :ids::text[],
-            :project_ids::text[],
-            :event_types::text[],
-            :raws::text[],
-            :datas::bytea[],
-            :source_ids::text[],
-            :idempotency_keys::text[],
-            :statuses::text[],
-            :headers::text[],
-            :created_ats::timestamptz[]
-        )
-        with ordinality as g (
-            id,
-            project_id,
-            event_type,
-            raw,
-            data,
-            source_id,
-            idempotency_key,
-            status,
-            headers,
-            created_at,
-            position
-        )
+        id,
+        project_id,
+        event_type,
+        raw,
+        data,
+        source_id,
+        idempotency_key,
+        is_duplicate,
+        status,
+        headers::jsonb,
+        created_at,
+        case when is_duplicate and :unbilled::boolean then created_at end
+    from judged
+    returning id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid
 ),
 
-judged as (
-    select
-        given.*,
-        given.idempotency_key <> ''
-        and (
-            given.repeats_earlier
-            or exists (
-                select
-                from {events} e
-                where e.project_id = given.project_id
-                    and e.idempotency_key = given.idempotency_key
-                    and e.idempotency_key <> ''
-                    and not e.is_duplicate
-                    and e.deleted_at is null
-            )
-        ) as is_duplicate
-    from given
+endpoints as (
+    insert into {events_endpoints} (event_id, endpoint_id)
+    select n.event_id, n.endpoint_id
+    from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
+    on conflict do nothing
 )
 
-insert into {events} (
-    id,
-    project_id,
-    event_type,
-    raw,
-    data,
-    source_id,
-    idempotency_key,
-    is_duplicate,
-    status,
-    headers,
-    created_at,
-    deleted_at
-)
-select
-    id,
-    project_id,
-    event_type,
-    raw,
-    data,
-    source_id,
-    idempotency_key,
-    is_duplicate,
-    status,
-    headers::jsonb,
-    created_at,
-    case when is_duplicate and :unbilled::boolean then created_at end
-from judged
-order by position
-returning id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid <> (select to_regclass(:table)) as is_in_partition
+select id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid <> (select to_regclass(:table)) as is_in_partition
+from recorded
+
+-- name: insert-events
+-- Records events without idempotency keys.
+--
+-- Parameters: those of given-events and insert-judged. Result: that of insert-judged.
+with judged as (
+    select g.*, false as is_duplicate
+    from {given-events}
+),
+
+{insert-judged}
+
+-- name: insert-keyed-events
+-- Records events of which some have idempotency keys, as insert-events does. An event is a duplicate if a live event of its project has its
+-- key, or an earlier event of the same call does. An earlier statement locked the keys, so that the snapshot of this one has all events that
+-- were recorded with them. Each key is looked up by itself: joined otherwise, the whole ledger might be read for a list.
+--
+-- Parameters and result: those of insert-events.
+with judged as (
+    select g.*, g.repeats or known.is_recorded is not null as is_duplicate
+    from {given-events}
+    left join lateral (
+        select true as is_recorded
+        from {events} e
+        where e.project_id = g.project_id
+            and e.idempotency_key = g.idempotency_key
+            and g.idempotency_key <> ''
+            and not g.repeats
+            and e.idempotency_key <> ''
+            and not e.is_duplicate
+            and e.deleted_at is null
+        limit 1
+    ) known on true
+),
+
+{insert-judged}
 
 -- name: insert-endpoints
 -- Adds endpoints to which events are to be delivered; those that are there already stay.

@@ -99,8 +99,13 @@ class LedgerStatementsIT extends StatementsIT {
                 .containsExactlyInAnyOrderElementsOf(Arrays.stream(LedgerStatement.values())
                         .map(LedgerStatement::sqlName)
                         .toList());
-        Set<String> fragments =
-                new TreeSet<>(Set.of("as-many-octets", "batch-result", "event-columns", "keyset-condition"));
+        Set<String> fragments = new TreeSet<>(Set.of(
+                "as-many-octets",
+                "batch-result",
+                "event-columns",
+                "given-events",
+                "insert-judged",
+                "keyset-condition"));
         Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }

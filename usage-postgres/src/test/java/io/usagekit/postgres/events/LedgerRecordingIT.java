@@ -1,0 +1,134 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Commits;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OneConnection;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What recording an event or a list takes: round trips, and blocks whatever the statistics say. */
+class LedgerRecordingIT {
+
+    private static final int KEYED = 50_000;
+    private static final int LIST = 100;
+
+    /** Of a list that is recorded: those of about a dozen indexes for each event and each endpoint. */
+    private static final long MOST_BLOCKS = 80 * LIST;
+
+    private static final Set<String> ROUND_TRIPS = Set.of("prepareStatement", "createStatement", "commit");
+
+    private String schema = "";
+
+    @BeforeEach
+    void install() {
+        schema = LedgerTables.install("recording");
+        PostgresLedger.of(Database.pool(), schema).repository().save(new Project("p", "org-1", ""));
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+    }
+
+    @Test
+    void recordsAnEventWithItsEndpointsInThreeRoundTrips() throws SQLException {
+        assertThat(roundTripsOf(event("e", ""))).as("settings, rows, commit").isEqualTo(3);
+        assertThat(roundTripsOf(event("f", "key")))
+                .as("settings, lock, rows, commit")
+                .isEqualTo(4);
+    }
+
+    private int roundTripsOf(NewEvent event) throws SQLException {
+        AtomicInteger roundTrips = new AtomicInteger();
+        try (HikariDataSource pool = Database.newPool(1, config -> {});
+                Connection connection = pool.getConnection()) {
+            Connection counted = (Connection) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
+                        if (ROUND_TRIPS.contains(method.getName())) {
+                            roundTrips.incrementAndGet();
+                        }
+                        try {
+                            return method.invoke(connection, arguments);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+            EventRepository ledger =
+                    PostgresLedger.of(new OneConnection(counted), schema).repository();
+            ledger.record(NewEvent.builder("p", "before " + event.id()).build()); // may look at the connection first
+            roundTrips.set(0);
+            ledger.record(event);
+            int taken = roundTrips.get();
+            assertThat(ledger.endpointIds("p", event.id())).containsExactlyInAnyOrder("one", "two");
+            return taken;
+        }
+    }
+
+    private static NewEvent event(String id, String key) {
+        return NewEvent.builder("p", id)
+                .idempotencyKey(key)
+                .endpointIds(List.of("one", "two"))
+                .build();
+    }
+
+    /** The statistics are of a table without keys, as before a host's first one. */
+    @Test
+    void readsFewBlocksForAKeyedListWhateverTheStatisticsSay() {
+        String events = Identifiers.qualified(schema, "events");
+        String insert =
+                "insert into " + events + " (id, project_id, idempotency_key, created_at) select %s || n, 'p', %s,"
+                        + " current_timestamp from generate_series(1, %d) n";
+        Database.execute(
+                insert.formatted("'unkeyed'", "''", LIST),
+                "analyze " + events,
+                insert.formatted("'keyed'", "'key' || n", KEYED));
+        assertThat(blocksOfAList("stale")).as("with stale statistics").isLessThan(MOST_BLOCKS);
+        Database.execute("delete from pg_statistic where starelid = '" + events + "'::regclass");
+        assertThat(blocksOfAList("none")).as("without statistics").isLessThan(MOST_BLOCKS);
+    }
+
+    private long blocksOfAList(String prefix) {
+        AtomicLong blocks = new AtomicLong();
+        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+            EventRepository ledger = PostgresLedger.of(
+                            Commits.watched(pool, connection -> blocks.set(blocks(connection))), schema)
+                    .repository();
+            List<Event> recorded = ledger.recordAll(IntStream.rangeClosed(1, LIST)
+                    .mapToObj(n -> event(prefix + n, n % 2 == 0 ? "key" + n : "new key of " + prefix + n))
+                    .toList());
+            assertThat(recorded).filteredOn(Event::duplicate).hasSize(LIST / 2);
+        }
+        return blocks.get();
+    }
+
+    /** Those that the transaction has read so far, from the schema's tables and their indexes. */
+    private long blocks(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class" + " where relnamespace = "
+                                + Identifiers.literal(Identifiers.quote(schema)) + "::regnamespace")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+}
