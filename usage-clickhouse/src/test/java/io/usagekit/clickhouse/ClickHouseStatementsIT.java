@@ -286,7 +286,7 @@ class ClickHouseStatementsIT {
         for (int version = 1; version <= 4; version++) {
             store.insertDays(
                     version,
-                    List.of(new ShippedDay("p-0", DAY, 24 * version), new ShippedDay("p-1", DAY, 24 * version)));
+                    List.of(new ShippedDay("p-0", DAY, 24L * version), new ShippedDay("p-1", DAY, 24L * version)));
         }
 
         removeSuperseded(1);
