@@ -19,7 +19,8 @@ public interface UsageCalculator {
     /**
      * Computes the figure now, in one snapshot: it counts what was committed when the snapshot was taken, and its four numbers never
      * disagree. {@link OrganisationUsage#createdAt} says when this call computed it, and is read before the snapshot is taken: a figure
-     * that says it was computed after its period's end has seen all that was committed by then. Blocks.
+     * that says it was computed after its period's end has seen all that was committed by then. A calculator that reads a copy that lags
+     * behind the source says there of when the copy is, and {@link #ageOf} says how long ago that was. Blocks.
      *
      * @param key which figure
      * @param timeout how long it may take, positive; an implementation gives up by then, since no caller waits any longer
@@ -29,6 +30,16 @@ public interface UsageCalculator {
      *     Made by {@link UsageCalculationException#permanent} where no retry cures the error, e.g. a wrong password
      */
     OrganisationUsage calculate(UsageKey key, Duration timeout);
+
+    /**
+     * Returns how long ago the state was that a figure is of. The service calls it as soon as {@link #calculate} has returned the figure, and counts
+     * its limits from there on. Doesn't block. By default zero: the state is that of the call, whose own time the service adds.
+     *
+     * @return at least zero
+     */
+    default Duration ageOf(OrganisationUsage figure) {
+        return Duration.ZERO;
+    }
 
     /**
      * Returns an organisation's id as the source writes it: ids that the source takes for one organisation, such as two spellings of a

@@ -188,15 +188,27 @@ final class Computation extends PermittedTask {
                     null));
             return;
         }
-        AgedUsage figure = new AgedUsage(usage, took);
+        AgedUsage figure;
+        try {
+            figure = new AgedUsage(usage, age(usage, took));
+        } catch (RuntimeException e) {
+            failed(e);
+            return;
+        }
         computations.incidents().succeeded(key, incidentsBefore);
-        listener.computed(key, figure.age());
+        listener.computed(key, took);
         if (usage.unmeasured() > 0) {
             listener.unmeasured(key, usage.unmeasured());
         }
         computations.backOff().clear(key);
         giveBack();
         outcome.complete(figure);
+    }
+
+    /** Returns how old the figure is: of the call, or older, if the calculator reads a copy that lags. */
+    private Duration age(OrganisationUsage usage, Duration took) {
+        Duration age = computations.calculator().ageOf(usage);
+        return age.compareTo(took) > 0 ? age : took;
     }
 
     /** Returns the id as the source writes it; as it is, if the calculator can't say. */

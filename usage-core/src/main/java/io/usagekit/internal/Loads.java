@@ -42,11 +42,22 @@ final class Loads {
             Duration acceptableAge = Limits.acceptableAge(limits.softFor(old), old);
             var unused = load(key, Purpose.REFRESH, acceptableAge, cacheDown, batch)
                     .whenComplete((outcome, error) -> {
-                        if (outcome != null && outcome.figure().isPresent()) {
+                        if (outcome != null && hasFigureOfUse(outcome, acceptableAge)) {
                             attempts.succeeded(key);
                         }
                     });
         }
+    }
+
+    /** Whether there is a figure that isn't to be refreshed itself: the newest one of a source that lags may be. */
+    private boolean hasFigureOfUse(LoadOutcome outcome, Duration acceptableAge) {
+        return outcome.figure()
+                .filter(figure -> !isOfSourceThatLags(figure) || figure.age().compareTo(acceptableAge) < 0)
+                .isPresent();
+    }
+
+    private boolean isOfSourceThatLags(AgedUsage figure) {
+        return !computations.calculator().ageOf(figure.usage()).isZero();
     }
 
     /**
@@ -64,7 +75,7 @@ final class Loads {
     /**
      * Starts a load or joins the one in flight. A caller that needs a figure and has joined a load that was of no use to it (a
      * refresh that was dropped or didn't wait for another process; one that found a figure too old for this caller; one that began
-     * before the period's end and ended after it) loads again.
+     * before the period's end and ended after it, unless the source lags: then it may have nothing newer) loads again.
      */
     CompletableFuture<LoadOutcome> load(
             UsageKey key, Purpose purpose, Duration acceptableAge, boolean cacheDown, @Nullable LoadBatch batch) {
@@ -111,7 +122,7 @@ final class Loads {
      * Whether the outcome is of no use to a caller that needs a figure, and another load may have a better one: this one's was that of
      * another caller or process.
      */
-    private static boolean isOfNoUse(UsageLoad load, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
+    private boolean isOfNoUse(UsageLoad load, @Nullable LoadOutcome outcome, @Nullable Throwable error) {
         boolean isOwn = load.isLeader() && (outcome == null || outcome.origin() != Origin.REMOTE);
         if (isOwn) {
             return false;
@@ -120,7 +131,7 @@ final class Loads {
         } else if (outcome.figure().isEmpty()) {
             return true;
         }
-        return isOverdue(outcome)
+        return (isOverdue(outcome) && !isOfSourceThatLags(outcome.figure().get()))
                 || (outcome.origin() == Origin.CACHED
                         && outcome.figure().get().age().compareTo(load.acceptableAge()) >= 0);
     }

@@ -85,6 +85,11 @@ public final class ObservedCalculator implements UsageCalculator {
     }
 
     @Override
+    public Duration ageOf(OrganisationUsage figure) {
+        return calculator.ageOf(figure);
+    }
+
+    @Override
     public String canonicalId(String organisationId) {
         return calculator.canonicalId(organisationId);
     }

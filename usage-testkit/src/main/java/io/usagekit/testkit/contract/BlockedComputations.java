@@ -43,6 +43,11 @@ final class BlockedComputations implements UsageCalculator {
     }
 
     @Override
+    public Duration ageOf(OrganisationUsage figure) {
+        return calculator.ageOf(figure);
+    }
+
+    @Override
     public String canonicalId(String organisationId) {
         return calculator.canonicalId(organisationId);
     }
