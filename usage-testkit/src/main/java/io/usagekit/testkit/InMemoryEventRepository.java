@@ -57,9 +57,6 @@ public final class InMemoryEventRepository implements EventRepository {
     private static final Comparator<String> BY_CODE_POINTS =
             (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
 
-    private static final Comparator<Scan.Position> BY_POSITION =
-            Comparator.comparing(Scan.Position::createdAt).thenComparing(Scan.Position::id, BY_CODE_POINTS);
-
     private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
     private final InstantSource clock;
@@ -348,7 +345,8 @@ public final class InMemoryEventRepository implements EventRepository {
     }
 
     private static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {
-        Comparator<Scan.Position> order = scan.order() == EventOrder.ASCENDING ? BY_POSITION : BY_POSITION.reversed();
+        Comparator<Scan.Position> order =
+                scan.order() == EventOrder.ASCENDING ? Comparator.naturalOrder() : Comparator.reverseOrder();
         return rows.filter(row -> scan.beyond()
                         .map(cursor -> order.compare(positions.apply(row), cursor) > 0)
                         .orElse(true))

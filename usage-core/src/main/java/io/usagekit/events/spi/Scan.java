@@ -2,6 +2,8 @@ package io.usagekit.events.spi;
 
 import io.usagekit.events.EventOrder;
 import java.time.Instant;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Optional;
 
 /**
@@ -14,6 +16,15 @@ import java.util.Optional;
  */
 public record Scan(EventOrder order, Optional<Position> beyond, int limit) {
 
-    /** Position of a row in {@link EventOrder}. */
-    public record Position(Instant createdAt, String id) {}
+    /** Position of a row; compared as {@link EventOrder#ASCENDING} says. */
+    public record Position(Instant createdAt, String id) implements Comparable<Position> {
+
+        private static final Comparator<Position> ORDER = Comparator.comparing(Position::createdAt)
+                .thenComparing(position -> position.id().codePoints().toArray(), Arrays::compare);
+
+        @Override
+        public int compareTo(Position other) {
+            return ORDER.compare(this, other);
+        }
+    }
 }
