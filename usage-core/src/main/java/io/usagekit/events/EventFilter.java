@@ -166,7 +166,7 @@ public final class EventFilter {
             return this;
         }
 
-        /** To be delivered to at least one of these. */
+        /** To be delivered to at least one of these; with an owner as well, to one of these that is the owner's. */
         public Builder endpointIds(Collection<String> endpointIds) {
             this.endpointIds =
                     Optional.of(Collections.unmodifiableSet(new TreeSet<>(Bounds.ids("endpointIds", endpointIds))));

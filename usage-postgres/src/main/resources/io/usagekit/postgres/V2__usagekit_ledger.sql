@@ -34,9 +34,10 @@ create table if not exists {events_endpoints} (
     primary key (event_id, endpoint_id)
 );
 
--- The event isn't a part of the key: with many endpoints in a filter PostgreSQL would look each event up once for each of them,
--- rather than once by the primary key.
-create index if not exists events_endpoints_endpoint_id_idx on {events_endpoints} (endpoint_id) include (event_id);
+-- The project and time of the event, by which pages of endpoints come in order from an index. A trigger sets them where a row is inserted
+-- without them, and keeps them as the event's; rows of previous versions have them after PostgresLedger.install().
+alter table {events_endpoints} add column if not exists project_id text;
+alter table {events_endpoints} add column if not exists created_at timestamptz;
 
 -- The search index: the words of events, made and deleted by window. A row whose event is deleted is never found.
 create table if not exists {events_search} (

@@ -2,7 +2,6 @@ package io.usagekit.testkit;
 
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -65,8 +64,7 @@ final class InMemoryEventIndex {
     boolean matches(Event event, EventFilter filter) {
         return (filter.state() == EventFilter.State.ANY || event.deletedAt().isEmpty())
                 && filter.window().contains(event.createdAt())
-                && matches(filter.endpointIds(), event, (ids, e) -> !Collections.disjoint(ids, endpointIds(e)))
-                && matches(filter.ownerId(), event, this::isOwnedBy)
+                && isDeliveredAsMeant(event, filter)
                 && matches(filter.sourceIds(), event, (ids, e) -> ids.contains(e.sourceId()))
                 && matches(filter.idempotencyKey(), event, (key, e) -> key.equals(e.idempotencyKey()))
                 && matches(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
@@ -79,11 +77,24 @@ final class InMemoryEventIndex {
         return condition.isEmpty() || test.test(condition.get(), event);
     }
 
-    private boolean isOwnedBy(String ownerId, Event event) {
-        return endpointIds(event).stream()
-                .flatMap(id -> references.endpoint(id).stream())
-                .anyMatch(endpoint -> endpoint.projectId().equals(event.projectId())
-                        && endpoint.ownerId().equals(ownerId));
+    /** One endpoint has to meet both conditions of endpoints. */
+    private boolean isDeliveredAsMeant(Event event, EventFilter filter) {
+        return (filter.endpointIds().isEmpty() && filter.ownerId().isEmpty())
+                || endpointIds(event).stream()
+                        .anyMatch(id -> filter.endpointIds()
+                                        .map(ids -> ids.contains(id))
+                                        .orElse(true)
+                                && filter.ownerId()
+                                        .map(owner -> isOwnedBy(owner, id, event.projectId()))
+                                        .orElse(true));
+    }
+
+    private boolean isOwnedBy(String ownerId, String endpointId, String projectId) {
+        return references
+                .endpoint(endpointId)
+                .filter(endpoint -> endpoint.projectId().equals(projectId)
+                        && endpoint.ownerId().equals(ownerId))
+                .isPresent();
     }
 
     private boolean hasWords(String text, Event event) {

@@ -6,7 +6,6 @@ import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.SQLException;
 import java.util.Optional;
-import java.util.function.Function;
 
 /** Work in batches, each from the place of the last row of the one before. */
 final class Batches {
@@ -32,13 +31,22 @@ final class Batches {
     }
 
     /**
+     * The work of a batch.
+     *
+     * @param <X> what may be thrown
+     */
+    interface Change<X extends Exception> {
+        Batch apply(Scan scan) throws X;
+    }
+
+    /**
      * Works through batches until one has no rows; returns how many rows all of them changed. An interrupt ends it between two batches, and
      * stays set.
      *
      * @param limit how many rows a batch has at most
      * @throws EventLedgerException if the thread is interrupted
      */
-    static long changeAll(int limit, Function<Scan, Batch> change) {
+    static <X extends Exception> long changeAll(int limit, Change<X> change) throws X {
         long changed = 0;
         Optional<Scan.Position> boundary = Optional.empty();
         do {

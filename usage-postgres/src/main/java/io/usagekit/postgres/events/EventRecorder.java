@@ -131,7 +131,7 @@ final class EventRecorder {
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        return withEndpoints(call, events)
+        return withEndpoints(call, events, now)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
                 .texts("event_types", each(events, NewEvent::type))
@@ -153,16 +153,24 @@ final class EventRecorder {
                 .contains(true);
     }
 
-    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events) {
+    /** Binds a row for each endpoint of each event, with the event's project and time. */
+    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events, Instant now) {
         List<String> eventIds = new ArrayList<>();
         List<String> endpointIds = new ArrayList<>();
+        List<String> projectIds = new ArrayList<>();
+        List<Instant> createdAts = new ArrayList<>();
         for (NewEvent event : events) {
             for (String endpointId : event.endpointIds()) {
                 eventIds.add(event.id());
                 endpointIds.add(endpointId);
+                projectIds.add(event.projectId());
+                createdAts.add(event.createdAt().orElse(now));
             }
         }
-        return call.texts("event_ids", eventIds).texts("endpoint_ids", endpointIds);
+        return call.texts("event_ids", eventIds)
+                .texts("endpoint_ids", endpointIds)
+                .texts("endpoint_project_ids", projectIds)
+                .instants("endpoint_created_ats", createdAts);
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
@@ -191,12 +199,12 @@ final class EventRecorder {
                 return false;
             }
             sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
+                    .text("project_id", projectId)
                     .text("event_id", eventId)
                     .update();
-            NewEvent withEndpoints = NewEvent.builder(projectId, eventId)
-                    .endpointIds(endpointIds)
-                    .build();
-            withEndpoints(sql.call(connection, LedgerStatement.INSERT_ENDPOINTS), List.of(withEndpoints))
+            sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
+                    .text("event_id", eventId)
+                    .texts("endpoint_ids", endpointIds)
                     .update();
             return true;
         });

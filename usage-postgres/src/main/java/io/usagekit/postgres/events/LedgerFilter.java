@@ -28,7 +28,6 @@ final class LedgerFilter {
         FROM,
         BEFORE,
         ENDPOINT_IDS,
-        OWNER_ID,
         SOURCE_ID,
         SOURCE_IDS,
         IDEMPOTENCY_KEY,
@@ -49,6 +48,7 @@ final class LedgerFilter {
     }
 
     private static final String FILTER = "filter";
+    private static final String WINDOW = "window";
 
     /** No conditions: for statements that take none. */
     static final LedgerFilter NONE = new LedgerFilter();
@@ -66,14 +66,12 @@ final class LedgerFilter {
         return conditions;
     }
 
-    /** The conditions of a filter of events. */
+    /** The conditions of a filter of events, without those of endpoints. */
     static LedgerFilter of(EventFilter filter) {
         LedgerFilter conditions = of(filter.window());
         if (filter.state() == EventFilter.State.LIVE) {
             conditions.set.add(Condition.LIVE);
         }
-        filter.endpointIds().ifPresent(ids -> conditions.add(Condition.ENDPOINT_IDS, ids));
-        filter.ownerId().ifPresent(id -> conditions.add(Condition.OWNER_ID, id));
         filter.sourceIds().ifPresent(conditions::addSources);
         filter.idempotencyKey().ifPresent(key -> conditions.add(Condition.IDEMPOTENCY_KEY, key));
         filter.brokerMessageId().ifPresent(id -> conditions.add(Condition.BROKER_MESSAGE_ID, id));
@@ -81,6 +79,20 @@ final class LedgerFilter {
         filter.status().ifPresent(status -> conditions.add(Condition.STATUS, status));
         filter.text().ifPresent(text -> conditions.add(Condition.TEXT, text));
         return conditions;
+    }
+
+    /** The same conditions for events that are to be delivered to one of these endpoints. */
+    LedgerFilter deliveredTo(Set<String> endpointIds) {
+        LedgerFilter delivered = copy();
+        delivered.add(Condition.ENDPOINT_IDS, endpointIds);
+        return delivered;
+    }
+
+    private LedgerFilter copy() {
+        LedgerFilter copy = new LedgerFilter();
+        copy.set.addAll(set);
+        copy.values.putAll(values);
+        return copy;
     }
 
     private void addSources(Set<String> ids) {
@@ -98,9 +110,7 @@ final class LedgerFilter {
 
     /** The same conditions with a window that is narrowed to what is left of it after a scan's page boundary. */
     LedgerFilter narrowedTo(Scan scan) {
-        LedgerFilter narrowed = new LedgerFilter();
-        narrowed.set.addAll(set);
-        narrowed.values.putAll(values);
+        LedgerFilter narrowed = copy();
         narrowed.values.computeIfPresent(
                 Condition.FROM.parameter(), (name, from) -> KeysetScan.from((Instant) from, scan));
         narrowed.values.computeIfPresent(
@@ -114,9 +124,9 @@ final class LedgerFilter {
      * @throws IllegalArgumentException if there are conditions, and the statement takes none
      */
     Map<String, String> fragments(LedgerStatement statement) {
-        if (statement.takesFilter()) {
+        if (statement.takesFilter() || statement.takesWindow()) {
             return Map.of(
-                    FILTER,
+                    statement.takesFilter() ? FILTER : WINDOW,
                     set.stream()
                             .map(condition -> "{" + condition.fragment() + "}")
                             .collect(Collectors.joining("\n    ")));

@@ -1,16 +1,24 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
+import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SchemaInstaller;
 import io.usagekit.postgres.internal.SqlTemplate;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /** Creates the library's own tables and what the ledger adds to them. */
@@ -29,19 +37,32 @@ final class LedgerInstaller {
                     + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"),
             new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"));
 
+    /** Pages of the events of an endpoint in order; built once all rows have the project and time of their event. */
+    private static final Index ENDPOINTS =
+            new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")");
+
+    private static final String TRIGGERS = "events/triggers.sql";
+    private static final int FILLED_EVENTS = 3_000;
+    private static final Duration FILL_TIMEOUT = Duration.ofMinutes(1);
+
     private final DataSource dataSource;
     private final String schema;
+    private final LedgerSql sql;
 
-    LedgerInstaller(DataSource dataSource, String schema) {
+    LedgerInstaller(DataSource dataSource, String schema, LedgerSql sql) {
         this.dataSource = dataSource;
         this.schema = schema;
+        this.sql = sql;
     }
 
     private static Index events(String definition) {
         return new Index("events", definition);
     }
 
-    /** Creates what is missing: tables and columns in one transaction; indexes one by one and without blocking writes. */
+    /**
+     * Creates what is missing: tables and columns in one transaction, then triggers; indexes one by one and without blocking writes. Rows of
+     * a previous version are filled before the index that needs them is built, so that an installation which is cut off goes on there.
+     */
     void install() throws SQLException {
         TableMapping mapping = TableMapping.usagekit(schema);
         List<Index> indexes = new ArrayList<>(IndexDdl.indexes(mapping));
@@ -52,14 +73,77 @@ final class LedgerInstaller {
                     schema,
                     List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES)),
                     indexes);
+            createTriggers(installation);
+            if (IndexBuilder.isLacking(installation.connection(), schema, ENDPOINTS)) {
+                fillEndpoints(installation.connection());
+                IndexBuilder.build(installation, schema, List.of(ENDPOINTS));
+            }
             return schema;
         });
+    }
+
+    private void createTriggers(Installation installation) throws SQLException {
+        Connection connection = installation.connection();
+        Map<String, String> locks = new LinkedHashMap<>();
+        locks.putAll(lockIfLacking(connection, "events", "usagekit_move_endpoints"));
+        locks.putAll(lockIfLacking(connection, "events_endpoints", "usagekit_fill_endpoint"));
+        if (!locks.isEmpty()) {
+            installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
+                installation.locks().lock(it, locks);
+                Jdbc.execute(it, triggers());
+                return schema;
+            });
+        }
+    }
+
+    /** The lock of a table under which a trigger is created; none if it has the trigger. */
+    private Map<String, String> lockIfLacking(Connection connection, String name, String trigger) throws SQLException {
+        String table = sql.quoted(name).get(0);
+        boolean hasTrigger = sql.call(connection, LedgerStatement.HAS_TRIGGER)
+                .text("table", table)
+                .text("name", trigger)
+                .answer();
+        return hasTrigger ? Map.of() : Map.of(table, "share row exclusive");
+    }
+
+    private String triggers() {
+        Map<String, String> names = new HashMap<>(LedgerSql.tables(schema));
+        for (String table : List.of("events", "events_endpoints")) {
+            names.put(table + ".literal", Identifiers.literal(sql.quoted(table).get(0)));
+        }
+        for (String function : List.of("fill_endpoint", "move_endpoints")) {
+            names.put(function, Identifiers.qualified(schema, "usagekit_" + function));
+        }
+        return SqlTemplate.fill(SqlTemplate.resource(TRIGGERS), names);
+    }
+
+    /** Fills the columns by which pages of endpoints are read, in batches that are committed one by one. */
+    private void fillEndpoints(Connection connection) throws SQLException {
+        if (sql.call(connection, LedgerStatement.ARE_ENDPOINTS_FILLED).answer()) {
+            return;
+        }
+        List<String> projects =
+                sql.call(connection, LedgerStatement.LIST_PROJECTS).list(row -> row.text("id"));
+        for (String projectId : projects) {
+            Batches.changeAll(
+                    FILLED_EVENTS,
+                    scan -> Jdbc.step(
+                                    connection,
+                                    Jdbc.Mode.WRITE,
+                                    FILL_TIMEOUT,
+                                    it -> sql.call(it, LedgerStatement.FILL_ENDPOINTS, LedgerFilter.NONE, scan)
+                                            .text("project_id", projectId)
+                                            .first(Batches.Batch::of))
+                            .orElse(Batches.Batch.EMPTY));
+        }
+        sql.call(connection, LedgerStatement.FILL_REMAINING_ENDPOINTS).update();
     }
 
     String ddl() {
         return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n"
                 + SqlTemplate.fill(SqlTemplate.resource(TABLES), LedgerSql.tables(schema)) + "\n"
-                + INDEXES.stream()
+                + triggers() + "\n"
+                + Stream.concat(INDEXES.stream(), Stream.of(ENDPOINTS))
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));
     }

@@ -23,10 +23,12 @@ final class LedgerSql {
     static final SqlFiles FILES = SqlFiles.of(
             "events/filter.sql",
             "events/page.sql",
+            "events/endpoints.sql",
             "events/record.sql",
             "events/find.sql",
             "events/delete.sql",
-            "events/search.sql");
+            "events/search.sql",
+            "events/install.sql");
 
     private final SqlStatements statements;
 

@@ -36,7 +36,7 @@ enum LedgerStatement {
     LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
-    INSERT_ENDPOINTS(names().with("event_ids", TEXTS).with("endpoint_ids", TEXTS), names()),
+    INSERT_ENDPOINTS(names().with("event_id", TEXT).with("endpoint_ids", TEXTS), names()),
     INSERT_DELIVERIES(
             names().with("ids", TEXTS)
                     .with("project_ids", TEXTS)
@@ -58,11 +58,25 @@ enum LedgerStatement {
     FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
     FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
     LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
-    DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
+    DELETE_ENDPOINTS(names().with("project_id", TEXT).with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
     PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
+    FIND_OWNED_ENDPOINTS(names().with("project_id", TEXT).with("owner_id", TEXT), names().with("id", TEXT)),
+    PAGE_ENDPOINT_KEYS(
+            names().with("project_id", TEXT).with("endpoint_ids", TEXTS).with("limit", NUMBER),
+            names().with("endpoint_id", TEXT).with("created_at", INSTANT).with("id", TEXT)),
+    WALK_ENDPOINT_KEYS(
+            names().with("project_id", TEXT).with("endpoint_ids", TEXTS).with("limit", NUMBER),
+            names().with("created_at", INSTANT).with("id", TEXT).with("is_met", FLAG)),
+    PAGE_EVENTS_OF_KEYS(
+            names().with("project_id", TEXT)
+                    .with("ids", TEXTS)
+                    .with("created_ats", INSTANTS)
+                    .with("limit", NUMBER)
+                    .with("octets", NUMBER),
+            event()),
     EXPORT_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
     READ_RAW(part(), names().with("part", TEXT)),
     READ_DATA(part(), names().with("part", BYTES)),
@@ -79,7 +93,12 @@ enum LedgerStatement {
     LOCK_UNDELIVERED_EVENTS(
             names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
-    DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER));
+    DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER)),
+    HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT), names().with("answer", FLAG)),
+    ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
+    LIST_PROJECTS(names(), names().with("id", TEXT)),
+    FILL_ENDPOINTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
+    FILL_REMAINING_ENDPOINTS(names(), names());
 
     /** Names and their types, in their order. */
     static final class Names {
@@ -122,6 +141,8 @@ enum LedgerStatement {
                 .with("unbilled", FLAG)
                 .with("event_ids", TEXTS)
                 .with("endpoint_ids", TEXTS)
+                .with("endpoint_project_ids", TEXTS)
+                .with("endpoint_created_ats", INSTANTS)
                 .with("table", TEXT);
     }
 
@@ -184,6 +205,11 @@ enum LedgerStatement {
     /** Whether a filter's conditions stand in it. */
     boolean takesFilter() {
         return takesFilter;
+    }
+
+    /** Whether the conditions of a window stand in it, and those of a filter can't. */
+    boolean takesWindow() {
+        return LedgerSql.FILES.text(sqlName).contains("{window}");
     }
 
     /** Whether it reads a page. */

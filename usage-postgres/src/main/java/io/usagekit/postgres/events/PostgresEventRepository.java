@@ -232,7 +232,13 @@ final class PostgresEventRepository implements EventRepository {
     @Override
     public long count(String projectId, EventFilter filter) {
         Bounds.id("projectId", projectId);
-        return read(connection -> sql.call(connection, LedgerStatement.COUNT_EVENTS, LedgerFilter.of(filter))
+        LedgerFilter conditions = LedgerFilter.of(filter);
+        return read(connection -> sql.call(
+                        connection,
+                        LedgerStatement.COUNT_EVENTS,
+                        EndpointPages.endpointIds(sql, connection, projectId, filter)
+                                .map(conditions::deliveredTo)
+                                .orElse(conditions))
                 .text("project_id", projectId)
                 .first(row -> row.number("events"))
                 .orElseThrow());
@@ -242,13 +248,15 @@ final class PostgresEventRepository implements EventRepository {
     public Page<Event> page(String projectId, EventFilter filter, PageRequest request) {
         PageRead<Event> page = pager.events(projectId, filter, request);
         LedgerFilter conditions = LedgerFilter.of(filter);
-        return readPage(
-                page,
-                sql.quoted("events"),
-                (connection, scan) -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
-                        .text("project_id", projectId)
-                        .number("octets", PageRequest.MAX_OCTETS)
-                        .list(EventRows::event));
+        return transactions.read(UNREADABLE, sql.quoted("events"), connection -> {
+            Optional<EndpointPages> ofEndpoints = EndpointPages.of(sql, connection, projectId, filter);
+            return ofEndpoints.isPresent()
+                    ? page.read(ofEndpoints.get()::read)
+                    : page.read(scan -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
+                            .text("project_id", projectId)
+                            .number("octets", PageRequest.MAX_OCTETS)
+                            .list(EventRows::event));
+        });
     }
 
     @Override

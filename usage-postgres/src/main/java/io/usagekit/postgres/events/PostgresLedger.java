@@ -91,7 +91,7 @@ public final class PostgresLedger {
     }
 
     private LedgerInstaller installer() {
-        return new LedgerInstaller(settings.dataSource(), settings.schema());
+        return new LedgerInstaller(settings.dataSource(), settings.schema(), sql);
     }
 
     /** Returns the repository of the ledger's events. Connects to nothing yet; safe for use by many threads at once. */

@@ -20,22 +20,11 @@
 -- fragment: filter-endpoint-ids
 -- Events to be delivered to at least one of these endpoints.
 --
--- Parameters: :endpoint_ids, text[].
-    and exists (
-        select
+-- Parameters: :endpoint_ids, text[]; :project_id, the statement's.
+    and (e.id, e.created_at) in (
+        select n.event_id, n.created_at
         from {events_endpoints} n
-        where n.event_id = e.id and n.endpoint_id = any (:endpoint_ids::text[])
-    )
-
--- fragment: filter-owner-id
--- Events to be delivered to an endpoint of this owner.
---
--- Parameters: :owner_id; :project_id, the statement's.
-    and exists (
-        select
-        from {events_endpoints} n
-        join {endpoints} p on p.id = n.endpoint_id
-        where n.event_id = e.id and p.project_id = :project_id and p.owner_id = :owner_id
+        where n.project_id = :project_id and n.endpoint_id = any (:endpoint_ids::text[])
     )
 
 -- fragment: filter-source-id

@@ -66,8 +66,9 @@ unnest(
 -- fragment: insert-judged
 -- Records the events of the query "judged", and the endpoints to which they are to be delivered.
 --
--- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether
--- duplicates are recorded as deleted when they were received; :table, the events' table, qualified and quoted.
+-- Parameters: arrays of equal length, an element for each endpoint of each event: :event_ids, :endpoint_ids and :endpoint_project_ids of text,
+-- :endpoint_created_ats of timestamptz, the event's; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
+-- events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
 -- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain.
 recorded as (
@@ -103,9 +104,12 @@ recorded as (
 ),
 
 endpoints as (
-    insert into {events_endpoints} (event_id, endpoint_id)
-    select n.event_id, n.endpoint_id
-    from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
+    insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
+    select n.event_id, n.endpoint_id, n.project_id, n.created_at
+    from
+        unnest(
+            :event_ids::text[], :endpoint_ids::text[], :endpoint_project_ids::text[], :endpoint_created_ats::timestamptz[]
+        ) as n (event_id, endpoint_id, project_id, created_at)
     on conflict do nothing
 )
 
@@ -149,13 +153,12 @@ with judged as (
 {insert-judged}
 
 -- name: insert-endpoints
--- Adds endpoints to which events are to be delivered; those that are there already stay.
+-- Adds endpoints to which an event is to be delivered. A trigger sets the event's project and time.
 --
--- Parameters: :event_ids and :endpoint_ids, text[] of equal length.
+-- Parameters: :event_id; :endpoint_ids, text[].
 insert into {events_endpoints} (event_id, endpoint_id)
-select n.event_id, n.endpoint_id
-from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
-on conflict do nothing
+select :event_id, n.endpoint_id
+from unnest(:endpoint_ids::text[]) as n (endpoint_id)
 
 -- name: insert-deliveries
 -- Records deliveries of events that exist in their project, and keeps these events from being deleted for good until this
@@ -242,10 +245,10 @@ where e.id = :id and e.project_id = :project_id
 for no key update
 
 -- name: delete-endpoints
--- Deletes the endpoints to which an event is to be delivered.
+-- Deletes the endpoints to which an event of a project is to be delivered.
 --
--- Parameters: :event_id.
-delete from {events_endpoints} where event_id = :event_id
+-- Parameters: :project_id; :event_id.
+delete from {events_endpoints} where event_id = :event_id and project_id = :project_id
 
 -- name: update-status
 -- Sets the status of an event of a project.

@@ -7,11 +7,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
+import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportRequest;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
@@ -104,17 +107,6 @@ class LedgerPagePlanIT {
         filters.put("none", EventFilter.ALL);
         filters.put("window", EventFilter.builder().window(WINDOW).build());
         filters.put(
-                "endpoint",
-                EventFilter.builder().endpointIds(List.of("endpoint-7")).build());
-        filters.put(
-                "endpoints, many",
-                EventFilter.builder()
-                        .endpointIds(IntStream.range(0, 300)
-                                .mapToObj(n -> "endpoint-" + n)
-                                .toList())
-                        .build());
-        filters.put("owner", EventFilter.builder().ownerId("owner-7").build());
-        filters.put(
                 "source", EventFilter.builder().sourceIds(List.of("source-7")).build());
         filters.put(
                 "sources",
@@ -159,6 +151,69 @@ class LedgerPagePlanIT {
             assertThat(wrong)
                     .as("pages that cost more than half as much again, or read a whole table")
                     .isEmpty();
+        }
+    }
+
+    /** Filters of endpoints, and how many ids they have at most. */
+    private static Map<EventFilter, Integer> filtersOfEndpoints() {
+        Map<EventFilter, Integer> filters = new LinkedHashMap<>();
+        filters.put(endpoints(7, 8).build(), 1);
+        filters.put(endpoints(-1, 0).build(), 1);
+        filters.put(endpoints(0, 30).build(), 30);
+        filters.put(endpoints(0, 300).build(), 300);
+        filters.put(endpoints(0, 1_000).build(), 1_000);
+        filters.put(endpoints(-10_000, 0).build(), 10_000);
+        filters.put(endpoints(-9_990, 10).build(), 10_000);
+        filters.put(EventFilter.builder().ownerId("owner-7").build(), 10);
+        filters.put(EventFilter.builder().ownerId("none").build(), 0);
+        return filters;
+    }
+
+    /** Those from -1 down aren't there. */
+    private static EventFilter.Builder endpoints(int from, int before) {
+        return EventFilter.builder()
+                .endpointIds(IntStream.range(from, before)
+                        .mapToObj(n -> "endpoint-" + n)
+                        .toList());
+    }
+
+    @Test
+    void readsFewBuffersForPagesOfEndpoints() throws SQLException {
+        try (HikariDataSource one = Database.newPool(1);
+                Connection connection = one.getConnection()) {
+            connection.setAutoCommit(false);
+            connection.createStatement().execute("set plan_cache_mode = force_custom_plan; set jit = off");
+            EventRepository pages = PostgresLedger.of(one, schema).repository(connection);
+            Map<String, Long> tooMany = new LinkedHashMap<>();
+            filtersOfEndpoints().forEach((filter, ids) -> {
+                PageRequest request = PageRequest.first(PAGE, EventOrder.DESCENDING);
+                long most = 200 + 10 * (PAGE + 1) + 4L * ids;
+                for (String name : List.of("first", "second")) {
+                    long before = buffers(connection);
+                    Page<Event> page = pages.page(PROJECT, filter, request);
+                    long buffers = buffers(connection) - before;
+                    if (buffers > most) {
+                        tooMany.put("the " + name + " page of " + filter, buffers);
+                    }
+                    request = page.next().map(request::at).orElse(request);
+                }
+            });
+            connection.rollback();
+            assertThat(tooMany).isEmpty();
+        }
+    }
+
+    /** How many buffers of the ledger's tables and indexes the open transaction of a connection has read. */
+    private static long buffers(Connection connection) {
+        try (PreparedStatement statement = connection.prepareStatement(
+                "select sum(pg_stat_get_xact_blocks_fetched(oid))::bigint from pg_class where relnamespace = ?::regnamespace")) {
+            statement.setString(1, Identifiers.quote(schema));
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getLong(1);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(e);
         }
     }
 

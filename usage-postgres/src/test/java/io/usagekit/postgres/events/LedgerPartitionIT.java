@@ -181,6 +181,21 @@ class LedgerPartitionIT {
         assertThat(march().sent()).isEqualTo(grownMarch.sent());
     }
 
+    @Test
+    void fillsEndpointsThatThePreviousVersionRecordedIntoPartitions() {
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        EventFilter toTwo = EventFilter.builder().endpointIds(List.of("two")).build();
+        List<String> pages = paged(toTwo);
+        LedgerTables.makeEndpointsOld(schema);
+
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(paged(toTwo)).hasSize(120).isEqualTo(pages);
+        // To another partition.
+        Database.execute("update " + Identifiers.qualified(schema, "events")
+                + " set created_at = '2026-01-01Z' where id = 'e119'");
+        assertThat(paged(toTwo)).hasSize(120).endsWith("e119");
+    }
+
     /** Ids of events and deliveries of January are refused in March, whichever project records them. */
     private void refusesTakenIds() {
         ledger.save(new Project("q", "org-1", ""));

@@ -70,12 +70,20 @@ class LedgerStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> files() {
-        return Set.of("filter.sql", "page.sql", "record.sql", "find.sql", "delete.sql", "search.sql");
+        return Set.of(
+                "filter.sql",
+                "page.sql",
+                "endpoints.sql",
+                "record.sql",
+                "find.sql",
+                "delete.sql",
+                "search.sql",
+                "install.sql");
     }
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of();
+        return Set.of("triggers.sql");
     }
 
     @Override
@@ -88,6 +96,7 @@ class LedgerStatementsIT extends StatementsIT {
         List<LedgerFilter> filters = filters();
         Map<String, String> fragments = new HashMap<>(KeysetScan.fragments(SCANS.get(0)));
         fragments.put("filter", "");
+        fragments.put("window", "");
         Map<String, String> filtered = new HashMap<>(fragments);
         filtered.putAll(filters.get(filters.size() - 1).fragments(LedgerStatement.PAGE_EVENTS));
         return List.of(fragments, filtered);
@@ -132,7 +141,7 @@ class LedgerStatementsIT extends StatementsIT {
     @ParameterizedTest
     @EnumSource(LedgerStatement.class)
     void takesAndReturnsWhatItsDeclarationSays(LedgerStatement statement) throws SQLException {
-        for (LedgerFilter filter : statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE)) {
+        for (LedgerFilter filter : filtersOf(statement)) {
             for (Scan scan : SCANS) {
                 check(statement, filter, scan, text(statement, filter, scan));
             }
@@ -149,6 +158,15 @@ class LedgerStatementsIT extends StatementsIT {
         return sql().statements().text(statement.sqlName(), fragments);
     }
 
+    private static List<LedgerFilter> filtersOf(LedgerStatement statement) {
+        if (statement.takesWindow()) {
+            return List.of(
+                    LedgerFilter.of(EventWindow.ALL),
+                    LedgerFilter.of(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1))));
+        }
+        return statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE);
+    }
+
     /** Each condition by itself, and all of them together. */
     private static List<LedgerFilter> filters() {
         List<EventFilter.Builder> filters = new ArrayList<>();
@@ -156,8 +174,6 @@ class LedgerStatementsIT extends StatementsIT {
         filters.add(EventFilter.builder().state(EventFilter.State.ANY));
         filters.add(EventFilter.builder().window(EventWindow.since(Instant.EPOCH)));
         filters.add(EventFilter.builder().window(EventWindow.before(Instant.EPOCH)));
-        filters.add(EventFilter.builder().endpointIds(List.of("a", "b")));
-        filters.add(EventFilter.builder().ownerId(""));
         filters.add(EventFilter.builder().sourceIds(List.of("a")));
         filters.add(EventFilter.builder().idempotencyKey(""));
         filters.add(EventFilter.builder().brokerMessageId(""));
@@ -166,15 +182,20 @@ class LedgerStatementsIT extends StatementsIT {
         filters.add(EventFilter.builder().text(""));
         filters.add(EventFilter.builder()
                 .window(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1)))
-                .endpointIds(List.of("a"))
-                .ownerId("o")
                 .sourceIds(List.of("a", "b"))
                 .idempotencyKey("k")
                 .brokerMessageId("m")
                 .type("t")
                 .status("s")
                 .text("w"));
-        return filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList();
+        List<LedgerFilter> conditions = new ArrayList<>(
+                filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList());
+        Set<String> endpoints = Set.of("a", "b");
+        conditions.add(LedgerFilter.of(
+                        EventFilter.builder().state(EventFilter.State.ANY).build())
+                .deliveredTo(endpoints));
+        conditions.add(conditions.get(filters.size() - 1).deliveredTo(endpoints));
+        return conditions;
     }
 
     /** The negative controls: with any of these flaws in a file, the build fails. */

@@ -17,6 +17,17 @@ final class LedgerTables {
         return schema;
     }
 
+    /** Makes the endpoints of events a table as the previous version installed it. */
+    static void makeEndpointsOld(String schema) {
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "drop trigger usagekit_move_endpoints on " + s + ".events",
+                "drop trigger usagekit_fill_endpoint on " + s + ".events_endpoints",
+                "alter table " + s + ".events_endpoints drop column project_id, drop column created_at",
+                "create index events_endpoints_endpoint_id_idx on " + s
+                        + ".events_endpoints (endpoint_id) include (event_id)");
+    }
+
     /** Empties the tables, and returns a ledger over them. */
     static PostgresLedger emptied(String schema, Duplicates duplicates, InstantSource clock) {
         empty(schema);

@@ -23,6 +23,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * Events of a project as a hostile month would have them, filters, and which events meet them in which order, found the slow and
@@ -66,23 +67,14 @@ final class RandomEvents {
                     "window",
                     b -> b.window(WINDOW),
                     r -> !at(r).isBefore(FIRST.plusSeconds(5)) && at(r).isBefore(FIRST.plusSeconds(30))),
-            new Condition(
+            ofEndpoints("endpoints", "endpoints", b -> b.endpointIds(List.of("ep-1", "ep-2"))),
+            ofEndpoints(
+                    "endpoints, many",
                     "endpoints",
-                    "endpoints",
-                    b -> b.endpointIds(List.of("ep-1", "ep-2")),
-                    r -> r.event().endpointIds().contains("ep-1")
-                            || r.event().endpointIds().contains("ep-2")),
-            new Condition(
-                    "owner",
-                    "owner",
-                    b -> b.ownerId("owner"),
-                    r -> r.event().endpointIds().contains("ep-2")
-                            || r.event().endpointIds().contains("ep-3")),
-            new Condition(
-                    "no owner",
-                    "owner",
-                    b -> b.ownerId(""),
-                    r -> r.event().endpointIds().contains("ep-1")),
+                    b -> b.endpointIds(
+                            IntStream.range(2, 100).mapToObj(n -> "ep-" + n).toList())),
+            ofEndpoints("owner", "owner", b -> b.ownerId("owner")),
+            ofEndpoints("no owner", "owner", b -> b.ownerId("")),
             new Condition(
                     "source",
                     "source",
@@ -131,6 +123,17 @@ final class RandomEvents {
                             && !r.event().type().isEmpty()),
             new Condition("no text", "text", b -> b.text(""), r -> false),
             new Condition("any state", "state", b -> b.state(EventFilter.State.ANY), r -> true));
+
+    /** The endpoints that conditions of endpoints mean; one endpoint of an event has to be meant by all of them. */
+    private static final Map<String, Set<String>> ENDPOINTS = Map.of(
+            "endpoints", Set.of("ep-1", "ep-2"),
+            "endpoints, many", Set.of("ep-2", "ep-3", "ep-4", "ep-5"),
+            "owner", Set.of("ep-2", "ep-3"),
+            "no owner", Set.of("ep-1"));
+
+    private static Condition ofEndpoints(String name, String by, UnaryOperator<EventFilter.Builder> filter) {
+        return new Condition(name, by, filter, row -> true);
+    }
 
     private final Random random;
     private final List<Row> rows = new ArrayList<>();
@@ -211,6 +214,10 @@ final class RandomEvents {
     List<String> meeting(List<Condition> conditions, EventOrder order) {
         boolean live =
                 conditions.stream().noneMatch(condition -> condition.name().equals("any state"));
+        List<Set<String>> meant = conditions.stream()
+                .filter(condition -> ENDPOINTS.containsKey(condition.name()))
+                .map(condition -> ENDPOINTS.get(condition.name()))
+                .toList();
         Comparator<Row> ascending = Comparator.comparing(RandomEvents::at)
                 .thenComparing(
                         Row::id,
@@ -219,6 +226,9 @@ final class RandomEvents {
         return rows.stream()
                 .filter(row -> !live || !row.deleted())
                 .filter(row -> conditions.stream().allMatch(c -> c.test().test(row)))
+                .filter(row -> meant.isEmpty()
+                        || row.event().endpointIds().stream()
+                                .anyMatch(id -> meant.stream().allMatch(ids -> ids.contains(id))))
                 .sorted(order == EventOrder.ASCENDING ? ascending : ascending.reversed())
                 .map(Row::id)
                 .toList();

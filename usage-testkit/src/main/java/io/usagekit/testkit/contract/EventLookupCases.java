@@ -8,8 +8,10 @@ import io.usagekit.events.Delivery;
 import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.NewEvent;
+import io.usagekit.events.PageRequest;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
 import java.util.List;
@@ -202,6 +204,26 @@ abstract class EventLookupCases extends EventRepositoryFixture {
         assertEquals(1, ledger.count(P, owned));
         ledger.save(new Endpoint("here", P, "another", ""));
         assertEquals(0, ledger.count(P, owned));
+    }
+
+    @Test
+    final void requiresOneEndpointToMeetBothConditionsOfEndpoints() {
+        ledger.save(new Endpoint("owned", P, "owner", ""));
+        ledger.save(new Endpoint("unowned", P, "", ""));
+        recorded(event("e1").endpointIds(List.of("owned", "unowned")));
+        recorded(event("e2").endpointIds(List.of("owned")));
+        assertEquals(List.of("e1", "e2"), paged(List.of("owned", "unowned", "unknown"), "owner"));
+        assertEquals(List.of("e1"), paged(List.of("unowned"), ""));
+        assertEquals(List.of(), paged(List.of("unowned", "unknown"), "owner"));
+    }
+
+    private List<String> paged(List<String> endpointIds, String ownerId) {
+        EventFilter filter =
+                EventFilter.builder().endpointIds(endpointIds).ownerId(ownerId).build();
+        List<Event> events = ledger.page(P, filter, PageRequest.first(10, EventOrder.ASCENDING))
+                .items();
+        assertEquals(events.size(), ledger.count(P, filter));
+        return events.stream().map(Event::id).toList();
     }
 
     @Test

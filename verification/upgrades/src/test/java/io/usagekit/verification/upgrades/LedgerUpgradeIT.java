@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -119,6 +120,22 @@ class LedgerUpgradeIT {
                             .toList());
         }
         assertThat(export(all.get(0))).hasLineCount(EVENTS).isEqualTo(export(all.get(1)));
+    }
+
+    @Test
+    void endpointsOfBothVersionsAreFoundByBoth() {
+        List<Tables> all = tables(Baseline.previous(), Baseline.present());
+        Tables previous = all.get(0);
+        Tables present = all.get(1);
+        previous.recordsDuplicate(PROJECT, id(0), "text", "key", START);
+        present.install();
+        previous.recordsDuplicate(PROJECT, id(1), "text", "another", START);
+        present.recordsDuplicate(PROJECT, id(2), "text", "a third", START);
+
+        for (Tables tables : all) {
+            assertThat(tables.deliveredTo(PROJECT, "endpoint")).containsExactly(id(0), id(1), id(2));
+            assertThat(tables.deliveredTo(PROJECT, "another")).isEmpty();
+        }
     }
 
     private static String export(Tables tables) {

@@ -74,7 +74,7 @@ public interface Release {
         /** Whether this version knows the partitions of both tables as its own. */
         boolean isPartitioned();
 
-        /** Records an event with a searchable text. */
+        /** Records an event with a searchable text, to be delivered to {@code endpoint}. */
         boolean recordsDuplicate(String project, String event, String text, String idempotencyKey, Instant createdAt);
 
         /** Records a successful delivery. */
@@ -88,6 +88,9 @@ public interface Release {
 
         /** Returns the ids of the events that have this text. */
         List<String> search(String project, String text);
+
+        /** Returns the ids of the events that are to be delivered to an endpoint. */
+        List<String> deliveredTo(String project, String endpoint);
 
         /** Exports a project's events. */
         void export(String project, Instant before, OutputStream sink);

@@ -152,6 +152,7 @@ final class InstalledTables implements Release.Tables {
                         .payload(Payload.of("{\"text\":\"" + text + "\"}"))
                         .idempotencyKey(idempotencyKey)
                         .createdAt(createdAt)
+                        .endpointIds(List.of("endpoint"))
                         .build())
                 .duplicate();
     }
@@ -177,7 +178,16 @@ final class InstalledTables implements Release.Tables {
 
     @Override
     public List<String> search(String project, String text) {
-        EventFilter filter = EventFilter.builder().text(text).build();
+        return meeting(project, EventFilter.builder().text(text).build());
+    }
+
+    @Override
+    public List<String> deliveredTo(String project, String endpoint) {
+        return meeting(
+                project, EventFilter.builder().endpointIds(List.of(endpoint)).build());
+    }
+
+    private List<String> meeting(String project, EventFilter filter) {
         return repository().page(project, filter, PageRequest.first(100, EventOrder.ASCENDING)).items().stream()
                 .map(Event::id)
                 .toList();

@@ -1,0 +1,62 @@
+-- What an installation looks up, and how it fills columns of rows that previous versions recorded.
+
+-- name: has-trigger
+-- Whether a table has a trigger.
+--
+-- Parameters: :table, qualified and quoted; :name.
+-- Returns one row: answer.
+select exists (
+    select from pg_catalog.pg_trigger g where g.tgrelid = to_regclass(:table) and g.tgname = :name::text
+) as answer
+
+-- name: are-endpoints-filled
+-- Whether each row of the endpoints of events has the project and time of its event.
+--
+-- Returns one row: answer.
+select not exists (
+    select from {events_endpoints} n where n.project_id is null or n.created_at is null
+) as answer
+
+-- name: list-projects
+-- All projects.
+--
+-- Returns: id.
+select p.id
+from {projects} p
+order by p.id
+
+-- name: fill-endpoints
+-- Sets the project and time in the endpoints of a batch of a project's events, where they are missing. From the events, since an id alone has
+-- to be looked up in each partition; those at infinity are left to fill-remaining-endpoints, since no batch can begin after them.
+--
+-- Parameters: :project_id; :limit, how many events at most; those of the keyset condition.
+-- Returns a row, none if there are no events left: changed, how many rows were filled; last_created_at and last_id, the place of the last
+-- event of the batch.
+with batch as materialized (
+    select e.id, e.project_id, e.created_at
+    from {events} e
+    where e.project_id = :project_id
+        and isfinite(e.created_at)
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+),
+
+changed as (
+    update {events_endpoints} n
+    set project_id = b.project_id, created_at = b.created_at
+    from batch b
+    where n.event_id = b.id
+        and n.event_id = any (array(select id from batch))
+        and (n.project_id is null or n.created_at is null)
+    returning n.event_id
+)
+
+{batch-result}
+
+-- name: fill-remaining-endpoints
+-- Sets the project and time in the endpoints of events, where they are still missing.
+update {events_endpoints} n
+set project_id = e.project_id, created_at = e.created_at
+from {events} e
+where e.id = n.event_id and (n.project_id is null or n.created_at is null)
