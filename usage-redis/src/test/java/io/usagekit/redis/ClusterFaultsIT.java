@@ -9,12 +9,8 @@ import static io.usagekit.redis.RedisOutageFixture.key;
 import static io.usagekit.redis.RedisOutageFixture.put;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lettuce.core.MigrateArgs;
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
-import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.AgedUsage;
 import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
@@ -26,77 +22,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
-import java.util.function.Consumer;
-import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A cluster whose slots move and whose nodes end, hang and come back. */
-class ClusterFaultsIT {
-
-    private static final RedisKeys KEYS = new RedisKeys("usage");
-    private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(2);
-
-    private RedisCluster cluster;
-    private RedisClusterClient client;
-    private CapturedLog log;
-
-    @BeforeEach
-    void start() {
-        cluster = RedisCluster.start("cluster-require-full-coverage no");
-        client = RedisClusterClient.create(
-                cluster.urls().stream().map(RedisURI::create).toList());
-        log = new CapturedLog();
-    }
-
-    @AfterEach
-    void stop() {
-        log.close();
-        client.shutdown();
-        cluster.close();
-    }
-
-    private void newLog() {
-        log.close();
-        log = new CapturedLog();
-    }
-
-    private RedisUsage.Builder builder() {
-        return RedisUsage.builder(client).commandTimeout(COMMAND_TIMEOUT).connectTimeout(Duration.ofSeconds(20));
-    }
-
-    private static int slot(int i) {
-        return SlotHash.getSlot(KEYS.of(key(i)));
-    }
-
-    private static int masterOf(int i) {
-        return RedisCluster.masterOf(slot(i));
-    }
-
-    /** Returns figures whose entries, and the indexes of their organisations, were in slots of this master at first. */
-    private static List<Integer> figuresOf(int master) {
-        return IntStream.range(0, 100)
-                .filter(i -> masterOf(i) == master)
-                .filter(i -> RedisCluster.masterOf(SlotHash.getSlot(KEYS.index(key(i).organisationId()))) == master)
-                .boxed()
-                .toList();
-    }
-
-    /** Returns a figure whose entry is in the same slot as that of another one. */
-    private static int figureInSlotOf(int other) {
-        return IntStream.iterate(other + 1, i -> i + 1)
-                .filter(i -> slot(i) == slot(other))
-                .findFirst()
-                .orElseThrow();
-    }
-
-    private void with(int node, Consumer<RedisCommands<String, String>> commands) {
-        RedisClient one = RedisClient.create(cluster.node(node).url());
-        Redis.with(one, commands);
-        one.shutdown();
-    }
+class ClusterFaultsIT extends ClusterFixture {
 
     private static void assertFound(UsageCache cache, int i) {
         assertThat(await(cache.get(key(i))).map(AgedUsage::usage)).contains(figure(i));
@@ -140,13 +70,6 @@ class ClusterFaultsIT {
             assertThat(await(cache.get(key(moves)))).isEmpty();
         }
         assertThat(log.lines("WARN")).isEmpty();
-    }
-
-    private void migrate(int from, int to, String entry) {
-        RedisURI target = RedisURI.create(cluster.node(to).url());
-        with(
-                from,
-                redis -> redis.migrate(target.getHost(), target.getPort(), 0, 10_000, MigrateArgs.Builder.keys(entry)));
     }
 
     /** Whatever becomes of them on the way, commands have one command timeout in all. */
