@@ -64,6 +64,7 @@ final class WakeUpSubscription {
             "Redis sends wake-ups again");
     private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
     private final LivenessProbe<StatefulRedisPubSubConnection<String, String>> liveness;
+    private final Connections connections;
     private final Timeouts timeouts;
     private final String channel;
     /** When the connection last proved that it answers, in nanoseconds. */
@@ -91,6 +92,7 @@ final class WakeUpSubscription {
 
     WakeUpSubscription(Connections connections, String channel, ConnectionAttempt.Limits limits) {
         this.channel = channel;
+        this.connections = connections;
         this.timeouts = connections.timeouts();
         this.connector = new Connector<>(() -> subscribe(connections.connectPubSub()), connections.failover(), limits);
         this.liveness = new LivenessProbe<>(
@@ -118,11 +120,15 @@ final class WakeUpSubscription {
     }
 
     /**
-     * Starts to connect, unless connected or connecting, and to probe a connection that hasn't proved for a second that it answers.
-     * That there is none is logged by the connection for commands.
+     * Starts to connect, unless connected or connecting, and to probe a connection that hasn't proved for a second that it answers. One whose
+     * server has left its cluster is replaced. That there is none is logged by the connection for commands.
      */
     void connect() {
         StatefulRedisPubSubConnection<String, String> connection = connector.connection();
+        if (connection != null && !connections.receivesPublications(connection)) {
+            var unused = connector.replace(connection);
+            return;
+        }
         // Of a connection in the making the confirmation of its subscription proves that it answers.
         if (connection != null && System.nanoTime() - proven >= PROOF_NANOS) {
             liveness.start(connection);

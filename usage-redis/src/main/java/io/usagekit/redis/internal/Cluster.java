@@ -66,6 +66,9 @@ public final class Cluster implements Connections {
     private final ConnectionAttempt.Limits limits;
     private final Timeouts timeouts;
     private final Map<String, GuardedConnection> connections = new ConcurrentHashMap<>();
+    /** Nodes of the connections for publications. */
+    private final Map<StatefulRedisPubSubConnection<String, String>, String> subscribed = new ConcurrentHashMap<>();
+
     private final OutageLog coverage;
     private final AtomicBoolean refreshing = new AtomicBoolean();
     private final AtomicInteger subscriptions = new AtomicInteger();
@@ -321,7 +324,18 @@ public final class Cluster implements Connections {
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
         List<String> all = owners().stream().sorted().toList();
         int next = Math.floorMod(subscriptions.getAndIncrement(), all.isEmpty() ? seeds.size() : all.size());
-        return nodes.connectPubSub(StringCodec.UTF8, all.isEmpty() ? seeds.get(next) : uri(all.get(next)));
+        RedisURI address = all.isEmpty() ? seeds.get(next) : uri(all.get(next));
+        StatefulRedisPubSubConnection<String, String> connection = nodes.connectPubSub(StringCodec.UTF8, address);
+        subscribed.keySet().removeIf(former -> !former.isOpen());
+        subscribed.put(connection, Topology.address(address));
+        return connection;
+    }
+
+    @Override
+    public boolean receivesPublications(StatefulRedisPubSubConnection<String, String> connection) {
+        Set<String> owners = owners();
+        String address = subscribed.get(connection);
+        return owners.isEmpty() || address == null || owners.contains(address);
     }
 
     @Override

@@ -45,6 +45,9 @@ public interface Connections {
     /** Connects for publications, to any server that receives them; blocks. */
     StatefulRedisPubSubConnection<String, String> connectPubSub();
 
+    /** Whether a connection for publications leads to a server that still receives them, as one doesn't that has left its cluster. */
+    boolean receivesPublications(StatefulRedisPubSubConnection<String, String> connection);
+
     /** How long a command may take. */
     Duration commandTimeout();
 

@@ -50,6 +50,11 @@ public final class OneServer implements Connections {
     }
 
     @Override
+    public boolean receivesPublications(StatefulRedisPubSubConnection<String, String> connection) {
+        return true;
+    }
+
+    @Override
     public Duration commandTimeout() {
         return connection.commandTimeout();
     }
