@@ -64,6 +64,12 @@ final class NearEntry implements NearStore.Slot {
         return validity == other;
     }
 
+    /** Returns the validity of the tracking connection that it was read on; null if it was read on another connection. */
+    @Nullable
+    TrackingValidity validity() {
+        return validity;
+    }
+
     boolean isAlive(long now) {
         return now - expires < 0;
     }

@@ -24,15 +24,15 @@ import org.jspecify.annotations.Nullable;
 final class NearUsageCache implements UsageCache {
 
     private final RedisUsageCache shared;
-    private final TrackingSupervisor supervisor;
+    private final Tracking tracking;
     private final NearStore store;
     private final Duration commandTimeout;
     private final LongSupplier ticker;
     private volatile boolean closed;
 
-    NearUsageCache(RedisUsageCache shared, TrackingSupervisor supervisor, NearCacheContext context) {
+    NearUsageCache(RedisUsageCache shared, Tracking tracking, NearCacheContext context) {
         this.shared = shared;
-        this.supervisor = supervisor;
+        this.tracking = tracking;
         this.store = context.store();
         this.commandTimeout = context.settings().commandTimeout();
         this.ticker = context.ticker();
@@ -40,17 +40,17 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Optional<AgedUsage> near(UsageKey key) {
-        TrackingConnection tracking = supervisor.current();
-        if (tracking == null) {
+        TrackingValidity validity = tracking.validity(key);
+        if (validity == null) {
             return Optional.empty();
         }
         // The validity is checked before the entry is read: a thread delayed in between finds a newer entry, or none.
         long now = ticker.getAsLong();
-        if (!tracking.validity().isValid(now)) {
+        if (!validity.isValid(now)) {
             return Optional.empty();
         }
         NearEntry figure = store.entry(key);
-        return figure != null && figure.isTrackedBy(tracking.validity()) && figure.isAlive(now)
+        return figure != null && figure.isTrackedBy(validity) && figure.isAlive(now)
                 ? Optional.of(figure.as(key, now))
                 : Optional.empty();
     }
@@ -99,24 +99,31 @@ final class NearUsageCache implements UsageCache {
                     key,
                     registered.answer().thenApply(found -> found.map(figure -> figure.as(key, ticker.getAsLong()))));
         }
-        readAll(loads);
+        if (tracking.isOfOneServer()) {
+            readTogether(loads);
+        } else {
+            loads.forEach(this::start);
+        }
         return figures;
     }
 
-    private void readAll(List<NearStore.Pending> loads) {
+    private void readTogether(List<NearStore.Pending> loads) {
+        if (loads.isEmpty()) {
+            return;
+        }
         List<UsageKey> keys = loads.stream().map(NearStore.Pending::key).toList();
         long sent = ticker.getAsLong();
-        TrackingConnection tracking = supervisor.current();
-        if (tracking == null) {
+        TrackingConnection connection = tracking.connection(keys.get(0));
+        if (connection == null) {
             readAllUntracked(loads, keys, sent);
             return;
         }
-        Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads = tracking.readAll(keys);
+        Map<UsageKey, CompletableFuture<Optional<CacheEntry>>> reads = connection.readAll(keys);
         // All of them end together, and fail together.
         var unused = CompletableFuture.allOf(reads.values().toArray(CompletableFuture<?>[]::new))
                 .handle((done, error) -> {
                     if (error == null) {
-                        loads.forEach(load -> complete(load, reads, sent, tracking.validity()));
+                        loads.forEach(load -> complete(load, reads, sent, connection.validity()));
                     } else if (RedisErrors.isTimeout(RedisErrors.unwrap(error))) {
                         loads.forEach(load -> fail(load, timedOut(error)));
                     } else {
@@ -150,19 +157,25 @@ final class NearUsageCache implements UsageCache {
         NearStore.Pending load = new NearStore.Pending(key);
         NearStore.Pending registered = store.register(load);
         if (registered == load) {
-            var unused = read(key).thenAccept(found -> complete(load, found)).exceptionally(error -> fail(load, error));
+            start(load);
         }
         return registered.answer();
     }
 
+    private void start(NearStore.Pending load) {
+        var unused =
+                read(load.key()).thenAccept(found -> complete(load, found)).exceptionally(error -> fail(load, error));
+    }
+
     private CompletionStage<Optional<NearEntry>> read(UsageKey key) {
         long sent = ticker.getAsLong();
-        TrackingConnection tracking = supervisor.current();
-        if (tracking == null) {
+        TrackingConnection connection = tracking.connection(key);
+        if (connection == null) {
             return readUntracked(key, sent);
         }
-        return tracking.read(key)
-                .thenApply(found -> found.map(read -> NearEntry.of(read, sent, tracking.validity())))
+        return connection
+                .read(key)
+                .thenApply(found -> found.map(read -> NearEntry.of(read, sent, connection.validity())))
                 .exceptionallyCompose(error -> RedisErrors.isTimeout(RedisErrors.unwrap(error))
                         ? CompletableFuture.failedFuture(timedOut(error))
                         : readUntracked(key, sent));
@@ -219,21 +232,22 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Stats stats() {
-        TrackingConnection tracking = supervisor.current();
-        boolean isValid = tracking != null && tracking.validity().isValid(ticker.getAsLong());
-        return new Stats(OptionalLong.of(store.size()), shared.stats().shared(), RedisUsageCache.condition(isValid));
+        return new Stats(
+                OptionalLong.of(store.size()),
+                shared.stats().shared(),
+                RedisUsageCache.condition(tracking.isValid(ticker.getAsLong())));
     }
 
     @Override
     public void observe(UsageListener listener) {
         shared.observe(listener);
-        supervisor.observe(listener);
+        tracking.observe(listener);
     }
 
     @Override
     public void close() {
         closed = true;
-        supervisor.close();
+        tracking.close();
         store.clear();
         shared.close();
     }

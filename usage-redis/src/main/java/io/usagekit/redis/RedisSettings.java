@@ -87,13 +87,14 @@ record RedisSettings(
         connections.open(connectTimeout);
         RedisUsageCache shared = new RedisUsageCache(new Scripts(connections), keys());
         NearCacheContext context = new NearCacheContext(this, shared.reader(), store, ticker);
-        TrackingSupervisor supervisor = new TrackingSupervisor(context, retry);
+        Tracking tracking =
+                new TrackingSupervisor(context, new TrackedServer.Single(context, (RedisClient) client), retry);
         // The second connection may take as long as the first one before that is a loss; the caller doesn't wait for
         // that.
-        supervisor.open(
+        tracking.open(
                 connectTimeout.minusNanos(System.nanoTime() - began),
                 connections.isAvailable() ? connectTimeout : Duration.ZERO);
-        return new NearUsageCache(shared, supervisor, context);
+        return new NearUsageCache(shared, tracking, context);
     }
 
     SingleFlight openSingleFlight() {

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * reconnects, since Redis sends no messages on a new connection for entries that were read on the old one.
  *
  * <p>Redis sends the message of a change before it answers any later command. So once a command on this connection is answered,
- * the messages of all changes made before that command was sent have been handled. A PING each heartbeat makes sure that there is
+ * the messages of all changes made before that command was sent have been handled. A heartbeat makes sure that there is
  * such a command; the first one is to be answered within the command timeout before anything is read, so that a network that is slower
  * costs one loss and not one a second.
  */
@@ -49,6 +49,7 @@ final class TrackingConnection {
     private final StatefulRedisConnection<String, String> connection;
     private final Link link;
     private final NearCacheContext context;
+    private final TrackedServer server;
     private final RedisKeys keys;
     private final Duration commandTimeout;
     private final long epoch;
@@ -58,16 +59,20 @@ final class TrackingConnection {
     private volatile @Nullable CompletableFuture<Void> nextBeat;
 
     private TrackingConnection(
-            StatefulRedisConnection<String, String> connection, NearCacheContext context, long epoch) {
+            StatefulRedisConnection<String, String> connection,
+            NearCacheContext context,
+            TrackedServer server,
+            long epoch) {
         this.connection = connection;
+        this.server = server;
         this.epoch = epoch;
         this.context = context;
-        this.link = Link.of(connection, new ScriptSupport(context.settings().client(), "Redis"));
+        this.link = Link.of(connection, new ScriptSupport(context.settings().client(), server.name()));
         this.keys = context.settings().keys();
         this.commandTimeout = context.settings().commandTimeout();
-        this.validity = new TrackingValidity(
-                context.settings().heartbeat().plus(commandTimeout),
-                context.ticker().getAsLong());
+        Duration validFor = context.settings().heartbeat().plus(commandTimeout);
+        // Begins with the first proof.
+        this.validity = new TrackingValidity(validFor, context.ticker().getAsLong() - validFor.toNanos() - 1);
     }
 
     /**
@@ -77,8 +82,11 @@ final class TrackingConnection {
      * @return completes once Redis has acknowledged tracking; if that fails the connection is closed
      */
     static CompletableFuture<TrackingConnection> begin(
-            StatefulRedisConnection<String, String> connection, NearCacheContext context, long epoch) {
-        TrackingConnection tracking = new TrackingConnection(connection, context, epoch);
+            StatefulRedisConnection<String, String> connection,
+            NearCacheContext context,
+            TrackedServer server,
+            long epoch) {
+        TrackingConnection tracking = new TrackingConnection(connection, context, server, epoch);
         return tracking.acknowledged()
                 .thenCompose(ok -> tracking.proven(System.nanoTime()))
                 .handle((ok, error) -> {
@@ -96,11 +104,11 @@ final class TrackingConnection {
                 });
     }
 
-    /** Sends PINGs until one is answered within the command timeout. A start may be slow: so the first one may take longer. */
+    /** Sends heartbeats until one is answered within the command timeout. A start may be slow: so the first one may take longer. */
     private CompletableFuture<Void> proven(long since) {
         long sent = System.nanoTime();
-        return ping(context.settings().connectTimeout())
-                .handle((pong, error) -> error)
+        return sendBeat(context.settings().connectTimeout())
+                .handle((answer, error) -> error)
                 .thenCompose(error -> {
                     long now = System.nanoTime();
                     if (error != null && !(RedisErrors.unwrap(error) instanceof RedisCommandExecutionException)) {
@@ -111,12 +119,12 @@ final class TrackingConnection {
                     return now - since < context.settings().connectTimeout().toNanos()
                             ? proven(since)
                             : CompletableFuture.failedFuture(new IllegalStateException(
-                                    "a PING took longer than commandTimeout (" + commandTimeout + ")"));
+                                    "a heartbeat took longer than commandTimeout (" + commandTimeout + ")"));
                 });
     }
 
-    private CompletableFuture<String> ping(Duration timeout) {
-        return answered("PING", timeout, () -> connection.async().ping().toCompletableFuture());
+    private CompletableFuture<?> sendBeat(Duration timeout) {
+        return answered("a heartbeat", timeout, () -> server.beat(connection));
     }
 
     private CompletableFuture<String> acknowledged() {
@@ -199,7 +207,7 @@ final class TrackingConnection {
             end("the server has become a replica");
             return;
         }
-        var unused = ping(commandTimeout);
+        var unused = sendBeat(commandTimeout);
         scheduleBeat();
     }
 
@@ -223,7 +231,7 @@ final class TrackingConnection {
         }
         return answer.whenComplete((value, error) -> {
             if (error == null || RedisErrors.unwrap(error) instanceof RedisCommandExecutionException) {
-                validity.renew(sent);
+                server.answered(this, sent);
             } else {
                 end(reason(what, RedisErrors.unwrap(error)));
             }

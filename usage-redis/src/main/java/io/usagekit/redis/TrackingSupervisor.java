@@ -1,12 +1,10 @@
 package io.usagekit.redis;
 
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.codec.StringCodec;
+import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connector;
-import io.usagekit.redis.internal.OutageLog;
 import io.usagekit.redis.internal.RedisErrors;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -14,19 +12,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Keeps one tracking connection: when it ends, another one is opened, at most one a second. Where Redis refuses to track, the next
+ * Keeps one tracking connection to a server: when it ends, another one is opened, at most one a second. Where Redis refuses to track, the next
  * attempts follow after 2 s, 4 s and so on, up to a minute. An attempt that takes long is abandoned, since the address may lead to a
  * server that hangs, and to another one later.
  */
-final class TrackingSupervisor {
-
-    private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
+final class TrackingSupervisor implements Tracking {
 
     /** Shortest time from the start of an attempt to that of the next. */
     static final Duration RETRY = Duration.ofSeconds(1);
@@ -36,11 +29,8 @@ final class TrackingSupervisor {
 
     private final NearCacheContext context;
     private final Duration retry;
-    private final OutageLog loss = new OutageLog(
-            "the near cache receives no invalidation messages and serves fallback copies only, until it can track again",
-            "the near cache receives invalidation messages again");
-    /** Reason of a loss of which the listener has not been notified yet. */
-    private final AtomicReference<@Nullable String> unreported = new AtomicReference<>();
+    private final TrackedServer server;
+    private final TrackingLoss loss;
 
     /** How long an attempt may take: after each that took so long twice as long. */
     private volatile Duration patience;
@@ -48,24 +38,26 @@ final class TrackingSupervisor {
     /** Number of attempts in a row after which Redis has refused to track. */
     private final AtomicInteger refusals = new AtomicInteger();
 
-    private volatile @Nullable UsageListener listener;
     private volatile @Nullable TrackingConnection current;
     private volatile @Nullable CompletableFuture<Void> nextAttempt;
     private volatile CompletableFuture<Void> inProgress = CompletableFuture.completedFuture(null);
     private volatile boolean closed;
 
-    TrackingSupervisor(NearCacheContext context, Duration retry) {
+    TrackingSupervisor(NearCacheContext context, TrackedServer server, Duration retry) {
         this.context = context;
+        this.server = server;
         this.retry = retry;
+        this.loss = new TrackingLoss(server.name());
         this.patience = context.settings().limits().patience();
     }
 
-    /**
-     * Makes the first attempt and waits for its end, but no longer than this.
-     *
-     * @param patience how much longer the attempt may last before its delay counts as a loss
-     */
-    void open(Duration wait, Duration patience) {
+    @Override
+    public boolean isOfOneServer() {
+        return true;
+    }
+
+    @Override
+    public void open(Duration wait, Duration patience) {
         CompletableFuture<Void> first = attempt();
         try {
             first.get(wait.toNanos(), TimeUnit.NANOSECONDS);
@@ -75,36 +67,68 @@ final class TrackingSupervisor {
             if (patience.isZero()) {
                 loseUnlessConnected();
             } else {
-                var unused = context.timeouts().limit(first.copy(), patience).exceptionally(timeout -> {
-                    loseUnlessConnected();
-                    return null;
-                });
+                loseUnlessOver(first, patience);
             }
         } catch (ExecutionException e) {
             throw new IllegalStateException(e); // can't happen: a failed attempt completes normally
         }
     }
 
+    /**
+     * Makes the first attempt.
+     *
+     * @param patience how long it may last before its delay counts as a loss
+     * @return completes with the end of the attempt
+     */
+    CompletableFuture<Void> start(Duration patience) {
+        CompletableFuture<Void> first = attempt();
+        loseUnlessOver(first, patience);
+        return first;
+    }
+
+    private void loseUnlessOver(CompletableFuture<Void> first, Duration patience) {
+        var unused = context.timeouts().limit(first.copy(), patience).exceptionally(timeout -> {
+            loseUnlessConnected();
+            return null;
+        });
+    }
+
     private void loseUnlessConnected() {
         if (closed) {
             return;
         }
-        lose("no connection within connectTimeout");
+        loss.begin("no connection within connectTimeout");
         if (current() != null) {
-            regain(); // the connection was made just then
+            loss.end(); // the connection was made just then
         }
     }
 
-    /** Returns the valid tracking connection; null if there is none at present. */
-    @Nullable
-    TrackingConnection current() {
+    /** Returns the tracking connection; null if there is none at present. */
+    private @Nullable TrackingConnection current() {
         TrackingConnection latest = current;
         return latest == null || latest.validity().hasEnded() ? null : latest;
     }
 
-    void observe(UsageListener host) {
-        listener = host;
-        notifyLoss();
+    @Override
+    public @Nullable TrackingConnection connection(UsageKey key) {
+        return current();
+    }
+
+    @Override
+    public @Nullable TrackingValidity validity(UsageKey key) {
+        TrackingConnection latest = current;
+        return latest == null ? null : latest.validity();
+    }
+
+    @Override
+    public boolean isValid(long now) {
+        TrackingConnection latest = current;
+        return latest != null && latest.validity().isValid(now);
+    }
+
+    @Override
+    public void observe(UsageListener host) {
+        loss.observe(host);
     }
 
     private CompletableFuture<Void> attempt() {
@@ -117,7 +141,7 @@ final class TrackingSupervisor {
         CompletableFuture<StatefulRedisConnection<String, String>> connecting = new CompletableFuture<>();
         CompletableFuture<Void> over = context.timeouts()
                 .limit(connecting, limit)
-                .thenCompose(connection -> TrackingConnection.begin(connection, context, epoch))
+                .thenCompose(connection -> TrackingConnection.begin(connection, context, server, epoch))
                 .handle((tracking, error) -> {
                     if (error == null) {
                         install(tracking, began);
@@ -130,10 +154,7 @@ final class TrackingSupervisor {
         if (closed) {
             connecting.cancel(false);
         } else {
-            ConnectionAttempt.start(
-                    () -> ((RedisClient) context.settings().client()).connect(StringCodec.UTF8),
-                    context.settings().limits().longest(),
-                    connecting);
+            ConnectionAttempt.start(server::connect, context.settings().limits().longest(), connecting);
         }
         return over;
     }
@@ -155,24 +176,11 @@ final class TrackingSupervisor {
         patience = context.settings().limits().patience();
         refusals.set(0);
         current = tracking;
-        clearStore();
-        regain();
+        server.installed(tracking);
+        loss.end();
         var unused = tracking.ended().thenAccept(reason -> end(reason, began));
         if (closed) {
             tracking.end("closed");
-        }
-    }
-
-    /**
-     * Changes since the last connection are unknown: not even fallback copies stay. Only where the client's server has been read-only since,
-     * so that connections are replaced again and again, those stay that couldn't be stored in it: each replacement would cost the
-     * computations of all such figures.
-     */
-    private void clearStore() {
-        if (context.failover().isReadOnly()) {
-            context.store().removeStored();
-        } else {
-            context.store().clear();
         }
     }
 
@@ -180,7 +188,7 @@ final class TrackingSupervisor {
         if (closed) {
             return;
         }
-        lose(reason);
+        loss.begin(reason);
         long wait = Math.max(0, pause().toNanos() - (System.nanoTime() - began));
         CompletableFuture<Void> next = context.timeouts().after(wait);
         nextAttempt = next;
@@ -196,49 +204,28 @@ final class TrackingSupervisor {
         return longer.compareTo(LONGEST_RETRY) < 0 ? longer : LONGEST_RETRY;
     }
 
-    private void lose(String reason) {
-        if (loss.begin(loss.state(), reason)) {
-            unreported.set(reason);
-            notifyLoss();
-        }
+    /** Stops, closes the connection and ends a loss, whose server has no figures any more. Doesn't wait. */
+    void retire(String reason) {
+        stop();
+        loss.leave(reason);
     }
 
-    private void regain() {
-        if (!loss.end()) {
-            return;
-        }
-        UsageListener host = listener;
-        if (unreported.getAndSet(null) == null && host != null) {
-            notify(host::trackingRestored);
-        }
-    }
-
-    private void notifyLoss() {
-        UsageListener host = listener;
-        if (host == null) {
-            return;
-        }
-        String reason = unreported.getAndSet(null);
-        if (reason != null) {
-            notify(() -> host.trackingLost(reason));
-        }
-    }
-
-    private static void notify(Runnable event) {
-        try {
-            event.run();
-        } catch (Throwable e) {
-            LOG.warn("the usage listener threw in trackingLost or trackingRestored; the exception is ignored", e);
-        }
-    }
-
-    /** Closes the connection; waits for an attempt in progress, but no longer than the command timeout, and then for the connection, at most 2 s. */
-    void close() {
+    /** Makes no further attempts and closes the connection. Doesn't wait. */
+    void stop() {
         closed = true;
         CompletableFuture<Void> next = nextAttempt;
         if (next != null) {
             next.complete(null); // and its timer with it
         }
+        TrackingConnection latest = current;
+        if (latest != null) {
+            latest.end("closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        stop();
         try {
             // If the host shuts its client down next, the client drops the attempt and its thread would block for
             // minutes.
