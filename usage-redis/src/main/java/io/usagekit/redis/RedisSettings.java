@@ -60,10 +60,6 @@ record RedisSettings(
     }
 
     NearUsageCache openNearCache() {
-        if (client instanceof RedisClusterClient) {
-            throw new IllegalArgumentException("client is one of a Redis Cluster, over which there is no near cache;"
-                    + " use build() in place of buildNearCache()");
-        }
         if (nearMaximumSize < 1 || nearMaximumSize > MAX_NEAR_SIZE) {
             throw new IllegalArgumentException(
                     "nearMaximumSize must be between 1 and " + MAX_NEAR_SIZE + ", but was " + nearMaximumSize);
@@ -87,8 +83,9 @@ record RedisSettings(
         connections.open(connectTimeout);
         RedisUsageCache shared = new RedisUsageCache(new Scripts(connections), keys());
         NearCacheContext context = new NearCacheContext(this, shared.reader(), store, ticker);
-        Tracking tracking =
-                new TrackingSupervisor(context, new TrackedServer.Single(context, (RedisClient) client), retry);
+        Tracking tracking = connections instanceof Cluster cluster
+                ? new ClusterTracking(context, cluster, retry)
+                : new TrackingSupervisor(context, new TrackedServer.Single(context, (RedisClient) client), retry);
         // The second connection may take as long as the first one before that is a loss; the caller doesn't wait for
         // that.
         tracking.open(

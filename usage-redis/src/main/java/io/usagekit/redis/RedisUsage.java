@@ -82,8 +82,8 @@ public final class RedisUsage {
     }
 
     /**
-     * Returns a builder of a cache and single-flight over a Redis Cluster. They have a connection to each master, find out by themselves where hash slots are,
-     * and need {@code CLUSTER} (the subcommand {@code NODES}) beyond the commands above; the client's addresses say how to connect to
+     * Returns a builder of a cache, a near cache and single-flight over a Redis Cluster. They have a connection to each master, find out by themselves where
+     * hash slots are, and need {@code CLUSTER} (the subcommand {@code NODES}) beyond the commands above; the client's addresses say how to connect to
      * nodes. An outage of a node is one of its hash slots.
      */
     public static Builder builder(RedisClusterClient client) {
@@ -157,7 +157,7 @@ public final class RedisUsage {
         }
 
         /**
-         * Sets the interval at which {@link #buildNearCache()} sends a {@code PING}, and at which a leader of
+         * Sets the interval at which {@link #buildNearCache()} sends a {@code PING}, or {@code CLUSTER NODES} to each master, and at which a leader of
          * {@link #buildSingleFlight()} makes sure that it still holds its lease; 1 ms to 1 min; 1 s by default. A replaced figure may
          * be served as current for at most {@code heartbeat + commandTimeout}; for as long may callers join a load that another process
          * has invalidated, where its wake-up is lost.
@@ -213,6 +213,11 @@ public final class RedisUsage {
          * acknowledged the change, whatever happens to the connection, to Redis or to this process's threads; normally for some
          * microseconds. This cache sees its own puts and invalidations at once. A figure's age and expiry are those that it has in
          * Redis, whether or not Redis reports the expiry.
+         *
+         * <p><b>Redis Cluster.</b> The second connection is one to each master that has hash slots. What is said of a connection holds for the
+         * figures in its master's slots; they are current only while a majority of the masters answers as well. Where a slot gets another
+         * master, the bound counts from the time at which a master that answers knows of it: the new one at once, the others within
+         * milliseconds. Figures in slots that move are removed from memory.
          *
          * <p><b>Connections.</b> Two: the one of {@link #build()}, and one on which Redis sends invalidation messages, used for
          * the near cache's own reads and a {@code PING} each heartbeat only. When the second one is lost, or doesn't answer a

@@ -71,7 +71,13 @@ abstract class NearCacheFixture extends RedisOutageFixture {
                 .heartbeat(heartbeat)
                 .settings()
                 .openNearCache(entries, () -> System.nanoTime() + elapsed.get(), retry);
-        cache.observe(new UsageListener() {
+        cache.observe(recording(notifications));
+        return cache;
+    }
+
+    /** Returns a listener that adds what happens to tracking. */
+    static UsageListener recording(List<String> notifications) {
+        return new UsageListener() {
             @Override
             public void trackingLost(String reason) {
                 notifications.add("lost: " + reason);
@@ -81,8 +87,7 @@ abstract class NearCacheFixture extends RedisOutageFixture {
             public void trackingRestored() {
                 notifications.add("regained");
             }
-        });
-        return cache;
+        };
     }
 
     static NearStore entries() {
@@ -132,8 +137,12 @@ abstract class NearCacheFixture extends RedisOutageFixture {
 
     /** Kills the tracking connections, as an administrator may; returns their number. */
     int killTracking() {
+        return killTracking(otherClient);
+    }
+
+    static int killTracking(RedisClient server) {
         int[] count = new int[1];
-        Redis.with(otherClient, redis -> {
+        Redis.with(server, redis -> {
             Matcher tracking = TRACKING.matcher(redis.clientList());
             while (tracking.find()) {
                 count[0] += redis.clientKill(KillArgs.Builder.id(Long.parseLong(tracking.group(1))))

@@ -2,8 +2,8 @@ package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.sync.RedisCommands;
@@ -30,6 +30,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -73,6 +76,37 @@ class RedisClusterIT {
         @Override
         protected OptionalLong heldEntries() {
             return OptionalLong.of(SharedCluster.keys());
+        }
+    }
+
+    @Nested
+    class NearCache extends UsageCacheContract {
+
+        private final AtomicLong elapsed = new AtomicLong();
+        private final ConcurrentMap<UsageKey, NearStore.Slot> memory = Caffeine.newBuilder()
+                .maximumSize(200)
+                .executor(Runnable::run)
+                .<UsageKey, NearStore.Slot>build()
+                .asMap();
+
+        @Override
+        protected UsageCache openCache() {
+            SharedCluster.empty();
+            return SharedCluster.patience(client)
+                    .settings()
+                    .openNearCache(
+                            new NearStore(memory), () -> System.nanoTime() + elapsed.get(), TrackingSupervisor.RETRY);
+        }
+
+        @Override
+        protected void elapse(Duration duration) {
+            SharedCluster.elapse(duration);
+            elapsed.addAndGet(duration.toNanos());
+        }
+
+        @Override
+        protected OptionalLong heldEntries() {
+            return OptionalLong.of(memory.size() + SharedCluster.keys());
         }
     }
 
@@ -223,11 +257,35 @@ class RedisClusterIT {
         }
     }
 
+    /** An administrator may kill a connection; the other masters' are as good as before. */
     @Test
-    void hasNoNearCache() {
-        RedisUsage.Builder builder = RedisUsage.builder(client);
-        assertThatThrownBy(builder::buildNearCache)
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("over which there is no near cache; use build()");
+    void removesOnlyFiguresOfTheMasterWhoseConnectionWasLost() {
+        SharedCluster.empty();
+        List<String> notifications = new CopyOnWriteArrayList<>();
+        int lost = ClusterFixture.figuresOf(0).get(0);
+        int kept = ClusterFixture.figuresOf(1).get(0);
+        try (UsageCache writer = SharedCluster.patience(other).build();
+                UsageCache cache = SharedCluster.patience(client).buildNearCache()) {
+            cache.observe(NearCacheFixture.recording(notifications));
+            for (int i : List.of(lost, kept)) {
+                NearCacheFixture.write(writer, i, 1);
+                NearCacheFixture.load(cache, i);
+            }
+            assertThat(NearCacheFixture.killTracking(SharedCluster.master(0))).isEqualTo(1);
+            Redis.eventually("tracking is regained", () -> notifications.size() == 2);
+            assertThat(notifications.get(0)).startsWith("lost: Redis node 127.0.0.1:");
+            assertThat(NearCacheFixture.fallback(cache, lost))
+                    .as("changes during the outage are unknown")
+                    .isEmpty();
+            assertThat(NearCacheFixture.near(cache, kept)).contains(1L);
+            NearCacheFixture.load(cache, lost);
+            NearCacheFixture.write(writer, lost, 2);
+            NearCacheFixture.write(writer, kept, 2);
+            for (int i : List.of(lost, kept)) {
+                Redis.eventually(
+                        "the change arrives",
+                        () -> NearCacheFixture.get(cache, i).equals(Optional.of(2L)));
+            }
+        }
     }
 }

@@ -37,6 +37,11 @@ final class SharedCluster {
         return RedisUsage.builder(client).commandTimeout(Duration.ofSeconds(20)).connectTimeout(Duration.ofSeconds(20));
     }
 
+    /** Returns a client of one master. */
+    static RedisClient master(int master) {
+        return MASTERS.get(master);
+    }
+
     /** Runs commands on each master. */
     static void with(Consumer<RedisCommands<String, String>> commands) {
         MASTERS.forEach(master -> Redis.with(master, commands));

@@ -3,12 +3,9 @@ package io.usagekit.redis.internal;
 import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.RedisClusterClient;
-import io.lettuce.core.cluster.models.partitions.ClusterPartitionParser;
-import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
 import io.lettuce.core.codec.StringCodec;
-import io.lettuce.core.output.StatusOutput;
-import io.lettuce.core.protocol.CommandType;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
@@ -27,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -72,7 +70,11 @@ public final class Cluster implements Connections {
     private final OutageLog coverage;
     private final AtomicBoolean refreshing = new AtomicBoolean();
     private final AtomicInteger subscriptions = new AtomicInteger();
+    private volatile Consumer<Topology> observer = unused -> {};
     private volatile @Nullable Topology topology;
+    /** Since when the topology is known, in nanoseconds. */
+    private long learned = System.nanoTime();
+
     private volatile long refreshed = System.nanoTime() - REFRESH_NANOS;
     private volatile long unserved = System.nanoTime() - REFRESH_NANOS;
     private volatile boolean closed;
@@ -225,7 +227,7 @@ public final class Cluster implements Connections {
     }
 
     /** Asks which master has which slot, unless that was asked within a second. */
-    private void refreshSoon() {
+    public void refreshSoon() {
         if (!closed && System.nanoTime() - refreshed >= REFRESH_NANOS) {
             var unused = refresh(commandTimeout);
         }
@@ -251,46 +253,51 @@ public final class Cluster implements Connections {
                 .whenComplete((done, error) -> refreshing.set(false));
     }
 
-    private CompletableFuture<List<Collection<RedisClusterNode>>> views(
-            Collection<String> addresses, Duration patience) {
-        List<CompletableFuture<Collection<RedisClusterNode>>> views =
+    private CompletableFuture<List<NodeView>> views(Collection<String> addresses, Duration patience) {
+        List<CompletableFuture<Optional<NodeView>>> views =
                 addresses.stream().map(address -> view(address, patience)).toList();
         return CompletableFuture.allOf(views.toArray(CompletableFuture<?>[]::new))
-                .thenApply(done -> views.stream()
-                        .map(CompletableFuture::join)
-                        .filter(view -> !view.isEmpty())
-                        .toList());
+                .thenApply(done ->
+                        views.stream().flatMap(view -> view.join().stream()).toList());
     }
 
     /** Returns the cluster as a node sees it; empty if it doesn't answer. That it isn't connected is an incident of those who call for its slots. */
-    private CompletableFuture<Collection<RedisClusterNode>> view(String address, Duration patience) {
+    private CompletableFuture<Optional<NodeView>> view(String address, Duration patience) {
         GuardedConnection node = connection(address);
         return node.started(patience)
                 .thenCompose(started -> node.isConnected() ? askForNodes(node) : CompletableFuture.completedFuture(""))
-                .thenApply(text -> text.isEmpty()
-                        ? List.<RedisClusterNode>of()
-                        : ClusterPartitionParser.parse(withOwnHost(text, address)))
-                .exceptionally(error -> List.of());
+                .thenApply(text -> Optional.of(text)
+                        .filter(answer -> !answer.isEmpty())
+                        .map(answer -> NodeView.of(answer, address, null)))
+                .exceptionally(error -> Optional.empty());
     }
 
     private static CompletionStage<String> askForNodes(GuardedConnection node) {
-        return node.dispatch(
-                Purpose.LOCATE,
-                answer -> true,
-                link -> link.send(Link.command(
-                        CommandType.CLUSTER,
-                        new StatusOutput<>(StringCodec.UTF8),
-                        Link.arguments().add("NODES"))));
+        return node.dispatch(Purpose.LOCATE, answer -> true, link -> NodeView.ask(link.connection()));
     }
 
-    /** A node that has met no other one doesn't know its own host. */
-    private static String withOwnHost(String text, String address) {
-        String host = address.substring(0, address.lastIndexOf(':'));
-        return text.replaceAll("(?m)^(\\S+ )(:\\d+\\S* myself)", "$1" + host + "$2");
+    /** Takes note of which master has which slot by now, as nodes have said elsewhere. */
+    public void learn(Topology next) {
+        install(next, System.nanoTime());
+    }
+
+    /** Sets who receives which master has which slot: now, if it is known, and whenever nodes say so. The receiver mustn't block. */
+    public void observe(Consumer<Topology> receiver) {
+        observer = receiver;
+        Topology known = topology;
+        if (known != null) {
+            receiver.accept(known);
+        }
     }
 
     private void install(Topology next, long began) {
-        topology = next;
+        synchronized (this) {
+            if (began - learned < 0) {
+                return; // older than what is known
+            }
+            learned = began;
+            topology = next;
+        }
         next.masters().forEach(this::connection);
         connections.forEach((address, connection) -> {
             if (!next.masters().contains(address) && connections.remove(address, connection)) {
@@ -301,6 +308,7 @@ public final class Cluster implements Connections {
         if (next.isCovered() && began - unserved >= REFRESH_NANOS) {
             coverage.end();
         }
+        observer.accept(next);
     }
 
     private Set<String> owners() {
@@ -336,6 +344,11 @@ public final class Cluster implements Connections {
         Set<String> owners = owners();
         String address = subscribed.get(connection);
         return owners.isEmpty() || address == null || owners.contains(address);
+    }
+
+    /** Connects to a node, {@code host:port}, for another purpose than commands on keys; blocks. */
+    public StatefulRedisConnection<String, String> connectTo(String address) {
+        return nodes.connect(StringCodec.UTF8, uri(address));
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.cluster.SlotHash;
 import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
 import io.lettuce.core.cluster.models.partitions.RedisClusterNode.NodeFlag;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Which master has which hash slot, as one node or several nodes see it. Where they differ, the later configuration epoch decides, as it
  * does among the nodes themselves: a master that was replaced while it was away still claims its slots. Immutable.
  */
-final class Topology {
+public final class Topology {
 
     /** Addresses of owners, {@code host:port}, by slot; null where no master has the slot. */
     private final @Nullable String[] owners;
@@ -37,7 +38,7 @@ final class Topology {
      *
      * @param views nodes of the cluster as each node that has answered sees them
      */
-    static Topology of(List<? extends Iterable<RedisClusterNode>> views) {
+    public static Topology of(List<? extends Iterable<RedisClusterNode>> views) {
         List<? extends Iterable<RedisClusterNode>> known =
                 views.stream().filter(view -> isKnown(view, views)).toList();
         return merged(known.isEmpty() ? views : known);
@@ -114,9 +115,17 @@ final class Topology {
     }
 
     /** Returns the address of the master that has a key's slot; null if there is none. */
-    @Nullable
-    String owner(String key) {
+    public @Nullable String owner(String key) {
         return owners[SlotHash.getSlot(key)];
+    }
+
+    /** Returns the slots that the master with this address has. */
+    public BitSet slots(String address) {
+        BitSet slots = new BitSet();
+        for (int slot = 0; slot < owners.length; slot++) {
+            slots.set(slot, address.equals(owners[slot]));
+        }
+        return slots;
     }
 
     /** Returns the addresses of the masters, those included that have no slots. */
@@ -125,7 +134,7 @@ final class Topology {
     }
 
     /** Returns the addresses of the masters that have slots. */
-    Set<String> owners() {
+    public Set<String> owners() {
         return addresses;
     }
 
