@@ -3,7 +3,6 @@ package io.usagekit.spring;
 import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.cluster.RedisClusterClient;
-import io.usagekit.UsageCache;
 import io.usagekit.redis.RedisUsage;
 import java.util.function.Function;
 import org.springframework.beans.factory.ObjectProvider;
@@ -19,11 +18,8 @@ final class UsageRedis {
 
     private final RedisUsage.Builder builder;
 
-    private final boolean isCluster;
-
-    private UsageRedis(RedisUsage.Builder builder, boolean isCluster) {
+    private UsageRedis(RedisUsage.Builder builder) {
         this.builder = builder;
-        this.isCluster = isCluster;
     }
 
     /**
@@ -43,21 +39,7 @@ final class UsageRedis {
         Knobs.ifGiven(settings.pollInterval(), builder::pollInterval);
         Knobs.ifGiven(settings.nearMaximumSize(), builder::nearMaximumSize);
         Knobs.ifGiven(settings.heartbeat(), builder::heartbeat);
-        return new UsageRedis(builder, client instanceof RedisClusterClient);
-    }
-
-    /**
-     * Opens a near cache.
-     *
-     * @throws UsageConfigurationException if a property is out of bounds, or Redis is a cluster
-     */
-    UsageCache openNearCache() {
-        if (isCluster) {
-            throw refused(
-                    "can't be near over a Redis Cluster, which the RedisConnectionFactory is for",
-                    "Set " + UsageProperties.PREFIX + ".cache=shared");
-        }
-        return open(RedisUsage.Builder::buildNearCache);
+        return new UsageRedis(builder);
     }
 
     /**

@@ -44,9 +44,10 @@ public final class UsageRedisAutoConfiguration {
 
     @Bean
     UsageCache usageCache(UsageProperties properties, UsageRedis redis) {
-        return properties.cache() == UsageProperties.Cache.SHARED
-                ? redis.open(RedisUsage.Builder::build)
-                : redis.openNearCache();
+        return redis.open(
+                properties.cache() == UsageProperties.Cache.SHARED
+                        ? RedisUsage.Builder::build
+                        : RedisUsage.Builder::buildNearCache);
     }
 
     @Bean

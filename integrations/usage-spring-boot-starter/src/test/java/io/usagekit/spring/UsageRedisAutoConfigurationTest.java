@@ -100,17 +100,14 @@ class UsageRedisAutoConfigurationTest {
     }
 
     @Test
-    void aClusterIsSharedAndHasNoNearCache() {
-        expectFailure(withCluster(), "can't be near over a Redis Cluster");
-        withCluster()
-                .withPropertyValues("usagekit.cache=shared")
-                .run(context ->
-                        assertThat(context).hasSingleBean(UsageCache.class).hasSingleBean(SingleFlight.class));
-    }
-
-    private static ApplicationContextRunner withCluster() {
-        return with(new LettuceConnectionFactory(new RedisClusterConfiguration(List.of("127.0.0.1:1"))))
-                .withPropertyValues("usagekit.redis.connect-timeout=100ms");
+    void aClusterHasANearCacheAndTheFleetsSingleFlight() {
+        with(new LettuceConnectionFactory(new RedisClusterConfiguration(List.of("127.0.0.1:1"))))
+                .withPropertyValues("usagekit.redis.connect-timeout=100ms")
+                .run(context -> {
+                    assertThat(context).hasSingleBean(SingleFlight.class);
+                    assertThat(context.getBean(UsageCache.class).stats().nearSize())
+                            .isPresent();
+                });
     }
 
     @Test
