@@ -30,18 +30,29 @@ where known.project_id = excluded.project_id
 
 -- name: lock-keys
 -- Locks idempotency keys until this transaction ends, so that nobody else records events with them meanwhile. What is locked is the
--- one of 64 stripes of its project that a key belongs to: a batch of any size takes no more locks than PostgreSQL has room for by
--- default. In one order, so that two batches don't deadlock.
+-- one of 64 stripes of its project that a key belongs to, and shared, the one of 128 groups that the project belongs to. A call of more than 128
+-- stripes locks the groups of its projects instead: a call takes no more locks than PostgreSQL has room for by default. Groups come first, and
+-- all in one order, so that two calls don't deadlock.
 --
 -- Parameters: :project_ids and :idempotency_keys, text[] of equal length.
--- Returns a row for each stripe: locked, an empty text.
-select pg_advisory_xact_lock(s.stripe)::text as locked
-from (
+-- Returns a row for each lock: locked, an empty text.
+with stripe as (
     select distinct
-        hashtextextended('usagekit keys ' || k.project_id, 0) # (hashtext(k.idempotency_key) & 63)::bigint as stripe
+        hashtextextended('usagekit key projects', 0) # (hashtext(k.project_id) & 127)::bigint as project_group,
+        hashtextextended('usagekit keys ' || k.project_id, 0) # (hashtext(k.idempotency_key) & 63)::bigint as key
     from unnest(:project_ids::text[], :idempotency_keys::text[]) as k (project_id, idempotency_key)
-    order by stripe
-) s
+)
+
+select case when l.is_shared then pg_advisory_xact_lock_shared(l.key) else pg_advisory_xact_lock(l.key) end::text as locked
+from (
+    select false as is_stripe, s.project_group as key, (select count(*) <= 128 from stripe) as is_shared
+    from stripe s
+    union
+    select true, s.key, false
+    from stripe s
+    where (select count(*) <= 128 from stripe)
+    order by is_stripe, key
+) l
 
 -- fragment: given-events
 -- The events of a call.

@@ -1,6 +1,7 @@
 package io.usagekit.postgres.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.Event;
@@ -8,6 +9,8 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
@@ -17,6 +20,8 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -26,7 +31,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What recording an event or a list takes: round trips, and blocks whatever the statistics say. */
+/** What recording an event or a list takes: round trips, locks, and blocks whatever the statistics say. */
 class LedgerRecordingIT {
 
     private static final int KEYED = 50_000;
@@ -121,14 +126,72 @@ class LedgerRecordingIT {
         return blocks.get();
     }
 
-    /** Those that the transaction has read so far, from the schema's tables and their indexes. */
-    private long blocks(Connection connection) throws SQLException {
+    @Test
+    void locksManyKeysWithFewLocksThatOthersWaitFor() throws SQLException {
+        try (Connection many = Database.pool().getConnection();
+                Connection few = Database.pool().getConnection()) {
+            many.setAutoCommit(false);
+            few.setAutoCommit(false);
+            lockKeys(few, 2, 60);
+            assertThat(locksOf(few)).as("of few keys").isBetween(3L, 256L);
+            few.rollback();
+
+            lockKeys(many, 500, 60);
+            assertThat(locksOf(many)).as("of 30,000 keys of 500 projects").isBetween(1L, 128L);
+            assertWaits(few, 1, 1);
+            many.rollback();
+
+            lockKeys(many, 1, 1);
+            lockKeys(few, 1, 1, "another key ");
+            few.rollback();
+            assertWaits(few, 500, 60);
+            many.rollback();
+        }
+    }
+
+    private void assertWaits(Connection connection, int projects, int keys) throws SQLException {
+        Jdbc.limit(connection, "lock_timeout", Duration.ofMillis(100));
+        assertThatThrownBy(() -> lockKeys(connection, projects, keys)).hasMessageContaining("lock timeout");
+        connection.rollback();
+    }
+
+    private void lockKeys(Connection connection, int projects, int keys) throws SQLException {
+        lockKeys(connection, projects, keys, "key ");
+    }
+
+    private void lockKeys(Connection connection, int projects, int keys, String prefix) throws SQLException {
+        List<String> projectIds = new ArrayList<>();
+        List<String> idempotencyKeys = new ArrayList<>();
+        for (int i = 0; i < projects * keys; i++) {
+            projectIds.add("project " + i % projects);
+            idempotencyKeys.add(prefix + i / projects);
+        }
+        LedgerSql.in(schema, ProjectScope.ALIVE)
+                .call(connection, LedgerStatement.LOCK_KEYS)
+                .texts("project_ids", projectIds)
+                .texts("idempotency_keys", idempotencyKeys)
+                .list(row -> row.text("locked"));
+    }
+
+    private static long locksOf(Connection connection) throws SQLException {
+        return count(
+                connection,
+                "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted");
+    }
+
+    private static long count(Connection connection, String query) throws SQLException {
         try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery(
-                        "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class" + " where relnamespace = "
-                                + Identifiers.literal(Identifiers.quote(schema)) + "::regnamespace")) {
+                ResultSet row = statement.executeQuery(query)) {
             row.next();
             return row.getLong(1);
         }
+    }
+
+    /** Those that the transaction has read so far, from the schema's tables and their indexes. */
+    private long blocks(Connection connection) throws SQLException {
+        return count(
+                connection,
+                "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class where relnamespace = "
+                        + Identifiers.literal(Identifiers.quote(schema)) + "::regnamespace");
     }
 }
