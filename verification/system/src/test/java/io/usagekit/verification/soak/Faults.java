@@ -2,8 +2,15 @@ package io.usagekit.verification.soak;
 
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.api.sync.RedisServerCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.servers.EmbeddedRedisServer;
+import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.FaultyProxy;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -31,21 +38,13 @@ final class Faults {
     Faults(
             Random random,
             EmbeddedPostgresServer postgres,
-            EmbeddedRedisServer redis,
+            RedisServer redis,
             List<FaultyProxy> postgresLinks,
             List<FaultyProxy> redisLinks,
             List<Member> members,
             Checker checker) {
         this.random = random;
-        this.faults = List.of(
-                new Named("Redis killed", () -> {
-                    redis.kill();
-                    return redis::restart;
-                }),
-                new Named("Redis paused", () -> {
-                    redis.pause();
-                    return redis::resume;
-                }),
+        this.faults = new ArrayList<>(List.of(
                 new Named("PostgreSQL killed", () -> {
                     postgres.kill();
                     return postgres::restart;
@@ -56,6 +55,18 @@ final class Faults {
                 }),
                 new Named("Redis full", () -> configure(redis, "maxmemory", "1", "0")),
                 new Named("Redis without its replicas", () -> configure(redis, "min-replicas-to-write", "1", "0")),
+                new Named("Redis read-only", () -> {
+                    with(redis, commands -> commands.replicaof("127.0.0.1", 1)); // no server has this port
+                    return () -> with(redis, RedisServerCommands::replicaofNoOne);
+                }),
+                new Named("scripts refused", () -> {
+                    allow(redis, "-@scripting");
+                    return () -> allow(redis, "+@scripting");
+                }),
+                new Named("timers blocked", () -> {
+                    members.forEach(member -> member.send(SoakMember.BLOCK));
+                    return () -> members.forEach(member -> member.send(SoakMember.UNBLOCK));
+                }),
                 new Named("links to Redis swallowed", () -> some(redisLinks, FaultyProxy::swallow)),
                 new Named("links to Redis cut", () -> some(redisLinks, FaultyProxy::cut)),
                 new Named("links to Redis cut once", () -> some(redisLinks, FaultyProxy::cutOnce)),
@@ -75,19 +86,42 @@ final class Faults {
                         members.get(number).signal("-CONT");
                         over.run();
                     };
-                }));
+                })));
+        if (redis instanceof EmbeddedRedisServer own) {
+            faults.add(new Named("Redis killed", () -> {
+                own.kill();
+                return own::restart;
+            }));
+            faults.add(new Named("Redis paused", () -> {
+                own.pause();
+                return own::resume;
+            }));
+        }
     }
 
     /** Sets a parameter of the server; mending sets it back. */
-    private static Runnable configure(EmbeddedRedisServer redis, String parameter, String wrong, String right) {
-        set(redis, parameter, wrong);
-        return () -> set(redis, parameter, right);
+    private static Runnable configure(RedisServer redis, String parameter, String wrong, String right) {
+        with(redis, commands -> commands.configSet(parameter, wrong));
+        return () -> with(redis, commands -> commands.configSet(parameter, right));
     }
 
-    private static void set(EmbeddedRedisServer redis, String parameter, String value) {
+    private static void allow(RedisServer redis, String rule) {
+        with(
+                redis,
+                commands -> commands.dispatch(
+                        CommandType.ACL,
+                        new StatusOutput<>(StringCodec.UTF8),
+                        new CommandArgs<>(StringCodec.UTF8)
+                                .add("SETUSER")
+                                .add("default")
+                                .add(rule)));
+    }
+
+    /** Runs commands on the server itself. */
+    static void with(RedisServer redis, Consumer<RedisCommands<String, String>> commands) {
         RedisClient client = RedisClient.create(redis.url());
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
-            connection.sync().configSet(parameter, value);
+            commands.accept(connection.sync());
         } finally {
             client.shutdown();
         }

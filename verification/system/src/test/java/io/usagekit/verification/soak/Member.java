@@ -20,7 +20,21 @@ final class Member implements AutoCloseable {
     private final Path err;
     private final Thread reader;
     private final CountDownLatch ready = new CountDownLatch(1);
-    private final BlockingQueue<Integer> threads = new ArrayBlockingQueue<>(1);
+    private final BlockingQueue<Status> status = new ArrayBlockingQueue<>(1);
+
+    /**
+     * What a process reports of itself.
+     *
+     * @param threads how many there are
+     * @param computations the most so far at the same time
+     */
+    record Status(int threads, int computations) {
+
+        static Status of(String line) {
+            String[] words = line.split(" ", -1);
+            return new Status(Integer.parseInt(words[1]), Integer.parseInt(words[2]));
+        }
+    }
 
     private Member(int number, Process process, Path err, Checker checker) {
         this.number = number;
@@ -56,8 +70,8 @@ final class Member implements AutoCloseable {
             for (String line = out.readLine(); line != null; line = out.readLine()) {
                 if (line.equals("ready")) {
                     ready.countDown();
-                } else if (line.startsWith("threads ")) {
-                    threads.add(Integer.parseInt(line.substring("threads ".length())));
+                } else if (line.startsWith(SoakMember.STATUS)) {
+                    status.add(Status.of(line));
                 } else {
                     checker.check(number, line);
                 }
@@ -73,14 +87,26 @@ final class Member implements AutoCloseable {
         }
     }
 
-    /** How many threads it has. */
-    int threads() throws InterruptedException, IOException {
-        process.outputWriter(StandardCharsets.UTF_8).append("\n").flush();
-        Integer count = threads.poll(1, TimeUnit.MINUTES);
-        if (count == null) {
+    /** Returns what it reports of itself. */
+    Status status() throws InterruptedException, IOException {
+        send(SoakMember.STATUS);
+        Status answer = status.poll(1, TimeUnit.MINUTES);
+        if (answer == null) {
             throw new AssertionError("member " + number + " doesn't answer: " + Files.readString(err));
         }
-        return count;
+        return answer;
+    }
+
+    /** Sends a line, one of those of {@link SoakMember}. */
+    void send(String line) {
+        try {
+            process.outputWriter(StandardCharsets.UTF_8)
+                    .append(line)
+                    .append("\n")
+                    .flush();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     boolean isAlive() {

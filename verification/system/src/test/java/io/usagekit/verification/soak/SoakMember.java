@@ -19,25 +19,38 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * One process of the soak: callers that never stop asking and now and then invalidate, and write down on standard output what
- * they got. Arguments: JDBC URL, Redis URL, seed, callers. A line of standard input is answered with the number of threads; at
- * its end the process ends.
+ * they got. Arguments: JDBC URL, Redis URL, seed, callers. At the end of standard input the process ends; each of its lines is one of
+ *
+ * <ul>
+ *   <li>{@value #STATUS}: answered with the number of threads, and the most computations so far at the same time;
+ *   <li>{@value #BLOCK}: a function that the host has attached to a future of its own blocks the thread that completes the JVM's timeouts;
+ *   <li>{@value #UNBLOCK}: it returns.
+ * </ul>
  *
  * <p>Times are {@link System#nanoTime()}: on Linux that is one clock for all processes of a machine.
  */
 final class SoakMember {
 
+    static final String STATUS = "status";
+    static final String BLOCK = "block";
+    static final String UNBLOCK = "unblock";
+
     private final UsageService usage;
+    private final Concurrency computations;
     private final Random random;
     private final PrintStream out;
     private volatile boolean stopped;
 
-    private SoakMember(UsageService usage, long seed, PrintStream out) {
+    private SoakMember(UsageService usage, Concurrency computations, long seed, PrintStream out) {
         this.usage = usage;
+        this.computations = computations;
         this.random = new Random(seed);
         this.out = out;
     }
@@ -61,8 +74,9 @@ final class SoakMember {
                 .commandTimeout(SoakLimits.COMMAND_TIMEOUT)
                 .heartbeat(SoakLimits.HEARTBEAT)
                 .lease(SoakLimits.LEASE);
+        Concurrency computations = new Concurrency();
         try (HikariDataSource pool = new HikariDataSource(config);
-                UsageService usage = UsageService.builder(PostgresUsage.calculator(pool))
+                UsageService usage = UsageService.builder(computations.of(PostgresUsage.calculator(pool)))
                         .cache(redis.buildNearCache())
                         .singleFlight(redis.buildSingleFlight())
                         .refreshAfter(SoakLimits.SOFT)
@@ -72,7 +86,7 @@ final class SoakMember {
                         .computationTimeout(SoakLimits.COMPUTATION_TIMEOUT)
                         .maxConcurrentComputations(SoakLimits.PERMITS)
                         .build()) {
-            new SoakMember(usage, Long.parseLong(args[2]), out).run(Integer.parseInt(args[3]));
+            new SoakMember(usage, computations, Long.parseLong(args[2]), out).run(Integer.parseInt(args[3]));
         } finally {
             client.shutdown();
         }
@@ -89,13 +103,36 @@ final class SoakMember {
         }
         out.println("ready");
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        while (in.readLine() != null) {
-            write("threads " + Thread.activeCount());
+        CountDownLatch unblocked = new CountDownLatch(0);
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            switch (line) {
+                case STATUS -> write(STATUS + " " + Thread.activeCount() + " " + computations.most());
+                case BLOCK -> unblocked = blockTimer();
+                case UNBLOCK -> unblocked.countDown();
+                default -> throw new IllegalArgumentException(line);
+            }
         }
+        unblocked.countDown();
         stopped = true;
         for (Thread thread : threads) {
             thread.join();
         }
+    }
+
+    /** Blocks the JVM's timer for futures until the latch is released. */
+    private static CountDownLatch blockTimer() {
+        CountDownLatch release = new CountDownLatch(1);
+        CompletableFuture<Void> timesOut = new CompletableFuture<>();
+        var unused = timesOut.exceptionally(timeout -> {
+            try {
+                release.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return null;
+        });
+        unused = timesOut.orTimeout(1, TimeUnit.NANOSECONDS);
+        return release;
     }
 
     private void call(Random dice) {
