@@ -8,11 +8,14 @@ import java.util.Queue;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 
 /**
  * Compares the answers that callers received with what the database held: each figure is one that it held within the limit that goes with
- * its freshness, and after the last invalidation that was acknowledged; no call takes longer than its bounds; errors are typed.
+ * its freshness, and after the last invalidation that was acknowledged: in the process that has invalidated at once; no call takes longer
+ * than its bounds; errors are typed.
  * Thread-safe.
  */
 final class Checker {
@@ -20,17 +23,31 @@ final class Checker {
     /** Ages are reported in milliseconds, rounded up. */
     private static final long ROUNDING = Duration.ofMillis(50).toNanos();
 
-    /** How long after an acknowledged invalidation somebody may still join a flight that began before it. */
+    /** How long after an acknowledged invalidation somebody in another process may still join a flight that began before it. */
     private static final long JOINING =
             SoakLimits.NEAR_BOUND.plus(SoakLimits.LEASE).plusMillis(500).toNanos();
+
+    /** How long a load may store its figure by plain commands after scripts were refused: it is computed, and scripts are tried once a second. */
+    private static final long PLAIN_LOADS =
+            SoakLimits.COMPUTATION_TIMEOUT.plusSeconds(2).toNanos();
 
     private static final int MOST_VIOLATIONS = 20;
 
     /** A stretch of time, in nanoseconds. */
-    record Span(long from, long to) {}
+    record Span(long from, long to) {
+
+        boolean overlaps(Span other) {
+            return from <= other.to && to >= other.from;
+        }
+    }
+
+    private record Invalidation(int member, Span span) {}
 
     private final History history;
-    private final Map<Integer, List<Span>> invalidations = new ConcurrentHashMap<>();
+    /** By organisation. */
+    private final Map<Integer, List<Invalidation>> invalidations = new ConcurrentHashMap<>();
+
+    private final List<Span> uncoordinated = new CopyOnWriteArrayList<>();
     private final Map<Integer, List<Span>> pauses = new ConcurrentHashMap<>();
     private final Map<String, AtomicLong> told = new ConcurrentHashMap<>();
     private final Queue<String> violations = new ConcurrentLinkedQueue<>();
@@ -56,6 +73,17 @@ final class Checker {
         };
     }
 
+    /** Scripts are refused until the returned action is run: loads in flight store their figures after an invalidation. */
+    Runnable uncoordinated() {
+        long from = System.nanoTime();
+        Span open = new Span(from, Long.MAX_VALUE);
+        uncoordinated.add(open);
+        return () -> {
+            uncoordinated.add(new Span(from, System.nanoTime() + PLAIN_LOADS));
+            uncoordinated.remove(open);
+        };
+    }
+
     /** One line of a member's. */
     void check(int member, String line) {
         String[] words = line.split(" ", -1);
@@ -67,9 +95,9 @@ final class Checker {
             violation("neither an answer nor a typed error", member, line);
         } else if (words[0].equals("invalidate")) {
             if (words[4].equals("DONE")) {
-                List<Span> all = invalidations.computeIfAbsent(organisation, o -> new ArrayList<>());
+                List<Invalidation> all = invalidations.computeIfAbsent(organisation, o -> new ArrayList<>());
                 synchronized (all) {
-                    all.add(call);
+                    all.add(new Invalidation(member, call));
                 }
             }
         } else {
@@ -82,7 +110,9 @@ final class Checker {
             case "FRESH" -> {
                 long from = Math.max(
                         call.from() - SoakLimits.OLDEST_FRESH.toNanos() - ROUNDING,
-                        lastInvalidationBefore(organisation, call.from() - JOINING));
+                        lastInvalidation(
+                                organisation,
+                                one -> one.span().to() <= call.from() - (one.member() == member ? 0 : JOINING)));
                 checkHeld(member, organisation, call, from, words[5], line);
             }
             case "STALE" ->
@@ -116,11 +146,14 @@ final class Checker {
         }
     }
 
-    private long lastInvalidationBefore(int organisation, long moment) {
-        List<Span> all = invalidations.getOrDefault(organisation, List.of());
+    /** Returns the beginning of the last one of these that binds all loads. */
+    private long lastInvalidation(int organisation, Predicate<Invalidation> which) {
+        List<Invalidation> all = invalidations.getOrDefault(organisation, List.of());
         synchronized (all) {
             return all.stream()
-                    .filter(span -> span.to() <= moment)
+                    .filter(which)
+                    .map(Invalidation::span)
+                    .filter(span -> uncoordinated.stream().noneMatch(span::overlaps))
                     .mapToLong(Span::from)
                     .max()
                     .orElse(Long.MIN_VALUE);
@@ -141,7 +174,7 @@ final class Checker {
     private boolean stoodStill(int member, Span call) {
         List<Span> all = pauses.getOrDefault(member, List.of());
         synchronized (all) {
-            return all.stream().anyMatch(pause -> pause.from() <= call.to() && pause.to() >= call.from());
+            return all.stream().anyMatch(call::overlaps);
         }
     }
 

@@ -101,6 +101,32 @@ class CheckerTest {
     }
 
     @Test
+    void inTheProcessThatInvalidatesEachLaterFigureIsOfLater() {
+        history.begins(0, nanos(31.5));
+        history.ended(0, nanos(31.6));
+        checker.check(0, "invalidate 0 " + nanos(31.7) + " " + nanos(31.8) + " DONE");
+        checker.check(1, "get 0 " + nanos(31.9) + " " + nanos(32) + " FRESH 3/30");
+        assertRight();
+        told(31.9, 32, "FRESH 3/30");
+        assertWrong("a figure that the database didn't hold");
+    }
+
+    @Test
+    void whileScriptsAreRefusedALoadInFlightMayStoreItsFigure() {
+        Runnable over = checker.uncoordinated();
+        long now = System.nanoTime();
+        history.begins(1, now);
+        history.ended(1, now + 1);
+        checker.check(0, "invalidate 1 " + (now + 2) + " " + (now + 3) + " DONE");
+        over.run();
+        checker.check(0, "get 1 " + (now + 4) + " " + (now + 5) + " FRESH 0/0");
+        assertRight();
+        checker.check(0, "invalidate 1 " + nanos(1e9) + " " + nanos(1e9) + " DONE");
+        checker.check(0, "get 1 " + (nanos(1e9) + 1) + " " + (nanos(1e9) + 2) + " FRESH 0/0");
+        assertWrong("a figure that the database didn't hold");
+    }
+
+    @Test
     void anInvalidationThatFailedPromisesNothing() {
         history.begins(0, nanos(31.5));
         history.ended(0, nanos(31.6));

@@ -60,8 +60,12 @@ final class Faults {
                     return () -> with(redis, RedisServerCommands::replicaofNoOne);
                 }),
                 new Named("scripts refused", () -> {
+                    Runnable over = checker.uncoordinated();
                     allow(redis, "-@scripting");
-                    return () -> allow(redis, "+@scripting");
+                    return () -> {
+                        allow(redis, "+@scripting");
+                        over.run();
+                    };
                 }),
                 new Named("timers blocked", () -> {
                     members.forEach(member -> member.send(SoakMember.BLOCK));
