@@ -12,13 +12,14 @@ import io.usagekit.redis.internal.LivenessProbe;
 import io.usagekit.redis.internal.Timeouts;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -33,9 +34,9 @@ class LivenessProbeTest {
 
     private final AtomicInteger pings = new AtomicInteger();
     /** Timers that haven't run, and how long they wait. */
-    private final Queue<Runnable> timers = new ArrayDeque<>();
+    private final Queue<Runnable> timers = new ConcurrentLinkedQueue<>();
 
-    private final List<Duration> delays = new ArrayList<>();
+    private final List<Duration> delays = new CopyOnWriteArrayList<>();
 
     @Test
     void sendsPingsLessAndLessOftenWhileAnswersAreLate() {
@@ -54,6 +55,46 @@ class LivenessProbeTest {
         assertThat(probe.isPending(connection)).isTrue();
         assertThat(delays.subList(0, 14).stream().map(Duration::toMillis))
                 .containsExactly(0L, 1L, 2L, 4L, 8L, 16L, 32L, 64L, 128L, 256L, 512L, 1000L, 1000L, 1000L);
+    }
+
+    /** With the timeout of the command before it a silent connection costs three of them; and more where no connection has answered since. */
+    @Test
+    void replacesASilentConnectionAfterTwoTimeoutsAndEachFurtherOneAfterTwiceAsLong() {
+        List<AtomicInteger> closed = new ArrayList<>();
+        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
+                () -> silentConnection(closed), new Failover(), ConnectionAttempt.Limits.of(Duration.ofMinutes(1)));
+        AtomicInteger silences = new AtomicInteger();
+        LivenessProbe<StatefulRedisConnection<String, String>> probe = new LivenessProbe<>(
+                connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, silences::incrementAndGet);
+
+        long began = System.nanoTime();
+        probe.start(connector.attempt().join());
+        Redis.eventually("another connection may be made", () -> System.nanoTime() - began > Connector.RETRY_NANOS);
+        Objects.requireNonNull(timers.poll(), "no timeout").run();
+
+        assertThat(silences).hasValue(1);
+        assertThat(closed.get(0)).as("times the silent connection was closed").hasValue(1);
+        Redis.eventually("the new connection has to prove itself", () -> !timers.isEmpty());
+        assertThat(delays).hasSize(2);
+        assertThat(delays.get(0)).isBetween(Duration.ofNanos(1), TIMEOUT.multipliedBy(2));
+        assertThat(delays.get(1)).isBetween(TIMEOUT.multipliedBy(2), TIMEOUT.multipliedBy(4));
+    }
+
+    private StatefulRedisConnection<String, String> silentConnection(List<AtomicInteger> closed) {
+        AtomicInteger times = new AtomicInteger();
+        closed.add(times);
+        Object done = CompletableFuture.completedFuture(null);
+        Object commands = proxy(
+                RedisAsyncCommands.class,
+                Map.of("ping", () -> proxy(RedisFuture.class, Map.of("toCompletableFuture", CompletableFuture::new))));
+        @SuppressWarnings("unchecked")
+        StatefulRedisConnection<String, String> connection = (StatefulRedisConnection<String, String>) proxy(
+                StatefulRedisConnection.class,
+                Map.of("async", () -> commands, "isOpen", () -> times.get() == 0, "closeAsync", () -> {
+                    times.incrementAndGet();
+                    return done;
+                }));
+        return connection;
     }
 
     private StatefulRedisConnection<String, String> connection() {
