@@ -89,6 +89,25 @@ public final class BenchmarksCommand implements Runnable {
         return print(progress -> new OutageBenchmark(times).run(WARM_UP, checkedRounds(), progress));
     }
 
+    @Command(
+            name = "recovery",
+            description = "How long it takes after each fault of Redis until figures are stored in it again.")
+    int recovery(
+            @Option(
+                            names = "--repetitions",
+                            defaultValue = "7",
+                            paramLabel = "N",
+                            description = "measurements of each fault; 1 to 1,000; ${DEFAULT-VALUE} by default")
+                    int repetitions)
+            throws Exception {
+        if (repetitions < 1 || repetitions > 1_000) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--repetitions must be between 1 and 1000, but was " + repetitions);
+        }
+        new RecoveryBenchmark(repetitions, spec.commandLine().getOut()).run();
+        return finished();
+    }
+
     @Command(name = "bulk", description = "The figures of 100 organisations by one call, beside 100 calls.")
     int bulk(
             @Option(

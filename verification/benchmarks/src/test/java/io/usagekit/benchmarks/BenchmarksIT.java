@@ -72,6 +72,14 @@ class BenchmarksIT {
                 .doesNotContain("NaN", "Infinity");
     }
 
+    @Tag("thorough")
+    @Test
+    void recoveryPrintsItsTable() {
+        assertThat(run("recovery", "--repetitions", "1")).as(err.toString()).isZero();
+        assertThat(out.toString())
+                .contains("stored, median", "near, median", "connections are swallowed", "master of a cluster hangs");
+    }
+
     @Test
     void rejectsNumbersOutOfBounds() {
         assertThat(run("near", "--rounds", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
@@ -84,6 +92,8 @@ class BenchmarksIT {
         assertThat(err.toString()).contains("--samples must be between 1 and 20, but was 21");
         assertThat(run("recording", "--partitions", "396")).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains("--partitions must be between 0 and 395, but was 396");
+        assertThat(run("recovery", "--repetitions", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(err.toString()).contains("--repetitions must be between 1 and 1000, but was 0");
     }
 
     @Test
