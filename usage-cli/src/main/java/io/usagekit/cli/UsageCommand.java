@@ -1,5 +1,6 @@
 package io.usagekit.cli;
 
+import io.usagekit.cli.commands.ClickHouseCommand;
 import io.usagekit.cli.commands.EventsCommand;
 import io.usagekit.cli.commands.GetCommand;
 import io.usagekit.cli.commands.IndexesCommand;
@@ -37,6 +38,7 @@ import picocli.CommandLine.ExitCode;
             IndexesCommand.class,
             RowsCommand.class,
             RollupsCommand.class,
+            ClickHouseCommand.class,
             PartitionsCommand.class
         })
 public final class UsageCommand {

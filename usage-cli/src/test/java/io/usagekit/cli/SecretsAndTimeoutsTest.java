@@ -39,6 +39,9 @@ class SecretsAndTimeoutsTest {
         if (options.contains("--redis-url")) {
             line.addAll(List.of("--redis-url", "redis://u:" + SECRET + "@127.0.0.1:1"));
         }
+        if (options.contains("--clickhouse-url")) {
+            line.addAll(List.of("--clickhouse-url", "jdbc:ch://127.0.0.1:1?user=u&password=" + SECRET));
+        }
         if (options.contains("--port")) {
             line.addAll(List.of("--port", "0"));
         }
@@ -159,6 +162,10 @@ class SecretsAndTimeoutsTest {
         assertThat(commandsWith("--redis-url")).containsExactly("demo", "get");
         assertThat(commandsWith("--mapping"))
                 .containsExactly(
+                        "clickhouse install",
+                        "clickhouse ship",
+                        "clickhouse status",
+                        "clickhouse verify",
                         "events partition",
                         "events retain",
                         "get",
@@ -183,7 +190,11 @@ class SecretsAndTimeoutsTest {
                         "rows export",
                         "rows received",
                         "rows sent");
-        assertThat(commandsWith("--print")).containsExactly("events install", "install", "rollups install");
+        assertThat(commandsWith("--clickhouse-url"))
+                .containsExactly(
+                        "clickhouse install", "clickhouse ship", "clickhouse status", "clickhouse verify", "get");
+        assertThat(commandsWith("--print"))
+                .containsExactly("clickhouse install", "events install", "install", "rollups install");
     }
 
     private static Set<String> commandsWith(String option) {

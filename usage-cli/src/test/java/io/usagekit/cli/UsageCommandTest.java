@@ -29,6 +29,8 @@ class UsageCommandTest {
                 "rows export --help",
                 "rollups verify --help",
                 "rollups verify --version",
+                "clickhouse --help",
+                "clickhouse install --help",
                 "--version"
             })
     void helpIsNoFailure(String line) {
@@ -53,6 +55,10 @@ class UsageCommandTest {
                 "rollups | Missing required subcommand",
                 "rollups status | Missing required option: '--jdbc-url=URL'",
                 "rollups statsu | Unmatched argument",
+                "clickhouse | Missing required subcommand",
+                "clickhouse status | Missing required option: '--clickhouse-url=URL'",
+                "clickhouse ship --clickhouse-url jdbc:ch://127.0.0.1:1 | Missing required option: '--jdbc-url=URL'",
+                "clickhouse install --clickhouse-url jdbc:ch://127.0.0.1:1 --engine Log | engine must be MergeTree or",
                 "partitions | Missing required subcommand",
                 "partitions run | Missing required option: '--jdbc-url=URL'",
                 "partitions expire --jdbc-url " + NOWHERE + " | Missing required option: '--before=INSTANT'",
@@ -123,7 +129,11 @@ class UsageCommandTest {
         Run demo =
                 Run.of("demo", "--redis-url", url, "--once").failed(BAD_USAGE).saying("--redis-url must");
 
-        assertThat(database.err() + redis.err() + demo.err()).doesNotContain("hunter2");
+        Run clickHouse = Run.of("clickhouse", "status", "--clickhouse-url", url)
+                .failed(BAD_USAGE)
+                .saying("--clickhouse-url must look like jdbc:ch://");
+
+        assertThat(database.err() + redis.err() + demo.err() + clickHouse.err()).doesNotContain("hunter2");
     }
 
     @ParameterizedTest
@@ -167,6 +177,29 @@ class UsageCommandTest {
         assertThat(run.out())
                 .contains("create schema if not exists \"my schema\";")
                 .contains("\"my schema\".\"events\"");
+        assertThat(run.err()).isEmpty();
+    }
+
+    @Test
+    void clickHousePrintsTheDdlOfItsTablesWithoutAServer() {
+        Run run = Run.of(
+                        "clickhouse",
+                        "install",
+                        "--print",
+                        "--on-cluster",
+                        "--engine",
+                        "ReplicatedMergeTree('/{shard}/{table}', '{replica}')",
+                        "--clickhouse-url",
+                        "jdbc:ch://127.0.0.1:1",
+                        "--clickhouse-database",
+                        "billing",
+                        "--clickhouse-cluster",
+                        "main")
+                .succeeded();
+
+        assertThat(run.out())
+                .contains("create database if not exists `billing` on cluster `main`;")
+                .contains("engine = ReplicatedMergeTree('/{shard}/{table}', '{replica}')");
         assertThat(run.err()).isEmpty();
     }
 }

@@ -6,6 +6,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
+import io.usagekit.cli.support.ClickHouseOptions;
 import io.usagekit.cli.support.DatabaseOptions;
 import io.usagekit.cli.support.MappingOptions;
 import io.usagekit.cli.support.PeriodOptions;
@@ -13,6 +14,7 @@ import io.usagekit.cli.support.RedisClients;
 import io.usagekit.cli.support.Specs;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.format.UsageResponseFormatter;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
@@ -79,24 +81,32 @@ public final class GetCommand implements Callable<Integer> {
     @Option(names = "--rollups", description = "Takes what is rolled from roll-ups, if there are any.")
     private boolean rollups;
 
+    @Mixin
+    private ClickHouseOptions clickHouse = new ClickHouseOptions();
+
     @Option(names = "--freshness", description = "Says how fresh the figure is.")
     private boolean freshness;
 
     @Override
     public Integer call() {
         UsageKey key = new UsageKey(organisation, period.period());
+        Optional<ClickHouseUsage> cells = clickHouse.isGiven() ? Optional.of(clickHouse.usage()) : Optional.empty();
         DataSource dataSource = database.dataSource();
         Optional<TableMapping> named = mapping.named(database);
         // Looks at the database only if the cache has nothing.
-        UsageCalculator calculator =
-                (asked, timeout) -> calculator(dataSource, named.orElseGet(() -> mapping.in(dataSource, database)))
-                        .calculate(asked, timeout);
+        UsageCalculator calculator = (asked, timeout) -> calculator(
+                        cells, dataSource, named.orElseGet(() -> mapping.in(dataSource, database)))
+                .calculate(asked, timeout);
         UsageServiceBuilder service = UsageService.builder(calculator);
         print(redisUrl == null ? ask(service, key) : askShared(service, key, redisUrl));
         return ExitCode.OK;
     }
 
-    private UsageCalculator calculator(DataSource dataSource, TableMapping mapping) {
+    private UsageCalculator calculator(Optional<ClickHouseUsage> cells, DataSource dataSource, TableMapping mapping) {
+        if (cells.isPresent()) {
+            return cells.get()
+                    .calculator(PostgresRollups.of(dataSource, mapping).feed());
+        }
         return rollups
                 ? PostgresRollups.of(dataSource, mapping).calculator()
                 : PostgresUsage.calculator(dataSource, mapping);

@@ -6,10 +6,13 @@ import io.usagekit.postgres.partitions.PartitionStatus;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupStatus;
+import io.usagekit.postgres.rollups.spi.FeedStatus;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +34,8 @@ public final class Prerequisites {
     private static final String OWN_COLUMN = "payload_bytes";
 
     private static final List<String> TABLES = List.of("projects", "events", "event_deliveries");
+
+    private static final Duration FEED_TIMEOUT = Duration.ofSeconds(30);
 
     private Prerequisites() {}
 
@@ -158,6 +163,20 @@ public final class Prerequisites {
                             + commands.command("rollups backfill") + " first",
                     null);
         }
+    }
+
+    /**
+     * Requires the feed of roll-ups, on their tables of today.
+     *
+     * @throws UsageStorageException if there is none
+     */
+    public static FeedStatus feed(RollupFeed feed, Commands commands) {
+        return feed.status(FEED_TIMEOUT)
+                .filter(FeedStatus::intact)
+                .orElseThrow(() -> new UsageStorageException(
+                        "there is no feed of these roll-ups in the schema " + feed.schema() + "; run "
+                                + commands.command("clickhouse install") + " first",
+                        null));
     }
 
     /**

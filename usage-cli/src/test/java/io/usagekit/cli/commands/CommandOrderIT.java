@@ -47,6 +47,7 @@ class CommandOrderIT {
         }
     }
 
+    private static final String CLICKHOUSE = "--clickhouse-url jdbc:ch://127.0.0.1:1";
     private static final String BEFORE = "2020-01-01T00:00:00Z";
 
     /** The commands that need tables, with the arguments that they require. */
@@ -66,6 +67,10 @@ class CommandOrderIT {
             Map.entry("rollups accept-retained", ""),
             Map.entry("rollups move-retained", "old new"),
             Map.entry("rollups omit-retained", "old"),
+            Map.entry("clickhouse install", CLICKHOUSE),
+            Map.entry("clickhouse ship", CLICKHOUSE),
+            Map.entry("clickhouse status", CLICKHOUSE),
+            Map.entry("clickhouse verify", CLICKHOUSE),
             Map.entry("rows received", "--organisation o --period 2026-03"),
             Map.entry("rows sent", "--organisation o --period 2026-03"),
             Map.entry("rows export", "sent --organisation o --period 2026-03 --file target/rows.csv"),
@@ -130,6 +135,13 @@ class CommandOrderIT {
         for (String command : List.of(
                 "status", "backfill", "run", "verify", "retain", "accept-retained", "move-retained", "omit-retained")) {
             cases.add(Arguments.of(State.GATEWAY, "rollups " + command, "there are no roll-ups", "rollups install"));
+        }
+        for (String command : List.of("install", "ship", "status", "verify")) {
+            cases.add(Arguments.of(State.GATEWAY, "clickhouse " + command, "there are no roll-ups", "rollups install"));
+        }
+        for (String command : List.of("ship", "status", "verify")) {
+            cases.add(Arguments.of(
+                    State.NOT_ROLLED, "clickhouse " + command, "there is no feed of these", "clickhouse install"));
         }
         cases.add(Arguments.of(State.GATEWAY, "events retain", "there are no roll-ups", "rollups install"));
         cases.add(Arguments.of(State.NOT_ROLLED, "rollups verify", "nothing is rolled yet", "rollups backfill"));
