@@ -18,6 +18,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -215,7 +216,7 @@ final class RecordingBenchmark {
                 .payload(Payload.of("x".repeat(500)))
                 .idempotencyKey(isKeyed ? "key-" + number : "")
                 .createdAt(Instant.now().truncatedTo(ChronoUnit.MICROS))
-                .endpointIds(List.of("endpoint-" + number % 1_000, "endpoint-" + number % 997))
+                .endpointIds(List.of("endpoint-" + number % 1_000, "other-" + number % 997))
                 .build();
     }
 
@@ -230,7 +231,6 @@ final class RecordingBenchmark {
     }
 
     private static void insert(DataSource pool, List<NewEvent> events, int endpointsAtOnce) throws SQLException {
-        List<String> endpoints = new ArrayList<>();
         try (Connection connection = pool.getConnection()) {
             connection.setAutoCommit(false);
             try (PreparedStatement insert = connection.prepareStatement("insert into usagekit.events (id, project_id,"
@@ -243,27 +243,34 @@ final class RecordingBenchmark {
                     insert.setString(at++, event.type());
                     insert.setString(at++, event.status());
                     insert.setString(at++, event.payload().raw());
-                    insert.setObject(at++, event.createdAt().orElseThrow().atOffset(ZoneOffset.UTC));
-                    for (String endpoint : event.endpointIds()) {
-                        endpoints.add(event.id());
-                        endpoints.add(endpoint);
-                    }
+                    insert.setObject(at++, createdAt(event));
                 }
                 insert.executeUpdate();
             }
             try (PreparedStatement insert = connection.prepareStatement(
-                    "insert into usagekit.events_endpoints (event_id, endpoint_id) values (?, ?)"
-                            + ", (?, ?)".repeat(endpointsAtOnce - 1))) {
-                for (int from = 0; from < endpoints.size(); from += 2 * endpointsAtOnce) {
-                    for (int i = 0; i < 2 * endpointsAtOnce; i++) {
-                        insert.setString(i + 1, endpoints.get(from + i));
+                    "insert into usagekit.events_endpoints (event_id, endpoint_id, project_id, created_at)"
+                            + " values (?, ?, ?, ?)" + ", (?, ?, ?, ?)".repeat(endpointsAtOnce - 1))) {
+                int at = 1;
+                for (NewEvent event : events) {
+                    for (String endpoint : event.endpointIds()) {
+                        insert.setString(at++, event.id());
+                        insert.setString(at++, endpoint);
+                        insert.setString(at++, event.projectId());
+                        insert.setObject(at++, createdAt(event));
+                        if (at > 4 * endpointsAtOnce) {
+                            insert.executeUpdate();
+                            at = 1;
+                        }
                     }
-                    insert.executeUpdate();
                 }
             }
             connection.commit();
             connection.setAutoCommit(true);
         }
+    }
+
+    private static OffsetDateTime createdAt(NewEvent event) {
+        return event.createdAt().orElseThrow().atOffset(ZoneOffset.UTC);
     }
 
     private static void copy(DataSource pool, List<NewEvent> events) throws Exception {
@@ -280,7 +287,14 @@ final class RecordingBenchmark {
                             event.createdAt().orElseThrow().toString()))
                     .append('\n');
             for (String endpoint : event.endpointIds()) {
-                endpoints.append(event.id()).append('\t').append(endpoint).append('\n');
+                endpoints
+                        .append(String.join(
+                                "\t",
+                                event.id(),
+                                endpoint,
+                                event.projectId(),
+                                event.createdAt().orElseThrow().toString()))
+                        .append('\n');
             }
         }
         try (Connection connection = pool.getConnection()) {
@@ -290,7 +304,7 @@ final class RecordingBenchmark {
                     "copy usagekit.events (id, project_id, event_type, status, raw, created_at) from stdin",
                     new StringReader(rows.toString()));
             copying.copyIn(
-                    "copy usagekit.events_endpoints (event_id, endpoint_id) from stdin",
+                    "copy usagekit.events_endpoints (event_id, endpoint_id, project_id, created_at) from stdin",
                     new StringReader(endpoints.toString()));
             connection.commit();
             connection.setAutoCommit(true);
