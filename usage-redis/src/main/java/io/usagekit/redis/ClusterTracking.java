@@ -222,8 +222,12 @@ final class ClusterTracking implements Tracking {
         if (next != null) {
             next.complete(null); // and its timer with it
         }
-        masters.values().forEach(master -> master.supervisor.stop());
-        masters.values().forEach(master -> master.supervisor.close());
+        CompletableFuture<?>[] attempts = masters.values().stream()
+                .map(master -> master.supervisor.stop())
+                .toArray(CompletableFuture<?>[]::new);
+        TrackingSupervisor.awaitEnds(
+                CompletableFuture.allOf(attempts), context.settings().commandTimeout());
+        masters.values().forEach(master -> master.supervisor.awaitClosed());
     }
 
     /**

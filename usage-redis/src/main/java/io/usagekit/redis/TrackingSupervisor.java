@@ -206,12 +206,16 @@ final class TrackingSupervisor implements Tracking {
 
     /** Stops, closes the connection and ends a loss, whose server has no figures any more. Doesn't wait. */
     void retire(String reason) {
-        stop();
+        var unused = stop();
         loss.leave(reason);
     }
 
-    /** Makes no further attempts and closes the connection. Doesn't wait. */
-    void stop() {
+    /**
+     * Makes no further attempts and closes the connection. Doesn't wait.
+     *
+     * @return completes with the end of an attempt in progress
+     */
+    CompletableFuture<Void> stop() {
         closed = true;
         CompletableFuture<Void> next = nextAttempt;
         if (next != null) {
@@ -221,23 +225,33 @@ final class TrackingSupervisor implements Tracking {
         if (latest != null) {
             latest.end("closed");
         }
+        return inProgress;
     }
 
-    @Override
-    public void close() {
-        stop();
+    /** Waits for the ends of attempts, but no longer than this. */
+    static void awaitEnds(CompletableFuture<Void> attempts, Duration limit) {
         try {
-            // If the host shuts its client down next, the client drops the attempt and its thread would block for
+            // If the host shuts its client down next, the client drops an attempt and its thread would block for
             // minutes.
-            inProgress.get(context.settings().commandTimeout().toNanos(), TimeUnit.NANOSECONDS);
+            attempts.get(limit.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (TimeoutException | ExecutionException e) {
             // The attempt closes its connection itself.
         }
+    }
+
+    /** Waits until the connection is closed, at most 2 s. */
+    void awaitClosed() {
         TrackingConnection latest = current;
         if (latest != null) {
             Connector.await(latest.close());
         }
+    }
+
+    @Override
+    public void close() {
+        awaitEnds(stop(), context.settings().commandTimeout());
+        awaitClosed();
     }
 }

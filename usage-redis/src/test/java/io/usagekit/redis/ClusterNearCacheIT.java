@@ -128,7 +128,7 @@ class ClusterNearCacheIT extends ClusterFixture {
         try (UsageCache cache = openNear(HEARTBEAT);
                 StalenessChecker checker = new StalenessChecker(cache, key(FIGURE), BOUND)) {
             load(cache, OF_ANOTHER_MASTER);
-            for (int times = 0; times < 4; times++) {
+            for (int times = 0; times < 2; times++) {
                 int from = times % 2 == 0 ? MASTER : NEXT;
                 int to = times % 2 == 0 ? NEXT : MASTER;
                 writeAndFind(checker);
