@@ -288,4 +288,26 @@ class RedisClusterIT {
             }
         }
     }
+
+    @Test
+    void tracksWithDocumentedPermissions() {
+        SharedCluster.with(redis -> List.of("-@all", "+get", "+pttl", "+ping", "+client|tracking", "+cluster|nodes")
+                .forEach(rule -> allow(redis, rule)));
+        int figure = ClusterFixture.figuresOf(0).get(0);
+        RedisClusterClient app = RedisClusterClient.create(RedisURI.builder(RedisURI.create(SharedCluster.url()))
+                .withAuthentication("app", "secret")
+                .build());
+        try (UsageCache writer = SharedCluster.patience(other).build();
+                UsageCache cache = SharedCluster.patience(app).buildNearCache()) {
+            NearCacheFixture.write(writer, figure, 1);
+            NearCacheFixture.load(cache, figure);
+            NearCacheFixture.write(writer, figure, 2);
+            Redis.eventually(
+                    "the change arrives",
+                    () -> NearCacheFixture.get(cache, figure).equals(Optional.of(2L)));
+        } finally {
+            app.shutdown();
+            SharedCluster.with(redis -> redis.aclDeluser("app"));
+        }
+    }
 }
