@@ -73,6 +73,24 @@ class RedisErrorsTest {
         assertThat(RedisErrors.isScriptRefused(reply(text))).isFalse();
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "READONLY You can't write against a read only replica.",
+                "ERR Error running script (call to f_1e37): @user_script:99: -READONLY You can't write against a read only replica.",
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            })
+    void knowsThatAServerHasBecomeAReplica(String text) {
+        assertThat(RedisErrors.isReadOnly(reply(text))).isTrue();
+        assertThat(RedisErrors.isReadOnly(new IllegalStateException(text))).isFalse();
+    }
+
+    @Test
+    void doesntTakeAFullServerForAReplica() {
+        assertThat(RedisErrors.isReadOnly(reply("OOM command not allowed when used memory > 'maxmemory'.")))
+                .isFalse();
+    }
+
     @Test
     void takesOnlyAnAnswerOfRedisForARefusalOfScripts() {
         assertThat(RedisErrors.isScriptRefused(new IllegalStateException("ERR unknown command 'evalsha'")))
