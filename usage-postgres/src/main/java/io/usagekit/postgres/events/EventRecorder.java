@@ -131,7 +131,7 @@ final class EventRecorder {
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        return withEndpoints(call, events, now)
+        return withEndpoints(call, events)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
                 .texts("event_types", each(events, NewEvent::type))
@@ -153,24 +153,17 @@ final class EventRecorder {
                 .contains(true);
     }
 
-    /** Binds a row for each endpoint of each event, with the event's project and time. */
-    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events, Instant now) {
+    /** Binds a row for each endpoint of each event. */
+    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events) {
         List<String> eventIds = new ArrayList<>();
         List<String> endpointIds = new ArrayList<>();
-        List<String> projectIds = new ArrayList<>();
-        List<Instant> createdAts = new ArrayList<>();
         for (NewEvent event : events) {
             for (String endpointId : event.endpointIds()) {
                 eventIds.add(event.id());
                 endpointIds.add(endpointId);
-                projectIds.add(event.projectId());
-                createdAts.add(event.createdAt().orElse(now));
             }
         }
-        return call.texts("event_ids", eventIds)
-                .texts("endpoint_ids", endpointIds)
-                .texts("endpoint_project_ids", projectIds)
-                .instants("endpoint_created_ats", createdAts);
+        return call.texts("event_ids", eventIds).texts("endpoint_ids", endpointIds);
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
@@ -199,7 +192,6 @@ final class EventRecorder {
                 return false;
             }
             sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
-                    .text("project_id", projectId)
                     .text("event_id", eventId)
                     .update();
             sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)

@@ -3,7 +3,6 @@ package io.usagekit.postgres.events;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Index;
-import io.usagekit.postgres.internal.IndexBuilder;
 import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
@@ -17,8 +16,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /** Creates the library's own tables and what the ledger adds to them. */
@@ -35,15 +34,15 @@ final class LedgerInstaller {
             events("(project_id, idempotency_key, created_at, id collate \"C\") where idempotency_key <> ''"),
             events("(project_id, coalesce(headers ->> 'x-broker-message-id', ''), created_at, id collate \"C\")"
                     + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"),
-            new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"));
-
-    /** Pages of the events of an endpoint in order; built once all rows have the project and time of their event. */
-    private static final Index ENDPOINTS =
-            new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")");
+            new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"),
+            new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"));
 
     private static final String TRIGGERS = "events/triggers.sql";
-    private static final int FILLED_EVENTS = 3_000;
-    private static final Duration FILL_TIMEOUT = Duration.ofMinutes(1);
+
+    /** Events whose endpoints are filled at once, so few that others wait briefly for their rows. */
+    private static final int FILLED_EVENTS = 500;
+
+    private static final Duration FILL_TIMEOUT = Duration.ofMinutes(5);
 
     private final DataSource dataSource;
     private final String schema;
@@ -60,8 +59,8 @@ final class LedgerInstaller {
     }
 
     /**
-     * Creates what is missing: tables and columns in one transaction, then triggers; indexes one by one and without blocking writes. Rows of
-     * a previous version are filled before the index that needs them is built, so that an installation which is cut off goes on there.
+     * Creates what is missing: tables and columns in one transaction, then triggers; indexes one by one and without blocking writes. Then rows
+     * of a previous version are filled; an installation that is cut off goes on with those that are left.
      */
     void install() throws SQLException {
         TableMapping mapping = TableMapping.usagekit(schema);
@@ -74,10 +73,7 @@ final class LedgerInstaller {
                     List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES)),
                     indexes);
             createTriggers(installation);
-            if (IndexBuilder.isLacking(installation.connection(), schema, ENDPOINTS)) {
-                fillEndpoints(installation.connection());
-                IndexBuilder.build(installation, schema, List.of(ENDPOINTS));
-            }
+            fillEndpoints(installation);
             return schema;
         });
     }
@@ -117,33 +113,55 @@ final class LedgerInstaller {
         return SqlTemplate.fill(SqlTemplate.resource(TRIGGERS), names);
     }
 
-    /** Fills the columns by which pages of endpoints are read, in batches that are committed one by one. */
-    private void fillEndpoints(Connection connection) throws SQLException {
-        if (sql.call(connection, LedgerStatement.ARE_ENDPOINTS_FILLED).answer()) {
+    /** Fills the columns by which pages of endpoints are read, in batches that are committed one by one, each again if it meets a lock. */
+    private void fillEndpoints(Installation installation) throws SQLException {
+        boolean areFilled = fill(
+                installation,
+                connection -> sql.call(connection, LedgerStatement.ARE_ENDPOINTS_FILLED)
+                        .answer());
+        if (areFilled) {
             return;
         }
-        List<String> projects =
-                sql.call(connection, LedgerStatement.LIST_PROJECTS).list(row -> row.text("id"));
+        List<String> projects = fill(
+                installation,
+                connection ->
+                        sql.call(connection, LedgerStatement.LIST_PROJECTS).list(row -> row.text("id")));
         for (String projectId : projects) {
             Batches.changeAll(
                     FILLED_EVENTS,
-                    scan -> Jdbc.step(
-                                    connection,
-                                    Jdbc.Mode.WRITE,
-                                    FILL_TIMEOUT,
-                                    it -> sql.call(it, LedgerStatement.FILL_ENDPOINTS, LedgerFilter.NONE, scan)
-                                            .text("project_id", projectId)
-                                            .first(Batches.Batch::of))
-                            .orElse(Batches.Batch.EMPTY));
+                    scan -> fill(
+                            installation,
+                            connection -> sql.call(connection, LedgerStatement.FILL_ENDPOINTS, LedgerFilter.NONE, scan)
+                                    .text("project_id", projectId)
+                                    .first(Batches.Batch::of)
+                                    .orElse(Batches.Batch.EMPTY)));
+            fill(
+                    installation,
+                    connection -> sql.call(connection, LedgerStatement.FILL_INFINITE_ENDPOINTS)
+                            .text("project_id", projectId)
+                            .update());
         }
-        sql.call(connection, LedgerStatement.FILL_REMAINING_ENDPOINTS).update();
+    }
+
+    private <T> T fill(Installation installation, Jdbc.Work<T> work) throws SQLException {
+        return installation
+                .locks()
+                .repeat(
+                        "the endpoints of events in the schema " + Identifiers.quote(schema),
+                        () -> Jdbc.step(
+                                        installation.connection(),
+                                        Jdbc.Mode.WRITE,
+                                        FILL_TIMEOUT,
+                                        connection -> Optional.of(work.run(connection)))
+                                .orElseThrow());
     }
 
     String ddl() {
         return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n"
                 + SqlTemplate.fill(SqlTemplate.resource(TABLES), LedgerSql.tables(schema)) + "\n"
                 + triggers() + "\n"
-                + Stream.concat(INDEXES.stream(), Stream.of(ENDPOINTS))
+                + sql.statements().script(LedgerStatement.FILL_ALL_ENDPOINTS.sqlName()) + ";\n\n"
+                + INDEXES.stream()
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));
     }

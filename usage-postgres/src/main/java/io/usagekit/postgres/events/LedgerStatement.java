@@ -58,7 +58,7 @@ enum LedgerStatement {
     FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
     FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
     LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
-    DELETE_ENDPOINTS(names().with("project_id", TEXT).with("event_id", TEXT), names()),
+    DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
@@ -98,7 +98,8 @@ enum LedgerStatement {
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
     LIST_PROJECTS(names(), names().with("id", TEXT)),
     FILL_ENDPOINTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
-    FILL_REMAINING_ENDPOINTS(names(), names());
+    FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),
+    FILL_ALL_ENDPOINTS(names(), names());
 
     /** Names and their types, in their order. */
     static final class Names {
@@ -141,8 +142,6 @@ enum LedgerStatement {
                 .with("unbilled", FLAG)
                 .with("event_ids", TEXTS)
                 .with("endpoint_ids", TEXTS)
-                .with("endpoint_project_ids", TEXTS)
-                .with("endpoint_created_ats", INSTANTS)
                 .with("table", TEXT);
     }
 

@@ -63,8 +63,8 @@ select
 -- Returns in the order of code points: endpoint_id.
 select n.endpoint_id
 from {events_endpoints} n
-join {events} e on e.id = n.event_id and e.created_at = n.created_at and e.project_id = n.project_id
-where n.event_id = :id and n.project_id = :project_id
+where n.event_id = :id
+    and exists (select from {events} e where e.id = :id and e.project_id = :project_id)
 order by n.endpoint_id collate "C"
 
 -- name: find-delivery

@@ -10,11 +10,14 @@ select exists (
 ) as answer
 
 -- name: are-endpoints-filled
--- Whether each row of the endpoints of events has the project and time of its event.
+-- Whether each row of the endpoints of events has a project and a time, unless its event is gone. Both are set together, so that the index
+-- of pages finds the others.
 --
 -- Returns one row: answer.
 select not exists (
-    select from {events_endpoints} n where n.project_id is null or n.created_at is null
+    select
+    from {events_endpoints} n
+    where n.project_id is null and exists (select from {events} e where e.id = n.event_id)
 ) as answer
 
 -- name: list-projects
@@ -27,7 +30,7 @@ order by p.id
 
 -- name: fill-endpoints
 -- Sets the project and time in the endpoints of a batch of a project's events, where they are missing. From the events, since an id alone has
--- to be looked up in each partition; those at infinity are left to fill-remaining-endpoints, since no batch can begin after them.
+-- to be looked up in each partition; those at infinity are left to fill-infinite-endpoints, since no batch can begin after them.
 --
 -- Parameters: :project_id; :limit, how many events at most; those of the keyset condition.
 -- Returns a row, none if there are no events left: changed, how many rows were filled; last_created_at and last_id, the place of the last
@@ -48,15 +51,27 @@ changed as (
     from batch b
     where n.event_id = b.id
         and n.event_id = any (array(select id from batch))
-        and (n.project_id is null or n.created_at is null)
+        and n.project_id is null
     returning n.event_id
 )
 
 {batch-result}
 
--- name: fill-remaining-endpoints
--- Sets the project and time in the endpoints of events, where they are still missing.
+-- name: fill-infinite-endpoints
+-- Sets the project and time in the endpoints of a project's events at infinity, where they are missing.
+--
+-- Parameter: :project_id.
 update {events_endpoints} n
 set project_id = e.project_id, created_at = e.created_at
 from {events} e
-where e.id = n.event_id and (n.project_id is null or n.created_at is null)
+where e.project_id = :project_id
+    and e.created_at in ('-infinity', 'infinity')
+    and n.event_id = e.id
+    and n.project_id is null
+
+-- name: fill-all-endpoints
+-- Sets the project and time in the endpoints of events, where they are missing, at once.
+update {events_endpoints} n
+set project_id = e.project_id, created_at = e.created_at
+from {events} e
+where e.id = n.event_id and n.project_id is null

@@ -75,10 +75,10 @@ unnest(
 ) as g (id, project_id, event_type, raw, data, source_id, idempotency_key, repeats, status, headers, created_at)
 
 -- fragment: insert-judged
--- Records the events of the query "judged", and the endpoints to which they are to be delivered.
+-- Records the events of the query "judged", and the endpoints to which they are to be delivered, with the project and time that the event
+-- has in the table: a host's trigger may have changed them.
 --
--- Parameters: arrays of equal length, an element for each endpoint of each event: :event_ids, :endpoint_ids and :endpoint_project_ids of text,
--- :endpoint_created_ats of timestamptz, the event's; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
+-- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
 -- events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
 -- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain.
@@ -111,16 +111,14 @@ recorded as (
         created_at,
         case when is_duplicate and :unbilled::boolean then created_at end
     from judged
-    returning id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid
+    returning id, project_id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid
 ),
 
 endpoints as (
     insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
-    select n.event_id, n.endpoint_id, n.project_id, n.created_at
-    from
-        unnest(
-            :event_ids::text[], :endpoint_ids::text[], :endpoint_project_ids::text[], :endpoint_created_ats::timestamptz[]
-        ) as n (event_id, endpoint_id, project_id, created_at)
+    select n.event_id, n.endpoint_id, r.project_id, r.created_at
+    from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
+    join recorded r on r.id = n.event_id
     on conflict do nothing
 )
 
@@ -170,6 +168,7 @@ with judged as (
 insert into {events_endpoints} (event_id, endpoint_id)
 select :event_id, n.endpoint_id
 from unnest(:endpoint_ids::text[]) as n (endpoint_id)
+on conflict do nothing
 
 -- name: insert-deliveries
 -- Records deliveries of events that exist in their project, and keeps these events from being deleted for good until this
@@ -256,10 +255,10 @@ where e.id = :id and e.project_id = :project_id
 for no key update
 
 -- name: delete-endpoints
--- Deletes the endpoints to which an event of a project is to be delivered.
+-- Deletes the endpoints to which an event is to be delivered, also those that a previous version recorded without project and time.
 --
--- Parameters: :project_id; :event_id.
-delete from {events_endpoints} where event_id = :event_id and project_id = :project_id
+-- Parameters: :event_id, of an event that lock-event has locked.
+delete from {events_endpoints} where event_id = :event_id
 
 -- name: update-status
 -- Sets the status of an event of a project.

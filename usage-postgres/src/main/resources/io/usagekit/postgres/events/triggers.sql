@@ -1,6 +1,7 @@
 -- The triggers of the ledger. Functions run as their owner: whoever may insert or update a row needs no further privilege.
 
--- The project and time of a row's event, where a previous version or the host's SQL inserts the row without them.
+-- The project and time of a row's event, where a previous version or the host's SQL inserts the row without them. The event is locked: who
+-- changes its project or time meanwhile waits for this row, or this waits for the change.
 create or replace function {fill_endpoint}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
@@ -8,18 +9,21 @@ begin
     into new.project_id, new.created_at
     from {events} e
     where e.id = new.event_id
-    limit 1;
+    limit 1
+    for share;
     return new;
 end
 $usagekit$;
 
--- Before the update, since a row that moves to another partition is deleted and inserted: no trigger runs after its update.
+-- Before the update, since a row that moves to another partition is deleted and inserted: no trigger runs after its update. Rows without
+-- project and time are set as well: an installation that fills them may have read the event before.
 create or replace function {move_endpoints}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
     update {events_endpoints}
     set project_id = new.project_id, created_at = new.created_at
-    where event_id = old.id and project_id = old.project_id and created_at = old.created_at;
+    where event_id = old.id
+        and (project_id is null or created_at is null or (project_id = old.project_id and created_at = old.created_at));
     return new;
 end
 $usagekit$;

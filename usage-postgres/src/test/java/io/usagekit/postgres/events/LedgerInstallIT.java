@@ -88,64 +88,6 @@ class LedgerInstallIT {
         assertThat(ledger.repository().countMessages("p")).isEqualTo(2);
     }
 
-    private static final EventFilter TO_ENDPOINT =
-            EventFilter.builder().endpointIds(List.of("to")).build();
-
-    @Test
-    void fillsTheEndpointsOfEventsThatThePreviousVersionRecorded() {
-        ledger.install();
-        List<String> before = indexes();
-        EventRepository events = ledger.repository();
-        for (String project : List.of("p", "q")) {
-            events.save(new Project(project, "o", ""));
-            events.recordAll(IntStream.range(0, 20)
-                    .mapToObj(n -> NewEvent.builder(project, project + n)
-                            .createdAt(Instant.EPOCH.plusSeconds(n))
-                            .endpointIds(List.of("to", "other"))
-                            .build())
-                    .toList());
-        }
-        LedgerTables.makeEndpointsOld(schema);
-        Database.execute("update " + s + ".events set created_at = 'infinity' where id = 'q0'");
-        // An installation that was cut off has added the columns, and filled some rows.
-        Database.execute(
-                "alter table " + s + ".events_endpoints add column project_id text, add column created_at timestamptz",
-                "update " + s + ".events_endpoints n set project_id = e.project_id, created_at = e.created_at from " + s
-                        + ".events e where e.id = n.event_id and e.id in ('p1', 'p7')");
-
-        ledger.install();
-        assertThat(indexes()).containsAll(before);
-        assertThat(
-                        Database.query(
-                                "select count(*) from " + s + ".events_endpoints n join " + s
-                                        + ".events e on e.id = n.event_id and e.project_id = n.project_id and e.created_at = n.created_at"))
-                .isEqualTo("80");
-        assertThat(events.page("p", TO_ENDPOINT, PageRequest.first(100, EventOrder.ASCENDING))
-                        .items())
-                .hasSize(20);
-        ledger.install();
-    }
-
-    /** The previous version, which may run beside this one, and the host's SQL. */
-    @Test
-    void fillsAndKeepsTheEndpointsOfEventsThatOthersRecordAndMove() {
-        ledger.install();
-        EventRepository events = ledger.repository();
-        events.save(new Project("p", "o", ""));
-        events.record(NewEvent.builder("p", "e").createdAt(Instant.EPOCH).build());
-        for (int again = 0; again < 2; again++) {
-            Database.execute("insert into " + s
-                    + ".events_endpoints (event_id, endpoint_id) values ('e', 'to') on conflict do nothing");
-        }
-        assertThat(events.count("p", TO_ENDPOINT)).isEqualTo(1);
-
-        Database.execute("update " + s + ".events set created_at = '2026-03-01Z'");
-        assertThat(events.page("p", TO_ENDPOINT, PageRequest.first(10, EventOrder.ASCENDING))
-                        .items())
-                .hasSize(1);
-        assertThat(events.endpointIds("p", "e")).containsExactly("to");
-    }
-
     /** Headers as a host's own SQL may have inserted them: what they are is passed on, and no page or export ends at them. */
     @Test
     void readsHeadersThatSqlInserted() {
