@@ -6,13 +6,11 @@ import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import java.math.BigDecimal;
-import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -23,9 +21,6 @@ import java.util.Map;
  * versions, so that together they are one state. Thread-safe.
  */
 final class ClickHouseCellReader implements CellReader {
-
-    /** The octets of a statement's values. A server parses 262,144 octets of a statement by default ({@code max_query_size}). */
-    static final int MOST_OCTETS = 200_000;
 
     /** The octets of a range without its project's id: two numbers and what separates them, each of which the statement has twice. */
     private static final int RANGE_OCTETS = 80;
@@ -43,7 +38,8 @@ final class ClickHouseCellReader implements CellReader {
     public Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout) {
         long began = System.nanoTime();
         Map<String, ShippedUsage> read = new HashMap<>();
-        for (List<ProjectDays> part : parts(days)) {
+        for (List<ProjectDays> part :
+                StatementParts.of(days, range -> 2 * StatementParts.octets(range.projectId()) + RANGE_OCTETS)) {
             try {
                 Duration left = timeout.minusNanos(System.nanoTime() - began);
                 jdbc.query(sums, values(version, part), left, row -> add(read, row));
@@ -59,30 +55,6 @@ final class ClickHouseCellReader implements CellReader {
     private static String what(long version, Collection<ProjectDays> days) {
         return "the sums of " + days.size() + " ranges of days in version " + version
                 + " can't be read from ClickHouse";
-    }
-
-    private static List<List<ProjectDays>> parts(Collection<ProjectDays> days) {
-        List<List<ProjectDays>> parts = new ArrayList<>();
-        long octets = MOST_OCTETS;
-        for (ProjectDays range : days) {
-            long more = 2 * octets(range.projectId()) + RANGE_OCTETS;
-            octets += more;
-            if (octets > MOST_OCTETS) {
-                parts.add(new ArrayList<>());
-                octets = more;
-            }
-            parts.get(parts.size() - 1).add(range);
-        }
-        return parts;
-    }
-
-    /** Returns how many octets an id takes in a statement, at most: characters that are escaped take up to four. */
-    private static long octets(String id) {
-        return id.codePoints()
-                .mapToLong(c -> c == '\'' || c == '\\' || c < ' '
-                        ? 4
-                        : Character.toString(c).getBytes(StandardCharsets.UTF_8).length)
-                .sum();
     }
 
     private static Map<String, Object> values(long version, List<ProjectDays> days) {
@@ -104,15 +76,7 @@ final class ClickHouseCellReader implements CellReader {
     /** A project whose ranges stand in two statements has a row in each. */
     private static String add(Map<String, ShippedUsage> read, ResultSet row) throws SQLException {
         String project = row.getString("project");
-        ShippedUsage usage = new ShippedUsage(
-                new CellSums(
-                        exact(row, "received_volume"),
-                        exact(row, "received_bytes"),
-                        exact(row, "sent_volume"),
-                        exact(row, "sent_bytes"),
-                        exact(row, "unmeasured"),
-                        exact(row, "lost_sizes")),
-                exact(row, "versions"));
+        ShippedUsage usage = new ShippedUsage(sums(row), exact(row, "versions"));
         read.merge(
                 project,
                 usage,
@@ -121,7 +85,22 @@ final class ClickHouseCellReader implements CellReader {
         return project;
     }
 
-    private static long exact(ResultSet row, String column) throws SQLException {
+    /**
+     * Reads the sums in a row.
+     *
+     * @throws ArithmeticException if one exceeds 64 bits
+     */
+    static CellSums sums(ResultSet row) throws SQLException {
+        return new CellSums(
+                exact(row, "received_volume"),
+                exact(row, "received_bytes"),
+                exact(row, "sent_volume"),
+                exact(row, "sent_bytes"),
+                exact(row, "unmeasured"),
+                exact(row, "lost_sizes"));
+    }
+
+    static long exact(ResultSet row, String column) throws SQLException {
         BigDecimal value = row.getBigDecimal(column);
         return value.longValueExact();
     }

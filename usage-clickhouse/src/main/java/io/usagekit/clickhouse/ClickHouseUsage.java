@@ -8,6 +8,7 @@ import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
@@ -37,6 +38,8 @@ public final class ClickHouseUsage {
 
     private static final Duration SHORTEST_TIMEOUT = Duration.ofSeconds(1);
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(1);
+    private static final Duration SHORTEST_LAG = Duration.ofSeconds(1);
+    private static final Duration LONGEST_LAG = Duration.ofDays(366);
 
     private final ClickHouseJdbc jdbc;
     private final SqlFile schema;
@@ -44,12 +47,14 @@ public final class ClickHouseUsage {
     private final String database;
     private final String cluster;
     private final Duration timeout;
+    private final InstantSource clock;
 
     private ClickHouseUsage(Builder builder) {
         this.jdbc = new ClickHouseJdbc(builder.dataSource);
         this.database = builder.database;
         this.cluster = builder.cluster;
         this.timeout = builder.timeout;
+        this.clock = builder.clock;
         Map<String, String> names = Map.of(
                 "database", identifier(database),
                 "cluster", identifier(cluster),
@@ -57,7 +62,7 @@ public final class ClickHouseUsage {
                 "on_cluster", builder.onCluster ? " on cluster " + identifier(cluster) : "",
                 "engine", builder.engine);
         this.schema = SqlFile.of(names, "schema.sql");
-        this.statements = SqlFile.of(names, "read.sql", "ship.sql", "prune.sql");
+        this.statements = SqlFile.of(names, "read.sql", "history.sql", "ship.sql", "prune.sql");
     }
 
     /** Returns a builder; all that it needs has a default but the data source. */
@@ -134,6 +139,19 @@ public final class ClickHouseUsage {
     }
 
     /**
+     * Returns a reader of the newest state that all shards have, for hosts whose PostgreSQL isn't to be asked.
+     *
+     * @param maxLag how old that state may be, by this process's clock and that of the feed; 1 s to 366 days
+     */
+    public ClickHouseHistory history(Duration maxLag) {
+        if (maxLag.compareTo(SHORTEST_LAG) < 0 || maxLag.compareTo(LONGEST_LAG) > 0) {
+            throw new IllegalArgumentException(
+                    "maxLag must be between " + SHORTEST_LAG + " and " + LONGEST_LAG + ", but was " + maxLag);
+        }
+        return new ClickHouseHistory(jdbc, statements, maxLag, clock);
+    }
+
+    /**
      * Builder of {@link ClickHouseUsage}. Not thread-safe.
      *
      * @since 0.1
@@ -148,6 +166,7 @@ public final class ClickHouseUsage {
         private String engine = "MergeTree";
         private boolean onCluster;
         private Duration timeout = DEFAULT_TIMEOUT;
+        private InstantSource clock = InstantSource.system();
 
         private Builder(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -205,6 +224,12 @@ public final class ClickHouseUsage {
                         + LONGEST_TIMEOUT + ", but was " + timeout);
             }
             this.timeout = timeout;
+            return this;
+        }
+
+        /** Sets the clock by which {@link ClickHouseUsage#history} computes how old a state is; the system's by default. */
+        public Builder clock(InstantSource clock) {
+            this.clock = Objects.requireNonNull(clock, "clock");
             return this;
         }
 

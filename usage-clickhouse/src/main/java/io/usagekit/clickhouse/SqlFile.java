@@ -92,12 +92,12 @@ final class SqlFile {
         return statement(name, Map.of());
     }
 
-    /** Returns a statement with further names, or others. */
+    /** Returns a statement with further names, or others; one that stands for <code>{fragment}</code> is replaced by that fragment. */
     Statement statement(String name, Map<String, String> more) {
         Map<String, String> all = new HashMap<>(names);
         all.putAll(more);
         List<String> parameters = new ArrayList<>();
-        String positional = PARAMETER.matcher(withFragments(name)).replaceAll(found -> {
+        String positional = PARAMETER.matcher(withFragments(name, more)).replaceAll(found -> {
             parameters.add(found.group(1));
             return "?";
         });
@@ -109,12 +109,17 @@ final class SqlFile {
         return fill(text(name), names).strip();
     }
 
-    private String withFragments(String name) {
+    private String withFragments(String name, Map<String, String> more) {
         String text = COMMENT.matcher(text(name)).replaceAll("").strip();
-        return REFERENCE
-                .matcher(text)
-                .replaceAll(found -> Matcher.quoteReplacement(
-                        entries.containsKey(found.group(1)) ? withFragments(found.group(1)) : found.group()));
+        return REFERENCE.matcher(text).replaceAll(found -> Matcher.quoteReplacement(referred(found.group(1), more)));
+    }
+
+    private String referred(String name, Map<String, String> more) {
+        Matcher fragment = REFERENCE.matcher(more.getOrDefault(name, ""));
+        if (fragment.matches()) {
+            return referred(fragment.group(1), more);
+        }
+        return entries.containsKey(name) ? withFragments(name, more) : "{" + name + "}";
     }
 
     private String text(String name) {

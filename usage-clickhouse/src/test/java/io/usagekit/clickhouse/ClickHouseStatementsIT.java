@@ -220,7 +220,7 @@ class ClickHouseStatementsIT {
 
     @Test
     void readsLongListsInParts() {
-        int projects = 2 * ClickHouseCellReader.MOST_OCTETS / 90;
+        int projects = 2 * StatementParts.MOST_OCTETS / 90;
         store.insertCells(
                 5,
                 Cells.days(projects, DAY, DAY.plusDays(1)).stream()
