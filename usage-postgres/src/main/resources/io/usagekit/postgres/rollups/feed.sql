@@ -403,6 +403,12 @@ order by u.project_id, u.month
 -- Parameters: :after_project; :after_month, as text.
 (s.project_id, s.day) >= (:after_project, (:after_month::date + interval '1 month')::date)
 
+-- fragment: month-of-place
+-- Condition: the days s of the month of a place.
+--
+-- Parameters: :after_project; :after_month, as text.
+s.project_id = :after_project and s.day >= :after_month::date and s.day < (:after_month::date + interval '1 month')::date
+
 -- fragment: feed-is-intact
 -- Condition: the row s of the feed's state is of this version, of the roll-ups' tables of today and of their triggers as they are.
 s.version = {feed.version} and s.relations = {feed.relations} and s.triggers = {feed.triggers}

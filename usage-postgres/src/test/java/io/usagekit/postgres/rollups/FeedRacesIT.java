@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.rollups.spi.CellProject;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.testing.ChangedStatement;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
@@ -150,6 +153,25 @@ class FeedRacesIT {
         fixture.ship();
         fixture.assertExact(true);
         assertThat(fixture.refused).as("its versions give a phantom away").hasSize(isGuarded ? 0 : 1);
+    }
+
+    /** A verification reads a thousand months, and meanwhile one of them is shipped again. */
+    @Test
+    void verifiesAgainWhatWasShippedMeanwhile() {
+        fixture.store.beforeRead = () -> {
+            fixture.store.beforeRead = () -> {};
+            fixture.run(CHANGE);
+            fixture.ship();
+            fixture.store.removeSuperseded();
+        };
+        List<ProjectDays> differing = new ArrayList<>();
+        assertThat(fixture.feed.verify(fixture.store, TIMEOUT, differing::add)).isOne();
+        assertThat(fixture.store.reads()).isEqualTo(2);
+        assertThat(differing).isEmpty();
+
+        fixture.store.lose("p", NINE);
+        fixture.feed.verify(fixture.store, TIMEOUT, differing::add);
+        assertThat(differing).hasSize(1);
     }
 
     private void failAfterInsert(RollupFeed feed) {

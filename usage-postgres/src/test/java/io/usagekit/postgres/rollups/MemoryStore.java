@@ -180,6 +180,11 @@ final class MemoryStore implements CellStore, CellReader {
         Objects.requireNonNull(cells.get(new Hour(projectId, hour))).pollLastEntry();
     }
 
+    /** Removes all cells but the newest of each hour. */
+    synchronized void removeSuperseded() {
+        cells.values().forEach(versions -> versions.headMap(versions.lastKey()).clear());
+    }
+
     /** Has inserted nothing above a version, as far as it says. */
     synchronized void showsUpTo(long version) {
         highest = version;

@@ -94,7 +94,10 @@ class RollupStatementsIT extends StatementsIT {
                         RollupSql.with(combinedQuery, RollupFigureQuery.bulkFragments(false)));
             case "figure" -> List.of(Map.of(), FeedNames.LEAVING_SHIPPED);
             case "shipped-months" ->
-                List.of(Map.of("months-after", "true"), Map.of("months-after", "{months-after-place}"));
+                List.of(
+                        Map.of("months-after", "true"),
+                        Map.of("months-after", "{months-after-place}"),
+                        Map.of("months-after", "{month-of-place}"));
             case "live-figure" ->
                 List.of(
                         RollupFigureQuery.fragments(EnumSet.noneOf(RollupFigureQuery.Part.class)),

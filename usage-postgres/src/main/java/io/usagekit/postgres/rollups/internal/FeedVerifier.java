@@ -7,7 +7,6 @@ import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDate;
@@ -55,13 +54,11 @@ final class FeedVerifier {
         long compared = 0;
         Optional<ProjectDays> after = Optional.empty();
         while (true) {
-            Optional<ProjectDays> place = after;
-            List<Month> months =
-                    source.jdbc().transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> months(connection, place));
+            List<Month> months = months(condition(after.isPresent()), after, MONTHS_AT_A_TIME);
             for (Month month : months) {
                 if (!month.listed()) {
                     compared += month.count();
-                    if (!isThere(month)) {
+                    if (!isThere(month) && isMissing(month.days())) {
                         differing.accept(month.days());
                     }
                 }
@@ -84,14 +81,20 @@ final class FeedVerifier {
                                 .list(FeedVerifier::daysOf));
     }
 
-    private List<Month> months(Connection connection, Optional<ProjectDays> after) throws SQLException {
-        SqlCall call = SqlCall.of(
-                        connection,
-                        sql.template("shipped-months", Map.of("months-after", condition(after.isPresent()))))
-                .number("months", MONTHS_AT_A_TIME);
-        after.ifPresent(place -> call.text("after_project", place.projectId())
-                .text("after_month", place.from().toString()));
-        return call.list(Month::read);
+    /** Looks at a month again: cells of it may have been shipped meanwhile, and superseded ones removed. */
+    private boolean isMissing(ProjectDays month) throws SQLException {
+        return months("{month-of-place}", Optional.of(month), 1).stream()
+                .anyMatch(again -> !again.listed() && !isThere(again));
+    }
+
+    private List<Month> months(String condition, Optional<ProjectDays> place, int most) throws SQLException {
+        return source.jdbc().transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
+            SqlCall call = SqlCall.of(connection, sql.template("shipped-months", Map.of("months-after", condition)))
+                    .number("months", most);
+            place.ifPresent(month -> call.text("after_project", month.projectId())
+                    .text("after_month", month.from().toString()));
+            return call.list(Month::read);
+        });
     }
 
     /** The fragment of the statement's condition. */
