@@ -17,11 +17,14 @@ import io.usagekit.postgres.rollups.spi.UsageCell;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Properties;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Shards that are killed, come back without rows, or hold rows of a former sharding key; profiles that would make a part pass for the whole.
@@ -156,6 +159,33 @@ class ClickHouseFaultsIT {
         assertThatThrownBy(() -> total(under(cut).reader(), 1))
                 .isInstanceOf(UsageCalculationException.class)
                 .hasMessageContaining("TOO_MANY_ROWS");
+    }
+
+    /** What a profile cuts off is an error where the statement's setting stands, and passes for all where it is left out. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            value = {
+                "offset = 0,|offset=3",
+                "read_overflow_mode = 'throw',|max_rows_to_read=5 read_overflow_mode=break",
+                "set_overflow_mode = 'throw',|max_rows_in_set=1 set_overflow_mode=break"
+            })
+    void returnsNoPartWhateverTheProfileSays(String setting, String profile) {
+        Optional<ShippedUsage> guarded =
+                totalUnlessRefused(under(profile.split(" ")).reader());
+        assertThat(guarded.orElse(ALL)).isEqualTo(ALL);
+        assertThat(totalUnlessRefused(without(setting, profile.split(" "))))
+                .as("without the setting")
+                .hasValueSatisfying(part -> assertThat(part).isNotEqualTo(ALL));
+    }
+
+    private static Optional<ShippedUsage> totalUnlessRefused(CellReader reader) {
+        try {
+            return Optional.of(total(reader, 1));
+        } catch (UsageCalculationException e) {
+            return Optional.empty();
+        }
     }
 
     @Test
