@@ -25,9 +25,10 @@ final class LedgerInstaller {
 
     private static final String TABLES = "V2__usagekit_ledger.sql";
 
-    /** Pages of events in order, all of them or those with one value of a filtered column; and pages of sent deliveries. */
+    /** Pages of events in order, all of them, those that aren't deleted or those with one value of a filtered column; and pages of sent deliveries. */
     private static final List<Index> INDEXES = List.of(
             events("(project_id, created_at, id collate \"C\")"),
+            events("(project_id, created_at, id collate \"C\") where deleted_at is null"),
             events("(project_id, event_type, created_at, id collate \"C\")"),
             events("(project_id, status, created_at, id collate \"C\")"),
             events("(project_id, source_id, created_at, id collate \"C\") where source_id <> ''"),

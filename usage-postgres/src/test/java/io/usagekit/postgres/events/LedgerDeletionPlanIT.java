@@ -50,6 +50,9 @@ class LedgerDeletionPlanIT {
                         + " case when n <= " + DELETED + " then now() end" + rows,
                 "insert into l.events_search (event_id, project_id, event_created_at, words)"
                         + " select 'e' || n, 'p', timestamptz '" + START + "' + n * interval '1 s', 'word'" + rows,
+                // By this index a batch passes over deleted events wherever it begins.
+                "do $$ begin execute (select 'drop index l.' || indexname from pg_indexes where schemaname = 'l'"
+                        + " and indexdef like '%(deleted_at IS NULL)' and indexdef not like '%include%'); end $$",
                 "vacuum analyze l.events",
                 "vacuum analyze l.events_search");
     }

@@ -90,6 +90,7 @@ class LedgerPagePlanIT {
                         + " substr(id, 7)::int as n from " + s
                         + ".events) x, generate_series(0, 1) e on conflict do nothing");
         ledger.tokenise(PROJECT, EventWindow.ALL);
+        ledger.delete("project-2", EventWindow.since(Instant.parse("2026-01-10T00:00:00Z")));
         for (String table : List.of("events", "events_endpoints", "endpoints", "events_search")) {
             Database.execute("vacuum (analyze) " + s + "." + table);
         }
@@ -200,6 +201,21 @@ class LedgerPagePlanIT {
             });
             connection.rollback();
             assertThat(tooMany).isEmpty();
+        }
+    }
+
+    /** The latest nine tenths of the project's events are deleted: 1,800 rows on 225 blocks. */
+    @Test
+    void readsNoDeletedEventsForAPageOfLiveOnes() throws SQLException {
+        try (HikariDataSource one = Database.newPool(1);
+                Connection connection = one.getConnection()) {
+            connection.setAutoCommit(false);
+            EventRepository pages = PostgresLedger.of(one, schema).repository(connection);
+            long before = buffers(connection);
+            Page<Event> page = pages.page("project-2", EventFilter.ALL, PageRequest.first(PAGE, EventOrder.DESCENDING));
+            assertThat(buffers(connection) - before).isLessThanOrEqualTo(3 * PAGE);
+            assertThat(page.items()).hasSize(PAGE);
+            connection.rollback();
         }
     }
 
