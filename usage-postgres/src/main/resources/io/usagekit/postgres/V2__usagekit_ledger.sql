@@ -39,7 +39,8 @@ create table if not exists {events_endpoints} (
 alter table {events_endpoints} add column if not exists project_id text;
 alter table {events_endpoints} add column if not exists created_at timestamptz;
 
--- The search index: the words of events, made and deleted by window. A row whose event is deleted is never found.
+-- The search index: the words of events, made and deleted by window. A trigger deletes them where the event is deleted
+-- or its payload changed.
 create table if not exists {events_search} (
     event_id text primary key,
     project_id text not null,

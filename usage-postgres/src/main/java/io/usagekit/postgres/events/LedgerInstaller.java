@@ -39,6 +39,7 @@ final class LedgerInstaller {
             new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"));
 
     private static final String TRIGGERS = "events/triggers.sql";
+    private static final String LOCK_OF_TRIGGERS = "share row exclusive";
 
     /** Events whose endpoints are filled at once, so few that others wait briefly for their rows. */
     private static final int FILLED_EVENTS = 500;
@@ -81,9 +82,14 @@ final class LedgerInstaller {
 
     private void createTriggers(Installation installation) throws SQLException {
         Connection connection = installation.connection();
+        boolean lackWords = isLacking(connection, "events", "usagekit_delete_words");
         Map<String, String> locks = new LinkedHashMap<>();
-        locks.putAll(lockIfLacking(connection, "events", "usagekit_move_endpoints"));
-        locks.putAll(lockIfLacking(connection, "events_endpoints", "usagekit_fill_endpoint"));
+        if (lackWords || isLacking(connection, "events", "usagekit_move_endpoints")) {
+            locks.put(sql.quoted("events").get(0), LOCK_OF_TRIGGERS);
+        }
+        if (isLacking(connection, "events_endpoints", "usagekit_fill_endpoint")) {
+            locks.put(sql.quoted("events_endpoints").get(0), LOCK_OF_TRIGGERS);
+        }
         if (!locks.isEmpty()) {
             installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
                 installation.locks().lock(it, locks);
@@ -91,16 +97,18 @@ final class LedgerInstaller {
                 return schema;
             });
         }
+        if (lackWords) {
+            fill(
+                    installation,
+                    it -> sql.call(it, LedgerStatement.DELETE_ORPHANED_WORDS).update());
+        }
     }
 
-    /** The lock of a table under which a trigger is created; none if it has the trigger. */
-    private Map<String, String> lockIfLacking(Connection connection, String name, String trigger) throws SQLException {
-        String table = sql.quoted(name).get(0);
-        boolean hasTrigger = sql.call(connection, LedgerStatement.HAS_TRIGGER)
-                .text("table", table)
+    private boolean isLacking(Connection connection, String table, String trigger) throws SQLException {
+        return !sql.call(connection, LedgerStatement.HAS_TRIGGER)
+                .text("table", sql.quoted(table).get(0))
                 .text("name", trigger)
                 .answer();
-        return hasTrigger ? Map.of() : Map.of(table, "share row exclusive");
     }
 
     private String triggers() {
@@ -108,7 +116,7 @@ final class LedgerInstaller {
         for (String table : List.of("events", "events_endpoints")) {
             names.put(table + ".literal", Identifiers.literal(sql.quoted(table).get(0)));
         }
-        for (String function : List.of("fill_endpoint", "move_endpoints")) {
+        for (String function : List.of("fill_endpoint", "move_endpoints", "delete_words")) {
             names.put(function, Identifiers.qualified(schema, "usagekit_" + function));
         }
         return SqlTemplate.fill(SqlTemplate.resource(TRIGGERS), names);
@@ -148,7 +156,7 @@ final class LedgerInstaller {
         return installation
                 .locks()
                 .repeat(
-                        "the endpoints of events in the schema " + Identifiers.quote(schema),
+                        "the endpoints and words of events in the schema " + Identifiers.quote(schema),
                         () -> Jdbc.step(
                                         installation.connection(),
                                         Jdbc.Mode.WRITE,

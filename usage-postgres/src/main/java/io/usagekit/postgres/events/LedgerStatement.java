@@ -96,6 +96,7 @@ enum LedgerStatement {
     DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER)),
     HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT), names().with("answer", FLAG)),
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
+    DELETE_ORPHANED_WORDS(names(), names()),
     LIST_PROJECTS(names(), names().with("id", TEXT)),
     FILL_ENDPOINTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),

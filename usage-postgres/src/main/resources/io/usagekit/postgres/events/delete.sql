@@ -56,7 +56,7 @@ limit :limit
 for update of e
 
 -- name: delete-undelivered-events
--- Deletes events that are locked, with their rows of the search index, unless a delivery refers to them by now.
+-- Deletes events that are locked, unless a delivery refers to them by now.
 --
 -- Parameters: :project_id; :ids, text[].
 -- Returns one row: events, how many have been deleted.
@@ -66,12 +66,6 @@ with deleted as (
         and e.project_id = :project_id
         and not exists (select from {deliveries} d where d.event_id = e.id)
     returning e.id
-),
-
-unindexed as (
-    delete from {events_search}
-    where event_id in (select id from deleted)
-        and project_id = :project_id
 )
 
 select count(*) as events

@@ -20,6 +20,11 @@ select not exists (
     where n.project_id is null and exists (select from {events} e where e.id = n.event_id)
 ) as answer
 
+-- name: delete-orphaned-words
+-- Deletes the words of events that were deleted before a trigger did so.
+delete from {events_search} s
+where not exists (select from {events} e where e.id = s.event_id and e.project_id = s.project_id)
+
 -- name: list-projects
 -- All projects.
 --

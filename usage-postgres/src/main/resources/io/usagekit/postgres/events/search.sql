@@ -1,15 +1,16 @@
 -- The search index of events: a copy of their words, made and deleted by window.
 
 -- name: tokenise-events
--- Adds a batch of a project's events to the search index, those that aren't in it yet. All ASCII characters that are neither letters
--- nor digits separate words, so that PostgreSQL's parser has nothing to guess about (it takes octo-org/octo-repo for a file).
+-- Adds a batch of a project's events to the search index, those that aren't in it yet. They are locked, so that a transaction which deletes one
+-- or changes its payload waits and then deletes its words; those that are being changed are left to the next run. All ASCII characters that are
+-- neither letters nor digits separate words, so that PostgreSQL's parser has nothing to guess about (it takes octo-org/octo-repo for a file).
 -- 100,000 characters never have more words than a tsvector holds.
 --
 -- Parameters: :project_id; :limit, how many events at most; those of the filter and of the keyset condition.
 -- Returns a row, none if there are no events left: changed, how many events were added; last_created_at and last_id, the place of
 -- the last event of the batch.
 with batch as materialized (
-    select e.id, e.project_id, e.created_at, e.event_type, e.raw
+    select e.id, e.created_at
     from {events} e
     where e.project_id = :project_id
         {filter}
@@ -18,17 +19,28 @@ with batch as materialized (
     limit :limit
 ),
 
+locked as materialized (
+    select e.id, e.project_id, e.created_at, e.event_type, e.raw
+    from {events} e
+    where e.project_id = :project_id
+        and e.id = any (
+            array(select b.id from batch b where not exists (select from {events_search} s where s.event_id = b.id))
+        )
+        and e.created_at >= (select min(b.created_at) from batch b)
+        and e.created_at <= (select max(b.created_at) from batch b)
+    for share skip locked
+),
+
 changed as (
     insert into {events_search} (event_id, project_id, event_created_at, words)
     select
-        b.id,
-        b.project_id,
-        b.created_at,
+        e.id,
+        e.project_id,
+        e.created_at,
         to_tsvector(
-            'simple', regexp_replace(b.event_type || ' ' || left(b.raw, 100000), '[ -/:-@[-`{-~]+', ' ', 'g')
+            'simple', regexp_replace(e.event_type || ' ' || left(e.raw, 100000), '[ -/:-@[-`{-~]+', ' ', 'g')
         )
-    from batch b
-    where not exists (select from {events_search} s where s.event_id = b.id)
+    from locked e
     on conflict do nothing
     returning event_id
 )

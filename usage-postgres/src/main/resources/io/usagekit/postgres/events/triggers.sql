@@ -28,7 +28,20 @@ begin
 end
 $usagekit$;
 
-revoke execute on function {fill_endpoint}(), {move_endpoints}() from public;
+-- The words of an event go in the transaction that deletes the event or changes what they were made of, or the place of its row.
+create or replace function {delete_words}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    if tg_op = 'TRUNCATE' then
+        delete from {events_search};
+    else
+        delete from {events_search} where event_id = old.id and project_id = old.project_id;
+    end if;
+    return null;
+end
+$usagekit$;
+
+revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}() from public;
 
 do $usagekit$
 begin
@@ -51,6 +64,25 @@ begin
             before update of project_id, created_at on {events} for each row
             when (old.project_id is distinct from new.project_id or old.created_at is distinct from new.created_at)
             execute function {move_endpoints}();
+    end if;
+    if not exists (
+        select
+        from pg_catalog.pg_trigger
+        where tgrelid = {events.literal}::regclass and tgname = 'usagekit_delete_words'
+    ) then
+        create trigger usagekit_delete_words
+            after delete on {events} for each row
+            execute function {delete_words}();
+        create trigger usagekit_change_words
+            after update of project_id, created_at, event_type, raw on {events} for each row
+            when (
+                (old.project_id, old.created_at, old.event_type, old.raw)
+                is distinct from (new.project_id, new.created_at, new.event_type, new.raw)
+            )
+            execute function {delete_words}();
+        create trigger usagekit_truncate_words
+            after truncate on {events} for each statement
+            execute function {delete_words}();
     end if;
 end
 $usagekit$;
