@@ -132,7 +132,7 @@ class RedisWriteOutageIT extends RedisOutageFixture {
                 eventually("connections are replaced", () -> {
                     Redis.failure(put(other, 100));
                     return log.lines("INFO").stream()
-                                    .filter(line -> line.contains("invalidation messages again"))
+                                    .filter(line -> line.contains("receives invalidation messages"))
                                     .count()
                             >= expected;
                 });
