@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.concurrent.TimeUnit;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -40,6 +41,9 @@ final class Cursors {
     private static final int HEAD_OCTETS = 1 + 1 + Long.BYTES + DIGEST_OCTETS;
     private static final int MAX_LENGTH = 4_096;
 
+    private static final Instant LAST = Instant.EPOCH.plus(Long.MAX_VALUE, ChronoUnit.MICROS);
+    private static final Instant FIRST = Instant.EPOCH.plus(Long.MIN_VALUE, ChronoUnit.MICROS);
+
     private final SecretKeySpec key;
 
     Cursors(byte[] secret) {
@@ -56,8 +60,7 @@ final class Cursors {
         byte[] body = ByteBuffer.allocate(HEAD_OCTETS + id.length)
                 .put(VERSION)
                 .put(place.move().code)
-                .putLong(ChronoUnit.MICROS.between(
-                        Instant.EPOCH, place.position().createdAt()))
+                .putLong(micros(place.position().createdAt()))
                 .put(digest(scope))
                 .put(id)
                 .array();
@@ -88,7 +91,7 @@ final class Cursors {
                     + version + ": " + Arguments.quote(cursor));
         }
         Move move = in.get() == Move.FORWARD.code ? Move.FORWARD : Move.BACKWARD;
-        Instant createdAt = Instant.EPOCH.plus(in.getLong(), ChronoUnit.MICROS);
+        Instant createdAt = instant(in.getLong());
         byte[] question = new byte[DIGEST_OCTETS];
         in.get(question);
         if (!Arrays.equals(question, digest(scope))) {
@@ -99,6 +102,24 @@ final class Cursors {
         return new Place(
                 move,
                 new Scan.Position(createdAt, StandardCharsets.UTF_8.decode(in).toString()));
+    }
+
+    /** Microseconds since 1970; of times beyond, such as PostgreSQL's infinity, the largest or smallest number. */
+    private static long micros(Instant at) {
+        if (!at.isBefore(LAST)) {
+            return Long.MAX_VALUE;
+        }
+        // MICROS.between counts nanoseconds on the way, of which a long has those of 292 years.
+        return at.isAfter(FIRST)
+                ? TimeUnit.SECONDS.toMicros(at.getEpochSecond()) + at.getNano() / 1_000
+                : Long.MIN_VALUE;
+    }
+
+    private static Instant instant(long micros) {
+        if (micros == Long.MAX_VALUE) {
+            return Instant.MAX;
+        }
+        return micros == Long.MIN_VALUE ? Instant.MIN : Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
     }
 
     private static byte[] octets(String cursor) {

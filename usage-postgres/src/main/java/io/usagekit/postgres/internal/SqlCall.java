@@ -1,12 +1,12 @@
 package io.usagekit.postgres.internal;
 
+import io.usagekit.postgres.internal.driver.DriverTime;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Instant;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -88,8 +88,7 @@ public final class SqlCall {
     }
 
     public SqlCall instants(String name, Collection<Instant> value) {
-        return bind(
-                name, SqlType.INSTANTS, value.stream().map(Instant::toString).toArray(String[]::new));
+        return bind(name, SqlType.INSTANTS, value.stream().map(DriverTime::text).toArray(String[]::new));
     }
 
     /** Binds a {@code bigint}. */
@@ -220,7 +219,7 @@ public final class SqlCall {
         if (bound == null) {
             throw new IllegalArgumentException("no value is given for :" + name);
         } else if (bound.value() instanceof Instant instant) {
-            statement.setObject(index, instant.atOffset(ZoneOffset.UTC));
+            statement.setObject(index, DriverTime.of(instant));
         } else if (bound.value() instanceof String text) {
             statement.setObject(index, text, Types.OTHER);
         } else if (bound.value() instanceof Object[] elements) {

@@ -8,6 +8,7 @@ import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
+import io.usagekit.events.Project;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Identifiers;
@@ -22,6 +23,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,6 +36,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Pages equal the result of sorting and filtering in Java, for every two conditions; flaws in the statement make a test fail. */
 class LedgerPageIT {
@@ -170,6 +173,40 @@ class LedgerPageIT {
             Database.execute("delete from " + Identifiers.qualified(schema, "events") + " where id like 'late-%'");
         }
         assertThat(seenLate[0]).as("passes with rows recorded meanwhile").isPositive();
+    }
+
+    /** Rows that a host's SQL has inserted. Not before 1582: the driver reads such times by the Julian calendar where it receives them in binary. */
+    @ParameterizedTest
+    @EnumSource(EventOrder.class)
+    void haveEventsOfInfinityAndOfLongYears(EventOrder order) {
+        String project = "times " + order;
+        List<String> times =
+                new ArrayList<>(List.of("-infinity", "2026-03-01", "10000-01-01", "200000-01-01", "infinity"));
+        ledger.save(new Project(project, "org-1", ""));
+        for (String time : times) {
+            String id = Identifiers.literal(time + " " + order);
+            Database.execute(
+                    "insert into " + Identifiers.qualified(schema, "events") + " (id, project_id, created_at) values ("
+                            + id + ", '" + project + "', '" + time + "')",
+                    "insert into " + Identifiers.qualified(schema, "events_endpoints")
+                            + " (event_id, endpoint_id) values (" + id + ", 'of " + project + "')");
+        }
+        if (order == EventOrder.DESCENDING) {
+            Collections.reverse(times);
+        }
+        List<String> expected = times.stream().map(time -> time + " " + order).toList();
+        EventFilter ofEndpoint =
+                EventFilter.builder().endpointIds(List.of("of " + project)).build();
+        for (EventFilter filter : List.of(EventFilter.ALL, ofEndpoint)) {
+            for (int size : List.of(1, 3, 20)) {
+                assertThat(walk(
+                                filter,
+                                PageRequest.first(size, order),
+                                (any, of, request) -> ledger.page(project, of, request)))
+                        .as("%s by %d", filter, size)
+                        .isEqualTo(expected);
+            }
+        }
     }
 
     /** The negative controls: each of these flaws makes some page of these rows wrong. */
