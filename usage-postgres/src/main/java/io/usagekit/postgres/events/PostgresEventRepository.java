@@ -30,6 +30,7 @@ import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -248,7 +249,7 @@ final class PostgresEventRepository implements EventRepository {
     public Page<Event> page(String projectId, EventFilter filter, PageRequest request) {
         PageRead<Event> page = pager.events(projectId, filter, request);
         LedgerFilter conditions = LedgerFilter.of(filter);
-        return transactions.read(UNREADABLE, sql.quoted("events"), connection -> {
+        return transactions.read(UNREADABLE, tables(filter), connection -> {
             Optional<EndpointPages> ofEndpoints = EndpointPages.of(sql, connection, projectId, filter);
             return ofEndpoints.isPresent()
                     ? page.read(ofEndpoints.get()::read)
@@ -257,6 +258,21 @@ final class PostgresEventRepository implements EventRepository {
                             .number("octets", PageRequest.MAX_OCTETS)
                             .list(EventRows::event));
         });
+    }
+
+    /** The tables that pages of a filter read. */
+    private List<String> tables(EventFilter filter) {
+        List<String> tables = new ArrayList<>(sql.quoted("events"));
+        if (filter.endpointIds().isPresent() || filter.ownerId().isPresent()) {
+            tables.addAll(sql.quoted("events_endpoints"));
+        }
+        if (filter.ownerId().isPresent()) {
+            tables.addAll(sql.quoted("endpoints"));
+        }
+        if (filter.text().isPresent()) {
+            tables.addAll(sql.quoted("events_search"));
+        }
+        return tables;
     }
 
     @Override

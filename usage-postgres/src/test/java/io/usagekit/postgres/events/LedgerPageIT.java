@@ -19,6 +19,8 @@ import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.SqlType;
 import io.usagekit.postgres.internal.paging.KeysetScan;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OneConnection;
+import io.usagekit.postgres.testing.StatementHook;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -207,6 +209,34 @@ class LedgerPageIT {
                         .isEqualTo(expected);
             }
         }
+    }
+
+    /** A table that is emptied or rewritten between the snapshot and the statement that reads it would be empty. */
+    @Test
+    void lockTheirTablesBeforeTheSnapshot() throws SQLException {
+        EventFilter filter = EventFilter.builder()
+                .ownerId("owner-1")
+                .endpointIds(List.of("ep-1"))
+                .text("word")
+                .build();
+        List<String> unlocked = new ArrayList<>();
+        try (Connection connection = Database.pool().getConnection()) {
+            Connection watched = StatementHook.before(1, connection, () -> {
+                for (String table : List.of("events", "events_endpoints", "endpoints", "events_search")) {
+                    try {
+                        Database.execute("do $$ begin lock table " + Identifiers.qualified(schema, table)
+                                + " in access exclusive mode nowait; end $$");
+                        unlocked.add(table);
+                    } catch (AssertionError e) {
+                        assertThat(e).hasMessageContaining("could not obtain lock");
+                    }
+                }
+            });
+            PostgresLedger.of(new OneConnection(watched), schema)
+                    .repository()
+                    .page(RandomEvents.PROJECT, filter, PageRequest.first(1, EventOrder.ASCENDING));
+        }
+        assertThat(unlocked).as("tables that aren't locked").isEmpty();
     }
 
     /** The negative controls: each of these flaws makes some page of these rows wrong. */
