@@ -147,6 +147,21 @@ class UsageServiceRefreshTest {
     }
 
     @Test
+    void aRefreshThatSucceededIsFollowedByTheNextOneHoweverLongTheBackOff() {
+        UsageService service = fixture.open(
+                fixture.builder().errorBackOff(Duration.ofMinutes(1)).refreshAfter(Duration.ofSeconds(10)));
+        service.get(ORG, MARCH);
+        for (int refresh = 1; refresh <= 2; refresh++) {
+            fixture.clock.advance(Duration.ofSeconds(20));
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+            fixture.events.awaitLoads();
+            assertThat(fixture.calculator.calls())
+                    .as("after refresh %d", refresh)
+                    .isEqualTo(1 + refresh);
+        }
+    }
+
+    @Test
     void refreshAfterZeroRefreshesOnEachHit() {
         UsageService service = fixture.open(fixture.builder().refreshAfter(Duration.ZERO));
         assertThat(service.get(ORG, MARCH).freshness()).as("computed just now").isEqualTo(Freshness.FRESH);
