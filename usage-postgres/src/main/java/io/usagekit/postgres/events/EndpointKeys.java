@@ -25,6 +25,9 @@ final class EndpointKeys {
 
     private static final int FEWEST_KEYS_OF_ONE = 2;
 
+    /** Of all endpoints together, at a time: that many entries of an index cost little more than one. */
+    private static final int FEWEST_KEYS = 100;
+
     /** A key of an event, for one of its endpoints. */
     record Key(Scan.Position position, String endpointId) {}
 
@@ -43,6 +46,8 @@ final class EndpointKeys {
     private final Set<String> toRead = new HashSet<>();
 
     private Optional<Scan.Position> last;
+    /** How many keys have been returned. */
+    private int merged;
 
     EndpointKeys(Source source, Collection<String> endpointIds, Scan scan) {
         this.source = source;
@@ -67,6 +72,7 @@ final class EndpointKeys {
                 if (!isLast) {
                     keys.add(first.position());
                     last = Optional.of(first.position());
+                    merged++;
                 }
                 remove(ahead.remove());
             }
@@ -82,8 +88,10 @@ final class EndpointKeys {
         }
     }
 
+    /** Reads as many keys of each endpoint as have been merged: the number of reads grows with the logarithm of that of keys. */
     private void read() throws SQLException {
-        int each = Math.min(scan.limit(), Math.max(FEWEST_KEYS_OF_ONE, MOST_KEYS / toRead.size()));
+        int wanted = Math.max(Math.max(scan.limit(), merged), FEWEST_KEYS / toRead.size());
+        int each = Math.min(wanted, Math.max(FEWEST_KEYS_OF_ONE, MOST_KEYS / toRead.size()));
         Map<String, Integer> counts = new HashMap<>();
         for (Key key : source.read(List.copyOf(toRead), new Scan(scan.order(), last, each))) {
             ahead.add(key);

@@ -27,28 +27,35 @@ final class EndpointPages {
     private static final int ENDPOINTS_OF_A_WALKED_EVENT = 8;
 
     /** The most keys that are looked up at once. */
-    private static final int MOST_KEYS = 1_000;
+    private static final int MOST_KEYS = 20_000;
 
     private final LedgerSql sql;
     private final Connection connection;
+    private final CallDeadline deadline;
     private final String projectId;
     private final EventFilter filter;
     private final Set<String> endpointIds;
 
-    private EndpointPages(
-            LedgerSql sql, Connection connection, String projectId, EventFilter filter, Set<String> endpointIds) {
+    EndpointPages(
+            LedgerSql sql,
+            Connection connection,
+            CallDeadline deadline,
+            String projectId,
+            EventFilter filter,
+            Set<String> endpointIds) {
         this.sql = sql;
         this.connection = connection;
+        this.deadline = deadline;
         this.projectId = projectId;
         this.filter = filter;
         this.endpointIds = endpointIds;
     }
 
-    /** The pages of a filter; empty if it is none of endpoints. */
-    static Optional<EndpointPages> of(LedgerSql sql, Connection connection, String projectId, EventFilter filter)
-            throws SQLException {
-        return endpointIds(sql, connection, projectId, filter)
-                .map(ids -> new EndpointPages(sql, connection, projectId, filter, ids));
+    /** Whether one of a filter's other conditions finds fewer events than an endpoint may have, by an index of its own. */
+    static boolean isSelective(EventFilter filter) {
+        return filter.text().isPresent()
+                || filter.idempotencyKey().filter(key -> !key.isEmpty()).isPresent()
+                || filter.brokerMessageId().filter(id -> !id.isEmpty()).isPresent();
     }
 
     /** The endpoints to one of which events are to be delivered that meet a filter; empty if it has no such condition. */
@@ -79,13 +86,12 @@ final class EndpointPages {
             beyond = walk.last();
         }
         EndpointKeys keys = new EndpointKeys(this::keys, endpointIds, new Scan(scan.order(), beyond, scan.limit()));
-        List<Scan.Position> next = keys.next(scan.limit());
-        for (int count = scan.limit(); !next.isEmpty(); next = keys.next(count)) {
-            page.lookUp(next);
-            if (page.isFull()) {
+        while (!page.isFull()) {
+            List<Scan.Position> next = keys.next(page.keysAtOnce());
+            if (next.isEmpty()) {
                 break;
             }
-            count = Math.min(2 * count, MOST_KEYS);
+            page.lookUp(next);
         }
         return page.events;
     }
@@ -94,6 +100,7 @@ final class EndpointPages {
     private record Walk(int events, List<Scan.Position> met, Optional<Scan.Position> last) {}
 
     private Walk walk(Scan scan) throws SQLException {
+        deadline.limit(connection);
         LedgerFilter walked = LedgerFilter.of(EventFilter.builder()
                 .window(filter.window())
                 .state(filter.state())
@@ -114,6 +121,7 @@ final class EndpointPages {
     }
 
     private List<EndpointKeys.Key> keys(Collection<String> ids, Scan scan) throws SQLException {
+        deadline.limit(connection);
         return sql.call(connection, LedgerStatement.PAGE_ENDPOINT_KEYS, LedgerFilter.of(filter.window()), scan)
                 .text("project_id", projectId)
                 .texts("endpoint_ids", ids)
@@ -127,6 +135,7 @@ final class EndpointPages {
         private final LedgerFilter conditions = LedgerFilter.of(filter);
         private final List<Event> events = new ArrayList<>();
         private long octets;
+        private int lookedUp;
 
         Page(Scan scan) {
             this.scan = scan;
@@ -136,10 +145,19 @@ final class EndpointPages {
             return events.size() == scan.limit() || octets >= PageRequest.MAX_OCTETS;
         }
 
+        /** Twice as many as the filter's other conditions have left too few of, so that rare events take few statements. */
+        int keysAtOnce() {
+            return Math.min(Math.max(scan.limit(), 2 * lookedUp), MOST_KEYS);
+        }
+
         /** Adds the events with these keys, which are in scan direction, that meet the other conditions, as far as they fit. */
         void lookUp(List<Scan.Position> keys) throws SQLException {
-            for (int from = 0; from < keys.size() && !isFull(); from += MOST_KEYS) {
-                List<Scan.Position> some = keys.subList(from, Math.min(from + MOST_KEYS, keys.size()));
+            int from = 0;
+            while (from < keys.size() && !isFull()) {
+                List<Scan.Position> some = keys.subList(from, Math.min(from + keysAtOnce(), keys.size()));
+                from += some.size();
+                lookedUp = Math.min(lookedUp + some.size(), MOST_KEYS);
+                deadline.limit(connection);
                 Scan rest = new Scan(scan.order(), Optional.empty(), scan.limit() - events.size());
                 sql.call(connection, LedgerStatement.PAGE_EVENTS_OF_KEYS, conditions, rest)
                         .text("project_id", projectId)

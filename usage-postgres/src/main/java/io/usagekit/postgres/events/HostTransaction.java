@@ -50,6 +50,12 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
         }
     }
 
+    /** The host's timeouts apply. */
+    @Override
+    public CallDeadline deadline() {
+        return CallDeadline.NONE;
+    }
+
     private <T> T inSavepoint(String failure, Jdbc.Work<T> work) {
         try {
             if (connection.getAutoCommit()) {

@@ -32,6 +32,9 @@ interface LedgerTransactions {
     /** Fails where the statements of the transaction that runs have other snapshots than those of a mode. */
     void requireSnapshots(Jdbc.Mode mode) throws SQLException;
 
+    /** The end of a call that begins now. */
+    CallDeadline deadline();
+
     /** The exception of a call that an error ended. */
     static EventLedgerException failed(String failure, SQLException e) {
         String message = failure + ": " + SqlErrors.message(e);

@@ -49,6 +49,11 @@ record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransaction
         return run(mode, failure, work);
     }
 
+    @Override
+    public CallDeadline deadline() {
+        return CallDeadline.after(timeout, System::nanoTime);
+    }
+
     /** Each transaction is begun in its mode. */
     @Override
     public void requireSnapshots(Jdbc.Mode mode) {}

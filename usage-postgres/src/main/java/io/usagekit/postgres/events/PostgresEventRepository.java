@@ -233,13 +233,10 @@ final class PostgresEventRepository implements EventRepository {
     @Override
     public long count(String projectId, EventFilter filter) {
         Bounds.id("projectId", projectId);
-        LedgerFilter conditions = LedgerFilter.of(filter);
         return read(connection -> sql.call(
                         connection,
                         LedgerStatement.COUNT_EVENTS,
-                        EndpointPages.endpointIds(sql, connection, projectId, filter)
-                                .map(conditions::deliveredTo)
-                                .orElse(conditions))
+                        conditions(filter, EndpointPages.endpointIds(sql, connection, projectId, filter)))
                 .text("project_id", projectId)
                 .first(row -> row.number("events"))
                 .orElseThrow());
@@ -248,16 +245,27 @@ final class PostgresEventRepository implements EventRepository {
     @Override
     public Page<Event> page(String projectId, EventFilter filter, PageRequest request) {
         PageRead<Event> page = pager.events(projectId, filter, request);
-        LedgerFilter conditions = LedgerFilter.of(filter);
+        CallDeadline deadline = transactions.deadline();
         return transactions.read(UNREADABLE, tables(filter), connection -> {
-            Optional<EndpointPages> ofEndpoints = EndpointPages.of(sql, connection, projectId, filter);
-            return ofEndpoints.isPresent()
-                    ? page.read(ofEndpoints.get()::read)
-                    : page.read(scan -> sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
-                            .text("project_id", projectId)
-                            .number("octets", PageRequest.MAX_OCTETS)
-                            .list(EventRows::event));
+            Optional<Set<String>> endpointIds = EndpointPages.endpointIds(sql, connection, projectId, filter);
+            if (endpointIds.isPresent() && !EndpointPages.isSelective(filter)) {
+                return page.read(
+                        new EndpointPages(sql, connection, deadline, projectId, filter, endpointIds.get())::read);
+            }
+            LedgerFilter conditions = conditions(filter, endpointIds);
+            return page.read(scan -> {
+                deadline.limit(connection);
+                return sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
+                        .text("project_id", projectId)
+                        .number("octets", PageRequest.MAX_OCTETS)
+                        .list(EventRows::event);
+            });
         });
+    }
+
+    private static LedgerFilter conditions(EventFilter filter, Optional<Set<String>> endpointIds) {
+        LedgerFilter conditions = LedgerFilter.of(filter);
+        return endpointIds.map(conditions::deliveredTo).orElse(conditions);
     }
 
     /** The tables that pages of a filter read. */

@@ -1,6 +1,7 @@
 package io.usagekit.postgres.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
@@ -23,6 +24,7 @@ import io.usagekit.postgres.testing.OneConnection;
 import io.usagekit.postgres.testing.StatementHook;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -237,6 +239,25 @@ class LedgerPageIT {
                     .page(RandomEvents.PROJECT, filter, PageRequest.first(1, EventOrder.ASCENDING));
         }
         assertThat(unlocked).as("tables that aren't locked").isEmpty();
+    }
+
+    /** Each of a page's statements is fast enough, and all of them together aren't. */
+    @Test
+    void endWithTheTimeoutOfTheCall() throws SQLException {
+        PageRequest first = PageRequest.first(1, EventOrder.ASCENDING);
+        EventFilter filter = EventFilter.builder().endpointIds(List.of("ep-1")).build();
+        PageRequest second =
+                first.at(ledger.page(RandomEvents.PROJECT, filter, first).next().orElseThrow());
+        try (Connection connection = Database.pool().getConnection()) {
+            Connection slow = StatementHook.beforeEach(connection, n -> Database.execute("select pg_sleep(0.4)"));
+            EventRepository limited = PostgresLedger.builder(new OneConnection(slow))
+                    .schema(schema)
+                    .timeout(Duration.ofSeconds(1))
+                    .build()
+                    .repository();
+            assertThatThrownBy(() -> limited.page(RandomEvents.PROJECT, filter, second))
+                    .hasMessage("the events can't be read within PT1S");
+        }
     }
 
     /** The negative controls: each of these flaws makes some page of these rows wrong. */

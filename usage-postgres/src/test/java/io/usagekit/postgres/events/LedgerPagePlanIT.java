@@ -20,6 +20,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.StatementHook;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
@@ -37,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,6 +53,8 @@ class LedgerPagePlanIT {
 
     private static final int EVENTS = Integer.getInteger("usagekit.plan.events", 20_000);
     private static final int PAGE = 20;
+
+    private static final int DELETED = EVENTS / 4;
 
     /** Page 10,000 of a million; as deep among fewer. */
     private static final int DEPTH = EVENTS / 100 * PAGE;
@@ -89,6 +93,18 @@ class LedgerPagePlanIT {
                         + ".events_endpoints select id, 'endpoint-' || (n * 7 + e * 331) % 1000 from (select id,"
                         + " substr(id, 7)::int as n from " + s
                         + ".events) x, generate_series(0, 1) e on conflict do nothing");
+        // One endpoint has all events of the project, whose first two are of a rare type; all of another one's are
+        // deleted but the first.
+        Database.execute(
+                "update " + s + ".events set event_type = 'rare' where id in ('event-1', 'event-2')",
+                "insert into " + s + ".events_endpoints select id, 'busy' from " + s
+                        + ".events where project_id = 'project-1'",
+                "insert into " + s
+                        + ".events (id, project_id, created_at, deleted_at) select 'deleted-' || n, 'project-1',"
+                        + " timestamptz '2025-01-01Z' + n * interval '1 minute', case when n > 0 then now() end"
+                        + " from generate_series(0, " + DELETED + ") n",
+                "insert into " + s + ".events_endpoints select 'deleted-' || n, 'deleted' from generate_series(0, "
+                        + DELETED + ") n");
         ledger.tokenise(PROJECT, EventWindow.ALL);
         ledger.delete("project-2", EventWindow.since(Instant.parse("2026-01-10T00:00:00Z")));
         for (String table : List.of("events", "events_endpoints", "endpoints", "events_search")) {
@@ -155,9 +171,14 @@ class LedgerPagePlanIT {
         }
     }
 
-    /** Filters of endpoints, and how many ids they have at most. */
+    /** Filters of endpoints, and how many ids and rejected events there are at most. */
     private static Map<EventFilter, Integer> filtersOfEndpoints() {
         Map<EventFilter, Integer> filters = new LinkedHashMap<>();
+        filters.put(endpoint("busy").idempotencyKey("key-" + (EVENTS / 6 + 1)).build(), 1);
+        filters.put(endpoint("busy").brokerMessageId("m-" + EVENTS / 8).build(), 1);
+        filters.put(endpoint("busy").text("word77 " + 77).build(), 1);
+        filters.put(endpoint("busy").type("rare").build(), EVENTS);
+        filters.put(endpoint("deleted").build(), DELETED);
         filters.put(endpoints(7, 8).build(), 1);
         filters.put(endpoints(-1, 0).build(), 1);
         filters.put(endpoints(0, 30).build(), 30);
@@ -168,6 +189,10 @@ class LedgerPagePlanIT {
         filters.put(EventFilter.builder().ownerId("owner-7").build(), 10);
         filters.put(EventFilter.builder().ownerId("none").build(), 0);
         return filters;
+    }
+
+    private static EventFilter.Builder endpoint(String id) {
+        return EventFilter.builder().endpointIds(List.of(id));
     }
 
     /** Those from -1 down aren't there. */
@@ -184,17 +209,22 @@ class LedgerPagePlanIT {
                 Connection connection = one.getConnection()) {
             connection.setAutoCommit(false);
             connection.createStatement().execute("set plan_cache_mode = force_custom_plan; set jit = off");
-            EventRepository pages = PostgresLedger.of(one, schema).repository(connection);
-            Map<String, Long> tooMany = new LinkedHashMap<>();
+            AtomicInteger statements = new AtomicInteger();
+            EventRepository pages =
+                    PostgresLedger.of(one, schema).repository(StatementHook.beforeEach(connection, statements::set));
+            Map<String, String> tooMany = new LinkedHashMap<>();
             filtersOfEndpoints().forEach((filter, ids) -> {
                 PageRequest request = PageRequest.first(PAGE, EventOrder.DESCENDING);
                 long most = 200 + 10 * (PAGE + 1) + 4L * ids;
+                double mostStatements = 8 + 2 * Math.log(1 + ids) / Math.log(2);
                 for (String name : List.of("first", "second")) {
                     long before = buffers(connection);
+                    int statementsBefore = statements.get();
                     Page<Event> page = pages.page(PROJECT, filter, request);
                     long buffers = buffers(connection) - before;
-                    if (buffers > most) {
-                        tooMany.put("the " + name + " page of " + filter, buffers);
+                    int run = statements.get() - statementsBefore;
+                    if (buffers > most || run > mostStatements) {
+                        tooMany.put("the " + name + " page of " + filter, buffers + " by " + run + " statements");
                     }
                     request = page.next().map(request::at).orElse(request);
                 }
