@@ -40,10 +40,11 @@ final class ClusterTracking implements Tracking {
     private final Cluster cluster;
     private final Duration retry;
     private final RedisKeys keys;
-    private final long validNanos;
     private final TrackingLoss unknown = new TrackingLoss("the Redis Cluster");
     private final Map<String, Master> masters = new ConcurrentHashMap<>();
-    private volatile @Nullable Topology topology;
+    /** Topology that the masters and what they track correspond to; guarded by this. */
+    private @Nullable Topology followed;
+
     private volatile @Nullable UsageListener listener;
     private volatile @Nullable CompletableFuture<Void> nextWatch;
     private volatile boolean closed;
@@ -53,10 +54,6 @@ final class ClusterTracking implements Tracking {
         this.cluster = cluster;
         this.retry = retry;
         this.keys = context.settings().keys();
-        this.validNanos = context.settings()
-                .heartbeat()
-                .plus(context.settings().commandTimeout())
-                .toNanos();
     }
 
     @Override
@@ -67,10 +64,10 @@ final class ClusterTracking implements Tracking {
     @Override
     public void open(Duration wait, Duration patience) {
         cluster.observe(this::follow);
-        if (topology == null) {
+        if (cluster.topology() == null) {
             unknown.begin("no node has answered so far");
         }
-        if (topology != null) {
+        if (cluster.topology() != null) {
             unknown.end(); // a node has answered just then
         }
         CompletableFuture<?>[] attempts = masters.values().stream()
@@ -105,7 +102,7 @@ final class ClusterTracking implements Tracking {
     @Override
     public @Nullable TrackingConnection connection(UsageKey key) {
         String entry = keys.of(key);
-        Topology known = topology;
+        Topology known = cluster.topology();
         String owner = known == null ? null : known.owner(entry);
         Master master = owner == null ? null : masters.get(owner);
         Slots slots = master == null ? null : master.slots;
@@ -119,9 +116,14 @@ final class ClusterTracking implements Tracking {
         return entry == null ? null : entry.validity();
     }
 
+    /** Whether each slot that has a master is tracked. */
     @Override
     public boolean isValid(long now) {
-        return !masters.isEmpty() && masters.values().stream().allMatch(master -> master.isValid(now));
+        Topology known = cluster.topology();
+        return known != null
+                && !masters.isEmpty()
+                && masters.values().stream().allMatch(master -> master.isValid(now))
+                && masters.values().stream().mapToInt(Master::tracked).sum() == known.assigned();
     }
 
     @Override
@@ -131,12 +133,13 @@ final class ClusterTracking implements Tracking {
         masters.values().forEach(master -> master.supervisor.observe(host));
     }
 
-    /** Takes note of which master has which slot. */
-    private synchronized void follow(Topology next) {
-        if (closed) {
+    /** Takes note of which master has which slot by now: the topology is read here, since its changes may be reported out of order. */
+    private synchronized void follow() {
+        Topology next = cluster.topology();
+        if (closed || next == null) {
             return;
         }
-        topology = next;
+        followed = next;
         Set<String> owners = next.owners();
         for (String address : owners) {
             masters.computeIfAbsent(address, Master::new).start();
@@ -146,41 +149,44 @@ final class ClusterTracking implements Tracking {
                 master.retire();
             }
         });
-        masters.values().forEach(Master::update);
+        masters.values().forEach(master -> {
+            master.update();
+            master.isCounted = master.view != null && next.isSeenBy(master.view);
+        });
         renew();
         defer(unknown::end);
     }
 
-    private synchronized void answered(Master master, String answer, long sent) {
+    private synchronized void answered(Master master, String answer, long sent, long asked) {
         if (closed || masters.get(master.address) != master) {
             return;
         }
-        NodeView last = master.view;
-        master.view = NodeView.of(answer, master.address, last);
+        // Before it counts: what it has changed is followed then.
+        NodeView view = cluster.learn(master.address, answer, asked);
+        if (masters.get(master.address) != master) {
+            return;
+        }
+        boolean isChanged = master.view != view;
+        master.view = view;
         master.answered = sent;
-        if (master.view != last) {
-            merge();
+        if (isChanged) {
             master.update();
+            master.isCounted = followed != null && followed.isSeenBy(view);
         }
         renew();
     }
 
-    /** What a minority says may be out of date. */
-    private void merge() {
-        long now = context.ticker().getAsLong();
-        List<NodeView> views = masters.values().stream()
-                .filter(master -> master.view != null && now - master.answered <= validNanos)
-                .flatMap(master -> Stream.ofNullable(master.view))
-                .toList();
-        if (2 * views.size() > masters.size()) {
-            cluster.learn(Topology.of(views));
-        }
-    }
-
-    /** Extends the validity of each connection to the last time at which its master and a majority of all were asked that have answered. */
+    /**
+     * Extends the validity of each connection to the last time at which its master and a majority of all were asked that have answered. One that
+     * has forgotten most of the others doesn't count: it doesn't learn what they decide.
+     */
     private void renew() {
+        if (cluster.topology() != followed) {
+            follow(); // ahead of the thread that has changed it; renews
+            return;
+        }
         List<Long> latest = masters.values().stream()
-                .filter(master -> master.view != null)
+                .filter(master -> master.isCounted)
                 .map(master -> master.answered)
                 .sorted((one, other) -> Long.signum(other - one))
                 .toList();
@@ -253,6 +259,8 @@ final class ClusterTracking implements Tracking {
         private volatile @Nullable CompletableFuture<Void> started;
         /** Its last answer to a heartbeat; null if there is none so far. */
         private @Nullable NodeView view;
+        /** Whether that answer lists most of the masters. */
+        private boolean isCounted;
         /** When that heartbeat was sent, in nanoseconds of the ticker. */
         private long answered;
 
@@ -287,12 +295,13 @@ final class ClusterTracking implements Tracking {
         @Override
         public CompletableFuture<?> beat(StatefulRedisConnection<String, String> connection) {
             long sent = context.ticker().getAsLong();
+            long asked = System.nanoTime();
             return NodeView.ask(connection).handle((answer, error) -> {
                 if (error != null) {
                     // An error of the node, too: it proves nothing.
                     throw new IllegalStateException("CLUSTER NODES failed", RedisErrors.unwrap(error));
                 }
-                ClusterTracking.this.answered(this, answer, sent);
+                ClusterTracking.this.answered(this, answer, sent, asked);
                 return answer;
             });
         }
@@ -311,9 +320,14 @@ final class ClusterTracking implements Tracking {
             return known != null && known.connection().validity().isValid(now);
         }
 
+        int tracked() {
+            Slots known = slots;
+            return known == null ? 0 : known.tracked().cardinality();
+        }
+
         /** Returns the slots that the master itself says it has, and no other master that is known. */
         BitSet tracked(NodeView view) {
-            Topology known = topology;
+            Topology known = cluster.topology();
             BitSet tracked = view.slots();
             if (known != null) {
                 tracked.and(known.slots(address));

@@ -216,8 +216,8 @@ public final class RedisUsage {
          *
          * <p><b>Redis Cluster.</b> The second connection is one to each master that has hash slots. What is said of a connection holds for the
          * figures in its master's slots; they are current only while a majority of the masters answers as well. Where a slot gets another
-         * master, the bound counts from the time at which a master that answers knows of it: the new one at once, the others within
-         * milliseconds. Figures in slots that move are removed from memory.
+         * master, the bound counts from the time at which a master that answers and that had slots before knows of it: the new one at once if it had,
+         * the others within milliseconds. Figures in slots that move are removed from memory.
          *
          * <p><b>Connections.</b> Two: the one of {@link #build()}, and one on which Redis sends invalidation messages, used for
          * the near cache's own reads and a {@code PING} each heartbeat only. When the second one is lost, or doesn't answer a

@@ -10,8 +10,8 @@ import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,9 +24,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,10 +70,8 @@ public final class Cluster implements Connections {
     private final OutageLog coverage;
     private final AtomicBoolean refreshing = new AtomicBoolean();
     private final AtomicInteger subscriptions = new AtomicInteger();
-    private volatile Consumer<Topology> observer = unused -> {};
-    private volatile @Nullable Topology topology;
-    /** Since when the topology is known, in nanoseconds. */
-    private long learned = System.nanoTime();
+    private volatile Runnable observer = () -> {};
+    private final ClusterViews seen;
 
     private volatile long refreshed = System.nanoTime() - REFRESH_NANOS;
     private volatile long unserved = System.nanoTime() - REFRESH_NANOS;
@@ -83,6 +81,7 @@ public final class Cluster implements Connections {
     public Cluster(RedisClusterClient client, Duration commandTimeout, ConnectionAttempt.Limits limits) {
         this.client = client;
         this.seeds = ClusterAddresses.of(client);
+        this.seen = new ClusterViews(seedAddresses());
         this.nodes = RedisClient.create(client.getResources());
         nodes.setOptions(client.getOptions());
         this.commandTimeout = commandTimeout;
@@ -105,7 +104,7 @@ public final class Cluster implements Connections {
         } catch (TimeoutException | ExecutionException e) {
             // Said below.
         }
-        Topology known = topology;
+        Topology known = topology();
         if (known == null) {
             coverage.begin(coverage.state(), "no node has answered within " + wait + " (connectTimeout)");
             return;
@@ -143,7 +142,7 @@ public final class Cluster implements Connections {
     }
 
     private @Nullable String owner(String key) {
-        Topology known = topology;
+        Topology known = topology();
         return known == null ? null : known.owner(key);
     }
 
@@ -151,7 +150,7 @@ public final class Cluster implements Connections {
         String owner = owner(request.key());
         if (owner == null) {
             return CompletableFuture.failedFuture(unserved(new UsageCacheException(
-                    topology == null
+                    topology() == null
                             ? "no node of the Redis Cluster has answered so far"
                             : "no node of the Redis Cluster has the hash slot of " + request.key(),
                     null)));
@@ -240,25 +239,33 @@ public final class Cluster implements Connections {
         }
         long began = System.nanoTime();
         refreshed = began;
-        Topology known = topology;
-        return views(known == null ? Set.of() : known.masters(), patience)
-                .thenCompose(views -> views.isEmpty()
-                        ? views(seeds.stream().map(Topology::address).toList(), patience)
-                        : CompletableFuture.completedFuture(views))
-                .thenAccept(views -> {
-                    if (!views.isEmpty() && !closed) {
-                        install(Topology.of(views), began);
-                    }
-                })
+        Topology known = topology();
+        Set<String> first = new HashSet<>(known == null ? Set.of() : known.masters());
+        if (known == null || !known.isCovered()) {
+            first.addAll(seedAddresses()); // which may lead to nodes that the masters don't know
+        }
+        return CompletableFuture.completedFuture(first)
+                .thenCompose(addresses -> views(addresses, patience))
+                .thenCompose(views -> install(views, began) || first.containsAll(seedAddresses())
+                        ? CompletableFuture.completedFuture(null)
+                        : views(seedAddresses(), patience).thenAccept(more -> install(more, began)))
                 .whenComplete((done, error) -> refreshing.set(false));
     }
 
-    private CompletableFuture<List<NodeView>> views(Collection<String> addresses, Duration patience) {
-        List<CompletableFuture<Optional<NodeView>>> views =
-                addresses.stream().map(address -> view(address, patience)).toList();
-        return CompletableFuture.allOf(views.toArray(CompletableFuture<?>[]::new))
-                .thenApply(done ->
-                        views.stream().flatMap(view -> view.join().stream()).toList());
+    private Set<String> seedAddresses() {
+        return seeds.stream().map(Topology::address).collect(Collectors.toSet());
+    }
+
+    /** Returns what those that answer see, by address. */
+    private CompletableFuture<Map<String, NodeView>> views(Set<String> addresses, Duration patience) {
+        Map<String, CompletableFuture<Optional<NodeView>>> views =
+                addresses.stream().collect(Collectors.toMap(address -> address, address -> view(address, patience)));
+        return CompletableFuture.allOf(views.values().toArray(CompletableFuture<?>[]::new))
+                .thenApply(done -> {
+                    Map<String, NodeView> found = new HashMap<>();
+                    views.forEach((address, view) -> view.join().ifPresent(seen -> found.put(address, seen)));
+                    return found;
+                });
     }
 
     /** Returns the cluster as a node sees it; empty if it doesn't answer. That it isn't connected is an incident of those who call for its slots. */
@@ -276,43 +283,61 @@ public final class Cluster implements Connections {
         return node.dispatch(Purpose.LOCATE, answer -> true, link -> NodeView.ask(link.connection()));
     }
 
-    /** Takes note of which master has which slot by now, as nodes have said elsewhere. */
-    public void learn(Topology next) {
-        install(next, System.nanoTime());
+    /**
+     * Takes note of what a master has answered to {@link NodeView#ask} elsewhere.
+     *
+     * @param asked when it was asked, by {@link System#nanoTime}
+     * @return what it has answered; the same view as before where that is the same
+     */
+    public NodeView learn(String address, String answer, long asked) {
+        NodeView view = NodeView.of(answer, address, seen.last(address));
+        install(Map.of(address, view), asked);
+        return view;
     }
 
-    /** Sets who receives which master has which slot: now, if it is known, and whenever nodes say so. The receiver mustn't block. */
-    public void observe(Consumer<Topology> receiver) {
+    /** Sets what is called after each change of the {@link #topology}, and now if one is known. It mustn't block. */
+    public void observe(Runnable receiver) {
         observer = receiver;
-        Topology known = topology;
-        if (known != null) {
-            receiver.accept(known);
+        if (topology() != null) {
+            receiver.run();
         }
     }
 
-    private void install(Topology next, long began) {
-        synchronized (this) {
-            if (began - learned < 0) {
-                return; // older than what is known
-            }
-            learned = began;
-            topology = next;
+    /** Returns which master has which slot; null if no node has answered so far. */
+    public @Nullable Topology topology() {
+        return seen.topology();
+    }
+
+    /** Returns whether one of these views is one of the cluster that is known. */
+    private boolean install(Map<String, NodeView> views, long asked) {
+        if (closed || views.isEmpty()) {
+            return false;
         }
-        next.masters().forEach(this::connection);
-        connections.forEach((address, connection) -> {
-            if (!next.masters().contains(address) && connections.remove(address, connection)) {
-                // Commands in flight are answered first.
-                var unused = timeouts.after(commandTimeout.toNanos()).thenRun(connection::retire);
-            }
-        });
-        if (next.isCovered() && began - unserved >= REFRESH_NANOS) {
+        boolean isChanged = seen.add(views, asked);
+        Topology next = topology();
+        if (next == null) {
+            return false;
+        }
+        if (isChanged) {
+            next.masters().forEach(this::connection);
+            connections.forEach((address, connection) -> {
+                if (!next.masters().contains(address) && connections.remove(address, connection)) {
+                    // Commands in flight are answered first.
+                    var unused = timeouts.after(commandTimeout.toNanos()).thenRun(connection::retire);
+                }
+            });
+        }
+        if (next.isCovered() && asked - unserved >= REFRESH_NANOS) {
             coverage.end();
         }
-        observer.accept(next);
+        if (isChanged) {
+            observer.run();
+        }
+        return views.values().stream().anyMatch(next::isSeenBy);
     }
 
     private Set<String> owners() {
-        Topology known = topology;
+        Topology known = topology();
         return known == null ? Set.of() : known.owners();
     }
 
@@ -363,7 +388,7 @@ public final class Cluster implements Connections {
 
     @Override
     public boolean isAvailable() {
-        return topology != null
+        return topology() != null
                 && !coverage.isOngoing()
                 && connections.values().stream().allMatch(GuardedConnection::isAvailable);
     }

@@ -7,7 +7,10 @@ import io.lettuce.core.cluster.models.partitions.RedisClusterNode.NodeFlag;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,34 +26,73 @@ public final class Topology {
     /** Addresses in {@link #owners}. */
     private final Set<String> addresses;
 
+    /** Ids of the nodes in {@link #owners}. */
+    private final Set<String> ids;
+
     private final boolean covered;
 
-    private Topology(@Nullable String[] owners, Set<String> masters, Set<String> addresses, boolean covered) {
+    private Topology(
+            @Nullable String[] owners, Set<String> masters, Set<String> addresses, Set<String> ids, boolean covered) {
         this.owners = owners;
         this.addresses = addresses;
+        this.ids = ids;
         this.masters = masters;
         this.covered = covered;
     }
 
     /**
-     * Merges what nodes see. What a node sees that most others don't know is left out: it was removed from their cluster since, and may be in
-     * another one, whose epochs say nothing here.
+     * Merges what nodes see. The views that count are those that list a majority of the owners known so far, and of these the ones with the most
+     * slots: a node that has forgotten the others, or is in another cluster, says nothing of them. What a node sees that most of these don't
+     * know, or say has failed, is left out: it was removed from their cluster, or replaced, since.
      *
      * @param views nodes of the cluster as each node that has answered sees them
+     * @param known what is known so far; null if nothing is
+     * @return empty if no view is one of the cluster that is known
      */
-    public static Topology of(List<? extends Iterable<RedisClusterNode>> views) {
-        List<? extends Iterable<RedisClusterNode>> known =
-                views.stream().filter(view -> isKnown(view, views)).toList();
-        return merged(known.isEmpty() ? views : known);
+    static Optional<Topology> of(List<? extends Iterable<RedisClusterNode>> views, @Nullable Topology known) {
+        List<? extends Iterable<RedisClusterNode>> counted = views.stream()
+                .filter(view -> known == null || known.isSeenBy(view))
+                .toList();
+        int most = counted.stream().mapToInt(Topology::assigned).max().orElse(0);
+        List<? extends Iterable<RedisClusterNode>> whole =
+                counted.stream().filter(view -> assigned(view) == most).toList();
+        if (whole.isEmpty()) {
+            return Optional.empty();
+        }
+        List<? extends Iterable<RedisClusterNode>> members =
+                views.stream().filter(view -> isKnown(view, whole)).toList();
+        return Optional.of(merged(members.isEmpty() ? whole : members));
     }
 
-    private static boolean isKnown(Iterable<RedisClusterNode> view, List<? extends Iterable<RedisClusterNode>> views) {
+    /** Whether a node's view lists a majority of the masters that have slots, so that it is one of this cluster. */
+    public boolean isSeenBy(Iterable<RedisClusterNode> view) {
+        long listed = ids.stream().filter(id -> lists(view, id)).count();
+        return ids.isEmpty() || 2 * listed > ids.size();
+    }
+
+    /** Returns how many slots have a master in a view. */
+    private static int assigned(Iterable<RedisClusterNode> view) {
+        BitSet slots = new BitSet();
+        view.forEach(node -> node.forEachSlot(slots::set));
+        return slots.cardinality();
+    }
+
+    private static boolean isKnown(Iterable<RedisClusterNode> view, List<? extends Iterable<RedisClusterNode>> whole) {
         for (RedisClusterNode node : view) {
             if (node.is(NodeFlag.MYSELF)) {
-                long knowing = views.stream()
-                        .filter(other -> lists(other, node.getNodeId()))
+                long knowing = whole.stream()
+                        .filter(other -> isMember(node.getNodeId(), other))
                         .count();
-                return 2 * knowing > views.size();
+                return 2 * knowing > whole.size();
+            }
+        }
+        return false;
+    }
+
+    private static boolean isMember(String id, Iterable<RedisClusterNode> view) {
+        for (RedisClusterNode node : view) {
+            if (node.getNodeId().equals(id)) {
+                return !node.is(NodeFlag.FAIL);
             }
         }
         return false;
@@ -75,9 +117,7 @@ public final class Topology {
                     failed.add(address(node));
                 }
                 if (isMaster(node) && !node.is(NodeFlag.NOADDR) && !node.is(NodeFlag.HANDSHAKE)) {
-                    if (!node.is(NodeFlag.FAIL)) {
-                        masters.add(address(node));
-                    }
+                    masters.add(address(node));
                     node.forEachSlot(slot -> {
                         RedisClusterNode other = best[slot];
                         if (other == null || other.getConfigEpoch() < node.getConfigEpoch()) {
@@ -89,17 +129,20 @@ public final class Topology {
         }
         @Nullable String[] owners = new @Nullable String[SlotHash.SLOT_COUNT];
         Set<String> addresses = new HashSet<>();
+        Set<String> ids = new HashSet<>();
         boolean covered = true;
         for (int slot = 0; slot < owners.length; slot++) {
             RedisClusterNode owner = best[slot];
             if (owner != null) {
                 owners[slot] = address(owner);
                 addresses.add(address(owner));
+                ids.add(owner.getNodeId());
             }
             covered &= owner != null && !failed.contains(address(owner));
         }
+        masters.removeAll(failed);
         masters.addAll(addresses);
-        return new Topology(owners, masters, addresses, covered);
+        return new Topology(owners, masters, addresses, ids, covered);
     }
 
     private static boolean isMaster(RedisClusterNode node) {
@@ -126,6 +169,11 @@ public final class Topology {
             slots.set(slot, address.equals(owners[slot]));
         }
         return slots;
+    }
+
+    /** Returns how many slots have a master. */
+    public int assigned() {
+        return (int) Stream.of(owners).filter(Objects::nonNull).count();
     }
 
     /** Returns the addresses of the masters, those included that have no slots. */

@@ -23,6 +23,10 @@ class TopologyTest {
         return id + " " + address + "@16379 " + flags + " - 0 0 " + epoch + " connected " + slots;
     }
 
+    private static Topology of(List<Partitions> views) {
+        return Topology.of(views, null).orElseThrow();
+    }
+
     @Test
     void believesTheLaterEpochWhileTheFormerMasterStillClaimsItsSlots() {
         Partitions former =
@@ -30,7 +34,7 @@ class TopologyTest {
         Partitions present =
                 view(node(ONE, OLD_MASTER, "master,fail", 1, ""), node(TWO, NEW_MASTER, "myself,master", 2, "0-16383"));
         for (List<Partitions> views : List.of(List.of(former, present), List.of(present, former))) {
-            Topology topology = Topology.of(views);
+            Topology topology = of(views);
             assertThat(topology.owner("usage:org:2026-03")).isEqualTo(NEW_MASTER);
             assertThat(topology.owners()).containsExactly(NEW_MASTER);
             assertThat(topology.isCovered()).isTrue();
@@ -46,17 +50,32 @@ class TopologyTest {
         Partitions one = view(cluster[0].replace("master", "myself,master"), cluster[1]);
         Partitions two = view(cluster[0], cluster[1].replace("master", "myself,master"));
         Partitions other = view(node(three, "10.0.0.3:6379", "myself,master", 9, "0-16383"));
-        Topology topology = Topology.of(List.of(one, other, two));
+        Topology topology = of(List.of(one, other, two));
         assertThat(topology.owners()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
         assertThat(topology.masters()).doesNotContain("10.0.0.3:6379");
     }
 
+    /** It was cut off or reset: what it doesn't list says nothing of the others. */
+    @Test
+    void keepsWhatANodeDoesntListThatHasForgottenTheOthers() {
+        Partitions alone = view(node(ONE, OLD_MASTER, "myself,master", 1, "0-8191"));
+        Partitions other = view(
+                node(ONE, OLD_MASTER, "master", 1, "0-8191"), node(TWO, NEW_MASTER, "myself,master", 2, "8192-16383"));
+        for (List<Partitions> views : List.of(List.of(alone, other), List.of(other, alone))) {
+            Topology topology = of(views);
+            assertThat(topology.owners()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
+            assertThat(topology.assigned()).isEqualTo(16_384);
+            assertThat(topology.isSeenBy(alone)).isFalse();
+            assertThat(Topology.of(List.of(alone), topology)).isEmpty();
+        }
+    }
+
     @Test
     void isntCoveredWithSlotsOfNoMasterOrOfOneThatHasFailed() {
-        assertThat(Topology.of(List.of(view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16382"))))
+        assertThat(of(List.of(view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16382"))))
                         .isCovered())
                 .isFalse();
-        assertThat(Topology.of(List.of(view(
+        assertThat(of(List.of(view(
                                 node(ONE, OLD_MASTER, "master,fail", 1, "0-100"),
                                 node(TWO, NEW_MASTER, "myself,master", 2, "101-16383"))))
                         .isCovered())
