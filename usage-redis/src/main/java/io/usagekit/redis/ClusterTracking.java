@@ -88,9 +88,16 @@ final class ClusterTracking implements Tracking {
         if (closed) {
             return;
         }
-        if (!isValid(context.ticker().getAsLong())) {
-            cluster.refreshSoon();
+        try {
+            if (!isValid(context.ticker().getAsLong())) {
+                cluster.refreshSoon();
+            }
+        } finally {
+            watchLater();
         }
+    }
+
+    private void watchLater() {
         CompletableFuture<Void> next = context.timeouts().after(TrackingSupervisor.RETRY.toNanos());
         nextWatch = next;
         var unused = next.thenRun(this::watch);
@@ -214,9 +221,11 @@ final class ClusterTracking implements Tracking {
         }
     }
 
-    /** Runs what may call the host without this monitor. */
+    /** Runs what may call the host without this monitor: on another thread, also where no time is left to wait for. */
     private void defer(Runnable action) {
-        var unused = context.timeouts().after(0).thenRun(action);
+        var unused = context.timeouts()
+                .after(0)
+                .thenRunAsync(action, context.timeouts().timers());
     }
 
     @Override
@@ -299,7 +308,10 @@ final class ClusterTracking implements Tracking {
             return NodeView.ask(connection).handle((answer, error) -> {
                 if (error != null) {
                     // An error of the node, too: it proves nothing.
-                    throw new IllegalStateException("CLUSTER NODES failed", RedisErrors.unwrap(error));
+                    Throwable cause = RedisErrors.unwrap(error);
+                    throw RedisErrors.isRefusal(cause)
+                            ? new TrackingConnection.RefusedException("CLUSTER NODES is refused", cause)
+                            : new IllegalStateException("CLUSTER NODES failed", cause);
                 }
                 ClusterTracking.this.answered(this, answer, sent, asked);
                 return answer;

@@ -13,7 +13,9 @@ import static io.usagekit.redis.RedisOutageFixture.TIME_TO_LIVE;
 import static io.usagekit.redis.RedisOutageFixture.key;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.protocol.CommandType;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCache.Condition;
 import io.usagekit.servers.RedisCluster;
@@ -23,6 +25,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,6 +42,7 @@ class ClusterNearCacheIT extends ClusterFixture {
     /** Long enough for what has to happen between two heartbeats. */
     private static final Duration LONG_HEARTBEAT = Duration.ofSeconds(4);
 
+    private static final Pattern CONNECTIONS = Pattern.compile("total_connections_received:(\\d+)");
     private static final int MASTER = 1;
     private static final int NEXT = 2;
     private static final int REPLICA = MASTER + RedisCluster.MASTERS;
@@ -48,6 +53,7 @@ class ClusterNearCacheIT extends ClusterFixture {
     private RedisClusterClient otherClient;
     private UsageCache other;
     private long version;
+    private long asked;
 
     @BeforeEach
     void startOther() {
@@ -255,6 +261,42 @@ class ClusterNearCacheIT extends ClusterFixture {
                 eventually("each master is tracked", () -> cache.stats().tracking() == Condition.UP);
             }
             eventually("the connections are closed", () -> tracking() == 0);
+        }
+    }
+
+    /** Returns how many connections the master has accepted, those aside on which this is asked. */
+    private long connections() {
+        AtomicLong count = new AtomicLong();
+        with(
+                MASTER,
+                redis -> CONNECTIONS
+                        .matcher(redis.info("stats"))
+                        .results()
+                        .forEach(calls -> count.set(Long.parseLong(calls.group(1)))));
+        return count.get() - ++asked;
+    }
+
+    @Test
+    @Tag("thorough")
+    void triesLessAndLessOftenWhereTheHeartbeatIsRefused() {
+        Duration retry = Duration.ofMillis(10);
+        try (UsageCache cache = builder()
+                .heartbeat(HEARTBEAT)
+                .settings()
+                .openNearCache(NearCacheFixture.entries(), System::nanoTime, retry)) {
+            cache.observe(NearCacheFixture.recording(notifications));
+            eventually("each master is tracked", () -> cache.stats().tracking() == Condition.UP);
+            with(
+                    MASTER,
+                    redis -> redis.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.CLUSTER)));
+            eventually("the loss is reported", () -> !notifications.isEmpty());
+            long began = System.nanoTime();
+            long first = connections();
+            eventually("8 attempts", () -> connections() >= first + 8);
+            assertThat(System.nanoTime() - began)
+                    .isGreaterThan(retry.multipliedBy(64).toNanos());
+            with(MASTER, redis -> redis.aclSetuser("default", AclSetuserArgs.Builder.allCommands()));
+            eventually("each master is tracked", () -> cache.stats().tracking() == Condition.UP);
         }
     }
 
