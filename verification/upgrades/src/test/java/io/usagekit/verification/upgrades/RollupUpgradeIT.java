@@ -126,9 +126,8 @@ class RollupUpgradeIT {
                 schema.change(BUSY, number);
                 written.incrementAndGet();
             });
+            traffic.repeat(number -> record(previous, "previous-" + number, number));
             for (Tables tables : List.of(previous, present)) {
-                String prefix = tables == previous ? "previous-" : "present-";
-                traffic.repeat(number -> record(tables, prefix + number, number));
                 traffic.repeat(number -> {
                     assertThat(tables.rolledUp(STILL, MARCH)).matches(still::counts, "counts as " + still);
                     assertThat(tables.calculate(STILL, MARCH)).matches(still::counts, "counts as " + still);
@@ -137,6 +136,9 @@ class RollupUpgradeIT {
             traffic.repeat(number -> rollUnlessInstalledByTheOther(number % 2 == 0 ? previous : present));
             for (int i = 0; i < 3; i++) {
                 present.install();
+                if (i == 0) {
+                    traffic.repeat(number -> record(present, "present-" + number, number));
+                }
                 int target = written.get() + 5;
                 traffic.until(() -> written.get() >= target);
             }
