@@ -40,7 +40,11 @@ public final class EmbeddedRedisServer implements RedisServer {
      * @throws UncheckedIOException if it can't be started on this machine
      */
     public static EmbeddedRedisServer start(String... settings) {
-        return new EmbeddedRedisServer(freePort(), List.of(settings));
+        try {
+            return FreePorts.start(() -> new EmbeddedRedisServer(freePort(), List.of(settings)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /**
@@ -53,11 +57,9 @@ public final class EmbeddedRedisServer implements RedisServer {
         return new EmbeddedRedisServer(port, List.of(settings));
     }
 
-    private static int freePort() {
+    private static int freePort() throws IOException {
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return free.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 

@@ -53,20 +53,23 @@ public final class RedisCluster implements AutoCloseable {
      */
     public static RedisCluster start(String... settings) {
         try {
-            Path directory = Files.createTempDirectory("usagekit-redis-cluster");
-            RedisCluster cluster = new RedisCluster(directory, freePorts());
-            try {
-                for (int node = 0; node < NODES; node++) {
-                    cluster.launch(node, settings);
-                }
-                cluster.awaitCovered();
-                return cluster;
-            } catch (RuntimeException | IOException e) {
-                cluster.close();
-                throw e;
-            }
+            return FreePorts.start(() -> startOn(freePorts(), settings));
         } catch (IOException e) {
             throw new UncheckedIOException("a Redis Cluster can't be started: " + e.getMessage(), e);
+        }
+    }
+
+    private static RedisCluster startOn(List<Integer> ports, String... settings) throws IOException {
+        RedisCluster cluster = new RedisCluster(Files.createTempDirectory("usagekit-redis-cluster"), ports);
+        try {
+            for (int node = 0; node < NODES; node++) {
+                cluster.launch(node, settings);
+            }
+            cluster.awaitCovered();
+            return cluster;
+        } catch (RuntimeException | IOException e) {
+            cluster.close();
+            throw e;
         }
     }
 

@@ -1,0 +1,37 @@
+package io.usagekit.servers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+class FreePortsTest {
+
+    @Test
+    void startsOnAnotherPortWhereOneWasTaken() throws IOException {
+        AtomicInteger attempts = new AtomicInteger();
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                EmbeddedRedisServer started = FreePorts.start(() -> attempts.incrementAndGet() == 1
+                        ? EmbeddedRedisServer.startOn(taken.getLocalPort())
+                        : EmbeddedRedisServer.start())) {
+            assertThat(started.url()).doesNotContain(":" + taken.getLocalPort());
+            assertThat(attempts).hasValue(2);
+        }
+    }
+
+    @Test
+    void failsAtOnceForAnotherReason() {
+        AtomicInteger attempts = new AtomicInteger();
+        assertThatThrownBy(() -> FreePorts.start(() -> {
+                    attempts.incrementAndGet();
+                    return EmbeddedRedisServer.start("no-such-setting yes");
+                }))
+                .isInstanceOf(UncheckedIOException.class);
+        assertThat(attempts).hasValue(1);
+    }
+}
