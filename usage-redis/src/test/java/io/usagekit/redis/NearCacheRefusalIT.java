@@ -59,31 +59,8 @@ class NearCacheRefusalIT extends NearCacheFixture {
     private void allow(String... permissions) {
         CommandArgs<String, String> user =
                 new CommandArgs<>(StringCodec.UTF8).add("SETUSER").add(USER);
-        List.of(
-                        "reset",
-                        "on",
-                        ">secret",
-                        "resetchannels",
-                        "~usage:*",
-                        "+get",
-                        "+set",
-                        "+del",
-                        "+type",
-                        "+pttl",
-                        "+pexpire",
-                        "+hmget",
-                        "+hset",
-                        "+hdel",
-                        "+zadd",
-                        "+zscore",
-                        "+zrange",
-                        "+zremrangebyscore",
-                        "+time",
-                        "+eval",
-                        "+evalsha",
-                        "+publish",
-                        "&usage:wakeups")
-                .forEach(user::add);
+        List.of("reset", "on", ">secret", "resetchannels").forEach(user::add);
+        RedisPermissionsIT.PERMISSIONS.forEach(user::add);
         List.of(permissions).forEach(user::add);
         Redis.with(otherClient, redis -> redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), user));
     }

@@ -48,7 +48,7 @@ class RedisPermissionsIT {
     private static final String USER = "usagekit-test";
 
     /** What the Javadoc of {@link RedisUsage} says. */
-    private static final List<String> PERMISSIONS = List.of(
+    static final List<String> PERMISSIONS = List.of(
             "+get",
             "+set",
             "+del",

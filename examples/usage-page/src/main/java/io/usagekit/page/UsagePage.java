@@ -83,7 +83,7 @@ public final class UsagePage {
         return new Links(basePath, organisationId, zone).self();
     }
 
-    /** Responds to a request. Never throws for what the request says or for what fails: the response says so. Whoever calls closes the body. */
+    /** Responds to a request. Never throws for what the request says or for what fails: the response says so. The caller closes the body. */
     public UsagePageResponse respond(UsagePageRequest request) {
         try {
             return request.organisationId()

@@ -18,7 +18,7 @@ public record UsagePageResponse(int status, Map<String, String> headers, Body bo
         headers = Map.copyOf(headers);
     }
 
-    /** The octets of a response, which is complete before the first of them is written. Whoever has it closes it. */
+    /** The octets of a response, which is complete before the first of them is written. Its reader closes it. */
     public interface Body extends AutoCloseable {
 
         /** Returns how many they are. */

@@ -29,6 +29,8 @@ class ClickHouseIT {
 
     @BeforeEach
     void create() {
+        // ClickHouse isn't published to Maven Central: a machine without it skips these tests, and says so. .ci/run
+        // installs it, so that no change is merged without them.
         assumeTrue(ClickHouseCluster.isInstalled(), () -> ClickHouseCluster.announceSkipped(ClickHouseIT.class));
         cluster = EmbeddedClickHouseCluster.start(2);
         drop();

@@ -1,4 +1,4 @@
--- The triggers of the ledger. Functions run as their owner: whoever may insert or update a row needs no further privilege.
+-- The triggers of the ledger. Functions run as their owner: a role that may insert or update a row needs no further privilege.
 
 -- The project and time of a row's event, where a previous version or the host's SQL inserts the row without them. The event is locked: who
 -- changes its project or time meanwhile waits for this row, or this waits for the change.

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the masters of a cluster have answered last, and the topology into which that is merged. A master that doesn't answer any more is believed
- * until a later configuration epoch contradicts it, or most others say that it has failed or don't know it: what only it has said isn't
- * unsaid by the answers of others. Thread-safe.
+ * until a later configuration epoch contradicts it, or most others say that it has failed or don't know it: answers of others
+ * don't replace its own. Thread-safe.
  */
 final class ClusterViews {
 

@@ -41,8 +41,7 @@ class EmbeddedClickHouseClusterIT {
     @BeforeAll
     static void isInstalled() {
         // ClickHouse isn't published to Maven Central: a machine without it skips these tests, and says so. .ci/run
-        // installs it, so that no
-        // change is merged without them.
+        // installs it, so that no change is merged without them.
         assumeTrue(
                 ClickHouseCluster.isInstalled(),
                 () -> ClickHouseCluster.announceSkipped(EmbeddedClickHouseClusterIT.class));

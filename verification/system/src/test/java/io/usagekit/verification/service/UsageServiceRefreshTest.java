@@ -155,8 +155,7 @@ class UsageServiceRefreshTest {
             fixture.clock.advance(Duration.ofSeconds(20));
             assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
             fixture.events.awaitLoads();
-            // The end of a refresh is told to listeners first: a hit right after that may still leave the next one to
-            // another hit.
+            // Listeners are notified of a refresh's end before the next one may begin: it may take another hit.
             long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
             while (fixture.calculator.calls() <= refresh) {
                 assertThat(System.nanoTime()).as("refresh %d begins", refresh).isLessThan(deadline);
