@@ -64,7 +64,7 @@ final class EventRecorder {
             Map<String, Event> recorded = new HashMap<>();
             boolean inPartitions = false;
             for (List<NewEvent> some : inBatches(events)) {
-                inPartitions = insert(sql.call(connection, insert), some, now, keys, recorded);
+                inPartitions = insert(connection, insert, some, now, keys, recorded);
             }
             if (inPartitions) {
                 uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
@@ -127,11 +127,18 @@ final class EventRecorder {
      *
      * @param keys of the events before these, to which those of these are added
      */
-    private boolean insert(SqlCall call, List<NewEvent> events, Instant now, Set<Key> keys, Map<String, Event> recorded)
+    private boolean insert(
+            Connection connection,
+            LedgerStatement insert,
+            List<NewEvent> events,
+            Instant now,
+            Set<Key> keys,
+            Map<String, Event> recorded)
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        return withEndpoints(call, events)
+        Set<Boolean> inPartitions = new HashSet<>();
+        boolean haveOldEndpoints = withEndpoints(sql.call(connection, insert), events)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
                 .texts("event_types", each(events, NewEvent::type))
@@ -148,9 +155,16 @@ final class EventRecorder {
                 .list(row -> {
                     Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
                     recorded.put(event.id(), event);
-                    return row.flag("is_in_partition");
+                    inPartitions.add(row.flag("is_in_partition"));
+                    return row.flag("has_old_endpoints");
                 })
                 .contains(true);
+        if (haveOldEndpoints) {
+            for (NewEvent event : events) {
+                replaceEndpoints(connection, event.id(), event.endpointIds());
+            }
+        }
+        return inPartitions.contains(true);
     }
 
     /** Binds a row for each endpoint of each event. */
@@ -191,15 +205,20 @@ final class EventRecorder {
             if (event.isEmpty()) {
                 return false;
             }
-            sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
-                    .text("event_id", eventId)
-                    .update();
-            sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
-                    .text("event_id", eventId)
-                    .texts("endpoint_ids", endpointIds)
-                    .update();
+            replaceEndpoints(connection, eventId, endpointIds);
             return true;
         });
+    }
+
+    private void replaceEndpoints(Connection connection, String eventId, Collection<String> endpointIds)
+            throws SQLException {
+        sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
+                .text("event_id", eventId)
+                .update();
+        sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
+                .text("event_id", eventId)
+                .texts("endpoint_ids", endpointIds)
+                .update();
     }
 
     List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {

@@ -152,7 +152,8 @@ enum LedgerStatement {
                 .with("payload_bytes", NUMBER)
                 .with("created_at", INSTANT)
                 .with("deleted_at", INSTANT)
-                .with("is_in_partition", FLAG);
+                .with("is_in_partition", FLAG)
+                .with("has_old_endpoints", FLAG);
     }
 
     private static Names event() {

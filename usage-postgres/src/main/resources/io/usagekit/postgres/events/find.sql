@@ -57,14 +57,21 @@ select
     ) as answer
 
 -- name: find-endpoint-ids
--- The endpoints to which an event of a project is to be delivered.
+-- The endpoints to which an event of a project is to be delivered. Rows without project and time are those of a previous version; rows with
+-- others belong to an event that a host's SQL dropped with its partition.
 --
 -- Parameters: :project_id; :id, the event's.
 -- Returns in the order of code points: endpoint_id.
 select n.endpoint_id
 from {events_endpoints} n
 where n.event_id = :id
-    and exists (select from {events} e where e.id = :id and e.project_id = :project_id)
+    and exists (
+        select
+        from {events} e
+        where e.id = :id
+            and e.project_id = :project_id
+            and (n.project_id is null or (n.project_id = e.project_id and n.created_at = e.created_at))
+    )
 order by n.endpoint_id collate "C"
 
 -- name: find-delivery

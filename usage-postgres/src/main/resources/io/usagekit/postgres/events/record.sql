@@ -81,7 +81,8 @@ unnest(
 -- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
 -- events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
--- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain.
+-- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain; has_old_endpoints, whether
+-- endpoints of any of these events were there before, those of an event that a host's SQL dropped with its partition.
 recorded as (
     insert into {events} (
         id,
@@ -120,9 +121,17 @@ endpoints as (
     from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
     join recorded r on r.id = n.event_id
     on conflict do nothing
+    returning event_id
 )
 
-select id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid <> (select to_regclass(:table)) as is_in_partition
+select
+    id,
+    is_duplicate,
+    payload_bytes,
+    created_at,
+    deleted_at,
+    tableoid <> (select to_regclass(:table)) as is_in_partition,
+    (select count(*) from endpoints) < cardinality(:event_ids::text[]) as has_old_endpoints
 from recorded
 
 -- name: insert-events

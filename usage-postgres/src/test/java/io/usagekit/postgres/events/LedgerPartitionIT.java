@@ -276,4 +276,38 @@ class LedgerPartitionIT {
         assertThat(partitions.status().events().partitions())
                 .noneSatisfy(partition -> assertThat(partition.name()).contains("202602"));
     }
+
+    /** The host's SQL drops a partition: nothing deletes the endpoints of its events, whose ids are recorded again. */
+    @Test
+    void recordsIdsAgainWhosePartitionTheHostHasDropped() {
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        for (String leaf : Database.column(
+                "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass(?) and"
+                        + " pg_get_expr((select relpartbound from pg_class c where c.oid = inhrelid), inhrelid) like"
+                        + " '%2026-01-01%'",
+                Identifiers.qualified(schema, "events"))) {
+            Database.execute("drop table " + leaf + " cascade");
+        }
+        assertThat(ledger.find("p", "e0")).isEmpty();
+        assertThat(ledger.endpointIds("p", "e0")).isEmpty();
+
+        for (String endpoint : List.of("one", "three")) {
+            String id = endpoint.equals("one") ? "e0" : "e1";
+            ledger.record(NewEvent.builder("p", id)
+                    .createdAt(FIRST.plus(Duration.ofDays(30)))
+                    .endpointIds(List.of(endpoint))
+                    .build());
+            assertThat(ledger.endpointIds("p", id)).containsExactly(endpoint);
+        }
+
+        assertThat(ledger.page(
+                                "p",
+                                EventFilter.builder()
+                                        .endpointIds(List.of("one"))
+                                        .build(),
+                                PageRequest.first(1_000, EventOrder.ASCENDING))
+                        .items())
+                .extracting(Event::id)
+                .contains("e0");
+    }
 }
