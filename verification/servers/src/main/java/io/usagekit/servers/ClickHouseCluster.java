@@ -27,6 +27,9 @@ public interface ClickHouseCluster extends AutoCloseable {
     /** Names the file {@code libchdb.so}, where it isn't in the user's cache. */
     String LIBRARY_VARIABLE = "USAGEKIT_CHDB_LIBRARY";
 
+    /** The version of chDB that is installed there; {@code .ci/run} reads it here. */
+    String CHDB_VERSION = "26.7.3";
+
     /** Its name in {@code system.clusters}. */
     String name();
 
@@ -49,9 +52,17 @@ public interface ClickHouseCluster extends AutoCloseable {
 
     /** Prints that a suite is skipped; returns why. */
     static String announceSkipped(Class<?> suite) {
-        String missing = "no ClickHouse on this machine (.ci/run installs it by npm: " + library() + ")";
+        String missing = missing();
         System.out.println("SKIPPED " + suite.getSimpleName() + ": " + missing);
         return missing;
+    }
+
+    /** Returns what is missing where {@link #isInstalled} is false, and how to install it. */
+    static String missing() {
+        return "no ClickHouse on this machine: there is no " + library()
+                + "; on Linux x86_64 install it (543 MB) by: npm"
+                + " install --prefix " + cache() + " --no-save @chdb/lib-linux-x64-gnu@" + CHDB_VERSION
+                + "-stable.1, or name the file by " + LIBRARY_VARIABLE;
     }
 
     /**
@@ -71,10 +82,12 @@ public interface ClickHouseCluster extends AutoCloseable {
     static Path library() {
         String named = System.getenv(LIBRARY_VARIABLE);
         return named == null || named.isBlank()
-                ? Path.of(
-                        System.getProperty("user.home"),
-                        ".cache/usagekit/chdb-26.7.3/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so")
+                ? cache().resolve("node_modules/@chdb/lib-linux-x64-gnu/libchdb.so")
                 : Path.of(named);
+    }
+
+    private static Path cache() {
+        return Path.of(System.getProperty("user.home"), ".cache/usagekit/chdb-" + CHDB_VERSION);
     }
 
     private static List<String> named() {

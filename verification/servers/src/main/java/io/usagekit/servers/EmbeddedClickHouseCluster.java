@@ -50,7 +50,7 @@ public final class EmbeddedClickHouseCluster implements ClickHouseCluster {
      */
     public static EmbeddedClickHouseCluster start(int shards) {
         if (!ClickHouseCluster.isInstalled()) {
-            throw new IllegalStateException("there is no " + ClickHouseCluster.library() + ": .ci/run installs it");
+            throw new IllegalStateException(ClickHouseCluster.missing());
         }
         try {
             Path directory = Files.createTempDirectory("usagekit-clickhouse");
