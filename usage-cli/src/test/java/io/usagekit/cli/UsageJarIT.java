@@ -1,11 +1,14 @@
 package io.usagekit.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.cli.demo.Await;
+import io.usagekit.cli.support.UsageTables;
+import io.usagekit.servers.ClickHouseCluster;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.URI;
@@ -153,6 +156,64 @@ class UsageJarIT {
                 .saying("refused");
 
         assertThat(run.err().strip().lines()).hasSize(1);
+    }
+
+    @Test
+    void aDemoWithoutClickHouseSaysHowToInstallItAndStartsNothing() throws IOException, InterruptedException {
+        ProcessBuilder builder = java("demo", "--once", "--clickhouse");
+        builder.environment().put(ClickHouseCluster.LIBRARY_VARIABLE, "/missing/libchdb.so");
+        Run run = run(builder)
+                .failed(1)
+                .saying(
+                        "no ClickHouse on this machine: there is no /missing/libchdb.so",
+                        "npm install --prefix",
+                        "@chdb/lib-linux-x64-gnu@");
+
+        assertThat(run.err().strip().lines()).hasSize(1);
+        assertThat(run.out()).isEmpty();
+    }
+
+    @Tag("thorough")
+    @Test
+    void theDemoShowsTheSameMonthFromTwoShardsAndWhatCallersReceiveWhenOneIsKilled()
+            throws IOException, InterruptedException {
+        assumeTrue(ClickHouseCluster.isInstalled(), () -> ClickHouseCluster.announceSkipped(UsageJarIT.class));
+        Path temporary = Files.createDirectory(directory.resolve("shards"));
+        ProcessBuilder builder = java(
+                "demo",
+                "--once",
+                "--clickhouse",
+                "--events",
+                "2000",
+                "--jdbc-url",
+                TestServers.jdbcUrl(),
+                "--redis-url",
+                TestServers.REDIS.url(),
+                "--schema",
+                TestServers.without("demo_shards"));
+        builder.command().add(1, "-Djava.io.tmpdir=" + temporary);
+
+        String out = run(builder).succeeded().out();
+
+        String[] largest = TestServers.query("select count(*), sum(octet_length(raw) + octet_length(data))"
+                        + " from demo_shards.events e join demo_shards.projects p on p.id = e.project_id"
+                        + " where p.organisation_id = 'org-01' and p.deleted_at is null and e.deleted_at is null"
+                        + " and e.created_at >= '2026-03-01Z' and e.created_at < '2026-04-01Z'")
+                .split("[|]", -1);
+        String bytes = UsageTables.grouped(Long.parseLong(largest[1]));
+        String received = "\\| +" + largest[0] + " \\| +" + bytes + " \\| .*\\R";
+        assertThat(out)
+                .containsPattern("to which [0-9,]+ hours were shipped")
+                .containsPattern("\\| roll-ups +" + received + "\\| shards, proved by PostgreSQL +" + received
+                        + "\\| shards alone +" + received)
+                .containsPattern("Shard [12] is killed \\(kill -9\\):\\R"
+                        + "  shards, after [0-9.]+ ms: UsageCalculationException, transient: the sums of .*\\R"
+                        + "  roll-ups, after [0-9.]+ ms: " + bytes + " bytes received, .*\\R")
+                .containsPattern("Shard [12] is back without its cells:\\R"
+                        + "  shards, after [0-9.]+ ms: " + bytes + " bytes received, .*\\R"
+                        + "  by roll-ups, since cells of [123] projects? are missing .* [0-9,]+ hours are shipped again\\R"
+                        + "  shards, after [0-9.]+ ms: " + bytes + " bytes received, .*\\R");
+        assertThat(temporary).as("the shards' tables").isEmptyDirectory();
     }
 
     @Test

@@ -106,6 +106,14 @@ public final class DemoCommand implements Callable<Integer> {
                     + MIN_PROCESSES + " to " + MAX_PROCESSES + ", none by default.")
     private @Nullable Integer processes;
 
+    @Option(
+            names = "--clickhouse",
+            description =
+                    "After the figures, starts two ClickHouse shards, ships the roll-ups to them, prints the same month from"
+                            + " both, and what callers receive when a shard is killed; needs the library of chDB, which npm"
+                            + " installs.")
+    private boolean clickHouse;
+
     @Option(names = "--once", description = "Ends after the figures instead of serving them.")
     private boolean once;
 
@@ -119,6 +127,9 @@ public final class DemoCommand implements Callable<Integer> {
                     "processes must be " + MIN_PROCESSES + " to " + MAX_PROCESSES + ", but was " + processes);
         }
         UsageHttpServer.requirePort(port);
+        if (clickHouse) {
+            DemoClickHouse.requireInstalled();
+        }
         Optional.ofNullable(redisUrl).ifPresent(RedisClients::uri);
         try (Resources resources = Resources.untilShutdown(Specs.err(spec))) {
             try {
@@ -154,6 +165,9 @@ public final class DemoCommand implements Callable<Integer> {
         print(largest.key(), DemoMeasurement.of(usage, largest.key(), queries::get), out);
         PostgresRollups rollups = PostgresRollups.of(backends.dataSource(), TableMapping.usagekit(schema));
         print(DemoRollups.of(rollups, calculator, largest.key()), out);
+        if (clickHouse) {
+            DemoClickHouse.show(rollups, largest.key(), resources, out);
+        }
         if (processes != null) {
             DemoOrders orders = DemoOrders.of(backends, schema, keyPrefix, largest.organisationId());
             print(askTogether(processes, orders, usage, resources), out);
