@@ -158,7 +158,7 @@ public final class ClickHouseCommand {
             out.println("hours to ship:        " + UsageTables.grouped(status.hoursToShip()));
             out.println("  oldest since:       "
                     + status.oldestToShip().map(Object::toString).orElse("-"));
-            out.println("days shipped:         " + UsageTables.grouped(status.shippedDays()));
+            out.println("days shipped, about:  " + UsageTables.grouped(status.shippedDays()));
             out.println("version:              " + status.published());
             out.println("  shipped at:         "
                     + status.publishedAt().map(Object::toString).orElse("nothing is shipped yet"));

@@ -299,14 +299,15 @@ where published < :version
 
 -- name: feed-status
 -- The state of the feed. Returns one row: intact, as feed-is-current; published; published_at, null if nothing is; hours_to_ship;
--- oldest_to_ship, null if there are none; shipped_days.
+-- oldest_to_ship, null if there are none; read_at, the time of this read; shipped_days, by the statistics, since the manifest is large.
 select
     exists (select from {feed}.state s where {feed-is-intact}) as intact,
     s.published,
     s.published_at,
     (select count(*) from (select distinct t.project_id, t.bucket from {feed}.to_ship t) as t) as hours_to_ship,
     (select min(t.since) from {feed}.to_ship t) as oldest_to_ship,
-    (select count(*) from {feed}.shipped_day) as shipped_days
+    now() as read_at,
+    (select greatest(c.reltuples, 0)::bigint from pg_class c where c.oid = '{feed}.shipped_day'::regclass) as shipped_days
 from {feed}.state s
 
 -- name: shipped-months

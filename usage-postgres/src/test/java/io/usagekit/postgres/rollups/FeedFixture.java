@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /** Roll-ups of a month that is over, all of whose days are rolled, with a feed that has shipped them to a store in memory. */
@@ -36,6 +37,7 @@ final class FeedFixture implements AutoCloseable {
     final RollupFeed feed;
     final MemoryStore store = new MemoryStore();
     final List<String> refused = new ArrayList<>();
+    final List<String> failed = new ArrayList<>();
     long daysFromStore;
 
     private final UsageCalculator calculator;
@@ -57,6 +59,11 @@ final class FeedFixture implements AutoCloseable {
             @Override
             public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
                 refused.add(days + (reshipped ? "" : ", not reshipped"));
+            }
+
+            @Override
+            public void readFailed(UsageKey key, Throwable error) {
+                failed.add(String.valueOf(error.getMessage()));
             }
         });
     }
@@ -139,12 +146,17 @@ final class FeedFixture implements AutoCloseable {
     }
 
     void run(String... statements) {
-        of.run(statements);
+        of.run(Stream.of(statements).map(this::named).toArray(String[]::new));
+    }
+
+    /** With the name of the feed's schema. */
+    private String named(String sql) {
+        return sql.replace("{f}", '"' + feed.schema() + '"');
     }
 
     long count(String sql) {
         try (Connection connection = of.dataSource.getConnection()) {
-            return of.count(connection, sql.replace("{f}", '"' + feed.schema() + '"'));
+            return of.count(connection, named(sql));
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
         }

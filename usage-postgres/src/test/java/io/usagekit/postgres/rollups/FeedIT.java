@@ -8,7 +8,6 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
-import io.usagekit.postgres.rollups.spi.FeedStatus;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
@@ -60,12 +59,14 @@ class FeedIT {
         FeedCycle cycle = fixture.ship();
         assertThat(cycle.hours()).isZero();
         assertThat(cycle.complete()).isTrue();
+        fixture.run("analyze {f}.shipped_day");
         assertThat(fixture.feed.status(TIMEOUT)).hasValueSatisfying(status -> {
             assertThat(status.intact()).isTrue();
             assertThat(status.published()).isEqualTo(cycle.version());
             assertThat(status.shippedDays()).isOne();
             assertThat(status.hoursToShip()).isZero();
             assertThat(status.oldestToShip()).isEmpty();
+            assertThat(status.lag()).isZero();
             assertThat(status.publishedAt()).isPresent();
         });
     }
@@ -180,6 +181,7 @@ class FeedIT {
             throw new UsageCalculationException("shard 2 doesn't answer", null);
         };
         assertThatThrownBy(fixture::figure).hasMessageContaining("shard 2");
+        assertThat(fixture.failed).containsExactly("shard 2 doesn't answer");
         assertThat(fixture.toShip()).isZero();
     }
 
@@ -331,8 +333,11 @@ class FeedIT {
     @Test
     void reportsSinceWhenAnHourWaits() {
         fixture.run("update {r}.rollup set received_volume = 5");
-        assertThat(fixture.feed.status(TIMEOUT).flatMap(FeedStatus::oldestToShip))
-                .isPresent();
+        fixture.run("update {f}.to_ship set since = since - interval '2 hours'");
+        assertThat(fixture.feed.status(TIMEOUT)).hasValueSatisfying(status -> {
+            assertThat(status.oldestToShip()).isPresent();
+            assertThat(status.lag()).isBetween(Duration.ofHours(2), Duration.ofHours(3));
+        });
         assertThat(fixture.toShip()).isEqualTo(3);
     }
 }

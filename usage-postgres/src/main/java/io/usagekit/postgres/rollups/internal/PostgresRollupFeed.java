@@ -65,14 +65,18 @@ public record PostgresRollupFeed(FeedSource source, Supplier<PartCalculator> par
         if (!source.isPresent(connection)) {
             return Optional.empty();
         }
-        return source.call(connection, "feed-status")
-                .first(row -> new FeedStatus(
-                        row.flag("intact"),
-                        row.number("published"),
-                        row.optionalInstant("published_at"),
-                        row.number("hours_to_ship"),
-                        row.optionalInstant("oldest_to_ship"),
-                        row.number("shipped_days")));
+        return source.call(connection, "feed-status").first(row -> {
+            Optional<Instant> oldest = row.optionalInstant("oldest_to_ship");
+            Instant readAt = row.instant("read_at");
+            return new FeedStatus(
+                    row.flag("intact"),
+                    row.number("published"),
+                    row.optionalInstant("published_at"),
+                    row.number("hours_to_ship"),
+                    oldest,
+                    oldest.map(since -> Duration.between(since, readAt)).orElse(Duration.ZERO),
+                    row.number("shipped_days"));
+        });
     }
 
     @Override

@@ -73,9 +73,7 @@ final class StoreCalculator implements UsageCalculator {
                 return part.totals().of(key, now);
             }
             ShippedDays shipped = part.shipped().get();
-            Map<String, ShippedUsage> found = shipped.days().isEmpty()
-                    ? Map.of()
-                    : reader.read(shipped.published(), shipped.days(), SqlErrors.leftOf(timeout, start));
+            Map<String, ShippedUsage> found = read(key, shipped, SqlErrors.leftOf(timeout, start));
             differing = shipped.differing(found);
             if (differing.isEmpty()) {
                 Optional<CombinedQuery.Totals> totals = part.plus(found);
@@ -91,6 +89,18 @@ final class StoreCalculator implements UsageCalculator {
         long half = SqlErrors.leftOf(timeout, start).toMillis() / 2;
         refuse(key, differing, Duration.ofMillis(Math.max(1, half)));
         return rollups.calculate(key, SqlErrors.leftOf(timeout, start));
+    }
+
+    private Map<String, ShippedUsage> read(UsageKey key, ShippedDays shipped, Duration timeout) {
+        if (shipped.days().isEmpty()) {
+            return Map.of();
+        }
+        try {
+            return reader.read(shipped.published(), shipped.days(), timeout);
+        } catch (RuntimeException e) {
+            report(to -> to.readFailed(key, e));
+            throw e;
+        }
     }
 
     private void refuse(UsageKey key, List<ProjectDays> differing, Duration timeout) {

@@ -32,4 +32,7 @@ public interface CellReadListener {
      * @param reshipped false if this role may not write to the feed, or the database refuses: then {@link RollupFeed#reship} is to be called
      */
     default void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {}
+
+    /** Called when the store couldn't be read: a server of it is away, takes too long or refuses. The error is that of the figure. */
+    default void readFailed(UsageKey key, Throwable error) {}
 }

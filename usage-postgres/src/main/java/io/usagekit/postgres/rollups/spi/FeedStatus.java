@@ -1,5 +1,6 @@
 package io.usagekit.postgres.rollups.spi;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -12,7 +13,8 @@ import java.util.Optional;
  * @param publishedAt when that was, by the database's clock; empty if there is none
  * @param hoursToShip how many hours of projects are to be shipped
  * @param oldestToShip since when the first of them has been waiting, by the database's clock; empty if there are none
- * @param shippedDays how many days of projects the manifest has
+ * @param lag from {@code oldestToShip} to the time of the call, by the database's clock; zero if nothing is to be shipped
+ * @param shippedDays about how many days of projects the manifest has, by the database's statistics; 0 before there are any
  * @since 0.1
  */
 public record FeedStatus(
@@ -21,4 +23,5 @@ public record FeedStatus(
         Optional<Instant> publishedAt,
         long hoursToShip,
         Optional<Instant> oldestToShip,
+        Duration lag,
         long shippedDays) {}
