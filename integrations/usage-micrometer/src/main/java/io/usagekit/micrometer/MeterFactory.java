@@ -102,6 +102,14 @@ final class MeterFactory {
         return meters;
     }
 
+    /** Counts one for a value that a tag has. */
+    static <E extends Enum<E>> void count(Map<E, Counter> counters, E value) {
+        Counter counter = counters.get(value);
+        if (counter != null) {
+            counter.increment();
+        }
+    }
+
     /** Returns the registry's time in nanoseconds from an arbitrary origin. */
     long nanoTime() {
         return registry.config().clock().monotonicTime();

@@ -18,12 +18,9 @@ import io.usagekit.postgres.rollups.VerificationProgress;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Meters of roll-ups: one for each event of {@link RollupListener}, runs of workers included, gauges of {@link RollupStatus}, and meters of
@@ -43,40 +40,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RollupMeters implements RollupListener, AutoCloseable {
 
-    /** How long one sample may take, besides its wait for a connection. */
-    private static final Duration SAMPLE_TIMEOUT = Duration.ofSeconds(5);
-
-    private static final Duration SHORTEST_PAUSE = Duration.ofSeconds(1);
-    private static final Duration LONGEST_PAUSE = Duration.ofDays(1);
-
-    /** How a run of a worker ended. */
-    private enum Outcome {
-        /** There is no more work for now. */
-        FINISHED,
-        /** Work is left for the next run. */
-        UNFINISHED,
-        /** Another worker was working. */
-        STANDBY,
-        /** It threw. */
-        FAILED
-    }
+    private static final Logger LOG = LoggerFactory.getLogger(RollupMeters.class);
 
     private final Counter figuresFromRollups;
     private final Map<Fallback, Counter> figuresFromRawRows;
     private final DistributionSummary liveHours;
     private final DistributionSummary markedHours;
-    private final Map<Outcome, Timer> runs;
+    private final Map<RunOutcome, Timer> runs;
     private final Counter runsBlocked;
     private final Counter changedEvents;
     private final Counter rerolledHours;
     private final Counter backfillSteps;
     private final RetentionProgress retention;
     private final VerificationProgress verification;
-    private final RollupSamples samples;
-
-    private final ReentrantLock lock = new ReentrantLock();
-    private boolean closed;
-    private @Nullable Future<?> schedule;
+    private final StatusSamples<RollupStatus> samples;
 
     private RollupMeters(MeterFactory meters) {
         MeterFactory fromRawRows = meters.with("source", "raw_rows");
@@ -89,7 +66,9 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
         markedHours = meters.summary(
                 "usagekit.rollups.live.marked", "hours", "Those of them that changed after they were rolled");
         runs = meters.each(
-                Outcome.class, "outcome", one -> one.timer("usagekit.rollups.runs", "How long runs of workers took"));
+                RunOutcome.class,
+                RunOutcome.TAG,
+                one -> one.timer("usagekit.rollups.runs", "How long runs of workers took"));
         runsBlocked = meters.counter(
                 "usagekit.rollups.runs.blocked",
                 "Runs that left newer hours, since transactions that write didn't end");
@@ -99,7 +78,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
         backfillSteps = meters.counter("usagekit.rollups.backfill.steps", "Steps that rolled history");
         retention = new RetentionMeters(meters);
         verification = new VerificationMeters(meters);
-        samples = new RollupSamples(meters);
+        samples = samples(meters);
     }
 
     /** Registers the meters. */
@@ -112,16 +91,37 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
         return new RollupMeters(new MeterFactory(registry, Tags.of(tags)));
     }
 
+    private static StatusSamples<RollupStatus> samples(MeterFactory meters) {
+        StatusSamples<RollupStatus> samples = new StatusSamples<>(meters, "usagekit.rollups", "the roll-ups", LOG);
+        samples.installedGauge("Whether there are roll-ups of this version and mapping");
+        samples.growingGauge(
+                "lag", "How long ago the hours that aren't rolled yet began; NaN while none are", RollupStatus::lag);
+        samples.gauge("marked", "Hours of projects that wait to be re-rolled", RollupStatus::markedHours);
+        samples.gauge(
+                "changed", "Changed events whose deliveries haven't been looked up yet", RollupStatus::changedEvents);
+        samples.gauge("projects", "Projects that are rolled", RollupStatus::projects);
+        samples.gauge(
+                "projects.backfilling",
+                "Projects whose history isn't rolled completely",
+                RollupStatus::projectsToBackfill);
+        samples.gauge(
+                "alterations",
+                "Differences from the tables and triggers as they were recorded",
+                status -> status.alterations().size());
+        samples.gauge(
+                "indexes.missing",
+                "Indexes that an installation would build",
+                status -> status.missingIndexes().size());
+        return samples;
+    }
+
     private static Counter figures(MeterFactory meters) {
         return meters.counter("usagekit.rollups.figures", "Figures by where they were computed from, and why");
     }
 
     /** As {@link #start(PostgresRollups, FixedDelayScheduler, Duration)}, on an executor. */
     public void start(PostgresRollups rollups, ScheduledExecutorService scheduler, Duration pause) {
-        start(
-                rollups,
-                (task, delay) -> scheduler.scheduleWithFixedDelay(task, 0, delay.toMillis(), TimeUnit.MILLISECONDS),
-                pause);
+        start(rollups, StatusSamples.on(scheduler), pause);
     }
 
     /**
@@ -134,19 +134,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
      */
     public void start(PostgresRollups rollups, FixedDelayScheduler scheduler, Duration pause) {
         Objects.requireNonNull(rollups, "rollups");
-        if (pause.compareTo(SHORTEST_PAUSE) < 0 || pause.compareTo(LONGEST_PAUSE) > 0) {
-            throw new IllegalArgumentException(
-                    "pause must be between " + SHORTEST_PAUSE + " and " + LONGEST_PAUSE + ", but was " + pause);
-        }
-        lock.lock();
-        try {
-            if (closed || schedule != null) {
-                throw new IllegalStateException(closed ? "the meters are closed" : "sampling has been started already");
-            }
-            schedule = scheduler.scheduleWithFixedDelay(() -> sample(rollups), pause);
-        } finally {
-            lock.unlock();
-        }
+        samples.start(scheduler, pause, () -> sample(rollups));
     }
 
     /**
@@ -154,21 +142,13 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
      * counted and logged as {@link #start} says.
      */
     public void sample(PostgresRollups rollups) {
-        samples.take(rollups.schema(), () -> rollups.status(SAMPLE_TIMEOUT));
+        samples.take(rollups.schema(), () -> rollups.status(StatusSamples.TIMEOUT));
     }
 
     /** Ends sampling; meters stay registered. The scheduler belongs to the host and keeps running. Idempotent. */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            closed = true;
-            if (schedule != null) {
-                schedule.cancel(false);
-            }
-        } finally {
-            lock.unlock();
-        }
+        samples.close();
     }
 
     /** Returns the meters of {@link PostgresRollups#deleteBefore}, to be passed to it. */
@@ -182,7 +162,7 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
     }
 
     /** Takes a sample from another source; for tests. */
-    RollupSamples samples() {
+    StatusSamples<RollupStatus> samples() {
         return samples;
     }
 
@@ -195,15 +175,12 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
 
     @Override
     public void fromRawRows(UsageKey key, Fallback why) {
-        Counter counter = figuresFromRawRows.get(why);
-        if (counter != null) {
-            counter.increment();
-        }
+        MeterFactory.count(figuresFromRawRows, why);
     }
 
     @Override
     public void runEnded(RollupWorker.LastRun run) {
-        Timer timer = runs.get(outcome(run.result()));
+        Timer timer = runs.get(RunOutcome.of(run.result(), RollupRunResult::leader, RollupRunResult::finished));
         if (timer != null) {
             timer.record(run.took());
         }
@@ -215,15 +192,5 @@ public final class RollupMeters implements RollupListener, AutoCloseable {
                 runsBlocked.increment();
             }
         });
-    }
-
-    private static Outcome outcome(Optional<RollupRunResult> result) {
-        if (result.isEmpty()) {
-            return Outcome.FAILED;
-        }
-        if (!result.get().leader()) {
-            return Outcome.STANDBY;
-        }
-        return result.get().finished() ? Outcome.FINISHED : Outcome.UNFINISHED;
     }
 }

@@ -175,16 +175,9 @@ public final class UsageMeters implements UsageListener {
         };
     }
 
-    private static <E extends Enum<E>> void count(Map<E, Counter> counters, E value) {
-        Counter counter = counters.get(value);
-        if (counter != null) {
-            counter.increment();
-        }
-    }
-
     @Override
     public void hit(UsageKey key, Tier tier, Duration age) {
-        count(hits, tier);
+        MeterFactory.count(hits, tier);
     }
 
     @Override
@@ -212,12 +205,12 @@ public final class UsageMeters implements UsageListener {
 
     @Override
     public void loadCompleted(UsageKey key, LoadOutcome.Origin origin) {
-        count(loadsCompleted, origin);
+        MeterFactory.count(loadsCompleted, origin);
     }
 
     @Override
     public void loadFailed(UsageKey key, Throwable error) {
-        count(loadsFailed, Failure.of(error));
+        MeterFactory.count(loadsFailed, Failure.of(error));
     }
 
     @Override
@@ -242,7 +235,7 @@ public final class UsageMeters implements UsageListener {
 
     @Override
     public void refreshFailed(UsageKey key, Throwable error) {
-        count(refreshesFailed, Failure.of(error));
+        MeterFactory.count(refreshesFailed, Failure.of(error));
     }
 
     @Override
@@ -267,7 +260,7 @@ public final class UsageMeters implements UsageListener {
 
     @Override
     public void computationFailed(UsageKey key, Throwable error) {
-        count(computationsFailed, Failure.of(error));
+        MeterFactory.count(computationsFailed, Failure.of(error));
     }
 
     @Override
@@ -282,17 +275,17 @@ public final class UsageMeters implements UsageListener {
 
     @Override
     public void cacheReadFailed(UsageKey key, Throwable error) {
-        count(readsFailed, Failure.of(error));
+        MeterFactory.count(readsFailed, Failure.of(error));
     }
 
     @Override
     public void cacheWriteFailed(UsageKey key, Throwable error) {
-        count(writesFailed, Failure.of(error));
+        MeterFactory.count(writesFailed, Failure.of(error));
     }
 
     @Override
     public void coordinationFailed(UsageKey key, Throwable error) {
-        count(coordinationsFailed, Failure.of(error));
+        MeterFactory.count(coordinationsFailed, Failure.of(error));
     }
 
     @Override

@@ -38,6 +38,7 @@ class DocumentedMetersTest {
         UsageMeters meters = UsageMeters.of(registry);
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
+        FeedMeters.of(registry);
         DataSource unused = (DataSource) Proxy.newProxyInstance(
                 DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
                     throw new UnsupportedOperationException(method.getName());

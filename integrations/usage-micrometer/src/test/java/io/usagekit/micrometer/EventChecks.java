@@ -11,6 +11,9 @@ import io.usagekit.postgres.rollups.RetentionDependant;
 import io.usagekit.postgres.rollups.RollupDrift;
 import io.usagekit.postgres.rollups.RollupRunResult;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.spi.FeedCycle;
+import io.usagekit.postgres.rollups.spi.FeedRun;
+import io.usagekit.postgres.rollups.spi.FeedWorker;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -109,11 +112,25 @@ final class EventChecks {
         arguments.put(List.class, List.of(dependant(text)));
         arguments.put(RollupDrift.class, drift(text));
         arguments.put(RollupWorker.LastRun.class, run(text, choice));
+        arguments.put(boolean.class, choice % 2 == 0);
+        arguments.put(FeedCycle.class, new FeedCycle(text, 1, 1, choice % 2 == 0, choice % 2 == 1));
+        arguments.put(FeedWorker.LastRun.class, feedRun(text, choice));
         Object argument = arguments.get(type);
         if (argument == null) {
             throw new AssertionError("an argument of " + event + " has a new type");
         }
         return argument;
+    }
+
+    private static FeedWorker.LastRun feedRun(int text, int choice) {
+        Optional<FeedRun> result = choice % 4 == 0
+                ? Optional.empty()
+                : Optional.of(new FeedRun(choice % 4 == 1 ? 0 : 1, text, 1, 1, true, choice % 4 == 2));
+        return new FeedWorker.LastRun(
+                Instant.EPOCH,
+                Duration.ofMillis(1),
+                result,
+                result.isPresent() ? Optional.empty() : Optional.of(new IllegalStateException("error " + text)));
     }
 
     private static RetentionDependant dependant(int text) {

@@ -13,6 +13,8 @@ import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
+import io.usagekit.postgres.rollups.spi.FeedListener;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -52,7 +54,9 @@ class EventMetersTest {
                 new Listener<>(
                         VerificationProgress.class,
                         registry -> RollupMeters.of(registry).verification()),
-                new Listener<>(PartitionProgress.class, PartitionMeters::of));
+                new Listener<>(PartitionProgress.class, PartitionMeters::of),
+                new Listener<>(FeedListener.class, FeedMeters::of),
+                new Listener<>(CellReadListener.class, FeedMeters::of));
     }
 
     @ParameterizedTest
@@ -98,6 +102,7 @@ class EventMetersTest {
         UsageMeters.of(registry, tags);
         RollupMeters.of(registry, tags);
         PartitionMeters.of(registry, tags);
+        FeedMeters.of(registry, tags);
 
         assertThat(registry.getMeters())
                 .hasSizeGreaterThan(60)
@@ -111,6 +116,7 @@ class EventMetersTest {
         UsageMeters.of(registry);
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
+        FeedMeters.of(registry);
 
         assertThat(registry.getMeters()).extracting(Meter::getId).allSatisfy(id -> {
             assertThat(id.getDescription()).as(id.getName()).isNotBlank();

@@ -10,6 +10,8 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.usagekit.Freshness;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.PostgresCache;
@@ -18,6 +20,14 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.spi.CellProject;
+import io.usagekit.postgres.rollups.spi.CellReader;
+import io.usagekit.postgres.rollups.spi.CellStore;
+import io.usagekit.postgres.rollups.spi.FeedWorker;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.postgres.rollups.spi.ShippedDay;
+import io.usagekit.postgres.rollups.spi.UsageCell;
+import io.usagekit.postgres.rollups.spi.Watermark;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
@@ -33,8 +43,10 @@ import java.time.Instant;
 import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -59,7 +71,10 @@ class ScrapeIT {
         try (UsageService service = useService(meters);
                 PostgresServer server = PostgresServer.start()) {
             assertThat(service.stats().permits()).isEqualTo(4);
-            useRollups(server, RollupMeters.of(registry));
+            RollupMeters ofRollups = RollupMeters.of(registry);
+            PostgresRollups rollups = useRollups(server, ofRollups);
+            useFeed(server, FeedMeters.of(registry));
+            retain(rollups, ofRollups);
             ExecutorService executor = Executors.newFixedThreadPool(2);
             UsageService cached = useCache(server, executor, PostgresCacheMeters.of(registry));
             PartitionMeters partitions = PartitionMeters.of(registry);
@@ -99,8 +114,8 @@ class ScrapeIT {
         return service;
     }
 
-    /** On PostgreSQL: installation, a run, a figure, a verification, retention, a sample. */
-    private static void useRollups(PostgresServer server, RollupMeters meters) throws SQLException {
+    /** On PostgreSQL: installation, a run, a figure, a verification. */
+    private static PostgresRollups useRollups(PostgresServer server, RollupMeters meters) throws SQLException {
         try (Connection connection = server.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("drop schema if exists scrape cascade; drop schema if exists scrape_rollups cascade");
@@ -130,8 +145,64 @@ class ScrapeIT {
                     .isEqualTo(1);
         }
         assertThat(rollups.verify(meters.verification())).isZero();
+        return rollups;
+    }
+
+    private static void retain(PostgresRollups rollups, RollupMeters meters) {
         rollups.deleteBefore(Instant.parse("2026-04-01T00:00:00Z"), meters.retention());
         meters.sample(rollups);
+    }
+
+    /** On a store that loses what it is given: two cycles around a figure whose read is refused, and one that can't be read; a sample. */
+    private static void useFeed(PostgresServer server, FeedMeters meters) {
+        RollupFeed feed = PostgresRollups.of(server.dataSource(), TableMapping.usagekit("scrape"))
+                .feed();
+        AtomicBoolean away = new AtomicBoolean();
+        CellReader reader = (version, days, timeout) -> {
+            if (away.get()) {
+                throw new UsageCalculationException("a shard is away", null);
+            }
+            return Map.of();
+        };
+        meters.sample(feed);
+        feed.install();
+        UsageCalculator calculator = feed.calculator(reader, meters);
+        UsageKey key = new UsageKey("org-123", MARCH);
+        try (FeedWorker worker = feed.worker(new LosingStore()).listener(meters).build()) {
+            worker.runOnce();
+            assertThat(calculator
+                            .calculate(key, Duration.ofMinutes(1))
+                            .received()
+                            .volume())
+                    .isEqualTo(1);
+            worker.runOnce();
+
+            away.set(true);
+            assertThatThrownBy(() -> calculator.calculate(key, Duration.ofMinutes(1)))
+                    .isInstanceOf(UsageCalculationException.class);
+        }
+        meters.sample(feed);
+    }
+
+    /** Accepts all and keeps nothing. */
+    private static final class LosingStore implements CellStore {
+
+        @Override
+        public long highestVersion() {
+            return 0;
+        }
+
+        @Override
+        public void insertCells(long version, List<UsageCell> cells) {}
+
+        @Override
+        public void insertDays(long version, List<ShippedDay> days) {}
+
+        @Override
+        public void insertProjects(long version, List<CellProject> projects) {}
+
+        @Override
+        public void publish(Watermark watermark) {}
     }
 
     /** In PostgreSQL: a miss, which computes and stores, a hit, and an invalidation, whose message is received. */
@@ -213,6 +284,23 @@ class ScrapeIT {
         assertThat(scraped.value("usagekit_retention_deleted_rows_total", "table", "events"))
                 .isEqualTo(1);
         assertThat(scraped.value("usagekit_partitions_copied_rows_total")).isPositive();
+    }
+
+    @Test
+    void hasWhatTheFeedDid() {
+        assertThat(scraped.value("usagekit_feed_installed")).isEqualTo(1);
+        assertThat(scraped.value("usagekit_feed_intact")).isEqualTo(1);
+        assertThat(scraped.value("usagekit_feed_lag_seconds")).isZero();
+        assertThat(scraped.value("usagekit_feed_waiting")).isZero();
+        assertThat(scraped.value("usagekit_feed_version")).isPositive();
+        assertThat(scraped.value("usagekit_feed_runs_seconds_count", "outcome", "finished"))
+                .isEqualTo(2);
+        assertThat(scraped.value("usagekit_feed_cycles_total")).isEqualTo(2);
+        assertThat(scraped.value("usagekit_feed_shipped_hours_total")).isPositive();
+        assertThat(scraped.value("usagekit_feed_reads_refused_total", "reshipped", "true"))
+                .isEqualTo(1);
+        assertThat(scraped.value("usagekit_feed_reads_failed_total", "error", "transient"))
+                .isEqualTo(1);
     }
 
     @Test
