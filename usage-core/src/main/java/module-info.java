@@ -11,4 +11,5 @@ module io.usagekit {
     exports io.usagekit.events;
     exports io.usagekit.events.spi;
     exports io.usagekit.format;
+    exports io.usagekit.reports;
 }

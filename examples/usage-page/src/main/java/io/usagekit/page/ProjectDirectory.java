@@ -9,7 +9,7 @@ public interface ProjectDirectory {
     /**
      * A project.
      *
-     * @param id as in {@link io.usagekit.postgres.rollups.ProjectUsage#projectId}
+     * @param id as in {@link io.usagekit.reports.ProjectUsage#projectId}
      * @param name blank if it has none: the page then shows the id
      * @param deleted whether it is soft-deleted
      */

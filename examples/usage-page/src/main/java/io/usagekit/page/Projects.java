@@ -1,6 +1,6 @@
 package io.usagekit.page;
 
-import io.usagekit.postgres.rollups.ProjectUsage;
+import io.usagekit.reports.ProjectUsage;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;

@@ -1,7 +1,7 @@
 package io.usagekit.page;
 
 import io.usagekit.OrganisationUsage;
-import io.usagekit.postgres.rollups.ProjectUsage;
+import io.usagekit.reports.ProjectUsage;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -9,7 +9,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
-import io.usagekit.postgres.rollups.UsageSeriesPoint;
+import io.usagekit.reports.UsageSeriesPoint;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.time.InstantSource;

@@ -2,9 +2,9 @@ package io.usagekit.page;
 
 import io.usagekit.UsageKey;
 import io.usagekit.postgres.rollups.PostgresRollups;
-import io.usagekit.postgres.rollups.ProjectUsage;
-import io.usagekit.postgres.rollups.UsageSeriesGranularity;
-import io.usagekit.postgres.rollups.UsageSeriesPoint;
+import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageSeriesGranularity;
+import io.usagekit.reports.UsageSeriesPoint;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.util.List;

@@ -5,6 +5,9 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageSeriesGranularity;
+import io.usagekit.reports.UsageSeriesPoint;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -123,8 +126,7 @@ final class UsageSeries {
     }
 
     static List<UsageSeriesPoint> series(UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Sums sums) {
-        List<Instant> edges =
-                granularity.edges(key.period().start(), key.period().end(), zone);
+        List<Instant> edges = granularity.edges(key.period(), zone);
         UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
         UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
         long[] unmeasured = new long[edges.size() - 1];

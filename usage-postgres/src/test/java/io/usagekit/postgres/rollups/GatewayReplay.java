@@ -12,6 +12,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rows.PostgresRows;
+import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.ResultSet;

@@ -14,6 +14,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.reports.ProjectUsage;
 import io.usagekit.testkit.ManualClock;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -11,6 +11,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.reports.UsageSeriesGranularity;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.time.ZoneOffset;

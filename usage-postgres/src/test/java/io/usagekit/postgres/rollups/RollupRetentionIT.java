@@ -11,6 +11,7 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.reports.UsageSeriesGranularity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

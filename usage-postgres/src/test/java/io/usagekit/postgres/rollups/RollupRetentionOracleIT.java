@@ -18,6 +18,7 @@ import io.usagekit.postgres.testing.Layout;
 import io.usagekit.postgres.testing.RandomRows;
 import io.usagekit.postgres.testing.Sample;
 import io.usagekit.postgres.testing.SourceTables;
+import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -8,6 +8,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.rows.PostgresRows;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.reports.UsageSeriesGranularity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
 
     private static final String[] CORE = {
-        "io.usagekit", "io.usagekit.events..", "io.usagekit.format..", "io.usagekit.internal.."
+        "io.usagekit", "io.usagekit.events..", "io.usagekit.format..", "io.usagekit.internal..", "io.usagekit.reports.."
     };
     private static final String POSTGRES = "io.usagekit.postgres..";
     private static final String REDIS = "io.usagekit.redis..";
@@ -79,6 +79,7 @@ class ArchitectureTest {
                         "io.usagekit.format",
                         "io.usagekit.internal",
                         "io.usagekit.internal.flight",
+                        "io.usagekit.reports",
                         "io.usagekit.postgres",
                         "io.usagekit.postgres.rollups",
                         "io.usagekit.postgres.rollups.spi",

@@ -1,4 +1,4 @@
-package io.usagekit.postgres.rollups;
+package io.usagekit.reports;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,5 +1,6 @@
-package io.usagekit.postgres.rollups;
+package io.usagekit.reports;
 
+import io.usagekit.UsagePeriod;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -65,13 +66,13 @@ public enum UsageSeriesGranularity {
     /** Returns the first edge after an instant. */
     abstract Instant next(Instant instant, ZoneId zone);
 
-    /** Returns the edges of a window's points: its start and end, and those between them. */
-    List<Instant> edges(Instant start, Instant end, ZoneId zone) {
+    /** Returns the edges of the points of a window, in their order: its start and end, and those between them. */
+    public List<Instant> edges(UsagePeriod period, ZoneId zone) {
         List<Instant> edges = new ArrayList<>();
-        for (Instant edge = start; edge.isBefore(end); edge = next(edge, zone)) {
+        for (Instant edge = period.start(); edge.isBefore(period.end()); edge = next(edge, zone)) {
             edges.add(edge);
         }
-        edges.add(end);
-        return edges;
+        edges.add(period.end());
+        return List.copyOf(edges);
     }
 }

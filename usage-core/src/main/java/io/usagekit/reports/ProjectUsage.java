@@ -1,4 +1,4 @@
-package io.usagekit.postgres.rollups;
+package io.usagekit.reports;
 
 import io.usagekit.UsageMetrics;
 
