@@ -15,6 +15,7 @@ import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageReports;
 import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.reports.UsageSeriesPoint;
 import java.sql.SQLException;
@@ -47,7 +48,7 @@ import javax.sql.DataSource;
  *
  * @since 0.1
  */
-public final class PostgresRollups {
+public final class PostgresRollups implements UsageReports {
 
     /** Suffix of the mapped schema's name in the default name of the roll-ups' schema. */
     public static final String SCHEMA_SUFFIX = "_rollups";
@@ -239,35 +240,17 @@ public final class PostgresRollups {
     }
 
     /**
-     * Computes the figures of every organisation with a project, in one pass and one snapshot, for the end of a month. They equal
-     * those of {@link #calculator()}; organisations without usage have zeros. Hours that aren't rolled are read from raw rows,
-     * however many there are.
+     * {@inheritDoc}
      *
-     * @param timeout of the whole pass; 1 ms to 1 day
-     * @param each receives each figure while the snapshot is held, in the order of organisation ids by code points; an exception
-     *     that it throws ends the pass
-     * @return the number of organisations
-     * @throws UsageCalculationException as {@link #calculateAll(UsagePeriod, Duration, Consumer, BiConsumer)}; also at the end, when all
-     *     others have been received, if an organisation has no figure, as that reports it: the message counts them and names the first,
-     *     and the first hundred are its suppressed exceptions
-     */
-    public long calculateAll(UsagePeriod period, Duration timeout, Consumer<OrganisationUsage> each) {
-        UsageSeries.FailedOrganisations failed = new UsageSeries.FailedOrganisations();
-        long computed = calculateAll(period, timeout, each, failed);
-        failed.throwIfAny(period, computed);
-        return computed;
-    }
-
-    /**
-     * Computes the figures of every organisation, as {@link #calculateAll(UsagePeriod, Duration, Consumer)} does, and reports those that
-     * have none: a size is neither stored nor measurable, an edge of the period falls into a quarter of an hour of which retention has
-     * deleted rows, a sum exceeds {@code bigint}, or the id is blank or longer than {@link UsageKey#MAX_ORGANISATION_ID_LENGTH}.
+     * <p>They are of one pass and one snapshot, which is held while {@code each} receives them, and equal those of {@link #calculator()}. Hours that
+     * aren't rolled are read from raw rows, however many there are. An organisation has no figure if a size is neither stored nor measurable,
+     * an edge of the period falls into a quarter of an hour of which retention has deleted rows, a sum exceeds {@code bigint}, or the id is blank
+     * or longer than {@link UsageKey#MAX_ORGANISATION_ID_LENGTH}.
      *
-     * @param each receives each figure, and {@code failed} each organisation's id and why it has none, all in the order of ids
-     * @return the number of organisations that have a figure
      * @throws UsageCalculationException if there are no roll-ups of this version and mapping, the mapping doesn't fit the tables, the
      *     database refuses, or the timeout is over
      */
+    @Override
     public long calculateAll(
             UsagePeriod period,
             Duration timeout,
@@ -278,27 +261,15 @@ public final class PostgresRollups {
         return UsageSeries.calculateAll(period, settings.clock().instant(), each, failed::accept, sums(timeout));
     }
 
-    /**
-     * Computes the usage of an organisation hour by hour, day by day or month by month, in one snapshot. The points follow each
-     * other without a gap and add up to the figure of the whole window.
-     *
-     * @param zone of the hours, days or months
-     * @param timeout of the whole computation; 1 ms to 1 day
-     * @return at least one point; the first and the last may be parts of an hour, a day or a month
-     * @throws UsageCalculationException as {@link #calculateAll}
-     */
+    /** {@inheritDoc} They are of one snapshot; errors are those of {@link #calculateAll}. */
+    @Override
     public List<UsageSeriesPoint> series(
             UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Duration timeout) {
         return UsageSeries.series(key, granularity, zone, sums(timeout));
     }
 
-    /**
-     * Computes the usage of each project of an organisation, in one snapshot. The projects add up to the organisation's figure.
-     *
-     * @param timeout of the whole computation; 1 ms to 1 day
-     * @return the projects that count, in the order of their ids; those without usage have zeros
-     * @throws UsageCalculationException as {@link #calculateAll}
-     */
+    /** {@inheritDoc} They are of one snapshot; errors are those of {@link #calculateAll}. */
+    @Override
     public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
         return UsageSeries.byProject(key, sums(timeout));
     }
