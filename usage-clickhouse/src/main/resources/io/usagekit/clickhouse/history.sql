@@ -58,26 +58,16 @@ whose.1 is not null
 --
 -- Parameters: :version and :cells_from, of the watermark; :first and :last, the days [first, last), in seconds; :slices, of each of their hours the
 -- number of its slice; :projects, ids, if {of-projects} names them; :timeout, seconds.
--- Returns one row for each project and slice with rows:
---   project, slice
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  Int128
---   versions   sum of the versions of these rows, Int128
+-- Returns one row for each project and slice with rows: project; slice; those of cell-sums.
 select
     project,
     arrayElement(:slices, intDiv(hour - :first, 3600) + 1) as slice,
-    sum(toInt128(cell.1)) as received_volume,
-    sum(toInt128(cell.2)) as received_bytes,
-    sum(toInt128(cell.3)) as sent_volume,
-    sum(toInt128(cell.4)) as sent_bytes,
-    sum(toInt128(cell.5)) as unmeasured,
-    sum(toInt128(cell.6)) as lost_sizes,
-    sum(toInt128(newest)) as versions
+    {cell-sums}
 from (
     select
         project,
         hour,
-        max(version) as newest,
-        argMax((received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes), version) as cell
+        {newest-cell}
     from {database}.cell
     where version <= :version and version >= :cells_from and hour >= :first and hour < :last and {of-projects}
     group by project, hour

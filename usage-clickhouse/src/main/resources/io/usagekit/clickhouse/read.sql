@@ -25,25 +25,15 @@ max_execution_time = :timeout
 --
 -- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't
 -- overlap; :version; :timeout, seconds.
--- Returns one row for each project that has rows:
---   project
---   received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes  Int128
---   versions   sum of the versions of these rows, Int128
+-- Returns one row for each project that has rows: project; those of cell-sums.
 select
     project,
-    sum(toInt128(cell.1)) as received_volume,
-    sum(toInt128(cell.2)) as received_bytes,
-    sum(toInt128(cell.3)) as sent_volume,
-    sum(toInt128(cell.4)) as sent_bytes,
-    sum(toInt128(cell.5)) as unmeasured,
-    sum(toInt128(cell.6)) as lost_sizes,
-    sum(toInt128(newest)) as versions
+    {cell-sums}
 from (
     select
         project,
         hour,
-        max(version) as newest,
-        argMax((received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes), version) as cell
+        {newest-cell}
     from {database}.cell
     all inner join (
         select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
@@ -60,3 +50,19 @@ from (
 )
 group by project
 settings {read-settings}
+
+-- fragment: newest-cell
+-- The columns of a project's hour: newest, the highest version of its rows, and cell, the sums of that row.
+max(version) as newest,
+argMax((received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes), version) as cell
+
+-- fragment: cell-sums
+-- Sums of such cells: received_volume, received_bytes, sent_volume, sent_bytes, unmeasured, lost_sizes; and versions, that of their versions; all
+-- Int128, which 2^64 cells don't exceed.
+sum(toInt128(cell.1)) as received_volume,
+sum(toInt128(cell.2)) as received_bytes,
+sum(toInt128(cell.3)) as sent_volume,
+sum(toInt128(cell.4)) as sent_bytes,
+sum(toInt128(cell.5)) as unmeasured,
+sum(toInt128(cell.6)) as lost_sizes,
+sum(toInt128(newest)) as versions
