@@ -10,9 +10,14 @@ import io.usagekit.clickhouse.StateReader.IncompleteException;
 import io.usagekit.clickhouse.StateReader.Project;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.Watermark;
+import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageReports;
+import io.usagekit.reports.UsageSeriesGranularity;
+import io.usagekit.reports.UsageSeriesPoint;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -21,10 +26,11 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Figures from ClickHouse alone: those of the newest state that all of its shards have, which is complete up to an instant. They equal the
- * figures that the roll-ups had at that instant; {@link OrganisationUsage#createdAt} says when it was.
+ * Figures, series and reports from ClickHouse alone: those of the newest state that all of its shards have, which is complete up to an instant.
+ * They equal those that the roll-ups had at that instant; {@link OrganisationUsage#createdAt} says when it was.
  *
  * <p>A figure is refused, with a {@link UsageCalculationException} that says why, rather than be a part of a sum: where that state is older than
  * {@code maxLag}, where the window isn't over or not shipped, doesn't begin and end with whole UTC hours, where a shard is away, or where rows are
@@ -33,7 +39,7 @@ import java.util.function.Consumer;
  *
  * @since 0.1
  */
-public final class ClickHouseHistory implements UsageCalculator {
+public final class ClickHouseHistory implements UsageCalculator, UsageReports {
 
     /** Rows that are missing once may have been superseded and removed meanwhile, or a replica lags. */
     private static final int ATTEMPTS = 2;
@@ -52,11 +58,8 @@ public final class ClickHouseHistory implements UsageCalculator {
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
-        Slices window = window(key.period());
-        Usages found = read("the usage of " + key, window, Optional.of(key.organisationId()), timeout);
-        OrganisationSums sums = new OrganisationSums(key.organisationId(), key.period());
-        found.projects().forEach(project -> sums.add(found, project));
-        return sums.figure(found.state().asOf());
+        Usages found = read(key, edges(key.period()), timeout);
+        return OrganisationSums.of(key, found).figure(found.state().asOf());
     }
 
     @Override
@@ -66,15 +69,12 @@ public final class ClickHouseHistory implements UsageCalculator {
     }
 
     /**
-     * Computes the figures of every organisation with a project that counts, of one state, for the end of a month; organisations without usage have
-     * zeros. Holds the sums of all projects in memory, some hundred octets each.
+     * {@inheritDoc} Holds the sums of all projects in memory, some hundred octets each; nothing is passed on before everything has been read and
+     * proved.
      *
-     * @param timeout of the whole read; 1 ms to 1 day
-     * @param each receives each figure, and {@code failed} each organisation's id and why it has none, all in the order of ids by code points. Nothing is
-     *     passed on before everything has been read and proved
-     * @return the number of organisations that have a figure
-     * @throws UsageCalculationException if there are no figures, as for {@link #calculate}
+     * @throws UsageCalculationException as {@link #calculate}
      */
+    @Override
     public long calculateAll(
             UsagePeriod period,
             Duration timeout,
@@ -82,20 +82,20 @@ public final class ClickHouseHistory implements UsageCalculator {
             BiConsumer<String, UsageCalculationException> failed) {
         Objects.requireNonNull(each, "each");
         Objects.requireNonNull(failed, "failed");
-        Usages found = read("the usage of all organisations in " + period, window(period), Optional.empty(), timeout);
+        String what = "the usage of all organisations in " + period;
+        Usages found = read(what, slices(what, edges(period)), Optional.empty(), timeout);
         long computed = 0;
         List<Project> projects = found.projects();
         for (int from = 0; from < projects.size(); ) {
-            String organisationId = projects.get(from).organisationId();
-            OrganisationSums sums = new OrganisationSums(organisationId, period);
-            for (; from < projects.size() && projects.get(from).organisationId().equals(organisationId); from++) {
+            OrganisationSums sums = new OrganisationSums(projects.get(from).organisationId(), period, 1);
+            for (; from < projects.size() && sums.isOf(projects.get(from)); from++) {
                 sums.add(found, projects.get(from));
             }
             OrganisationUsage figure;
             try {
                 figure = sums.figure(found.state().asOf());
             } catch (UsageCalculationException e) {
-                failed.accept(organisationId, e);
+                failed.accept(sums.organisationId, e);
                 continue;
             }
             computed++;
@@ -104,14 +104,65 @@ public final class ClickHouseHistory implements UsageCalculator {
         return computed;
     }
 
-    private static Slices window(UsagePeriod period) {
-        if (!Slices.isHour(period.start()) || !Slices.isHour(period.end())) {
-            throw UsageCalculationException.permanent(
-                    "the period " + period + " has no figure from ClickHouse: it begins at " + period.start()
-                            + " and ends at " + period.end() + ", and there are sums of whole UTC hours only",
-                    null);
+    /**
+     * {@inheritDoc} Refuses points that don't begin with whole UTC hours, such as days of a zone at half an hour.
+     *
+     * @throws UsageCalculationException as {@link #calculate}
+     */
+    @Override
+    public List<UsageSeriesPoint> series(
+            UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Duration timeout) {
+        List<Instant> edges = granularity.edges(key.period(), zone);
+        CellSums[] sums = OrganisationSums.of(key, read(key, edges, timeout)).complete();
+        List<UsageSeriesPoint> points = new ArrayList<>();
+        for (int i = 0; i < sums.length; i++) {
+            points.add(new UsageSeriesPoint(
+                    edges.get(i), edges.get(i + 1), received(sums[i]), sent(sums[i]), sums[i].lostSizes()));
         }
-        return new Slices(List.of(period.start(), period.end()));
+        return List.copyOf(points);
+    }
+
+    /**
+     * {@inheritDoc} They are in the order of ids by code points.
+     *
+     * @throws UsageCalculationException as {@link #calculate}
+     */
+    @Override
+    public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
+        Usages found = read(key, edges(key.period()), timeout);
+        OrganisationSums.of(key, found).complete();
+        return found.projects().stream()
+                .filter(project -> !project.isMissing())
+                .map(project -> usage(project, found.of(project)[0]))
+                .toList();
+    }
+
+    private static ProjectUsage usage(Project project, CellSums sums) {
+        return new ProjectUsage(project.id(), received(sums), sent(sums), sums.lostSizes());
+    }
+
+    private static UsageMetrics received(CellSums sums) {
+        return new UsageMetrics(sums.receivedVolume(), sums.receivedBytes());
+    }
+
+    private static UsageMetrics sent(CellSums sums) {
+        return new UsageMetrics(sums.sentVolume(), sums.sentBytes());
+    }
+
+    private static List<Instant> edges(UsagePeriod period) {
+        return List.of(period.start(), period.end());
+    }
+
+    private static Slices slices(String what, List<Instant> edges) {
+        for (Instant edge : edges) {
+            if (!Slices.isHour(edge)) {
+                throw UsageCalculationException.permanent(
+                        what + " can't be computed from ClickHouse: it is divided at " + edge
+                                + ", and there are sums of whole UTC hours only",
+                        null);
+            }
+        }
+        return new Slices(edges);
     }
 
     /** What has been read of a state, and proved. */
@@ -122,6 +173,11 @@ public final class ClickHouseHistory implements UsageCalculator {
             CellSums[] found = sums.get(project.id());
             return found == null ? StateReader.none(slices) : found;
         }
+    }
+
+    private Usages read(UsageKey key, List<Instant> edges, Duration timeout) {
+        String what = "the usage of " + key;
+        return read(what, slices(what, edges), Optional.of(key.organisationId()), timeout);
     }
 
     private Usages read(String what, Slices slices, Optional<String> organisationId, Duration timeout) {
@@ -169,52 +225,70 @@ public final class ClickHouseHistory implements UsageCalculator {
         return state;
     }
 
-    /** Adds up the projects of an organisation. */
+    /** Adds up the projects of an organisation, by slices. */
     private static final class OrganisationSums {
 
         private final String organisationId;
         private final UsagePeriod period;
-        private final List<String> missing = new ArrayList<>();
-        private CellSums sums = CellSums.ZERO;
+        private final CellSums[] sums;
+        private @Nullable Project missing;
         private boolean isTooLarge;
 
-        OrganisationSums(String organisationId, UsagePeriod period) {
+        OrganisationSums(String organisationId, UsagePeriod period, int slices) {
             this.organisationId = organisationId;
             this.period = period;
+            this.sums = StateReader.none(slices);
+        }
+
+        /** Of the one whose projects have been read. */
+        static OrganisationSums of(UsageKey key, Usages found) {
+            OrganisationSums sums = new OrganisationSums(key.organisationId(), key.period(), found.slices());
+            found.projects().forEach(project -> sums.add(found, project));
+            return sums;
+        }
+
+        boolean isOf(Project project) {
+            return project.organisationId().equals(organisationId);
         }
 
         void add(Usages found, Project project) {
-            CellSums used = found.of(project)[0];
             isTooLarge |= found.reader().isTooLarge(project);
-            if (project.isMissing() && !used.equals(CellSums.ZERO)) {
-                missing.add(project.id());
-            }
-            try {
-                sums = sums.plus(used);
-            } catch (ArithmeticException e) {
-                isTooLarge = true;
+            CellSums[] used = found.of(project);
+            for (int i = 0; i < sums.length; i++) {
+                if (project.isMissing() && missing == null && !used[i].equals(CellSums.ZERO)) {
+                    missing = project;
+                }
+                try {
+                    sums[i] = sums[i].plus(used[i]);
+                } catch (ArithmeticException e) {
+                    isTooLarge = true;
+                }
             }
         }
 
-        OrganisationUsage figure(Instant asOf) {
-            if (!missing.isEmpty()) {
-                throw refused("retention has kept sums of the project \"" + missing.get(0)
+        /** Returns the sums of the slices; an error if the organisation has no figure of one. */
+        CellSums[] complete() {
+            if (missing != null) {
+                throw refused("retention has kept sums of the project \"" + missing.id()
                         + "\" in that time, which the projects don't have any more; call moveRetained or omitRetained of"
                         + " the roll-ups, and have it shipped");
             }
             if (isTooLarge) {
                 throw refused("a sum exceeds " + Long.MAX_VALUE + ", the largest figure");
             }
-            if (sums.unmeasured() > 0) {
-                throw refused(sums.unmeasured() + " rows have no size; correct them in PostgreSQL");
+            for (CellSums sum : sums) {
+                if (sum.unmeasured() > 0) {
+                    throw refused(sum.unmeasured() + " rows have no size; correct them in PostgreSQL");
+                }
             }
+            return sums;
+        }
+
+        OrganisationUsage figure(Instant asOf) {
+            CellSums whole = complete()[0];
             try {
                 return new OrganisationUsage(
-                        new UsageKey(organisationId, period),
-                        new UsageMetrics(sums.receivedVolume(), sums.receivedBytes()),
-                        new UsageMetrics(sums.sentVolume(), sums.sentBytes()),
-                        asOf,
-                        sums.lostSizes());
+                        new UsageKey(organisationId, period), received(whole), sent(whole), asOf, whole.lostSizes());
             } catch (IllegalArgumentException e) {
                 throw refused(String.valueOf(e.getMessage()));
             }

@@ -18,9 +18,14 @@ import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ShippedDay;
 import io.usagekit.postgres.rollups.spi.UsageCell;
 import io.usagekit.postgres.rollups.spi.Watermark;
+import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageSeriesGranularity;
+import io.usagekit.reports.UsageSeriesPoint;
 import io.usagekit.testkit.ManualClock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -127,6 +132,10 @@ class ClickHouseHistoryIT {
                             throw new AssertionError(organisation, e);
                         }))
                 .hasMessageContaining(why);
+        UsageKey key = new UsageKey("many", WHOLE_DAY);
+        assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.HOUR, ZoneOffset.UTC, TIMEOUT))
+                .hasMessageContaining(why);
+        assertThatThrownBy(() -> history.byProject(key, TIMEOUT)).hasMessageContaining(why);
     }
 
     private void delete(String table, String condition) {
@@ -205,6 +214,47 @@ class ClickHouseHistoryIT {
     }
 
     @Test
+    void dividesAnOrganisationByTimeAndProject() {
+        store.insertCells(2, List.of(new UsageCell("p-1", hour(DAY, 7), new CellSums(10, 200, 30, 4_000, 0, 5))));
+        store.insertDays(2, List.of(new ShippedDay("p-1", DAY, 25)));
+        store.insertProjects(2, List.of(new CellProject("idle", Optional.of("few"), true)));
+        publish(2, PROJECTS + 2);
+        UsageKey key = new UsageKey("few", UsagePeriod.between(hour(DAY, 5), hour(DAY, 9)));
+
+        assertThat(history.series(key, UsageSeriesGranularity.HOUR, ZoneId.of("Asia/Tokyo"), TIMEOUT))
+                .containsExactly(
+                        point(5, 6, 5, 50, 5, 50, 0),
+                        point(6, 7, 5, 50, 5, 50, 0),
+                        point(7, 8, 14, 240, 34, 4_040, 5),
+                        point(8, 9, 5, 50, 5, 50, 0));
+        assertThat(history.series(key, UsageSeriesGranularity.DAY, ZoneId.of("Etc/GMT+8"), TIMEOUT))
+                .as("days that begin at 8:00 UTC")
+                .containsExactly(point(5, 8, 24, 340, 44, 4_140, 5), point(8, 9, 5, 50, 5, 50, 0));
+        assertThat(history.byProject(key, TIMEOUT))
+                .containsExactly(
+                        new ProjectUsage("idle", UsageMetrics.ZERO, UsageMetrics.ZERO),
+                        new ProjectUsage("p-0", new UsageMetrics(4, 40), new UsageMetrics(4, 40)),
+                        new ProjectUsage("p-1", new UsageMetrics(13, 230), new UsageMetrics(33, 4_030), 5),
+                        new ProjectUsage("p-2", new UsageMetrics(4, 40), new UsageMetrics(4, 40)),
+                        new ProjectUsage("p-3", new UsageMetrics(4, 40), new UsageMetrics(4, 40)),
+                        new ProjectUsage("p-4", new UsageMetrics(4, 40), new UsageMetrics(4, 40)));
+        UsageKey unknown = new UsageKey("unknown", WHOLE_DAY);
+        assertThat(history.series(unknown, UsageSeriesGranularity.MONTH, ZoneOffset.UTC, TIMEOUT))
+                .containsExactly(point(0, 24, 0, 0, 0, 0, 0));
+        assertThat(history.byProject(unknown, TIMEOUT)).isEmpty();
+    }
+
+    private static UsageSeriesPoint point(
+            int from, int to, long received, long receivedBytes, long sent, long sentBytes, long unmeasured) {
+        return new UsageSeriesPoint(
+                hour(DAY, from),
+                hour(DAY, to),
+                new UsageMetrics(received, receivedBytes),
+                new UsageMetrics(sent, sentBytes),
+                unmeasured);
+    }
+
+    @Test
     void readsTheNewestStateThatAllShardsHave() {
         store.insertCells(2, List.of(Cells.cell("p-7", hour(DAY, 7), 100)));
         store.insertDays(2, List.of(new ShippedDay("p-7", DAY, 25)));
@@ -240,6 +290,10 @@ class ClickHouseHistoryIT {
                     .hasMessageContaining("there are sums of whole UTC hours only");
             assertThatThrownBy(() -> figure("many", hour(DAY, 0), odd)).hasMessageContaining("whole UTC hours");
         }
+        UsageKey key = new UsageKey("many", WHOLE_DAY);
+        assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.DAY, ZoneId.of("Asia/Kolkata"), TIMEOUT))
+                .hasMessageContaining(
+                        "it is divided at 2026-03-01T18:30:00Z, and there are sums of whole UTC hours only");
         ClickHouseUsage usage = cluster.usage(database);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> usage.history(Duration.ZERO))
@@ -318,6 +372,20 @@ class ClickHouseHistoryIT {
         assertThat(failed.get(1)).contains("many", "3 rows have no size");
         assertThat(failed.get(2)).contains("other", "retention has kept sums of the project \"p-8\"", "moveRetained");
         assertThatThrownBy(() -> volume("other")).hasMessage(failed.get(2));
+        for (String organisation : List.of("few", "many", "other")) {
+            UsageKey key = new UsageKey(organisation, WHOLE_DAY);
+            String why = failed.get(List.of("few", "many", "other").indexOf(organisation));
+            assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.DAY, ZoneOffset.UTC, TIMEOUT))
+                    .hasMessage(why);
+            assertThatThrownBy(() -> history.byProject(key, TIMEOUT)).hasMessage(why);
+        }
+        UsageKey before = new UsageKey("other", UsagePeriod.between(hour(DAY, -24), hour(DAY, 0)));
+        assertThat(history.byProject(before, TIMEOUT))
+                .as("without a project that is missing")
+                .isEmpty();
+        assertThatThrownBy(() -> history.calculateAll(WHOLE_DAY, TIMEOUT, figure -> {}))
+                .hasMessageStartingWith("3 of 3 organisations have no figure")
+                .hasMessageContaining(failed.get(0));
         assertThat(figure("other", hour(DAY, -24), hour(DAY, 0)).received())
                 .as("of a time without such sums")
                 .isEqualTo(UsageMetrics.ZERO);
@@ -355,5 +423,15 @@ class ClickHouseHistoryIT {
                         .toList());
         publish(2, PROJECTS + 2L * ids.size());
         assertThat(volume("large")).isEqualTo(ids.size());
+        assertThat(history.byProject(new UsageKey("large", WHOLE_DAY), TIMEOUT)).hasSize(ids.size());
+
+        store.publish(
+                new Watermark(3, AS_OF, Instant.MIN, END, 1, new Watermark.Projects(1, PROJECTS + 2L * ids.size())));
+        Duration longest = Duration.ofDays(UsagePeriod.MAX_DAYS);
+        UsageKey year = new UsageKey("large", UsagePeriod.between(END.minus(longest), END));
+        assertThat(history.series(year, UsageSeriesGranularity.HOUR, ZoneOffset.UTC, TIMEOUT))
+                .as("the longest series, whose hours are part of each statement")
+                .hasSize(Math.toIntExact(longest.toHours()))
+                .contains(point(7, 8, 3_000, 30_000, 3_000, 30_000, 0));
     }
 }

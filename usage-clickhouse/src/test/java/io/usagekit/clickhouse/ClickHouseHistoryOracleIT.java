@@ -18,6 +18,7 @@ import io.usagekit.postgres.rollups.VerificationProgress;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -26,6 +27,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -51,6 +53,7 @@ class ClickHouseHistoryOracleIT {
     private static final int ORGANISATIONS = 3;
     private static final int ROUNDS = 5;
     private static final int WINDOWS = 10;
+    private static final int REPORTS = 3;
 
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
     private static final long SEED = Long.getLong("usagekit.seed", new Random().nextLong());
@@ -119,7 +122,8 @@ class ClickHouseHistoryOracleIT {
             execute("insert into {s}.projects (id, organisation_id) values ('p" + project + "', 'org-"
                     + project % ORGANISATIONS + "')");
         }
-        UsageCalculator raw = PostgresUsage.calculator(postgres.dataSource(), TableMapping.usagekit(SCHEMA));
+        RawReports reports = RawReports.of(postgres.dataSource(), SCHEMA);
+        UsageCalculator raw = reports.ofOrganisations();
         for (int round = 0; round < ROUNDS; round++) {
             for (int change = 0; change < 40; change++) {
                 change();
@@ -130,6 +134,9 @@ class ClickHouseHistoryOracleIT {
                 assertThat(totals(history, key))
                         .as("%s in round %d, seed %d", key, round, SEED)
                         .isEqualTo(totals(raw, key));
+                if (window < REPORTS) {
+                    assertReports(reports, key);
+                }
             }
             assertAll(all(raw));
         }
@@ -168,9 +175,32 @@ class ClickHouseHistoryOracleIT {
         feed.reship(differing); // days with zeros from before the new installation
         ship();
         assertAll(all(rollups.calculator()));
+        assertEqualsRollUps();
         differing.clear();
         assertThat(feed.verify(clickHouse.reader(), TIMEOUT, differing::add)).isPositive();
         assertThat(differing).as("seed %d", SEED).isEmpty();
+    }
+
+    private void assertReports(RawReports raw, UsageKey key) {
+        RawReports.Series series = RawReports.randomSeries(random, key);
+        assertThat(history.series(series.key(), series.granularity(), series.zone(), TIMEOUT))
+                .as("%s, seed %d", series, SEED)
+                .isEqualTo(raw.series(series));
+        assertThat(history.byProject(key, TIMEOUT))
+                .as("projects of %s, seed %d", key, SEED)
+                .isEqualTo(raw.byProject(key));
+    }
+
+    /** Where retention has deleted rows. */
+    private void assertEqualsRollUps() {
+        UsageKey key = new UsageKey("org-0", march());
+        for (UsageSeriesGranularity granularity : UsageSeriesGranularity.values()) {
+            ZoneId zone = ZoneId.of("America/New_York");
+            assertThat(history.series(key, granularity, zone, TIMEOUT))
+                    .as("%s, seed %d", granularity, SEED)
+                    .isEqualTo(rollups.series(key, granularity, zone, TIMEOUT));
+        }
+        assertThat(history.byProject(key, TIMEOUT)).as("seed %d", SEED).isEqualTo(rollups.byProject(key, TIMEOUT));
     }
 
     private void change() {

@@ -256,6 +256,7 @@ class ArchitectureTest {
                             List.of(
                                     CLICKHOUSE,
                                     "io.usagekit",
+                                    "io.usagekit.reports",
                                     "io.usagekit.postgres.rollups.spi",
                                     "java..",
                                     "javax.sql..",
