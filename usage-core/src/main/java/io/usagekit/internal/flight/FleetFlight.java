@@ -88,7 +88,9 @@ final class FleetFlight extends Flight {
     }
 
     private void wakeUp() {
-        if (leads) {
+        if (leads && isStoring()) {
+            return; // that step finds out; its own wake-up may come before its answer
+        } else if (leads) {
             renew(); // a lease was released or the key invalidated: check that this token still holds its lease
         } else if (suspended) {
             look();

@@ -169,6 +169,11 @@ abstract class Flight {
         return storing.compareAndSet(null, new CompletableFuture<>());
     }
 
+    /** Whether it has begun to store, or may not store any more. */
+    final boolean isStoring() {
+        return storing.get() != null;
+    }
+
     final void endStore() {
         endStore(SEALED);
     }
