@@ -102,6 +102,7 @@ final class TestPorts implements UsageCalculator {
         private record Entry(OrganisationUsage usage, long computedAt) {}
 
         private final ConcurrentHashMap<UsageKey, Entry> entries = new ConcurrentHashMap<>();
+        private final AtomicInteger reads = new AtomicInteger();
         private final AtomicInteger puts = new AtomicInteger();
         private final AtomicInteger closes = new AtomicInteger();
         private volatile boolean down;
@@ -139,6 +140,10 @@ final class TestPorts implements UsageCalculator {
             entries.put(key, new Entry(usage(key), nanos.get() - age.toNanos()));
         }
 
+        int reads() {
+            return reads.get();
+        }
+
         int puts() {
             return puts.get();
         }
@@ -155,6 +160,7 @@ final class TestPorts implements UsageCalculator {
 
         @Override
         public CompletionStage<Optional<AgedUsage>> get(UsageKey key) {
+            reads.incrementAndGet();
             return answer(Optional.ofNullable(entries.get(key))
                     .map(entry -> new AgedUsage(entry.usage(), Duration.ofNanos(nanos.get() - entry.computedAt()))));
         }

@@ -272,6 +272,55 @@ class UsageServiceTest {
         }
 
         @Test
+        void joinsLoadOfMissingFigureWithoutReadingItAgain() throws Exception {
+            ports.hold();
+            CompletionStage<UsageResult> first = service.getAsync(ORG, MARCH);
+            ports.awaitCalls(1);
+            int reads = ports.cache.reads();
+
+            CompletionStage<UsageResult> other = service.getAsync(ORG, MARCH);
+
+            assertThat(ports.cache.reads()).isEqualTo(reads);
+            ports.release();
+            assertThat(result(first).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(result(other).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(ports.events.names()).containsExactly("miss", "miss", "coalesced", "computed");
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(ports.cache.reads()).as("after the load").isEqualTo(reads + 1);
+        }
+
+        @Test
+        void findsWhatWasStoredDuringLoadOfMissingFigure() {
+            ports.hold();
+            CompletionStage<UsageResult> loading = service.getAsync(ORG, MARCH);
+            ports.awaitCalls(1);
+            ports.cache.store(KEY, Duration.ZERO);
+            ports.advance(Duration.ofMillis(100));
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(loading.toCompletableFuture()).isNotDone();
+        }
+
+        @Test
+        void readsAgainDuringLoadWhoseCallerHasAnOldFigure() {
+            ports.cache.store(KEY, Duration.ofMinutes(11));
+            ports.hold();
+            var unused = service.getAsync(ORG, MARCH);
+            ports.awaitCalls(1);
+            ports.cache.store(KEY, Duration.ZERO);
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+        }
+
+        @Test
+        void readsAgainWhileCallersDontWaitForMissingFigure() {
+            rebuild(builder().missPolicy(MissPolicy.pending()));
+            ports.hold();
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.PENDING);
+            ports.awaitCalls(1);
+            ports.cache.store(KEY, Duration.ZERO);
+            assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
+        }
+
+        @Test
         void invalidatesAllPeriodsOfAnOrganisation() {
             service.get(ORG, MARCH);
             service.invalidate(ORG);

@@ -86,7 +86,7 @@ public final class DefaultUsageService implements UsageService {
         this.isView = false;
         this.limits = settings.limits();
         this.listener = new SafeListener(settings.listeners());
-        this.cache = new GuardedCache(settings.cache(), limits);
+        this.cache = new GuardedCache(settings.cache(), limits, settings.ticker());
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
         this.writeOutage = computations.writeOutage();
@@ -145,9 +145,13 @@ public final class DefaultUsageService implements UsageService {
     public UsageResult get(String organisationId, UsagePeriod period) {
         UsageKey key = admit(organisationId, period);
         Optional<AgedUsage> near = cache.near(key);
-        return near.isPresent()
-                ? hit(key, UsageListener.Tier.NEAR, near.get(), null)
-                : Futures.await(answer(key, Futures.await(cache.read(key)), null));
+        if (near.isPresent()) {
+            return hit(key, UsageListener.Tier.NEAR, near.get(), null);
+        }
+        return Futures.await(
+                cache.isMissing(key)
+                        ? missed(key, Optional.empty(), null)
+                        : answer(key, Futures.await(cache.read(key)), null));
     }
 
     @Override
@@ -157,10 +161,13 @@ public final class DefaultUsageService implements UsageService {
         if (near.isPresent()) {
             return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.NEAR, near.get(), null));
         }
+        if (cache.isMissing(key)) {
+            return Futures.offThisThread(missed(key, Optional.empty(), null));
+        }
         CompletableFuture<Lookup> reading = cache.read(key);
         return reading.isDone()
-                ? offThisThread(answer(key, reading.join(), null))
-                : reading.thenComposeAsync(lookup -> offThisThread(answer(key, lookup, null)));
+                ? Futures.offThisThread(answer(key, reading.join(), null))
+                : reading.thenComposeAsync(lookup -> Futures.offThisThread(answer(key, lookup, null)));
     }
 
     @Override
@@ -170,7 +177,7 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<UsageResults> getAllAsync(Collection<String> organisationIds, UsagePeriod period) {
-        return offThisThread(
+        return Futures.offThisThread(
                 bulk(organisationIds, id -> new UsageKey(id, period)).start());
     }
 
@@ -181,7 +188,7 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<UsageResults> getAsync(String organisationId, Collection<UsagePeriod> periods) {
-        return offThisThread(
+        return Futures.offThisThread(
                 bulk(periods, period -> new UsageKey(organisationId, period)).start());
     }
 
@@ -211,11 +218,6 @@ public final class DefaultUsageService implements UsageService {
         }
     }
 
-    /** Moves functions that callers attach off the completing thread, which is a driver's, a timer's or a computation's. */
-    private static <T> CompletableFuture<T> offThisThread(CompletableFuture<T> future) {
-        return future.isDone() ? future : future.whenCompleteAsync((value, error) -> {});
-    }
-
     private CompletableFuture<UsageResult> answer(UsageKey key, Lookup lookup, @Nullable LoadBatch batch) {
         if (lookup.error() != null) {
             return answerWithoutCache(key, lookup.error(), batch);
@@ -224,6 +226,14 @@ public final class DefaultUsageService implements UsageService {
         if (figure.isPresent() && limits.isServable(figure.get())) {
             return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get(), batch));
         }
+        CompletableFuture<UsageResult> answer = missed(key, figure, batch);
+        if (figure.isEmpty()) {
+            cache.missing(key, answer);
+        }
+        return answer;
+    }
+
+    private CompletableFuture<UsageResult> missed(UsageKey key, Optional<AgedUsage> figure, @Nullable LoadBatch batch) {
         listener.miss(key);
         Optional<Throwable> error = writeOutage.of(key);
         return error.isPresent() ? answerUnstored(key, figure, error.get(), batch) : miss(key, figure, null, batch);
@@ -362,7 +372,7 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<UsageResult> refreshAsync(String organisationId, UsagePeriod period) {
-        return offThisThread(renew(admit(organisationId, period)));
+        return Futures.offThisThread(renew(admit(organisationId, period)));
     }
 
     private CompletableFuture<UsageResult> renew(UsageKey key) {
@@ -376,7 +386,7 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId, UsagePeriod period) {
-        return offThisThread(invalidation.of(admit(organisationId, period)));
+        return Futures.offThisThread(invalidation.of(admit(organisationId, period)));
     }
 
     @Override
@@ -388,7 +398,7 @@ public final class DefaultUsageService implements UsageService {
     @Override
     public CompletionStage<Void> invalidateAsync(String organisationId) {
         checkOpen();
-        return offThisThread(invalidation.of(organisationId));
+        return Futures.offThisThread(invalidation.of(organisationId));
     }
 
     @Override
@@ -399,7 +409,8 @@ public final class DefaultUsageService implements UsageService {
 
     @Override
     public CompletionStage<WarmResult> warmAsync(Collection<String> organisationIds, UsagePeriod period) {
-        return offThisThread(startWarming(organisationIds, period, new CompletableFuture<>().defaultExecutor()));
+        return Futures.offThisThread(
+                startWarming(organisationIds, period, new CompletableFuture<>().defaultExecutor()));
     }
 
     /** Goes on after each figure on this executor: never on the thread that completes it, which may be a driver's. */
@@ -418,23 +429,8 @@ public final class DefaultUsageService implements UsageService {
         }
         CompletableFuture<Lookup> reading = cache.read(key);
         return reading.isDone()
-                ? warm(key, reading.join())
-                : reading.thenComposeAsync(lookup -> warm(key, lookup), executor);
-    }
-
-    private CompletableFuture<Origin> warm(UsageKey key, Lookup lookup) {
-        if (lookup.figure().filter(limits::isFresh).isPresent()) {
-            return CompletableFuture.completedFuture(Origin.CACHED);
-        }
-        Throwable outage = lookup.error();
-        if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
-            return CompletableFuture.failedFuture(Computations.notWithoutCache(key, outage));
-        }
-        Duration acceptableAge = lookup.figure()
-                .map(old -> Limits.acceptableAge(limits.softFor(old), old))
-                .orElse(limits.soft());
-        return loads.load(key, Purpose.WARM, acceptableAge, outage != null, null)
-                .thenApply(LoadOutcome::origin);
+                ? loads.warm(key, reading.join())
+                : reading.thenComposeAsync(lookup -> loads.warm(key, lookup), executor);
     }
 
     @Override

@@ -25,6 +25,11 @@ final class Futures {
         }
     }
 
+    /** Moves functions that callers attach off the completing thread, which is a driver's, a timer's or a computation's. */
+    static <T> CompletableFuture<T> offThisThread(CompletableFuture<T> future) {
+        return future.isDone() ? future : future.whenCompleteAsync((value, error) -> {});
+    }
+
     /** Composes with the result or the error, the latter without its wrappers. */
     @SuppressWarnings("FutureReturnValueIgnored") // the inner one is what is returned
     static <T, R> CompletableFuture<R> compose(

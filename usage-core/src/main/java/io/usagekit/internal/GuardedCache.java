@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -27,10 +28,12 @@ final class GuardedCache {
 
     private final UsageCache cache;
     private final Limits limits;
+    private final MissingFigures missing;
 
-    GuardedCache(UsageCache cache, Limits limits) {
+    GuardedCache(UsageCache cache, Limits limits, LongSupplier ticker) {
         this.cache = cache;
         this.limits = limits;
+        this.missing = new MissingFigures(ticker);
     }
 
     /** The host's cache itself. */
@@ -60,6 +63,16 @@ final class GuardedCache {
             LOG.warn("a usage cache threw on a look into its memory; the call goes on without that", e);
             return Optional.empty();
         }
+    }
+
+    /** Whether a caller has found nothing just now, and waits for its load: another one needn't read. */
+    boolean isMissing(UsageKey key) {
+        return missing.contains(key);
+    }
+
+    /** A read has found nothing, and a caller waits for this answer. */
+    void missing(UsageKey key, CompletableFuture<?> answer) {
+        missing.add(key, answer);
     }
 
     /** Never completes exceptionally. */
@@ -150,6 +163,41 @@ final class GuardedCache {
 
     void close() {
         cache.close();
+    }
+
+    /**
+     * Keys of which a read has found nothing within {@value #MILLIS} ms, while the caller waits for the load that followed. Without them a
+     * burst of calls for one missing figure would read it over and over. Callers that don't read join that load, or start another one, which
+     * looks for the figure itself. What is stored meanwhile is found after that time even if nothing wakes the load. Thread-safe.
+     */
+    static final class MissingFigures {
+
+        /** As long as a load waits for a wake-up by another process before it looks for itself, by default. */
+        static final long MILLIS = 100;
+
+        private record Wait(CompletableFuture<?> answer, long since) {}
+
+        private final ConcurrentHashMap<UsageKey, Wait> waits = new ConcurrentHashMap<>();
+        private final LongSupplier ticker;
+
+        MissingFigures(LongSupplier ticker) {
+            this.ticker = ticker;
+        }
+
+        boolean contains(UsageKey key) {
+            Wait wait = waits.get(key);
+            return wait != null
+                    && !wait.answer().isDone()
+                    && ticker.getAsLong() - wait.since() < TimeUnit.MILLISECONDS.toNanos(MILLIS);
+        }
+
+        void add(UsageKey key, CompletableFuture<?> answer) {
+            if (!answer.isDone()) {
+                Wait wait = new Wait(answer, ticker.getAsLong());
+                waits.put(key, wait);
+                var unused = answer.whenComplete((result, error) -> waits.remove(key, wait));
+            }
+        }
     }
 
     /**

@@ -3,6 +3,7 @@ package io.usagekit.internal;
 import io.usagekit.AgedUsage;
 import io.usagekit.LoadOutcome;
 import io.usagekit.LoadOutcome.Origin;
+import io.usagekit.OutagePolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
@@ -47,6 +48,21 @@ final class Loads {
                         }
                     });
         }
+    }
+
+    /** Loads a figure whose caller waits for a fresh one, unless the cache has it. */
+    CompletableFuture<Origin> warm(UsageKey key, Lookup lookup) {
+        if (lookup.figure().filter(limits::isFresh).isPresent()) {
+            return CompletableFuture.completedFuture(Origin.CACHED);
+        }
+        Throwable outage = lookup.error();
+        if (outage != null && computations.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
+            return CompletableFuture.failedFuture(Computations.notWithoutCache(key, outage));
+        }
+        Duration acceptableAge = lookup.figure()
+                .map(old -> Limits.acceptableAge(limits.softFor(old), old))
+                .orElse(limits.soft());
+        return load(key, Purpose.WARM, acceptableAge, outage != null, null).thenApply(LoadOutcome::origin);
     }
 
     /** Whether there is a figure that isn't to be refreshed itself: the newest one of a source that lags may be. */

@@ -49,7 +49,7 @@ class BatchComputationTest {
         return new Computations(
                 settings,
                 new SafeListener(settings.listeners()),
-                new GuardedCache(settings.cache(), limits),
+                new GuardedCache(settings.cache(), limits, settings.ticker()),
                 new BackOff(Duration.ZERO, settings.ticker()));
     }
 

@@ -57,7 +57,7 @@ class ComputationLincheckTest {
             computations = new Computations(
                     settings,
                     new SafeListener(settings.listeners()),
-                    new GuardedCache(settings.cache(), limits),
+                    new GuardedCache(settings.cache(), limits, settings.ticker()),
                     new BackOff(Duration.ZERO, settings.ticker()));
             load = new UsageLoad(computations, KEY, UsageLoad.Purpose.MISS, limits.hard(), false, null);
             load.started();
