@@ -12,6 +12,7 @@ import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import io.usagekit.redis.internal.Link;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -56,17 +57,34 @@ final class PeriodIndex {
      * @return Redis's clock in milliseconds since 1970, at a time after this call
      */
     CompletionStage<Long> add(UsageKey key, long millis) {
-        String index = keys.index(key.organisationId());
-        String period = key.period().canonicalLabel();
-        long kept = Math.min(millis, MOST_MILLIS - MARGIN_MILLIS) + MARGIN_MILLIS;
+        String index = of(key);
         return scripts.scripted(
-                index, () -> addByScript(key, index, period, kept), () -> addPlainly(index, period, kept));
+                index,
+                () -> scripts.run(Purpose.INDEX, answer -> true, INDEX, List.of(index), arguments(key, millis))
+                        .thenApply(answer -> (Long) answer.get(0)),
+                () -> addPlainly(index, key.period().canonicalLabel(), kept(millis)));
     }
 
-    private CompletionStage<Long> addByScript(UsageKey key, String index, String period, long millis) {
-        String entries = keys.of(key.organisationId(), "");
-        return scripts.run(Purpose.INDEX, answer -> true, INDEX, List.of(index), period, Long.toString(millis), entries)
-                .thenApply(answer -> (Long) answer.get(0));
+    /** Returns the index that a key's period is in. */
+    String of(UsageKey key) {
+        return keys.index(key.organisationId());
+    }
+
+    /**
+     * Returns arguments of a script that adds the period of an entry that may live this long from now on.
+     *
+     * @param first those of the script that come first
+     */
+    String[] arguments(UsageKey key, long millis, String... first) {
+        String[] all = Arrays.copyOf(first, first.length + 3);
+        all[first.length] = key.period().canonicalLabel();
+        all[first.length + 1] = Long.toString(kept(millis));
+        all[first.length + 2] = keys.of(key.organisationId(), "");
+        return all;
+    }
+
+    private static long kept(long millis) {
+        return Math.min(millis, MOST_MILLIS - MARGIN_MILLIS) + MARGIN_MILLIS;
     }
 
     /** Does as the script, but removes no periods. */

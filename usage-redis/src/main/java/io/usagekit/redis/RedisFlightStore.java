@@ -14,15 +14,14 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
 
 /**
- * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script on keys of one
- * hash slot.
+ * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script. One that acquires or renews
+ * a lease or stores a figure also adds the period to the organisation's index; where that is on another server, it takes a second script.
  *
- * <p>A call that only reads, fails or releases takes at most one command timeout. A call that renews a lease or stores
- * a figure also adds the period to the organisation's index and takes at most two, and one that acquires a lease while Redis's clock
- * isn't known at most three. An unreadable entry is deleted on the way, which
+ * <p>A call takes at most one command timeout, with a second script two, and one that acquires a lease while Redis's clock isn't known one more. An unreadable entry is deleted on the way, which
  * takes at most two more. A call that finds out that scripts are refused takes as long again by plain commands, of which those on the index take two.
  */
 final class RedisFlightStore implements FlightStore {
@@ -118,13 +117,27 @@ final class RedisFlightStore implements FlightStore {
     }
 
     private CompletionStage<Acquisition> acquireByScript(UsageKey key, LeaseRequest request) {
-        return requestLease(key, request)
+        return scripts.together(
+                () -> acquireByScript(
+                        key,
+                        request,
+                        indexed(key),
+                        fence -> CompletableFuture.completedFuture(new Acquisition.Acquired(fence))),
+                () -> acquireByScript(key, request, keysOf(key), fence -> addToIndex(key, request, fence)));
+    }
+
+    private CompletionStage<Acquisition> acquireByScript(
+            UsageKey key,
+            LeaseRequest request,
+            List<String> scriptKeys,
+            LongFunction<CompletionStage<Acquisition>> acquired) {
+        return requestLease(key, request, scriptKeys)
                 .thenCompose(answer -> {
                     if (!answer.kind().equals("late")) {
                         return CompletableFuture.completedFuture(answer);
                     }
                     // The answer is in time, so it is the estimate of Redis's clock that was wrong, or missing.
-                    return requestLease(key, request);
+                    return requestLease(key, request, scriptKeys);
                 })
                 .thenCompose(answer -> switch (answer.kind()) {
                     case "found" -> CompletableFuture.completedFuture(new Acquisition.Found(answer.readable()));
@@ -137,22 +150,28 @@ final class RedisFlightStore implements FlightStore {
                                 new Acquisition.Held(answer.number(1), answer.millis(2)));
                     }
                     case "late" -> CompletableFuture.failedFuture(late());
-                    default -> acquired(key, request, answer.number(1));
+                    default -> acquired.apply(answer.number(1));
                 });
     }
 
     /** Sends the request with the time until which it counts: one that waits in a hanging server must not leave a lease behind. */
-    private CompletionStage<Answer> requestLease(UsageKey key, LeaseRequest request) {
-        return call(Purpose.LEASE, ACQUIRE, key, clock -> new String[] {
-            request.token(),
-            millis(request.lease()),
-            millis(request.acceptableAge()),
-            request.awaitedFence().isPresent()
-                    ? Long.toString(request.awaitedFence().getAsLong())
-                    : "",
-            Long.toString(fenceLifeMillis(request.lease())),
-            Long.toString(clock.after(connections.commandTimeout()))
-        });
+    private CompletionStage<Answer> requestLease(UsageKey key, LeaseRequest request, List<String> scriptKeys) {
+        return call(
+                Purpose.LEASE,
+                ACQUIRE,
+                key,
+                scriptKeys,
+                clock -> index.arguments(
+                        key,
+                        indexedMillis(request.lease()),
+                        request.token(),
+                        millis(request.lease()),
+                        millis(request.acceptableAge()),
+                        request.awaitedFence().isPresent()
+                                ? Long.toString(request.awaitedFence().getAsLong())
+                                : "",
+                        Long.toString(fenceLifeMillis(request.lease())),
+                        Long.toString(clock.after(connections.commandTimeout()))));
     }
 
     private UsageCacheException late() {
@@ -163,8 +182,8 @@ final class RedisFlightStore implements FlightStore {
     }
 
     /** Adds the load to the organisation's index, so that an invalidation of the organisation finds it. */
-    private CompletionStage<Acquisition> acquired(UsageKey key, LeaseRequest request, long fence) {
-        return indexLoad(key, request.lease())
+    private CompletionStage<Acquisition> addToIndex(UsageKey key, LeaseRequest request, long fence) {
+        return index.add(key, indexedMillis(request.lease()))
                 .<Acquisition>thenApply(added -> new Acquisition.Acquired(fence))
                 .whenComplete((acquisition, error) -> {
                     if (error != null) {
@@ -177,25 +196,30 @@ final class RedisFlightStore implements FlightStore {
     public CompletionStage<Boolean> renew(UsageKey key, String token, Duration lease) {
         checkAtLeastMillisecond("lease", lease);
         String entry = keys.of(key);
-        List<String> lockAndFences = List.of(keys.lock(entry), keys.fences(entry));
         return byScript(
                 key,
-                () -> scripts.run(
-                                Purpose.LEASE,
-                                RedisFlightStore::showsNothing,
-                                RENEW,
-                                lockAndFences,
-                                token,
-                                millis(lease),
-                                Long.toString(fenceLifeMillis(lease)))
-                        .thenCompose(answer -> isHolder(answer)
-                                ? indexLoad(key, lease).thenApply(added -> true)
-                                : CompletableFuture.completedFuture(false)));
+                () -> scripts.together(
+                        () -> renew(key, token, lease, List.of(keys.lock(entry), keys.fences(entry), index.of(key))),
+                        () -> renew(key, token, lease, List.of(keys.lock(entry), keys.fences(entry)))
+                                .thenCompose(isHolder -> isHolder
+                                        ? index.add(key, indexedMillis(lease)).thenApply(added -> true)
+                                        : CompletableFuture.completedFuture(false))));
     }
 
-    /** Adds the load to the index for longer than its fence is kept. */
-    private CompletionStage<Long> indexLoad(UsageKey key, Duration lease) {
-        return index.add(key, saturatedMultiply(fenceLifeMillis(lease), 2));
+    private CompletionStage<Boolean> renew(UsageKey key, String token, Duration lease, List<String> scriptKeys) {
+        return scripts.run(
+                        Purpose.LEASE,
+                        RedisFlightStore::showsNothing,
+                        RENEW,
+                        scriptKeys,
+                        index.arguments(
+                                key, indexedMillis(lease), token, millis(lease), Long.toString(fenceLifeMillis(lease))))
+                .thenApply(RedisFlightStore::isHolder);
+    }
+
+    /** Returns how long the index keeps a load's period: longer than its fence is kept. */
+    private static long indexedMillis(Duration lease) {
+        return saturatedMultiply(fenceLifeMillis(lease), 2);
     }
 
     @Override
@@ -231,16 +255,24 @@ final class RedisFlightStore implements FlightStore {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
         long now = System.nanoTime();
-        return index.add(key, life)
-                .thenCompose(added -> call(Purpose.STORE, PUBLISH, key, clock -> new String[] {
-                    token,
-                    Long.toString(fence),
-                    value,
-                    Long.toString(life),
-                    millis(figure.age()),
-                    keys.wakeUps(),
-                    Long.toString(clock.at(now))
-                }))
+        Function<List<String>, CompletionStage<Answer>> publish = scriptKeys -> call(
+                Purpose.STORE,
+                PUBLISH,
+                key,
+                scriptKeys,
+                clock -> index.arguments(
+                        key,
+                        life,
+                        token,
+                        Long.toString(fence),
+                        value,
+                        Long.toString(life),
+                        millis(figure.age()),
+                        keys.wakeUps(),
+                        Long.toString(clock.at(now))));
+        return scripts.together(
+                        () -> publish.apply(indexed(key)),
+                        () -> index.add(key, life).thenCompose(added -> publish.apply(keysOf(key))))
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());
@@ -320,25 +352,37 @@ final class RedisFlightStore implements FlightStore {
      * @param arguments those of the script, by the clock of the server that is to run it
      */
     private CompletionStage<Answer> call(
-            Purpose purpose, Script script, UsageKey key, Function<ServerClock, String[]> arguments) {
-        return run(purpose, script, key, arguments)
+            Purpose purpose,
+            Script script,
+            UsageKey key,
+            List<String> scriptKeys,
+            Function<ServerClock, String[]> arguments) {
+        return run(purpose, script, key, scriptKeys, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
                         ? CacheEntry.discard(scripts, keys.of(key), answer.text(1))
-                                .thenCompose(done -> run(purpose, script, key, arguments))
+                                .thenCompose(done -> run(purpose, script, key, scriptKeys, arguments))
                         : CompletableFuture.completedFuture(answer));
     }
 
     private CompletionStage<Answer> run(
-            Purpose purpose, Script script, UsageKey key, Function<ServerClock, String[]> arguments) {
-        String entry = keys.of(key);
+            Purpose purpose,
+            Script script,
+            UsageKey key,
+            List<String> scriptKeys,
+            Function<ServerClock, String[]> arguments) {
         return scripts.run(
-                        purpose,
-                        RedisFlightStore::hasWritten,
-                        script,
-                        keys.all(entry),
-                        arguments,
-                        RedisFlightStore::learn)
-                .thenApply(parts -> Answer.of(key, entry, parts));
+                        purpose, RedisFlightStore::hasWritten, script, scriptKeys, arguments, RedisFlightStore::learn)
+                .thenApply(parts -> Answer.of(key, keys.of(key), parts));
+    }
+
+    private List<String> keysOf(UsageKey key) {
+        return keys.all(keys.of(key));
+    }
+
+    /** Returns the keys of a script that adds the period to the organisation's index as well. */
+    private List<String> indexed(UsageKey key) {
+        String entry = keys.of(key);
+        return List.of(entry, keys.lock(entry), keys.fences(entry), index.of(key));
     }
 
     /** Some answers say what time it is. */

@@ -60,9 +60,11 @@ final class RedisUsageCache implements UsageCache {
                 all,
                 keys,
                 reader,
-                entries -> scripts.scripted(
-                                entries.get(0),
-                                () -> send(entries, CacheEntry::sendAll),
+                entries -> scripts.together(
+                                () -> scripts.scripted(
+                                        entries.get(0),
+                                        () -> send(entries, CacheEntry::sendAll),
+                                        () -> send(entries, CacheEntry::sendEach)),
                                 () -> send(entries, CacheEntry::sendEach))
                         .toCompletableFuture());
     }

@@ -80,6 +80,23 @@ final class Scripts {
                         RedisErrors.isScriptRefused(error) ? plainly.get() : CompletableFuture.failedStage(error));
     }
 
+    /**
+     * Takes a step by one script on keys of several hash slots, or else by several scripts: over a cluster, and where a server refuses such a
+     * script, as a cluster's node does to a client of a single server.
+     */
+    <T> CompletionStage<T> together(Supplier<CompletionStage<T>> byOne, Supplier<CompletionStage<T>> bySeveral) {
+        if (!connections.areOfOneServer()) {
+            return bySeveral.get();
+        }
+        return byOne.get().exceptionallyCompose(error -> {
+            if (!RedisErrors.isCrossSlot(error)) {
+                return CompletableFuture.failedStage(error);
+            }
+            connections.refusesSeveralSlots();
+            return bySeveral.get();
+        });
+    }
+
     void close() {
         connections.close();
     }

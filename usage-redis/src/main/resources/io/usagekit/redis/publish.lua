@@ -2,6 +2,7 @@
 -- KEYS[1]  the entry
 -- KEYS[2]  its lock
 -- KEYS[3]  its fences
+-- KEYS[4]  the organisation's index, if this server has it: before the figure is stored the period is added
 -- ARGV[1]  the token
 -- ARGV[2]  the fence
 -- ARGV[3]  the value
@@ -9,8 +10,12 @@
 -- ARGV[5]  the figure's age in milliseconds
 -- ARGV[6]  the channel of wake-ups
 -- ARGV[7]  the time at which the figure had that age, or earlier, by this server's clock in microseconds; 0 if unknown
+-- ARGV[8]  the period
+-- ARGV[9]  the time to keep the period in the index, in milliseconds
+-- ARGV[10] what the names of the organisation's entries begin with, for the error
 -- Returns {'stored'}, or if the figure is rejected {'superseded', newer value, PTTL in milliseconds},
--- {'lease_lost', fence issued last} or {'invalidated'}; where loads were to be woken, one more part: see wake().
+-- {'lease_lost', fence issued last} or {'invalidated'}; where loads were to be woken, one more part: see wake(). An error if another type is in the
+-- index's place.
 local fence = tonumber(ARGV[2])
 local known = fences(KEYS[3])
 local answer = {'stored'}
@@ -24,6 +29,10 @@ end
 if known.issued == fence and life < 1 then
     answer = {'invalidated'}
 elseif known.issued == fence then
+    local wrong = KEYS[4] and add_period(KEYS[4], ARGV[8], ARGV[9], ARGV[10])
+    if wrong then
+        return wrong
+    end
     redis.call('SET', KEYS[1], ARGV[3], 'PX', integer(life))
     redis.call('HSET', KEYS[3], 'published', integer(fence))
 else
@@ -38,7 +47,8 @@ else
 end
 
 -- Also released if the fences have been lost. A lease of a later load of the same token is kept.
-local ours = is_held_by(KEYS[2], ARGV[1]) and flight(KEYS[2]).fence == fence
+local holder = flight(KEYS[2])
+local ours = holder.kind == 'held' and holder.detail == ARGV[1] and holder.fence == fence
 if ours then
     redis.call('DEL', KEYS[2])
 end

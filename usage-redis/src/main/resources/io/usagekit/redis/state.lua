@@ -2,6 +2,7 @@
 -- or one without expiry, counts as missing. Only the index of an organisation can't: its entries would be missed.
 --   entry   a string: see RedisUsage
 --   lock    a string: 'held <fence> <token>' during the lease, 'failed <fence> <reason>' during the back-off
+--   index   a sorted set of an organisation's periods, scored by the time of their removal in milliseconds since 1970
 --   fences  a hash: issued, the last fence; published, the fence of the figure stored last; invalidated, the last fence that
 --           may not publish
 
@@ -97,6 +98,22 @@ local function wrong_index(key, entries)
     end
     return redis.error_reply('WRONGTYPE ' .. key .. ' must be a sorted set of periods, but is a ' .. kind
         .. '; delete it together with all entries ' .. entries .. '*')
+end
+
+-- Adds a period to an organisation's index, to be kept for this time from now on in milliseconds. Returns an error if there is another type
+-- in its place: the periods that it held may still have entries.
+local function add_period(key, period, time, entries)
+    local wrong = wrong_index(key, entries)
+    if wrong then
+        return wrong
+    end
+    local now = math.floor(microseconds() / 1000)
+    local before = tonumber(redis.call('ZSCORE', key, period) or 0)
+    redis.call('ZADD', key, integer(math.max(before, now + tonumber(time))), period)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', integer(now))
+    local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    redis.call('PEXPIRE', key, integer(tonumber(last[2]) - now))
+    return nil
 end
 
 -- Wakes the loads that wait for this entry. Returns the answer with one more part: an empty list, or one with the reason if this user may

@@ -71,19 +71,26 @@ class FleetIT {
             together("warm-up-" + round);
         }
         List<Long> extra = new ArrayList<>();
-        for (int round = 1; round <= ROUNDS; round++) {
-            long before = started();
-            List<Answer> answers = together("org-" + round);
-            assertThat(started() - before).as("computations in round %s", round).isEqualTo(1);
-            assertThat(answers).hasSize(MEMBERS * CALLERS);
-            assertThat(answers).extracting(Answer::figure).containsOnly(Long.toString(started()));
-            answers.forEach(answer -> extra.add(answer.micros() - COMPUTATION.toNanos() / 1_000));
+        List<Integer> commands = new ArrayList<>();
+        try (CommandMonitor monitor = new CommandMonitor(client, server.url())) {
+            for (int round = 1; round <= ROUNDS; round++) {
+                long before = started();
+                List<Answer> answers = together("org-" + round);
+                commands.add(monitor.sent().size());
+                assertThat(started() - before)
+                        .as("computations in round %s", round)
+                        .isEqualTo(1);
+                assertThat(answers).hasSize(MEMBERS * CALLERS);
+                assertThat(answers).extracting(Answer::figure).containsOnly(Long.toString(started()));
+                answers.forEach(answer -> extra.add(answer.micros() - COMPUTATION.toNanos() / 1_000));
+            }
         }
         extra.sort(null);
+        commands.sort(null);
         System.out.printf(
                 Locale.ROOT,
                 "FleetIT: %d JVMs x %d threads, %d rounds of a %d ms computation, after %d to warm up: extra latency p50 %.1f"
-                        + " ms, p99 %.1f ms, at most %.1f ms%n",
+                        + " ms, p99 %.1f ms, at most %.1f ms; commands for a figure p50 %d, at most %d%n",
                 MEMBERS,
                 CALLERS,
                 ROUNDS,
@@ -91,7 +98,9 @@ class FleetIT {
                 WARM_UP_ROUNDS,
                 extra.get(extra.size() / 2) / 1e3,
                 extra.get(extra.size() * 99 / 100) / 1e3,
-                extra.get(extra.size() - 1) / 1e3);
+                extra.get(extra.size() - 1) / 1e3,
+                commands.get(commands.size() / 2),
+                commands.get(commands.size() - 1));
     }
 
     @Test

@@ -261,8 +261,13 @@ class RedisFlightIT {
     }
 
     @Test
-    void indexesLoadBeforeItComputes() {
+    void indexesLoadBeforeItComputesAndWithEachRenewal() {
         acquired("token");
+        Redis.with(client, redis -> {
+            assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03");
+            redis.del(INDEX);
+        });
+        assertThat(await(store.renew(KEY, "token", LEASE))).isTrue();
         Redis.with(client, redis -> assertThat(redis.zrange(INDEX, 0, -1)).containsExactly("2026-03"));
     }
 

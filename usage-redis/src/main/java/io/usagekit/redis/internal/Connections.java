@@ -39,6 +39,9 @@ public interface Connections {
     /** Whether a command may have keys of different hash slots. */
     boolean areOfOneServer();
 
+    /** Takes note that the server has refused a command with keys of different hash slots. */
+    default void refusesSeveralSlots() {}
+
     /** Whether the server that has a key refuses scripts, so that none is to be sent to it at present. */
     boolean refusesScripts(String key);
 

@@ -251,7 +251,9 @@ public final class GuardedConnection {
         if (error instanceof RedisCommandExecutionException) {
             UsageCacheException refused = RedisErrors.refused(server.name(), error);
             answered(connection);
-            if (!RedisErrors.isScriptRefused(error) && !(server.isNode() && Redirection.isIn(error))) {
+            if (!RedisErrors.isScriptRefused(error)
+                    && !RedisErrors.isCrossSlot(error)
+                    && !(server.isNode() && Redirection.isIn(error))) {
                 states.refusal().begin(states.refused(), refused);
             }
             if (RedisErrors.isReadOnly(error)) {

@@ -11,11 +11,12 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/** One connection, to the server that the host's client leads to; all keys are on it. */
+/** One connection, to the server that the host's client leads to; which has all keys. */
 public final class OneServer implements Connections {
 
     private final RedisClient client;
     private final GuardedConnection connection;
+    private volatile boolean refusesSeveralSlots;
 
     /** Creates it without a connection. */
     public OneServer(RedisClient client, Duration commandTimeout, ConnectionAttempt.Limits limits) {
@@ -36,7 +37,13 @@ public final class OneServer implements Connections {
 
     @Override
     public boolean areOfOneServer() {
-        return true;
+        return !refusesSeveralSlots;
+    }
+
+    /** It is a node of a cluster that has all slots, or is behind a proxy. */
+    @Override
+    public void refusesSeveralSlots() {
+        refusesSeveralSlots = true;
     }
 
     @Override

@@ -86,6 +86,13 @@ public final class RedisErrors {
                                 .matches());
     }
 
+    /** Whether a command is refused since its keys are of different hash slots. */
+    public static boolean isCrossSlot(Throwable error) {
+        return chain(error).stream()
+                .anyMatch(cause -> cause instanceof RedisCommandExecutionException
+                        && String.valueOf(cause.getMessage()).startsWith("CROSSSLOT"));
+    }
+
     /** Whether the server is a replica, so that the client's address may lead to another server by now. */
     public static boolean isReadOnly(Throwable error) {
         String reply = String.valueOf(error.getMessage());
