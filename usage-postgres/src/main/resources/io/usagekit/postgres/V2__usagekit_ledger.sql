@@ -50,3 +50,17 @@ create table if not exists {events_search} (
 
 create index if not exists events_search_window_idx on {events_search} (project_id, event_created_at);
 create index if not exists events_search_words_idx on {events_search} using gin (words);
+
+-- The ids of events in partitions, whose unique keys are of id and time: triggers enter and remove them. Empty where events aren't partitioned.
+create table if not exists {events_ids} (
+    id text primary key,
+    created_at timestamptz not null,
+    partition oid not null
+);
+
+-- The partitions whose ids are all entered, in one row, each with the transaction that attached it.
+create table if not exists {events_ids_partitions} (
+    is_row boolean primary key default true check (is_row),
+    partitions oid[] not null,
+    attached_by xid[] not null
+);

@@ -62,11 +62,11 @@ final class EventRecorder {
             lockKeys(connection, keyed);
             Set<Key> keys = new HashSet<>();
             Map<String, Event> recorded = new HashMap<>();
-            boolean inPartitions = false;
+            boolean haveUncheckedIds = false;
             for (List<NewEvent> some : inBatches(events)) {
-                inPartitions = insert(connection, insert, some, now, keys, recorded);
+                haveUncheckedIds |= insert(connection, insert, some, now, keys, recorded);
             }
-            if (inPartitions) {
+            if (haveUncheckedIds) {
                 uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
             }
             return events.stream()
@@ -123,7 +123,7 @@ final class EventRecorder {
     }
 
     /**
-     * Inserts events and their endpoints, and adds the events to what is recorded; returns whether they are in partitions.
+     * Inserts events and their endpoints, and adds the events to what is recorded; returns whether their ids are still to be checked.
      *
      * @param keys of the events before these, to which those of these are added
      */
@@ -137,7 +137,7 @@ final class EventRecorder {
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
-        Set<Boolean> inPartitions = new HashSet<>();
+        Set<Boolean> haveUncheckedIds = new HashSet<>();
         boolean haveOldEndpoints = withEndpoints(sql.call(connection, insert), events)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))
@@ -155,7 +155,7 @@ final class EventRecorder {
                 .list(row -> {
                     Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
                     recorded.put(event.id(), event);
-                    inPartitions.add(row.flag("is_in_partition"));
+                    haveUncheckedIds.add(row.flag("has_unchecked_id"));
                     return row.flag("has_old_endpoints");
                 })
                 .contains(true);
@@ -164,7 +164,7 @@ final class EventRecorder {
                 replaceEndpoints(connection, event.id(), event.endpointIds());
             }
         }
-        return inPartitions.contains(true);
+        return haveUncheckedIds.contains(true);
     }
 
     /** Binds a row for each endpoint of each event. */

@@ -12,7 +12,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +38,7 @@ final class LedgerInstaller {
             new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"));
 
     private static final String TRIGGERS = "events/triggers.sql";
+    private static final String REFERENCES = "events/references.sql";
     private static final String LOCK_OF_TRIGGERS = "share row exclusive";
 
     /** Events whose endpoints are filled at once, so few that others wait briefly for their rows. */
@@ -76,6 +76,7 @@ final class LedgerInstaller {
                     indexes);
             createTriggers(installation);
             fillEndpoints(installation);
+            enterIds(installation);
             return schema;
         });
     }
@@ -84,7 +85,9 @@ final class LedgerInstaller {
         Connection connection = installation.connection();
         boolean lackWords = isLacking(connection, "events", "usagekit_delete_words");
         Map<String, String> locks = new LinkedHashMap<>();
-        if (lackWords || isLacking(connection, "events", "usagekit_move_endpoints")) {
+        if (lackWords
+                || isLacking(connection, "events", "usagekit_move_endpoints")
+                || isLacking(connection, "events", "usagekit_enter_id")) {
             locks.put(sql.quoted("events").get(0), LOCK_OF_TRIGGERS);
         }
         if (isLacking(connection, "events_endpoints", "usagekit_fill_endpoint")) {
@@ -93,7 +96,7 @@ final class LedgerInstaller {
         if (!locks.isEmpty()) {
             installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
                 installation.locks().lock(it, locks);
-                Jdbc.execute(it, triggers());
+                Jdbc.execute(it, script(TRIGGERS));
                 return schema;
             });
         }
@@ -111,15 +114,8 @@ final class LedgerInstaller {
                 .answer();
     }
 
-    private String triggers() {
-        Map<String, String> names = new HashMap<>(LedgerSql.tables(schema));
-        for (String table : List.of("events", "events_endpoints")) {
-            names.put(table + ".literal", Identifiers.literal(sql.quoted(table).get(0)));
-        }
-        for (String function : List.of("fill_endpoint", "move_endpoints", "delete_words")) {
-            names.put(function, Identifiers.qualified(schema, "usagekit_" + function));
-        }
-        return SqlTemplate.fill(SqlTemplate.resource(TRIGGERS), names);
+    private String script(String resource) {
+        return SqlTemplate.fill(SqlTemplate.resource(resource), LedgerSql.objects(schema));
     }
 
     /** Fills the columns by which pages of endpoints are read, in batches that are committed one by one, each again if it meets a lock. */
@@ -152,11 +148,42 @@ final class LedgerInstaller {
         }
     }
 
+    /**
+     * Enters the ids of events in partitions that have some which are missing, each partition in a transaction of its own; and lets the trigger
+     * that replaces the endpoints' foreign key look for them.
+     */
+    private void enterIds(Installation installation) throws SQLException {
+        boolean areEntered = fill(
+                installation,
+                it -> sql.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());
+        if (!areEntered) {
+            fill(
+                    installation,
+                    it -> sql.call(it, LedgerStatement.DELETE_OLD_IDS).update());
+            List<Long> partitions = fill(
+                    installation,
+                    it -> sql.call(it, LedgerStatement.LIST_UNENTERED_PARTITIONS)
+                            .list(row -> row.number("partition")));
+            for (long partition : partitions) {
+                fill(
+                        installation,
+                        it -> sql.call(it, LedgerStatement.ENTER_IDS_OF)
+                                .number("partition", partition)
+                                .one(row -> row.text("entered")));
+            }
+            fill(installation, it -> sql.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
+        }
+        fill(installation, it -> {
+            Jdbc.execute(it, script(REFERENCES));
+            return schema;
+        });
+    }
+
     private <T> T fill(Installation installation, Jdbc.Work<T> work) throws SQLException {
         return installation
                 .locks()
                 .repeat(
-                        "the endpoints and words of events in the schema " + Identifiers.quote(schema),
+                        "the endpoints, words and ids of events in the schema " + Identifiers.quote(schema),
                         () -> Jdbc.step(
                                         installation.connection(),
                                         Jdbc.Mode.WRITE,
@@ -167,9 +194,11 @@ final class LedgerInstaller {
 
     String ddl() {
         return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n"
-                + SqlTemplate.fill(SqlTemplate.resource(TABLES), LedgerSql.tables(schema)) + "\n"
-                + triggers() + "\n"
+                + script(TABLES) + "\n"
+                + script(TRIGGERS) + "\n"
                 + sql.statements().script(LedgerStatement.FILL_ALL_ENDPOINTS.sqlName()) + ";\n\n"
+                + sql.statements().script(LedgerStatement.ENTER_ALL_IDS.sqlName()) + ";\n\n"
+                + script(REFERENCES) + "\n"
                 + INDEXES.stream()
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));

@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.UsageKey;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.internal.SchemaScript;
 import io.usagekit.postgres.internal.SqlCall;
@@ -30,6 +31,10 @@ final class LedgerSql {
             "events/search.sql",
             "events/install.sql");
 
+    /** The functions of triggers, and those that statements call. */
+    private static final List<String> FUNCTIONS = List.of(
+            "fill_endpoint", "move_endpoints", "delete_words", "enter_id", "delete_id", "are_ids_entered", "enter_ids");
+
     private final SqlStatements statements;
 
     private LedgerSql(SqlStatements statements) {
@@ -41,11 +46,19 @@ final class LedgerSql {
         return new LedgerSql(SqlStatements.of(FILES, names(schema, projects)));
     }
 
-    /** What stands for tables and constants. */
+    /** What stands for tables, functions and constants. */
     static Map<String, String> names(String schema, ProjectScope projects) {
-        Map<String, String> names = new HashMap<>(tables(schema));
+        Map<String, String> names = new HashMap<>(objects(schema));
         names.put("project.counts", projects == ProjectScope.ALL ? "true" : "p.deleted_at is null");
         return names;
+    }
+
+    /** The tables, each also as a literal, and the functions, qualified and quoted, by the names that resources have for them. */
+    static Map<String, String> objects(String schema) {
+        Map<String, String> objects = new HashMap<>(tables(schema));
+        tables(schema).forEach((name, table) -> objects.put(name + ".literal", Identifiers.literal(table)));
+        FUNCTIONS.forEach(name -> objects.put(name, Identifiers.qualified(schema, "usagekit_" + name)));
+        return objects;
     }
 
     /** The tables, qualified and quoted, by the names that resources have for them. */
@@ -62,7 +75,9 @@ final class LedgerSql {
                 "endpoints", "endpoints",
                 "sources", "sources",
                 "events_endpoints", "events_endpoints",
-                "events_search", "events_search");
+                "events_search", "events_search",
+                "events_ids", "events_ids",
+                "events_ids_partitions", "events_ids_partitions");
     }
 
     /** Tables, qualified and quoted, by the names that resources have for them. */

@@ -48,6 +48,7 @@ enum LedgerStatement {
             names().with("id", TEXT).with("is_in_partition", FLAG)),
     LOCK_IDS(names().with("ids", TEXTS).with("table", TEXT), names().with("locked", TEXT)),
     FIND_SHARED_EVENT_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
+    ENTER_IDS(names(), names().with("entered", TEXT)),
     FIND_SHARED_DELIVERY_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
     FIND_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), event()),
     FIND_EVENT_WITH_SOURCE(
@@ -100,7 +101,12 @@ enum LedgerStatement {
     LIST_PROJECTS(names(), names().with("id", TEXT)),
     FILL_ENDPOINTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),
-    FILL_ALL_ENDPOINTS(names(), names());
+    FILL_ALL_ENDPOINTS(names(), names()),
+    ARE_IDS_ENTERED(names(), names().with("answer", FLAG)),
+    DELETE_OLD_IDS(names(), names()),
+    LIST_UNENTERED_PARTITIONS(names(), names().with("partition", NUMBER)),
+    ENTER_IDS_OF(names().with("partition", NUMBER), names().with("entered", TEXT)),
+    ENTER_ALL_IDS(names(), names().with("entered", TEXT));
 
     /** Names and their types, in their order. */
     static final class Names {
@@ -152,7 +158,7 @@ enum LedgerStatement {
                 .with("payload_bytes", NUMBER)
                 .with("created_at", INSTANT)
                 .with("deleted_at", INSTANT)
-                .with("is_in_partition", FLAG)
+                .with("has_unchecked_id", FLAG)
                 .with("has_old_endpoints", FLAG);
     }
 

@@ -25,12 +25,14 @@ final class UniqueIds {
     }
 
     /**
-     * Locks the ids of events that this transaction has inserted.
+     * Locks the ids of events that this transaction has inserted, and enters those of new partitions, so that the triggers of the next
+     * transaction check its ids.
      *
      * @throws SQLException if two events have one of them
      */
     void requireForEvents(Connection connection, List<String> ids) throws SQLException {
         require(connection, "events", LedgerStatement.FIND_SHARED_EVENT_ID, ids);
+        sql.call(connection, LedgerStatement.ENTER_IDS).execute();
     }
 
     /**

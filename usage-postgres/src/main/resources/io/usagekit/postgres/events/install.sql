@@ -80,3 +80,43 @@ update {events_endpoints} n
 set project_id = e.project_id, created_at = e.created_at
 from {events} e
 where e.id = n.event_id and n.project_id is null
+
+-- name: are-ids-entered
+-- Whether the ids of the events in all partitions are entered, and none where events aren't partitioned.
+--
+-- Returns one row: answer.
+select {are_ids_entered}() as answer
+
+-- name: delete-old-ids
+-- Deletes the ids that were entered while events were partitioned, if they aren't any more.
+delete from {events_ids}
+where not exists (select from pg_catalog.pg_inherits i where i.inhparent = to_regclass({events.literal}))
+
+-- name: list-unentered-partitions
+-- The partitions of the events of which ids may not be entered.
+--
+-- Returns: partition, its object id.
+select i.inhrelid::bigint as partition
+from pg_catalog.pg_inherits i
+where i.inhparent = to_regclass({events.literal})
+    and not exists (
+        select
+        from {events_ids_partitions} e, unnest(e.partitions, e.attached_by) as k (partition, attached_by)
+        where k.partition = i.inhrelid and k.attached_by = i.xmin
+    )
+order by i.inhrelid
+
+-- name: enter-ids-of
+-- Enters the ids of the events in a partition.
+--
+-- Parameter: :partition, its object id.
+-- Returns a row: entered, an empty text.
+select {enter_ids}(:partition::bigint::oid)::text as entered
+
+-- name: enter-all-ids
+-- Enters the ids of the events in all partitions at once.
+--
+-- Returns a row for each partition: entered, an empty text.
+select {enter_ids}(i.inhrelid)::text as entered
+from pg_catalog.pg_inherits i
+where i.inhparent = to_regclass({events.literal})

@@ -81,7 +81,7 @@ unnest(
 -- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
 -- events' table, qualified and quoted.
 -- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
--- null; is_in_partition, whether the table is partitioned: until this transaction ends it stays so, or stays plain; has_old_endpoints, whether
+-- null; has_unchecked_id, whether another partition may have an id of these that no trigger has entered; has_old_endpoints, whether
 -- endpoints of any of these events were there before, those of an event that a host's SQL dropped with its partition.
 recorded as (
     insert into {events} (
@@ -130,7 +130,7 @@ select
     payload_bytes,
     created_at,
     deleted_at,
-    tableoid <> (select to_regclass(:table)) as is_in_partition,
+    tableoid <> (select to_regclass(:table)) and not (select {are_ids_entered}()) as has_unchecked_id,
     (select count(*) from endpoints) < cardinality(:event_ids::text[]) as has_old_endpoints
 from recorded
 
@@ -185,7 +185,8 @@ on conflict do nothing
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids and :statuses of text, :created_ats of
 -- timestamptz; :table, the deliveries' table, qualified and quoted.
--- Returns a row for each delivery that is recorded: id; is_in_partition, as insert-events does.
+-- Returns a row for each delivery that is recorded: id; is_in_partition, whether the table is partitioned: until this transaction ends it stays
+-- so, or stays plain.
 with event as materialized (
     select e.id, e.project_id
     from {events} e
@@ -240,6 +241,12 @@ where e.id = any (:ids::text[])
 group by e.id
 having count(*) > 1
 limit 1
+
+-- name: enter-ids
+-- Enters the ids of partitions that have few rows, such as new ones, so that the next event needs no look into all partitions.
+--
+-- Returns a row: entered, an empty text.
+select {enter_ids}(null)::text as entered
 
 -- name: find-shared-delivery-id
 -- One of the ids that several deliveries have, as find-shared-event-id does.

@@ -41,7 +41,138 @@ begin
 end
 $usagekit$;
 
-revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}() from public;
+-- The id of an event that a partition has got. A transaction that inserts an id which another one has entered waits until that ends, as at a
+-- unique index. An entry whose event is missing, e.g. with a partition that was dropped, is taken over.
+create or replace function {enter_id}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    known timestamptz;
+begin
+    if tg_op = 'UPDATE' then
+        delete from {events_ids} i where i.id = old.id and i.created_at = old.created_at;
+    end if;
+    loop
+        insert into {events_ids} (id, created_at, partition)
+        values (new.id, new.created_at, tg_relid)
+        on conflict (id) do nothing;
+        exit when found;
+        select i.created_at into known from {events_ids} i where i.id = new.id for no key update;
+        if found then
+            if known <> new.created_at
+                and exists (select from {events} e where e.id = new.id and e.created_at = known) then
+                raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';
+            end if;
+            update {events_ids} i set created_at = new.created_at, partition = tg_relid where i.id = new.id;
+            exit;
+        end if;
+    end loop;
+    return null;
+end
+$usagekit$;
+
+-- Fires before the triggers that replace foreign keys, by its name: they see the rows of a transaction that has locked the entry.
+create or replace function {delete_id}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    if tg_op = 'TRUNCATE' then
+        delete from {events_ids};
+    else
+        delete from {events_ids} i where i.id = old.id and i.created_at = old.created_at;
+    end if;
+    return null;
+end
+$usagekit$;
+
+-- Whether the ids of all partitions are entered, and of no others. A partition that was attached after that may have other rows, also if it was
+-- one before.
+create or replace function {are_ids_entered}() returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    return (
+        select coalesce(entered.partitions, '{}') = present.partitions
+            and coalesce(entered.attached_by, '{}') = present.attached_by
+        from (
+            select
+                coalesce(array_agg(i.inhrelid order by i.inhrelid), '{}') as partitions,
+                coalesce(array_agg(i.xmin order by i.inhrelid), '{}') as attached_by
+            from pg_inherits i
+            where i.inhparent = {events.literal}::regclass
+        ) present
+        left join {events_ids_partitions} entered on true
+    );
+end
+$usagekit$;
+
+-- Enters the ids of the rows of one partition; or, where none is given, of those that have at most 1,000 rows, unless many partitions are left
+-- or another session enters some. A partition isn't entered if it has an id that another one has as well, or partitions of its own.
+create or replace function {enter_ids}(given oid) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    known {events_ids_partitions};
+    leaf record;
+    is_entered boolean;
+    entered oid[] := '{}';
+    entered_by xid[] := '{}';
+begin
+    insert into {events_ids_partitions} values (true, '{}', '{}') on conflict do nothing;
+    if given is null then
+        select * into known from {events_ids_partitions} for update skip locked;
+    else
+        select * into known from {events_ids_partitions} for update;
+    end if;
+    if not found then
+        return;
+    end if;
+    for leaf in
+        select
+            i.inhrelid as id,
+            i.xmin as attached_by,
+            c.relkind = 'r' as has_rows,
+            k.id is not null as is_entered,
+            count(*) filter (where k.id is null) over () as unentered
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+        left join unnest(known.partitions, known.attached_by) as k (id, attached_by)
+            on k.id = i.inhrelid and k.attached_by = i.xmin
+        where i.inhparent = {events.literal}::regclass
+        order by i.inhrelid
+    loop
+        is_entered := leaf.is_entered;
+        if not is_entered and leaf.has_rows and given is null and leaf.unentered <= 32 then
+            execute format('select count(*) <= 1000 from (select from %s limit 1001) e', leaf.id::regclass)
+            into is_entered;
+        elsif not is_entered and leaf.has_rows then
+            is_entered := coalesce(leaf.id = given, false);
+        end if;
+        if is_entered and not leaf.is_entered then
+            execute format(
+                'insert into %s as i (id, created_at, partition)'
+                    || ' select distinct on (e.id) e.id, e.created_at, e.tableoid from %s e'
+                    || ' on conflict (id) do update'
+                    || ' set created_at = excluded.created_at, partition = excluded.partition'
+                    || ' where pg_partition_root(i.partition) is distinct from $1',
+                {events_ids.literal},
+                leaf.id::regclass
+            )
+            using {events.literal}::regclass;
+            execute format(
+                'select not exists ('
+                    || 'select from %s e left join %s i on i.id = e.id and i.created_at = e.created_at where i.id is null)',
+                leaf.id::regclass,
+                {events_ids.literal}
+            )
+            into is_entered;
+        end if;
+        if is_entered then
+            entered := entered || leaf.id;
+            entered_by := entered_by || leaf.attached_by;
+        end if;
+    end loop;
+    update {events_ids_partitions} set partitions = entered, attached_by = entered_by;
+end
+$usagekit$;
+
+revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {enter_id}(), {delete_id}() from public;
 
 do $usagekit$
 begin
@@ -83,6 +214,27 @@ begin
         create trigger usagekit_truncate_words
             after truncate on {events} for each statement
             execute function {delete_words}();
+    end if;
+    if not exists (
+        select
+        from pg_catalog.pg_trigger
+        where tgrelid = {events.literal}::regclass and tgname = 'usagekit_enter_id'
+    ) then
+        create trigger usagekit_enter_id
+            after insert or update of id, created_at on {events} for each row
+            when (pg_catalog.pg_partition_root(new.tableoid) is not null)
+            execute function {enter_id}();
+        create trigger usagekit_delete_id
+            after delete on {events} for each row
+            when (pg_catalog.pg_partition_root(old.tableoid) is not null)
+            execute function {delete_id}();
+        create trigger usagekit_truncate_ids
+            after truncate on {events} for each statement
+            execute function {delete_id}();
+        -- Also for rows that replication applies.
+        alter table {events} enable always trigger usagekit_enter_id;
+        alter table {events} enable always trigger usagekit_delete_id;
+        alter table {events} enable always trigger usagekit_truncate_ids;
     end if;
 end
 $usagekit$;

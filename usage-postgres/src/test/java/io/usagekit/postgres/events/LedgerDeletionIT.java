@@ -24,7 +24,6 @@ import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -36,7 +35,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,7 +75,7 @@ class LedgerDeletionIT {
             recording.setAutoCommit(false);
             deliver(recording, "e");
             Future<Long> deletion = thread.submit(() -> ledger.deleteForGood("p", EventWindow.ALL));
-            awaitASessionThatWaitsFor(recording);
+            Database.awaitASessionThatWaitsFor(recording);
             recording.commit();
             assertThat(deletion.get(30, TimeUnit.SECONDS)).isEqualTo(1);
         } finally {
@@ -110,7 +108,7 @@ class LedgerDeletionIT {
                 deleting.commit();
                 return locked;
             });
-            awaitASessionThatWaitsFor(recording);
+            Database.awaitASessionThatWaitsFor(recording);
             recording.commit();
             assertThat(deletion.get(30, TimeUnit.SECONDS)).containsExactly("e");
             deleting.setAutoCommit(true);
@@ -156,7 +154,7 @@ class LedgerDeletionIT {
             other.setAutoCommit(false);
             assertThat(deleting.executeUpdate(statement)).isEqualTo(1);
             Future<Long> deleted = thread.submit(deletion);
-            awaitASessionThatWaitsFor(other);
+            Database.awaitASessionThatWaitsFor(other);
             other.commit();
             other.setAutoCommit(true);
             return deleted.get(60, TimeUnit.SECONDS);
@@ -176,21 +174,6 @@ class LedgerDeletionIT {
                 .instants("created_ats", List.of(NOW))
                 .text("table", Identifiers.qualified(schema, "event_deliveries"))
                 .list(row -> row.text("id"));
-    }
-
-    private static void awaitASessionThatWaitsFor(Connection holder) throws SQLException {
-        String pid;
-        try (Statement statement = holder.createStatement();
-                ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
-            row.next();
-            pid = row.getString(1);
-        }
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (Database.query("select count(*) from pg_stat_activity where ?::int = any (pg_blocking_pids(pid))", pid)
-                .equals("0")) {
-            assertThat(System.nanoTime()).as("somebody waits by now").isLessThan(deadline);
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-        }
     }
 
     @Test

@@ -217,10 +217,12 @@ class LedgerPartitionIT {
         assertThat(ledger.countMessages("q")).isZero();
     }
 
-    /** SQL can insert an id once in each partition. */
+    /** Without the ledger's trigger, SQL can insert an id once in each partition. */
     @Test
     void deletesNoEventOfAnotherProjectThatHasTheSameId() {
         partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        Database.execute(
+                "alter table " + Identifiers.qualified(schema, "events") + " disable trigger usagekit_enter_id");
         ledger.save(new Project("q", "org-1", ""));
         for (String id : List.of("soft", "hard")) {
             ledger.record(NewEvent.builder("p", id).createdAt(FIRST).build());

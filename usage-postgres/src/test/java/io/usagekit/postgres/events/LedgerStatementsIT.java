@@ -83,7 +83,7 @@ class LedgerStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("triggers.sql");
+        return Set.of("triggers.sql", "references.sql");
     }
 
     @Override

@@ -40,6 +40,7 @@ class PartitionedLedgerContractIT extends EventRepositoryContract {
                 .build();
         partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
         assertThat(partitions.status().events().partitions()).hasSizeGreaterThan(3);
+        PostgresLedger.of(Database.pool(), schema).install();
     }
 
     @AfterAll

@@ -11,7 +11,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 
@@ -117,6 +119,28 @@ public final class Database {
             return answer;
         } catch (SQLException e) {
             throw new AssertionError(e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Returns once another session waits for a lock of this one's transaction.
+     *
+     * @throws AssertionError if none does for half a minute
+     */
+    public static void awaitASessionThatWaitsFor(Connection holder) throws SQLException {
+        String pid;
+        try (Statement statement = holder.createStatement();
+                ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
+            row.next();
+            pid = row.getString(1);
+        }
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (query("select count(*) from pg_stat_activity where ?::int = any (pg_blocking_pids(pid))", pid)
+                .equals("0")) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("no session waits for that of the process " + pid);
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
         }
     }
 }

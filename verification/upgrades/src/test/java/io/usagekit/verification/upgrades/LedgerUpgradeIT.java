@@ -7,6 +7,7 @@ import io.usagekit.verification.upgrades.Release.Ids;
 import io.usagekit.verification.upgrades.Release.Tables;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -137,6 +138,30 @@ class LedgerUpgradeIT {
             assertThat(tables.deliveredTo(PROJECT, "endpoint")).containsExactly(id(0), id(1), id(2));
             assertThat(tables.deliveredTo(PROJECT, "another")).isEmpty();
         }
+    }
+
+    @Test
+    void anIdOfOneVersionIsTakenForBothInPartitions() {
+        List<Tables> all = tables(Baseline.previous(), Baseline.present());
+        Tables previous = all.get(0);
+        Tables present = all.get(1);
+        previous.recordsDuplicate(PROJECT, id(0), "text", "", START);
+        previous.partition();
+        previous.recordsDuplicate(PROJECT, id(1), "text", "", START);
+        present.recordsDuplicate(PROJECT, id(2), "text", "", START);
+        present.install();
+        previous.recordsDuplicate(PROJECT, id(3), "text", "", START);
+        present.recordsDuplicate(PROJECT, id(4), "text", "", START);
+
+        Instant later = START.plus(Duration.ofDays(45));
+        for (Tables tables : all) {
+            for (String id : ids().subList(0, 5)) {
+                assertThatThrownBy(() -> tables.recordsDuplicate(PROJECT, id, "text", "", later))
+                        .as(id)
+                        .hasStackTraceContaining("the id \"" + id + "\" is taken");
+            }
+        }
+        assertThat(present.page(PROJECT, Optional.empty(), EVENTS).ids()).isEqualTo(ids().subList(0, 5));
     }
 
     private static String export(Tables tables) {

@@ -1,0 +1,306 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.EventLedgerException;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.testing.Commits;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The entered ids of events in partitions: they follow the rows, keep ids unique, and spare a look into all partitions. */
+class LedgerPartitionIdsIT {
+
+    private static final Instant FIRST = Instant.parse("2026-03-01T00:00:00Z");
+    private static final int DAYS = 40;
+
+    private String schema;
+    private String events;
+    private EventRepository ledger;
+
+    @BeforeEach
+    void install() {
+        schema = LedgerTables.install("ids");
+        events = Identifiers.qualified(schema, "events");
+        ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+    }
+
+    @AfterEach
+    void drop() {
+        Database.dropSchema(schema);
+        Database.dropSchema(schema + "_partitions");
+    }
+
+    /** Partitions the tables by an interval, from an event on that has the id {@code first}. */
+    private void partition(PartitionInterval interval) {
+        record("first", 0);
+        partitions().partition(interval, new PartitionProgress() {});
+    }
+
+    private PostgresPartitions partitions() {
+        return PostgresPartitions.builder(Database.pool())
+                .mapping(TableMapping.usagekit(schema))
+                .clock(ManualClock.at(FIRST.plus(Duration.ofDays(DAYS)).toString()))
+                .build();
+    }
+
+    private void partitionAndEnter() {
+        partition(PartitionInterval.MONTH);
+        PostgresLedger.of(Database.pool(), schema).install();
+    }
+
+    private void record(String id, int day) {
+        record(ledger, id, day);
+    }
+
+    private static void record(EventRepository ledger, String id, int day) {
+        ledger.record(event(id, day));
+    }
+
+    private static NewEvent event(String id, int day) {
+        return NewEvent.builder("p", id)
+                .createdAt(FIRST.plus(Duration.ofDays(day)))
+                .endpointIds(List.of("one", "two"))
+                .build();
+    }
+
+    private void assertTaken(String id, int day) {
+        assertThatThrownBy(() -> record(id, day))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageContaining("the id \"" + id + "\" is taken");
+    }
+
+    private List<String> entries() {
+        return Database.column("select id || ' ' || (created_at at time zone 'UTC')::date from "
+                + Identifiers.qualified(schema, "events_ids") + " order by 1");
+    }
+
+    private boolean areIdsEntered() {
+        return Database.query("select " + Identifiers.qualified(schema, "usagekit_are_ids_entered") + "()::text")
+                .equals("true");
+    }
+
+    /** The partition that has the event, quoted. */
+    private String partitionOf(String id) {
+        return Database.query("select tableoid::regclass::text from " + events + " where id = ?", id);
+    }
+
+    @Tag("thorough")
+    @Test
+    void followTheRows() {
+        record("plain", 0);
+        assertThat(entries()).as("where the table isn't partitioned").isEmpty();
+        partition(PartitionInterval.MONTH);
+        record("later", 40);
+        assertThat(areIdsEntered()).as("of few rows, by a recording").isTrue();
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(entries()).containsExactly("first 2026-03-01", "later 2026-04-10", "plain 2026-03-01");
+
+        Database.execute(
+                "update " + events + " set created_at = created_at + interval '1 day' where id = 'first'",
+                "update " + events + " set created_at = created_at + interval '1 month' where id = 'plain'",
+                "delete from " + Identifiers.qualified(schema, "events_endpoints") + " where event_id = 'later'",
+                "update " + events + " set id = 'renamed' where id = 'later'");
+        assertThat(entries()).containsExactly("first 2026-03-02", "plain 2026-04-01", "renamed 2026-04-10");
+        ledger.deleteForGood("p", EventWindow.before(FIRST.plus(Duration.ofDays(35))));
+        assertThat(entries()).containsExactly("renamed 2026-04-10");
+        Database.execute("truncate " + events + " cascade");
+        assertThat(entries()).isEmpty();
+        record("first", 40);
+        record("renamed", 0);
+        assertThat(ledger.endpointIds("p", "renamed")).containsExactly("one", "two");
+
+        partitions().unpartition(new PartitionProgress() {});
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(entries()).as("where the table isn't partitioned any more").isEmpty();
+    }
+
+    @Tag("thorough")
+    @Test
+    void areUniqueAcrossPartitionsAlsoForSql() {
+        partitionAndEnter();
+        assertTaken("first", 40);
+        record("second", 40);
+        assertTaken("second", 0);
+        assertThatThrownBy(() -> Database.execute("insert into " + events + " (id, project_id, created_at)"
+                        + " values ('second', 'p', '2026-03-01Z')"))
+                .hasMessageContaining("the id \"second\" is taken");
+        assertThat(entries()).containsExactly("first 2026-03-01", "second 2026-04-10");
+    }
+
+    /** Of two transactions that insert an id into two partitions, the second waits for the first. */
+    @Test
+    void areUniqueInRaces() throws Exception {
+        partitionAndEnter();
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            EventRepository uncommitted =
+                    PostgresLedger.of(Database.pool(), schema).repository(first);
+            record(uncommitted, "committed", 0);
+            Future<?> second = thread.submit(() -> assertTaken("committed", 40));
+            Database.awaitASessionThatWaitsFor(first);
+            first.commit();
+            second.get(30, TimeUnit.SECONDS);
+
+            record(uncommitted, "rolled back", 0);
+            second = thread.submit(() -> record("rolled back", 40));
+            Database.awaitASessionThatWaitsFor(first);
+            first.rollback();
+            second.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(entries()).containsExactly("committed 2026-03-01", "first 2026-03-01", "rolled back 2026-04-10");
+    }
+
+    /** An event is deleted with an endpoint that another transaction adds meanwhile, and none is added to a deleted event. */
+    @Test
+    void keepTheEventOfAnEndpoint() throws Exception {
+        partitionAndEnter();
+        record("deleted", 0);
+        String add = "insert into " + Identifiers.qualified(schema, "events_endpoints")
+                + " (event_id, endpoint_id, project_id, created_at) values ('%s', 'three', 'p', '2026-03-01Z')";
+        String delete = "delete from " + events + " where id = '%s'";
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            execute(first, add.formatted("first"));
+            Future<?> second = thread.submit(() -> Database.execute(delete.formatted("first")));
+            Database.awaitASessionThatWaitsFor(first);
+            first.commit();
+            second.get(30, TimeUnit.SECONDS);
+
+            execute(first, delete.formatted("deleted"));
+            second = thread.submit(() -> assertThatThrownBy(() -> Database.execute(add.formatted("deleted")))
+                    .hasMessageContaining("violates foreign key constraint"));
+            Database.awaitASessionThatWaitsFor(first);
+            first.commit();
+            second.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(Database.query("select count(*) from " + Identifiers.qualified(schema, "events_endpoints")))
+                .isEqualTo("0");
+    }
+
+    /** A partition that the host attaches may have any rows; one that it drops leaves entries. */
+    @Tag("thorough")
+    @Test
+    void followPartitionsOfTheHost() {
+        partitionAndEnter();
+        String partition = partitionOf("first");
+        String bound = Database.query(
+                "select pg_get_expr(relpartbound, oid) from pg_class where oid = ?::regclass", partition);
+        for (String id : List.of("while detached", "while detached again")) {
+            Database.execute(
+                    "alter table " + events + " detach partition " + partition,
+                    "insert into " + partition + " (id, project_id, created_at) values ('" + id
+                            + "', 'p', '2026-03-02Z')",
+                    "alter table " + events + " attach partition " + partition + " " + bound);
+            assertThat(areIdsEntered()).isFalse();
+            assertTaken(id, 40);
+            record("after " + id, 40);
+            assertThat(areIdsEntered()).isTrue();
+            assertTaken(id, 41);
+        }
+
+        Database.execute("drop table " + partition + " cascade");
+        assertThat(entries()).contains("first 2026-03-01");
+        assertThatThrownBy(
+                        () -> Database.execute(
+                                "insert into " + Identifiers.qualified(schema, "events_endpoints")
+                                        + " (event_id, endpoint_id, project_id, created_at) values ('first', 'three', 'p', '2026-03-01Z')"))
+                .hasMessageContaining("violates foreign key constraint");
+        record("first", 40);
+        assertThat(entries()).contains("first 2026-04-10");
+        assertThat(ledger.endpointIds("p", "first")).containsExactly("one", "two");
+    }
+
+    /** An id that two partitions have can't be entered twice: the one that stays is found by a look into all partitions. */
+    @Tag("thorough")
+    @Test
+    void leaveOutPartitionsWithSharedIds() {
+        partition(PartitionInterval.MONTH);
+        Database.execute(
+                "alter table " + events + " disable trigger usagekit_enter_id",
+                "insert into " + events + " (id, project_id, created_at) values ('first', 'p', '2026-04-10Z')",
+                "alter table " + events + " enable always trigger usagekit_enter_id");
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(areIdsEntered()).isFalse();
+        Database.execute("delete from " + events + " where id = 'first' and created_at < '2026-04-01Z'");
+        assertTaken("first", 0);
+    }
+
+    /** Whatever the statistics say, recording into many partitions reads about as many blocks as into a plain table. */
+    @Test
+    void spareALookIntoAllPartitions() {
+        long plain = blocksOfAList("plain");
+        partition(PartitionInterval.DAY);
+        PostgresLedger.of(Database.pool(), schema).install();
+        Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
+        blocksOfAList("before");
+        assertThat(Database.query("select count(*) from pg_inherits where inhparent = ?::regclass", events))
+                .as("partitions")
+                .satisfies(count -> assertThat(Integer.parseInt(count)).isGreaterThanOrEqualTo(DAYS));
+        assertThat(blocksOfAList("partitioned")).isLessThan(3 * plain);
+    }
+
+    /** Those that a transaction reads which records a list, from the tables and their indexes. */
+    private long blocksOfAList(String prefix) {
+        AtomicLong blocks = new AtomicLong();
+        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+            PostgresLedger.of(Commits.watched(pool, connection -> blocks.set(blocks(connection))), schema)
+                    .repository()
+                    .recordAll(IntStream.range(0, 100)
+                            .mapToObj(n -> event(prefix + n, 1))
+                            .toList());
+        }
+        return blocks.get();
+    }
+
+    private long blocks(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class where relnamespace in ("
+                                + Identifiers.literal(Identifiers.quote(schema))
+                                + "::regnamespace, 'pg_catalog'::regnamespace)")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+}
