@@ -218,10 +218,10 @@ class LedgerPagePlanIT {
                 long most = 200 + 10 * (PAGE + 1) + 4L * ids;
                 double mostStatements = 8 + 2 * Math.log(1 + ids) / Math.log(2);
                 for (String name : List.of("first", "second")) {
-                    long before = buffers(connection);
+                    long before = LedgerTables.buffers(connection, schema);
                     int statementsBefore = statements.get();
                     Page<Event> page = pages.page(PROJECT, filter, request);
-                    long buffers = buffers(connection) - before;
+                    long buffers = LedgerTables.buffers(connection, schema) - before;
                     int run = statements.get() - statementsBefore;
                     if (buffers > most || run > mostStatements) {
                         tooMany.put("the " + name + " page of " + filter, buffers + " by " + run + " statements");
@@ -241,25 +241,11 @@ class LedgerPagePlanIT {
                 Connection connection = one.getConnection()) {
             connection.setAutoCommit(false);
             EventRepository pages = PostgresLedger.of(one, schema).repository(connection);
-            long before = buffers(connection);
+            long before = LedgerTables.buffers(connection, schema);
             Page<Event> page = pages.page("project-2", EventFilter.ALL, PageRequest.first(PAGE, EventOrder.DESCENDING));
-            assertThat(buffers(connection) - before).isLessThanOrEqualTo(3 * PAGE);
+            assertThat(LedgerTables.buffers(connection, schema) - before).isLessThanOrEqualTo(3 * PAGE);
             assertThat(page.items()).hasSize(PAGE);
             connection.rollback();
-        }
-    }
-
-    /** How many buffers of the ledger's tables and indexes the open transaction of a connection has read. */
-    private static long buffers(Connection connection) {
-        try (PreparedStatement statement = connection.prepareStatement(
-                "select sum(pg_stat_get_xact_blocks_fetched(oid))::bigint from pg_class where relnamespace = ?::regnamespace")) {
-            statement.setString(1, Identifiers.quote(schema));
-            try (ResultSet row = statement.executeQuery()) {
-                row.next();
-                return row.getLong(1);
-            }
-        } catch (SQLException e) {
-            throw new AssertionError(e);
         }
     }
 

@@ -1,8 +1,19 @@
 package io.usagekit.postgres.events;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.usagekit.events.Duplicates;
+import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.InstantSource;
 
 /** The tables of a ledger under test. */
@@ -13,6 +24,25 @@ final class LedgerTables {
     /** Installs a ledger into a new schema, and returns its name. */
     static String install(String base) {
         String schema = Database.newSchema(base);
+        PostgresLedger.of(Database.pool(), schema).install();
+        return schema;
+    }
+
+    /** Installs a ledger whose tables are partitioned by month into a new schema, and returns its name. */
+    static String installPartitioned(String base) {
+        String schema = install(base);
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('p', 'o')",
+                "insert into " + s + ".events (id, project_id, created_at) values ('e', 'p', '2026-02-01Z')",
+                "insert into " + s + ".event_deliveries (id, project_id, event_id, status, created_at)"
+                        + " values ('d', 'p', 'e', '', '2026-02-01Z')");
+        PostgresPartitions partitions = PostgresPartitions.builder(Database.pool())
+                .mapping(TableMapping.usagekit(schema))
+                .clock(ManualClock.at("2026-05-01T00:00:00Z"))
+                .build();
+        partitions.partition(PartitionInterval.MONTH, new PartitionProgress() {});
+        assertThat(partitions.status().events().partitions()).hasSizeGreaterThan(3);
         PostgresLedger.of(Database.pool(), schema).install();
         return schema;
     }
@@ -43,6 +73,22 @@ final class LedgerTables {
         for (String table :
                 new String[] {"event_deliveries", "events_search", "events", "endpoints", "sources", "projects"}) {
             Database.execute("delete from " + Identifiers.qualified(schema, table));
+        }
+    }
+
+    /** How many buffers of a ledger's tables, their partitions and indexes the open transaction of a connection has read. */
+    static long buffers(Connection connection, String schema) {
+        try (PreparedStatement statement =
+                connection.prepareStatement("select sum(pg_stat_get_xact_blocks_fetched(c.oid))::bigint from pg_class c"
+                        + " join pg_namespace n on n.oid = c.relnamespace where n.nspname in (?, ?)")) {
+            statement.setString(1, schema);
+            statement.setString(2, schema + "_partitions");
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getLong(1);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(e);
         }
     }
 }
