@@ -11,4 +11,5 @@ module io.usagekit.testkit {
 
     exports io.usagekit.testkit;
     exports io.usagekit.testkit.contract;
+    exports io.usagekit.testkit.contract.deliveries;
 }

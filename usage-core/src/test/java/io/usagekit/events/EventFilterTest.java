@@ -12,25 +12,29 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Each property of a filter is kept, and tells it from a filter without it: cursors are bound to its description. */
+/** Each property of a filter of events or deliveries is kept, and tells it from a filter without it: cursors are bound to its description. */
 class EventFilterTest {
 
     static Stream<Method> properties() {
-        return Arrays.stream(EventFilter.Builder.class.getDeclaredMethods())
+        return Stream.of(EventFilter.Builder.class, DeliveryFilter.Builder.class)
+                .flatMap(builder -> Arrays.stream(builder.getDeclaredMethods()))
                 .filter(method -> Modifier.isPublic(method.getModifiers()) && method.getParameterCount() == 1);
     }
 
     @ParameterizedTest
     @MethodSource("properties")
     void isKeptAndDescribed(Method property) throws ReflectiveOperationException {
-        EventFilter.Builder builder = EventFilter.builder();
+        Class<?> type = property.getDeclaringClass().getEnclosingClass();
+        Object builder = type.getMethod("builder").invoke(null);
         property.invoke(builder, value(property.getParameterTypes()[0]));
-        EventFilter filter = builder.build();
+        Object filter = builder.getClass().getMethod("build").invoke(builder);
+        Object all = type.getField("ALL").get(null);
 
-        Method accessor = EventFilter.class.getMethod(property.getName());
-        assertThat(accessor.invoke(filter)).as("what the filter keeps").isNotEqualTo(accessor.invoke(EventFilter.ALL));
-        assertThat(filter.description()).as("the description").isNotEqualTo(EventFilter.ALL.description());
-        assertThat(filter).isNotEqualTo(EventFilter.ALL);
+        Method accessor = type.getMethod(property.getName());
+        assertThat(accessor.invoke(filter)).as("what the filter keeps").isNotEqualTo(accessor.invoke(all));
+        Method description = type.getMethod("description");
+        assertThat(description.invoke(filter)).as("the description").isNotEqualTo(description.invoke(all));
+        assertThat(filter).isNotEqualTo(all);
     }
 
     /** A value that isn't the default. */

@@ -6,6 +6,7 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.events.Bounds;
 import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.Endpoint;
 import io.usagekit.events.Event;
@@ -78,6 +79,11 @@ public final class InMemoryEventRepository implements EventRepository {
     /** Returns an empty ledger. */
     public static InMemoryEventRepository create(Duplicates duplicates, InstantSource clock) {
         return new InMemoryEventRepository(duplicates, clock);
+    }
+
+    /** Returns the repository of this ledger's deliveries. */
+    public DeliveryRepository deliveries() {
+        return new InMemoryDeliveryRepository(this, deliveries, pager);
     }
 
     @Override
@@ -344,7 +350,7 @@ public final class InMemoryEventRepository implements EventRepository {
                 && references.organisationId(projectId).equals(key.organisationId());
     }
 
-    private static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {
+    static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {
         Comparator<Scan.Position> order =
                 scan.order() == EventOrder.ASCENDING ? Comparator.naturalOrder() : Comparator.reverseOrder();
         return rows.filter(row -> scan.beyond()

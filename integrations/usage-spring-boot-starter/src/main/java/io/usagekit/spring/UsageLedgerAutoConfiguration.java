@@ -1,5 +1,6 @@
 package io.usagekit.spring;
 
+import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
@@ -60,5 +61,12 @@ public final class UsageLedgerAutoConfiguration {
     EventRepository usageEvents(PostgresLedger ledger, ObjectProvider<UsageInstallation> installation) {
         installation.ifAvailable(installed -> {}); // before the first event
         return ledger.repository();
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    DeliveryRepository usageDeliveries(PostgresLedger ledger, ObjectProvider<UsageInstallation> installation) {
+        installation.ifAvailable(installed -> {}); // before the first page
+        return ledger.deliveries();
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageService;
+import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventRepository;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.util.ArrayList;
@@ -94,7 +95,8 @@ class UsageInstallationTest {
                         "usagekit.partitions.cron=-", "usagekit.retention.cron=-", "usagekit.worker.enabled=false")
                 .run(context -> {
                     assertThat(context).hasNotFailed();
-                    for (Class<?> bean : List.of(EventRepository.class, UsageCalculator.class)) {
+                    for (Class<?> bean :
+                            List.of(EventRepository.class, DeliveryRepository.class, UsageCalculator.class)) {
                         assertThatThrownBy(() -> context.getBean(bean))
                                 .as("%s", bean)
                                 .hasStackTraceContaining("usagekit.install is validate");

@@ -3,6 +3,7 @@ package io.usagekit.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageService;
+import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
@@ -162,7 +163,7 @@ class UsageMaintenanceAutoConfigurationTest {
     @Test
     void aLedgerIsThereWhereItIsSet() {
         context("usagekit.ledger.enabled=true", "usagekit.tables.schema=app").run(context -> {
-            assertThat(context).hasSingleBean(EventRepository.class);
+            assertThat(context).hasSingleBean(EventRepository.class).hasSingleBean(DeliveryRepository.class);
             assertThat(context.getBean(PostgresLedger.class).schema()).isEqualTo("app");
         });
     }

@@ -2,6 +2,8 @@ package io.usagekit.events.spi;
 
 import io.usagekit.UsageKey;
 import io.usagekit.events.Bounds;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventRepository;
@@ -59,6 +61,18 @@ public final class EventPager {
     }
 
     /**
+     * A page of a project's deliveries.
+     *
+     * @throws IllegalArgumentException if the project's id is out of bounds, or the cursor isn't one of this question's
+     */
+    public PageRead<Delivery> deliveries(String projectId, DeliveryFilter filter, PageRequest request) {
+        CanonicalText scope = new CanonicalText();
+        scope.add("deliveries", Optional.of(Bounds.id("projectId", projectId)));
+        scope.add("filter", Optional.of(filter.description()));
+        return page(scope, request, EventPager::position, delivery -> 0);
+    }
+
+    /**
      * A page of the events that a figure counts as received.
      *
      * @throws IllegalArgumentException if the cursor isn't one of this question's
@@ -73,12 +87,7 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
     public PageRead<SentDelivery> sent(UsageKey key, PageRequest request) {
-        return page(
-                scope("sent", key),
-                request,
-                sent -> new Scan.Position(
-                        sent.delivery().createdAt(), sent.delivery().id()),
-                sent -> 0);
+        return page(scope("sent", key), request, sent -> position(sent.delivery()), sent -> 0);
     }
 
     /**
@@ -112,6 +121,10 @@ public final class EventPager {
         scope.add("start", Optional.of(key.period().start().toString()));
         scope.add("end", Optional.of(key.period().end().toString()));
         return scope;
+    }
+
+    private static Scan.Position position(Delivery delivery) {
+        return new Scan.Position(delivery.createdAt(), delivery.id());
     }
 
     private PageRead<Event> events(CanonicalText scope, PageRequest request) {

@@ -1,5 +1,6 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.spi.Scan;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -22,7 +24,7 @@ import java.util.stream.Collectors;
  */
 final class LedgerFilter {
 
-    /** A condition: the fragment of {@code events/filter.sql} with its name. */
+    /** A condition: the fragment with its name, of events in {@code events/filter.sql}, of deliveries in {@code events/deliveries.sql}. */
     enum Condition {
         LIVE,
         FROM,
@@ -34,7 +36,13 @@ final class LedgerFilter {
         BROKER_MESSAGE_ID,
         EVENT_TYPE,
         STATUS,
-        TEXT;
+        TEXT,
+        EVENT_ID,
+        ENDPOINT_ID,
+        STATUSES;
+
+        /** Those of deliveries, besides the window's. */
+        static final Set<Condition> OF_DELIVERIES = Set.of(EVENT_ID, ENDPOINT_ID, STATUSES);
 
         /** The name of what it binds, if it binds anything. */
         String parameter() {
@@ -46,9 +54,6 @@ final class LedgerFilter {
             return "filter-" + parameter().replace('_', '-');
         }
     }
-
-    private static final String FILTER = "filter";
-    private static final String WINDOW = "window";
 
     /** No conditions: for statements that take none. */
     static final LedgerFilter NONE = new LedgerFilter();
@@ -78,6 +83,21 @@ final class LedgerFilter {
         filter.type().ifPresent(type -> conditions.add(Condition.EVENT_TYPE, type));
         filter.status().ifPresent(status -> conditions.add(Condition.STATUS, status));
         filter.text().ifPresent(text -> conditions.add(Condition.TEXT, text));
+        return conditions;
+    }
+
+    /** The conditions of a filter of deliveries. */
+    static LedgerFilter of(DeliveryFilter filter) {
+        LedgerFilter conditions = ofAnyStatus(filter);
+        filter.statuses().ifPresent(statuses -> conditions.add(Condition.STATUSES, statuses));
+        return conditions;
+    }
+
+    /** The conditions of a filter of deliveries, without those of statuses. */
+    static LedgerFilter ofAnyStatus(DeliveryFilter filter) {
+        LedgerFilter conditions = of(filter.window());
+        filter.eventId().ifPresent(id -> conditions.add(Condition.EVENT_ID, id));
+        filter.endpointId().ifPresent(id -> conditions.add(Condition.ENDPOINT_ID, id));
         return conditions;
     }
 
@@ -124,9 +144,10 @@ final class LedgerFilter {
      * @throws IllegalArgumentException if there are conditions, and the statement takes none
      */
     Map<String, String> fragments(LedgerStatement statement) {
-        if (statement.takesFilter() || statement.takesWindow()) {
+        Optional<String> placeholder = statement.filterPlaceholder();
+        if (placeholder.isPresent()) {
             return Map.of(
-                    statement.takesFilter() ? FILTER : WINDOW,
+                    placeholder.get(),
                     set.stream()
                             .map(condition -> "{" + condition.fragment() + "}")
                             .collect(Collectors.joining("\n    ")));

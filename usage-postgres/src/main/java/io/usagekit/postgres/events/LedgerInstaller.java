@@ -24,7 +24,10 @@ final class LedgerInstaller {
 
     private static final String TABLES = "V2__usagekit_ledger.sql";
 
-    /** Pages of events in order, all of them, those that aren't deleted or those with one value of a filtered column; and pages of sent deliveries. */
+    /**
+     * Pages of events in order, all of them, those that aren't deleted or those with one value of a filtered column; pages of sent
+     * deliveries; and those of deliveries in a status, of a project or to an endpoint.
+     */
     private static final List<Index> INDEXES = List.of(
             events("(project_id, created_at, id collate \"C\")"),
             events("(project_id, created_at, id collate \"C\") where deleted_at is null"),
@@ -35,6 +38,8 @@ final class LedgerInstaller {
             events("(project_id, coalesce(headers ->> 'x-broker-message-id', ''), created_at, id collate \"C\")"
                     + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"),
             new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"),
+            new Index("event_deliveries", "(project_id, status, created_at, id collate \"C\") include (endpoint_id)"),
+            new Index("event_deliveries", "(project_id, endpoint_id, status, created_at, id collate \"C\")"),
             new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"));
 
     private static final String TRIGGERS = "events/triggers.sql";

@@ -27,6 +27,7 @@ final class LedgerSql {
             "events/endpoints.sql",
             "events/record.sql",
             "events/find.sql",
+            "events/deliveries.sql",
             "events/delete.sql",
             "events/search.sql",
             "events/install.sql");

@@ -16,13 +16,15 @@ import io.usagekit.postgres.internal.SqlType;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The ledger's statements, which stand in the files of {@link LedgerSql#FILES} under the same names, with the parameters that are
  * bound and the columns that are read. A {@link SqlCall} and a {@link SqlRow} reject anything else, and the build compares these
  * declarations with PostgreSQL's description of the statement.
  */
-@SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes
+@SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes, and an Optional
 enum LedgerStatement {
     SAVE_PROJECT(names().with("id", TEXT).with("organisation_id", TEXT).with("name", TEXT), names()),
     SAVE_ENDPOINT(
@@ -58,6 +60,11 @@ enum LedgerStatement {
     IS_RECORDED(names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("answer", FLAG)),
     FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
     FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
+    FIND_DELIVERIES(names().with("project_id", TEXT).with("ids", TEXTS), delivery()),
+    FIND_DELIVERY_STATUSES(names().with("project_id", TEXT), names().with("status", TEXT)),
+    PAGE_DELIVERIES(names().with("project_id", TEXT).with("statuses", TEXTS).with("limit", NUMBER), delivery()),
+    PAGE_DELIVERIES_OF_EVENT(
+            names().with("project_id", TEXT).with("event_id", TEXT).with("limit", NUMBER), delivery()),
     LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
@@ -108,6 +115,15 @@ enum LedgerStatement {
     ENTER_IDS_OF(names().with("partition", NUMBER), names().with("entered", TEXT)),
     ENTER_ALL_IDS(names(), names().with("entered", TEXT));
 
+    /** Placeholder of the conditions of a filter of events. */
+    static final String EVENT_FILTER = "filter";
+
+    /** Placeholder of the conditions of a filter of deliveries. */
+    static final String DELIVERY_FILTER = "delivery-filter";
+
+    /** Placeholder of the conditions of a window, where those of a filter can't stand. */
+    static final String WINDOW = "window";
+
     /** Names and their types, in their order. */
     static final class Names {
         private final Map<String, SqlType> types = new LinkedHashMap<>();
@@ -121,13 +137,16 @@ enum LedgerStatement {
     private final Names parameters;
     private final Names columns;
     private final String sqlName;
-    private final boolean takesFilter;
+    private final Optional<String> filterPlaceholder;
 
     LedgerStatement(Names parameters, Names columns) {
         this.parameters = parameters;
         this.columns = columns;
         this.sqlName = name().toLowerCase(Locale.ROOT).replace('_', '-');
-        this.takesFilter = LedgerSql.FILES.text(sqlName).contains("{filter}");
+        String text = LedgerSql.FILES.text(sqlName);
+        this.filterPlaceholder = Stream.of(EVENT_FILTER, DELIVERY_FILTER, WINDOW)
+                .filter(name -> text.contains("{" + name + "}"))
+                .findFirst();
     }
 
     private static Names names() {
@@ -209,14 +228,9 @@ enum LedgerStatement {
         return sqlName;
     }
 
-    /** Whether a filter's conditions stand in it. */
-    boolean takesFilter() {
-        return takesFilter;
-    }
-
-    /** Whether the conditions of a window stand in it, and those of a filter can't. */
-    boolean takesWindow() {
-        return LedgerSql.FILES.text(sqlName).contains("{window}");
+    /** What stands for the conditions of a filter in it, one of the constants; empty if it takes none. */
+    Optional<String> filterPlaceholder() {
+        return filterPlaceholder;
     }
 
     /** Whether it reads a page. */

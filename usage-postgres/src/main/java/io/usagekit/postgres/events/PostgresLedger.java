@@ -1,6 +1,7 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.spi.EventPager;
@@ -96,7 +97,7 @@ public final class PostgresLedger {
 
     /** Returns the repository of the ledger's events. Connects to nothing yet; safe for use by many threads at once. */
     public EventRepository repository() {
-        return repository(new OwnTransactions(new Jdbc(settings.dataSource()), settings.timeout()));
+        return repository(ownTransactions());
     }
 
     /**
@@ -121,6 +122,24 @@ public final class PostgresLedger {
      */
     public EventRepository repository(Connection connection) {
         return repository(new HostTransaction(Objects.requireNonNull(connection, "connection")));
+    }
+
+    /** Returns the repository of the ledger's deliveries. Connects to nothing yet; safe for use by many threads at once. */
+    public DeliveryRepository deliveries() {
+        return deliveries(ownTransactions());
+    }
+
+    /** Returns a repository of deliveries whose calls are part of the host's own transaction, as {@link #repository(Connection)} does. */
+    public DeliveryRepository deliveries(Connection connection) {
+        return deliveries(new HostTransaction(Objects.requireNonNull(connection, "connection")));
+    }
+
+    private DeliveryRepository deliveries(LedgerTransactions transactions) {
+        return new PostgresDeliveryRepository(transactions, sql, settings.pager());
+    }
+
+    private LedgerTransactions ownTransactions() {
+        return new OwnTransactions(new Jdbc(settings.dataSource()), settings.timeout());
     }
 
     private EventRepository repository(LedgerTransactions transactions) {

@@ -6,16 +6,16 @@
     and e.deleted_at is null
 
 -- fragment: filter-from
--- Events created at an instant or later.
+-- Rows created at an instant or later.
 --
 -- Parameters: :from.
-    and e.created_at >= :from
+    and created_at >= :from
 
 -- fragment: filter-before
--- Events created before an instant.
+-- Rows created before an instant.
 --
 -- Parameters: :before.
-    and e.created_at < :before
+    and created_at < :before
 
 -- fragment: filter-endpoint-ids
 -- Events to be delivered to at least one of these endpoints.

@@ -3,6 +3,7 @@ package io.usagekit.postgres.events;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventWindow;
@@ -22,6 +23,7 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -31,6 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,6 +79,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "endpoints.sql",
                 "record.sql",
                 "find.sql",
+                "deliveries.sql",
                 "delete.sql",
                 "search.sql",
                 "install.sql");
@@ -97,8 +101,11 @@ class LedgerStatementsIT extends StatementsIT {
         Map<String, String> fragments = new HashMap<>(KeysetScan.fragments(SCANS.get(0)));
         fragments.put("filter", "");
         fragments.put("window", "");
+        fragments.put("delivery-filter", "");
         Map<String, String> filtered = new HashMap<>(fragments);
         filtered.putAll(filters.get(filters.size() - 1).fragments(LedgerStatement.PAGE_EVENTS));
+        List<LedgerFilter> ofDeliveries = filtersOfDeliveries();
+        filtered.putAll(ofDeliveries.get(ofDeliveries.size() - 1).fragments(LedgerStatement.PAGE_DELIVERIES_OF_EVENT));
         return List.of(fragments, filtered);
     }
 
@@ -111,6 +118,7 @@ class LedgerStatementsIT extends StatementsIT {
         Set<String> fragments = new TreeSet<>(Set.of(
                 "as-many-octets",
                 "batch-result",
+                "delivery-columns",
                 "event-columns",
                 "given-events",
                 "insert-judged",
@@ -121,21 +129,40 @@ class LedgerStatementsIT extends StatementsIT {
 
     @Test
     void checksEachConditionByItselfAndWithAllOthers() {
-        Set<String> all = new TreeSet<>();
-        Arrays.stream(LedgerFilter.Condition.values())
-                .filter(condition -> condition != LedgerFilter.Condition.LIVE)
-                .forEach(condition -> all.add(condition.parameter()));
+        Set<LedgerFilter.Condition> ofDeliveries = EnumSet.copyOf(LedgerFilter.Condition.OF_DELIVERIES);
+        Set<LedgerFilter.Condition> ofEvents = EnumSet.complementOf(EnumSet.copyOf(ofDeliveries));
+        ofDeliveries.addAll(Set.of(LedgerFilter.Condition.FROM, LedgerFilter.Condition.BEFORE));
+        // One source is another condition than two, and being live binds nothing.
+        checkFilters(
+                filters(),
+                ofEvents,
+                Set.of(LedgerFilter.Condition.LIVE, LedgerFilter.Condition.SOURCE_IDS),
+                Set.of(LedgerFilter.Condition.LIVE, LedgerFilter.Condition.SOURCE_ID));
+        checkFilters(filtersOfDeliveries(), ofDeliveries, Set.of(), Set.of());
+    }
+
+    /** Asserts that each condition stands in a filter by itself, and all of them in the last one, but for these. */
+    private static void checkFilters(
+            List<LedgerFilter> filters,
+            Set<LedgerFilter.Condition> conditions,
+            Set<LedgerFilter.Condition> notByThemselves,
+            Set<LedgerFilter.Condition> notWithOthers) {
         Set<String> single = new TreeSet<>();
-        filters().stream()
+        filters.stream()
                 .map(filter -> filter.parameters().keySet())
                 .filter(parameters -> parameters.size() == 1)
                 .forEach(single::addAll);
-        // Two sources are another condition than one.
-        all.remove(LedgerFilter.Condition.SOURCE_IDS.parameter());
-        assertThat(single).isEqualTo(all);
-        all.remove(LedgerFilter.Condition.SOURCE_ID.parameter());
-        all.add(LedgerFilter.Condition.SOURCE_IDS.parameter());
-        assertThat(filters().get(filters().size() - 1).parameters()).containsOnlyKeys(all);
+        assertThat(single).isEqualTo(parametersWithout(notByThemselves, conditions));
+        assertThat(filters.get(filters.size() - 1).parameters().keySet())
+                .isEqualTo(parametersWithout(notWithOthers, conditions));
+    }
+
+    private static Set<String> parametersWithout(
+            Set<LedgerFilter.Condition> excluded, Set<LedgerFilter.Condition> conditions) {
+        return conditions.stream()
+                .filter(condition -> !excluded.contains(condition))
+                .map(LedgerFilter.Condition::parameter)
+                .collect(Collectors.toSet());
     }
 
     @ParameterizedTest
@@ -159,12 +186,15 @@ class LedgerStatementsIT extends StatementsIT {
     }
 
     private static List<LedgerFilter> filtersOf(LedgerStatement statement) {
-        if (statement.takesWindow()) {
-            return List.of(
-                    LedgerFilter.of(EventWindow.ALL),
-                    LedgerFilter.of(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1))));
-        }
-        return statement.takesFilter() ? filters() : List.of(LedgerFilter.NONE);
+        return switch (statement.filterPlaceholder().orElse("")) {
+            case LedgerStatement.EVENT_FILTER -> filters();
+            case LedgerStatement.DELIVERY_FILTER -> filtersOfDeliveries();
+            case LedgerStatement.WINDOW ->
+                List.of(
+                        LedgerFilter.of(EventWindow.ALL),
+                        LedgerFilter.of(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1))));
+            default -> List.of(LedgerFilter.NONE);
+        };
     }
 
     /** Each condition by itself, and all of them together. */
@@ -198,6 +228,24 @@ class LedgerStatementsIT extends StatementsIT {
         return conditions;
     }
 
+    /** The same of deliveries. */
+    private static List<LedgerFilter> filtersOfDeliveries() {
+        return Stream.of(
+                        DeliveryFilter.builder(),
+                        DeliveryFilter.builder().window(EventWindow.since(Instant.EPOCH)),
+                        DeliveryFilter.builder().window(EventWindow.before(Instant.EPOCH)),
+                        DeliveryFilter.builder().eventId("e"),
+                        DeliveryFilter.builder().endpointId(""),
+                        DeliveryFilter.builder().statuses(List.of()),
+                        DeliveryFilter.builder()
+                                .window(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1)))
+                                .eventId("e")
+                                .endpointId("n")
+                                .statuses(List.of("a", "b")))
+                .map(filter -> LedgerFilter.of(filter.build()))
+                .toList();
+    }
+
     /** The negative controls: with any of these flaws in a file, the build fails. */
     @ParameterizedTest(name = "{1} for {2} in {0}")
     @CsvSource(
@@ -215,8 +263,8 @@ class LedgerStatementsIT extends StatementsIT {
                 "COUNT_EVENTS      | e.event_type = :event_type | e.event_kind = :event_type | event_kind",
             })
     void catchesAChangedStatement(LedgerStatement statement, String right, String flaw, String message) {
-        List<LedgerFilter> filters = filters();
-        LedgerFilter filter = statement.takesFilter() ? filters.get(filters.size() - 1) : LedgerFilter.NONE;
+        List<LedgerFilter> filters = filtersOf(statement);
+        LedgerFilter filter = filters.get(filters.size() - 1);
         Scan scan = SCANS.get(0);
         String text = text(statement, filter, scan);
         assertThat(text).as("the flaw is in the statement").contains(right);

@@ -1,0 +1,33 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.Duplicates;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.testkit.contract.deliveries.DeliveryRepositoryContract;
+import java.time.InstantSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+
+/** The contract of repositories of deliveries on tables that are partitioned by month. */
+@Tag("thorough")
+class PartitionedDeliveryContractIT extends DeliveryRepositoryContract {
+
+    private static String schema;
+
+    @BeforeAll
+    static void install() {
+        schema = LedgerTables.installPartitioned("parted_deliveries");
+    }
+
+    @AfterAll
+    static void drop() {
+        Database.dropSchema(schema);
+        Database.dropSchema(schema + "_partitions");
+    }
+
+    @Override
+    protected Ledger openLedger() {
+        PostgresLedger ledger = LedgerTables.emptied(schema, Duplicates.BILLED, InstantSource.system());
+        return new Ledger(ledger.repository(), ledger.deliveries());
+    }
+}

@@ -1,0 +1,270 @@
+package io.usagekit.testkit.contract.deliveries;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryFilter;
+import io.usagekit.events.DeliveryRepository;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Page;
+import io.usagekit.events.PageRequest;
+import io.usagekit.events.Project;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+
+/**
+ * Contract of {@link DeliveryRepository}: test cases that each implementation passes. A test class of the implementation extends
+ * this class and provides an empty ledger.
+ *
+ * @since 0.1
+ */
+public abstract class DeliveryRepositoryContract {
+
+    /**
+     * Both repositories of one ledger.
+     *
+     * @param events which records the deliveries
+     * @param deliveries which is under test
+     * @since 0.1
+     */
+    public record Ledger(EventRepository events, DeliveryRepository deliveries) {}
+
+    private static final Instant NOW = Instant.parse("2026-03-17T01:28:00.123456Z");
+    private static final String P = "project-1";
+    private static final String SIBLING = "project-2";
+
+    /** Languages, code units and code points sort these differently. */
+    private static final List<String> IDS = List.of("a", "B", "é", "_", "10", "9", "😀", "\uffee", "e-1", "e1");
+
+    private static final List<String> STATUSES = List.of(Delivery.SUCCESS, "Failure", "", "Retry");
+    private static final List<String> ENDPOINTS = List.of("", "warehouse", "Ärzte");
+
+    private EventRepository events;
+    private DeliveryRepository deliveries;
+
+    /** For subclasses. */
+    protected DeliveryRepositoryContract() {}
+
+    /** Returns an empty ledger for one test case. */
+    protected abstract Ledger openLedger();
+
+    @BeforeEach
+    final void open() {
+        Ledger ledger = openLedger();
+        events = ledger.events();
+        deliveries = ledger.deliveries();
+        for (String project : List.of(P, SIBLING)) {
+            events.save(new Project(project, "org-1", ""));
+            for (int n = 0; n < 3; n++) {
+                events.record(NewEvent.builder(project, project + "-event-" + n)
+                        .createdAt(NOW)
+                        .build());
+            }
+        }
+    }
+
+    private static NewDelivery delivery(String id, String endpointId, String status, Instant at) {
+        return new NewDelivery(id, P, P + "-event-0", endpointId, status, Optional.of(at));
+    }
+
+    private Delivery recorded(String id, String endpointId, String status, Instant at) {
+        return events.recordDeliveries(List.of(delivery(id, endpointId, status, at)))
+                .get(0);
+    }
+
+    /**
+     * Records deliveries in random order, several at the same instant, of several events, endpoints and statuses, and one of another
+     * project. Returns the project's in ascending order.
+     */
+    private List<Delivery> recordOddlyOrdered() {
+        List<NewDelivery> all = new ArrayList<>();
+        for (int n = 0; n < 3 * IDS.size(); n++) {
+            all.add(new NewDelivery(
+                    IDS.get(n % IDS.size()) + n / IDS.size(),
+                    P,
+                    P + "-event-" + n * 7 % 3,
+                    ENDPOINTS.get(n * 5 / 2 % ENDPOINTS.size()),
+                    STATUSES.get(n * 3 / 2 % STATUSES.size()),
+                    Optional.of(NOW.plusNanos(n % 7 * 1_000L))));
+        }
+        Collections.shuffle(all);
+        List<Delivery> recorded = events.recordDeliveries(all);
+        events.recordDeliveries(List.of(
+                new NewDelivery("sibling", SIBLING, SIBLING + "-event-0", "warehouse", "Failure", Optional.of(NOW))));
+        return recorded.stream()
+                .sorted(Comparator.comparing(Delivery::createdAt)
+                        .thenComparing(
+                                Delivery::id,
+                                (a, b) -> Arrays.compare(
+                                        a.codePoints().toArray(), b.codePoints().toArray())))
+                .toList();
+    }
+
+    private static List<String> ids(List<Delivery> rows) {
+        return rows.stream().map(Delivery::id).toList();
+    }
+
+    private Page<Delivery> page(DeliveryFilter.Builder filter, PageRequest request) {
+        return deliveries.page(P, filter.build(), request);
+    }
+
+    /** Each property by itself, and several together. */
+    private static List<DeliveryFilter.Builder> filters() {
+        EventWindow window = EventWindow.between(NOW.plusNanos(1_000), NOW.plusNanos(6_000));
+        return List.of(
+                DeliveryFilter.builder(),
+                DeliveryFilter.builder().window(window),
+                DeliveryFilter.builder().window(EventWindow.since(NOW.plusNanos(2_000))),
+                DeliveryFilter.builder().eventId(P + "-event-1"),
+                DeliveryFilter.builder().eventId("none"),
+                DeliveryFilter.builder().endpointId("warehouse"),
+                DeliveryFilter.builder().endpointId(""),
+                DeliveryFilter.builder().endpointId("none"),
+                DeliveryFilter.builder().statuses(List.of("Failure")),
+                DeliveryFilter.builder().statuses(List.of("", "none", Delivery.SUCCESS)),
+                DeliveryFilter.builder().statuses(List.of()),
+                DeliveryFilter.builder().endpointId("Ärzte").statuses(List.of("Failure", "Retry")),
+                DeliveryFilter.builder().endpointId("warehouse").window(window),
+                DeliveryFilter.builder().eventId(P + "-event-2").window(window),
+                DeliveryFilter.builder()
+                        .window(window)
+                        .eventId(P + "-event-2")
+                        .endpointId("warehouse")
+                        .statuses(List.of("Failure", "Retry")));
+    }
+
+    @Test
+    final void pagesForwardAndBackInEitherOrderByEachFilter() {
+        List<Delivery> ascending = recordOddlyOrdered();
+        List<Delivery> descending = new ArrayList<>(ascending);
+        Collections.reverse(descending);
+        for (DeliveryFilter.Builder filter : filters()) {
+            for (EventOrder order : EventOrder.values()) {
+                List<Delivery> expected = (order == EventOrder.ASCENDING ? ascending : descending)
+                        .stream().filter(filter.build()::matches).toList();
+                for (int size : new int[] {1, 2, 7, 1_000}) {
+                    assertPages(filter, PageRequest.first(size, order), expected);
+                }
+            }
+        }
+    }
+
+    /** Asserts that all pages, read forward and then back, hold the expected deliveries. */
+    private void assertPages(DeliveryFilter.Builder filter, PageRequest first, List<Delivery> expected) {
+        String name = filter.build() + " " + first;
+        List<Page<Delivery>> pages = new ArrayList<>();
+        List<Delivery> seen = new ArrayList<>();
+        Page<Delivery> page = page(filter, first);
+        assertFalse(page.hasPrevious(), name);
+        pages.add(page);
+        seen.addAll(page.items());
+        while (page.hasNext()) {
+            page = page(filter, first.at(page.next().orElseThrow()));
+            assertTrue(page.hasPrevious(), name);
+            pages.add(page);
+            seen.addAll(page.items());
+        }
+        assertEquals(expected, seen, () -> name + " forward");
+        for (int n = pages.size() - 2; n >= 0; n--) {
+            page = page(filter, first.at(page.previous().orElseThrow()));
+            assertEquals(pages.get(n), page, () -> name + " back to the same page");
+        }
+        assertFalse(page.hasPrevious(), name);
+    }
+
+    @Test
+    final void neitherRepeatsNorSkipsDeliveriesThatAreRecordedBetweenPages() {
+        List<String> expected = new ArrayList<>(ids(recordOddlyOrdered()));
+        PageRequest request = PageRequest.first(4, EventOrder.ASCENDING);
+        Page<Delivery> page = page(DeliveryFilter.builder(), request);
+        recorded("before", "", "Failure", NOW.minusSeconds(1));
+        recorded("after", "new endpoint", "a status that wasn't there", NOW.plusSeconds(1));
+        expected.add("after");
+        List<String> seen = new ArrayList<>(ids(page.items()));
+        while (page.hasNext()) {
+            page = page(DeliveryFilter.builder(), request.at(page.next().orElseThrow()));
+            seen.addAll(ids(page.items()));
+        }
+        assertEquals(expected, seen);
+    }
+
+    @Test
+    final void rejectsCursorOfAnotherQuery() {
+        recordOddlyOrdered();
+        PageRequest request = PageRequest.first(2, EventOrder.ASCENDING);
+        DeliveryFilter warehouse =
+                DeliveryFilter.builder().endpointId("warehouse").build();
+        PageRequest next =
+                request.at(deliveries.page(P, warehouse, request).next().orElseThrow());
+        assertEquals(2, deliveries.page(P, warehouse, next).items().size());
+        String others = "the filter, the order and the project or figure that it was given out for";
+        assertRejected(() -> deliveries.page(SIBLING, warehouse, next), "cursor", others);
+        assertRejected(
+                () -> deliveries.page(P, warehouse, new PageRequest(2, EventOrder.DESCENDING, next.cursor())), others);
+        for (DeliveryFilter.Builder other : List.of(
+                DeliveryFilter.builder(),
+                DeliveryFilter.builder().endpointId(""),
+                DeliveryFilter.builder().eventId("warehouse"),
+                DeliveryFilter.builder().endpointId("warehouse").statuses(List.of()),
+                DeliveryFilter.builder().endpointId("warehouse").window(EventWindow.since(NOW)))) {
+            assertRejected(() -> page(other, next), others);
+        }
+        assertRejected(() -> page(DeliveryFilter.builder(), request.at("cursor")), "cursor must be one");
+    }
+
+    @Test
+    final void findsDeliveriesInTheRequestedOrder() {
+        recordOddlyOrdered();
+        List<String> requested = List.of("e11", "none", "sibling", "a0", "e11", "B2");
+        assertEquals(List.of("e11", "a0", "B2"), ids(deliveries.findAll(P, requested)));
+        assertEquals(events.findDelivery(P, "a0").stream().toList(), deliveries.findAll(P, List.of("a0")));
+        assertEquals(List.of("sibling"), ids(deliveries.findAll(SIBLING, requested)));
+        assertEquals(List.of(), deliveries.findAll(P, List.of()));
+    }
+
+    @Test
+    final void rejectsArgumentsOutOfBounds() {
+        for (String bad : List.of("a\0b", "\ud800", "é".repeat(128))) {
+            assertRejected(() -> DeliveryFilter.builder().endpointId(bad), "endpointId");
+            assertRejected(() -> DeliveryFilter.builder().statuses(List.of("fine", bad)), "statuses");
+        }
+        for (String bad : List.of("", " ", "a\0b", "\ud800", "é".repeat(128))) {
+            assertRejected(() -> DeliveryFilter.builder().eventId(bad), "eventId");
+            assertRejected(() -> deliveries.findAll(bad, List.of()), "projectId");
+            assertRejected(() -> deliveries.findAll(P, List.of("fine", bad)), "deliveryIds");
+            assertRejected(
+                    () -> deliveries.page(bad, DeliveryFilter.ALL, PageRequest.first(1, EventOrder.ASCENDING)),
+                    "projectId");
+        }
+        List<String> statuses =
+                Stream.iterate(0, n -> n + 1).limit(21).map(String::valueOf).toList();
+        DeliveryFilter.builder().statuses(statuses.subList(0, 20));
+        assertRejected(
+                () -> DeliveryFilter.builder().statuses(statuses),
+                "statuses must have at most 20 different ones, but has 21");
+    }
+
+    /** Asserts that the call throws {@link IllegalArgumentException} whose message contains each of the words. */
+    private static void assertRejected(Executable call, String... words) {
+        IllegalArgumentException error = assertThrows(IllegalArgumentException.class, call);
+        for (String word : words) {
+            assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
+        }
+    }
+}
