@@ -20,12 +20,9 @@ import io.usagekit.postgres.rollups.spi.FeedStatus;
 import io.usagekit.postgres.rollups.spi.FeedWorker;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
-import io.usagekit.servers.PostgresServer;
+import io.usagekit.servers.EmbeddedPostgresServer;
 import io.usagekit.testkit.ManualClock;
-import java.lang.reflect.InvocationHandler;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -33,15 +30,17 @@ import java.time.Duration;
 import java.time.LocalDate;
 import java.time.YearMonth;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Properties;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,26 +50,24 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Cycles that end at each of their points, since the feeder's session or a shard is killed: figures are exact afterwards, and the next run of a
- * worker ships what was left.
+ * Cycles that end at each of their points, since the feeder's session or process, PostgreSQL or a shard is killed, or a shard stalls: figures are
+ * exact afterwards, and the next run of a worker ships what was left. Some points outside of {@code -Pthorough}, all in it.
  */
-@Tag("thorough")
 class ClickHouseCrashIT {
 
     private static final String SCHEMA = "clickhouse_crash";
     private static final UsageKey MARCH = new UsageKey("o", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final String FEEDER = "usagekit-crash-feeder";
-
-    /** The calls of a cycle in their order. */
-    private static final List<String> CALLS =
-            List.of("highestVersion", "insertCells", "insertDays", "insertProjects", "publish");
+    private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
 
     private static TestCluster cluster;
+    private static String database;
     private static ClickHouseUsage clickHouse;
-    private static PostgresServer postgres;
+    private static EmbeddedPostgresServer postgres;
     private static PostgresRollups rollups;
     private static int projects;
 
@@ -80,16 +77,11 @@ class ClickHouseCrashIT {
     @BeforeAll
     static void start() {
         cluster = TestCluster.startOwn(ClickHouseCrashIT.class);
-        clickHouse = cluster.usage(cluster.install());
-        postgres = PostgresServer.start();
-        for (String suffix : List.of("", "_rollups", "_rollups_feed")) {
-            execute("drop schema if exists " + SCHEMA + suffix + " cascade");
-        }
+        database = cluster.install();
+        clickHouse = clickHouse(new Properties(), ClickHouseUsage.DEFAULT_TIMEOUT);
+        postgres = EmbeddedPostgresServer.start();
         PostgresUsage.install(postgres.dataSource(), SCHEMA);
-        rollups = PostgresRollups.builder(postgres.dataSource())
-                .mapping(TableMapping.usagekit(SCHEMA))
-                .clock(ManualClock.at("2026-04-02T12:00:00Z"))
-                .build();
+        rollups = rollups(postgres.dataSource());
         rollups.install();
         rollups.feed().install();
         projects = 0;
@@ -104,6 +96,23 @@ class ClickHouseCrashIT {
             postgres.close();
             assertThat(differing).isEmpty();
         }
+    }
+
+    /** Through the first shard, with properties of the driver. */
+    private static ClickHouseUsage clickHouse(Properties properties, Duration timeout) {
+        return ClickHouseUsage.builder(cluster.dataSource(0, properties))
+                .database(database)
+                .cluster(cluster.cluster().name())
+                .timeout(timeout)
+                .clock(CLOCK)
+                .build();
+    }
+
+    private static PostgresRollups rollups(DataSource dataSource) {
+        return PostgresRollups.builder(dataSource)
+                .mapping(TableMapping.usagekit(SCHEMA))
+                .clock(CLOCK)
+                .build();
     }
 
     private static void execute(String sql) {
@@ -134,53 +143,59 @@ class ClickHouseCrashIT {
         return rollups.feed().status(TIMEOUT).orElseThrow();
     }
 
-    private static Stream<Arguments> points() {
-        return CALLS.stream().flatMap(call -> Stream.of(true, false).map(before -> Arguments.of(call, before)));
+    /** As many of these as this, at random; all in {@code -Pthorough}. */
+    private static <T> Stream<T> some(int size, List<T> all) {
+        List<T> shuffled = new ArrayList<>(all);
+        Collections.shuffle(shuffled, new Random());
+        return Boolean.getBoolean("usagekit.thorough")
+                ? all.stream()
+                : shuffled.stream().limit(size);
     }
 
-    /** The store, on which an action runs before or after one of the calls. */
-    private static CellStore store(String call, boolean before, Runnable action) {
-        CellStore store = clickHouse.store();
-        return proxy(CellStore.class, (proxy, method, values) -> {
-            boolean isPoint = method.getName().equals(call);
-            if (isPoint && before) {
-                action.run();
-            }
-            Object result = invoke(store, method, values);
-            if (isPoint && !before) {
-                action.run();
-            }
-            return result;
-        });
+    private static Stream<CyclePoint> somePoints() {
+        return some(1, CyclePoint.all());
+    }
+
+    /** Without those between two calls that differ by statements of a transaction which doesn't commit. */
+    private static Stream<CyclePoint> someStates() {
+        List<CyclePoint> points = CyclePoint.all();
+        return some(
+                1,
+                points.stream()
+                        .filter(point -> !point.before() || point.equals(points.get(0)))
+                        .toList());
+    }
+
+    /** Each point with one of the shards. */
+    private static Stream<Arguments> somePointsAndShards() {
+        List<CyclePoint> points = CyclePoint.all();
+        int first = new Random().nextInt(2);
+        return some(
+                1,
+                IntStream.range(0, points.size())
+                        .mapToObj(i -> Arguments.of(points.get(i), (first + i) % 2))
+                        .toList());
     }
 
     /** A feed whose sessions can be told from others. */
     private static RollupFeed feed() {
         DataSource dataSource = postgres.dataSource();
-        DataSource named = proxy(DataSource.class, (proxy, method, values) -> {
-            Object result = invoke(dataSource, method, values);
-            if (result instanceof Connection connection) {
-                connection.setClientInfo("ApplicationName", FEEDER);
-            }
-            return result;
-        });
-        return PostgresRollups.of(named, TableMapping.usagekit(SCHEMA)).feed();
-    }
-
-    private static <T> T proxy(Class<T> type, InvocationHandler handler) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
-    }
-
-    private static @Nullable Object invoke(Object target, Method method, Object @Nullable [] values) throws Throwable {
-        try {
-            return method.invoke(target, values);
-        } catch (InvocationTargetException e) {
-            throw e.getCause();
-        }
+        return rollups(CyclePoint.proxy(DataSource.class, (proxy, method, values) -> {
+                    Object result = CyclePoint.invoke(dataSource, method, values);
+                    if (result instanceof Connection connection) {
+                        connection.setClientInfo("ApplicationName", FEEDER);
+                    }
+                    return result;
+                }))
+                .feed();
     }
 
     private static void killFeeder() {
         execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = '" + FEEDER + "'");
+        awaitNoFeeder();
+    }
+
+    private static void awaitNoFeeder() {
         awaitTrue("the feeder's session ended", () -> {
             try (Connection connection = postgres.dataSource().getConnection();
                     Statement statement = connection.createStatement();
@@ -202,9 +217,8 @@ class ClickHouseCrashIT {
         }
     }
 
-    private OrganisationUsage figure() {
-        return clickHouse
-                .calculator(rollups.feed(), new CellReadListener() {
+    private OrganisationUsage figure(Duration timeout, ClickHouseUsage from) {
+        return from.calculator(rollups.feed(), new CellReadListener() {
                     @Override
                     public void fromCells(UsageKey key, long days) {
                         daysFromCells = days;
@@ -215,13 +229,30 @@ class ClickHouseCrashIT {
                         refused.add(days);
                     }
                 })
-                .calculate(MARCH, TIMEOUT);
+                .calculate(MARCH, timeout);
     }
 
     private void assertExact() {
-        OrganisationUsage figure = figure();
+        OrganisationUsage figure = figure(TIMEOUT, clickHouse);
         assertThat(figure.received()).isEqualTo(new UsageMetrics(projects, 7L * projects));
         assertThat(refused).as("reads that weren't believed").isEmpty();
+    }
+
+    /** History has a state that was complete, or none yet: before the last change, or where its cycle failed to commit, after it. */
+    private static void assertHistoryIsAState() {
+        try {
+            assertThat(history()).isIn(projects - 2L, (long) projects);
+        } catch (UsageCalculationException e) {
+            assertThat(e.isTransient()).isTrue();
+        }
+    }
+
+    private static long history() {
+        return clickHouse
+                .history(Duration.ofDays(1))
+                .calculate(MARCH, TIMEOUT)
+                .received()
+                .volume();
     }
 
     /** The next run ships everything, and all of March is read from ClickHouse. */
@@ -234,27 +265,61 @@ class ClickHouseCrashIT {
         assertThat(status().hoursToShip()).isZero();
         assertExact();
         assertThat(daysFromCells).isEqualTo(31L * projects);
+        assertThat(history()).isEqualTo(projects);
     }
 
     @ParameterizedTest
-    @MethodSource("points")
-    void isExactAfterTheFeedersSessionWasKilled(String call, boolean before) {
-        assertThatThrownBy(() -> feed().ship(store(call, before, ClickHouseCrashIT::killFeeder), 1_000, TIMEOUT))
+    @MethodSource("somePoints")
+    void isExactAfterTheFeedersSessionWasKilled(CyclePoint point) {
+        assertThatThrownBy(
+                        () -> feed().ship(point.on(clickHouse.store(), ClickHouseCrashIT::killFeeder), 1_000, TIMEOUT))
                 .isInstanceOf(UsageStorageException.class);
 
+        assertIsLeftToShip();
+        assertGoesOn();
+    }
+
+    private void assertIsLeftToShip() {
         assertThat(status().hoursToShip()).isEqualTo(2);
         assertExact();
+        assertHistoryIsAState();
+    }
+
+    @ParameterizedTest
+    @MethodSource("someStates")
+    void isExactAfterTheFeedersProcessWasKilled(CyclePoint point) throws IOException {
+        FeederProcess.runAndKill(
+                postgres.jdbcUrl() + "&ApplicationName=" + FEEDER,
+                SCHEMA,
+                cluster.cluster().jdbcUrls().get(0),
+                database,
+                cluster.cluster().name(),
+                point.toString());
+        awaitNoFeeder();
+
+        assertIsLeftToShip();
         assertGoesOn();
     }
 
     @ParameterizedTest
-    @CsvSource({"highestVersion, 0", "insertCells, 1", "insertProjects, 0", "publish, 1"})
-    void isExactAfterAShardWasKilled(String call, int shard) {
-        assertThatThrownBy(() -> rollups.feed()
-                        .ship(store(call, true, () -> cluster.shards().kill(shard)), 1_000, TIMEOUT))
+    @MethodSource("someStates")
+    void isExactAfterPostgresWasKilled(CyclePoint point) {
+        assertThatThrownBy(() -> rollups.feed().ship(point.on(clickHouse.store(), postgres::kill), 1_000, TIMEOUT))
                 .isInstanceOf(UsageStorageException.class);
+        postgres.restart();
+
+        assertIsLeftToShip();
+        assertGoesOn();
+    }
+
+    @ParameterizedTest
+    @MethodSource("somePointsAndShards")
+    void isExactAfterAShardWasKilled(CyclePoint point, int shard) {
+        boolean shipped =
+                ships(point.on(clickHouse.store(), () -> cluster.shards().kill(shard)), 1_000);
+        assertThat(shipped).isEqualTo(point.equals(new CyclePoint("publish", false)));
         try {
-            assertThat(status().hoursToShip()).isEqualTo(2);
+            assertThat(status().hoursToShip()).isEqualTo(shipped ? 0 : 2);
             assertExactOrAnError();
         } finally {
             cluster.shards().restart(shard);
@@ -263,9 +328,51 @@ class ClickHouseCrashIT {
         assertGoesOn();
     }
 
+    private static boolean ships(CellStore store, int maxHours) {
+        try {
+            return rollups.feed().ship(store, maxHours, TIMEOUT).isPresent();
+        } catch (UsageStorageException e) {
+            assertThat(e.isTransient()).isTrue();
+            return false;
+        }
+    }
+
+    /** Cycles and reads end with an error by the time of their statements. */
+    @Tag("thorough")
+    @ParameterizedTest
+    @CsvSource({"insertCells, 0", "publish, 1"})
+    void isExactAfterAShardHasStalled(String call, int shard) {
+        assertGoesOn(); // so that reads ask the shards
+        change();
+        Duration limit = Duration.ofSeconds(1);
+        Properties properties = new Properties();
+        properties.setProperty("connection_timeout", "2000");
+        properties.setProperty("socket_timeout", "2000");
+        ClickHouseUsage impatient = clickHouse(properties, limit);
+        CyclePoint point = new CyclePoint(call, true);
+        try {
+            assertThat(ships(point.on(impatient.store(), () -> cluster.shards().pause(shard)), 1_000))
+                    .isFalse();
+            assertThat(status().hoursToShip()).isEqualTo(2);
+            cluster.shards().pause(shard); // also where an earlier call was slow
+            assertThatThrownBy(() -> figure(limit, impatient))
+                    .isInstanceOfSatisfying(
+                            UsageCalculationException.class,
+                            e -> assertThat(e.isTransient()).isTrue());
+        } finally {
+            // The embedded engine may end a moment after a query was given up.
+            for (int each = 0; each < 2; each++) {
+                cluster.shards().kill(each);
+                cluster.shards().restart(each);
+            }
+        }
+        assertExact();
+        assertGoesOn();
+    }
+
     private void assertExactOrAnError() {
         try {
-            assertThat(figure().received().volume()).isEqualTo(projects);
+            assertThat(figure(TIMEOUT, clickHouse).received().volume()).isEqualTo(projects);
         } catch (UsageCalculationException e) {
             assertThat(e.isTransient()).isTrue();
         }
@@ -273,25 +380,21 @@ class ClickHouseCrashIT {
     }
 
     /** Two years of a project's hours take a while to be inserted, and the shard is killed within it, or just before or after. */
+    @Tag("thorough")
     @ParameterizedTest
-    @CsvSource({"0", "1"})
+    @ValueSource(ints = {0, 1})
     void isExactAfterAShardWasKilledWhileItInserts(int shard) {
         long millis = new Random().nextInt(100);
         String project = "p-" + projects;
         rollups.feed().reship(List.of(new ProjectDays(project, LocalDate.of(2024, 4, 1), LocalDate.of(2026, 4, 1))));
         List<CompletableFuture<Void>> kill = new ArrayList<>();
-        CellStore store = store(
-                "insertCells",
-                true,
-                () -> kill.add(CompletableFuture.runAsync(
-                        () -> cluster.shards().kill(shard),
-                        CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS))));
-        boolean shipped;
-        try {
-            shipped = rollups.feed().ship(store, 100_000, TIMEOUT).isPresent();
-        } catch (UsageStorageException e) {
-            shipped = false;
-        }
+        CellStore store = new CyclePoint("insertCells", true)
+                .on(
+                        clickHouse.store(),
+                        () -> kill.add(CompletableFuture.runAsync(
+                                () -> cluster.shards().kill(shard),
+                                CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS))));
+        boolean shipped = ships(store, 100_000);
         kill.get(0).join();
         try {
             assertThat(status().hoursToShip() == 0).isEqualTo(shipped);
@@ -303,6 +406,7 @@ class ClickHouseCrashIT {
         assertGoesOn();
     }
 
+    @Tag("thorough")
     @Test
     void goesOnByItselfWhenAShardIsBack() {
         try (FeedWorker worker = rollups.feed().worker(clickHouse.store()).build()) {

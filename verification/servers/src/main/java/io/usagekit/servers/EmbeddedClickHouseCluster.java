@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -21,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * ClickHouse servers on the loopback interface, each a process of its own and a shard of one cluster without replicas, with the user
- * {@code default} and no password. A shard can be killed and started again on the same ports. Not thread-safe.
+ * {@code default} and no password. A shard can be killed, also while it is
+ * paused, and started again on the same ports. Not thread-safe.
  *
  * <p>The servers are those inside of chDB, which lack {@code ON CLUSTER}, replicated tables and access management. They end with this
  * JVM, also where that is killed: their standard input ends.
@@ -132,6 +134,15 @@ public final class EmbeddedClickHouseCluster implements ClickHouseCluster {
         }
     }
 
+    /** Stops a shard where it is (SIGSTOP) until it is killed: the system accepts connections to it, and it doesn't answer. */
+    public void pause(int shard) {
+        try {
+            shards.get(shard).pause();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Override
     public void close() {
         try {
@@ -236,6 +247,16 @@ public final class EmbeddedClickHouseCluster implements ClickHouseCluster {
                 return ping.getResponseCode() == HttpURLConnection.HTTP_OK;
             } catch (IOException e) {
                 return false;
+            }
+        }
+
+        void pause() throws IOException {
+            ProcessHandle running = Objects.requireNonNull(process, "launched").toHandle();
+            Signal.STOP.send(List.of(running));
+            // Its threads run on until one of them has received the signal.
+            Path state = Path.of("/proc", Long.toString(running.pid()), "stat");
+            while (!Files.readString(state).contains(") T ")) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
             }
         }
 
