@@ -5,6 +5,7 @@ import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.redis.internal.Cluster;
+import io.usagekit.redis.internal.Connector;
 import io.usagekit.redis.internal.NodeView;
 import io.usagekit.redis.internal.RedisErrors;
 import io.usagekit.redis.internal.Topology;
@@ -18,6 +19,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -211,14 +213,32 @@ final class ClusterTracking implements Tracking {
         }
         BitSet tracked = master.tracked(view);
         master.slots = new Slots(connection, view.epoch(), tracked);
-        removeAll(tracked);
+        removeAll(master, tracked);
         renew();
     }
 
-    private void removeAll(BitSet slots) {
+    /**
+     * Removes the figures of these slots on another thread than the client's own for I/O, which would be held up by a large memory. Until then nothing
+     * of the master is proved again, so that its figures aren't current for longer than without a removal.
+     */
+    private void removeAll(Master master, BitSet slots) {
         if (!slots.isEmpty()) {
-            context.store().removeIf(key -> slots.get(SlotHash.getSlot(keys.of(key))));
+            master.removals++;
+            defer(() -> remove(master, context.store().removal(key -> slots.get(SlotHash.getSlot(keys.of(key))))));
         }
+    }
+
+    private void remove(Master master, BooleanSupplier removal) {
+        if (removal.getAsBoolean()) {
+            defer(() -> remove(master, removal));
+        } else {
+            removed(master);
+        }
+    }
+
+    private synchronized void removed(Master master) {
+        master.removals--;
+        renew();
     }
 
     /** Runs what may call the host without this monitor: on another thread, also where no time is left to wait for. */
@@ -242,7 +262,9 @@ final class ClusterTracking implements Tracking {
                 .toArray(CompletableFuture<?>[]::new);
         TrackingSupervisor.awaitEnds(
                 CompletableFuture.allOf(attempts), context.settings().commandTimeout());
-        masters.values().forEach(master -> master.supervisor.awaitClosed());
+        Connector.await(CompletableFuture.allOf(masters.values().stream()
+                .map(master -> master.supervisor.closing())
+                .toArray(CompletableFuture<?>[]::new)));
     }
 
     /**
@@ -272,6 +294,8 @@ final class ClusterTracking implements Tracking {
         private boolean isCounted;
         /** When that heartbeat was sent, in nanoseconds of the ticker. */
         private long answered;
+        /** Number of removals of figures that haven't ended. */
+        private int removals;
 
         private volatile @Nullable Slots slots;
 
@@ -363,13 +387,13 @@ final class ClusterTracking implements Tracking {
             moved.xor(known.tracked());
             if (!moved.isEmpty()) {
                 slots = new Slots(known.connection(), known.epoch(), next);
-                removeAll(moved);
+                removeAll(this, moved);
             }
         }
 
         void renew(long majority) {
             Slots known = slots;
-            if (known != null && view != null) {
+            if (known != null && view != null && removals == 0) {
                 known.connection().validity().renew(answered - majority < 0 ? answered : majority);
             }
         }

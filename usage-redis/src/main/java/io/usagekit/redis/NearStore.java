@@ -1,9 +1,11 @@
 package io.usagekit.redis;
 
 import io.usagekit.UsageKey;
+import java.util.Iterator;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,9 @@ class NearStore {
             return answer;
         }
     }
+
+    /** Figures of a step of a removal, which takes well under a millisecond. */
+    static final int REMOVAL_STEP = 1_000;
 
     private final ConcurrentMap<UsageKey, Slot> slots;
 
@@ -119,6 +124,23 @@ class NearStore {
 
     void removeIf(Predicate<UsageKey> condition) {
         slots.keySet().removeIf(condition);
+    }
+
+    /**
+     * Returns the removal of all figures and loads that fulfil a condition, to be run step by step: each step returns whether there is more. What is stored
+     * meanwhile may be left out.
+     */
+    BooleanSupplier removal(Predicate<UsageKey> condition) {
+        Iterator<UsageKey> keys = slots.keySet().iterator();
+        return () -> {
+            for (int looks = 0; looks < REMOVAL_STEP && keys.hasNext(); looks++) {
+                UsageKey key = keys.next();
+                if (condition.test(key)) {
+                    slots.remove(key);
+                }
+            }
+            return keys.hasNext();
+        };
     }
 
     /** Removes all loads, and all figures but those that couldn't be stored in Redis. */

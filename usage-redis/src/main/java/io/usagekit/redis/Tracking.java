@@ -34,6 +34,6 @@ interface Tracking {
 
     void observe(UsageListener host);
 
-    /** Closes the connections; waits for attempts in progress, but no longer than the command timeout, and then for each connection, at most 2 s. */
+    /** Closes the connections; waits for attempts in progress, but no longer than the command timeout, and then at most 2 s for the connections. */
     void close();
 }

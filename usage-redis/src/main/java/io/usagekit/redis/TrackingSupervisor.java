@@ -241,17 +241,15 @@ final class TrackingSupervisor implements Tracking {
         }
     }
 
-    /** Waits until the connection is closed, at most 2 s. */
-    void awaitClosed() {
+    /** Completes when the connection is closed. */
+    CompletableFuture<Void> closing() {
         TrackingConnection latest = current;
-        if (latest != null) {
-            Connector.await(latest.close());
-        }
+        return latest == null ? CompletableFuture.completedFuture(null) : latest.close();
     }
 
     @Override
     public void close() {
         awaitEnds(stop(), context.settings().commandTimeout());
-        awaitClosed();
+        Connector.await(closing());
     }
 }
