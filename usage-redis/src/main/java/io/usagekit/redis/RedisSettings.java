@@ -117,7 +117,7 @@ record RedisSettings(
 
     /** Returns the limits of attempts to connect. */
     ConnectionAttempt.Limits limits() {
-        return ConnectionAttempt.Limits.of(connectTimeout);
+        return ConnectionAttempt.Limits.of(client, connectTimeout);
     }
 
     private Connections connections() {

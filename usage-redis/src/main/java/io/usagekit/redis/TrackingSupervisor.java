@@ -154,7 +154,7 @@ final class TrackingSupervisor implements Tracking {
         if (closed) {
             connecting.cancel(false);
         } else {
-            ConnectionAttempt.start(server::connect, context.settings().limits().longest(), connecting);
+            ConnectionAttempt.start(server::connect, context.settings().limits(), connecting);
         }
         return over;
     }

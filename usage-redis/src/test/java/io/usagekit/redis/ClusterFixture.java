@@ -40,6 +40,8 @@ abstract class ClusterFixture {
         log.close();
         client.shutdown();
         cluster.close();
+        eventually(
+                "no thread is left", () -> RedisOutageFixture.connectThreads().isEmpty());
     }
 
     void newLog() {

@@ -3,6 +3,7 @@ package io.usagekit.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connector;
 import io.usagekit.redis.internal.Failover;
@@ -19,7 +20,8 @@ import org.junit.jupiter.api.Test;
 /** How connections are closed. */
 class ConnectorTest {
 
-    private static final ConnectionAttempt.Limits LIMITS = ConnectionAttempt.Limits.of(Duration.ofMinutes(1));
+    private static final ConnectionAttempt.Limits LIMITS =
+            ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1));
 
     /** Returns a connection whose closing never completes, as when the client's own threads are held up. */
     private static StatefulRedisConnection<String, String> stuck() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lettuce.core.RedisFuture;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connector;
 import io.usagekit.redis.internal.Failover;
@@ -40,8 +41,10 @@ class LivenessProbeTest {
 
     @Test
     void sendsPingsLessAndLessOftenWhileAnswersAreLate() {
-        Connector<StatefulRedisConnection<String, String>> connector =
-                new Connector<>(this::connection, new Failover(), ConnectionAttempt.Limits.of(Duration.ofMinutes(1)));
+        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
+                this::connection,
+                new Failover(),
+                ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1)));
         StatefulRedisConnection<String, String> connection = connector.attempt().join();
         LivenessProbe<StatefulRedisConnection<String, String>> probe =
                 new LivenessProbe<>(connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, () -> {});
@@ -62,7 +65,9 @@ class LivenessProbeTest {
     void replacesASilentConnectionAfterTwoTimeoutsAndEachFurtherOneAfterTwiceAsLong() {
         List<AtomicInteger> closed = new ArrayList<>();
         Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
-                () -> silentConnection(closed), new Failover(), ConnectionAttempt.Limits.of(Duration.ofMinutes(1)));
+                () -> silentConnection(closed),
+                new Failover(),
+                ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1)));
         AtomicInteger silences = new AtomicInteger();
         LivenessProbe<StatefulRedisConnection<String, String>> probe = new LivenessProbe<>(
                 connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, silences::incrementAndGet);

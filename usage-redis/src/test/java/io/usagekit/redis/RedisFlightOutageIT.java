@@ -32,8 +32,6 @@ import org.junit.jupiter.api.Test;
 /** Flight store whose server is killed, hangs or refuses commands during loads. */
 class RedisFlightOutageIT extends RedisOutageFixture {
 
-    private static final ConnectionAttempt.Limits LIMITS = ConnectionAttempt.Limits.of(Duration.ofSeconds(20));
-
     private static final Duration LEASE = Duration.ofSeconds(30);
     private static final LeaseRequest REQUEST = request("token");
 
@@ -272,8 +270,9 @@ class RedisFlightOutageIT extends RedisOutageFixture {
 
     @Test
     void removesEntryWhenLastRegistrationIsClosed() {
+        ConnectionAttempt.Limits limits = ConnectionAttempt.Limits.of(client, Duration.ofSeconds(20));
         WakeUpSubscription wakeUps =
-                new WakeUpSubscription(new OneServer(client, COMMAND_TIMEOUT, LIMITS), "usage:wakeups", LIMITS);
+                new WakeUpSubscription(new OneServer(client, COMMAND_TIMEOUT, limits), "usage:wakeups", limits);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {

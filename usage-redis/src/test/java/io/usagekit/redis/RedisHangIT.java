@@ -105,8 +105,8 @@ class RedisHangIT extends RedisOutageFixture {
     /** Answers to commands that were sent before the one that has timed out arrive while the PING behind it is pending. */
     @Test
     void logsOneOutageWhateverOlderCommandsReceiveMeanwhile() {
-        Connections connection =
-                new OneServer(client, Duration.ofSeconds(20), ConnectionAttempt.Limits.of(Duration.ofSeconds(20)));
+        Connections connection = new OneServer(
+                client, Duration.ofSeconds(20), ConnectionAttempt.Limits.of(client, Duration.ofSeconds(20)));
         connection.open(Duration.ofSeconds(20));
         try (StoppedServer stopped = StoppedServer.of(client)) {
             List<CompletableFuture<String>> answers = new ArrayList<>();

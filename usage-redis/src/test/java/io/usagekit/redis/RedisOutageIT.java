@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import io.usagekit.UsageCache;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connections;
@@ -18,6 +19,9 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
 /** Cache whose server is down or killed, and a closed cache: calls fail at once, and the cache recovers. */
@@ -193,12 +197,32 @@ class RedisOutageIT extends RedisOutageFixture {
         }
     }
 
+    /** Some of them the client drops without completing them, depending on how far they are; their threads would block for minutes. */
+    @Test
+    void endsAttemptsWhenTheHostShutsItsClientDown() throws Exception {
+        try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            for (int attempts = 0; attempts < 50; attempts++) {
+                RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
+                ConnectionAttempt.start(
+                        own::connect,
+                        ConnectionAttempt.Limits.of(own, Duration.ofSeconds(1)),
+                        new CompletableFuture<>());
+                LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(100L * attempts)); // each a bit further
+                own.shutdown(Duration.ZERO, Duration.ofSeconds(5));
+            }
+            eventually("the attempts have ended", () -> connectThreads().isEmpty());
+        }
+    }
+
     @Test
     void abandonsAttemptThatClientDropsAndStartsAnother() throws Exception {
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             RedisClient own = RedisClient.create("redis://127.0.0.1:" + mute.getLocalPort());
             Connections connection = new OneServer(
-                    own, COMMAND_TIMEOUT, new ConnectionAttempt.Limits(Duration.ofMinutes(1), Duration.ofMillis(200)));
+                    own,
+                    COMMAND_TIMEOUT,
+                    new ConnectionAttempt.Limits(
+                            Duration.ofMinutes(1), Duration.ofMillis(200), GlobalEventExecutor.INSTANCE.newPromise()));
             try (UsageCache cache = new RedisUsageCache(new Scripts(connection), new RedisKeys("usage"))) {
                 for (int attempts = 0; attempts < 2; attempts++) {
                     eventually("an attempt", () -> {

@@ -1,6 +1,9 @@
 package io.usagekit.redis.internal;
 
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.api.StatefulConnection;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.FutureListener;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -16,16 +19,22 @@ public final class ConnectionAttempt {
      * Limits of attempts.
      *
      * @param patience how long an attempt may take before another one begins beside it
-     * @param longest after which the thread is interrupted. The client's own limits are shorter by default; but a client that is
-     *     shut down drops an attempt in progress without completing it, and the thread would block for ever
+     * @param longest after which the thread is interrupted; the client's own limits are shorter by default
+     * @param shutdown completes when the host has shut down the client with its resources, upon which the thread is interrupted:
+     *     attempts in progress are dropped then without being completed
      */
-    public record Limits(Duration patience, Duration longest) {
+    public record Limits(Duration patience, Duration longest, Future<?> shutdown) {
 
         private static final Duration LONGEST = Duration.ofMinutes(2);
 
+        /** Returns the limits for connections of a client that are usually made within this time. */
+        public static Limits of(AbstractRedisClient client, Duration connectTimeout) {
+            return of(client.getResources().eventExecutorGroup().terminationFuture(), connectTimeout);
+        }
+
         /** Returns the limits for connections that are usually made within this time. */
-        public static Limits of(Duration connectTimeout) {
-            return new Limits(connectTimeout.multipliedBy(2), LONGEST);
+        public static Limits of(Future<?> shutdown, Duration connectTimeout) {
+            return new Limits(connectTimeout.multipliedBy(2), LONGEST, shutdown);
         }
 
         /** Returns twice the patience, or the longest duration of an attempt. */
@@ -41,12 +50,12 @@ public final class ConnectionAttempt {
      * Starts an attempt.
      *
      * @param connect blocks until there is a connection, or throws
-     * @param longest after which the thread is interrupted
+     * @param limits when the thread is interrupted
      * @param into completes with the connection, or with the reason why there is none; if it is completed by then, the attempt closes
      *     its connection
      */
     public static <C extends StatefulConnection<String, String>> void start(
-            Supplier<C> connect, Duration longest, CompletableFuture<C> into) {
+            Supplier<C> connect, Limits limits, CompletableFuture<C> into) {
         CompletableFuture<Void> ended = new CompletableFuture<>();
         try {
             // Without the calling thread's InheritableThreadLocals and context class loader: the connection serves all
@@ -55,7 +64,8 @@ public final class ConnectionAttempt {
             thread.setDaemon(true);
             thread.setContextClassLoader(ConnectionAttempt.class.getClassLoader());
             thread.start();
-            limit(ended, longest, thread, into);
+            limit(ended, limits.longest(), thread, into);
+            interruptAfter(limits.shutdown(), ended, thread);
         } catch (Throwable e) { // e.g. no memory for another thread
             into.completeExceptionally(e);
         }
@@ -69,6 +79,12 @@ public final class ConnectionAttempt {
             thread.interrupt();
             return null;
         });
+    }
+
+    private static <T> void interruptAfter(Future<T> shutdown, CompletableFuture<Void> ended, Thread thread) {
+        FutureListener<T> listener = done -> thread.interrupt();
+        shutdown.addListener(listener);
+        var unused = ended.whenComplete((done, error) -> shutdown.removeListener(listener));
     }
 
     private static <C extends StatefulConnection<String, String>> void run(

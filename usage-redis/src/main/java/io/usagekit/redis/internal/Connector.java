@@ -123,7 +123,7 @@ public final class Connector<C extends StatefulConnection<String, String>> {
             patience = limits.patience();
             lastFailure = null;
         });
-        ConnectionAttempt.start(connect, limits.longest(), next.connection);
+        ConnectionAttempt.start(connect, limits, next.connection);
         if (closed.get()) {
             var unusedToo = next.close();
         }

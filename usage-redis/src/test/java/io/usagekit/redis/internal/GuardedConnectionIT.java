@@ -26,7 +26,7 @@ class GuardedConnectionIT {
         try (EmbeddedRedisServer server = EmbeddedRedisServer.start()) {
             RedisClient client = RedisClient.create(server.url());
             GuardedConnection connection =
-                    new GuardedConnection(Server.of(client), PATIENCE, ConnectionAttempt.Limits.of(PATIENCE));
+                    new GuardedConnection(Server.of(client), PATIENCE, ConnectionAttempt.Limits.of(client, PATIENCE));
             connection.open(PATIENCE);
             server.pause();
 
