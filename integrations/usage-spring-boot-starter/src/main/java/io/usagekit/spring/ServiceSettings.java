@@ -1,11 +1,13 @@
 package io.usagekit.spring;
 
+import io.usagekit.MissPolicy;
 import io.usagekit.SingleFlight;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.springframework.boot.convert.DurationStyle;
 
 /** Passes the service's properties to its builder. */
 final class ServiceSettings {
@@ -62,6 +64,28 @@ final class ServiceSettings {
         Knobs.ifGiven(properties.maxQueuedComputations(), builder::maxQueuedComputations);
         Knobs.ifGiven(properties.drainTimeout(), builder::drainTimeout);
         Knobs.ifGiven(properties.computationTimeout(), builder::computationTimeout);
-        Knobs.ifGiven(properties.missPolicy(), text -> builder.missPolicy(MissPolicies.parse(text)));
+        Knobs.ifGiven(properties.missPolicy(), text -> builder.missPolicy(missPolicy(text)));
+    }
+
+    /**
+     * Parses the text form of a miss policy: {@code await}, {@code pending}, or a duration of Spring's or ISO 8601's form.
+     *
+     * @throws IllegalArgumentException if the text is none of them; the message begins with the property's name
+     */
+    static MissPolicy missPolicy(String text) {
+        if (text.equalsIgnoreCase("await")) {
+            return MissPolicy.await();
+        }
+        if (text.equalsIgnoreCase("pending")) {
+            return MissPolicy.pending();
+        }
+        try {
+            return MissPolicy.awaitUpTo(DurationStyle.detectAndParse(text));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "missPolicy must be await, pending, or a positive duration of at most a day such as 200ms, but was \""
+                            + text + "\"",
+                    e);
+        }
     }
 }

@@ -6,6 +6,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageService;
 import io.usagekit.UsageServiceBuilder;
+import java.util.function.UnaryOperator;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -31,6 +32,10 @@ import org.springframework.scheduling.TaskScheduler;
 @ConditionalOnBooleanProperty(prefix = UsageProperties.PREFIX, name = "enabled", matchIfMissing = true)
 @EnableConfigurationProperties(UsageProperties.class)
 public final class UsageAutoConfiguration {
+
+    /** Wraps the calculator that the auto-configured service computes with; the calculator's bean stays as it is. */
+    @FunctionalInterface
+    interface CalculatorDecorator extends UnaryOperator<UsageCalculator> {}
 
     /** Creates the configuration. */
     public UsageAutoConfiguration() {}

@@ -13,6 +13,7 @@ import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.spring.UsageAutoConfiguration.CalculatorDecorator;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.boot.autoconfigure.AutoConfiguration;

@@ -19,6 +19,7 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.spring.UsageAutoConfiguration.CalculatorDecorator;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.time.Duration;
 import java.util.List;

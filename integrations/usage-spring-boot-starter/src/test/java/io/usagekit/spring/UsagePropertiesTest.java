@@ -279,10 +279,10 @@ class UsagePropertiesTest {
 
     @Test
     void missPoliciesHaveThreeForms() {
-        assertThat(MissPolicies.parse("await").limit()).isEmpty();
-        assertThat(MissPolicies.parse("Pending").limit()).contains(Duration.ZERO);
-        assertThat(MissPolicies.parse("200ms").limit()).contains(Duration.ofMillis(200));
-        assertThat(MissPolicies.parse("PT2S").limit()).contains(Duration.ofSeconds(2));
+        assertThat(ServiceSettings.missPolicy("await").limit()).isEmpty();
+        assertThat(ServiceSettings.missPolicy("Pending").limit()).contains(Duration.ZERO);
+        assertThat(ServiceSettings.missPolicy("200ms").limit()).contains(Duration.ofMillis(200));
+        assertThat(ServiceSettings.missPolicy("PT2S").limit()).contains(Duration.ofSeconds(2));
     }
 
     @SuppressWarnings("unchecked")
