@@ -78,6 +78,11 @@ public final class ClickHouseUsage {
         return '\'' + text.replace("\\", "\\\\").replace("'", "\\'") + '\'';
     }
 
+    /** Returns the database that holds the tables. */
+    public String database() {
+        return database;
+    }
+
     /**
      * Creates the database and the tables, as {@link #ddl} prints them, on the server that the data source leads to; with
      * {@link Builder#onCluster} on all servers of the cluster, and otherwise each of them needs a call with a data source of its own. Idempotent.

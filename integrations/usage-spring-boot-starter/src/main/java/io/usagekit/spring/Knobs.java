@@ -49,6 +49,14 @@ final class Knobs {
         });
     }
 
+    /** Returns the value of a property, unless it is out of bounds. */
+    static <T extends Comparable<T>> T between(String property, T value, T least, T most) {
+        if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
+            throw wrong(property, "must be between " + least + " and " + most + ", but was " + value, null);
+        }
+        return value;
+    }
+
     /** Says what is wrong with a property. */
     static UsageConfigurationException wrong(String property, String what, @Nullable Throwable cause) {
         return new UsageConfigurationException(property + " " + what, "Correct the value of " + property + ".", cause);

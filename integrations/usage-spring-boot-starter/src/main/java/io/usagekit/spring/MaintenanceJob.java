@@ -16,8 +16,8 @@ import org.springframework.scheduling.TaskScheduler;
 import org.springframework.scheduling.Trigger;
 
 /**
- * Work on the database that each process of the fleet has on its schedule, and that one of them at a time does: creating partitions, or
- * retention. A process whose schedule fires while another one runs the job skips that run; one that fires later runs the job again, and finds
+ * Work on the database that each process of the fleet has on its schedule, and that one of them at a time does: creating partitions,
+ * retention, or removing replaced cells from ClickHouse. A process whose schedule fires while another one runs the job skips that run; one that fires later runs the job again, and finds
  * what is left to do. Health and the endpoint have the last run of each job. Thread-safe.
  *
  * @since 0.1
@@ -100,7 +100,7 @@ public final class MaintenanceJob {
         this.work = work;
     }
 
-    /** Returns its name, that of its group of properties: {@code partitions} or {@code retention}. */
+    /** Returns its name, that of its group of properties: {@code partitions}, {@code retention} or {@code clickhouse.pruning}. */
     public String name() {
         return name;
     }

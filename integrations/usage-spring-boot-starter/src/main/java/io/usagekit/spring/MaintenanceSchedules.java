@@ -68,6 +68,13 @@ final class MaintenanceSchedules {
         }
     }
 
+    /** Matches where replaced cells are removed from ClickHouse on a schedule. */
+    static final class OfPruning extends OnCron {
+        OfPruning() {
+            super("clickhouse.pruning");
+        }
+    }
+
     /** Matches where old rows are deleted on a schedule. */
     static final class OfRetention extends OnCron {
         OfRetention() {

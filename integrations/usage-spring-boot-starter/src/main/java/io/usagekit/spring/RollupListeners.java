@@ -15,25 +15,25 @@ record RollupListeners(List<RollupListener> listeners) implements RollupListener
 
     @Override
     public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-        each(listener -> listener.fromRollups(key, liveHours, markedHours));
+        each(listeners, listener -> listener.fromRollups(key, liveHours, markedHours));
     }
 
     @Override
     public void fromRawRows(UsageKey key, Fallback why) {
-        each(listener -> listener.fromRawRows(key, why));
+        each(listeners, listener -> listener.fromRawRows(key, why));
     }
 
     @Override
     public void runEnded(RollupWorker.LastRun run) {
-        each(listener -> listener.runEnded(run));
+        each(listeners, listener -> listener.runEnded(run));
     }
 
-    private void each(Consumer<RollupListener> event) {
-        for (RollupListener listener : listeners) {
+    static <L> void each(List<L> listeners, Consumer<L> event) {
+        for (L listener : listeners) {
             try {
                 event.accept(listener);
             } catch (RuntimeException e) {
-                LOG.warn("a listener of roll-ups failed: {}", listener, e);
+                LOG.warn("a listener failed: {}", listener, e);
             }
         }
     }

@@ -26,6 +26,7 @@ import org.springframework.scheduling.TaskScheduler;
 @AutoConfiguration(
         after = {
             UsagePostgresAutoConfiguration.class,
+            UsageClickHouseAutoConfiguration.class,
             UsageRedisAutoConfiguration.class,
             UsagePostgresCacheAutoConfiguration.class
         })

@@ -6,7 +6,9 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.spring.UsageProperties.Install;
+import java.time.Duration;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -19,21 +21,25 @@ final class UsageInstallation {
     private static final String TABLES = "tables";
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageInstallation.class);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final String PROPERTY = UsageProperties.PREFIX + ".install";
 
     private final DataSource dataSource;
     private final TableMapping mapping;
     private final Optional<PostgresRollups> rollups;
+    private final Optional<RollupFeed> feed;
     private final Optional<PostgresLedger> ledger;
 
     UsageInstallation(
             DataSource dataSource,
             TableMapping mapping,
             Optional<PostgresRollups> rollups,
+            Optional<RollupFeed> feed,
             Optional<PostgresLedger> ledger) {
         this.dataSource = dataSource;
         this.mapping = mapping;
         this.rollups = rollups;
+        this.feed = feed;
         this.ledger = ledger;
     }
 
@@ -43,17 +49,18 @@ final class UsageInstallation {
      * @throws UsageConfigurationException if the tables don't fit, something is missing, or installing fails
      */
     void run(Install install) {
-        apply(install, TABLES, mapping.schema(), this::validate, this::install);
+        apply(install, TABLES, "the schema " + mapping.schema(), this::validate, this::install);
     }
 
     /**
-     * Installs or validates one schema. A database that can't be reached doesn't fail a validation: figures are served from the cache, or
+     * Installs or validates the tables of one place. A database that can't be reached doesn't fail a validation: figures are served from the cache, or
      * computed without it, until it is back.
      *
-     * @param group of properties that name what is in the schema
+     * @param group of properties that name what is in the place
+     * @param place a schema, or a database of ClickHouse
      * @throws UsageConfigurationException if validating or installing fails
      */
-    static void apply(Install install, String group, String schema, Runnable validating, Runnable installing) {
+    static void apply(Install install, String group, String place, Runnable validating, Runnable installing) {
         try {
             switch (install) {
                 case NEVER -> {}
@@ -62,12 +69,12 @@ final class UsageInstallation {
             }
         } catch (UsageException e) {
             if (install == Install.VALIDATE && e.isTransient()) {
-                LOG.warn("the tables in the schema {} couldn't be validated: {}", schema, e.getMessage());
+                LOG.warn("the tables in {} couldn't be validated: {}", place, e.getMessage());
                 return;
             }
             throw new UsageConfigurationException(
-                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in the schema " + schema
-                            + " can't be used: " + e.getMessage(),
+                    PROPERTY + " is " + Knobs.lower(install) + ", and the tables in " + place + " can't be used: "
+                            + e.getMessage(),
                     install == Install.ALWAYS
                             ? "Correct what the message names; its role needs the privileges of docs/privileges.md."
                             : "Correct " + UsageProperties.PREFIX + "." + group
@@ -88,6 +95,12 @@ final class UsageInstallation {
                             + rollups.get().schema(),
                     null);
         }
+        if (feed.isPresent() && feed.get().status(TIMEOUT).isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "there is no feed of the roll-ups in the schema "
+                            + feed.get().schema(),
+                    null);
+        }
         ledger.ifPresent(it -> it.repository().find("usagekit", "validation")); // fails where a column is missing
     }
 
@@ -98,5 +111,6 @@ final class UsageInstallation {
         ledger.ifPresent(PostgresLedger::install);
         PostgresUsage.installIndexes(dataSource, mapping);
         rollups.ifPresent(PostgresRollups::install);
+        feed.ifPresent(RollupFeed::install);
     }
 }

@@ -30,7 +30,7 @@ import org.springframework.context.annotation.Conditional;
  *
  * @since 0.1
  */
-@AutoConfiguration(after = UsagePostgresAutoConfiguration.class)
+@AutoConfiguration(after = {UsagePostgresAutoConfiguration.class, UsageClickHouseAutoConfiguration.class})
 @ConditionalOnBooleanProperty(prefix = UsageProperties.PREFIX, name = "enabled", matchIfMissing = true)
 @ConditionalOnBean(DataSource.class)
 @EnableConfigurationProperties(UsageProperties.class)

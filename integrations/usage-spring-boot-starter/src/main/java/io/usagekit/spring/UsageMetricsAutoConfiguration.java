@@ -3,6 +3,7 @@ package io.usagekit.spring;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.observation.ObservationRegistry;
 import io.usagekit.UsageService;
+import io.usagekit.micrometer.FeedMeters;
 import io.usagekit.micrometer.ObservedCalculator;
 import io.usagekit.micrometer.PartitionMeters;
 import io.usagekit.micrometer.PostgresCacheMeters;
@@ -13,7 +14,10 @@ import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.spring.UsageAutoConfiguration.CalculatorDecorator;
+import java.time.Duration;
+import java.util.function.Consumer;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -33,7 +37,11 @@ import org.springframework.context.annotation.Configuration;
  * @since 0.1
  */
 @AutoConfiguration(
-        after = {UsageMaintenanceAutoConfiguration.class, UsagePostgresCacheAutoConfiguration.class},
+        after = {
+            UsageClickHouseAutoConfiguration.class,
+            UsageMaintenanceAutoConfiguration.class,
+            UsagePostgresCacheAutoConfiguration.class
+        },
         afterName = {
             // Spring Boot 3
             "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
@@ -50,8 +58,21 @@ import org.springframework.context.annotation.Configuration;
 @EnableConfigurationProperties(UsageProperties.class)
 public final class UsageMetricsAutoConfiguration {
 
+    private static final String PREFIX = UsageProperties.PREFIX + ".metrics";
+
     /** Creates the configuration. */
     public UsageMetricsAutoConfiguration() {}
+
+    /** Starts sampling with the pause of the property, and ends it. */
+    private static BackgroundLifecycle sampling(
+            UsageProperties properties, Consumer<Duration> starting, Runnable stopping) {
+        return new BackgroundLifecycle(
+                () -> Knobs.run(
+                        PREFIX,
+                        UsageProperties.Metrics.class,
+                        () -> starting.accept(properties.metrics().pause())),
+                stopping);
+    }
 
     /** The service's meters. */
     @Configuration(proxyBeanMethods = false)
@@ -78,8 +99,6 @@ public final class UsageMetricsAutoConfiguration {
     @ConditionalOnBean(PostgresRollups.class)
     static class OfRollups {
 
-        private static final String PREFIX = UsageProperties.PREFIX + ".metrics";
-
         @Bean
         @ConditionalOnMissingBean
         RollupMeters usageRollupMeters(MeterRegistry registry) {
@@ -89,14 +108,9 @@ public final class UsageMetricsAutoConfiguration {
         @Bean
         BackgroundLifecycle usageRollupMetersLifecycle(
                 UsageProperties properties, RollupMeters meters, PostgresRollups rollups, UsageScheduler scheduler) {
-            return new BackgroundLifecycle(
-                    () -> Knobs.run(
-                            PREFIX,
-                            UsageProperties.Metrics.class,
-                            () -> meters.start(
-                                    rollups,
-                                    scheduler.get()::scheduleWithFixedDelay,
-                                    properties.metrics().pause())),
+            return sampling(
+                    properties,
+                    pause -> meters.start(rollups, scheduler.get()::scheduleWithFixedDelay, pause),
                     meters::close);
         }
 
@@ -108,6 +122,29 @@ public final class UsageMetricsAutoConfiguration {
         @Bean
         VerificationProgress usageVerificationMeters(RollupMeters meters) {
             return meters.verification();
+        }
+    }
+
+    /** The meters of a feed and of reads of what it ships, whose state is sampled on the scheduler. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    @ConditionalOnBean(RollupFeed.class)
+    static class OfFeed {
+
+        @Bean
+        @ConditionalOnMissingBean
+        FeedMeters usageFeedMeters(MeterRegistry registry) {
+            return FeedMeters.of(registry);
+        }
+
+        @Bean
+        BackgroundLifecycle usageFeedMetersLifecycle(
+                UsageProperties properties, FeedMeters meters, RollupFeed feed, UsageScheduler scheduler) {
+            return sampling(
+                    properties,
+                    pause -> meters.start(feed, scheduler.get()::scheduleWithFixedDelay, pause),
+                    meters::close);
         }
     }
 

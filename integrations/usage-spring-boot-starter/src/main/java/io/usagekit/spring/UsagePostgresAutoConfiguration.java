@@ -7,6 +7,9 @@ import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupListener;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
+import io.usagekit.postgres.rollups.spi.CellReader;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.ListableBeanFactory;
@@ -52,8 +55,9 @@ public final class UsagePostgresAutoConfiguration {
     UsageDatabase usageDatabase(
             ListableBeanFactory beans,
             @UsageDataSource ObjectProvider<DataSource> qualified,
+            @UsageDataSource(UsageDataSource.Server.CLICKHOUSE) ObjectProvider<DataSource> ofClickHouse,
             ObjectProvider<DataSource> all) {
-        return UsageDatabase.select(beans, qualified, all);
+        return UsageDatabase.select(beans, qualified, ofClickHouse, all);
     }
 
     @Bean
@@ -64,11 +68,13 @@ public final class UsagePostgresAutoConfiguration {
             UsageDatabase database,
             TableMapping mapping,
             ObjectProvider<PostgresRollups> rollups,
+            ObjectProvider<RollupFeed> feed,
             ObjectProvider<PostgresLedger> ledger) {
         UsageInstallation installation = new UsageInstallation(
                 database.dataSource(),
                 mapping,
                 Optional.ofNullable(rollups.getIfAvailable()),
+                Optional.ofNullable(feed.getIfAvailable()),
                 Optional.ofNullable(ledger.getIfAvailable()));
         installation.run(properties.install());
         return installation;
@@ -102,9 +108,19 @@ public final class UsagePostgresAutoConfiguration {
             UsageDatabase database,
             TableMapping mapping,
             ObjectProvider<PostgresRollups> rollups,
+            ObjectProvider<RollupFeed> feed,
+            ObjectProvider<CellReader> cells,
+            ObjectProvider<CellReadListener> listeners,
             UsageInstallation installed) {
         if (properties.calculator() == UsageProperties.Calculator.ROLLUPS) {
-            return rollups.getObject().calculator();
+            CellReader reader = cells.getIfAvailable();
+            return reader == null
+                    ? rollups.getObject().calculator()
+                    : feed.getObject()
+                            .calculator(
+                                    reader,
+                                    FeedListeners.ofReads(
+                                            listeners.orderedStream().toList()));
         }
         return PostgresUsage.builder(database.dataSource())
                 .mapping(mapping)

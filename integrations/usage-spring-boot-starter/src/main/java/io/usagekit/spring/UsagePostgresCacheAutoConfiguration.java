@@ -65,7 +65,11 @@ public final class UsagePostgresCacheAutoConfiguration {
     @DependsOnDatabaseInitialization
     UsageCache usageCache(UsageProperties properties, PostgresCache shared) {
         UsageInstallation.apply(
-                properties.install(), GROUP, shared.schema(), () -> checkInstalled(shared), shared::install);
+                properties.install(),
+                GROUP,
+                "the schema " + shared.schema(),
+                () -> checkInstalled(shared),
+                shared::install);
         return shared.cache();
     }
 

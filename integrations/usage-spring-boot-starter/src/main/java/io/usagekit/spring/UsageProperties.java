@@ -40,6 +40,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param postgresCache The cache in PostgreSQL.
  * @param rollups The roll-ups, if calculator is rollups.
  * @param worker The worker that keeps roll-ups up to date.
+ * @param clickhouse The ClickHouse cluster that is fed from the roll-ups.
  * @param partitions Partitions of the tables, and when coming ones are created.
  * @param retention When old events and deliveries are deleted, and how old they are then.
  * @param ledger The event ledger.
@@ -73,6 +74,7 @@ public record UsageProperties(
         @DefaultValue PostgresCache postgresCache,
         @DefaultValue Rollups rollups,
         @DefaultValue Worker worker,
+        @DefaultValue ClickHouse clickhouse,
         @DefaultValue Partitions partitions,
         @DefaultValue Retention retention,
         @DefaultValue Ledger ledger,
@@ -267,6 +269,69 @@ public record UsageProperties(
             @Nullable Duration stepTimeout,
             @Nullable Duration waitForWriters,
             @Nullable Duration drainTimeout) {}
+
+    /**
+     * The ClickHouse cluster that is fed from the roll-ups, and that figures are read from. Needs usage-clickhouse and ClickHouse's driver.
+     *
+     * @param enabled Whether there is one.
+     * @param url JDBC URL of one of its servers, such as jdbc:ch://clickhouse:8123. Not where a DataSource is qualified for it.
+     * @param username User that connects to it.
+     * @param password Password of the user.
+     * @param database Database that holds the tables and nothing else.
+     * @param cluster Name of the cluster in system.clusters.
+     * @param engine Engine of the tables that are installed, with its arguments: MergeTree or ReplicatedMergeTree.
+     * @param onCluster Whether tables are installed on all servers of the cluster by ON CLUSTER, instead of the one that is connected to.
+     * @param timeout How long a statement of the feed or the installation may take. 1 second to 1 day.
+     * @param maxLag How old the state of figures from ClickHouse alone may be. 1 second to 366 days; none are computed by default.
+     * @param feed The worker that ships to it.
+     * @param pruning When cells that newer ones have replaced are removed.
+     */
+    public record ClickHouse(
+            @DefaultValue("false") boolean enabled,
+            @Nullable String url,
+            @Nullable String username,
+            @Nullable String password,
+            @Nullable String database,
+            @Nullable String cluster,
+            @Nullable String engine,
+            @DefaultValue("false") boolean onCluster,
+            @Nullable Duration timeout,
+            @Nullable Duration maxLag,
+            @DefaultValue Feed feed,
+            @DefaultValue Pruning pruning) {
+
+        /**
+         * The worker that ships to ClickHouse, scheduled like that of roll-ups.
+         *
+         * @param enabled Whether this process runs a worker. Any number of processes may.
+         * @param pause Pause between two runs. 1 ms to 1 day.
+         * @param maxHours How many hours a cycle ships at most. 1 to 1000000.
+         * @param runBudget After how long a run starts no further cycle. 1 ms to 1 hour.
+         * @param cycleTimeout How long each statement of a cycle may take, and its transaction wait for ClickHouse. 1 second to 1 day.
+         * @param drainTimeout How long closing waits for the current cycle. 0 to 1 day.
+         */
+        public record Feed(
+                @DefaultValue("true") boolean enabled,
+                @DefaultValue("10s") Duration pause,
+                @Nullable Integer maxHours,
+                @Nullable Duration runBudget,
+                @Nullable Duration cycleTimeout,
+                @Nullable Duration drainTimeout) {}
+
+        /**
+         * Removal of cells that newer ones have replaced. The schedule is that of each process; one at a time removes.
+         *
+         * @param cron When they are removed, as a cron expression of six fields. Never by default.
+         * @param zone Time zone of the cron expression.
+         * @param keep How old a state readers may still ask for. 1 minute to 30 days.
+         * @param maxMonths Of how many months a run removes them at most. 1 to 1000.
+         */
+        public record Pruning(
+                @Nullable String cron,
+                @DefaultValue("UTC") ZoneId zone,
+                @DefaultValue("1h") Duration keep,
+                @DefaultValue("10") int maxMonths) {}
+    }
 
     /**
      * Partitions of the tables. The schedule is that of each process; one at a time creates what is missing.

@@ -17,6 +17,7 @@ final class Contexts {
         return new ApplicationContextRunner()
                 .withConfiguration(AutoConfigurations.of(
                         UsagePostgresAutoConfiguration.class,
+                        UsageClickHouseAutoConfiguration.class,
                         UsageMaintenanceAutoConfiguration.class,
                         UsageLedgerAutoConfiguration.class,
                         UsageRedisAutoConfiguration.class,

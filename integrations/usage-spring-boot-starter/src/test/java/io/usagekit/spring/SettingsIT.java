@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
@@ -18,8 +19,16 @@ import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
 import io.usagekit.postgres.partitions.CreateAheadResult;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
+import io.usagekit.postgres.rollups.spi.CellReader;
+import io.usagekit.postgres.rollups.spi.CellStore;
+import io.usagekit.postgres.rollups.spi.FeedWorker;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.servers.EmbeddedPostgresServer;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -30,7 +39,9 @@ import java.time.InstantSource;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -261,6 +272,61 @@ class SettingsIT {
         });
         gateway("usagekit.install=always", "usagekit.tables.schema=absent")
                 .run(context -> assertThat(Failures.of(context)).hasMessageContaining("absent"));
+    }
+
+    /** With cells that differ, since nothing was stored: the listener is notified, and roll-ups answer. */
+    @Test
+    void figuresAreReadWithCellsWhereClickHouseIsFed() {
+        List<String> refused = new ArrayList<>();
+        clickHouse("never")
+                .withBean(CellStore.class, () -> (CellStore) Proxy.newProxyInstance(
+                        CellStore.class.getClassLoader(),
+                        new Class<?>[] {CellStore.class},
+                        (proxy, method, arguments) -> method.getReturnType() == long.class ? 0L : null))
+                .withBean(CellReader.class, () -> (version, days, timeout) -> Map.of())
+                .withBean(CellReadListener.class, () -> new CellReadListener() {
+                    @Override
+                    public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
+                        refused.add(key.organisationId() + " " + reshipped);
+                    }
+                })
+                .run(context -> {
+                    PostgresUsage.install(server.dataSource(), schema);
+                    context.getBean(PostgresRollups.class).install();
+                    context.getBean(RollupFeed.class).install();
+                    insertEvent();
+                    roll(context.getBean(RollupWorker.class));
+                    assertThat(context.getBean(FeedWorker.class).runOnce().hours())
+                            .isPositive();
+                    assertThat(context.getBean(UsageService.class)
+                                    .get("org", MARCH)
+                                    .usage()
+                                    .orElseThrow()
+                                    .received()
+                                    .volume())
+                            .isEqualTo(1);
+                    assertThat(refused).containsExactly("org true");
+                });
+    }
+
+    @Test
+    void aFeedThatIsMissingFailsTheStart() {
+        own("usagekit.calculator=rollups")
+                .run(context -> assertThat(context).hasNotFailed().doesNotHaveBean(RollupFeed.class));
+        clickHouse("validate")
+                .run(context -> assertThat(Failures.of(context))
+                        .hasMessageContaining("there is no feed of the roll-ups in the schema " + schema));
+    }
+
+    private ApplicationContextRunner clickHouse(String install) {
+        return own(
+                        "usagekit.calculator=rollups",
+                        "usagekit.install=" + install,
+                        "usagekit.clickhouse.enabled=true",
+                        "usagekit.clickhouse.feed.pause=1d")
+                .withBean(
+                        ClickHouseUsage.class,
+                        () -> ClickHouseUsage.builder(StubDataSource.down()).build());
     }
 
     private Iterable<IndexStatus> indexes() {

@@ -49,6 +49,17 @@ class UsageDatabaseTest {
     }
 
     @Test
+    void oneOfClickHouseIsNeverTaken() {
+        expect(BesideClickHouse.class, FIRST);
+        expect(BesidePrimaryClickHouse.class, FIRST);
+        Contexts.empty().withUserConfiguration(ClickHouseAlone.class).run(context -> {
+            assertThat(Failures.of(context))
+                    .hasMessageContainingAll("needs one DataSource of PostgreSQL", "clickHouse");
+            assertThat(Failures.of(context).action()).contains("@Bean(defaultCandidate = false)");
+        });
+    }
+
+    @Test
     void proxiesOfTransactionsAreUnwrappedAtAnyDepth() {
         DataSource aware = new TransactionAwareDataSourceProxy(FIRST);
         DataSource delegating = new DelegatingDataSource(FIRST);
@@ -73,6 +84,38 @@ class UsageDatabaseTest {
         ApplicationContextRunner runner = Contexts.empty().withUserConfiguration(configuration);
         runner.run(context ->
                 assertThat(context.getBean(UsageDatabase.class).dataSource()).isSameAs(expected));
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class ClickHouseAlone {
+        @Bean
+        @UsageDataSource(UsageDataSource.Server.CLICKHOUSE)
+        DataSource clickHouse() {
+            return SECOND;
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class BesideClickHouse extends ClickHouseAlone {
+        @Bean
+        DataSource firstSource() {
+            return FIRST;
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class BesidePrimaryClickHouse {
+        @Bean
+        @Primary
+        @UsageDataSource(UsageDataSource.Server.CLICKHOUSE)
+        DataSource clickHouse() {
+            return SECOND;
+        }
+
+        @Bean
+        DataSource firstSource() {
+            return FIRST;
+        }
     }
 
     @Configuration(proxyBeanMethods = false)

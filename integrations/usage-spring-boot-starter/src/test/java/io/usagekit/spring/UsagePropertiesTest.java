@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.SingleFlights;
 import io.usagekit.UsageServiceBuilder;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.redis.RedisUsage;
@@ -104,6 +105,24 @@ class UsagePropertiesTest {
                 wrong("usagekit.postgres-cache.heartbeat", "2m", "must be between PT0.001S and PT1M, but was PT2M"),
                 wrong("usagekit.rollups.schema", "usagekit", "must differ from that of the tables", "usagekit"),
                 wrong("usagekit.rollups.omit-missing-projects", "perhaps", "perhaps"),
+                wrong("usagekit.clickhouse.enabled", "perhaps", "perhaps"),
+                wrong("usagekit.clickhouse.url", "jdbc:postgresql://db/app", "must look like jdbc:ch://host:8123"),
+                wrong("usagekit.clickhouse.database", "", "must not be blank"),
+                wrong("usagekit.clickhouse.cluster", "", "must not be blank"),
+                wrong("usagekit.clickhouse.engine", "Log", "must be MergeTree or ReplicatedMergeTree", "but was Log"),
+                wrong("usagekit.clickhouse.on-cluster", "perhaps", "perhaps"),
+                wrong("usagekit.clickhouse.timeout", "0s", "must be between PT1S and PT24H, but was PT0S"),
+                wrong("usagekit.clickhouse.max-lag", "0s", "must be between PT1S and PT8784H, but was PT0S"),
+                wrong("usagekit.clickhouse.feed.enabled", "perhaps", "perhaps"),
+                wrong("usagekit.clickhouse.feed.pause", "0s", "must be between PT0.001S and PT24H, but was PT0S"),
+                wrong("usagekit.clickhouse.feed.max-hours", "0", "must be between 1 and 1000000, but was 0"),
+                wrong("usagekit.clickhouse.feed.run-budget", "2h", "must be between PT0.001S and PT1H, but was PT2H"),
+                wrong("usagekit.clickhouse.feed.cycle-timeout", "0s", "must be between PT1S and PT24H, but was PT0S"),
+                wrong("usagekit.clickhouse.feed.drain-timeout", "25h", "must be between PT0S and PT24H, but was PT25H"),
+                wrong("usagekit.clickhouse.pruning.cron", "often", "must be a cron expression of six fields"),
+                wrong("usagekit.clickhouse.pruning.zone", "Mars", "Mars"),
+                wrong("usagekit.clickhouse.pruning.keep", "1s", "must be between PT1M and PT720H, but was PT1S"),
+                wrong("usagekit.clickhouse.pruning.max-months", "0", "must be between 1 and 1000, but was 0"),
                 wrong("usagekit.partitions.cron", "often", "must be a cron expression of six fields", "\"often\""),
                 wrong("usagekit.partitions.cron", "0 0 3 31 2 *", "\"0 0 3 31 2 *\"", "which never fires"),
                 wrong("usagekit.partitions.zone", "Mars", "Mars"),
@@ -133,7 +152,12 @@ class UsagePropertiesTest {
 
     /** Properties that have no wrong value: any text disables, or names tables, which are looked for when they are used. */
     private static final Set<String> WITHOUT_WRONG_VALUES = Set.of(
-            "usagekit.enabled", "usagekit.metrics.enabled", "usagekit.rollups.delete-dependants", "usagekit.web.path");
+            "usagekit.enabled",
+            "usagekit.clickhouse.username",
+            "usagekit.clickhouse.password",
+            "usagekit.metrics.enabled",
+            "usagekit.rollups.delete-dependants",
+            "usagekit.web.path");
 
     /** Properties whose wrong values the tests of their beans have. */
     private static final Set<String> TESTED_ELSEWHERE = Set.of(
@@ -186,6 +210,13 @@ class UsagePropertiesTest {
                         "usagekit.ledger.enabled=" + property.startsWith("usagekit.ledger."))
                 .withConfiguration(AutoConfigurations.of(UsageMetricsAutoConfiguration.class))
                 .withBean(MeterRegistry.class, SimpleMeterRegistry::new);
+        if (property.startsWith("usagekit.clickhouse.")) {
+            return runner.withPropertyValues(
+                    "usagekit.install=never",
+                    "usagekit.clickhouse.enabled=true",
+                    "usagekit.clickhouse.url=jdbc:ch://127.0.0.1:1",
+                    "usagekit.clickhouse.pruning.cron=0 30 4 * * *");
+        }
         return property.startsWith("usagekit.tables.") && !property.endsWith(".preset") && !property.endsWith(".schema")
                 ? runner.withPropertyValues("usagekit.tables.preset=custom", "usagekit.tables.schema=app")
                 : runner;
@@ -249,6 +280,10 @@ class UsagePropertiesTest {
         assertThat(duration(defaults, "usagekit.postgres-cache.poll-interval"))
                 .isEqualTo(SingleFlights.DEFAULT_POLL_INTERVAL);
         assertThat(duration(defaults, "usagekit.postgres-cache.heartbeat")).isEqualTo(SingleFlights.DEFAULT_HEARTBEAT);
+        assertThat(defaults)
+                .containsEntry("usagekit.clickhouse.database", ClickHouseUsage.DEFAULT_DATABASE)
+                .containsEntry("usagekit.clickhouse.cluster", ClickHouseUsage.DEFAULT_CLUSTER);
+        assertThat(duration(defaults, "usagekit.clickhouse.timeout")).isEqualTo(ClickHouseUsage.DEFAULT_TIMEOUT);
         assertThat(duration(defaults, "usagekit.redis.lease")).isEqualTo(SingleFlights.DEFAULT_LEASE);
         assertThat(duration(defaults, "usagekit.redis.poll-interval")).isEqualTo(SingleFlights.DEFAULT_POLL_INTERVAL);
 

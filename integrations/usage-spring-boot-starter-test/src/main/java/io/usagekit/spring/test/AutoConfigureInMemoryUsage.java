@@ -1,5 +1,6 @@
 package io.usagekit.spring.test;
 
+import io.usagekit.spring.UsageClickHouseAutoConfiguration;
 import io.usagekit.spring.UsageLedgerAutoConfiguration;
 import io.usagekit.spring.UsageMaintenanceAutoConfiguration;
 import io.usagekit.spring.UsagePostgresAutoConfiguration;
@@ -15,7 +16,7 @@ import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 
 /**
  * Configures the {@link io.usagekit.UsageService} in memory for a test class, in a whole application ({@code @SpringBootTest}) or in a slice
- * such as {@code @WebMvcTest}. Nothing of PostgreSQL and Redis is configured: no connection is opened, nothing is installed, no worker runs.
+ * such as {@code @WebMvcTest}. Nothing of PostgreSQL, ClickHouse and Redis is configured: no connection is opened, nothing is installed, no worker runs.
  * There are beans of these types, unless the application or the test declares one of the type in parentheses:
  *
  * <ul>
@@ -38,6 +39,7 @@ import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 @ImportAutoConfiguration(
         exclude = {
             UsagePostgresAutoConfiguration.class,
+            UsageClickHouseAutoConfiguration.class,
             UsageMaintenanceAutoConfiguration.class,
             UsageLedgerAutoConfiguration.class,
             UsageRedisAutoConfiguration.class,

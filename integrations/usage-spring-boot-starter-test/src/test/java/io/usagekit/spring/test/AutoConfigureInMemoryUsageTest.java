@@ -42,6 +42,7 @@ class AutoConfigureInMemoryUsageTest {
             properties = {
                 "usagekit.calculator=rollups",
                 "usagekit.install=always",
+                "usagekit.clickhouse.enabled=true",
                 "usagekit.partitions.cron=0 0 3 * * *",
                 "usagekit.retention.cron=0 0 4 * * *",
                 "usagekit.retention.keep=90d",

@@ -47,6 +47,9 @@ class AheadOfTimeTest {
                         "bean: usageTableMapping",
                         "bean: usageRollups",
                         "bean: usageRollupWorker",
+                        "bean: usageClickHouse",
+                        "bean: usageFeedWorker",
+                        "bean: usageHistory",
                         "bean: usageCalculator",
                         "bean: usageCache",
                         "bean: usageSingleFlight",
@@ -57,7 +60,8 @@ class AheadOfTimeTest {
                         "bean: usageProblems");
         assertThat(metadata(resources))
                 .as("hints for names that messages have")
-                .contains("io.usagekit.spring.UsageProperties$Redis", "commandTimeout");
+                .contains("io.usagekit.spring.UsageProperties$Redis", "commandTimeout")
+                .contains("io.usagekit.spring.UsageProperties$ClickHouse$Feed", "cycleTimeout");
     }
 
     private void process(Path resources) {

@@ -2,6 +2,7 @@ package io.usagekit.spring.aot;
 
 import io.usagekit.UsageService;
 import io.usagekit.spring.UsageAutoConfiguration;
+import io.usagekit.spring.UsageClickHouseAutoConfiguration;
 import io.usagekit.spring.UsagePostgresAutoConfiguration;
 import io.usagekit.spring.UsageRedisAutoConfiguration;
 import io.usagekit.spring.actuate.UsageActuatorAutoConfiguration;
@@ -29,6 +30,7 @@ import org.springframework.web.servlet.config.annotation.EnableWebMvc;
 @EnableWebMvc
 @ImportAutoConfiguration({
     UsagePostgresAutoConfiguration.class,
+    UsageClickHouseAutoConfiguration.class,
     UsageRedisAutoConfiguration.class,
     UsageAutoConfiguration.class,
     UsageActuatorAutoConfiguration.class,
@@ -41,6 +43,9 @@ public class AotHost {
         "usagekit.calculator=rollups",
         "usagekit.install=never",
         "usagekit.max-concurrent-computations=7",
+        "usagekit.clickhouse.enabled=true",
+        "usagekit.clickhouse.url=jdbc:ch://127.0.0.1:1",
+        "usagekit.clickhouse.max-lag=10m",
         "usagekit.redis.command-timeout=50ms",
         "usagekit.redis.connect-timeout=50ms",
         "usagekit.web.enabled=true"
