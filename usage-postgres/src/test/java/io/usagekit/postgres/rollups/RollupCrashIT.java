@@ -158,7 +158,7 @@ class RollupCrashIT {
 
     private static RollupWorker worker(RollupTransactions.Probe probe) {
         return fixture.worker(workersPool)
-                .waitForWriters(Duration.ofSeconds(5))
+                .waitForWriters(Duration.ofSeconds(30))
                 .probe(probe)
                 .build();
     }

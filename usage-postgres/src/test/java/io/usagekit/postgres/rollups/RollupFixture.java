@@ -102,7 +102,10 @@ final class RollupFixture extends HostTables implements AutoCloseable {
     }
 
     private static RollupWorker.Builder worker(PostgresRollups rollups) {
-        return rollups.worker().settle(Duration.ZERO).waitForWriters(Duration.ofMillis(50));
+        return rollups.worker()
+                .settle(Duration.ZERO)
+                .waitForWriters(Duration.ofMillis(50))
+                .runBudget(Duration.ofMinutes(1)); // a loaded machine
     }
 
     /** Returns the roll-ups' statements. */
