@@ -245,11 +245,12 @@ class ClusterTrackingTopologyTest {
             });
 
             tracking.close();
+            cluster.close();
 
             assertThat(log.lines("WARN"))
-                    .singleElement()
-                    .asString()
-                    .contains("wasn't closed within " + Connector.CLOSE_LIMIT);
+                    .as("one for the connections of each")
+                    .hasSize(2)
+                    .allSatisfy(line -> assertThat(line).contains("wasn't closed within " + Connector.CLOSE_LIMIT));
         } finally {
             gate.countDown();
         }

@@ -400,7 +400,8 @@ public final class Cluster implements Connections {
         }
         closed = true;
         coverage.close();
-        connections.values().forEach(GuardedConnection::close);
+        Connector.await(CompletableFuture.allOf(
+                connections.values().stream().map(GuardedConnection::closing).toArray(CompletableFuture<?>[]::new)));
         var unused = nodes.shutdownAsync(0, SHUTDOWN_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
     }
 }

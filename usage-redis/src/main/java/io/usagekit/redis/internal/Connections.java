@@ -70,6 +70,6 @@ public interface Connections {
     /** Whether all servers were reachable when they were last called; tries nothing by itself. */
     boolean isAvailable();
 
-    /** Closes the connections; waits for each at most {@link Connector#CLOSE_LIMIT}. Idempotent. */
+    /** Closes the connections; waits for them at most {@link Connector#CLOSE_LIMIT}. Idempotent. */
     void close();
 }

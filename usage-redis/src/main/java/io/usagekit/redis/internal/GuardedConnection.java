@@ -328,13 +328,18 @@ public final class GuardedConnection {
         var unused = connector.retire();
     }
 
-    public void close() {
+    /** Closes the connection, which the future waits for. Idempotent. */
+    CompletableFuture<Void> closing() {
         if (closed) {
-            return; // closing a connection twice makes the client log a warning
+            return CompletableFuture.completedFuture(null); // closing a connection twice makes the client log a warning
         }
         closed = true;
         unavailability.close();
         scripts.close();
-        connector.close();
+        return connector.retire();
+    }
+
+    public void close() {
+        Connector.await(closing());
     }
 }
