@@ -20,6 +20,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** What goes wrong: one thing at a time, for a moment; everything in turn, each turn in another order. */
 final class Faults {
@@ -38,7 +39,7 @@ final class Faults {
     Faults(
             Random random,
             EmbeddedPostgresServer postgres,
-            RedisServer redis,
+            @Nullable RedisServer redis,
             List<FaultyProxy> postgresLinks,
             List<FaultyProxy> redisLinks,
             List<Member> members,
@@ -53,30 +54,10 @@ final class Faults {
                     postgres.pause();
                     return postgres::resume;
                 }),
-                new Named("Redis full", () -> configure(redis, "maxmemory", "1", "0")),
-                new Named("Redis without its replicas", () -> configure(redis, "min-replicas-to-write", "1", "0")),
-                new Named("Redis read-only", () -> {
-                    with(redis, commands -> commands.replicaof("127.0.0.1", 1)); // no server has this port
-                    return () -> with(redis, RedisServerCommands::replicaofNoOne);
-                }),
-                new Named("scripts refused", () -> {
-                    Runnable over = checker.uncoordinated();
-                    allow(redis, "-@scripting");
-                    return () -> {
-                        allow(redis, "+@scripting");
-                        over.run();
-                    };
-                }),
                 new Named("timers blocked", () -> {
                     members.forEach(member -> member.send(SoakMember.BLOCK));
                     return () -> members.forEach(member -> member.send(SoakMember.UNBLOCK));
                 }),
-                new Named("links to Redis swallowed", () -> some(redisLinks, FaultyProxy::swallow)),
-                new Named("links to Redis cut", () -> some(redisLinks, FaultyProxy::cut)),
-                new Named("links to Redis cut once", () -> some(redisLinks, FaultyProxy::cutOnce)),
-                new Named("links to Redis frozen", () -> some(redisLinks, FaultyProxy::freeze)),
-                new Named("answers of Redis frozen", () -> some(redisLinks, FaultyProxy::freezeResponses)),
-                new Named("links to Redis slow", () -> some(redisLinks, link -> link.slow(Duration.ofMillis(100)))),
                 new Named("links to PostgreSQL cut", () -> some(postgresLinks, FaultyProxy::cut)),
                 new Named("links to PostgreSQL frozen", () -> some(postgresLinks, FaultyProxy::freeze)),
                 new Named(
@@ -91,16 +72,44 @@ final class Faults {
                         over.run();
                     };
                 })));
+        if (redis != null) {
+            faults.addAll(ofRedis(redis, redisLinks, checker));
+        }
+    }
+
+    private List<Named> ofRedis(RedisServer redis, List<FaultyProxy> links, Checker checker) {
+        List<Named> all = new ArrayList<>(List.of(
+                new Named("Redis full", () -> configure(redis, "maxmemory", "1", "0")),
+                new Named("Redis without its replicas", () -> configure(redis, "min-replicas-to-write", "1", "0")),
+                new Named("Redis read-only", () -> {
+                    with(redis, commands -> commands.replicaof("127.0.0.1", 1)); // no server has this port
+                    return () -> with(redis, RedisServerCommands::replicaofNoOne);
+                }),
+                new Named("scripts refused", () -> {
+                    Runnable over = checker.uncoordinated();
+                    allow(redis, "-@scripting");
+                    return () -> {
+                        allow(redis, "+@scripting");
+                        over.run();
+                    };
+                }),
+                new Named("links to Redis swallowed", () -> some(links, FaultyProxy::swallow)),
+                new Named("links to Redis cut", () -> some(links, FaultyProxy::cut)),
+                new Named("links to Redis cut once", () -> some(links, FaultyProxy::cutOnce)),
+                new Named("links to Redis frozen", () -> some(links, FaultyProxy::freeze)),
+                new Named("answers of Redis frozen", () -> some(links, FaultyProxy::freezeResponses)),
+                new Named("links to Redis slow", () -> some(links, link -> link.slow(Duration.ofMillis(100))))));
         if (redis instanceof EmbeddedRedisServer own) {
-            faults.add(new Named("Redis killed", () -> {
+            all.add(new Named("Redis killed", () -> {
                 own.kill();
                 return own::restart;
             }));
-            faults.add(new Named("Redis paused", () -> {
+            all.add(new Named("Redis paused", () -> {
                 own.pause();
                 return own::resume;
             }));
         }
+        return all;
     }
 
     /** Sets a parameter of the server; mending sets it back. */

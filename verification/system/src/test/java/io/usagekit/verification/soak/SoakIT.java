@@ -3,6 +3,7 @@ package io.usagekit.verification.soak;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lettuce.core.api.sync.RedisServerCommands;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.servers.EmbeddedPostgresServer;
@@ -25,13 +26,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Four processes over one Redis and one PostgreSQL, a writer, and random faults: for 10 s, a minute in {@code -Pthorough}, or as long as
- * {@code -Dusagekit.soak.seconds} says. Their answers are compared with what the database held. A Redis that the environment names isn't
+ * Four processes over one Redis and one PostgreSQL, or over PostgreSQL alone, a writer, and random faults: for 10 s, a minute in {@code -Pthorough},
+ * or as long as {@code -Dusagekit.soak.seconds} says; over PostgreSQL alone, where fewer faults can happen, half as long. Their answers are compared with what the database held. A Redis that the environment names isn't
  * killed or paused, but has all other faults.
  */
 @Tag("thorough")
@@ -41,6 +43,9 @@ class SoakIT {
     private static final int CALLERS = 3;
     /** Callers, permits, netty's, timers', the pool's: those that are started when first needed included. */
     private static final int MOST_THREADS = 18;
+
+    /** Without netty's, but with those of a second pool, of its statements, and the one that listens. */
+    private static final int MOST_THREADS_ON_POSTGRES = 22;
 
     private static final Duration LENGTH = Duration.ofSeconds(
             Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 60 : 10));
@@ -60,36 +65,47 @@ class SoakIT {
 
     @Test
     void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimit() throws Exception {
-        System.out.println("SoakIT seed " + seed + ", " + LENGTH.toSeconds() + " s");
-        try (EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start();
-                RedisServer redis = RedisServer.start()) {
-            prepare(postgres);
+        try (RedisServer redis = RedisServer.start()) {
             Faults.with(redis, RedisServerCommands::flushall);
+            soak(redis, LENGTH);
+        }
+    }
+
+    @Test
+    void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimitOnPostgresAlone() throws Exception {
+        soak(null, LENGTH.dividedBy(2));
+    }
+
+    private void soak(@Nullable RedisServer redis, Duration length) throws Exception {
+        System.out.println("SoakIT seed " + seed + ", " + length.toSeconds() + " s, "
+                + (redis == null ? "PostgreSQL alone" : "Redis"));
+        try (EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start()) {
+            prepare(postgres);
             Thread writer = new Thread(() -> write(postgres), "soak-writer");
             writer.start();
             try {
                 launch(postgres, redis);
                 until("all are served", () -> checker.told("get FRESH") > 500);
                 List<Member.Status> before = status();
-                int connectionsBefore = connections(redis);
+                int connectionsBefore = connections(postgres, redis);
 
-                Map<String, Integer> happened = makeTrouble(postgres, redis);
+                Map<String, Integer> happened = makeTrouble(postgres, redis, length);
 
                 System.out.println("SoakIT faults: " + happened);
                 calmDown();
                 System.out.println("SoakIT answers: " + checker);
                 // Ends connections whose client's end was swallowed. The client opens those again that nobody has
                 // closed.
-                redisLinks.forEach(FaultyProxy::cutOnce);
+                (redis == null ? postgresLinks : redisLinks).forEach(FaultyProxy::cutOnce);
                 calmDown();
-                until("no connection too many", () -> connections(redis) <= connectionsBefore);
+                until("no connection too many", () -> connections(postgres, redis) <= connectionsBefore);
                 List<Member.Status> after = status();
-                System.out.println("SoakIT members before " + before + ", after " + after
-                        + "; connections to Redis before " + connectionsBefore + ", after " + connections(redis));
+                System.out.println("SoakIT members before " + before + ", after " + after + "; connections before "
+                        + connectionsBefore + ", after " + connections(postgres, redis));
                 assertThat(after).allSatisfy(status -> {
                     assertThat(status.threads())
                             .as("threads of a member, of whatever it began with")
-                            .isLessThanOrEqualTo(MOST_THREADS);
+                            .isLessThanOrEqualTo(redis == null ? MOST_THREADS_ON_POSTGRES : MOST_THREADS);
                     assertThat(status.computations())
                             .as("computations of a member at the same time")
                             .isLessThanOrEqualTo(SoakLimits.PERMITS);
@@ -111,6 +127,7 @@ class SoakIT {
 
     private static void prepare(EmbeddedPostgresServer postgres) throws SQLException {
         PostgresUsage.install(postgres.dataSource(), TableMapping.DEFAULT_SCHEMA);
+        PostgresCache.of(postgres.dataSource(), Runnable::run).install();
         try (Connection connection = postgres.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("insert into usagekit.projects (id, organisation_id) select 'p' || n, 'org-' || n"
@@ -118,13 +135,17 @@ class SoakIT {
         }
     }
 
-    private void launch(EmbeddedPostgresServer postgres, RedisServer redis) throws Exception {
+    private void launch(EmbeddedPostgresServer postgres, @Nullable RedisServer redis) throws Exception {
         URI database = URI.create(postgres.jdbcUrl().substring("jdbc:".length()));
         for (int i = 0; i < MEMBERS; i++) {
-            URI shared = URI.create(redis.url());
-            FaultyProxy toRedis = FaultyProxy.to(shared.getHost(), shared.getPort());
+            String shared = "";
+            if (redis != null) {
+                URI server = URI.create(redis.url());
+                FaultyProxy toRedis = FaultyProxy.to(server.getHost(), server.getPort());
+                redisLinks.add(toRedis);
+                shared = "redis://127.0.0.1:" + toRedis.port();
+            }
             FaultyProxy toPostgres = FaultyProxy.to("127.0.0.1", database.getPort());
-            redisLinks.add(toRedis);
             postgresLinks.add(toPostgres);
             members.add(Member.launch(
                     i,
@@ -133,7 +154,7 @@ class SoakIT {
                     List.of(
                             "jdbc:postgresql://127.0.0.1:" + toPostgres.port() + database.getPath() + "?"
                                     + database.getQuery(),
-                            "redis://127.0.0.1:" + toRedis.port(),
+                            shared,
                             Long.toString(random.nextLong()),
                             Integer.toString(CALLERS))));
         }
@@ -142,10 +163,11 @@ class SoakIT {
         }
     }
 
-    private Map<String, Integer> makeTrouble(EmbeddedPostgresServer postgres, RedisServer redis) throws IOException {
+    private Map<String, Integer> makeTrouble(
+            EmbeddedPostgresServer postgres, @Nullable RedisServer redis, Duration length) throws IOException {
         Faults faults = new Faults(random, postgres, redis, postgresLinks, redisLinks, members, checker);
         Map<String, Integer> happened = new TreeMap<>();
-        long deadline = System.nanoTime() + LENGTH.toNanos();
+        long deadline = System.nanoTime() + length.toNanos();
         long nextReport = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (System.nanoTime() < deadline && checker.violations().isEmpty()) {
             Faults.Current fault = faults.next();
@@ -202,8 +224,11 @@ class SoakIT {
         return all;
     }
 
-    /** To Redis, but for the one that asks. */
-    private static int connections(RedisServer redis) {
+    /** To Redis, or to PostgreSQL alone, but for the one that asks. */
+    private static int connections(EmbeddedPostgresServer postgres, @Nullable RedisServer redis) {
+        if (redis == null) {
+            return sessions(postgres);
+        }
         AtomicInteger count = new AtomicInteger();
         Faults.with(
                 redis,
@@ -213,6 +238,18 @@ class SoakIT {
                                 .count()
                         - 1));
         return count.get();
+    }
+
+    private static int sessions(EmbeddedPostgresServer postgres) {
+        try (Connection connection = postgres.dataSource().getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("select count(*) from pg_stat_activity"
+                        + " where backend_type = 'client backend' and pid <> pg_backend_pid()")) {
+            row.next();
+            return row.getInt(1);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** Events of random organisations, one by one; the history knows of each before it begins and after it has ended. */
@@ -268,7 +305,7 @@ class SoakIT {
         }
     }
 
-    private static void close(@org.jspecify.annotations.Nullable Connection connection) {
+    private static void close(@Nullable Connection connection) {
         try {
             if (connection != null) {
                 connection.close();

@@ -6,9 +6,13 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.SingleFlight;
+import io.usagekit.SingleFlights;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageException;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
+import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.redis.RedisUsage;
 import java.io.BufferedReader;
@@ -21,12 +25,14 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * One process of the soak: callers that never stop asking and now and then invalidate, and write down on standard output what
- * they got. Arguments: JDBC URL, Redis URL, seed, callers. At the end of standard input the process ends; each of its lines is one of
+ * they got. Arguments: JDBC URL, Redis URL or nothing for a cache in PostgreSQL, seed, callers. At the end of standard input the process ends; each of its lines is one of
  *
  * <ul>
  *   <li>{@value #STATUS}: answered with the number of threads, and the most computations so far at the same time;
@@ -58,27 +64,12 @@ final class SoakMember {
     /** Runs one. */
     public static void main(String... args) throws Exception {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        ClientResources resources = ClientResources.builder()
-                .reconnectDelay(Delay.constant(Duration.ofMillis(100)))
-                .ioThreadPoolSize(2)
-                .computationThreadPoolSize(2)
-                .build();
-        RedisClient client = RedisClient.create(resources, args[1]);
-        HikariConfig config = new HikariConfig();
-        config.setJdbcUrl(args[0] + "&connectTimeout=1&socketTimeout=5");
-        config.setMaximumPoolSize(SoakLimits.PERMITS);
-        config.setMinimumIdle(SoakLimits.PERMITS);
-        config.setConnectionTimeout(1_000);
-        config.setValidationTimeout(500);
-        RedisUsage.Builder redis = RedisUsage.builder(client)
-                .commandTimeout(SoakLimits.COMMAND_TIMEOUT)
-                .heartbeat(SoakLimits.HEARTBEAT)
-                .lease(SoakLimits.LEASE);
         Concurrency computations = new Concurrency();
-        try (HikariDataSource pool = new HikariDataSource(config);
+        try (HikariDataSource pool = pool(args[0]);
+                Shared shared = args[1].isEmpty() ? overPostgres(args[0]) : overRedis(args[1]);
                 UsageService usage = UsageService.builder(computations.of(PostgresUsage.calculator(pool)))
-                        .cache(redis.buildNearCache())
-                        .singleFlight(redis.buildSingleFlight())
+                        .cache(shared.cache())
+                        .singleFlight(shared.flights())
                         .refreshAfter(SoakLimits.SOFT)
                         .ttl(SoakLimits.HARD)
                         .staleIfError(SoakLimits.GRACE)
@@ -87,10 +78,62 @@ final class SoakMember {
                         .maxConcurrentComputations(SoakLimits.PERMITS)
                         .build()) {
             new SoakMember(usage, computations, Long.parseLong(args[2]), out).run(Integer.parseInt(args[3]));
-        } finally {
-            client.shutdown();
         }
         System.exit(0);
+    }
+
+    /** What the processes share: closed after the service. */
+    private record Shared(UsageCache cache, SingleFlight flights, Runnable end) implements AutoCloseable {
+        @Override
+        public void close() {
+            end.run();
+        }
+    }
+
+    private static Shared overRedis(String url) {
+        ClientResources resources = ClientResources.builder()
+                .reconnectDelay(Delay.constant(Duration.ofMillis(100)))
+                .ioThreadPoolSize(2)
+                .computationThreadPoolSize(2)
+                .build();
+        RedisClient client = RedisClient.create(resources, url);
+        RedisUsage.Builder redis = RedisUsage.builder(client)
+                .commandTimeout(SoakLimits.COMMAND_TIMEOUT)
+                .heartbeat(SoakLimits.HEARTBEAT)
+                .lease(SoakLimits.LEASE);
+        return new Shared(redis.buildNearCache(), redis.buildSingleFlight(), client::shutdown);
+    }
+
+    private static Shared overPostgres(String url) {
+        HikariDataSource pool = pool(url);
+        // One thread less than connections: one of these listens.
+        ThreadPoolExecutor statements = new ThreadPoolExecutor(
+                SoakLimits.PERMITS - 1, SoakLimits.PERMITS - 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(100));
+        PostgresCache postgres = PostgresCache.builder(pool, statements)
+                .timeout(SoakLimits.COMMAND_TIMEOUT)
+                .listenOn(pool)
+                .build();
+        return new Shared(
+                postgres.cache(),
+                SingleFlights.fleetWide(
+                        postgres.flightStore(),
+                        SoakLimits.LEASE,
+                        SingleFlights.DEFAULT_POLL_INTERVAL,
+                        SoakLimits.HEARTBEAT),
+                () -> {
+                    statements.shutdown();
+                    pool.close();
+                });
+    }
+
+    private static HikariDataSource pool(String url) {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(url + "&connectTimeout=1&socketTimeout=5");
+        config.setMaximumPoolSize(SoakLimits.PERMITS);
+        config.setMinimumIdle(SoakLimits.PERMITS);
+        config.setConnectionTimeout(1_000);
+        config.setValidationTimeout(500);
+        return new HikariDataSource(config);
     }
 
     private void run(int callers) throws Exception {
