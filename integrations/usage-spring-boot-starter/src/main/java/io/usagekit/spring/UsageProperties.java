@@ -285,6 +285,7 @@ public record UsageProperties(
      * @param maxLag How old the state of figures from ClickHouse alone may be. 1 second to 366 days; none are computed by default.
      * @param feed The worker that ships to it.
      * @param pruning When cells that newer ones have replaced are removed.
+     * @since 0.1
      */
     public record ClickHouse(
             @DefaultValue("false") boolean enabled,
@@ -309,6 +310,7 @@ public record UsageProperties(
          * @param runBudget After how long a run starts no further cycle. 1 ms to 1 hour.
          * @param cycleTimeout How long each statement of a cycle may take, and its transaction wait for ClickHouse. 1 second to 1 day.
          * @param drainTimeout How long closing waits for the current cycle. 0 to 1 day.
+         * @since 0.1
          */
         public record Feed(
                 @DefaultValue("true") boolean enabled,
@@ -325,6 +327,7 @@ public record UsageProperties(
          * @param zone Time zone of the cron expression.
          * @param keep How old a state readers may still ask for. 1 minute to 30 days.
          * @param maxMonths Of how many months a run removes them at most. 1 to 1000.
+         * @since 0.1
          */
         public record Pruning(
                 @Nullable String cron,
@@ -409,7 +412,7 @@ public record UsageProperties(
      *
      * @param timeout How long a report waits for the database. 1 ms to 1 minute.
      * @param maxAge How long the state of roll-ups is kept before it is read again. 0 to 1 hour.
-     * @param maxLag Lag of roll-ups beyond which they count as degraded. 1 minute to 366 days.
+     * @param maxLag Lag of roll-ups, or of their feed, beyond which they count as degraded. 1 minute to 366 days.
      * @since 0.1
      */
     public record Health(

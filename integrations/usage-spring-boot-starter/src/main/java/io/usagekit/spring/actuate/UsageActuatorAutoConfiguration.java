@@ -4,6 +4,7 @@ import io.usagekit.UsageService;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.spring.MaintenanceJob;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.spring.UsageConfigurationException;
@@ -43,6 +44,7 @@ public final class UsageActuatorAutoConfiguration {
             UsageService service,
             ObjectProvider<PostgresCache> caches,
             ObjectProvider<PostgresRollups> rollups,
+            ObjectProvider<RollupFeed> feed,
             ObjectProvider<MaintenanceJob> jobs) {
         UsageProperties.Health settings = properties.health();
         boolean cachesInPostgres = properties.cache() == UsageProperties.Cache.POSTGRES;
@@ -50,6 +52,7 @@ public final class UsageActuatorAutoConfiguration {
                 service,
                 Optional.ofNullable(cachesInPostgres ? caches.getIfUnique() : null),
                 Optional.ofNullable(rollups.getIfAvailable()),
+                Optional.ofNullable(feed.getIfAvailable()),
                 jobs.orderedStream().toList(),
                 between("timeout", settings.timeout(), Duration.ofMillis(1), Duration.ofMinutes(1)),
                 between("max-age", settings.maxAge(), Duration.ZERO, Duration.ofHours(1)),

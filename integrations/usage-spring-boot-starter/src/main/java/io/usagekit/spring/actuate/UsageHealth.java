@@ -6,6 +6,8 @@ import io.usagekit.UsageService;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupStatus;
+import io.usagekit.postgres.rollups.spi.FeedStatus;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.spring.MaintenanceJob;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,35 +17,38 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state of the usage service, for health indicators and the endpoint. Doesn't wait for the database longer than its timeout: the state of
- * roll-ups is read on a thread of its own, one at a time, and kept for a while.
+ * The state of the usage service, for health indicators and the endpoint. Doesn't wait for the database longer than its timeout: the states of
+ * roll-ups and of their feed are read on a thread of their own each, one at a time, and kept for a while.
  */
 final class UsageHealth {
 
+    private static final Duration FEED_TIMEOUT = Duration.ofSeconds(30);
+
     private final UsageService service;
     private final Optional<PostgresCache> postgresCache;
-    private final Optional<PostgresRollups> rollups;
+    private final Optional<Reading<RollupStatus>> rollups;
+    private final Optional<Reading<FeedStatus>> feed;
     private final List<MaintenanceJob> jobs;
     private final Duration timeout;
     private final Duration maxAge;
     private final Duration maxLag;
     private final LongSupplier ticker;
 
-    private @Nullable FutureTask<Optional<RollupStatus>> read;
-    private long readAt;
-
     UsageHealth(
             UsageService service,
             Optional<PostgresCache> postgresCache,
             Optional<PostgresRollups> rollups,
+            Optional<RollupFeed> feed,
             List<MaintenanceJob> jobs,
             Duration timeout,
             Duration maxAge,
@@ -51,7 +56,8 @@ final class UsageHealth {
             LongSupplier ticker) {
         this.service = service;
         this.postgresCache = postgresCache;
-        this.rollups = rollups;
+        this.rollups = rollups.map(source -> new Reading<>(source::status));
+        this.feed = feed.map(source -> new Reading<>(() -> source.status(FEED_TIMEOUT)));
         this.jobs = List.copyOf(jobs);
         this.timeout = timeout;
         this.maxAge = maxAge;
@@ -84,7 +90,16 @@ final class UsageHealth {
         details.put("queued", stats.queued() + "/" + stats.maxQueued());
         details.put("loads", stats.loads());
         jobs.forEach(job -> add(job, details, degraded));
-        boolean up = rollups.isEmpty() || addRollups(rollups.get(), details, degraded);
+        long began = System.nanoTime();
+        Optional<FutureTask<Optional<RollupStatus>>> ofRollups = rollups.map(Reading::current);
+        Optional<FutureTask<Optional<FeedStatus>>> ofFeed = feed.map(Reading::current); // both are read at once
+        boolean up = true;
+        if (ofRollups.isPresent()) {
+            up = add("rollups", ofRollups.get(), began, details, degraded, status -> form(status, degraded));
+        }
+        if (ofFeed.isPresent()) {
+            up &= add("feed", ofFeed.get(), began, details, degraded, status -> form(status, degraded));
+        }
         return new Report(up, details);
     }
 
@@ -114,31 +129,39 @@ final class UsageHealth {
         }
     }
 
-    private boolean addRollups(PostgresRollups source, Map<String, Object> details, List<String> degraded) {
+    /** Adds what is read; returns false if it can't be read until somebody corrects a setting or the schema. */
+    private <S> boolean add(
+            String name,
+            FutureTask<Optional<S>> read,
+            long began,
+            Map<String, Object> details,
+            List<String> degraded,
+            Function<S, Map<String, Object>> form) {
         try {
-            Optional<RollupStatus> status = reading(source).get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+            long left = timeout.toNanos() - (System.nanoTime() - began);
+            Optional<S> status = read.get(Math.max(0, left), TimeUnit.NANOSECONDS);
             if (status.isEmpty()) {
-                details.put("rollups", "missing");
-                degraded.add("rollups");
+                details.put(name, "missing");
+                degraded.add(name);
             } else {
-                add(status.get(), details, degraded);
+                details.put(name, form.apply(status.get()));
             }
         } catch (TimeoutException e) {
-            details.put("rollups", "no answer within " + timeout);
-            degraded.add("rollups");
+            details.put(name, "no answer within " + timeout);
+            degraded.add(name);
         } catch (ExecutionException e) {
             Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-            details.put("rollups", String.valueOf(cause.getMessage()));
-            degraded.add("rollups");
+            details.put(name, String.valueOf(cause.getMessage()));
+            degraded.add(name);
             return !(cause instanceof UsageException error) || error.isTransient();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            details.put("rollups", "interrupted");
+            details.put(name, "interrupted");
         }
         return true;
     }
 
-    private void add(RollupStatus status, Map<String, Object> details, List<String> degraded) {
+    private Map<String, Object> form(RollupStatus status, List<String> degraded) {
         Map<String, Object> form = new LinkedHashMap<>();
         status.coveredBefore().ifPresent(at -> form.put("coveredBefore", at.toString()));
         status.lag().ifPresent(lag -> form.put("lag", lag.toString()));
@@ -149,29 +172,57 @@ final class UsageHealth {
         form.put(
                 "missingIndexes",
                 status.missingIndexes().stream().map(Object::toString).toList());
-        details.put("rollups", form);
         if (status.lag().filter(lag -> lag.compareTo(maxLag) <= 0).isEmpty()) {
             degraded.add("lag");
         }
         if (!status.alterations().isEmpty()) {
             degraded.add("triggers");
         }
+        return form;
     }
 
-    /** Joins a read that is in flight or young enough, or starts one. */
-    private synchronized FutureTask<Optional<RollupStatus>> reading(PostgresRollups source) {
-        long now = ticker.getAsLong();
-        FutureTask<Optional<RollupStatus>> current = read;
-        if (current != null && (!current.isDone() || now - readAt < maxAge.toNanos())) {
-            return current;
+    private Map<String, Object> form(FeedStatus status, List<String> degraded) {
+        Map<String, Object> form = new LinkedHashMap<>();
+        form.put("intact", status.intact());
+        form.put("version", status.published());
+        status.publishedAt().ifPresent(at -> form.put("publishedAt", at.toString()));
+        form.put("hoursToShip", status.hoursToShip());
+        form.put("lag", status.lag().toString());
+        if (!status.intact()) {
+            degraded.add("feed");
         }
-        FutureTask<Optional<RollupStatus>> started = new FutureTask<>(source::status);
-        Thread thread = new Thread(started, "usage-health");
-        thread.setDaemon(true);
-        thread.start();
-        read = started;
-        readAt = now;
-        return started;
+        if (status.lag().compareTo(maxLag) > 0) {
+            degraded.add("feedLag");
+        }
+        return form;
+    }
+
+    /** A state that is read from the database. */
+    private final class Reading<S> {
+
+        private final Callable<Optional<S>> source;
+        private @Nullable FutureTask<Optional<S>> read;
+        private long readAt;
+
+        Reading(Callable<Optional<S>> source) {
+            this.source = source;
+        }
+
+        /** Joins a read that is in flight or young enough, or starts one. */
+        synchronized FutureTask<Optional<S>> current() {
+            long now = ticker.getAsLong();
+            FutureTask<Optional<S>> last = read;
+            if (last != null && (!last.isDone() || now - readAt < maxAge.toNanos())) {
+                return last;
+            }
+            FutureTask<Optional<S>> started = new FutureTask<>(source);
+            Thread thread = new Thread(started, "usage-health");
+            thread.setDaemon(true);
+            thread.start();
+            read = started;
+            readAt = now;
+            return started;
+        }
     }
 
     private static String lower(Enum<?> value) {

@@ -9,17 +9,23 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.spi.FeedStatus;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.spring.StubDataSource;
 import io.usagekit.spring.UsageAutoConfiguration;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import java.lang.reflect.Method;
 import java.lang.reflect.Parameter;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -119,6 +125,7 @@ class UsageActuatorTest {
                 service,
                 Optional.empty(),
                 Optional.of(rollups(hanging)),
+                Optional.empty(),
                 List.of(),
                 Duration.ofMillis(1),
                 Duration.ZERO,
@@ -171,6 +178,7 @@ class UsageActuatorTest {
                 service,
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 List.of(),
                 Duration.ofSeconds(1),
                 Duration.ZERO,
@@ -208,6 +216,7 @@ class UsageActuatorTest {
                 service,
                 Optional.empty(),
                 Optional.of(rollups(database)),
+                Optional.empty(),
                 List.of(),
                 Duration.ofMinutes(1),
                 Duration.ofSeconds(10),
@@ -223,6 +232,48 @@ class UsageActuatorTest {
         health.report();
         assertThat(database.connections()).isGreaterThan(once);
         service.close();
+    }
+
+    @Test
+    void theStateOfTheFeedIsReported() {
+        assertThat(withFeed(Optional.of(feedStatus(true, Duration.ofMinutes(2)))))
+                .containsEntry("degraded", List.of())
+                .extractingByKey("feed")
+                .isEqualTo(Map.of(
+                        "intact",
+                        true,
+                        "version",
+                        42L,
+                        "publishedAt",
+                        "1970-01-01T00:00:00Z",
+                        "hoursToShip",
+                        17L,
+                        "lag",
+                        "PT2M"));
+        assertThat(withFeed(Optional.of(feedStatus(false, Duration.ofHours(4)))))
+                .containsEntry("degraded", List.of("feed", "feedLag"));
+        assertThat(withFeed(Optional.empty()))
+                .containsEntry("feed", "missing")
+                .containsEntry("degraded", List.of("feed"));
+    }
+
+    private Map<String, Object> withFeed(Optional<FeedStatus> status) {
+        RollupFeed feed = (RollupFeed) Proxy.newProxyInstance(
+                RollupFeed.class.getClassLoader(), new Class<?>[] {RollupFeed.class}, (proxy, method, arguments) -> {
+                    assertThat(method.getName()).isEqualTo("status");
+                    return status;
+                });
+        Map<String, Object> details = new HashMap<>();
+        context()
+                .withPropertyValues("usagekit.health.timeout=1m") // as long as a thread may be held up
+                .withBean(RollupFeed.class, () -> feed)
+                .run(context -> details.putAll(
+                        context.getBean(UsageHealth.class).report().details()));
+        return details;
+    }
+
+    private static FeedStatus feedStatus(boolean intact, Duration lag) {
+        return new FeedStatus(intact, 42, Optional.of(Instant.EPOCH), 17, Optional.of(Instant.EPOCH), lag, 7);
     }
 
     @Test
