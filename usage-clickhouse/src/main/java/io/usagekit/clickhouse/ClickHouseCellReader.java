@@ -9,9 +9,13 @@ import java.math.BigDecimal;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +29,9 @@ final class ClickHouseCellReader implements CellReader {
     /** The octets of a range without its project's id: two numbers and what separates them, each of which the statement has twice. */
     private static final int RANGE_OCTETS = 80;
 
+    /** The octets of the begin of a slice, and of what separates it from the next one. */
+    private static final long BEGIN_OCTETS = 14;
+
     private final ClickHouseJdbc jdbc;
     private final SqlFile.Statement sums;
 
@@ -35,14 +42,21 @@ final class ClickHouseCellReader implements CellReader {
     }
 
     @Override
-    public Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout) {
+    public Map<String, List<ShippedUsage>> read(
+            long version, Collection<ProjectDays> days, List<Instant> edges, Duration timeout) {
         long began = System.nanoTime();
-        Map<String, ShippedUsage> read = new HashMap<>();
-        for (List<ProjectDays> part :
-                StatementParts.of(days, range -> 2 * StatementParts.octets(range.projectId()) + RANGE_OCTETS)) {
+        Long[] begins = edges.stream()
+                .limit(edges.size() - 1L)
+                .map(ClickHouseCellReader::seconds)
+                .toArray(Long[]::new);
+        Map<String, List<ShippedUsage>> read = new HashMap<>();
+        for (List<ProjectDays> part : StatementParts.of(
+                days,
+                range -> 2 * StatementParts.octets(range.projectId()) + RANGE_OCTETS,
+                BEGIN_OCTETS * begins.length)) {
             try {
                 Duration left = timeout.minusNanos(System.nanoTime() - began);
-                jdbc.query(sums, values(version, part), left, row -> add(read, row));
+                jdbc.query(sums, values(version, part, begins), left, row -> add(read, begins, row));
             } catch (SQLException e) {
                 throw ClickHouseErrors.calculationFailure(what(version, days), e);
             } catch (ArithmeticException e) {
@@ -57,7 +71,7 @@ final class ClickHouseCellReader implements CellReader {
                 + " can't be read from ClickHouse";
     }
 
-    private static Map<String, Object> values(long version, List<ProjectDays> days) {
+    private static Map<String, Object> values(long version, List<ProjectDays> days, Long[] begins) {
         return Map.of(
                 "version",
                 version,
@@ -66,22 +80,27 @@ final class ClickHouseCellReader implements CellReader {
                 "froms",
                 days.stream().map(range -> seconds(range.from())).toArray(Long[]::new),
                 "ends",
-                days.stream().map(range -> seconds(range.to())).toArray(Long[]::new));
+                days.stream().map(range -> seconds(range.to())).toArray(Long[]::new),
+                "begins",
+                begins);
     }
 
     private static long seconds(LocalDate day) {
         return day.atStartOfDay(ZoneOffset.UTC).toEpochSecond();
     }
 
-    /** A project whose ranges stand in two statements has a row in each. */
-    private static String add(Map<String, ShippedUsage> read, ResultSet row) throws SQLException {
+    /** Begins of slices may have fractions, but not those with cells. */
+    private static long seconds(Instant edge) {
+        return edge.getEpochSecond();
+    }
+
+    /** A project whose ranges stand in two statements has rows in each. */
+    private static String add(Map<String, List<ShippedUsage>> read, Long[] begins, ResultSet row) throws SQLException {
         String project = row.getString("project");
-        ShippedUsage usage = new ShippedUsage(sums(row), exact(row, "versions"));
-        read.merge(
-                project,
-                usage,
-                (one, other) -> new ShippedUsage(
-                        one.sums().plus(other.sums()), Math.addExact(one.versions(), other.versions())));
+        List<ShippedUsage> slices = read.computeIfAbsent(
+                project, id -> new ArrayList<>(Collections.nCopies(begins.length, ShippedUsage.NONE)));
+        int slice = Arrays.binarySearch(begins, row.getLong("slice"));
+        slices.set(slice, slices.get(slice).plus(new ShippedUsage(sums(row), exact(row, "versions"))));
         return project;
     }
 

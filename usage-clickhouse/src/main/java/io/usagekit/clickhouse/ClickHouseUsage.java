@@ -6,6 +6,7 @@ import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageReports;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -141,6 +142,18 @@ public final class ClickHouseUsage {
     /** Returns the same calculator, which notifies a listener of how figures are computed. */
     public UsageCalculator calculator(RollupFeed feed, CellReadListener listener) {
         return feed.calculator(reader(), listener);
+    }
+
+    /**
+     * Returns reports that equal those of the roll-ups, with the sums of whole days from ClickHouse: {@link RollupFeed#reports}.
+     */
+    public UsageReports reports(RollupFeed feed) {
+        return reports(feed, new CellReadListener() {});
+    }
+
+    /** Returns the same reports, which notify a listener of how those of one organisation are computed. */
+    public UsageReports reports(RollupFeed feed, CellReadListener listener) {
+        return feed.reports(reader(), listener);
     }
 
     /**

@@ -16,12 +16,21 @@ final class StatementParts {
 
     /** Returns the values in parts, each of which has one at least. */
     static <T> List<List<T>> of(Collection<T> values, ToLongFunction<T> octetsOf) {
+        return of(values, octetsOf, 0);
+    }
+
+    /**
+     * Returns the values in parts.
+     *
+     * @param others how many octets other values take in each statement
+     */
+    static <T> List<List<T>> of(Collection<T> values, ToLongFunction<T> octetsOf, long others) {
         List<List<T>> parts = new ArrayList<>();
         long octets = 0;
         for (T value : values) {
             long more = octetsOf.applyAsLong(value);
             octets += more;
-            if (parts.isEmpty() || octets > MOST_OCTETS) {
+            if (parts.isEmpty() || octets > MOST_OCTETS - others) {
                 parts.add(new ArrayList<>());
                 octets = more;
             }

@@ -21,13 +21,14 @@ timeout_overflow_mode_leaf = 'throw',
 max_execution_time = :timeout
 
 -- name: sums
--- Sums of ranges of hours, by project: of each hour the row with the highest version up to one.
+-- Sums of ranges of hours, by project and slice: of each hour the row with the highest version up to one.
 --
 -- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't
--- overlap; :version; :timeout, seconds.
--- Returns one row for each project that has rows: project; those of cell-sums.
+-- overlap; :begins, those of the slices, in their order, in seconds; :version; :timeout, seconds.
+-- Returns one row for each project and slice with rows: project; slice, its begin; those of cell-sums.
 select
     project,
+    roundDown(hour, cast(:begins, 'Array(Int64)')) as slice,
     {cell-sums}
 from (
     select
@@ -48,7 +49,7 @@ from (
         and hour < (select arrayMax(:ends))
     group by project, hour
 )
-group by project
+group by project, slice
 settings {read-settings}
 
 -- fragment: newest-cell

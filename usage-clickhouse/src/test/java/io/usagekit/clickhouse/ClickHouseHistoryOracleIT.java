@@ -15,10 +15,13 @@ import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.rollups.VerificationProgress;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageReports;
 import io.usagekit.reports.UsageSeriesGranularity;
+import io.usagekit.reports.UsageSeriesPoint;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -39,8 +42,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Figures from ClickHouse alone against the combined query over the raw rows, of random windows on whole hours, after random changes; and after retention,
- * a repair and a new installation, which change no figure, against those of before.
+ * Figures and reports from ClickHouse alone against the combined query over the raw rows, of random windows on whole hours, after random changes; and after
+ * retention, a repair and a new installation, which change no figure, against those of before. Reports that are computed with PostgreSQL, too, also of
+ * other windows, and before the changes have been shipped.
  */
 @Tag("thorough")
 class ClickHouseHistoryOracleIT {
@@ -54,6 +58,13 @@ class ClickHouseHistoryOracleIT {
     private static final int ROUNDS = 5;
     private static final int WINDOWS = 10;
     private static final int REPORTS = 3;
+
+    private static final CellReadListener NEVER_REFUSED = new CellReadListener() {
+        @Override
+        public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
+            throw new AssertionError("refused " + days);
+        }
+    };
 
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
     private static final long SEED = Long.getLong("usagekit.seed", new Random().nextLong());
@@ -128,7 +139,9 @@ class ClickHouseHistoryOracleIT {
             for (int change = 0; change < 40; change++) {
                 change();
             }
+            assertReportsWithPostgres(reports);
             ship();
+            assertReportsWithPostgres(reports);
             for (int window = 0; window < WINDOWS; window++) {
                 UsageKey key = new UsageKey("org-" + random.nextInt(ORGANISATIONS), window());
                 assertThat(totals(history, key))
@@ -182,7 +195,7 @@ class ClickHouseHistoryOracleIT {
     }
 
     private void assertReports(RawReports raw, UsageKey key) {
-        RawReports.Series series = RawReports.randomSeries(random, key);
+        RawReports.Series series = RawReports.randomSeries(random, key, RawReports.WHOLE_HOURS);
         assertThat(history.series(series.key(), series.granularity(), series.zone(), TIMEOUT))
                 .as("%s, seed %d", series, SEED)
                 .isEqualTo(raw.series(series));
@@ -191,16 +204,45 @@ class ClickHouseHistoryOracleIT {
                 .isEqualTo(raw.byProject(key));
     }
 
+    private void assertReportsWithPostgres(RawReports raw) {
+        UsageReports reports = clickHouse.reports(feed, NEVER_REFUSED);
+        UsagePeriod whole = window();
+        Duration odd = Duration.ofMinutes(random.nextInt(60));
+        UsagePeriod period =
+                UsagePeriod.between(whole.start().plus(odd), whole.end().plus(odd));
+        UsageKey key = new UsageKey("org-" + random.nextInt(ORGANISATIONS), period);
+        RawReports.Series series = RawReports.randomSeries(random, key, RawReports.ZONES);
+        assertThat(reports.series(series.key(), series.granularity(), series.zone(), TIMEOUT))
+                .as("%s, seed %d", series, SEED)
+                .isEqualTo(raw.series(series));
+        assertThat(reports.byProject(key, TIMEOUT))
+                .as("projects of %s, seed %d", key, SEED)
+                .isEqualTo(raw.byProject(key));
+        List<OrganisationUsage> all = new ArrayList<>();
+        reports.calculateAll(period, TIMEOUT, all::add);
+        assertThat(all)
+                .as("seed %d", SEED)
+                .hasSize(Math.toIntExact(rollups.calculateAll(period, TIMEOUT, usage -> {})))
+                .allSatisfy(usage -> assertThat(totals(usage))
+                        .isEqualTo(totals(raw.ofOrganisations(), new UsageKey(usage.organisationId(), period))));
+    }
+
     /** Where retention has deleted rows. */
     private void assertEqualsRollUps() {
         UsageKey key = new UsageKey("org-0", march());
+        UsageReports withPostgres = clickHouse.reports(feed, NEVER_REFUSED);
         for (UsageSeriesGranularity granularity : UsageSeriesGranularity.values()) {
             ZoneId zone = ZoneId.of("America/New_York");
-            assertThat(history.series(key, granularity, zone, TIMEOUT))
-                    .as("%s, seed %d", granularity, SEED)
-                    .isEqualTo(rollups.series(key, granularity, zone, TIMEOUT));
+            List<UsageSeriesPoint> expected = rollups.series(key, granularity, zone, TIMEOUT);
+            for (UsageReports reports : List.of(history, withPostgres)) {
+                assertThat(reports.series(key, granularity, zone, TIMEOUT))
+                        .as("%s, seed %d", granularity, SEED)
+                        .isEqualTo(expected);
+            }
         }
-        assertThat(history.byProject(key, TIMEOUT)).as("seed %d", SEED).isEqualTo(rollups.byProject(key, TIMEOUT));
+        for (UsageReports reports : List.of(history, withPostgres)) {
+            assertThat(reports.byProject(key, TIMEOUT)).as("seed %d", SEED).isEqualTo(rollups.byProject(key, TIMEOUT));
+        }
     }
 
     private void change() {

@@ -235,6 +235,50 @@ class ClickHouseStatementsIT {
     }
 
     @Test
+    void dividesDaysAtInstants() {
+        store.insertCells(3, Cells.oneEventAnHour(3, DAY));
+        store.insertCells(4, List.of(cell("p-1", hour(DAY, 5), 10)));
+        Instant withinAnHour = hour(DAY, -1).plusNanos(1_500_000_000);
+
+        assertThat(reader.read(
+                        4,
+                        Cells.days(2, DAY, DAY.plusDays(1)),
+                        List.of(withinAnHour, hour(DAY, 0), hour(DAY, 5), hour(DAY, 6), hour(DAY, 30)),
+                        TIMEOUT))
+                .containsOnly(
+                        Map.entry("p-0", List.of(ShippedUsage.NONE, used(5, 15), used(1, 3), used(18, 54))),
+                        Map.entry("p-1", List.of(ShippedUsage.NONE, used(5, 15), used(10, 4), used(18, 54))));
+        assertThat(reader.read(
+                        4,
+                        List.of(new ProjectDays("p-2", DAY, DAY.plusDays(1))),
+                        List.of(withinAnHour, hour(DAY, 24)),
+                        TIMEOUT))
+                .containsOnly(Map.entry("p-2", List.of(used(24, 72))));
+    }
+
+    private static ShippedUsage used(long volume, long versions) {
+        return new ShippedUsage(sums(volume), versions);
+    }
+
+    /** The longest series, whose begins are part of each statement. */
+    @Test
+    void dividesTheDaysOfManyProjectsByTheHoursOfAYear() {
+        List<String> ids =
+                IntStream.range(0, 1_500).mapToObj(i -> "ü".repeat(50) + i).toList();
+        store.insertCells(5, ids.stream().map(id -> cell(id, hour(DAY, 4), 2)).toList());
+        LocalDate end = DAY.plusDays(366);
+        List<Instant> edges = IntStream.rangeClosed(0, 366 * 24)
+                .mapToObj(hour -> hour(DAY, hour))
+                .toList();
+
+        assertThat(reader.read(
+                        5, ids.stream().map(id -> new ProjectDays(id, DAY, end)).toList(), edges, TIMEOUT))
+                .containsOnlyKeys(ids)
+                .allSatisfy((id, slices) ->
+                        assertThat(slices).hasSize(366 * 24).element(4).isEqualTo(used(2, 5)));
+    }
+
+    @Test
     void insertsProjectsWithAndWithoutAnOrganisation() {
         store.insertProjects(
                 1,

@@ -30,7 +30,10 @@ record RawReports(DataSource dataSource, String schema, UsageCalculator ofOrgani
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     /** Their days and months begin with whole UTC hours; clocks of the second are set forward in March. */
-    private static final List<String> ZONES = List.of("UTC", "America/New_York", "Asia/Tokyo", "Pacific/Apia");
+    static final List<String> WHOLE_HOURS = List.of("UTC", "America/New_York", "Asia/Tokyo", "Pacific/Apia");
+
+    /** All points of the second begin within a UTC hour. */
+    static final List<String> ZONES = List.of("UTC", "Asia/Kolkata", "America/New_York");
 
     /** A random series of up to 60 points. */
     record Series(UsageKey key, UsageSeriesGranularity granularity, ZoneId zone) {}
@@ -47,9 +50,9 @@ record RawReports(DataSource dataSource, String schema, UsageCalculator ofOrgani
                         mapping.toBuilder().projectOrganisationId("id").build()));
     }
 
-    static Series randomSeries(Random random, UsageKey key) {
+    static Series randomSeries(Random random, UsageKey key, List<String> zones) {
         UsageSeriesGranularity[] all = UsageSeriesGranularity.values();
-        ZoneId zone = ZoneId.of(ZONES.get(random.nextInt(ZONES.size())));
+        ZoneId zone = ZoneId.of(zones.get(random.nextInt(zones.size())));
         UsageSeriesGranularity granularity = all[random.nextInt(all.length)];
         UsagePeriod period = key.period();
         Instant end = period.start().plus(Duration.ofHours(60));

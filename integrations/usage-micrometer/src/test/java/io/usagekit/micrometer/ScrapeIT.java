@@ -158,7 +158,7 @@ class ScrapeIT {
         RollupFeed feed = PostgresRollups.of(server.dataSource(), TableMapping.usagekit("scrape"))
                 .feed();
         AtomicBoolean away = new AtomicBoolean();
-        CellReader reader = (version, days, timeout) -> {
+        CellReader reader = (version, days, edges, timeout) -> {
             if (away.get()) {
                 throw new UsageCalculationException("a shard is away", null);
             }

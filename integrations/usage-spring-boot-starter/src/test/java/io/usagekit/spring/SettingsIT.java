@@ -283,7 +283,7 @@ class SettingsIT {
                         CellStore.class.getClassLoader(),
                         new Class<?>[] {CellStore.class},
                         (proxy, method, arguments) -> method.getReturnType() == long.class ? 0L : null))
-                .withBean(CellReader.class, () -> (version, days, timeout) -> Map.of())
+                .withBean(CellReader.class, () -> (version, days, edges, timeout) -> Map.of())
                 .withBean(CellReadListener.class, () -> new CellReadListener() {
                     @Override
                     public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {

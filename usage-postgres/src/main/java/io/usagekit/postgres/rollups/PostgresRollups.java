@@ -256,26 +256,25 @@ public final class PostgresRollups implements UsageReports {
             Duration timeout,
             Consumer<OrganisationUsage> each,
             BiConsumer<String, UsageCalculationException> failed) {
-        Objects.requireNonNull(each, "each");
-        Objects.requireNonNull(failed, "failed");
-        return UsageSeries.calculateAll(period, settings.clock().instant(), each, failed::accept, sums(timeout));
+        return reports().calculateAll(period, timeout, each, failed);
     }
 
     /** {@inheritDoc} They are of one snapshot; errors are those of {@link #calculateAll}. */
     @Override
     public List<UsageSeriesPoint> series(
             UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Duration timeout) {
-        return UsageSeries.series(key, granularity, zone, sums(timeout));
+        return reports().series(key, granularity, zone, timeout);
     }
 
     /** {@inheritDoc} They are of one snapshot; errors are those of {@link #calculateAll}. */
     @Override
     public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
-        return UsageSeries.byProject(key, sums(timeout));
+        return reports().byProject(key, timeout);
     }
 
-    private UsageSeries.Sums sums(Duration timeout) {
-        return new RollupSeriesQuery.OfRollups(settings, jdbc, timeout, settings.nothingCurrent());
+    private UsageReports reports() {
+        return new UsageSeries(
+                settings.clock(), timeout -> new RollupSeriesQuery.OfRollups(settings, jdbc, timeout, false));
     }
 
     /**

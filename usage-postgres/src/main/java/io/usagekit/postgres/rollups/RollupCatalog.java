@@ -83,7 +83,9 @@ final class RollupCatalog {
         return new PostgresRollupFeed(
                 source,
                 () -> new RollupCalculator(settings, System::nanoTime, true),
-                () -> new RollupCalculator(settings, System::nanoTime, false));
+                () -> new RollupCalculator(settings, System::nanoTime, false),
+                store -> new UsageSeries(
+                        settings.clock(), timeout -> new StoreSums(settings, source.jdbc(), timeout, store)));
     }
 
     private static RollupSql presentSql(Connection connection, PostgresRollups.Settings settings) throws SQLException {

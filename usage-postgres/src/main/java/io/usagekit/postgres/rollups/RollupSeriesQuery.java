@@ -11,14 +11,18 @@ import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
+import io.usagekit.postgres.rollups.internal.FeedNames;
+import io.usagekit.postgres.rollups.internal.ShippedDays;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The statement that reads sums from roll-ups by project and by slices of a window. Where the events are partitioned by time, it looks for those
@@ -31,6 +35,7 @@ final class RollupSeriesQuery {
      *
      * @param slice number of the slice, from 1; 0 if the project has no usage in any
      * @param unmeasured how many rows count without octets, which can't be known any more
+     * @param shipped the days that the sums of the project lack, since they are left to another store; with the first sum of a project only
      */
     record Sum(
             String organisationId,
@@ -38,7 +43,8 @@ final class RollupSeriesQuery {
             int slice,
             UsageMetrics received,
             UsageMetrics sent,
-            long unmeasured) {}
+            long unmeasured,
+            Optional<ShippedDays> shipped) {}
 
     /** Receives what is read. */
     interface Reader {
@@ -57,8 +63,11 @@ final class RollupSeriesQuery {
     private final ProjectScope projects;
     private final String sizes;
     private final Optional<String> organisationId;
+    private final boolean leavesShipped;
 
-    private RollupSeriesQuery(RollupSql sql, ProjectScope projects, Optional<String> organisationId) {
+    private RollupSeriesQuery(
+            RollupSql sql, ProjectScope projects, Optional<String> organisationId, boolean leavesShipped) {
+        this.leavesShipped = leavesShipped;
         this.sql = sql;
         this.projects = projects;
         this.sizes = CombinedQuery.sizes(sql.mapping());
@@ -67,7 +76,15 @@ final class RollupSeriesQuery {
 
     /** Returns the statement for one organisation, or for all. */
     static RollupSeriesQuery over(RollupSql sql, ProjectScope projects, Optional<String> organisationId) {
-        return new RollupSeriesQuery(sql, projects, organisationId);
+        return new RollupSeriesQuery(sql, projects, organisationId, false);
+    }
+
+    /** Returns the statement whose sums lack the days that are left to another store; none are where this role can't read the feed. */
+    static RollupSeriesQuery leavingShipped(
+            Connection connection, RollupSql sql, ProjectScope projects, Optional<String> organisationId)
+            throws SQLException {
+        boolean isReadable = sql.call(connection, "feed-is-readable").answer();
+        return new RollupSeriesQuery(sql, projects, organisationId, isReadable);
     }
 
     /**
@@ -94,6 +111,7 @@ final class RollupSeriesQuery {
             throws SQLException {
         AtomicBoolean any = new AtomicBoolean();
         AtomicBoolean complete = new AtomicBoolean(true);
+        AtomicReference<Optional<String>> before = new AtomicReference<>(Optional.empty());
         call(connection, edges, isNear).forEach(ROWS_AT_A_TIME, row -> {
             any.set(true);
             if (isNear && row.number("missing") > 0) {
@@ -102,7 +120,8 @@ final class RollupSeriesQuery {
             }
             Optional<String> projectId = row.optionalText("project_id");
             if (projectId.isPresent()) {
-                read(row, projectId.get(), reader);
+                boolean isFirst = !before.getAndSet(projectId).equals(projectId);
+                read(row, projectId.get(), isFirst, reader);
             }
         });
         if (!any.get()) {
@@ -119,8 +138,11 @@ final class RollupSeriesQuery {
         Instant end = edges.get(edges.size() - 1);
         List<Instant> lowers = edges.subList(0, edges.size() - 1);
         List<Instant> uppers = edges.subList(1, edges.size());
-        SqlTemplate statement =
-                sql.series(projects, organisationId.isPresent() ? RollupSql.OF_ONE : RollupSql.OF_ALL, isNear);
+        SqlTemplate statement = sql.series(
+                projects,
+                organisationId.isPresent() ? RollupSql.OF_ONE : RollupSql.OF_ALL,
+                isNear,
+                leavesShipped ? FeedNames.LEAVING_SHIPPED_OF_SLICES : Map.of());
         SqlCall call = SqlCall.of(connection, statement)
                 .instant("start", start)
                 .instant("end", end)
@@ -137,10 +159,10 @@ final class RollupSeriesQuery {
         return isNear ? CombinedQuery.bindNear(call, start, end) : call;
     }
 
-    private void read(SqlRow row, String projectId, Reader reader) throws SQLException {
+    private void read(SqlRow row, String projectId, boolean isFirst, Reader reader) throws SQLException {
         Sum sum;
         try {
-            sum = sum(row, projectId);
+            sum = sum(row, projectId, isFirst);
         } catch (UsageCalculationException e) {
             reader.failed(row.text("organisation_id"), e);
             return;
@@ -148,7 +170,7 @@ final class RollupSeriesQuery {
         reader.sum(sum);
     }
 
-    private Sum sum(SqlRow row, String projectId) throws SQLException {
+    private Sum sum(SqlRow row, String projectId, boolean isFirst) throws SQLException {
         String owner = "the project " + projectId;
         CombinedQuery.checkRetained(row, owner);
         CombinedQuery.checkMeasured(row, owner, sizes);
@@ -158,7 +180,8 @@ final class RollupSeriesQuery {
                 Math.toIntExact(row.number("slice")),
                 metrics(row, owner, "received"),
                 metrics(row, owner, "sent"),
-                row.number("lost_sizes"));
+                row.number("lost_sizes"),
+                leavesShipped && isFirst ? ShippedDays.ofProject(row, projectId) : Optional.empty());
     }
 
     /** A sum that doesn't fit into a {@code long} is found by the driver, so that it doesn't end the statement. */
@@ -178,9 +201,9 @@ final class RollupSeriesQuery {
     /**
      * Reads sums by slices of time from roll-ups, in one transaction.
      *
-     * @param nothingCurrent says that there are no roll-ups, for the error
+     * @param leavesShipped whether the sums lack the days that are left to another store
      */
-    record OfRollups(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout, String nothingCurrent)
+    record OfRollups(PostgresRollups.Settings settings, Jdbc jdbc, Duration timeout, boolean leavesShipped)
             implements UsageSeries.Sums {
 
         @Override
@@ -190,10 +213,12 @@ final class RollupSeriesQuery {
                 jdbc.transaction(Jdbc.Mode.READ_ONLY, timeout, connection -> {
                     TableShape shape = TableShape.read(connection, settings.mapping());
                     RollupSql sql = RollupCatalog.current(connection, settings, shape)
-                            .orElseThrow(() -> UsageCalculationException.permanent(nothingCurrent, null));
+                            .orElseThrow(() -> UsageCalculationException.permanent(settings.nothingCurrent(), null));
                     RetainedDoubt.checkSums(connection, sql, organisationId, edges);
-                    RollupSeriesQuery.over(sql, settings.projects(), organisationId)
-                            .execute(connection, edges, reader);
+                    RollupSeriesQuery query = leavesShipped
+                            ? leavingShipped(connection, sql, settings.projects(), organisationId)
+                            : over(sql, settings.projects(), organisationId);
+                    query.execute(connection, edges, reader);
                     RetainedDoubt.checkSums(
                             connection, sql, organisationId, edges); // of a restore that was committed meanwhile
                     return settings;

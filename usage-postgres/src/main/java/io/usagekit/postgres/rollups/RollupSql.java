@@ -282,9 +282,12 @@ final class RollupSql {
      *
      * @param organisations {@link #OF_ONE}, that of {@code :organisation_id}, or {@link #OF_ALL}
      * @param isNear whether events are looked up in the partitions near the window only
+     * @param shipped {@link FeedNames#LEAVING_SHIPPED_OF_SLICES}, or none
      */
-    SqlTemplate series(ProjectScope projects, Map<String, String> organisations, boolean isNear) {
-        return counting(projects).template("series", with(seriesFragments(organisations, isNear), missing));
+    SqlTemplate series(
+            ProjectScope projects, Map<String, String> organisations, boolean isNear, Map<String, String> shipped) {
+        return counting(projects)
+                .template("series", with(with(seriesFragments(organisations, isNear), shipped), missing));
     }
 
     /** Returns the fragments of that statement, by their names. */

@@ -6,19 +6,29 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
 import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageReports;
 import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.reports.UsageSeriesPoint;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Adds sums by project and slice up to figures, series and projects. */
-final class UsageSeries {
+/**
+ * Adds sums by project and slice up to figures, series and projects.
+ *
+ * @param sums their source, within a timeout
+ */
+record UsageSeries(InstantSource clock, Function<Duration, Sums> sums) implements UsageReports {
 
     /** Source of the sums. */
     @FunctionalInterface
@@ -27,18 +37,16 @@ final class UsageSeries {
         void read(Optional<String> organisationId, List<Instant> edges, RollupSeriesQuery.Reader reader);
     }
 
-    /** Receives the organisations that have no figure, and why. */
-    @FunctionalInterface
-    interface Failures {
-        void failed(String organisationId, UsageCalculationException why);
-    }
-
-    private UsageSeries() {}
-
-    static long calculateAll(
-            UsagePeriod period, Instant now, Consumer<OrganisationUsage> each, Failures failures, Sums sums) {
-        ByOrganisation merged = new ByOrganisation(period, now, each, failures);
-        sums.read(Optional.empty(), List.of(period.start(), period.end()), merged);
+    @Override
+    public long calculateAll(
+            UsagePeriod period,
+            Duration timeout,
+            Consumer<OrganisationUsage> each,
+            BiConsumer<String, UsageCalculationException> failed) {
+        Objects.requireNonNull(each, "each");
+        Objects.requireNonNull(failed, "failed");
+        ByOrganisation merged = new ByOrganisation(period, clock.instant(), each, failed);
+        sums.apply(timeout).read(Optional.empty(), List.of(period.start(), period.end()), merged);
         merged.end();
         return merged.organisations;
     }
@@ -48,7 +56,7 @@ final class UsageSeries {
         private final UsagePeriod period;
         private final Instant now;
         private final Consumer<OrganisationUsage> each;
-        private final Failures failures;
+        private final BiConsumer<String, UsageCalculationException> failed;
         private @Nullable String organisation;
         private UsageMetrics received = UsageMetrics.ZERO;
         private UsageMetrics sent = UsageMetrics.ZERO;
@@ -56,11 +64,15 @@ final class UsageSeries {
         private @Nullable UsageCalculationException failure;
         private long organisations;
 
-        ByOrganisation(UsagePeriod period, Instant now, Consumer<OrganisationUsage> each, Failures failures) {
+        ByOrganisation(
+                UsagePeriod period,
+                Instant now,
+                Consumer<OrganisationUsage> each,
+                BiConsumer<String, UsageCalculationException> failed) {
             this.period = period;
             this.now = now;
             this.each = each;
-            this.failures = failures;
+            this.failed = failed;
         }
 
         @Override
@@ -119,19 +131,21 @@ final class UsageSeries {
                 organisations++;
                 each.accept(usage);
             } else if (why != null) {
-                failures.failed(id, why);
+                failed.accept(id, why);
             }
         }
     }
 
-    static List<UsageSeriesPoint> series(UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Sums sums) {
+    @Override
+    public List<UsageSeriesPoint> series(
+            UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Duration timeout) {
         List<Instant> edges = granularity.edges(key.period(), zone);
         UsageMetrics[] received = new UsageMetrics[edges.size() - 1];
         UsageMetrics[] sent = new UsageMetrics[edges.size() - 1];
         long[] unmeasured = new long[edges.size() - 1];
         Arrays.fill(received, UsageMetrics.ZERO);
         Arrays.fill(sent, UsageMetrics.ZERO);
-        sums.read(Optional.of(key.organisationId()), edges, sum -> {
+        sums.apply(timeout).read(Optional.of(key.organisationId()), edges, sum -> {
             if (sum.slice() > 0) {
                 received[sum.slice() - 1] = received[sum.slice() - 1].plus(sum.received());
                 sent[sum.slice() - 1] = sent[sum.slice() - 1].plus(sum.sent());
@@ -145,12 +159,15 @@ final class UsageSeries {
         return List.copyOf(points);
     }
 
-    static List<ProjectUsage> byProject(UsageKey key, Sums sums) {
+    @Override
+    public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
         List<ProjectUsage> projects = new ArrayList<>();
-        sums.read(
-                Optional.of(key.organisationId()),
-                List.of(key.period().start(), key.period().end()),
-                sum -> projects.add(new ProjectUsage(sum.projectId(), sum.received(), sum.sent(), sum.unmeasured())));
+        sums.apply(timeout)
+                .read(
+                        Optional.of(key.organisationId()),
+                        List.of(key.period().start(), key.period().end()),
+                        sum -> projects.add(
+                                new ProjectUsage(sum.projectId(), sum.received(), sum.sent(), sum.unmeasured())));
         return List.copyOf(projects);
     }
 }

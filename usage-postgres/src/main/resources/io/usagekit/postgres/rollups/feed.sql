@@ -415,9 +415,68 @@ s.project_id = :after_project and s.day >= :after_month::date and s.day < (:afte
 s.version = {feed.version} and s.relations = {feed.relations} and s.triggers = {feed.triggers}
 
 -- fragment: shipped-of-window
--- Relations that divide a window: shipped, the days that are left to the store, and unshipped, the rest, of which part is rolled. The days of
+-- The relations of shipped-days for the projects of a window, and part, what is rolled of their rest.
+--
+-- Parameters: :start, :end.
+{shipped-days}
+
+part as materialized (
+    select p.id, greatest(u.lower, p.rolled_from) as rolled_from, least(u.upper, p.rolled_to) as rolled_to
+    from unshipped u
+    join project p on p.id = u.id
+),
+
+-- fragment: shipped-of-slices
+-- The relations of shipped-days for the projects of a series, and unshipped_part, the rest by slice. Of a day that an edge of a slice divides within
+-- an hour, nothing is left to the store, whose cells are hours.
+--
+-- Parameters: :start, :end.
+whole as materialized (
+    select
+        id,
+        coalesce(min(rolled_from) filter (where rolled_from < rolled_to), :end::timestamptz) as rolled_from,
+        coalesce(max(rolled_to) filter (where rolled_from < rolled_to), :end::timestamptz) as rolled_to
+    from part
+    group by id
+),
+
+{shipped-days}
+
+unshipped_part as materialized (
+    select
+        p.id,
+        p.n,
+        greatest(u.lower, p.lower) as lower,
+        least(u.upper, p.upper) as upper,
+        greatest(u.lower, p.rolled_from) as rolled_from,
+        least(u.upper, p.rolled_to) as rolled_to
+    from unshipped u
+    join part p on p.id = u.id and p.lower < u.upper and p.upper > u.lower
+),
+
+shipped_project as materialized (
+    select
+        s.id,
+        array_agg((s.lower at time zone 'UTC')::date::text order by s.lower) as days_from,
+        array_agg((s.upper at time zone 'UTC')::date::text order by s.lower) as days_to,
+        sum(s.versions)::bigint as versions
+    from shipped s
+    where s.versions > 0
+    group by s.id
+),
+
+-- fragment: days-divided-within-an-hour
+-- Days of projects that an edge of a slice divides within an hour, besides others.
+union
+select d.id, date_trunc('day', s.lower, 'UTC')
+from rolled_days d
+join slice s on s.lower < s.first_hour and s.lower >= d.lower and s.lower < d.upper
+
+-- fragment: shipped-days
+-- Relations that divide a window: shipped, the days that are left to the store, and unshipped, the rest. The days of
 -- shipped are rolled, nothing in them has changed since or is to be shipped; versions is the sum that the store is to have of them, and of those
--- without any there is nothing to read. Nothing is left to the store if the ship list isn't complete.
+-- without any there is nothing to read. Nothing is left to the store if the ship list isn't complete. {rolled-projects} are the projects and what is
+-- rolled of the window, and marked the hours that have changed since.
 --
 -- Parameters: :start, :end.
 feed as materialized (
@@ -433,7 +492,7 @@ rolled_days as materialized (
                 date_trunc('day', p.rolled_from + interval '24 hours' - interval '1 microsecond', 'UTC'), {feed.from}
             ) as lower,
             least(date_trunc('day', p.rolled_to, 'UTC'), {feed.before}) as upper
-        from project p
+        from {rolled-projects} p
         where exists (select from feed)
     ) as p
     where lower < upper
@@ -452,6 +511,7 @@ changed_day as materialized (
         where t.project_id = d.id and t.bucket >= d.lower and t.bucket < d.upper
         offset 0
     ) as t
+    {divided-days}
 ),
 
 shipped as materialized (
@@ -481,18 +541,12 @@ shipped as materialized (
 
 unshipped as materialized (
     select p.id, :start::timestamptz as lower, coalesce(d.lower, :end::timestamptz) as upper
-    from project p
+    from {rolled-projects} p
     left join rolled_days d on d.id = p.id
     union all
     select id, upper, :end from rolled_days
     union all
     select id, day, day + interval '24 hours' from changed_day
-),
-
-part as materialized (
-    select p.id, greatest(u.lower, p.rolled_from) as rolled_from, least(u.upper, p.rolled_to) as rolled_to
-    from unshipped u
-    join project p on p.id = u.id
 ),
 
 -- fragment: requested-unshipped
@@ -511,3 +565,16 @@ select u.id as project_id, u.lower, u.upper from unshipped u
         select (s.upper at time zone 'UTC')::date::text from shipped s where s.versions > 0 order by s.id, s.lower
     ) as shipped_to,
     array(select s.versions::text from shipped s where s.versions > 0 order by s.id, s.lower) as shipped_versions
+
+-- fragment: shipped-columns-of-project
+-- Of a project the days that are left to the store, arrays of the same length, and the sum of the versions that the store is to have of them, null if there
+-- are none; and their version, null if the ship list isn't complete.
+,
+    (select f.published from feed f) as published,
+    shipped_project.days_from as shipped_from,
+    shipped_project.days_to as shipped_to,
+    shipped_project.versions as shipped_versions
+
+-- fragment: join-shipped-project
+-- Joins the days of a project that are left to the store.
+left join shipped_project on shipped_project.id = project.id

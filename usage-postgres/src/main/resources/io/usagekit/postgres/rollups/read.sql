@@ -448,6 +448,8 @@ order by verdict.n
 --   missing                      how many live deliveries of all projects have no event where it was looked for, and rolled ones whose event was
 --                                missing, unless {late-hours} looks them up; where it wasn't looked for everywhere and this isn't 0, there are
 --                                no sums
+--   published, shipped_from, shipped_to, shipped_versions  if {shipped-columns} has them: the days that the sums of the project lack, since
+--                                another store has them; the same in each of its rows
 with state as materialized (
     {state}
 ),
@@ -535,7 +537,7 @@ live as materialized (
     union all
     select project_id, n, bucket, bucket + interval '1 hour' from marked
 ),
-
+{shipped-relations}
 sent as materialized (
     select live.project_id, live.n, d.volume, d.bytes, d.unmeasured, d.lost_sizes, d.missing
     from live
@@ -556,7 +558,7 @@ summed as (
         r.unmeasured::numeric,
         r.lost_sizes::numeric,
         false as cut
-    from part p
+    from {rolled-slices} p
     join {rollups}.rollup r on r.project_id = p.id and r.bucket >= p.rolled_from and r.bucket < p.rolled_to
     where not exists (select from marked m where m.project_id = r.project_id and m.n = p.n and m.bucket = r.bucket)
     union all
@@ -581,7 +583,7 @@ summed as (
         r.unmeasured,
         r.lost_sizes,
         r.quarter < p.lower or r.quarter + interval '15 minutes' > p.upper
-    from part p
+    from {rolled-slices} p
     join {rollups}.retained r
         on r.project_id = p.id and r.quarter > p.lower - interval '15 minutes' and r.quarter < p.upper
 ),
@@ -620,7 +622,7 @@ select
         select count(*)
         from part p
         join {rollups}.orphan o on o.project_id = p.id and o.bucket >= p.rolled_from and o.bucket < p.rolled_to
-    ) as missing
+    ) as missing{shipped-columns}
 from state
 left join project on not project.is_missing or exists (
     select
@@ -629,6 +631,7 @@ left join project on not project.is_missing or exists (
     where r.project_id = project.id
 )
 left join total on total.project_id = project.id
+{shipped-join}
 order by project.organisation_id collate "C", project.id, total.n
 
 -- name: combined-figure

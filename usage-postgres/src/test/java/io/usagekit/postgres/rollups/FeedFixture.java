@@ -16,6 +16,7 @@ import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.reports.UsageReports;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -40,12 +41,13 @@ final class FeedFixture implements AutoCloseable {
     final List<String> failed = new ArrayList<>();
     long daysFromStore;
 
+    final UsageReports reports;
     private final UsageCalculator calculator;
 
     private FeedFixture(RollupFixture of) {
         this.of = of;
         this.feed = of.rollups.feed();
-        this.calculator = feed.calculator(store, new CellReadListener() {
+        CellReadListener listener = new CellReadListener() {
             @Override
             public void fromCells(UsageKey key, long days) {
                 daysFromStore = days;
@@ -65,7 +67,9 @@ final class FeedFixture implements AutoCloseable {
             public void readFailed(UsageKey key, Throwable error) {
                 failed.add(String.valueOf(error.getMessage()));
             }
-        });
+        };
+        this.calculator = feed.calculator(store, listener);
+        this.reports = feed.reports(store, listener);
     }
 
     static FeedFixture shipped(String name) {
@@ -94,7 +98,10 @@ final class FeedFixture implements AutoCloseable {
                 () -> {
                     throw new AssertionError();
                 },
-                of.rollups::calculator);
+                of.rollups::calculator,
+                store -> {
+                    throw new AssertionError();
+                });
     }
 
     /** Connections on which an action runs once, right before a statement with this text is prepared for the nth time. */

@@ -15,6 +15,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,12 +101,16 @@ final class MemoryStore implements CellStore, CellReader {
     }
 
     @Override
-    public Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout) {
+    public Map<String, List<ShippedUsage>> read(
+            long version, Collection<ProjectDays> days, List<Instant> edges, Duration timeout) {
         beforeRead.run();
         synchronized (this) {
             reads++;
-            Map<String, ShippedUsage> found = new HashMap<>();
+            Map<String, List<ShippedUsage>> found = new HashMap<>();
             for (ProjectDays of : days) {
+                List<ShippedUsage> slices = found.computeIfAbsent(
+                        of.projectId(),
+                        id -> new ArrayList<>(Collections.nCopies(edges.size() - 1, ShippedUsage.NONE)));
                 Instant end = of.to().atStartOfDay(ZoneOffset.UTC).toInstant();
                 for (Instant hour = of.from().atStartOfDay(ZoneOffset.UTC).toInstant();
                         hour.isBefore(end);
@@ -114,16 +119,25 @@ final class MemoryStore implements CellStore, CellReader {
                             replica.getOrDefault(new Hour(of.projectId(), hour), new TreeMap<>());
                     Map.Entry<Long, CellSums> cell = versions.floorEntry(ignoresVersions ? Long.MAX_VALUE : version);
                     if (cell != null) {
-                        ShippedUsage usage = new ShippedUsage(cell.getValue(), cell.getKey());
-                        found.merge(
-                                of.projectId(),
-                                usage,
-                                (a, b) -> new ShippedUsage(a.sums().plus(b.sums()), a.versions() + b.versions()));
+                        slices.set(
+                                slice(edges, hour),
+                                slices.get(slice(edges, hour)).plus(new ShippedUsage(cell.getValue(), cell.getKey())));
                     }
                 }
             }
             return found;
         }
+    }
+
+    private static int slice(List<Instant> edges, Instant hour) {
+        int slice = 0;
+        while (!edges.get(slice + 1).isAfter(hour)) {
+            slice++;
+        }
+        if (hour.isBefore(edges.get(slice)) || hour.plusSeconds(3_600).isAfter(edges.get(slice + 1))) {
+            throw new AssertionError(hour + " isn't in one slice of " + edges);
+        }
+        return slice;
     }
 
     /** Returns how many reads there were. */

@@ -13,12 +13,16 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
+import io.usagekit.postgres.rollups.spi.ProjectDays;
+import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.Layout;
 import io.usagekit.postgres.testing.OneConnection;
 import io.usagekit.postgres.testing.RandomRows;
 import io.usagekit.postgres.testing.SourceTables;
 import io.usagekit.reports.ProjectUsage;
+import io.usagekit.reports.UsageReports;
 import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.reports.UsageSeriesPoint;
 import io.usagekit.testkit.ManualClock;
@@ -36,7 +40,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Series, projects and all organisations: each sum equals that of the combined query, and they add up to the whole. */
+/**
+ * Series, projects and all organisations, from roll-ups alone and with a store that has what was shipped: each sum equals that of the combined query, and they
+ * add up to the whole.
+ */
 class RollupSlicesIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
@@ -48,6 +55,7 @@ class RollupSlicesIT {
     private String schema = "";
     private TableMapping mapping = TableMapping.usagekit();
     private PostgresRollups rollups = PostgresRollups.of(new OneConnection(null), mapping);
+    private UsageReports shipped = rollups;
 
     @BeforeEach
     void generate() {
@@ -66,6 +74,20 @@ class RollupSlicesIT {
         rollups.install();
         try (RollupWorker worker = rollups.worker().build()) {
             assertThat(worker.runOnce().finished()).isTrue();
+            rollups.feed().install();
+            MemoryStore store = new MemoryStore();
+            assertThat(rollups.feed().ship(store, RollupFeed.MAX_HOURS, TIMEOUT))
+                    .hasValueSatisfying(cycle -> assertThat(cycle.complete()).isTrue());
+            shipped = rollups.feed().reports(store, new CellReadListener() {
+                @Override
+                public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
+                    throw new AssertionError("refused " + days);
+                }
+            });
+            // Some hours to ship.
+            Database.execute("update " + Identifiers.quote(schema)
+                    + ".event_deliveries set status = 'Success' where hashtext(id) % 25 = 1");
+            assertThat(worker.runOnce().finished()).isTrue();
         }
         // Some hours marked, some events changed.
         Database.execute(
@@ -76,6 +98,7 @@ class RollupSlicesIT {
 
     @AfterEach
     void drop() {
+        rollups.feed().uninstall();
         rollups.remove();
         Database.dropSchema(schema);
     }
@@ -93,6 +116,9 @@ class RollupSlicesIT {
         for (UsagePeriod window : windows) {
             List<OrganisationUsage> all = new ArrayList<>();
             assertThat(rollups.calculateAll(window, TIMEOUT, all::add)).isEqualTo(all.size());
+            List<OrganisationUsage> allShipped = new ArrayList<>();
+            assertThat(shipped.calculateAll(window, TIMEOUT, allShipped::add)).isEqualTo(allShipped.size());
+            assertThat(allShipped).as("seed %s", seed).isEqualTo(all);
             assertThat(all)
                     .as("seed %s", seed)
                     .isEqualTo(rows.projects().stream()
@@ -124,6 +150,9 @@ class RollupSlicesIT {
                     .get(random.nextInt(4));
             UsageKey key = new UsageKey("org-" + random.nextInt(5), window);
             List<UsageSeriesPoint> series = rollups.series(key, step, zone, TIMEOUT);
+            assertThat(shipped.series(key, step, zone, TIMEOUT))
+                    .as("%s in %s, seed %s", key, zone, seed)
+                    .isEqualTo(series);
             UsageMetrics received = UsageMetrics.ZERO;
             UsageMetrics sent = UsageMetrics.ZERO;
             Instant edge = window.start();
@@ -152,6 +181,7 @@ class RollupSlicesIT {
             for (UsagePeriod window : windows) {
                 UsageKey key = new UsageKey(organisation, window);
                 List<ProjectUsage> projects = rollups.byProject(key, TIMEOUT);
+                assertThat(shipped.byProject(key, TIMEOUT)).as("seed %s", seed).isEqualTo(projects);
                 assertThat(projects)
                         .extracting(ProjectUsage::projectId)
                         .isEqualTo(rows.projects().stream()
@@ -199,6 +229,7 @@ class RollupSlicesIT {
 
     @Test
     void rejectsReportsWithoutRollups() {
+        rollups.feed().uninstall();
         rollups.remove();
         UsagePeriod march = UsagePeriod.month(YearMonth.of(2026, 3));
         assertThatThrownBy(() -> rollups.calculateAll(march, TIMEOUT, usage -> {}))

@@ -147,7 +147,10 @@ class RollupStatementsIT extends StatementsIT {
             case "series" ->
                 List.of(
                         RollupSql.seriesFragments(RollupSql.OF_ONE, true),
-                        RollupSql.seriesFragments(RollupSql.OF_ALL, false));
+                        RollupSql.seriesFragments(RollupSql.OF_ALL, false),
+                        RollupSql.with(
+                                RollupSql.seriesFragments(RollupSql.OF_ALL, true),
+                                FeedNames.LEAVING_SHIPPED_OF_SLICES));
             case "mark-deliveries" -> List.of(Map.of("partition", "{deliveries}"));
             case "common-type" -> List.of(Map.of("nulls", "null::text, null::varchar"));
             default -> super.variants(statement);

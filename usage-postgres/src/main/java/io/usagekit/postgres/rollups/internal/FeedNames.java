@@ -19,6 +19,15 @@ public final class FeedNames {
             "rolled-part", "part",
             "requested-of-window", "{requested-unshipped}");
 
+    /** The fragments with which the statement of a series leaves days to the store. */
+    public static final Map<String, String> LEAVING_SHIPPED_OF_SLICES = Map.of(
+            "shipped-relations", "{shipped-of-slices}",
+            "shipped-columns", "{shipped-columns-of-project}",
+            "shipped-join", "{join-shipped-project}",
+            "rolled-slices", "unshipped_part",
+            "rolled-projects", "whole",
+            "divided-days", "{days-divided-within-an-hour}");
+
     /** Version of the feed's tables and triggers; raised with each change to them. */
     private static final int VERSION = 3;
 
@@ -48,6 +57,10 @@ public final class FeedNames {
         TRIGGERS.forEach(trigger -> names.put("feed." + trigger, Identifiers.quote(triggerName(trigger))));
         names.put("shipped-relations", "");
         names.put("shipped-columns", "");
+        names.put("shipped-join", "");
+        names.put("rolled-slices", "part");
+        names.put("rolled-projects", "project");
+        names.put("divided-days", "");
         names.put("rolled-part", "project");
         names.putAll(omittingMissing(false));
         return names;

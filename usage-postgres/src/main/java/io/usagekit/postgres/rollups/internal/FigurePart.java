@@ -4,6 +4,7 @@ import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.internal.CombinedQuery;
 import io.usagekit.postgres.rollups.spi.CellSums;
 import io.usagekit.postgres.rollups.spi.ShippedUsage;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -20,7 +21,7 @@ public record FigurePart(CombinedQuery.Totals totals, Optional<ShippedDays> ship
      *
      * @return empty if a sum exceeds {@code long}, or a row has no size: then there is no figure
      */
-    Optional<CombinedQuery.Totals> plus(Map<String, ShippedUsage> found) {
+    Optional<CombinedQuery.Totals> plus(Map<String, List<ShippedUsage>> found) {
         try {
             CellSums sums = new CellSums(
                     totals.received().volume(),
@@ -31,8 +32,9 @@ public record FigurePart(CombinedQuery.Totals totals, Optional<ShippedDays> ship
                     totals.unmeasured());
             for (String projectId :
                     shipped.map(ShippedDays::versions).orElse(Map.of()).keySet()) {
-                sums = sums.plus(
-                        found.getOrDefault(projectId, ShippedUsage.NONE).sums());
+                for (ShippedUsage used : found.getOrDefault(projectId, List.of())) {
+                    sums = sums.plus(used.sums());
+                }
             }
             return sums.unmeasured() > 0
                     ? Optional.empty()

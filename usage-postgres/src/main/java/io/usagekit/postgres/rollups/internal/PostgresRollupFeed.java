@@ -12,6 +12,7 @@ import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageReports;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -19,9 +20,9 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Collection;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -29,8 +30,13 @@ import java.util.function.Supplier;
  *
  * @param parts makes calculators of what PostgreSQL has of figures
  * @param rollups makes calculators of whole figures
+ * @param reports makes reports that are computed with a store
  */
-public record PostgresRollupFeed(FeedSource source, Supplier<PartCalculator> parts, Supplier<UsageCalculator> rollups)
+public record PostgresRollupFeed(
+        FeedSource source,
+        Supplier<PartCalculator> parts,
+        Supplier<UsageCalculator> rollups,
+        Function<StoreReads, UsageReports> reports)
         implements RollupFeed {
 
     private static final Duration LOOK_UP_TIMEOUT = Duration.ofMinutes(1);
@@ -148,12 +154,12 @@ public record PostgresRollupFeed(FeedSource source, Supplier<PartCalculator> par
 
     @Override
     public UsageCalculator calculator(CellReader reader, CellReadListener listener) {
-        return new StoreCalculator(
-                this,
-                parts.get(),
-                rollups.get(),
-                source.clock(),
-                Objects.requireNonNull(reader, "reader"),
-                Objects.requireNonNull(listener, "listener"));
+        StoreReads store = new StoreReads(this, reader, listener);
+        return new StoreCalculator(parts.get(), rollups.get(), source.clock(), store);
+    }
+
+    @Override
+    public UsageReports reports(CellReader reader, CellReadListener listener) {
+        return reports.apply(new StoreReads(this, reader, listener));
     }
 }

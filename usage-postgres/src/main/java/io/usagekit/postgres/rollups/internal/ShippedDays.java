@@ -6,6 +6,7 @@ import io.usagekit.postgres.rollups.spi.ShippedUsage;
 import java.sql.SQLException;
 import java.time.LocalDate;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,16 +45,49 @@ public record ShippedDays(long published, List<ProjectDays> days, Map<String, Lo
         return Optional.of(new ShippedDays(row.number("published"), days, versions));
     }
 
+    /** Reads the columns of {@code shipped-columns-of-project}; empty if nothing may be left to the store. */
+    public static Optional<ShippedDays> ofProject(SqlRow row, String projectId) throws SQLException {
+        if (row.optionalText("published").isEmpty()) {
+            return Optional.empty();
+        }
+        if (row.optionalText("shipped_versions").isEmpty()) {
+            return Optional.of(new ShippedDays(row.number("published"), List.of(), Map.of()));
+        }
+        List<String> from = row.texts("shipped_from");
+        List<String> to = row.texts("shipped_to");
+        List<ProjectDays> days = new ArrayList<>();
+        for (int i = 0; i < from.size(); i++) {
+            days.add(new ProjectDays(projectId, LocalDate.parse(from.get(i)), LocalDate.parse(to.get(i))));
+        }
+        return Optional.of(
+                new ShippedDays(row.number("published"), days, Map.of(projectId, row.number("shipped_versions"))));
+    }
+
+    /** Returns all of these days, which are of the same version and of different projects. */
+    public static ShippedDays all(Collection<ShippedDays> projects) {
+        List<ProjectDays> days = new ArrayList<>();
+        Map<String, Long> versions = new HashMap<>();
+        long published = 0;
+        for (ShippedDays of : projects) {
+            published = of.published();
+            days.addAll(of.days());
+            versions.putAll(of.versions());
+        }
+        return new ShippedDays(published, days, versions);
+    }
+
     /** Returns the days of the projects of which the store has others than it is to have. */
-    List<ProjectDays> differing(Map<String, ShippedUsage> found) {
+    public List<ProjectDays> differing(Map<String, List<ShippedUsage>> found) {
         return days.stream()
                 .filter(of -> Objects.requireNonNull(versions.get(of.projectId()))
-                        != found.getOrDefault(of.projectId(), ShippedUsage.NONE).versions())
+                        != found.getOrDefault(of.projectId(), List.of()).stream()
+                                .mapToLong(ShippedUsage::versions)
+                                .reduce(0, Math::addExact))
                 .toList();
     }
 
     /** Returns how many days of projects these are. */
-    long count() {
+    public long count() {
         return days.stream()
                 .mapToLong(of -> of.to().toEpochDay() - of.from().toEpochDay())
                 .sum();

@@ -2,7 +2,10 @@ package io.usagekit.postgres.rollups.spi;
 
 import io.usagekit.UsageCalculationException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -16,14 +19,24 @@ import java.util.Map;
 public interface CellReader {
 
     /**
-     * Reads the sums of days. Of each project and hour the cell with the highest version up to {@code version} counts, and those above it
-     * don't. Blocks.
+     * Reads the sums of days, divided at instants. Of each project and hour the cell with the highest version up to {@code version} counts, and
+     * those above it don't. Blocks.
      *
      * @param version the highest that counts
      * @param days not empty; several of one project don't overlap
+     * @param edges of slices, at least two in their order, between which all of these hours are; none is within one of them
      * @param timeout how long it may take, positive
-     * @return by the projects' ids; a project without cells may be left out
+     * @return by the projects' ids, what each slice has, as many as there are slices; a project without cells may be left out
      * @throws UsageCalculationException if the store, or a part of it, doesn't answer by then, or a sum exceeds {@code long}
      */
-    Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout);
+    Map<String, List<ShippedUsage>> read(
+            long version, Collection<ProjectDays> days, List<Instant> edges, Duration timeout);
+
+    /** Reads the sums of days as the other method does, without dividing them. */
+    default Map<String, ShippedUsage> read(long version, Collection<ProjectDays> days, Duration timeout) {
+        Map<String, ShippedUsage> read = new HashMap<>();
+        read(version, days, List.of(ProjectDays.START, ProjectDays.END), timeout)
+                .forEach((projectId, slices) -> read.put(projectId, slices.get(0)));
+        return read;
+    }
 }

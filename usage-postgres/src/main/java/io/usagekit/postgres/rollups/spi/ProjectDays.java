@@ -1,6 +1,8 @@
 package io.usagekit.postgres.rollups.spi;
 
+import java.time.Instant;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Objects;
 
 /**
@@ -15,6 +17,12 @@ public record ProjectDays(String projectId, LocalDate from, LocalDate to) {
 
     private static final LocalDate EARLIEST = LocalDate.of(1, 1, 1);
     private static final LocalDate LATEST = LocalDate.of(10_000, 1, 1);
+
+    /** The begin of the first day that there is. */
+    static final Instant START = EARLIEST.atStartOfDay(ZoneOffset.UTC).toInstant();
+
+    /** The end of the last one. */
+    static final Instant END = LATEST.atStartOfDay(ZoneOffset.UTC).toInstant();
 
     /**
      * Checks the days.

@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups.spi;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageStorageException;
+import io.usagekit.reports.UsageReports;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Optional;
@@ -107,4 +108,11 @@ public interface RollupFeed {
      * its load to PostgreSQL. Connects to nothing yet; thread-safe.
      */
     UsageCalculator calculator(CellReader reader, CellReadListener listener);
+
+    /**
+     * Returns reports that equal those of the roll-ups, computed as the figures of {@link #calculator} are: what one call returns is of one snapshot of
+     * PostgreSQL. The store has the days that no edge of a point divides within an hour. A listener is notified of calls for one organisation; of
+     * {@code calculateAll} it isn't.
+     */
+    UsageReports reports(CellReader reader, CellReadListener listener);
 }

@@ -18,4 +18,13 @@ public record ShippedUsage(CellSums sums, long versions) {
     public ShippedUsage {
         Objects.requireNonNull(sums, "sums");
     }
+
+    /**
+     * Returns the sums of both.
+     *
+     * @throws ArithmeticException if one exceeds {@code long}
+     */
+    public ShippedUsage plus(ShippedUsage other) {
+        return new ShippedUsage(sums.plus(other.sums), Math.addExact(versions, other.versions));
+    }
 }

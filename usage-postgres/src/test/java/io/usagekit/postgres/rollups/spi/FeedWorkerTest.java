@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.testing.CapturedLog;
+import io.usagekit.reports.UsageReports;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -278,6 +279,11 @@ class FeedWorkerTest {
 
         @Override
         public UsageCalculator calculator(CellReader reader, CellReadListener listener) {
+            throw new AssertionError();
+        }
+
+        @Override
+        public UsageReports reports(CellReader reader, CellReadListener listener) {
             throw new AssertionError();
         }
     }
