@@ -46,7 +46,12 @@ final class BenchmarkDatabase implements AutoCloseable {
 
     /** Connections to another database of the server, which the caller closes. */
     HikariDataSource poolOf(String database) {
-        return pool(server.jdbcUrl().replaceFirst("/[^/?]+([?]|$)", "/" + database + "$1"), 4);
+        return poolOf(database, 4);
+    }
+
+    /** So many of them. */
+    HikariDataSource poolOf(String database, int size) {
+        return pool(server.jdbcUrl().replaceFirst("/[^/?]+([?]|$)", "/" + database + "$1"), size);
     }
 
     HikariDataSource pool() {

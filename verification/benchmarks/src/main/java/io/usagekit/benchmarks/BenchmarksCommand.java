@@ -279,6 +279,28 @@ public final class BenchmarksCommand implements Runnable {
         return finished();
     }
 
+    @Command(
+            name = "clickhouse",
+            description =
+                    "Figures and reports of a month from two ClickHouse shards, beside roll-ups, with ten times the events"
+                            + " as well; what that asks of PostgreSQL; the feed.")
+    int clickhouse(
+            @Option(
+                            names = "--events",
+                            defaultValue = "2000000",
+                            paramLabel = "N",
+                            description =
+                                    "events of the smaller database; 100 to 100,000,000; ${DEFAULT-VALUE} by default")
+                    int events)
+            throws Exception {
+        new ClickHouseBenchmark(
+                        checkedEvents(events),
+                        checkedRounds(),
+                        spec.commandLine().getOut())
+                .run();
+        return finished();
+    }
+
     private int checkedEvents(int events) {
         if (events < 100 || events > 100_000_000) {
             throw new CommandLine.ParameterException(

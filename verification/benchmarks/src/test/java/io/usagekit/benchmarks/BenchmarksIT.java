@@ -1,7 +1,9 @@
 package io.usagekit.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.usagekit.servers.ClickHouseCluster;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.Tag;
@@ -46,6 +48,20 @@ class BenchmarksIT {
     void everyBenchmarkOfPostgresPrintsItsLines(String command, String line) {
         assertThat(run(command, "--events", "2000")).as(err.toString()).isZero();
         assertThat(out.toString()).contains(line);
+    }
+
+    @Tag("thorough")
+    @Test
+    void clickhousePrintsItsLinesAndItsTable() {
+        assumeTrue(ClickHouseCluster.isInstalled(), () -> ClickHouseCluster.announceSkipped(BenchmarksIT.class));
+        assertThat(run("clickhouse", "--rounds", "1", "--events", "2000"))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString())
+                .containsPattern("large: [0-9,]+ events; [0-9,]+ hours shipped")
+                .containsPattern(
+                        "large, org-1: buffers of PostgreSQL for a figure from roll-ups [0-9,]+, from shards [0-9,]+")
+                .contains("org-100 from shards alone, large", "days of org-1 from shards alone, large");
     }
 
     @Tag("thorough")
