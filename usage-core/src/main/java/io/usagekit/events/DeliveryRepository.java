@@ -2,9 +2,10 @@ package io.usagekit.events;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 
 /**
- * Deliveries of the ledger, as operators look for them: by id, by event, and by filters. {@link EventRepository} records them.
+ * Deliveries of the ledger, for operators: found by id, by event and by filters, counted, and given another status. {@link EventRepository} records them.
  *
  * <p>Every call names a project: what belongs to another project is absent. Each call is one transaction unless it says
  * otherwise. What can't be done is an {@link EventLedgerException}; what is out of bounds an {@link IllegalArgumentException} that names
@@ -31,4 +32,22 @@ public interface DeliveryRepository {
      * @throws IllegalArgumentException if the cursor isn't one that was given out for this project, filter and order
      */
     Page<Delivery> page(String projectId, DeliveryFilter filter, PageRequest request);
+
+    /**
+     * Counts a project's deliveries that meet a filter, in groups by some of their properties.
+     *
+     * @param properties by which deliveries are grouped; none: one count of them all
+     * @return a count for each group that has deliveries, by day, endpoint and status, both by code points; none if there are no deliveries
+     */
+    List<DeliveryCount> count(String projectId, DeliveryFilter filter, Set<DeliveryCount.Property> properties);
+
+    /**
+     * Sets the status of a project's deliveries that meet a filter, e.g. to have those that failed delivered again. Works through them in
+     * batches, each a transaction of its own, so that what is done stays done when a later one fails. A delivery that another
+     * transaction has changed meanwhile, so that it no longer meets the filter, stays as it is.
+     *
+     * @param status at most 255 octets in UTF-8; {@link Delivery#SUCCESS} is counted as sent
+     * @return how many deliveries had another status before
+     */
+    long updateStatus(String projectId, DeliveryFilter filter, String status);
 }

@@ -55,7 +55,7 @@ import java.util.stream.Stream;
  */
 public final class InMemoryEventRepository implements EventRepository {
 
-    private static final Comparator<String> BY_CODE_POINTS =
+    static final Comparator<String> BY_CODE_POINTS =
             (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
 
     private final EventPager pager = EventPager.create();

@@ -89,8 +89,7 @@ final class LedgerFilter {
     /** The conditions of a filter of deliveries. */
     static LedgerFilter of(DeliveryFilter filter) {
         LedgerFilter conditions = ofAnyStatus(filter);
-        filter.statuses().ifPresent(statuses -> conditions.add(Condition.STATUSES, statuses));
-        return conditions;
+        return filter.statuses().map(conditions::inStatuses).orElse(conditions);
     }
 
     /** The conditions of a filter of deliveries, without those of statuses. */
@@ -106,6 +105,13 @@ final class LedgerFilter {
         LedgerFilter delivered = copy();
         delivered.add(Condition.ENDPOINT_IDS, endpointIds);
         return delivered;
+    }
+
+    /** The same conditions for deliveries in one of these statuses. */
+    LedgerFilter inStatuses(Collection<String> statuses) {
+        LedgerFilter conditions = copy();
+        conditions.add(Condition.STATUSES, statuses);
+        return conditions;
     }
 
     private LedgerFilter copy() {

@@ -65,6 +65,22 @@ enum LedgerStatement {
     PAGE_DELIVERIES(names().with("project_id", TEXT).with("statuses", TEXTS).with("limit", NUMBER), delivery()),
     PAGE_DELIVERIES_OF_EVENT(
             names().with("project_id", TEXT).with("event_id", TEXT).with("limit", NUMBER), delivery()),
+    COUNT_DELIVERIES(
+            names().with("project_id", TEXT)
+                    .with("by_day", FLAG)
+                    .with("by_endpoint", FLAG)
+                    .with("by_status", FLAG),
+            names().with("day", INSTANT)
+                    .with("endpoint_id", TEXT)
+                    .with("status", TEXT)
+                    .with("deliveries", NUMBER)),
+    UPDATE_DELIVERY_STATUSES(
+            names().with("project_id", TEXT)
+                    .with("ids", TEXTS)
+                    .with("first", INSTANT)
+                    .with("last", INSTANT)
+                    .with("status", TEXT),
+            names()),
     LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),

@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.Bounds;
 import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryCount;
 import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.Page;
@@ -12,15 +13,22 @@ import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /** The repository of deliveries in the library's own tables. */
 final class PostgresDeliveryRepository implements DeliveryRepository {
+
+    /** So few that others wait briefly for their rows. */
+    private static final int MOST_UPDATED = 1_000;
 
     private static final String UNREADABLE = "the deliveries can't be read";
 
@@ -62,6 +70,61 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
                 return scan(connection, projectId, filter, statuses, scan);
             });
         });
+    }
+
+    @Override
+    public List<DeliveryCount> count(String projectId, DeliveryFilter filter, Set<DeliveryCount.Property> properties) {
+        Bounds.id("projectId", projectId);
+        Set<DeliveryCount.Property> by = Set.copyOf(properties);
+        return transactions.read("the deliveries can't be counted", sql.quoted("deliveries"), connection -> {
+            LedgerFilter conditions = filter.eventId().isPresent()
+                    ? LedgerFilter.of(filter)
+                    : LedgerFilter.ofAnyStatus(filter).inStatuses(statuses(connection, projectId, filter));
+            return sql.call(connection, LedgerStatement.COUNT_DELIVERIES, conditions)
+                    .text("project_id", projectId)
+                    .flag("by_day", by.contains(DeliveryCount.Property.DAY))
+                    .flag("by_endpoint", by.contains(DeliveryCount.Property.ENDPOINT))
+                    .flag("by_status", by.contains(DeliveryCount.Property.STATUS))
+                    .list(row -> new DeliveryCount(
+                            row.optionalInstant("day").map(day -> LocalDate.ofInstant(day, ZoneOffset.UTC)),
+                            row.optionalText("endpoint_id"),
+                            row.optionalText("status"),
+                            row.number("deliveries")));
+        });
+    }
+
+    @Override
+    public long updateStatus(String projectId, DeliveryFilter filter, String status) {
+        Bounds.id("projectId", projectId);
+        Bounds.word("status", status);
+        return Batches.changeAll(
+                MOST_UPDATED,
+                scan -> transactions.run(
+                        Jdbc.Mode.WRITE,
+                        "the statuses of the deliveries can't be updated",
+                        connection -> updateBatch(connection, projectId, filter, status, scan)));
+    }
+
+    private Batches.Batch updateBatch(
+            Connection connection, String projectId, DeliveryFilter filter, String status, Scan scan)
+            throws SQLException {
+        Set<String> others = new HashSet<>(statuses(connection, projectId, filter));
+        others.remove(status);
+        List<Delivery> found = scan(connection, projectId, filter, others, scan);
+        if (found.isEmpty()) {
+            return Batches.Batch.EMPTY;
+        }
+        Delivery last = found.get(found.size() - 1);
+        // Another transaction may have changed some since they were found: the filter's conditions hold for what they
+        // are now.
+        long changed = sql.call(connection, LedgerStatement.UPDATE_DELIVERY_STATUSES, LedgerFilter.of(filter))
+                .text("project_id", projectId)
+                .texts("ids", found.stream().map(Delivery::id).toList())
+                .instant("first", found.get(0).createdAt())
+                .instant("last", last.createdAt())
+                .text("status", status)
+                .update();
+        return new Batches.Batch(changed, Optional.of(new Scan.Position(last.createdAt(), last.id())));
     }
 
     /** The statuses that deliveries which meet a filter may have; none where an event's are read whole. */

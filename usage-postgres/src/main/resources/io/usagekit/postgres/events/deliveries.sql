@@ -111,3 +111,46 @@ where d.project_id = :project_id
     {keyset-condition}
 order by d.created_at {direction}, d.id collate "C" {direction}
 limit :limit
+
+-- name: count-deliveries
+-- How many deliveries of a project meet a filter, in groups by day, endpoint and status, or some of these. Where the filter names all
+-- statuses that there are, each one's window comes from an index; without them, an index on the time alone would be needed.
+--
+-- Parameters: :project_id; :by_day, :by_endpoint and :by_status, whether deliveries are grouped by it; those of the filter.
+-- Returns a row for each group, by its properties: day, the first instant of a day of UTC in the years 1 to 9999, endpoint_id and status, each
+-- null if deliveries aren't grouped by it; deliveries.
+select
+    g.day,
+    g.endpoint_id,
+    g.status,
+    g.deliveries
+from (
+    select
+        case
+            when :by_day::boolean then date_trunc(
+                'day',
+                greatest(least(d.created_at, '9999-12-31Z'), '0001-01-01Z') at time zone 'UTC'
+            ) at time zone 'UTC'
+        end as day,
+        case when :by_endpoint::boolean then d.endpoint_id end as endpoint_id,
+        case when :by_status::boolean then d.status end as status,
+        count(*) as deliveries
+    from {deliveries} d
+    where d.project_id = :project_id
+        {delivery-filter}
+    group by 1, 2, 3
+) g
+order by g.day, g.endpoint_id collate "C", g.status collate "C"
+
+-- name: update-delivery-statuses
+-- Sets the status of deliveries that an earlier statement found, those that still meet the filter.
+--
+-- Parameters: :project_id; :ids, text[]; :first and :last, the times of the first and the last one; :status; those of the filter.
+update {deliveries} d
+set status = :status
+where d.project_id = :project_id
+    and d.id = any (:ids::text[])
+    and d.created_at >= :first
+    and d.created_at <= :last
+    and d.status <> :status
+    {delivery-filter}

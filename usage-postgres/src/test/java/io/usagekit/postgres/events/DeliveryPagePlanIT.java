@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryCount;
 import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventOrder;
@@ -20,14 +21,16 @@ import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Buffers of pages of deliveries. {@code -Dusagekit.plan.events=1000000} checks the same over many deliveries. */
+/** Buffers of pages and counts of deliveries. {@code -Dusagekit.plan.events=1000000} checks the same over many deliveries. */
 class DeliveryPagePlanIT {
 
     private static final int DELIVERIES = Integer.getInteger("usagekit.plan.events", 20_000);
@@ -118,6 +121,29 @@ class DeliveryPagePlanIT {
         ofEvents.values().removeIf(filter -> filter.build().eventId().isEmpty());
         assertThat(ofEvents).hasSize(3);
         assertThat(pagesOfMoreThan(PAGE, ofEvents)).isEmpty();
+    }
+
+    /** A day has 190 deliveries of the project, and the index of their statuses 17,000 entries. */
+    @Test
+    void readsTheWindowOfACountOnly() throws SQLException {
+        fill();
+        Database.execute("vacuum (analyze) " + Identifiers.qualified(schema, "event_deliveries"));
+        DeliveryFilter.Builder day = DeliveryFilter.builder()
+                .window(EventWindow.between(
+                        Instant.parse("2026-02-10T00:00:00Z"), Instant.parse("2026-02-11T00:00:00Z")));
+        Set<DeliveryCount.Property> all = EnumSet.allOf(DeliveryCount.Property.class);
+        try (HikariDataSource one = Database.newPool(1);
+                Connection connection = one.getConnection()) {
+            connection.setAutoCommit(false);
+            DeliveryRepository counts = PostgresLedger.of(one, schema).deliveries(connection);
+            long before = LedgerTables.buffers(connection, schema);
+            long counted = counts.count(PROJECT, day.build(), all).stream()
+                    .mapToLong(DeliveryCount::deliveries)
+                    .sum();
+            assertThat(LedgerTables.buffers(connection, schema) - before).isLessThanOrEqualTo(60);
+            assertThat(counted).isBetween(DELIVERIES / 90L * 5 / 6, DELIVERIES / 90L);
+            connection.rollback();
+        }
     }
 
     /** In each partition a status and its rows are looked up by themselves. */

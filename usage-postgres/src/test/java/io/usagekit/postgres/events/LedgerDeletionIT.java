@@ -25,12 +25,10 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -124,7 +122,7 @@ class LedgerDeletionIT {
         Database.execute("insert into " + Identifiers.qualified(schema, "events")
                 + " (id, project_id, created_at) select 'e' || n, 'p', timestamptz '2026-03-01Z' + n * interval '1 s'"
                 + " from generate_series(1, 6500) n");
-        assertThat(deletedBeside(
+        assertThat(LedgerTables.changedBeside(
                         "update " + Identifiers.qualified(schema, "events")
                                 + " set deleted_at = now() where id = 'e17'",
                         () -> ledger.delete("p", EventWindow.ALL)))
@@ -138,29 +136,12 @@ class LedgerDeletionIT {
                 + " (event_id, project_id, event_created_at, words)"
                 + " select 'e' || n, 'p', timestamptz '2026-03-01Z' + n % 10 * interval '1 s', 'word'"
                 + " from generate_series(1, 20500) n");
-        assertThat(deletedBeside(
+        assertThat(LedgerTables.changedBeside(
                         "delete from " + Identifiers.qualified(schema, "events_search") + " where event_id = 'e10'",
                         () -> ledger.deleteTokens("p", EventWindow.ALL)))
                 .isEqualTo(20_499);
         assertThat(Database.query("select count(*) from " + Identifiers.qualified(schema, "events_search")))
                 .isEqualTo("0");
-    }
-
-    /** Runs a deletion, which waits for a row that another session deletes, and commits that once it waits. */
-    private static long deletedBeside(String statement, Callable<Long> deletion) throws Exception {
-        ExecutorService thread = Executors.newSingleThreadExecutor();
-        try (Connection other = Database.pool().getConnection();
-                Statement deleting = other.createStatement()) {
-            other.setAutoCommit(false);
-            assertThat(deleting.executeUpdate(statement)).isEqualTo(1);
-            Future<Long> deleted = thread.submit(deletion);
-            Database.awaitASessionThatWaitsFor(other);
-            other.commit();
-            other.setAutoCommit(true);
-            return deleted.get(60, TimeUnit.SECONDS);
-        } finally {
-            thread.shutdownNow();
-        }
     }
 
     private void deliver(Connection connection, String eventId) throws SQLException {

@@ -14,7 +14,13 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.InstantSource;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /** The tables of a ledger under test. */
 final class LedgerTables {
@@ -89,6 +95,23 @@ final class LedgerTables {
             }
         } catch (SQLException e) {
             throw new AssertionError(e);
+        }
+    }
+
+    /** Runs a change in batches, which waits for a row that another session changes by a statement, and commits that once it waits. */
+    static long changedBeside(String statement, Callable<Long> change) throws Exception {
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection other = Database.pool().getConnection();
+                Statement changing = other.createStatement()) {
+            other.setAutoCommit(false);
+            assertThat(changing.executeUpdate(statement)).isEqualTo(1);
+            Future<Long> changed = thread.submit(change);
+            Database.awaitASessionThatWaitsFor(other);
+            other.commit();
+            other.setAutoCommit(true);
+            return changed.get(60, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
         }
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryCount;
 import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventOrder;
@@ -17,13 +18,19 @@ import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -54,6 +61,13 @@ public abstract class DeliveryRepositoryContract {
 
     private static final List<String> STATUSES = List.of(Delivery.SUCCESS, "Failure", "", "Retry");
     private static final List<String> ENDPOINTS = List.of("", "warehouse", "Ärzte");
+
+    private static final Comparator<String> BY_CODE_POINTS =
+            (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
+    private static final Comparator<DeliveryCount> BY_DAY_ENDPOINT_STATUS = Comparator.comparing(
+                    (DeliveryCount count) -> count.day().orElse(LocalDate.MIN))
+            .thenComparing(count -> count.endpointId().orElse(""), BY_CODE_POINTS)
+            .thenComparing(count -> count.status().orElse(""), BY_CODE_POINTS);
 
     private EventRepository events;
     private DeliveryRepository deliveries;
@@ -108,11 +122,7 @@ public abstract class DeliveryRepositoryContract {
         events.recordDeliveries(List.of(
                 new NewDelivery("sibling", SIBLING, SIBLING + "-event-0", "warehouse", "Failure", Optional.of(NOW))));
         return recorded.stream()
-                .sorted(Comparator.comparing(Delivery::createdAt)
-                        .thenComparing(
-                                Delivery::id,
-                                (a, b) -> Arrays.compare(
-                                        a.codePoints().toArray(), b.codePoints().toArray())))
+                .sorted(Comparator.comparing(Delivery::createdAt).thenComparing(Delivery::id, BY_CODE_POINTS))
                 .toList();
     }
 
@@ -239,21 +249,131 @@ public abstract class DeliveryRepositoryContract {
     }
 
     @Test
+    final void countsByEachCombinationOfProperties() {
+        List<Delivery> all = recordOddlyOrdered();
+        assertEquals(
+                List.of(new DeliveryCount(Optional.empty(), Optional.empty(), Optional.empty(), all.size())),
+                deliveries.count(P, DeliveryFilter.ALL, Set.of()));
+        recorded("early", "warehouse", "Retry", Instant.parse("2026-03-16T23:59:59.999999Z"));
+        recorded("late", "warehouse", "Retry", Instant.parse("2026-03-18T00:00:00Z"));
+        List<Delivery> ascending = deliveries
+                .page(P, DeliveryFilter.ALL, PageRequest.first(1_000, EventOrder.ASCENDING))
+                .items();
+        for (DeliveryFilter.Builder filter : filters()) {
+            for (Set<DeliveryCount.Property> properties : combinations()) {
+                Map<List<Optional<?>>, Long> expected = ascending.stream()
+                        .filter(filter.build()::matches)
+                        .collect(Collectors.groupingBy(
+                                delivery -> groupOf(delivery, properties), Collectors.counting()));
+                List<DeliveryCount> counts = deliveries.count(P, filter.build(), properties);
+                String name = filter.build() + " by " + properties;
+                assertEquals(
+                        expected,
+                        counts.stream()
+                                .collect(Collectors.toMap(
+                                        count -> List.of(count.day(), count.endpointId(), count.status()),
+                                        DeliveryCount::deliveries)),
+                        name);
+                assertEquals(counts.stream().sorted(BY_DAY_ENDPOINT_STATUS).toList(), counts, () -> name + " in order");
+            }
+        }
+    }
+
+    private static List<Set<DeliveryCount.Property>> combinations() {
+        List<Set<DeliveryCount.Property>> all = new ArrayList<>(List.of(Set.of()));
+        for (DeliveryCount.Property property : DeliveryCount.Property.values()) {
+            for (Set<DeliveryCount.Property> without : List.copyOf(all)) {
+                Set<DeliveryCount.Property> with = EnumSet.of(property);
+                with.addAll(without);
+                all.add(with);
+            }
+        }
+        return all;
+    }
+
+    private static List<Optional<?>> groupOf(Delivery delivery, Set<DeliveryCount.Property> properties) {
+        LocalDate day = delivery.createdAt().atOffset(ZoneOffset.UTC).toLocalDate();
+        return List.of(
+                properties.contains(DeliveryCount.Property.DAY) ? Optional.of(day) : Optional.empty(),
+                properties.contains(DeliveryCount.Property.ENDPOINT)
+                        ? Optional.of(delivery.endpointId())
+                        : Optional.empty(),
+                properties.contains(DeliveryCount.Property.STATUS) ? Optional.of(delivery.status()) : Optional.empty());
+    }
+
+    @Test
+    final void updatesTheStatusOfThoseThatMeetTheFilterAndOfNoOthers() {
+        List<Delivery> before = recordOddlyOrdered();
+        for (DeliveryFilter.Builder builder : filters()) {
+            DeliveryFilter filter = builder.build();
+            for (String status : List.of("Scheduled", "Failure", "")) {
+                List<Delivery> expected = before.stream()
+                        .map(delivery -> filter.matches(delivery) ? in(status, delivery) : delivery)
+                        .toList();
+                long changed = IntStream.range(0, before.size())
+                        .filter(n -> !expected.get(n).equals(before.get(n)))
+                        .count();
+                String name = filter + " to " + status;
+                assertEquals(changed, deliveries.updateStatus(P, filter, status), name);
+                assertEquals(expected, allOf(P), name);
+                // Each case begins with the same deliveries.
+                before.forEach(delivery -> events.updateDeliveryStatus(P, delivery.id(), delivery.status()));
+            }
+        }
+        assertEquals(
+                "Failure", events.findDelivery(SIBLING, "sibling").orElseThrow().status());
+    }
+
+    private List<Delivery> allOf(String projectId) {
+        return deliveries
+                .page(projectId, DeliveryFilter.ALL, PageRequest.first(1_000, EventOrder.ASCENDING))
+                .items();
+    }
+
+    private static Delivery in(String status, Delivery delivery) {
+        return new Delivery(
+                delivery.id(),
+                delivery.projectId(),
+                delivery.eventId(),
+                delivery.endpointId(),
+                status,
+                delivery.createdAt());
+    }
+
+    @Test
+    final void updatesMoreDeliveriesThanABatchHas() {
+        List<NewDelivery> many = IntStream.range(0, 2_500)
+                .mapToObj(n -> delivery("d" + n, "", n % 5 == 0 ? "Failure" : "Retry", NOW.plusNanos(n / 2 * 1_000L)))
+                .toList();
+        events.recordDeliveries(many);
+        DeliveryFilter retried =
+                DeliveryFilter.builder().statuses(List.of("Retry")).build();
+        assertEquals(2_000, deliveries.updateStatus(P, retried, "Scheduled"));
+        assertEquals(0, deliveries.updateStatus(P, retried, "Scheduled"));
+        assertEquals(500, deliveries.updateStatus(P, DeliveryFilter.ALL, "Scheduled"));
+        assertEquals(
+                List.of(new DeliveryCount(Optional.empty(), Optional.empty(), Optional.of("Scheduled"), 2_500)),
+                deliveries.count(P, DeliveryFilter.ALL, Set.of(DeliveryCount.Property.STATUS)));
+    }
+
+    @Test
     final void rejectsArgumentsOutOfBounds() {
         for (String bad : List.of("a\0b", "\ud800", "é".repeat(128))) {
             assertRejected(() -> DeliveryFilter.builder().endpointId(bad), "endpointId");
             assertRejected(() -> DeliveryFilter.builder().statuses(List.of("fine", bad)), "statuses");
+            assertRejected(() -> deliveries.updateStatus(P, DeliveryFilter.ALL, bad), "status");
         }
         for (String bad : List.of("", " ", "a\0b", "\ud800", "é".repeat(128))) {
             assertRejected(() -> DeliveryFilter.builder().eventId(bad), "eventId");
             assertRejected(() -> deliveries.findAll(bad, List.of()), "projectId");
             assertRejected(() -> deliveries.findAll(P, List.of("fine", bad)), "deliveryIds");
+            assertRejected(() -> deliveries.count(bad, DeliveryFilter.ALL, Set.of()), "projectId");
+            assertRejected(() -> deliveries.updateStatus(bad, DeliveryFilter.ALL, ""), "projectId");
             assertRejected(
                     () -> deliveries.page(bad, DeliveryFilter.ALL, PageRequest.first(1, EventOrder.ASCENDING)),
                     "projectId");
         }
-        List<String> statuses =
-                Stream.iterate(0, n -> n + 1).limit(21).map(String::valueOf).toList();
+        List<String> statuses = IntStream.range(0, 21).mapToObj(String::valueOf).toList();
         DeliveryFilter.builder().statuses(statuses.subList(0, 20));
         assertRejected(
                 () -> DeliveryFilter.builder().statuses(statuses),
