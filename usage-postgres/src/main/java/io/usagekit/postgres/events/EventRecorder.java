@@ -57,7 +57,7 @@ final class EventRecorder {
         List<NewEvent> keyed = events.stream()
                 .filter(event -> !event.idempotencyKey().isEmpty())
                 .toList();
-        LedgerStatement insert = keyed.isEmpty() ? LedgerStatement.INSERT_EVENTS : LedgerStatement.INSERT_KEYED_EVENTS;
+        LedgerStatement insert = insert(events.size(), !keyed.isEmpty());
         Jdbc.Work<List<Event>> work = connection -> {
             lockKeys(connection, keyed);
             Set<Key> keys = new HashSet<>();
@@ -77,6 +77,13 @@ final class EventRecorder {
         return keyed.isEmpty()
                 ? transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work)
                 : transactions.runIsolated(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work);
+    }
+
+    private static LedgerStatement insert(int events, boolean areKeyed) {
+        if (events == 1) {
+            return areKeyed ? LedgerStatement.INSERT_KEYED_EVENT : LedgerStatement.INSERT_EVENT;
+        }
+        return areKeyed ? LedgerStatement.INSERT_KEYED_EVENTS : LedgerStatement.INSERT_EVENTS;
     }
 
     private Instant now() {
@@ -138,19 +145,13 @@ final class EventRecorder {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
         Set<Boolean> haveUncheckedIds = new HashSet<>();
-        boolean haveOldEndpoints = withEndpoints(sql.call(connection, insert), events)
-                .texts("ids", each(events, NewEvent::id))
-                .texts("project_ids", each(events, NewEvent::projectId))
-                .texts("event_types", each(events, NewEvent::type))
-                .texts("raws", each(events, event -> event.payload().raw()))
-                .manyBytes("datas", each(events, event -> event.payload().data()))
-                .texts("source_ids", each(events, NewEvent::sourceId))
-                .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
-                .flags("repeats", each(events, event -> !event.idempotencyKey().isEmpty() && !keys.add(Key.of(event))))
-                .texts("statuses", each(events, NewEvent::status))
-                .texts("headers", each(events, event -> Headers.toJson(event.headers())))
-                .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
-                .flag("unbilled", duplicates == Duplicates.UNBILLED)
+        SqlCall call = sql.call(connection, insert);
+        if (insert == LedgerStatement.INSERT_EVENT || insert == LedgerStatement.INSERT_KEYED_EVENT) {
+            bindOne(call, events.get(0), now);
+        } else {
+            bindAll(call, events, now, keys);
+        }
+        boolean haveOldEndpoints = call.flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .text("table", sql.quoted("events").get(0))
                 .list(row -> {
                     Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
@@ -167,8 +168,22 @@ final class EventRecorder {
         return haveUncheckedIds.contains(true);
     }
 
-    /** Binds a row for each endpoint of each event. */
-    private static SqlCall withEndpoints(SqlCall call, List<NewEvent> events) {
+    private static void bindOne(SqlCall call, NewEvent event, Instant now) {
+        call.text("id", event.id())
+                .text("project_id", event.projectId())
+                .text("event_type", event.type())
+                .text("raw", event.payload().raw())
+                .bytes("data", event.payload().data())
+                .text("source_id", event.sourceId())
+                .text("idempotency_key", event.idempotencyKey())
+                .text("status", event.status())
+                .text("headers", Headers.toJson(event.headers()))
+                .instant("created_at", event.createdAt().orElse(now))
+                .texts("endpoint_ids", event.endpointIds());
+    }
+
+    /** Binds a row for each event, and one for each endpoint of each event. */
+    private static void bindAll(SqlCall call, List<NewEvent> events, Instant now, Set<Key> keys) {
         List<String> eventIds = new ArrayList<>();
         List<String> endpointIds = new ArrayList<>();
         for (NewEvent event : events) {
@@ -177,7 +192,19 @@ final class EventRecorder {
                 endpointIds.add(endpointId);
             }
         }
-        return call.texts("event_ids", eventIds).texts("endpoint_ids", endpointIds);
+        call.texts("event_ids", eventIds)
+                .texts("endpoint_ids", endpointIds)
+                .texts("ids", each(events, NewEvent::id))
+                .texts("project_ids", each(events, NewEvent::projectId))
+                .texts("event_types", each(events, NewEvent::type))
+                .texts("raws", each(events, event -> event.payload().raw()))
+                .manyBytes("datas", each(events, event -> event.payload().data()))
+                .texts("source_ids", each(events, NewEvent::sourceId))
+                .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
+                .flags("repeats", each(events, event -> !event.idempotencyKey().isEmpty() && !keys.add(Key.of(event))))
+                .texts("statuses", each(events, NewEvent::status))
+                .texts("headers", each(events, event -> Headers.toJson(event.headers())))
+                .instants("created_ats", each(events, event -> event.createdAt().orElse(now)));
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {

@@ -92,7 +92,7 @@ final class LedgerSql {
 
     /** A call of a statement that takes neither a filter nor a scan. */
     SqlCall call(Connection connection, LedgerStatement statement) {
-        return call(connection, statement, LedgerFilter.NONE);
+        return SqlCall.of(connection, statements.template(statement.sqlName()), statement.signature());
     }
 
     /** A call of a statement with the conditions of a filter, whose values are bound. */

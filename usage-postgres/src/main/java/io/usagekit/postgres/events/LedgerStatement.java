@@ -12,6 +12,7 @@ import static io.usagekit.postgres.internal.SqlType.TEXTS;
 
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.SqlSignature;
 import io.usagekit.postgres.internal.SqlType;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -36,6 +37,8 @@ enum LedgerStatement {
     SAVE_SOURCE(
             names().with("id", TEXT).with("project_id", TEXT).with("name", TEXT).with("type", TEXT), names()),
     LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
+    INSERT_EVENT(newEvent(), recordedEvents()),
+    INSERT_KEYED_EVENT(newEvent(), recordedEvents()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
     INSERT_ENDPOINTS(names().with("event_id", TEXT).with("endpoint_ids", TEXTS), names()),
@@ -150,14 +153,12 @@ enum LedgerStatement {
         }
     }
 
-    private final Names parameters;
-    private final Names columns;
+    private final SqlSignature signature;
     private final String sqlName;
     private final Optional<String> filterPlaceholder;
 
     LedgerStatement(Names parameters, Names columns) {
-        this.parameters = parameters;
-        this.columns = columns;
+        this.signature = new SqlSignature(parameters.types, columns.types);
         this.sqlName = name().toLowerCase(Locale.ROOT).replace('_', '-');
         String text = LedgerSql.FILES.text(sqlName);
         this.filterPlaceholder = Stream.of(EVENT_FILTER, DELIVERY_FILTER, WINDOW)
@@ -167,6 +168,22 @@ enum LedgerStatement {
 
     private static Names names() {
         return new Names();
+    }
+
+    private static Names newEvent() {
+        return names().with("id", TEXT)
+                .with("project_id", TEXT)
+                .with("event_type", TEXT)
+                .with("raw", TEXT)
+                .with("data", BYTES)
+                .with("source_id", TEXT)
+                .with("idempotency_key", TEXT)
+                .with("status", TEXT)
+                .with("headers", TEXT)
+                .with("created_at", INSTANT)
+                .with("unbilled", FLAG)
+                .with("endpoint_ids", TEXTS)
+                .with("table", TEXT);
     }
 
     private static Names newEvents() {
@@ -254,13 +271,18 @@ enum LedgerStatement {
         return LedgerSql.FILES.text(sqlName).contains("{keyset-condition}");
     }
 
+    /** What is bound and read where no filter is given. */
+    SqlSignature signature() {
+        return signature;
+    }
+
     /** What is bound, besides what a filter binds. */
     Map<String, SqlType> parameters() {
-        return parameters.types;
+        return signature.parameters();
     }
 
     /** What is read, in the order of columns. */
     Map<String, SqlType> columns() {
-        return columns.types;
+        return signature.columns();
     }
 }

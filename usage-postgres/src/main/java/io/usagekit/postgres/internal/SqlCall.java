@@ -78,6 +78,10 @@ public final class SqlCall {
         return bind(name, SqlType.NUMBERS, value.toArray(Long[]::new));
     }
 
+    public SqlCall bytes(String name, byte[] value) {
+        return bind(name, SqlType.BYTES, value);
+    }
+
     public SqlCall manyBytes(String name, Collection<byte[]> value) {
         return bind(name, SqlType.MANY_BYTES, value.toArray(byte[][]::new));
     }

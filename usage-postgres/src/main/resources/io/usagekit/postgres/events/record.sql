@@ -74,15 +74,46 @@ unnest(
     :created_ats::timestamptz[]
 ) as g (id, project_id, event_type, raw, data, source_id, idempotency_key, repeats, status, headers, created_at)
 
--- fragment: insert-judged
--- Records the events of the query "judged", and the endpoints to which they are to be delivered, with the project and time that the event
--- has in the table: a host's trigger may have changed them.
+-- fragment: given-event
+-- The event of a call.
 --
--- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event; :unbilled, whether duplicates are recorded as deleted when they were received; :table, the
--- events' table, qualified and quoted.
--- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
--- null; has_unchecked_id, whether another partition may have an id of these that no trigger has entered; has_old_endpoints, whether
--- endpoints of any of these events were there before, those of an event that a host's SQL dropped with its partition.
+-- Parameters: :id, :project_id, :event_type, :raw, :source_id, :idempotency_key, :status and :headers (jsonb as text) of text, :data of bytea,
+-- :created_at of timestamptz.
+(
+    select
+        :id::text as id,
+        :project_id::text as project_id,
+        :event_type::text as event_type,
+        :raw::text as raw,
+        :data::bytea as data,
+        :source_id::text as source_id,
+        :idempotency_key::text as idempotency_key,
+        false as repeats,
+        :status::text as status,
+        :headers::text as headers,
+        :created_at::timestamptz as created_at
+) g
+
+-- fragment: known-key
+-- Whether a live event of the project of g has its key: is_recorded is true, or null if none has. Each key is looked up by itself: joined
+-- otherwise, the whole ledger might be read for a list.
+left join lateral (
+    select true as is_recorded
+    from {events} e
+    where e.project_id = g.project_id
+        and e.idempotency_key = g.idempotency_key
+        and g.idempotency_key <> ''
+        and not g.repeats
+        and e.idempotency_key <> ''
+        and not e.is_duplicate
+        and e.deleted_at is null
+    limit 1
+) known on true
+
+-- fragment: insert-judged
+-- Records the events of the query "judged".
+--
+-- Parameter: :unbilled, whether duplicates are recorded as deleted when they were received.
 recorded as (
     insert into {events} (
         id,
@@ -115,6 +146,11 @@ recorded as (
     returning id, project_id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid
 ),
 
+-- fragment: insert-endpoints-of-all
+-- Records the endpoints to which the recorded events are to be delivered, with the project and time that the event has in the table: a host's
+-- trigger may have changed them.
+--
+-- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event.
 endpoints as (
     insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
     select n.event_id, n.endpoint_id, r.project_id, r.created_at
@@ -124,6 +160,25 @@ endpoints as (
     returning event_id
 )
 
+-- fragment: insert-endpoints-of-one
+-- The same for one event.
+--
+-- Parameter: :endpoint_ids, text[].
+endpoints as (
+    insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
+    select r.id, n.endpoint_id, r.project_id, r.created_at
+    from recorded r, unnest(:endpoint_ids::text[]) as n (endpoint_id)
+    on conflict do nothing
+    returning event_id
+)
+
+-- fragment: return-recorded
+-- What was recorded.
+--
+-- Parameters: :endpoint_ids, those of all events; :table, the events' table, qualified and quoted.
+-- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
+-- null; has_unchecked_id, whether another partition may have an id of these that no trigger has entered; has_old_endpoints, whether
+-- endpoints of any of these events were there before, those of an event that a host's SQL dropped with its partition.
 select
     id,
     is_duplicate,
@@ -131,13 +186,45 @@ select
     created_at,
     deleted_at,
     tableoid <> (select to_regclass(:table)) and not (select {are_ids_entered}()) as has_unchecked_id,
-    (select count(*) from endpoints) < cardinality(:event_ids::text[]) as has_old_endpoints
+    (select count(*) from endpoints) < cardinality(:endpoint_ids::text[]) as has_old_endpoints
 from recorded
+
+-- name: insert-event
+-- Records an event without an idempotency key.
+--
+-- Parameters: those of given-event, insert-judged, insert-endpoints-of-one and return-recorded. Result: that of return-recorded.
+with judged as (
+    select g.*, false as is_duplicate
+    from {given-event}
+),
+
+{insert-judged}
+
+{insert-endpoints-of-one}
+
+{return-recorded}
+
+-- name: insert-keyed-event
+-- Records an event with an idempotency key, as insert-event does. It is a duplicate if a live event of its project has its key. An earlier
+-- statement locked the key, so that the snapshot of this one has all events that were recorded with it.
+--
+-- Parameters and result: those of insert-event.
+with judged as (
+    select g.*, known.is_recorded is not null as is_duplicate
+    from {given-event}
+    {known-key}
+),
+
+{insert-judged}
+
+{insert-endpoints-of-one}
+
+{return-recorded}
 
 -- name: insert-events
 -- Records events without idempotency keys.
 --
--- Parameters: those of given-events and insert-judged. Result: that of insert-judged.
+-- Parameters: those of given-events, insert-judged, insert-endpoints-of-all and return-recorded. Result: that of return-recorded.
 with judged as (
     select g.*, false as is_duplicate
     from {given-events}
@@ -145,30 +232,27 @@ with judged as (
 
 {insert-judged}
 
+{insert-endpoints-of-all}
+
+{return-recorded}
+
 -- name: insert-keyed-events
 -- Records events of which some have idempotency keys, as insert-events does. An event is a duplicate if a live event of its project has its
 -- key, or an earlier event of the same call does. An earlier statement locked the keys, so that the snapshot of this one has all events that
--- were recorded with them. Each key is looked up by itself: joined otherwise, the whole ledger might be read for a list.
+-- were recorded with them.
 --
 -- Parameters and result: those of insert-events.
 with judged as (
     select g.*, g.repeats or known.is_recorded is not null as is_duplicate
     from {given-events}
-    left join lateral (
-        select true as is_recorded
-        from {events} e
-        where e.project_id = g.project_id
-            and e.idempotency_key = g.idempotency_key
-            and g.idempotency_key <> ''
-            and not g.repeats
-            and e.idempotency_key <> ''
-            and not e.is_duplicate
-            and e.deleted_at is null
-        limit 1
-    ) known on true
+    {known-key}
 ),
 
 {insert-judged}
+
+{insert-endpoints-of-all}
+
+{return-recorded}
 
 -- name: insert-endpoints
 -- Adds endpoints to which an event is to be delivered. A trigger sets the event's project and time.

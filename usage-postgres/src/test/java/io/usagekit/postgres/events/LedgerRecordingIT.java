@@ -63,14 +63,27 @@ class LedgerRecordingIT {
                 .isEqualTo(4);
     }
 
+    /** Arrays of one value each would be most of what the client allocates. */
+    @Test
+    void bindsTheEndpointsOfAnEventAsItsOnlyArray() throws SQLException {
+        assertThat(callsOf(event("e", ""), Set.of("createArrayOf")))
+                .as("for each place of the parameter")
+                .isEqualTo(2);
+    }
+
     private int roundTripsOf(NewEvent event) throws SQLException {
-        AtomicInteger roundTrips = new AtomicInteger();
+        return callsOf(event, ROUND_TRIPS);
+    }
+
+    /** How many calls of these methods of its connection recording an event takes. */
+    private int callsOf(NewEvent event, Set<String> methods) throws SQLException {
+        AtomicInteger calls = new AtomicInteger();
         try (HikariDataSource pool = Database.newPool(1, config -> {});
                 Connection connection = pool.getConnection()) {
             Connection counted = (Connection) Proxy.newProxyInstance(
                     getClass().getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
-                        if (ROUND_TRIPS.contains(method.getName())) {
-                            roundTrips.incrementAndGet();
+                        if (methods.contains(method.getName())) {
+                            calls.incrementAndGet();
                         }
                         try {
                             return method.invoke(connection, arguments);
@@ -81,9 +94,9 @@ class LedgerRecordingIT {
             EventRepository ledger =
                     PostgresLedger.of(new OneConnection(counted), schema).repository();
             ledger.record(NewEvent.builder("p", "before " + event.id()).build()); // may look at the connection first
-            roundTrips.set(0);
+            calls.set(0);
             ledger.record(event);
-            int taken = roundTrips.get();
+            int taken = calls.get();
             assertThat(ledger.endpointIds("p", event.id())).containsExactlyInAnyOrder("one", "two");
             return taken;
         }

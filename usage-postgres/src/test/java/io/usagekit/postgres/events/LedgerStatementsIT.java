@@ -120,9 +120,14 @@ class LedgerStatementsIT extends StatementsIT {
                 "batch-result",
                 "delivery-columns",
                 "event-columns",
+                "given-event",
                 "given-events",
+                "insert-endpoints-of-all",
+                "insert-endpoints-of-one",
                 "insert-judged",
-                "keyset-condition"));
+                "keyset-condition",
+                "known-key",
+                "return-recorded"));
         Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }

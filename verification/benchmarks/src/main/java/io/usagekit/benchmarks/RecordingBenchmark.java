@@ -84,21 +84,18 @@ final class RecordingBenchmark {
                     new Way("COPY", false, events -> copy(pool, events)),
                     new Way("recordAll", false, ledger::recordAll),
                     new Way("recordAll, keyed", true, ledger::recordAll)));
+            List<Way> singly = new ArrayList<>(List.of(
+                    new Way("INSERT, a statement each", false, events -> insertSingly(pool, events)),
+                    new Way("record", false, events -> ledger.record(events.get(0))),
+                    new Way("record, keyed", true, events -> ledger.record(events.get(0)))));
             if (partitions > 0) {
                 EventRepository partitioned = partitionedLedger(database, pool);
                 String suffix = ", " + partitions + " partitions";
+                singly.add(new Way("record" + suffix, false, events -> partitioned.record(events.get(0))));
                 ofHundred.add(new Way("recordAll" + suffix, false, partitioned::recordAll));
                 ofHundred.add(new Way("recordAll, keyed" + suffix, true, partitioned::recordAll));
             }
-            compare(
-                    pool,
-                    "one by one",
-                    1,
-                    50,
-                    List.of(
-                            new Way("INSERT, a statement each", false, events -> insertSingly(pool, events)),
-                            new Way("record", false, events -> ledger.record(events.get(0))),
-                            new Way("record, keyed", true, events -> ledger.record(events.get(0)))));
+            compare(pool, "one by one", 1, 50, singly);
             compare(pool, "lists of 100", 100, 5, ofHundred);
             compare(
                     pool,
@@ -133,6 +130,7 @@ final class RecordingBenchmark {
                 .mapping(TableMapping.usagekit(PARTITIONED))
                 .build()
                 .partition(PartitionInterval.DAY, new PartitionProgress() {});
+        PostgresLedger.of(database.pool(), PARTITIONED).install();
         return ledger;
     }
 
