@@ -88,7 +88,7 @@ public final class Cancellation {
             next = due;
             var unused = due.thenRun(this::poll);
             if (ended) {
-                due.cancel(false); // and its timer with it
+                due.complete(null); // and its timer with it
             }
         }
 
@@ -105,7 +105,7 @@ public final class Cancellation {
 
         void end() {
             ended = true;
-            next.cancel(false);
+            next.complete(null); // an exception for its cancellation would cost more than all else
         }
     }
 

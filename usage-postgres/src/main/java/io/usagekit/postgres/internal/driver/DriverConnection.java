@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,9 @@ public final class DriverConnection {
 
     /** Whether connections are shared. */
     private static final Map<Object, Boolean> SHARED = Collections.synchronizedMap(new WeakHashMap<>());
+
+    /** The driver's methods by their names, which aren't overloaded among those that are called. */
+    private static final Map<String, Method> METHODS = new ConcurrentHashMap<>();
 
     private static final AtomicBoolean NAMES_REPORTED = new AtomicBoolean();
 
@@ -143,16 +147,24 @@ public final class DriverConnection {
 
     private Object call(String name, Object... arguments) throws SQLException {
         try {
-            Method method = arguments.length == 0
-                    ? connectionType().getMethod(name)
-                    : connectionType().getMethod(name, int.class);
-            Object result = method.invoke(connection, arguments);
+            Object result = method(name, arguments.length).invoke(connection, arguments);
             return result == null ? Optional.empty() : result;
         } catch (InvocationTargetException e) {
             throw e.getCause() instanceof SQLException failure ? failure : new SQLException(e.getCause());
         } catch (ReflectiveOperationException e) {
             throw new SQLException("the driver has no " + name + "; use PostgreSQL's own, 42.7.7 or newer", e);
         }
+    }
+
+    private static Method method(String name, int parameters) throws NoSuchMethodException {
+        Method known = METHODS.get(name);
+        if (known == null) {
+            known = parameters == 0
+                    ? connectionType().getMethod(name)
+                    : connectionType().getMethod(name, int.class);
+            METHODS.put(name, known);
+        }
+        return known;
     }
 
     private static Class<?> connectionType() {
