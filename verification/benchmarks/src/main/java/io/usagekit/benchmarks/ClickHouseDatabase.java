@@ -46,7 +46,8 @@ final class ClickHouseDatabase implements AutoCloseable {
                 2 * volume * (6000 + (random() * 4000)::bigint), 0, 0
             from (
                 select id as project, bucket,
-                    round(%s * ln((n + 1)::float8 / n) / ln(101) / greatest(1, 20 / n) * 2 * random())::bigint as volume
+                    floor(%s * ln((n + 1)::float8 / n) / ln(101) / greatest(1, 20 / n) * 2 * random() + random())::bigint
+                        as volume
                 from (select id, substr(organisation_id, 5)::integer as n from usagekit.projects) p,
                     generate_series(timestamptz '2026-04-01Z' - interval '%s days', '2026-03-31 23:00Z', '1 hour') bucket
             ) hours
