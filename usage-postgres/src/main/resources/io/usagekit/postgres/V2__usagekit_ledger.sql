@@ -49,7 +49,6 @@ create table if not exists {events_search} (
 );
 
 create index if not exists events_search_window_idx on {events_search} (project_id, event_created_at);
-create index if not exists events_search_words_idx on {events_search} using gin (words);
 
 -- The ids of events in partitions, whose unique keys are of id and time: triggers enter and remove them. Empty where events aren't partitioned.
 create table if not exists {events_ids} (

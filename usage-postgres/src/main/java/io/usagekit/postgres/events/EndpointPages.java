@@ -2,7 +2,6 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
-import io.usagekit.events.PageRequest;
 import io.usagekit.events.spi.Scan;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -25,9 +24,6 @@ final class EndpointPages {
 
     /** For so many endpoints, one more event is walked: less than their look-ups cost. */
     private static final int ENDPOINTS_OF_A_WALKED_EVENT = 8;
-
-    /** The most keys that are looked up at once. */
-    private static final int MOST_KEYS = 20_000;
 
     private final LedgerSql sql;
     private final Connection connection;
@@ -53,8 +49,7 @@ final class EndpointPages {
 
     /** Whether one of a filter's other conditions finds fewer events than an endpoint may have, by an index of its own. */
     static boolean isSelective(EventFilter filter) {
-        return filter.text().isPresent()
-                || filter.idempotencyKey().filter(key -> !key.isEmpty()).isPresent()
+        return filter.idempotencyKey().filter(key -> !key.isEmpty()).isPresent()
                 || filter.brokerMessageId().filter(id -> !id.isEmpty()).isPresent();
     }
 
@@ -72,16 +67,17 @@ final class EndpointPages {
         return Optional.of(owned);
     }
 
-    /** Reads the first events of a scan; fewer if those of them already have {@link PageRequest#MAX_OCTETS}. */
+    /** Reads the first events of a scan; fewer if those of them already have {@link io.usagekit.events.PageRequest#MAX_OCTETS}. */
     List<Event> read(Scan scan) throws SQLException {
-        Page page = new Page(scan);
+        EventsOfKeys page = new EventsOfKeys(sql, connection, deadline, projectId, scan);
+        LedgerFilter conditions = LedgerFilter.of(filter);
         Optional<Scan.Position> beyond = scan.beyond();
         if (endpointIds.size() > FEW_ENDPOINTS) {
             int walked = 2 * scan.limit() + endpointIds.size() / ENDPOINTS_OF_A_WALKED_EVENT;
             Walk walk = walk(new Scan(scan.order(), beyond, walked));
-            page.lookUp(walk.met());
+            page.lookUp(walk.met(), conditions);
             if (page.isFull() || walk.events() < walked) {
-                return page.events;
+                return page.events();
             }
             beyond = walk.last();
         }
@@ -91,9 +87,9 @@ final class EndpointPages {
             if (next.isEmpty()) {
                 break;
             }
-            page.lookUp(next);
+            page.lookUp(next, conditions);
         }
-        return page.events;
+        return page.events();
     }
 
     /** What a walk along the project's events found. */
@@ -120,58 +116,13 @@ final class EndpointPages {
         return new Walk(all.size(), met, all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1)));
     }
 
-    private List<EndpointKeys.Key> keys(Collection<String> ids, Scan scan) throws SQLException {
+    /** Reads keys of endpoints' events in the filter's window, at most so many of each as the limit of the scan. */
+    List<EndpointKeys.Key> keys(Collection<String> ids, Scan scan) throws SQLException {
         deadline.limit(connection);
         return sql.call(connection, LedgerStatement.PAGE_ENDPOINT_KEYS, LedgerFilter.of(filter.window()), scan)
                 .text("project_id", projectId)
                 .texts("endpoint_ids", ids)
                 .list(row -> new EndpointKeys.Key(
                         new Scan.Position(row.instant("created_at"), row.text("id")), row.text("endpoint_id")));
-    }
-
-    /** The events that have been found for a page. */
-    private final class Page {
-        private final Scan scan;
-        private final LedgerFilter conditions = LedgerFilter.of(filter);
-        private final List<Event> events = new ArrayList<>();
-        private long octets;
-        private int lookedUp;
-
-        Page(Scan scan) {
-            this.scan = scan;
-        }
-
-        boolean isFull() {
-            return events.size() == scan.limit() || octets >= PageRequest.MAX_OCTETS;
-        }
-
-        /** Twice as many as the filter's other conditions have left too few of, so that rare events take few statements. */
-        int keysAtOnce() {
-            return Math.min(Math.max(scan.limit(), 2 * lookedUp), MOST_KEYS);
-        }
-
-        /** Adds the events with these keys, which are in scan direction, that meet the other conditions, as far as they fit. */
-        void lookUp(List<Scan.Position> keys) throws SQLException {
-            int from = 0;
-            while (from < keys.size() && !isFull()) {
-                List<Scan.Position> some = keys.subList(from, Math.min(from + keysAtOnce(), keys.size()));
-                from += some.size();
-                lookedUp = Math.min(lookedUp + some.size(), MOST_KEYS);
-                deadline.limit(connection);
-                Scan rest = new Scan(scan.order(), Optional.empty(), scan.limit() - events.size());
-                sql.call(connection, LedgerStatement.PAGE_EVENTS_OF_KEYS, conditions, rest)
-                        .text("project_id", projectId)
-                        .texts("ids", some.stream().map(Scan.Position::id).toList())
-                        .instants(
-                                "created_ats",
-                                some.stream().map(Scan.Position::createdAt).toList())
-                        .number("octets", PageRequest.MAX_OCTETS - octets)
-                        .list(EventRows::event)
-                        .forEach(event -> {
-                            events.add(event);
-                            octets += event.bytes();
-                        });
-            }
-        }
     }
 }

@@ -30,6 +30,8 @@ final class LedgerFilter {
         FROM,
         BEFORE,
         ENDPOINT_IDS,
+        /** The same for each event. */
+        EACH_ENDPOINT_IDS("endpoint_ids"),
         SOURCE_ID,
         SOURCE_IDS,
         IDEMPOTENCY_KEY,
@@ -37,6 +39,8 @@ final class LedgerFilter {
         EVENT_TYPE,
         STATUS,
         TEXT,
+        /** The same for each event. */
+        EACH_TEXT("text"),
         EVENT_ID,
         ENDPOINT_ID,
         STATUSES;
@@ -44,14 +48,28 @@ final class LedgerFilter {
         /** Those of deliveries, besides the window's. */
         static final Set<Condition> OF_DELIVERIES = Set.of(EVENT_ID, ENDPOINT_ID, STATUSES);
 
+        private final String parameter;
+
+        Condition() {
+            parameter = inLowerCase();
+        }
+
+        Condition(String parameter) {
+            this.parameter = parameter;
+        }
+
+        private String inLowerCase() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
         /** The name of what it binds, if it binds anything. */
         String parameter() {
-            return name().toLowerCase(Locale.ROOT);
+            return parameter;
         }
 
         /** The name of its fragment. */
         String fragment() {
-            return "filter-" + parameter().replace('_', '-');
+            return "filter-" + inLowerCase().replace('_', '-');
         }
     }
 
@@ -71,7 +89,7 @@ final class LedgerFilter {
         return conditions;
     }
 
-    /** The conditions of a filter of events, without those of endpoints. */
+    /** The conditions of a filter of events, without those of endpoints and words. */
     static LedgerFilter of(EventFilter filter) {
         LedgerFilter conditions = of(filter.window());
         if (filter.state() == EventFilter.State.LIVE) {
@@ -82,7 +100,6 @@ final class LedgerFilter {
         filter.brokerMessageId().ifPresent(id -> conditions.add(Condition.BROKER_MESSAGE_ID, id));
         filter.type().ifPresent(type -> conditions.add(Condition.EVENT_TYPE, type));
         filter.status().ifPresent(status -> conditions.add(Condition.STATUS, status));
-        filter.text().ifPresent(text -> conditions.add(Condition.TEXT, text));
         return conditions;
     }
 
@@ -100,11 +117,30 @@ final class LedgerFilter {
         return conditions;
     }
 
-    /** The same conditions for events that are to be delivered to one of these endpoints. */
+    /** The same conditions for events that are to be delivered to one of these endpoints, all of which are looked up at once. */
     LedgerFilter deliveredTo(Set<String> endpointIds) {
-        LedgerFilter delivered = copy();
-        delivered.add(Condition.ENDPOINT_IDS, endpointIds);
-        return delivered;
+        return with(Condition.ENDPOINT_IDS, endpointIds);
+    }
+
+    /** The same as {@link #deliveredTo} in statements that look up few events. */
+    LedgerFilter eachDeliveredTo(Set<String> endpointIds) {
+        return with(Condition.EACH_ENDPOINT_IDS, endpointIds);
+    }
+
+    /** The same conditions for events that contain the words of a text, all of which are looked up at once. */
+    LedgerFilter containing(String text) {
+        return with(Condition.TEXT, text);
+    }
+
+    /** The same as {@link #containing} in statements that look up few events. */
+    LedgerFilter eachContaining(String text) {
+        return with(Condition.EACH_TEXT, text);
+    }
+
+    private LedgerFilter with(Condition condition, Object value) {
+        LedgerFilter more = copy();
+        more.add(condition, value);
+        return more;
     }
 
     /** The same conditions for deliveries in one of these statuses. */

@@ -26,7 +26,7 @@ final class LedgerInstaller {
 
     /**
      * Pages of events in order, all of them, those that aren't deleted or those with one value of a filtered column; pages of sent
-     * deliveries; and those of deliveries in a status, of a project or to an endpoint.
+     * deliveries; those of deliveries in a status, of a project or to an endpoint; and pages of endpoints and of words.
      */
     private static final List<Index> INDEXES = List.of(
             events("(project_id, created_at, id collate \"C\")"),
@@ -40,7 +40,8 @@ final class LedgerInstaller {
             new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"),
             new Index("event_deliveries", "(project_id, status, created_at, id collate \"C\") include (endpoint_id)"),
             new Index("event_deliveries", "(project_id, endpoint_id, status, created_at, id collate \"C\")"),
-            new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"));
+            new Index("events_endpoints", "(project_id, endpoint_id, created_at, event_id collate \"C\")"),
+            new Index("events_search", "using gin (words, (" + SearchBlocks.OF_A_ROW + "))"));
 
     private static final String TRIGGERS = "events/triggers.sql";
     private static final String REFERENCES = "events/references.sql";
@@ -98,6 +99,9 @@ final class LedgerInstaller {
         if (isLacking(connection, "events_endpoints", "usagekit_fill_endpoint")) {
             locks.put(sql.quoted("events_endpoints").get(0), LOCK_OF_TRIGGERS);
         }
+        if (isLacking(connection, "events_search", "usagekit_merge_words")) {
+            locks.put(sql.quoted("events_search").get(0), LOCK_OF_TRIGGERS);
+        }
         if (!locks.isEmpty()) {
             installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
                 installation.locks().lock(it, locks);
@@ -109,6 +113,7 @@ final class LedgerInstaller {
             fill(
                     installation,
                     it -> sql.call(it, LedgerStatement.DELETE_ORPHANED_WORDS).update());
+            fill(installation, it -> sql.call(it, LedgerStatement.MOVE_WORDS).update());
         }
     }
 

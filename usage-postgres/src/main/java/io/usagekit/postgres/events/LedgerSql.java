@@ -34,7 +34,14 @@ final class LedgerSql {
 
     /** The functions of triggers, and those that statements call. */
     private static final List<String> FUNCTIONS = List.of(
-            "fill_endpoint", "move_endpoints", "delete_words", "enter_id", "delete_id", "are_ids_entered", "enter_ids");
+            "fill_endpoint",
+            "move_endpoints",
+            "delete_words",
+            "merge_words",
+            "enter_id",
+            "delete_id",
+            "are_ids_entered",
+            "enter_ids");
 
     private final SqlStatements statements;
 
@@ -50,6 +57,8 @@ final class LedgerSql {
     /** What stands for tables, functions and constants. */
     static Map<String, String> names(String schema, ProjectScope projects) {
         Map<String, String> names = new HashMap<>(objects(schema));
+        names.put("search.blocks", SearchBlocks.OF_A_ROW);
+        names.put("search.all-time", String.valueOf(SearchBlocks.ALL_TIME));
         names.put("project.counts", projects == ProjectScope.ALL ? "true" : "p.deleted_at is null");
         return names;
     }

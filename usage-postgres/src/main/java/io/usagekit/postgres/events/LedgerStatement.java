@@ -7,6 +7,7 @@ import static io.usagekit.postgres.internal.SqlType.INSTANT;
 import static io.usagekit.postgres.internal.SqlType.INSTANTS;
 import static io.usagekit.postgres.internal.SqlType.MANY_BYTES;
 import static io.usagekit.postgres.internal.SqlType.NUMBER;
+import static io.usagekit.postgres.internal.SqlType.NUMBERS;
 import static io.usagekit.postgres.internal.SqlType.TEXT;
 import static io.usagekit.postgres.internal.SqlType.TEXTS;
 
@@ -110,6 +111,15 @@ enum LedgerStatement {
     PAGE_RECEIVED(figure().with("limit", NUMBER).with("octets", NUMBER), event()),
     PAGE_SENT(figure().with("limit", NUMBER), delivery().with("bytes", NUMBER)),
     TOKENISE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
+    FIND_WORDS(
+            names().with("project_id", TEXT)
+                    .with("text", TEXT)
+                    .with("blocks", NUMBERS)
+                    .with("limit", NUMBER),
+            names().with("project_id", TEXT).with("created_at", INSTANT).with("id", TEXT)),
+    WALK_EVENTS_FOR_WORDS(
+            names().with("project_id", TEXT).with("text", TEXT).with("limit", NUMBER),
+            names().with("created_at", INSTANT).with("id", TEXT).with("is_met", FLAG)),
     DELETE_TOKENS(
             names().with("project_id", TEXT)
                     .with("from", INSTANT)
@@ -124,6 +134,7 @@ enum LedgerStatement {
     HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT), names().with("answer", FLAG)),
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
     DELETE_ORPHANED_WORDS(names(), names()),
+    MOVE_WORDS(names(), names()),
     LIST_PROJECTS(names(), names().with("id", TEXT)),
     FILL_ENDPOINTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),

@@ -248,6 +248,16 @@ final class PostgresEventRepository implements EventRepository {
         CallDeadline deadline = transactions.deadline();
         return transactions.read(UNREADABLE, tables(filter), connection -> {
             Optional<Set<String>> endpointIds = EndpointPages.endpointIds(sql, connection, projectId, filter);
+            if (filter.text().isPresent()) {
+                return page.read(new WordPages(
+                        sql,
+                        connection,
+                        deadline,
+                        projectId,
+                        filter,
+                        filter.text().get(),
+                        endpointIds)::read);
+            }
             if (endpointIds.isPresent() && !EndpointPages.isSelective(filter)) {
                 return page.read(
                         new EndpointPages(sql, connection, deadline, projectId, filter, endpointIds.get())::read);
@@ -264,7 +274,8 @@ final class PostgresEventRepository implements EventRepository {
     }
 
     private static LedgerFilter conditions(EventFilter filter, Optional<Set<String>> endpointIds) {
-        LedgerFilter conditions = LedgerFilter.of(filter);
+        LedgerFilter others = LedgerFilter.of(filter);
+        LedgerFilter conditions = filter.text().map(others::containing).orElse(others);
         return endpointIds.map(conditions::deliveredTo).orElse(conditions);
     }
 

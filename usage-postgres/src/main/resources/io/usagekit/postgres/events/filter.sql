@@ -63,16 +63,59 @@
 -- Parameters: :status; the empty text: events without a status.
     and e.status = :status
 
+-- fragment: filter-each-endpoint-ids
+-- Events to be delivered to at least one of these endpoints, looked up for each event by its id: the conditions within "is true" take no index.
+--
+-- Parameters: :endpoint_ids, text[].
+    and exists (
+        select
+        from {events_endpoints} n
+        where n.event_id = e.id
+            and (
+                n.project_id = e.project_id
+                and n.created_at = e.created_at
+                and n.endpoint_id = any (:endpoint_ids::text[])
+            ) is true
+        offset 0
+    )
+
+-- fragment: words-of-text
+-- The words of a text, split as tokenise-events splits payloads.
+--
+-- Parameters: :text.
+plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
+
 -- fragment: filter-text
--- Events that contain all the words of a text, by the search index. The text is split as tokenise-events splits payloads.
+-- Events that contain all the words of a text, by the search index.
 --
 -- Parameters: :text; :project_id, the statement's.
-    and e.id in (
-        select s.event_id
+    and (e.id, e.created_at) in (
+        select s.event_id, s.event_created_at
         from {events_search} s
         where s.project_id = :project_id
-            and s.words @@ plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
+            and {search.blocks} @> array[hashtextextended(:project_id, {search.all-time})]
+            and s.words @@ {words-of-text}
     )
+
+-- fragment: has-words
+-- Whether an event e contains all the words of a text, looked up for each event.
+--
+-- Parameters: :text.
+exists (
+    select
+    from {events_search} s
+    where s.event_id = e.id
+        and s.project_id = e.project_id
+        and s.event_created_at = e.created_at
+        and s.words @@ {words-of-text}
+    offset 0
+)
+
+-- fragment: filter-each-text
+-- Events that contain all the words of a text, looked up for each event.
+--
+-- Parameters: :text.
+    and {has-words}
 
 -- fragment: keyset-condition
 -- Keyset condition: rows after the cursor in scan direction, of which {comparison} is > or <.

@@ -25,6 +25,15 @@ select not exists (
 delete from {events_search} s
 where not exists (select from {events} e where e.id = s.event_id and e.project_id = s.project_id)
 
+-- name: move-words
+-- Sets the time of words to that of their event, where it was changed before a trigger deleted the words then.
+update {events_search} s
+set event_created_at = e.created_at
+from {events} e
+where e.id = s.event_id
+    and e.project_id = s.project_id
+    and e.created_at <> s.event_created_at
+
 -- name: list-projects
 -- All projects.
 --

@@ -47,6 +47,43 @@ changed as (
 
 {batch-result}
 
+-- name: find-words
+-- The events of a project that contain all the words of a text, in blocks of time. The plan depends on neither statistics nor values, since the
+-- conditions compare with the results of subqueries: the index of words and blocks is read, and then as many rows as are returned.
+--
+-- Parameters: :project_id, :text; :blocks, bigint[], as SearchBlocks numbers them; :limit, how many rows at most.
+-- Returns in no order, among them maybe events of other projects, with the same hash: project_id; created_at and id, the key.
+with found as materialized (
+    select project_id, event_created_at, event_id
+    from {events_search}
+    where words @@ (select {words-of-text})
+        and {search.blocks} && array(select hashtextextended(:project_id, b) from unnest(:blocks::bigint[]) b)
+)
+
+select f.project_id, f.event_created_at as created_at, f.event_id as id
+from found f
+limit :limit
+
+-- name: walk-events-for-words
+-- The keys of a project's events that meet a filter, after the cursor, and which of them contain all the words of a text.
+--
+-- Parameters: :project_id, :text; :limit, how many events at most; those of the filter and of the keyset condition.
+-- Returns in scan direction: created_at and id, the key; is_met.
+select
+    e.created_at,
+    e.id,
+    {has-words} as is_met
+from (
+    select e.project_id, e.created_at, e.id
+    from {events} e
+    where e.project_id = :project_id
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}
+
 -- name: delete-tokens
 -- Deletes a batch of a project's events from the search index; by an array, as soft-delete-events does.
 --

@@ -41,6 +41,22 @@ begin
 end
 $usagekit$;
 
+-- Puts the entries of added words into their places in the index, all those of a batch at once: each search reads what is pending.
+create or replace function {merge_words}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    perform gin_clean_pending_list(c.oid)
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam
+    where i.indrelid = tg_relid
+        and i.indisvalid
+        and m.amname = 'gin'
+        and pg_has_role(c.relowner, 'usage');
+    return null;
+end
+$usagekit$;
+
 -- The id of an event that a partition has got. A transaction that inserts an id which another one has entered waits until that ends, as at a
 -- unique index. An entry whose event is missing, e.g. with a partition that was dropped, is taken over.
 create or replace function {enter_id}() returns trigger
@@ -172,7 +188,7 @@ begin
 end
 $usagekit$;
 
-revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {enter_id}(), {delete_id}() from public;
+revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {merge_words}(), {enter_id}(), {delete_id}() from public;
 
 do $usagekit$
 begin
@@ -235,6 +251,15 @@ begin
         alter table {events} enable always trigger usagekit_enter_id;
         alter table {events} enable always trigger usagekit_delete_id;
         alter table {events} enable always trigger usagekit_truncate_ids;
+    end if;
+    if not exists (
+        select
+        from pg_catalog.pg_trigger
+        where tgrelid = {events_search.literal}::regclass and tgname = 'usagekit_merge_words'
+    ) then
+        create trigger usagekit_merge_words
+            after insert on {events_search} for each statement
+            execute function {merge_words}();
     end if;
 end
 $usagekit$;

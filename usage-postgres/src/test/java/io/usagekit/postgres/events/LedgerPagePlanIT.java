@@ -140,9 +140,6 @@ class LedgerPagePlanIT {
         filters.put(
                 "type and status",
                 EventFilter.builder().type("type-7").status("status-3").build());
-        filters.put("text, rare", EventFilter.builder().text("word77 " + 77).build());
-        filters.put("text", EventFilter.builder().text("WORD77").build());
-        filters.put("text, in all", EventFilter.builder().text("event").build());
         return filters;
     }
 

@@ -122,12 +122,14 @@ class LedgerStatementsIT extends StatementsIT {
                 "event-columns",
                 "given-event",
                 "given-events",
+                "has-words",
                 "insert-endpoints-of-all",
                 "insert-endpoints-of-one",
                 "insert-judged",
                 "keyset-condition",
                 "known-key",
-                "return-recorded"));
+                "return-recorded",
+                "words-of-text"));
         Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);
     }
@@ -214,22 +216,28 @@ class LedgerStatementsIT extends StatementsIT {
         filters.add(EventFilter.builder().brokerMessageId(""));
         filters.add(EventFilter.builder().type(""));
         filters.add(EventFilter.builder().status(""));
-        filters.add(EventFilter.builder().text(""));
         filters.add(EventFilter.builder()
                 .window(EventWindow.between(Instant.EPOCH, Instant.EPOCH.plusSeconds(1)))
                 .sourceIds(List.of("a", "b"))
                 .idempotencyKey("k")
                 .brokerMessageId("m")
                 .type("t")
-                .status("s")
-                .text("w"));
+                .status("s"));
         List<LedgerFilter> conditions = new ArrayList<>(
                 filters.stream().map(filter -> LedgerFilter.of(filter.build())).toList());
         Set<String> endpoints = Set.of("a", "b");
         conditions.add(LedgerFilter.of(
                         EventFilter.builder().state(EventFilter.State.ANY).build())
                 .deliveredTo(endpoints));
-        conditions.add(conditions.get(filters.size() - 1).deliveredTo(endpoints));
+        conditions.add(LedgerFilter.of(
+                        EventFilter.builder().state(EventFilter.State.ANY).build())
+                .containing("w"));
+        conditions.add(conditions
+                .get(filters.size() - 1)
+                .deliveredTo(endpoints)
+                .containing("w")
+                .eachDeliveredTo(endpoints)
+                .eachContaining("w"));
         return conditions;
     }
 
