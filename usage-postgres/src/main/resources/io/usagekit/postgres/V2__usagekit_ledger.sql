@@ -57,9 +57,10 @@ create table if not exists {events_ids} (
     partition oid not null
 );
 
--- The partitions whose ids are all entered, in one row, each with the transaction that attached it.
+-- The partitions whose ids are all entered, in one row, each with the transaction that attached it; and those that were entered once and are gone.
 create table if not exists {events_ids_partitions} (
     is_row boolean primary key default true check (is_row),
-    partitions oid[] not null,
-    attached_by xid[] not null
+    partitions oid[] not null default '{}',
+    attached_by xid[] not null default '{}',
+    gone oid[] not null default '{}'
 );

@@ -50,6 +50,9 @@ final class LedgerInstaller {
     /** Events whose endpoints are filled at once, so few that others wait briefly for their rows. */
     private static final int FILLED_EVENTS = 500;
 
+    /** Ids that are entered at once, whose events nobody else can delete meanwhile. */
+    private static final long ENTERED_IDS = 10_000;
+
     private static final Duration FILL_TIMEOUT = Duration.ofMinutes(5);
 
     private final DataSource dataSource;
@@ -159,34 +162,54 @@ final class LedgerInstaller {
     }
 
     /**
-     * Enters the ids of events in partitions that have some which are missing, each partition in a transaction of its own; and lets the trigger
-     * that replaces the endpoints' foreign key look for them.
+     * Enters the ids of events in partitions that have some which are missing, in batches that are committed one by one, and deletes those of
+     * partitions that are gone; and lets the trigger that replaces the endpoints' foreign key look for them.
      */
     private void enterIds(Installation installation) throws SQLException {
         boolean areEntered = fill(
                 installation,
                 it -> sql.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());
         if (!areEntered) {
-            fill(
-                    installation,
-                    it -> sql.call(it, LedgerStatement.DELETE_OLD_IDS).update());
             List<Long> partitions = fill(
                     installation,
                     it -> sql.call(it, LedgerStatement.LIST_UNENTERED_PARTITIONS)
                             .list(row -> row.number("partition")));
             for (long partition : partitions) {
-                fill(
-                        installation,
-                        it -> sql.call(it, LedgerStatement.ENTER_IDS_OF)
-                                .number("partition", partition)
-                                .one(row -> row.text("entered")));
+                enterIdsOf(installation, partition);
             }
             fill(installation, it -> sql.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
+        }
+        long deleted = ENTERED_IDS;
+        while (deleted == ENTERED_IDS) {
+            deleted = fill(
+                    installation,
+                    it -> sql.call(it, LedgerStatement.DELETE_OLD_IDS)
+                            .number("limit", ENTERED_IDS)
+                            .one(row -> row.number("deleted")));
         }
         fill(installation, it -> {
             Jdbc.execute(it, script(REFERENCES));
             return schema;
         });
+    }
+
+    private void enterIdsOf(Installation installation, long partition) throws SQLException {
+        Optional<String> last = Optional.of("");
+        while (last.isPresent()) {
+            String after = last.get();
+            last = fill(
+                    installation,
+                    it -> sql.call(it, LedgerStatement.ENTER_IDS_OF)
+                            .number("partition", partition)
+                            .text("after", after)
+                            .number("limit", ENTERED_IDS)
+                            .one(row -> row.optionalText("last")));
+        }
+        fill(
+                installation,
+                it -> sql.call(it, LedgerStatement.LIST_ENTERED_PARTITION)
+                        .number("partition", partition)
+                        .one(row -> row.text("entered")));
     }
 
     private <T> T fill(Installation installation, Jdbc.Work<T> work) throws SQLException {

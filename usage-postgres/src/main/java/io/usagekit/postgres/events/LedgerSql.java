@@ -41,7 +41,10 @@ final class LedgerSql {
             "enter_id",
             "delete_id",
             "are_ids_entered",
-            "enter_ids");
+            "unentered_partitions",
+            "enter_ids_of",
+            "enter_ids",
+            "delete_old_ids");
 
     private final SqlStatements statements;
 

@@ -140,9 +140,11 @@ enum LedgerStatement {
     FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),
     FILL_ALL_ENDPOINTS(names(), names()),
     ARE_IDS_ENTERED(names(), names().with("answer", FLAG)),
-    DELETE_OLD_IDS(names(), names()),
     LIST_UNENTERED_PARTITIONS(names(), names().with("partition", NUMBER)),
-    ENTER_IDS_OF(names().with("partition", NUMBER), names().with("entered", TEXT)),
+    ENTER_IDS_OF(
+            names().with("partition", NUMBER).with("after", TEXT).with("limit", NUMBER), names().with("last", TEXT)),
+    LIST_ENTERED_PARTITION(names().with("partition", NUMBER), names().with("entered", TEXT)),
+    DELETE_OLD_IDS(names().with("limit", NUMBER), names().with("deleted", NUMBER)),
     ENTER_ALL_IDS(names(), names().with("entered", TEXT));
 
     /** Placeholder of the conditions of a filter of events. */

@@ -96,36 +96,41 @@ where e.id = n.event_id and n.project_id is null
 -- Returns one row: answer.
 select {are_ids_entered}() as answer
 
--- name: delete-old-ids
--- Deletes the ids that were entered while events were partitioned, if they aren't any more.
-delete from {events_ids}
-where not exists (select from pg_catalog.pg_inherits i where i.inhparent = to_regclass({events.literal}))
-
 -- name: list-unentered-partitions
--- The partitions of the events of which ids may not be entered.
+-- The partitions of the events of which ids may not be entered, but can be.
 --
 -- Returns: partition, its object id.
-select i.inhrelid::bigint as partition
-from pg_catalog.pg_inherits i
-where i.inhparent = to_regclass({events.literal})
-    and not exists (
-        select
-        from {events_ids_partitions} e, unnest(e.partitions, e.attached_by) as k (partition, attached_by)
-        where k.partition = i.inhrelid and k.attached_by = i.xmin
-    )
-order by i.inhrelid
+select p::bigint as partition
+from {unentered_partitions}() p
 
 -- name: enter-ids-of
--- Enters the ids of the events in a partition.
+-- Enters the ids of the next events in a partition.
+--
+-- Parameters: :partition, its object id; :after, the id behind which they are; :limit, at most so many.
+-- Returns a row: last, the last of these ids, or null where there are no more.
+select {enter_ids_of}(:partition::bigint::oid, :after, :limit::bigint) as last
+
+-- name: list-entered-partition
+-- Lists a partition as one whose ids are entered, if they are.
 --
 -- Parameter: :partition, its object id.
 -- Returns a row: entered, an empty text.
 select {enter_ids}(:partition::bigint::oid)::text as entered
 
+-- name: delete-old-ids
+-- Deletes ids that were entered of partitions that are gone.
+--
+-- Parameter: :limit, at most so many.
+-- Returns a row: deleted, their number.
+select {delete_old_ids}(:limit::bigint) as deleted
+
 -- name: enter-all-ids
 -- Enters the ids of the events in all partitions at once.
 --
 -- Returns a row for each partition: entered, an empty text.
-select {enter_ids}(i.inhrelid)::text as entered
-from pg_catalog.pg_inherits i
-where i.inhparent = to_regclass({events.literal})
+select {enter_ids}(p.id)::text as entered
+from (
+    select p as id, {enter_ids_of}(p, '', 9223372036854775807) as last
+    from {unentered_partitions}() p
+    offset 0
+) p

@@ -99,14 +99,25 @@ begin
 end
 $usagekit$;
 
+-- Here, so that no transaction that records inserts it, and others wait for that one.
+insert into {events_ids_partitions} default values on conflict do nothing;
+
 -- Whether the ids of all partitions are entered, and of no others. A partition that was attached after that may have other rows, also if it was
--- one before.
+-- one before. Never where the rows of one time are in several partitions, e.g. one for each project: those may share an id at one time, and an entry
+-- says no more of its event than the time.
 create or replace function {are_ids_entered}() returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
     return (
         select coalesce(entered.partitions, '{}') = present.partitions
             and coalesce(entered.attached_by, '{}') = present.attached_by
+            and not exists (
+                select
+                from pg_partitioned_table t
+                left join pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+                where t.partrelid = {events.literal}::regclass
+                    and (t.partnatts > 1 or a.attname is distinct from 'created_at')
+            )
         from (
             select
                 coalesce(array_agg(i.inhrelid order by i.inhrelid), '{}') as partitions,
@@ -119,18 +130,67 @@ begin
 end
 $usagekit$;
 
--- Enters the ids of the rows of one partition; or, where none is given, of those that have at most 1,000 rows, unless many partitions are left
--- or another session enters some. A partition isn't entered if it has an id that another one has as well, or partitions of its own.
+-- The partitions of which ids may not be entered, but for those that have partitions of their own, or that the owner of this function may not read.
+create or replace function {unentered_partitions}() returns setof oid
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    return query
+        select i.inhrelid
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = {events.literal}::regclass
+            and c.relkind = 'r'
+            and has_table_privilege(c.oid, 'select')
+            and not exists (
+                select
+                from {events_ids_partitions} e, unnest(e.partitions, e.attached_by) as k (id, attached_by)
+                where k.id = i.inhrelid and k.attached_by = i.xmin
+            )
+        order by i.inhrelid;
+end
+$usagekit$;
+
+-- Enters the ids of the next rows of a partition, at most so many behind an id. The rows are locked: who deletes one of them waits, and then sees
+-- its entry, or this waits for the deletion. An entry of another partition of the table stays. Returns the last id, or null where there are no more.
+create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    last text;
+begin
+    execute format(
+        'with next as materialized ('
+            || ' select e.id, e.created_at, e.tableoid from %s e where e.id > $2 order by e.id, e.created_at limit $3 for key share'
+            || '), entered as ('
+            || ' insert into %s as i (id, created_at, partition)'
+            || ' select distinct on (n.id) n.id, n.created_at, n.tableoid from next n order by n.id'
+            || ' on conflict (id) do update'
+            || ' set created_at = excluded.created_at, partition = excluded.partition'
+            || ' where pg_partition_root(i.partition) is distinct from $1'
+            || ') select max(n.id) from next n',
+        given::regclass,
+        {events_ids.literal}
+    )
+    into last
+    using {events.literal}::regclass, after, most;
+    return last;
+end
+$usagekit$;
+
+-- Lists partitions whose ids are entered: the given one; or, where none is given, those that have at most 1,000 rows, whose ids it enters itself, unless
+-- many partitions are left or another session lists some. A partition isn't listed if it has an id that another one has as well. Those that are
+-- gone are remembered, until their entries are deleted.
 create or replace function {enter_ids}(given oid) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
     known {events_ids_partitions};
     leaf record;
     is_entered boolean;
+    is_small boolean;
     entered oid[] := '{}';
     entered_by xid[] := '{}';
+    missing oid[];
+    unentered oid[] := array(select {unentered_partitions}());
 begin
-    insert into {events_ids_partitions} values (true, '{}', '{}') on conflict do nothing;
     if given is null then
         select * into known from {events_ids_partitions} for update skip locked;
     else
@@ -140,53 +200,86 @@ begin
         return;
     end if;
     for leaf in
-        select
-            i.inhrelid as id,
-            i.xmin as attached_by,
-            c.relkind = 'r' as has_rows,
-            k.id is not null as is_entered,
-            count(*) filter (where k.id is null) over () as unentered
+        select i.inhrelid as id, i.xmin as attached_by, k.id is not null as is_entered
         from pg_inherits i
-        join pg_class c on c.oid = i.inhrelid
         left join unnest(known.partitions, known.attached_by) as k (id, attached_by)
             on k.id = i.inhrelid and k.attached_by = i.xmin
         where i.inhparent = {events.literal}::regclass
         order by i.inhrelid
     loop
         is_entered := leaf.is_entered;
-        if not is_entered and leaf.has_rows and given is null and leaf.unentered <= 32 then
-            execute format('select count(*) <= 1000 from (select from %s limit 1001) e', leaf.id::regclass)
-            into is_entered;
-        elsif not is_entered and leaf.has_rows then
-            is_entered := coalesce(leaf.id = given, false);
-        end if;
-        if is_entered and not leaf.is_entered then
-            execute format(
-                'insert into %s as i (id, created_at, partition)'
-                    || ' select distinct on (e.id) e.id, e.created_at, e.tableoid from %s e'
-                    || ' on conflict (id) do update'
-                    || ' set created_at = excluded.created_at, partition = excluded.partition'
-                    || ' where pg_partition_root(i.partition) is distinct from $1',
-                {events_ids.literal},
-                leaf.id::regclass
-            )
-            using {events.literal}::regclass;
-            execute format(
-                'select not exists ('
-                    || 'select from %s e left join %s i on i.id = e.id and i.created_at = e.created_at where i.id is null)',
-                leaf.id::regclass,
-                {events_ids.literal}
-            )
-            into is_entered;
+        if not is_entered and leaf.id = any (unentered) and (leaf.id = given or cardinality(unentered) <= 32) then
+            is_small := false;
+            if given is null then
+                execute format('select count(*) <= 1000 from (select from %s limit 1001) e', leaf.id::regclass)
+                into is_small;
+            end if;
+            if is_small or leaf.id = given then
+                execute format(
+                    'select not exists ('
+                        || 'select from %s e join %s i on i.id = e.id'
+                        || ' where i.created_at <> e.created_at and pg_partition_root(i.partition) = $1)',
+                    leaf.id::regclass,
+                    {events_ids.literal}
+                )
+                into is_entered
+                using {events.literal}::regclass;
+            end if;
+            if is_entered and is_small then
+                perform {enter_ids_of}(leaf.id, '', 1001);
+            end if;
+            if is_entered then
+                execute format(
+                    'select not exists ('
+                        || 'select from %s e left join %s i on i.id = e.id and i.created_at = e.created_at where i.id is null)',
+                    leaf.id::regclass,
+                    {events_ids.literal}
+                )
+                into is_entered;
+            end if;
         end if;
         if is_entered then
             entered := entered || leaf.id;
             entered_by := entered_by || leaf.attached_by;
         end if;
     end loop;
-    update {events_ids_partitions} set partitions = entered, attached_by = entered_by;
+    missing := known.gone || array(select unnest(known.partitions) except select unnest(entered));
+    update {events_ids_partitions} e
+    set partitions = entered, attached_by = entered_by, gone = missing
+    where (e.partitions, e.attached_by, e.gone) is distinct from (entered, entered_by, missing);
 end
 $usagekit$;
+
+-- Deletes entries of partitions that are gone, at most so many; returns how many.
+create or replace function {delete_old_ids}(most bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    deleted bigint;
+begin
+    perform from {events_ids_partitions} e where e.gone <> '{}' for update;
+    if not found then
+        return 0;
+    end if;
+    delete from {events_ids} i
+    where i.id in (
+        select o.id
+        from {events_ids} o
+        where not exists (
+            select from pg_inherits p where p.inhrelid = o.partition and p.inhparent = {events.literal}::regclass
+        )
+        limit most
+    );
+    get diagnostics deleted = row_count;
+    if deleted < most then
+        update {events_ids_partitions} set gone = '{}';
+    end if;
+    return deleted;
+end
+$usagekit$;
+
+grant execute on function
+    {are_ids_entered}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {enter_ids}(oid), {delete_old_ids}(bigint)
+to public;
 
 revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {merge_words}(), {enter_id}(), {delete_id}() from public;
 

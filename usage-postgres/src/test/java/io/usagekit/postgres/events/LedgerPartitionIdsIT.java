@@ -234,7 +234,7 @@ class LedgerPartitionIdsIT {
         }
 
         Database.execute("drop table " + partition + " cascade");
-        assertThat(entries()).contains("first 2026-03-01");
+        assertThat(entries()).contains("first 2026-03-01", "while detached 2026-03-02");
         assertThatThrownBy(
                         () -> Database.execute(
                                 "insert into " + Identifiers.qualified(schema, "events_endpoints")
@@ -243,6 +243,92 @@ class LedgerPartitionIdsIT {
         record("first", 40);
         assertThat(entries()).contains("first 2026-04-10");
         assertThat(ledger.endpointIds("p", "first")).containsExactly("one", "two");
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(entries())
+                .as("entries of the partition that is gone")
+                .containsExactly(
+                        "after while detached 2026-04-10", "after while detached again 2026-04-10", "first 2026-04-10");
+    }
+
+    /** More ids than a batch has, of a previous version, which entered none. */
+    @Test
+    void areEnteredInBatches() {
+        partition(PartitionInterval.MONTH);
+        insertUnentered("select 'old ' || n, 'p', '2026-03-01Z' from generate_series(1, 20500) n");
+        record("later", 40);
+        Database.query(
+                "select " + Identifiers.qualified(schema, "usagekit_enter_ids") + "(?::regclass)::text",
+                partitionOf("first"));
+        assertThat(areIdsEntered()).as("before the installation").isFalse();
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(areIdsEntered()).as("after it").isTrue();
+        assertThat(entries()).hasSize(20502);
+        assertTaken("old 20500", 40);
+    }
+
+    private void insertUnentered(String rows) {
+        Database.execute(
+                "alter table " + events + " disable trigger usagekit_enter_id",
+                "insert into " + events + " (id, project_id, created_at) " + rows,
+                "alter table " + events + " enable always trigger usagekit_enter_id");
+    }
+
+    /** Whoever else records doesn't wait for the first transaction that finds ids which aren't entered. */
+    @Test
+    void areEnteredByOneTransactionBesideOthers() throws Exception {
+        partition(PartitionInterval.MONTH);
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            record(PostgresLedger.of(Database.pool(), schema).repository(first), "open", 0);
+            thread.submit(() -> record("beside", 40)).get(30, TimeUnit.SECONDS);
+            assertThat(areIdsEntered()).as("while it is open").isFalse();
+            first.commit();
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(areIdsEntered()).as("by the first").isTrue();
+        assertThat(entries()).hasSize(3);
+    }
+
+    /** Its rows can be read by the table's name alone. */
+    @Test
+    void leaveOutPartitionsOfOtherOwners() {
+        partitionAndEnter();
+        String owner = schema + "_owner";
+        Database.execute(
+                "create role " + owner,
+                "grant usage, create on schema " + Identifiers.quote(schema) + " to " + owner,
+                "grant all on all tables in schema " + Identifiers.quote(schema) + " to " + owner,
+                "alter function " + Identifiers.qualified(schema, "usagekit_unentered_partitions") + " owner to "
+                        + owner,
+                "alter function " + Identifiers.qualified(schema, "usagekit_enter_ids_of") + " owner to " + owner,
+                "alter function " + Identifiers.qualified(schema, "usagekit_enter_ids") + " owner to " + owner,
+                "create table " + Identifiers.qualified(schema, "far") + " partition of " + events
+                        + " for values from ('2099-01-01Z') to ('2099-02-01Z')");
+        try {
+            record("second", 40);
+            PostgresLedger.of(Database.pool(), schema).install();
+            assertThat(areIdsEntered()).isFalse();
+            assertTaken("second", 0);
+        } finally {
+            Database.execute("drop owned by " + owner + " cascade", "drop role " + owner);
+        }
+    }
+
+    /** Where one time is in several partitions, an id may be in two of them at that time. */
+    @Test
+    void areNeverCompleteInPartitionsOfProjects() {
+        partitionAndEnter();
+        assertThat(areIdsEntered()).isTrue();
+        Database.execute(
+                "alter table " + events + " rename to of_time",
+                "create table " + events
+                        + " (id text, project_id text, created_at timestamptz) partition by list (project_id)",
+                "create table " + Identifiers.qualified(schema, "of_p") + " partition of " + events
+                        + " for values in ('p')");
+        Database.query("select " + Identifiers.qualified(schema, "usagekit_enter_ids") + "(null)::text");
+        assertThat(areIdsEntered()).isFalse();
     }
 
     /** An id that two partitions have can't be entered twice: the one that stays is found by a look into all partitions. */
@@ -250,14 +336,20 @@ class LedgerPartitionIdsIT {
     @Test
     void leaveOutPartitionsWithSharedIds() {
         partition(PartitionInterval.MONTH);
-        Database.execute(
-                "alter table " + events + " disable trigger usagekit_enter_id",
-                "insert into " + events + " (id, project_id, created_at) values ('first', 'p', '2026-04-10Z')",
-                "alter table " + events + " enable always trigger usagekit_enter_id");
+        insertUnentered("values ('first', 'p', '2026-04-10Z')");
         PostgresLedger.of(Database.pool(), schema).install();
         assertThat(areIdsEntered()).isFalse();
+        String version = version();
+        record("second", 40);
+        assertThat(version())
+                .as("the row that lists partitions isn't written again")
+                .isEqualTo(version);
         Database.execute("delete from " + events + " where id = 'first' and created_at < '2026-04-01Z'");
         assertTaken("first", 0);
+    }
+
+    private String version() {
+        return Database.query("select ctid::text from " + Identifiers.qualified(schema, "events_ids_partitions"));
     }
 
     /** Whatever the statistics say, recording into many partitions reads about as many blocks as into a plain table. */
