@@ -7,6 +7,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
@@ -23,13 +24,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringBootVersion;
@@ -257,19 +259,32 @@ class UsageActuatorTest {
                 .containsEntry("degraded", List.of("feed"));
     }
 
+    /** Roll-ups answer where a role may not read the feed. */
+    @Test
+    void aFeedThatCannotBeReadKeepsTheServiceUp() {
+        UsageHealth.Report report = reportOf(() -> {
+            throw UsageStorageException.permanent("permission denied for the feed", null);
+        });
+        assertThat(report.details()).containsEntry("degraded", List.of("feed"));
+        assertThat(report.up()).isTrue();
+    }
+
     private Map<String, Object> withFeed(Optional<FeedStatus> status) {
+        return reportOf(() -> status).details();
+    }
+
+    private UsageHealth.Report reportOf(Supplier<Optional<FeedStatus>> status) {
         RollupFeed feed = (RollupFeed) Proxy.newProxyInstance(
                 RollupFeed.class.getClassLoader(), new Class<?>[] {RollupFeed.class}, (proxy, method, arguments) -> {
                     assertThat(method.getName()).isEqualTo("status");
-                    return status;
+                    return status.get();
                 });
-        Map<String, Object> details = new HashMap<>();
+        AtomicReference<UsageHealth.Report> report = new AtomicReference<>();
         context()
                 .withPropertyValues("usagekit.health.timeout=1m") // as long as a thread may be held up
                 .withBean(RollupFeed.class, () -> feed)
-                .run(context -> details.putAll(
-                        context.getBean(UsageHealth.class).report().details()));
-        return details;
+                .run(context -> report.set(context.getBean(UsageHealth.class).report()));
+        return report.get();
     }
 
     private static FeedStatus feedStatus(boolean intact, Duration lag) {
