@@ -89,7 +89,10 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
     @BeforeEach
     void empty() {
         execute("truncate {s}.projects, {s}.events, {s}.event_deliveries");
-        worker = rollups.worker().settle(Duration.ZERO).build();
+        worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build();
     }
 
     @AfterEach

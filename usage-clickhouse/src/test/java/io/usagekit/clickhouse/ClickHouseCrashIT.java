@@ -133,7 +133,10 @@ class ClickHouseCrashIT {
                     + "insert into " + SCHEMA + ".events (id, project_id, raw, created_at) values ('e-" + project
                     + "', 'p-" + project + "', 'seven b', '2026-03-17T09:10:00Z')");
         }
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
         assertThat(status().hoursToShip()).isEqualTo(2);

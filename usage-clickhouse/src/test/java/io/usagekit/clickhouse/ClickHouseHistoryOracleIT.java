@@ -287,7 +287,10 @@ class ClickHouseHistoryOracleIT {
     }
 
     private static void rollAll() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             worker.runOnce();
         }
     }

@@ -98,7 +98,10 @@ class DeletionMarkIT {
 
         PostgresRollups rollups = PostgresRollups.of(Database.pool(), mapping);
         rollups.install();
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             worker.runOnce();
         }
         assertThat(rollups.calculator().calculate(KEY, PATIENCE).received()).isEqualTo(received);

@@ -82,7 +82,10 @@ class HostPartitionsRaceIT {
     }
 
     private void roll() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
     }

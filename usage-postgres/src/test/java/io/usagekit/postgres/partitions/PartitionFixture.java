@@ -109,6 +109,7 @@ final class PartitionFixture extends HostTables implements AutoCloseable {
                 .build()
                 .worker()
                 .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
                 .build()) {
             worker.runOnce();
         }

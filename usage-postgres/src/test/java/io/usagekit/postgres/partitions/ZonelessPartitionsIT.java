@@ -76,7 +76,10 @@ class ZonelessPartitionsIT {
     }
 
     private void runWorker() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
     }

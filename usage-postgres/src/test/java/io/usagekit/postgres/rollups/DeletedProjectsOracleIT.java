@@ -194,7 +194,10 @@ class DeletedProjectsOracleIT {
     }
 
     private boolean roll(PostgresRollups rollups) {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             return worker.runOnce().finished();
         }
     }

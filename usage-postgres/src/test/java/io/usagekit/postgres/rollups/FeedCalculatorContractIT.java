@@ -65,7 +65,10 @@ class FeedCalculatorContractIT extends OwnTablesContract {
 
     @BeforeEach
     void start() {
-        worker = rollups.worker().settle(Duration.ZERO).build();
+        worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build();
     }
 
     @AfterEach

@@ -186,7 +186,10 @@ class FeedStateIT {
                 .countDeletedProjects(true)
                 .build();
         keeping.install();
-        try (RollupWorker worker = keeping.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = keeping.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             worker.runOnce();
         }
         keeping.feed().install();

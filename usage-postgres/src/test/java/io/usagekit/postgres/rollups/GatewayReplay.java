@@ -135,7 +135,11 @@ final class GatewayReplay {
     }
 
     void roll() {
-        try (RollupWorker worker = rollups().worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups()
+                .worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
     }

@@ -54,7 +54,10 @@ class GeneratedColumnsIT {
     }
 
     private static void runWorker(PostgresRollups of) {
-        try (RollupWorker worker = of.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = of.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             worker.runOnce();
         }
     }

@@ -154,7 +154,10 @@ final class RestoreFixture implements AutoCloseable {
     }
 
     void roll(PostgresRollups rollups) {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
     }

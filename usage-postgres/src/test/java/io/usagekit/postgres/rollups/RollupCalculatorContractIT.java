@@ -64,7 +64,10 @@ class RollupCalculatorContractIT extends OwnTablesContract {
 
     @BeforeEach
     void start() {
-        worker = rollups.worker().settle(Duration.ZERO).build();
+        worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build();
     }
 
     @AfterEach

@@ -118,7 +118,10 @@ class RollupOracleIT {
             cautious.runOnce();
             assertEqual(reads, "another nine days are rolled");
         }
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
             assertThat(rollups.status().orElseThrow().projectsToBackfill()).isZero();
             assertThat(assertEqual(reads, "everything is rolled")).isZero();

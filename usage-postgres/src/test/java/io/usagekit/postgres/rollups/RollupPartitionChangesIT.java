@@ -94,7 +94,10 @@ class RollupPartitionChangesIT {
     }
 
     private RollupRunResult runWorker() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             return worker.runOnce();
         }
     }
@@ -276,7 +279,10 @@ class RollupPartitionChangesIT {
                 .mapping(mapping)
                 .clock(fixture.clock)
                 .build();
-        try (RollupWorker worker = watched.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = watched.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             worker.runOnce();
             assertThat(looks.getAndSet(0)).isEqualTo(1);
             worker.runOnce();

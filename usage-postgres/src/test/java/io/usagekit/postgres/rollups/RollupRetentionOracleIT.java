@@ -114,7 +114,10 @@ class RollupRetentionOracleIT {
         installed = rollups;
         rollups.install();
         Map<UsageKey, CombinedQuery.Totals> figures = figures();
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             if (random.nextBoolean()) {
                 worker.runOnce();
             }

@@ -119,7 +119,10 @@ class RollupStandbyIT {
         assertThat(readStandby().markedHours())
                 .as("the promoted server marks late rows")
                 .isEqualTo(3);
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
         }
         assertThat(readStandby().markedHours()).isZero();

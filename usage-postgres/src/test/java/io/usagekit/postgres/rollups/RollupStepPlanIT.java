@@ -170,7 +170,10 @@ class RollupStepPlanIT {
             PostgresRollups.builder(database.pool()).mapping(MAPPING).build().install();
             FigureComparison reads = new FigureComparison(database.pool(), rollups, MAPPING);
 
-            try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+            try (RollupWorker worker = rollups.worker()
+                    .settle(Duration.ZERO)
+                    .runBudget(Duration.ofMinutes(1))
+                    .build()) {
                 assertThat(worker.runOnce().finished()).isTrue();
                 assertFewLocked(locked, "rolling everything");
                 database.execute("insert into plan.events values ('late', 'p1', 'late', '', '"

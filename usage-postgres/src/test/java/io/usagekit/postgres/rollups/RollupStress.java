@@ -306,7 +306,10 @@ final class RollupStress implements AutoCloseable {
 
     /** Without writers: once everything is re-rolled no hour is marked, and all figures agree. */
     private void settle() {
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             for (int i = 0; !worker.runOnce().finished(); i++) {
                 if (i == 100) {
                     throw new AssertionError("the worker didn't finish in 100 runs: " + rollups.status());

@@ -117,7 +117,10 @@ class StoredSizesOracleIT {
                 .build();
         installed = rollups;
         rollups.install();
-        try (RollupWorker worker = rollups.worker().settle(Duration.ZERO).build()) {
+        try (RollupWorker worker = rollups.worker()
+                .settle(Duration.ZERO)
+                .runBudget(Duration.ofMinutes(1))
+                .build()) {
             assertThat(worker.runOnce().finished()).isTrue();
             emptyPayloads();
             assertFigures(sizes, rollups, mapping, false, "payloads were emptied");
