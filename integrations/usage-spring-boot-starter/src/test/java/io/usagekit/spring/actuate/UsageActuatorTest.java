@@ -24,13 +24,13 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -279,12 +279,12 @@ class UsageActuatorTest {
                     assertThat(method.getName()).isEqualTo("status");
                     return status.get();
                 });
-        AtomicReference<UsageHealth.Report> report = new AtomicReference<>();
+        List<UsageHealth.Report> reports = new ArrayList<>();
         context()
                 .withPropertyValues("usagekit.health.timeout=1m") // as long as a thread may be held up
                 .withBean(RollupFeed.class, () -> feed)
-                .run(context -> report.set(context.getBean(UsageHealth.class).report()));
-        return report.get();
+                .run(context -> reports.add(context.getBean(UsageHealth.class).report()));
+        return reports.get(0);
     }
 
     private static FeedStatus feedStatus(boolean intact, Duration lag) {
