@@ -180,7 +180,7 @@ class ClickHouseCrashIT {
                         .toList());
     }
 
-    /** A feed whose sessions can be told from others. */
+    /** A feed whose sessions have names of their own. */
     private static RollupFeed feed() {
         DataSource dataSource = postgres.dataSource();
         return rollups(CyclePoint.proxy(DataSource.class, (proxy, method, values) -> {

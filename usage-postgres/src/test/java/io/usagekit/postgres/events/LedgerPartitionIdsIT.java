@@ -273,7 +273,7 @@ class LedgerPartitionIdsIT {
                 "alter table " + events + " enable always trigger usagekit_enter_id");
     }
 
-    /** Whoever else records doesn't wait for the first transaction that finds ids which aren't entered. */
+    /** Other transactions that record don't wait for the first one that finds ids which aren't entered. */
     @Test
     void areEnteredByOneTransactionBesideOthers() throws Exception {
         partition(PartitionInterval.MONTH);
