@@ -20,7 +20,7 @@ import java.util.Set;
 final class EndpointPages {
 
     /** So many endpoints at most are merged at once, without a walk. */
-    private static final int FEW_ENDPOINTS = 64;
+    static final int FEW_ENDPOINTS = 64;
 
     /** For so many endpoints, one more event is walked: less than their look-ups cost. */
     private static final int ENDPOINTS_OF_A_WALKED_EVENT = 8;

@@ -248,7 +248,8 @@ final class PostgresEventRepository implements EventRepository {
         CallDeadline deadline = transactions.deadline();
         return transactions.read(UNREADABLE, tables(filter), connection -> {
             Optional<Set<String>> endpointIds = EndpointPages.endpointIds(sql, connection, projectId, filter);
-            if (filter.text().isPresent()) {
+            boolean isSelective = EndpointPages.isSelective(filter);
+            if (filter.text().isPresent() && !isSelective) {
                 return page.read(new WordPages(
                         sql,
                         connection,
@@ -258,11 +259,11 @@ final class PostgresEventRepository implements EventRepository {
                         filter.text().get(),
                         endpointIds)::read);
             }
-            if (endpointIds.isPresent() && !EndpointPages.isSelective(filter)) {
+            if (endpointIds.isPresent() && !isSelective) {
                 return page.read(
                         new EndpointPages(sql, connection, deadline, projectId, filter, endpointIds.get())::read);
             }
-            LedgerFilter conditions = conditions(filter, endpointIds);
+            LedgerFilter conditions = eachCondition(filter, endpointIds);
             return page.read(scan -> {
                 deadline.limit(connection);
                 return sql.call(connection, LedgerStatement.PAGE_EVENTS, conditions, scan)
@@ -277,6 +278,13 @@ final class PostgresEventRepository implements EventRepository {
         LedgerFilter others = LedgerFilter.of(filter);
         LedgerFilter conditions = filter.text().map(others::containing).orElse(others);
         return endpointIds.map(conditions::deliveredTo).orElse(conditions);
+    }
+
+    /** The same conditions, for few events that others find. */
+    private static LedgerFilter eachCondition(EventFilter filter, Optional<Set<String>> endpointIds) {
+        LedgerFilter others = LedgerFilter.of(filter);
+        LedgerFilter conditions = filter.text().map(others::eachContaining).orElse(others);
+        return endpointIds.map(conditions::eachDeliveredTo).orElse(conditions);
     }
 
     /** The tables that pages of a filter read. */

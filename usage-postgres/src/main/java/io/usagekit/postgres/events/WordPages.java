@@ -16,12 +16,12 @@ import java.util.Set;
 /**
  * Pages of a project's events that contain the words of a text. First a few events are walked that meet the filter's other conditions: that fills
  * the page if most events contain the words. Then the index of words is asked for one stretch of time after the other, longer and
- * longer ones until the page is full, or shorter ones where a stretch has more such events than a page. As many events are walked
- * besides as the other conditions have rejected: a page costs at most twice what the better way costs.
+ * longer ones until the page is full, or shorter ones where a stretch has more such events than a page. For each of these events that
+ * another condition rejects, one more event is walked: a page costs about twice what the better way costs.
  */
 final class WordPages {
 
-    /** So few events are walked first, fewer for a shorter page. */
+    /** How many events are walked first, at most. */
     private static final int FIRST_WALK = 6;
 
     /** A stretch has at most so many events with the words, or twice as many as the page. */
@@ -48,7 +48,7 @@ final class WordPages {
     private final Optional<Set<String>> endpointIds;
     /** The conditions of the filter, but for those of endpoints and words. */
     private final LedgerFilter others;
-    /** The level at which events were found last: the next scan is a look for a single event in the other direction. */
+    /** The level at which the scan before this one found events; that is followed by one for a single event in the other direction. */
     private int levelBefore = NO_LEVEL;
 
     WordPages(
@@ -146,7 +146,13 @@ final class WordPages {
             done = scan.beyond();
             most = mostAtFirst();
             end = isAscending ? secondAfterLast() : firstSecond();
-            nextWalk = Math.min(FIRST_WALK, 1 + scan.limit());
+            nextWalk = Math.max(Math.min(FIRST_WALK, 1 + scan.limit()), leastWalked());
+        }
+
+        /** As many as a walk has endpoints to look up, where those are many. */
+        private int leastWalked() {
+            int endpoints = endpointIds.map(Set::size).orElse(0);
+            return endpoints > EndpointPages.FEW_ENDPOINTS ? endpoints : 0;
         }
 
         private int mostAtFirst() {

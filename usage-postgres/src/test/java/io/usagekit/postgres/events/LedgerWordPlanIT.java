@@ -20,6 +20,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -37,6 +39,9 @@ class LedgerWordPlanIT {
     private static final String PROJECT = "project-1";
     private static final Instant FIRST = Instant.parse("2026-01-01T00:00:00Z");
     private static final Duration ALL = Duration.ofDays(90);
+
+    /** Endpoints of a long list. */
+    private static final int MANY = 3_000;
 
     private static String schema;
     private static EventRepository ledger;
@@ -62,6 +67,7 @@ class LedgerWordPlanIT {
                         + " from generate_series(0, " + (EVENTS - 1) + ") n");
         // Three events have a rare type, and three an endpoint that few have; all have another one.
         Database.execute(
+                "update " + s + ".events set idempotency_key = 'key' where id in ('event-1', 'event-502')",
                 "update " + s + ".events set event_type = 'rare' where id in ('event-1', 'event-501', 'event-777')",
                 "insert into " + s + ".events_endpoints select id, 'all' from " + s + ".events where project_id = '"
                         + PROJECT + "'",
@@ -122,6 +128,22 @@ class LedgerWordPlanIT {
         filters.put(
                 "WORD77, a type",
                 EventFilter.builder().text("WORD77").type("type-5").build());
+        filters.put(
+                "event, a key, to all",
+                EventFilter.builder()
+                        .text("event")
+                        .idempotencyKey("key")
+                        .endpointIds(List.of("all"))
+                        .build());
+        filters.put(
+                "many5 to few of many",
+                EventFilter.builder()
+                        .text("many5")
+                        .endpointIds(Stream.concat(
+                                        Stream.of("few"),
+                                        IntStream.range(0, MANY).mapToObj(n -> "none-" + n))
+                                .toList())
+                        .build());
         for (String text : List.of("event", "many5", "rare", "n77777777")) {
             for (String endpoint : List.of("all", "few", "none")) {
                 filters.put(
@@ -149,6 +171,8 @@ class LedgerWordPlanIT {
             return MOST + 600;
         } else if (name.equals("WORD77, a type")) { // Its type rejects 16 of 17 events.
             return MOST + 17 * 15 * PAGE;
+        } else if (name.endsWith("of many")) {
+            return MOST + 12 * PAGE + 4 * MANY;
         }
         // Of a page to endpoints, some events are looked up both ways.
         return MOST + 60 * (words - 1) + (filter.endpointIds().isPresent() ? 12 * PAGE : 0);
