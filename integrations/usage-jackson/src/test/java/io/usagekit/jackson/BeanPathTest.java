@@ -46,7 +46,7 @@ class BeanPathTest {
 
     /** Types that hosts pass to the library and that no call returns. */
     private static final Set<String> INPUTS =
-            Set.of("MissPolicy", "EventFilter", "NewEvent", "ExportRequest", "UsageServiceBuilder");
+            Set.of("MissPolicy", "EventFilter", "DeliveryFilter", "NewEvent", "ExportRequest", "UsageServiceBuilder");
 
     private static final ObjectMapper READER = new ObjectMapper();
 
