@@ -1,6 +1,6 @@
 -- Statements of the feed of another store with the roll-ups' sums. A cycle is one REPEATABLE READ transaction; in its order:
 -- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, delete-listed, list-unfit, settled, changed-projects, record-projects,
-projects-shipped, record-published.
+-- projects-shipped, record-published.
 
 -- name: feed-is-present
 -- Whether the feed's tables are there. Returns answer.
