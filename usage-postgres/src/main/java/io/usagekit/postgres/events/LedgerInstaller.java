@@ -194,17 +194,17 @@ final class LedgerInstaller {
     }
 
     private void enterIdsOf(Installation installation, long partition) throws SQLException {
-        Optional<String> last = Optional.of("");
-        while (last.isPresent()) {
-            String after = last.get();
+        Optional<String> last = Optional.empty();
+        do {
+            List<String> after = last.stream().toList();
             last = fill(
                     installation,
                     it -> sql.call(it, LedgerStatement.ENTER_IDS_OF)
                             .number("partition", partition)
-                            .text("after", after)
+                            .texts("after", after)
                             .number("limit", ENTERED_IDS)
                             .one(row -> row.optionalText("last")));
-        }
+        } while (last.isPresent());
         fill(
                 installation,
                 it -> sql.call(it, LedgerStatement.LIST_ENTERED_PARTITION)

@@ -142,7 +142,7 @@ enum LedgerStatement {
     ARE_IDS_ENTERED(names(), names().with("answer", FLAG)),
     LIST_UNENTERED_PARTITIONS(names(), names().with("partition", NUMBER)),
     ENTER_IDS_OF(
-            names().with("partition", NUMBER).with("after", TEXT).with("limit", NUMBER), names().with("last", TEXT)),
+            names().with("partition", NUMBER).with("after", TEXTS).with("limit", NUMBER), names().with("last", TEXT)),
     LIST_ENTERED_PARTITION(names().with("partition", NUMBER), names().with("entered", TEXT)),
     DELETE_OLD_IDS(names().with("limit", NUMBER), names().with("deleted", NUMBER)),
     ENTER_ALL_IDS(names(), names().with("entered", TEXT));

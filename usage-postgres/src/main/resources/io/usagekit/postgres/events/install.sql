@@ -106,9 +106,9 @@ from {unentered_partitions}() p
 -- name: enter-ids-of
 -- Enters the ids of the next events in a partition.
 --
--- Parameters: :partition, its object id; :after, the id behind which they are; :limit, at most so many.
+-- Parameters: :partition, its object id; :after, text[], the id behind which they are, empty for the first; :limit, at most so many.
 -- Returns a row: last, the last of these ids, or null where there are no more.
-select {enter_ids_of}(:partition::bigint::oid, :after, :limit::bigint) as last
+select {enter_ids_of}(:partition::bigint::oid, (:after::text[])[1], :limit::bigint) as last
 
 -- name: list-entered-partition
 -- Lists a partition as one whose ids are entered, if they are.
@@ -130,7 +130,7 @@ select {delete_old_ids}(:limit::bigint) as deleted
 -- Returns a row for each partition: entered, an empty text.
 select {enter_ids}(p.id)::text as entered
 from (
-    select p as id, {enter_ids_of}(p, '', 9223372036854775807) as last
+    select p as id, {enter_ids_of}(p, null, 9223372036854775807) as last
     from {unentered_partitions}() p
     offset 0
 ) p

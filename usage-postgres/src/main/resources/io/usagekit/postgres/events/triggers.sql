@@ -130,7 +130,8 @@ begin
 end
 $usagekit$;
 
--- The partitions of which ids may not be entered, but for those that have partitions of their own, or that the owner of this function may not read.
+-- The partitions of which ids may not be entered, but for those that have partitions of their own, or whose rows the owner of this function may not
+-- read or lock.
 create or replace function {unentered_partitions}() returns setof oid
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
@@ -141,6 +142,7 @@ begin
         where i.inhparent = {events.literal}::regclass
             and c.relkind = 'r'
             and has_table_privilege(c.oid, 'select')
+            and has_any_column_privilege(c.oid, 'update')
             and not exists (
                 select
                 from {events_ids_partitions} e, unnest(e.partitions, e.attached_by) as k (id, attached_by)
@@ -150,16 +152,21 @@ begin
 end
 $usagekit$;
 
--- Enters the ids of the next rows of a partition, at most so many behind an id. The rows are locked: who deletes one of them waits, and then sees
--- its entry, or this waits for the deletion. An entry of another partition of the table stays. Returns the last id, or null where there are no more.
+-- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
+-- waits, and then sees its entry, or this waits for the deletion. An entry of another partition of the table stays. Returns the last id, or null where
+-- there are no more. Reads no other table than a partition of the events: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
     last text;
 begin
+    perform from pg_inherits i where i.inhrelid = given and i.inhparent = {events.literal}::regclass;
+    if not found then
+        return null;
+    end if;
     execute format(
         'with next as materialized ('
-            || ' select e.id, e.created_at, e.tableoid from %s e where e.id > $2 order by e.id, e.created_at limit $3 for key share'
+            || ' select e.id, e.created_at, e.tableoid from %s e where ($2 is null or e.id > $2) order by e.id, e.created_at limit $3 for key share'
             || '), entered as ('
             || ' insert into %s as i (id, created_at, partition)'
             || ' select distinct on (n.id) n.id, n.created_at, n.tableoid from next n order by n.id'
@@ -226,7 +233,7 @@ begin
                 using {events.literal}::regclass;
             end if;
             if is_entered and is_small then
-                perform {enter_ids_of}(leaf.id, '', 1001);
+                perform {enter_ids_of}(leaf.id, null, 1001);
             end if;
             if is_entered then
                 execute format(
@@ -264,9 +271,7 @@ begin
     where i.id in (
         select o.id
         from {events_ids} o
-        where not exists (
-            select from pg_inherits p where p.inhrelid = o.partition and p.inhparent = {events.literal}::regclass
-        )
+        where pg_partition_root(o.partition) is distinct from {events.literal}::regclass
         limit most
     );
     get diagnostics deleted = row_count;

@@ -255,6 +255,7 @@ class LedgerPartitionIdsIT {
     void areEnteredInBatches() {
         partition(PartitionInterval.MONTH);
         insertUnentered("select 'old ' || n, 'p', '2026-03-01Z' from generate_series(1, 20500) n");
+        insertUnentered("values ('', 'p', '2026-03-01Z')");
         record("later", 40);
         Database.query(
                 "select " + Identifiers.qualified(schema, "usagekit_enter_ids") + "(?::regclass)::text",
@@ -262,7 +263,7 @@ class LedgerPartitionIdsIT {
         assertThat(areIdsEntered()).as("before the installation").isFalse();
         PostgresLedger.of(Database.pool(), schema).install();
         assertThat(areIdsEntered()).as("after it").isTrue();
-        assertThat(entries()).hasSize(20502);
+        assertThat(entries()).hasSize(20503);
         assertTaken("old 20500", 40);
     }
 
@@ -311,9 +312,43 @@ class LedgerPartitionIdsIT {
             PostgresLedger.of(Database.pool(), schema).install();
             assertThat(areIdsEntered()).isFalse();
             assertTaken("second", 0);
+            Database.execute("grant select on " + Identifiers.qualified(schema, "far") + " to " + owner);
+            record("third", 40);
+            assertThat(areIdsEntered())
+                    .as("of rows that can be read, but not locked")
+                    .isFalse();
         } finally {
             Database.execute("drop owned by " + owner + " cascade", "drop role " + owner);
         }
+    }
+
+    /** The function may read what its caller may not. */
+    @Test
+    void areEnteredOfPartitionsOnly() {
+        partitionAndEnter();
+        Database.execute("create view " + Identifiers.qualified(schema, "other")
+                + " as select 'secret'::text as id, now() as created_at, 0::oid as tableoid");
+        assertThat(Database.query("select coalesce(" + Identifiers.qualified(schema, "usagekit_enter_ids_of") + "('"
+                        + Identifiers.qualified(schema, "other") + "'::regclass, null, 1), 'nothing')"))
+                .isEqualTo("nothing");
+        assertThat(entries()).containsExactly("first 2026-03-01");
+    }
+
+    /** Partitions may have partitions of their own, whose rows are entered by triggers. */
+    @Test
+    void stayWhereThePartitionHasBeenPartitioned() {
+        partitionAndEnter();
+        record("dropped", 40);
+        Database.execute(
+                "create table " + Identifiers.qualified(schema, "far") + " partition of " + events
+                        + " for values from ('2099-01-01Z') to ('2099-02-01Z') partition by range (created_at)",
+                "create table " + Identifiers.qualified(schema, "farther") + " partition of "
+                        + Identifiers.qualified(schema, "far") + " default",
+                "insert into " + events + " (id, project_id, created_at) values ('deep', 'p', '2099-01-05Z')",
+                "drop table " + partitionOf("dropped") + " cascade");
+        record("another", 0);
+        PostgresLedger.of(Database.pool(), schema).install();
+        assertThat(entries()).containsExactly("another 2026-03-01", "deep 2099-01-05", "first 2026-03-01");
     }
 
     /** Where one time is in several partitions, an id may be in two of them at that time. */
