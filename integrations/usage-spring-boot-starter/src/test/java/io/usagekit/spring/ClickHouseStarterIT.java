@@ -41,6 +41,7 @@ class ClickHouseStarterIT {
 
     @Test
     void figuresComeFromItsShardsAndAreErrorsWhileOneIsAway() {
+        // ClickHouse comes from npm, which a machine with a JDK and Maven alone lacks; .ci/run installs it.
         assumeTrue(ClickHouseCluster.isInstalled(), () -> ClickHouseCluster.announceSkipped(ClickHouseStarterIT.class));
         try (EmbeddedClickHouseCluster cluster = EmbeddedClickHouseCluster.start(2);
                 PostgresServer postgres = PostgresServer.start()) {

@@ -53,6 +53,7 @@ class BenchmarksIT {
     @Tag("thorough")
     @Test
     void clickhousePrintsItsLinesAndItsTable() {
+        // ClickHouse comes from npm, which a machine with a JDK and Maven alone lacks; .ci/run installs it.
         assumeTrue(ClickHouseCluster.isInstalled(), () -> ClickHouseCluster.announceSkipped(BenchmarksIT.class));
         assertThat(run("clickhouse", "--rounds", "1", "--events", "2000"))
                 .as(err.toString())
