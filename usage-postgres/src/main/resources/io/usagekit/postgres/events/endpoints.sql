@@ -38,17 +38,9 @@ cross join lateral (
 select
     e.created_at,
     e.id,
-    exists (
-        select
-        from {events_endpoints} n
-        where n.event_id = e.id
-            and n.project_id = :project_id
-            and n.created_at = e.created_at
-            and (n.endpoint_id = any (:endpoint_ids::text[])) is true
-        offset 0
-    ) as is_met
+    {has-endpoint} as is_met
 from (
-    select e.created_at, e.id
+    select e.project_id, e.created_at, e.id
     from {events} e
     where e.project_id = :project_id
         {filter}

@@ -63,21 +63,28 @@
 -- Parameters: :status; the empty text: events without a status.
     and e.status = :status
 
--- fragment: filter-each-endpoint-ids
--- Events to be delivered to at least one of these endpoints, looked up for each event by its id: the conditions within "is true" take no index.
+-- fragment: has-endpoint
+-- Whether an event e is to be delivered to at least one of these endpoints, looked up for each event by its id: the conditions within "is true" take no
+-- index.
 --
 -- Parameters: :endpoint_ids, text[].
-    and exists (
-        select
-        from {events_endpoints} n
-        where n.event_id = e.id
-            and (
-                n.project_id = e.project_id
-                and n.created_at = e.created_at
-                and n.endpoint_id = any (:endpoint_ids::text[])
-            ) is true
-        offset 0
-    )
+exists (
+    select
+    from {events_endpoints} n
+    where n.event_id = e.id
+        and (
+            n.project_id = e.project_id
+            and n.created_at = e.created_at
+            and n.endpoint_id = any (:endpoint_ids::text[])
+        ) is true
+    offset 0
+)
+
+-- fragment: filter-each-endpoint-ids
+-- Events to be delivered to at least one of these endpoints, looked up for each event.
+--
+-- Parameters: :endpoint_ids, text[].
+    and {has-endpoint}
 
 -- fragment: words-of-text
 -- The words of a text, split as tokenise-events splits payloads.

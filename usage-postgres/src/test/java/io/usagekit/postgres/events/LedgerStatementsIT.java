@@ -122,6 +122,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "event-columns",
                 "given-event",
                 "given-events",
+                "has-endpoint",
                 "has-words",
                 "insert-endpoints-of-all",
                 "insert-endpoints-of-one",
