@@ -12,4 +12,5 @@ module io.usagekit.testkit {
     exports io.usagekit.testkit;
     exports io.usagekit.testkit.contract;
     exports io.usagekit.testkit.contract.deliveries;
+    exports io.usagekit.testkit.contract.events;
 }

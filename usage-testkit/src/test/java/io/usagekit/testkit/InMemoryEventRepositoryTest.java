@@ -3,7 +3,7 @@ package io.usagekit.testkit;
 import io.usagekit.UsageCalculator;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventRepository;
-import io.usagekit.testkit.contract.EventRepositoryContract;
+import io.usagekit.testkit.contract.events.EventRepositoryContract;
 import java.time.InstantSource;
 
 class InMemoryEventRepositoryTest extends EventRepositoryContract {

@@ -6,7 +6,7 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.testing.Database;
-import io.usagekit.testkit.contract.EventRepositoryContract;
+import io.usagekit.testkit.contract.events.EventRepositoryContract;
 import java.time.InstantSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;

@@ -12,6 +12,7 @@ import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.testkit.InMemoryUsageCache;
+import io.usagekit.testkit.internal.UnusualKeys;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.time.YearMonth;

@@ -14,6 +14,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.testkit.internal.UnusualKeys;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;

@@ -4,7 +4,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventRepository;
 import io.usagekit.testkit.InMemoryEventRepository;
-import io.usagekit.testkit.contract.EventRepositoryContract;
+import io.usagekit.testkit.contract.events.EventRepositoryContract;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;

@@ -14,7 +14,7 @@ import io.usagekit.testkit.InMemoryFlightStore;
 import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import io.usagekit.testkit.ManualClock;
-import io.usagekit.testkit.contract.EventRepositoryContract;
+import io.usagekit.testkit.contract.events.EventRepositoryContract;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import io.usagekit.testkit.contract.SingleFlightContract;
 import io.usagekit.testkit.contract.UsageCacheContract;

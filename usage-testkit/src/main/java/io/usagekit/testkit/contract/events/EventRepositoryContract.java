@@ -1,4 +1,4 @@
-package io.usagekit.testkit.contract;
+package io.usagekit.testkit.contract.events;
 
 import io.usagekit.UsageCalculator;
 import io.usagekit.events.Duplicates;

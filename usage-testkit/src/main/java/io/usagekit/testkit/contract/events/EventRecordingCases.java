@@ -1,4 +1,4 @@
-package io.usagekit.testkit.contract;
+package io.usagekit.testkit.contract.events;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -16,6 +16,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.events.Source;
+import io.usagekit.testkit.internal.UnusualKeys;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,4 +1,4 @@
-package io.usagekit.testkit.contract;
+package io.usagekit.testkit.internal;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
@@ -8,14 +8,14 @@ import java.time.ZoneId;
 import java.util.List;
 
 /** Organisation ids and periods that a wrong key format confuses with each other. */
-final class UnusualKeys {
+public final class UnusualKeys {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
 
     private UnusualKeys() {}
 
     /** Unusual ids that a wrong key format would confuse with each other, or with its own syntax. */
-    static List<String> organisationIds() {
+    public static List<String> organisationIds() {
         return List.of(
                 "org-123",
                 "ORG-123",
@@ -54,7 +54,7 @@ final class UnusualKeys {
     }
 
     /** March 2026, another month, and periods within it or close to it. */
-    static List<UsagePeriod> periods() {
+    public static List<UsagePeriod> periods() {
         return List.of(
                 MARCH,
                 UsagePeriod.month(YearMonth.of(2026, 4)),

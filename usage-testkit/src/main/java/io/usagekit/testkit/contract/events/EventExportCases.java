@@ -1,4 +1,4 @@
-package io.usagekit.testkit.contract;
+package io.usagekit.testkit.contract.events;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;

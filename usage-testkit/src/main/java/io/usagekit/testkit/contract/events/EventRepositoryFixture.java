@@ -1,4 +1,4 @@
-package io.usagekit.testkit.contract;
+package io.usagekit.testkit.contract.events;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
