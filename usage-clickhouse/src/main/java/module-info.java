@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module io.usagekit.clickhouse {
     requires transitive io.usagekit.postgres;
+    requires org.slf4j;
     requires static transitive org.jspecify;
 
     exports io.usagekit.clickhouse;

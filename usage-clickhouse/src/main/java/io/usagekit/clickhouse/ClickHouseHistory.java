@@ -6,6 +6,7 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.clickhouse.HistoryListener.Refusal;
 import io.usagekit.clickhouse.StateReader.IncompleteException;
 import io.usagekit.clickhouse.StateReader.Project;
 import io.usagekit.postgres.rollups.spi.CellSums;
@@ -48,23 +49,32 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
     private final SqlFile statements;
     private final Duration maxLag;
     private final InstantSource clock;
+    private final HistoryNotifier notifier;
 
-    ClickHouseHistory(ClickHouseJdbc jdbc, SqlFile statements, Duration maxLag, InstantSource clock) {
+    ClickHouseHistory(
+            ClickHouseJdbc jdbc, SqlFile statements, Duration maxLag, InstantSource clock, HistoryListener listener) {
         this.jdbc = jdbc;
         this.statements = statements;
         this.maxLag = maxLag;
         this.clock = clock;
+        this.notifier = new HistoryNotifier(listener);
     }
 
     @Override
     public OrganisationUsage calculate(UsageKey key, Duration timeout) {
         Usages found = read(key, edges(key.period()), timeout);
-        return OrganisationSums.of(key, found).figure(found.state().asOf());
+        OrganisationUsage figure = sums(key, found).figure(found.state().asOf());
+        notifier.computed(ageOf(figure));
+        return figure;
     }
 
     @Override
     public Duration ageOf(OrganisationUsage figure) {
-        Duration age = Duration.between(figure.createdAt(), clock.instant());
+        return age(figure.createdAt());
+    }
+
+    private Duration age(Instant asOf) {
+        Duration age = Duration.between(asOf, clock.instant());
         return age.isNegative() ? Duration.ZERO : age;
     }
 
@@ -84,10 +94,12 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
         Objects.requireNonNull(failed, "failed");
         String what = "the usage of all organisations in " + period;
         Usages found = read(what, slices(what, edges(period)), Optional.empty(), timeout);
+        notifier.computed(age(found.state().asOf()));
         long computed = 0;
         List<Project> projects = found.projects();
         for (int from = 0; from < projects.size(); ) {
-            OrganisationSums sums = new OrganisationSums(projects.get(from).organisationId(), period, 1);
+            OrganisationSums sums =
+                    new OrganisationSums(notifier, projects.get(from).organisationId(), period, 1);
             for (; from < projects.size() && sums.isOf(projects.get(from)); from++) {
                 sums.add(found, projects.get(from));
             }
@@ -113,7 +125,9 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
     public List<UsageSeriesPoint> series(
             UsageKey key, UsageSeriesGranularity granularity, ZoneId zone, Duration timeout) {
         List<Instant> edges = granularity.edges(key.period(), zone);
-        CellSums[] sums = OrganisationSums.of(key, read(key, edges, timeout)).complete();
+        Usages found = read(key, edges, timeout);
+        CellSums[] sums = sums(key, found).complete();
+        notifier.computed(age(found.state().asOf()));
         List<UsageSeriesPoint> points = new ArrayList<>();
         for (int i = 0; i < sums.length; i++) {
             points.add(new UsageSeriesPoint(
@@ -130,7 +144,8 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
     @Override
     public List<ProjectUsage> byProject(UsageKey key, Duration timeout) {
         Usages found = read(key, edges(key.period()), timeout);
-        OrganisationSums.of(key, found).complete();
+        sums(key, found).complete();
+        notifier.computed(age(found.state().asOf()));
         return found.projects().stream()
                 .filter(project -> !project.isMissing())
                 .map(project -> usage(project, found.of(project)[0]))
@@ -153,13 +168,15 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
         return List.of(period.start(), period.end());
     }
 
-    private static Slices slices(String what, List<Instant> edges) {
+    private Slices slices(String what, List<Instant> edges) {
         for (Instant edge : edges) {
             if (!Slices.isHour(edge)) {
-                throw UsageCalculationException.permanent(
-                        what + " can't be computed from ClickHouse: it is divided at " + edge
-                                + ", and there are sums of whole UTC hours only",
-                        null);
+                throw notifier.refused(
+                        Refusal.DIVIDED_HOUR,
+                        UsageCalculationException.permanent(
+                                what + " can't be computed from ClickHouse: it is divided at " + edge
+                                        + ", and there are sums of whole UTC hours only",
+                                null));
             }
         }
         return new Slices(edges);
@@ -181,7 +198,7 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
     }
 
     private Usages read(String what, Slices slices, Optional<String> organisationId, Duration timeout) {
-        StateReader reader = new StateReader(jdbc, statements, timeout);
+        StateReader reader = new StateReader(jdbc, statements, timeout, notifier);
         List<String> missing = new ArrayList<>();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
             Watermark state = state(what, reader, slices);
@@ -194,57 +211,63 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
                 missing.add("in version " + state.version() + " " + e.getMessage());
             }
         }
-        throw new UsageCalculationException(
+        throw refused(
+                Refusal.INCOMPLETE,
                 what + " can't be computed: ClickHouse lacks rows, or a replica lags: " + String.join("; ", missing)
-                        + "; verify what was shipped, and have what differs shipped again",
-                null);
+                        + "; verify what was shipped, and have what differs shipped again");
     }
 
     private Watermark state(String what, StateReader reader, Slices window) {
         Watermark state = reader.newest()
-                .orElseThrow(() -> new UsageCalculationException(
+                .orElseThrow(() -> refused(
+                        Refusal.NO_STATE,
                         what
                                 + " can't be computed: there is no state that all shards of ClickHouse have; one is published"
-                                + " whenever nothing is left to ship",
-                        null));
+                                + " whenever nothing is left to ship"));
         Duration lag = Duration.between(state.asOf(), clock.instant());
         if (lag.compareTo(maxLag) > 0) {
-            throw new UsageCalculationException(
+            throw refused(
+                    Refusal.TOO_OLD,
                     what + " can't be computed: the newest state that all shards of ClickHouse have is that of "
-                            + state.asOf() + ", " + lag + " ago, and maxLag is " + maxLag,
-                    null);
+                            + state.asOf() + ", " + lag + " ago, and maxLag is " + maxLag);
         }
         if (window.start().isBefore(state.coveredFrom()) || window.end().isAfter(state.coveredBefore())) {
-            throw new UsageCalculationException(
+            throw refused(
+                    Refusal.NOT_COVERED,
                     what + " can't be computed: the period is from " + window.start() + " to " + window.end()
                             + ", and ClickHouse has the hours from "
                             + (state.coveredFrom().equals(Instant.MIN) ? "the first one" : state.coveredFrom()) + " to "
-                            + state.coveredBefore(),
-                    null);
+                            + state.coveredBefore());
         }
         return state;
+    }
+
+    private UsageCalculationException refused(Refusal reason, String message) {
+        return notifier.refused(reason, new UsageCalculationException(message, null));
+    }
+
+    /** Adds up what was read of one organisation. */
+    private OrganisationSums sums(UsageKey key, Usages found) {
+        OrganisationSums sums = new OrganisationSums(notifier, key.organisationId(), key.period(), found.slices());
+        found.projects().forEach(project -> sums.add(found, project));
+        return sums;
     }
 
     /** Adds up the projects of an organisation, by slices. */
     private static final class OrganisationSums {
 
+        private final HistoryNotifier notifier;
         private final String organisationId;
         private final UsagePeriod period;
         private final CellSums[] sums;
         private @Nullable Project missing;
         private boolean isTooLarge;
 
-        OrganisationSums(String organisationId, UsagePeriod period, int slices) {
+        OrganisationSums(HistoryNotifier notifier, String organisationId, UsagePeriod period, int slices) {
+            this.notifier = notifier;
             this.organisationId = organisationId;
             this.period = period;
             this.sums = StateReader.none(slices);
-        }
-
-        /** Of the one whose projects have been read. */
-        static OrganisationSums of(UsageKey key, Usages found) {
-            OrganisationSums sums = new OrganisationSums(key.organisationId(), key.period(), found.slices());
-            found.projects().forEach(project -> sums.add(found, project));
-            return sums;
         }
 
         boolean isOf(Project project) {
@@ -295,8 +318,10 @@ public final class ClickHouseHistory implements UsageCalculator, UsageReports {
         }
 
         private UsageCalculationException refused(String why) {
-            return UsageCalculationException.permanent(
-                    "the usage of " + organisationId + " in " + period + " can't be computed: " + why, null);
+            return notifier.refused(
+                    Refusal.NO_FIGURE,
+                    UsageCalculationException.permanent(
+                            "the usage of " + organisationId + " in " + period + " can't be computed: " + why, null));
         }
     }
 }

@@ -162,11 +162,16 @@ public final class ClickHouseUsage {
      * @param maxLag how old that state may be, by this process's clock and that of the feed; 1 s to 366 days
      */
     public ClickHouseHistory history(Duration maxLag) {
+        return history(maxLag, new HistoryListener() {});
+    }
+
+    /** Returns the same reader, which notifies a listener of what is computed and refused. */
+    public ClickHouseHistory history(Duration maxLag, HistoryListener listener) {
         if (maxLag.compareTo(SHORTEST_LAG) < 0 || maxLag.compareTo(LONGEST_LAG) > 0) {
             throw new IllegalArgumentException(
                     "maxLag must be between " + SHORTEST_LAG + " and " + LONGEST_LAG + ", but was " + maxLag);
         }
-        return new ClickHouseHistory(jdbc, statements, maxLag, clock);
+        return new ClickHouseHistory(jdbc, statements, maxLag, clock, Objects.requireNonNull(listener, "listener"));
     }
 
     /**

@@ -40,6 +40,7 @@ final class StateReader {
     private final ClickHouseJdbc jdbc;
     private final SqlFile statements;
     private final Duration timeout;
+    private final HistoryNotifier notifier;
     private final long began = System.nanoTime();
 
     /** The projects of which a sum exceeds 64 bits. */
@@ -50,10 +51,11 @@ final class StateReader {
      *
      * @param timeout of all statements together
      */
-    StateReader(ClickHouseJdbc jdbc, SqlFile statements, Duration timeout) {
+    StateReader(ClickHouseJdbc jdbc, SqlFile statements, Duration timeout, HistoryNotifier notifier) {
         this.jdbc = jdbc;
         this.statements = statements;
         this.timeout = timeout;
+        this.notifier = notifier;
     }
 
     /** Returns whether a sum of a project that was read exceeds 64 bits; its other sums are no use then. */
@@ -179,9 +181,10 @@ final class StateReader {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
             return jdbc.query(statements.statement(statement, fragments), values, left, reader);
         } catch (SQLException e) {
-            throw ClickHouseErrors.calculationFailure(what + " can't be read from ClickHouse", e);
+            throw notifier.readFailed(ClickHouseErrors.calculationFailure(what + " can't be read from ClickHouse", e));
         } catch (ArithmeticException e) {
-            throw new UsageCalculationException(what + " can't be read from ClickHouse: a sum exceeds 64 bits", e);
+            throw notifier.readFailed(
+                    new UsageCalculationException(what + " can't be read from ClickHouse: a sum exceeds 64 bits", e));
         }
     }
 }

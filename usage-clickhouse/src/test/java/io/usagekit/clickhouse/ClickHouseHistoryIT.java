@@ -12,6 +12,7 @@ import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.clickhouse.HistoryListener.Refusal;
 import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.CellSums;
@@ -27,6 +28,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -51,6 +53,7 @@ class ClickHouseHistoryIT {
     private static TestCluster cluster;
     private final ManualClock clock = ManualClock.at("2026-03-02T00:06:00.123456Z");
     private String database;
+    private final List<String> events = new ArrayList<>();
     private CellStore store;
     private ClickHouseHistory history;
 
@@ -76,7 +79,25 @@ class ClickHouseHistoryIT {
                 .clock(clock)
                 .build();
         store = usage.store();
-        history = usage.history(Duration.ofMinutes(5));
+        history = usage.history(Duration.ofMinutes(5), new HistoryListener() {
+            @Override
+            public void computed(Duration stateAge) {
+                events.add("computed " + stateAge);
+                throw new IllegalStateException("of the host");
+            }
+
+            @Override
+            public void refused(Refusal reason, UsageCalculationException error) {
+                events.add(reason + " " + error.isTransient());
+                throw new IllegalStateException("of the host");
+            }
+
+            @Override
+            public void readFailed(UsageCalculationException error) {
+                events.add("failed " + error.isTransient());
+                throw new IllegalStateException("of the host");
+            }
+        });
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
         store.insertDays(1, days(24));
         store.insertProjects(
@@ -116,7 +137,9 @@ class ClickHouseHistoryIT {
                 .volume();
     }
 
-    private void assertRefused(String why) {
+    /** Refused in each form, of which the listener is notified. */
+    private void assertRefused(Refusal reason, String why) {
+        events.clear();
         assertThatThrownBy(() -> volume("many"))
                 .isInstanceOfSatisfying(
                         UsageCalculationException.class,
@@ -136,6 +159,7 @@ class ClickHouseHistoryIT {
         assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.HOUR, ZoneOffset.UTC, TIMEOUT))
                 .hasMessageContaining(why);
         assertThatThrownBy(() -> history.byProject(key, TIMEOUT)).hasMessageContaining(why);
+        assertThat(events).containsExactlyElementsOf(Collections.nCopies(4, reason + " " + true));
     }
 
     private void delete(String table, String condition) {
@@ -159,6 +183,7 @@ class ClickHouseHistoryIT {
         assertThat(day.createdAt()).isEqualTo(AS_OF);
         assertThat(day.isPeriodOver()).isTrue();
         assertThat(history.ageOf(day)).isEqualTo(Duration.ofMinutes(1));
+        assertThat(events).containsExactly("computed PT1M");
         assertThat(figure("few", hour(DAY, 3), hour(DAY, 5)).received().volume())
                 .isEqualTo(10);
         assertThat(figure("few", hour(DAY, -24), hour(DAY, 1)).received().volume())
@@ -180,6 +205,7 @@ class ClickHouseHistoryIT {
                 (organisation, e) -> figures.add(organisation + " failed"));
         assertThat(computed).isEqualTo(3);
         assertThat(figures).containsExactly("few 120", "many 360", "none 0");
+        assertThat(events).containsExactly("computed PT1M");
     }
 
     @Test
@@ -264,7 +290,7 @@ class ClickHouseHistoryIT {
         delete(1, "watermark", "version = 2");
         assertThat(volume("many")).as("a shard lacks the newest state").isEqualTo(360);
         delete(1, "watermark", "true");
-        assertRefused("there is no state that all shards of ClickHouse have");
+        assertRefused(Refusal.NO_STATE, "there is no state that all shards of ClickHouse have");
     }
 
     @Test
@@ -273,6 +299,7 @@ class ClickHouseHistoryIT {
         assertThat(volume("many")).isEqualTo(360);
         clock.advance(Duration.ofMillis(1));
         assertRefused(
+                Refusal.TOO_OLD,
                 "the newest state that all shards of ClickHouse have is that of 2026-03-02T00:05:00.123456Z, PT5M0.001S"
                         + " ago, and maxLag is PT5M");
     }
@@ -294,6 +321,15 @@ class ClickHouseHistoryIT {
         assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.DAY, ZoneId.of("Asia/Kolkata"), TIMEOUT))
                 .hasMessageContaining(
                         "it is divided at 2026-03-01T18:30:00Z, and there are sums of whole UTC hours only");
+        assertThat(events)
+                .containsExactly(
+                        "NOT_COVERED true",
+                        "NOT_COVERED true",
+                        "DIVIDED_HOUR false",
+                        "DIVIDED_HOUR false",
+                        "DIVIDED_HOUR false",
+                        "DIVIDED_HOUR false",
+                        "DIVIDED_HOUR false");
         ClickHouseUsage usage = cluster.usage(database);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> usage.history(Duration.ZERO))
@@ -306,7 +342,7 @@ class ClickHouseHistoryIT {
     void refusesAPartOfAState(String lost) {
         String table = lost.replaceFirst(" .*", "");
         delete(table, "project = 'p-7' and " + lost.replaceFirst("^\\w+ ", ""));
-        assertRefused("ClickHouse lacks rows, or a replica lags: in version 1 the versions of");
+        assertRefused(Refusal.INCOMPLETE, "ClickHouse lacks rows, or a replica lags: in version 1 the versions of");
         if (!table.equals("project")) {
             assertThat(volume("few")).as("another organisation").isEqualTo(120);
         }
@@ -318,7 +354,7 @@ class ClickHouseHistoryIT {
         store.insertDays(2, List.of(new ShippedDay("p-7", DAY, 25)));
         publish(2, PROJECTS);
         delete("cell", "version = 2");
-        assertRefused("the versions of the cells of the project p-7 add up to 24 and not to 25");
+        assertRefused(Refusal.INCOMPLETE, "the versions of the cells of the project p-7 add up to 24 and not to 25");
     }
 
     @ParameterizedTest
@@ -326,11 +362,11 @@ class ClickHouseHistoryIT {
     void refusesWhatIsOnAShardThatWasEmptied(int shard) {
         delete(shard, "cell", "true");
         delete(shard, "day", "true");
-        assertRefused("ClickHouse lacks rows");
+        assertRefused(Refusal.INCOMPLETE, "ClickHouse lacks rows");
         delete(shard, "project", "true");
-        assertRefused("the versions of projects");
+        assertRefused(Refusal.INCOMPLETE, "the versions of projects");
         delete(shard, "watermark", "true");
-        assertRefused("there is no state that all shards of ClickHouse have");
+        assertRefused(Refusal.NO_STATE, "there is no state that all shards of ClickHouse have");
     }
 
     @Test
@@ -344,6 +380,7 @@ class ClickHouseHistoryIT {
                                 e -> assertThat(e.isTransient()).isTrue())
                         .hasMessageContaining("ALL_CONNECTION_TRIES_FAILED");
             }
+            assertThat(events).containsExactlyElementsOf(Collections.nCopies(20, "failed true"));
         } finally {
             cluster.shards().restart(1);
         }
@@ -367,6 +404,9 @@ class ClickHouseHistoryIT {
                     failed.add(e.getMessage());
                 }))
                 .isZero();
+        assertThat(events)
+                .as("of the report, and of each organisation")
+                .containsExactly("computed PT1M", "NO_FIGURE false", "NO_FIGURE false", "NO_FIGURE false");
         assertThat(failed).hasSize(3);
         assertThat(failed.get(0)).contains("few", "a sum exceeds 9223372036854775807");
         assertThat(failed.get(1)).contains("many", "3 rows have no size");
