@@ -39,6 +39,7 @@ class DocumentedMetersTest {
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
         FeedMeters.of(registry);
+        HistoryMeters.of(registry);
         DataSource unused = (DataSource) Proxy.newProxyInstance(
                 DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
                     throw new UnsupportedOperationException(method.getName());

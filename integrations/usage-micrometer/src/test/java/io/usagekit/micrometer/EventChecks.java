@@ -109,6 +109,7 @@ final class EventChecks {
                 choice % 2 == 0
                         ? new IllegalStateException("error " + text)
                         : new UsageCalculationException("error " + text, null));
+        arguments.put(UsageCalculationException.class, new UsageCalculationException("error " + text, null));
         arguments.put(List.class, List.of(dependant(text)));
         arguments.put(RollupDrift.class, drift(text));
         arguments.put(RollupWorker.LastRun.class, run(text, choice));

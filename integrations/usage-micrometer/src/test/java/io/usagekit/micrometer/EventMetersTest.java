@@ -9,6 +9,7 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.clickhouse.HistoryListener;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupListener;
@@ -56,7 +57,8 @@ class EventMetersTest {
                         registry -> RollupMeters.of(registry).verification()),
                 new Listener<>(PartitionProgress.class, PartitionMeters::of),
                 new Listener<>(FeedListener.class, FeedMeters::of),
-                new Listener<>(CellReadListener.class, FeedMeters::of));
+                new Listener<>(CellReadListener.class, FeedMeters::of),
+                new Listener<>(HistoryListener.class, HistoryMeters::of));
     }
 
     @ParameterizedTest
@@ -103,6 +105,7 @@ class EventMetersTest {
         RollupMeters.of(registry, tags);
         PartitionMeters.of(registry, tags);
         FeedMeters.of(registry, tags);
+        HistoryMeters.of(registry, tags);
 
         assertThat(registry.getMeters())
                 .hasSizeGreaterThan(60)
@@ -117,6 +120,7 @@ class EventMetersTest {
         RollupMeters.of(registry);
         PartitionMeters.of(registry);
         FeedMeters.of(registry);
+        HistoryMeters.of(registry);
 
         assertThat(registry.getMeters()).extracting(Meter::getId).allSatisfy(id -> {
             assertThat(id.getDescription()).as(id.getName()).isNotBlank();

@@ -14,6 +14,8 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
+import io.usagekit.clickhouse.ClickHouseHistory;
+import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
@@ -33,10 +35,12 @@ import io.usagekit.testkit.InMemoryUsageCache;
 import io.usagekit.testkit.InMemoryUsageCalculator;
 import io.usagekit.testkit.ManualClock;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,6 +52,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -74,6 +79,7 @@ class ScrapeIT {
             RollupMeters ofRollups = RollupMeters.of(registry);
             PostgresRollups rollups = useRollups(server, ofRollups);
             useFeed(server, FeedMeters.of(registry));
+            useHistory(HistoryMeters.of(registry));
             retain(rollups, ofRollups);
             ExecutorService executor = Executors.newFixedThreadPool(2);
             UsageService cached = useCache(server, executor, PostgresCacheMeters.of(registry));
@@ -154,6 +160,20 @@ class ScrapeIT {
     }
 
     /** On a store that loses what it is given: two cycles around a figure whose read is refused, and one that can't be read; a sample. */
+    /** ClickHouse is away, and a window divides an hour. */
+    private static void useHistory(HistoryMeters meters) {
+        DataSource away = (DataSource) Proxy.newProxyInstance(
+                DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
+                    throw new SQLTransientConnectionException("ClickHouse is away");
+                });
+        ClickHouseHistory history = ClickHouseUsage.builder(away).build().history(Duration.ofMinutes(5), meters);
+        assertThatThrownBy(() -> history.calculate(new UsageKey("org-123", MARCH), Duration.ofSeconds(5)))
+                .isInstanceOf(UsageCalculationException.class);
+        UsagePeriod half = UsagePeriod.between(MARCH.start(), MARCH.start().plus(Duration.ofMinutes(30)));
+        assertThatThrownBy(() -> history.calculate(new UsageKey("org-123", half), Duration.ofSeconds(5)))
+                .isInstanceOf(UsageCalculationException.class);
+    }
+
     private static void useFeed(PostgresServer server, FeedMeters meters) {
         RollupFeed feed = PostgresRollups.of(server.dataSource(), TableMapping.usagekit("scrape"))
                 .feed();
@@ -284,6 +304,15 @@ class ScrapeIT {
         assertThat(scraped.value("usagekit_retention_deleted_rows_total", "table", "events"))
                 .isEqualTo(1);
         assertThat(scraped.value("usagekit_partitions_copied_rows_total")).isPositive();
+    }
+
+    @Test
+    void hasWhatHistoryRefused() {
+        assertThat(scraped.value("usagekit_history_age_seconds_count")).isZero();
+        assertThat(scraped.value("usagekit_history_failed_total", "error", "transient"))
+                .isEqualTo(1);
+        assertThat(scraped.value("usagekit_history_refused_total", "reason", "divided_hour"))
+                .isEqualTo(1);
     }
 
     @Test

@@ -229,8 +229,7 @@ class ArchitectureTest {
                             PAGE,
                             EXAMPLES)
                     .check(PROJECT);
-            ModuleRules.independent(
-                            MICROMETER, REDIS, CLICKHOUSE, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
+            ModuleRules.independent(MICROMETER, REDIS, JACKSON, SPRING, TESTKIT, SERVERS, CLI, PAGE, EXAMPLES)
                     .check(PROJECT);
             ModuleRules.independent(
                             SPRING_TEST, POSTGRES, REDIS, CLICKHOUSE, JACKSON, MICROMETER, SERVERS, CLI, PAGE, EXAMPLES)
