@@ -3,13 +3,16 @@ package io.usagekit.spring;
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.clickhouse.ClickHouseHistory;
 import io.usagekit.clickhouse.ClickHouseUsage;
+import io.usagekit.clickhouse.HistoryListener;
 import io.usagekit.postgres.FleetLock;
 import io.usagekit.postgres.rollups.PostgresRollups;
+import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.FeedListener;
 import io.usagekit.postgres.rollups.spi.FeedWorker;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageReports;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -32,6 +35,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.context.annotation.Primary;
 
 /**
  * Configures a ClickHouse cluster where {@code usagekit.clickhouse.enabled} is set: with roll-ups the feed, its worker and what reads cells for
@@ -117,12 +121,18 @@ public final class UsageClickHouseAutoConfiguration {
         @Fallback
         @ConditionalOnMissingBean
         @ConditionalOnProperty(prefix = PREFIX, name = "max-lag")
-        ClickHouseHistory usageHistory(UsageProperties properties, Installed installed) {
+        ClickHouseHistory usageHistory(
+                UsageProperties properties, Installed installed, ObjectProvider<HistoryListener> listeners) {
             Duration maxLag = Objects.requireNonNull(properties.clickhouse().maxLag());
             return Knobs.named(
                     PREFIX,
                     UsageProperties.ClickHouse.class,
-                    () -> installed.clickHouse().history(maxLag));
+                    () -> installed
+                            .clickHouse()
+                            .history(
+                                    maxLag,
+                                    new FeedListeners.OfHistory(
+                                            listeners.orderedStream().toList())));
         }
     }
 
@@ -151,6 +161,15 @@ public final class UsageClickHouseAutoConfiguration {
         @ConditionalOnMissingBean
         CellStore usageCellStore(Installed installed) {
             return installed.clickHouse().store();
+        }
+
+        /** Goes before the reports of roll-ups, which it equals, and of history. */
+        @Bean
+        @Primary
+        @ConditionalOnMissingBean(name = "usageReports")
+        UsageReports usageReports(RollupFeed feed, CellReader reader, ObjectProvider<CellReadListener> listeners) {
+            return feed.reports(
+                    reader, FeedListeners.ofReads(listeners.orderedStream().toList()));
         }
 
         @Bean

@@ -3,7 +3,9 @@ package io.usagekit.spring;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.observation.ObservationRegistry;
 import io.usagekit.UsageService;
+import io.usagekit.clickhouse.ClickHouseHistory;
 import io.usagekit.micrometer.FeedMeters;
+import io.usagekit.micrometer.HistoryMeters;
 import io.usagekit.micrometer.ObservedCalculator;
 import io.usagekit.micrometer.PartitionMeters;
 import io.usagekit.micrometer.PostgresCacheMeters;
@@ -145,6 +147,20 @@ public final class UsageMetricsAutoConfiguration {
                     properties,
                     pause -> meters.start(feed, scheduler.get()::scheduleWithFixedDelay, pause),
                     meters::close);
+        }
+    }
+
+    /** The meters of reads of ClickHouse alone. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass({MeterRegistry.class, ClickHouseHistory.class})
+    @ConditionalOnSingleCandidate(MeterRegistry.class)
+    @ConditionalOnBean(ClickHouseHistory.class)
+    static class OfHistory {
+
+        @Bean
+        @ConditionalOnMissingBean
+        HistoryMeters usageHistoryMeters(MeterRegistry registry) {
+            return HistoryMeters.of(registry);
         }
     }
 

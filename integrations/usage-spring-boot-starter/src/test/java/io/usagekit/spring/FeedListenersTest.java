@@ -2,6 +2,7 @@ package io.usagekit.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagekit.clickhouse.HistoryListener;
 import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.FeedListener;
 import java.lang.reflect.Method;
@@ -13,7 +14,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Several listeners of a feed are notified of each event, whatever one of them throws. */
+/** Several listeners of a feed, of reads of cells and of history are notified of each event, whatever one of them throws. */
 class FeedListenersTest {
 
     private final List<String> events = new ArrayList<>();
@@ -22,6 +23,7 @@ class FeedListenersTest {
     void eachIsNotifiedOfEachEvent() throws Exception {
         check(FeedListener.class, FeedListeners::ofRuns);
         check(CellReadListener.class, FeedListeners::ofReads);
+        check(HistoryListener.class, FeedListeners.OfHistory::new);
     }
 
     private <L> void check(Class<L> type, Function<List<L>, L> both) throws Exception {

@@ -9,17 +9,20 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
+import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.clickhouse.ClickHouseHistory;
 import io.usagekit.clickhouse.ClickHouseUsage;
 import io.usagekit.micrometer.FeedMeters;
+import io.usagekit.micrometer.HistoryMeters;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.FeedWorker;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
+import io.usagekit.reports.UsageReports;
 import io.usagekit.spring.UsageClickHouseAutoConfiguration.Connections;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -244,7 +247,24 @@ class UsageClickHouseAutoConfigurationTest {
         rollups(URL, "usagekit.clickhouse.max-lag=10m").run(context -> {
             assertThat(context).hasSingleBean(UsageService.class).hasSingleBean(ClickHouseHistory.class);
             assertThat(context.getBean(UsageCalculator.class)).isNotInstanceOf(ClickHouseHistory.class);
+            assertThat(context.getBeansOfType(UsageReports.class))
+                    .as("of history, of roll-ups, and of both")
+                    .hasSize(3);
+            assertThat(context.getBean(UsageReports.class)).isSameAs(context.getBean("usageReports"));
         });
+    }
+
+    @Test
+    void reportsAreThoseOfTheHostOfHistoryOrOfRollups() {
+        UsageReports own = PostgresRollups.of(StubDataSource.down(), TableMapping.usagekit());
+        rollups(URL)
+                .withBean("usageReports", UsageReports.class, () -> own, definition -> definition.setPrimary(true))
+                .run(context -> assertThat(context.getBean(UsageReports.class)).isSameAs(own));
+        rollups("usagekit.clickhouse.enabled=false")
+                .run(context -> assertThat(context.getBean(UsageReports.class))
+                        .isSameAs(context.getBean(PostgresRollups.class)));
+        alone().run(context ->
+                assertThat(context.getBean(UsageReports.class)).isSameAs(context.getBean(ClickHouseHistory.class)));
     }
 
     @Test
@@ -324,6 +344,19 @@ class UsageClickHouseAutoConfigurationTest {
     }
 
     @Test
+    void historyHasMeters() {
+        MeterRegistry registry = new SimpleMeterRegistry();
+        metered(registry).withPropertyValues("usagekit.clickhouse.max-lag=10m").run(context -> {
+            UsageKey key = new UsageKey("org-1", UsagePeriod.parse("2026-03"));
+            ClickHouseHistory history = context.getBean(ClickHouseHistory.class);
+            assertThatThrownBy(() -> history.calculate(key, Duration.ofSeconds(1)))
+                    .isInstanceOf(UsageCalculationException.class);
+            assertThat(registry.get("usagekit.history.failed").counters())
+                    .anySatisfy(failures -> assertThat(failures.count()).isEqualTo(1));
+        });
+    }
+
+    @Test
     void theFeedHasMeters() {
         MeterRegistry registry = new SimpleMeterRegistry();
         metered(registry).run(context -> {
@@ -338,6 +371,7 @@ class UsageClickHouseAutoConfigurationTest {
                             .count())
                     .isEqualTo(1);
         });
+        metered(registry).run(context -> assertThat(context).doesNotHaveBean(HistoryMeters.class));
         FeedMeters tagged = FeedMeters.of(registry, Tags.of("service", "billing"));
         metered(registry)
                 .withBean(FeedMeters.class, () -> tagged)
