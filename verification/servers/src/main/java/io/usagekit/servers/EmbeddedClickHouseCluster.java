@@ -5,13 +5,10 @@ import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.HttpURLConnection;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -55,47 +52,33 @@ public final class EmbeddedClickHouseCluster implements ClickHouseCluster {
             throw new IllegalStateException(ClickHouseCluster.missing());
         }
         try {
-            Path directory = Files.createTempDirectory("usagekit-clickhouse");
-            int[] ports = freePorts(2 * shards);
-            Path configuration = Files.writeString(directory.resolve("config.xml"), configuration(ports, shards));
-            EmbeddedClickHouseCluster cluster = new EmbeddedClickHouseCluster(
-                    directory,
-                    IntStream.range(0, shards)
-                            .mapToObj(i -> new Shard(
-                                    directory.resolve("shard-" + (i + 1)),
-                                    configuration,
-                                    ports[2 * i],
-                                    ports[2 * i + 1]))
-                            .toList());
-            try {
-                for (Shard shard : cluster.shards) {
-                    shard.launch();
-                }
-                for (Shard shard : cluster.shards) {
-                    shard.await();
-                }
-            } catch (IOException | RuntimeException e) {
-                cluster.close();
-                throw e;
-            }
-            return cluster;
+            return FreePorts.start(() -> startOn(FreePorts.choose(2 * shards), shards));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static int[] freePorts(int count) throws IOException {
-        List<ServerSocket> sockets = new ArrayList<>();
+    static EmbeddedClickHouseCluster startOn(int[] ports, int shards) throws IOException {
+        Path directory = Files.createTempDirectory("usagekit-clickhouse");
+        Path configuration = Files.writeString(directory.resolve("config.xml"), configuration(ports, shards));
+        EmbeddedClickHouseCluster cluster = new EmbeddedClickHouseCluster(
+                directory,
+                IntStream.range(0, shards)
+                        .mapToObj(i -> new Shard(
+                                directory.resolve("shard-" + (i + 1)), configuration, ports[2 * i], ports[2 * i + 1]))
+                        .toList());
         try {
-            for (int i = 0; i < count; i++) {
-                sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+            for (Shard shard : cluster.shards) {
+                shard.launch();
             }
-            return sockets.stream().mapToInt(ServerSocket::getLocalPort).toArray();
-        } finally {
-            for (ServerSocket socket : sockets) {
-                socket.close();
+            for (Shard shard : cluster.shards) {
+                shard.await();
             }
+        } catch (IOException | RuntimeException e) {
+            cluster.close();
+            throw e;
         }
+        return cluster;
     }
 
     private static String configuration(int[] ports, int shards) {
@@ -203,7 +186,8 @@ public final class EmbeddedClickHouseCluster implements ClickHouseCluster {
                             "--http_port=" + httpPort,
                             "--tcp_port=" + nativePort,
                             "--multiquery",
-                            "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
+                            // HTTP last: where it answers, the other shards are answered too.
+                            "--query=SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP;"
                                     // Returns when the standard input ends.
                                     + " SELECT count() FROM file('/dev/stdin', 'LineAsString') FORMAT Null")
                     .redirectErrorStream(true)

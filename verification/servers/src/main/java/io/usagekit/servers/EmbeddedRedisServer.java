@@ -2,8 +2,6 @@ package io.usagekit.servers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -41,7 +39,7 @@ public final class EmbeddedRedisServer implements RedisServer {
      */
     public static EmbeddedRedisServer start(String... settings) {
         try {
-            return FreePorts.start(() -> new EmbeddedRedisServer(freePort(), List.of(settings)));
+            return FreePorts.start(() -> new EmbeddedRedisServer(FreePorts.choose(1)[0], List.of(settings)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -55,12 +53,6 @@ public final class EmbeddedRedisServer implements RedisServer {
      */
     public static EmbeddedRedisServer startOn(int port, String... settings) {
         return new EmbeddedRedisServer(port, List.of(settings));
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return free.getLocalPort();
-        }
     }
 
     private static Set<Long> children() {

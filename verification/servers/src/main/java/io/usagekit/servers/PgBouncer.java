@@ -2,9 +2,6 @@ package io.usagekit.servers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -63,34 +60,31 @@ public final class PgBouncer implements AutoCloseable {
      * @throws IllegalStateException if there is none on this machine, or it doesn't start
      */
     public static PgBouncer start(String serverUrl, int serverConnections) {
-        Path binary = PLACES.stream()
-                .filter(Files::isExecutable)
-                .findFirst()
-                .orElseThrow(() -> new IllegalStateException(MISSING));
         try {
-            Path directory = Files.createTempDirectory(
-                    "usagekit-pgbouncer",
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
-            int port = freePort();
-            Path users = Files.writeString(directory.resolve("users.txt"), "\"postgres\" \"\"\n");
-            Path configuration = Files.writeString(
-                    directory.resolve("pgbouncer.ini"), configuration(serverUrl, port, users, serverConnections));
-            Process process = new ProcessBuilder(binary.toString(), configuration.toString())
-                    .redirectErrorStream(true)
-                    .redirectOutput(directory.resolve("pgbouncer.log").toFile())
-                    .start();
-            PgBouncer started = new PgBouncer(directory, port, process);
-            started.await();
-            return started;
+            return FreePorts.start(() -> startOn(FreePorts.choose(1)[0], serverUrl, serverConnections));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
+    static PgBouncer startOn(int port, String serverUrl, int serverConnections) throws IOException {
+        Path binary = PLACES.stream()
+                .filter(Files::isExecutable)
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException(MISSING));
+        Path directory = Files.createTempDirectory(
+                "usagekit-pgbouncer",
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        Path users = Files.writeString(directory.resolve("users.txt"), "\"postgres\" \"\"\n");
+        Path configuration = Files.writeString(
+                directory.resolve("pgbouncer.ini"), configuration(serverUrl, port, users, serverConnections));
+        Process process = new ProcessBuilder(binary.toString(), configuration.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(directory.resolve("pgbouncer.log").toFile())
+                .start();
+        PgBouncer started = new PgBouncer(directory, port, process);
+        started.await();
+        return started;
     }
 
     private static String configuration(String serverUrl, int port, Path users, int serverConnections) {
@@ -116,9 +110,9 @@ public final class PgBouncer implements AutoCloseable {
 
     private void await() throws IOException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!answers()) {
+        while (!isUp()) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
-                String log = Files.readString(directory.resolve("pgbouncer.log"));
+                String log = log();
                 close();
                 throw new IllegalStateException("pgbouncer didn't start: " + log);
             }
@@ -126,12 +120,13 @@ public final class PgBouncer implements AutoCloseable {
         }
     }
 
-    private boolean answers() {
-        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-            return socket.isConnected();
-        } catch (IOException e) {
-            return false;
-        }
+    /** By its own word: on a port that was taken meanwhile somebody else would answer. */
+    private boolean isUp() throws IOException {
+        return log().contains("process up:");
+    }
+
+    private String log() throws IOException {
+        return Files.readString(directory.resolve("pgbouncer.log"));
     }
 
     /** Where it listens, with the user and without named prepared statements, which this version doesn't support. */

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -95,6 +98,24 @@ class EmbeddedClickHouseClusterIT {
             assertThat(shard.get().onExit()).succeedsWithin(60, TimeUnit.SECONDS);
         } finally {
             other.destroyForcibly();
+        }
+    }
+
+    @Test
+    void startsOnOtherPortsWhereOneWasTaken() throws IOException {
+        for (int which : List.of(0, 1)) { // that of HTTP, and that of the other shards
+            AtomicInteger attempts = new AtomicInteger();
+            try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                    EmbeddedClickHouseCluster started = FreePorts.start(() -> {
+                        int[] ports = FreePorts.choose(2);
+                        if (attempts.incrementAndGet() == 1) {
+                            ports[which] = taken.getLocalPort();
+                        }
+                        return EmbeddedClickHouseCluster.startOn(ports, 1);
+                    })) {
+                assertThat(started.jdbcUrls()).hasSize(1);
+                assertThat(attempts).hasValue(2);
+            }
         }
     }
 

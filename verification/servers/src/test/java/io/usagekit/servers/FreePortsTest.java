@@ -2,6 +2,7 @@ package io.usagekit.servers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -33,5 +34,20 @@ class FreePortsTest {
                 }))
                 .isInstanceOf(UncheckedIOException.class);
         assertThat(attempts).hasValue(1);
+    }
+
+    @Test
+    void aPoolerWhosePortIsTakenSaysSo() throws IOException {
+        // pgbouncer is a package of the system, which .ci/run installs: a machine without it skips this, and says so.
+        assumeTrue(PgBouncer.isAvailable(), () -> PgBouncer.announceSkipped(FreePortsTest.class));
+        AtomicInteger attempts = new AtomicInteger();
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                PgBouncer started = FreePorts.start(() -> PgBouncer.startOn(
+                        attempts.incrementAndGet() == 1 ? taken.getLocalPort() : FreePorts.choose(1)[0],
+                        "jdbc:postgresql://127.0.0.1:1/postgres",
+                        1))) {
+            assertThat(started.jdbcUrl("postgres")).doesNotContain(":" + taken.getLocalPort());
+            assertThat(attempts).hasValue(2);
+        }
     }
 }
