@@ -1,6 +1,6 @@
 -- Statements of the feed of another store with the roll-ups' sums. A cycle is one REPEATABLE READ transaction; in its order:
--- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, delete-listed, list-unfit, settled, changed-projects, record-projects,
--- projects-shipped, record-published.
+-- lock-cycle, lock-sums, cycle-state, choose-hours, record-shipped, record-months, delete-listed, list-unfit, settled, changed-projects,
+-- record-projects, projects-shipped, record-published.
 
 -- name: feed-is-present
 -- Whether the feed's tables are there. Returns answer.
@@ -10,10 +10,10 @@ select to_regclass({feed.state}) is not null as answer
 -- Whether they are there, and this role may read what a figure needs of them. A name with a schema that the role may not use would be an
 -- error. Returns answer.
 select
-    count(*) = 3 and bool_and(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT')) as answer
+    count(*) = 4 and bool_and(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT')) as answer
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where n.nspname = {feed.name} and c.relname in ('state', 'to_ship', 'shipped_day')
+where n.nspname = {feed.name} and c.relname in ('state', 'to_ship', 'shipped_day', 'shipped_month')
 
 -- name: feed-is-current
 -- Whether the ship list is complete: it was installed in this version for the roll-ups' tables of today, and its triggers are as they were.
@@ -178,6 +178,24 @@ set (versions, version_sum) = (
     from unnest(s.versions, excluded.versions) with ordinality as v (was, is_now, n)
 )
 returning s.project_id::text as project_id, s.day::text as day, s.version_sum
+
+-- name: record-months
+-- Adds up the days of the months of these hours, once record-shipped has recorded them. Sums aren't carried on from cycle to cycle: they are
+-- those of the days whatever they were before.
+-- Parameters: :project_id and :bucket, the last hour, timestamptz.
+insert into {feed}.shipped_month as s (project_id, month, version_sum)
+select m.project_id, m.month, d.version_sum
+from (
+    select distinct t.project_id, date_trunc('month', t.bucket at time zone 'UTC')::date as month
+    from {feed}.to_ship t
+    where (t.project_id, t.bucket) <= (:project_id, :bucket) and not t.unfit
+) as m
+cross join lateral (
+    select sum(d.version_sum)::bigint as version_sum
+    from {feed}.shipped_day d
+    where d.project_id = m.project_id and d.day >= m.month and d.day < (m.month + interval '1 month')::date
+) as d
+on conflict (project_id, month) do update set version_sum = excluded.version_sum
 
 -- name: delete-listed
 -- Deletes the rows of the ship list up to an hour that this transaction's snapshot sees: the snapshot also sees the sums that they stand for.
@@ -423,7 +441,7 @@ s.version = {feed.version} and s.relations = {feed.relations} and s.triggers = {
 part as materialized (
     select p.id, greatest(u.lower, p.rolled_from) as rolled_from, least(u.upper, p.rolled_to) as rolled_to
     from unshipped u
-    join project p on p.id = u.id
+    join project p on p.id = u.id and p.rolled_from < u.upper and p.rolled_to > u.lower
 ),
 
 -- fragment: shipped-of-slices
@@ -518,36 +536,70 @@ shipped as materialized (
     select r.id, r.lower, r.upper, v.versions
     from (
         select
-            d.id,
-            coalesce(lag(e.day) over (partition by d.id order by e.day) + interval '24 hours', d.lower) as lower,
-            e.day as upper
-        from rolled_days d
-        join (
-            select id, day from changed_day
-            union all
-            select id, upper from rolled_days
-        ) as e on e.id = d.id
+            id,
+            lower,
+            upper,
+            (lower at time zone 'UTC')::date as first_day,
+            (upper at time zone 'UTC')::date as end_day,
+            (date_trunc('month', lower at time zone 'UTC' - interval '1 day') + interval '1 month')::date as first_month,
+            date_trunc('month', upper at time zone 'UTC')::date as end_month
+        from (
+            select
+                d.id,
+                coalesce(lag(e.day) over (partition by d.id order by e.day) + interval '24 hours', d.lower) as lower,
+                e.day as upper
+            from rolled_days d
+            join (
+                select id, day from changed_day
+                union all
+                select id, upper from rolled_days
+            ) as e on e.id = d.id
+        ) as r
+        where lower < upper
     ) as r
     cross join lateral (
         select coalesce(sum(s.version_sum), 0)::bigint as versions
-        from {feed}.shipped_day s
-        where s.project_id = r.id
-            and s.day >= (r.lower at time zone 'UTC')::date
-            and s.day < (r.upper at time zone 'UTC')::date
+        from ({shipped-of-range}) as s
         offset 0
     ) as v
-    where r.lower < r.upper
 ),
 
 unshipped as materialized (
-    select p.id, :start::timestamptz as lower, coalesce(d.lower, :end::timestamptz) as upper
-    from {rolled-projects} p
-    left join rolled_days d on d.id = p.id
-    union all
-    select id, upper, :end from rolled_days
-    union all
-    select id, day, day + interval '24 hours' from changed_day
+    select id, lower, upper
+    from (
+        select p.id, :start::timestamptz as lower, coalesce(d.lower, :end::timestamptz) as upper
+        from {rolled-projects} p
+        left join rolled_days d on d.id = p.id
+        union all
+        select id, upper, :end from rolled_days
+        union all
+        select id, day, day + interval '24 hours' from changed_day
+    ) as u
+    where lower < upper
 ),
+
+-- fragment: shipped-of-range
+-- The manifest's sums of the days [first_day, end_day) of a range r: of the whole months in it, [first_month, end_month), of the days before
+-- them, and of those after them. first_month, the first that begins in the range or after it, is after end_month, that of end_day, if the range is
+-- within a month.
+select s.version_sum
+from {feed}.shipped_month s
+where r.first_month < r.end_month and s.project_id = r.id and s.month >= r.first_month and s.month < r.end_month
+union all
+select s.version_sum
+from {feed}.shipped_day s
+where r.first_day < r.first_month
+    and s.project_id = r.id
+    and s.day >= r.first_day
+    and s.day < least(r.first_month, r.end_day)
+union all
+select s.version_sum
+from {feed}.shipped_day s
+where r.first_month <= r.end_month
+    and r.end_month < r.end_day
+    and s.project_id = r.id
+    and s.day >= r.end_month
+    and s.day < r.end_day
 
 -- fragment: requested-unshipped
 -- The part of the window whose retained sums are read: the store has the others.

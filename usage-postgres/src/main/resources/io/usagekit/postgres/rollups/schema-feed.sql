@@ -40,6 +40,14 @@ create table if not exists {feed}.shipped_day (
     primary key (project_id, day) include (version_sum)
 ) with (fillfactor = 80);
 
+-- The same by UTC month: the sum of version_sum of its days, so that a whole month costs a reader one row.
+create table if not exists {feed}.shipped_month (
+    project_id {project_id_type} not null,
+    month date not null, -- its first day
+    version_sum bigint not null,
+    primary key (project_id, month) include (version_sum)
+) with (fillfactor = 80);
+
 -- The projects as they were shipped last, in the form that the store has.
 create table if not exists {feed}.shipped_project (
     project_id text collate "C" primary key,

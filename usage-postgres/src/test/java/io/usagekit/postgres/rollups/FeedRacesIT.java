@@ -97,6 +97,33 @@ class FeedRacesIT {
         assertThat(fixture.refused).hasSize(isGuarded ? 0 : 1);
     }
 
+    /** A whole month is proved by the sum of its days, which each cycle adds up again. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void addsUpAMonthOfWhichADayIsShippedAgain(boolean isGuarded) {
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : WeakenedStatements.changed(
+                        "record-months", "do update set version_sum = excluded.version_sum", "do nothing");
+        fixture.run(CHANGE);
+        fixture.ship(fixture.weakened(source, fixture.of.dataSource));
+        fixture.assertExact(true);
+        assertThat(fixture.refused).hasSize(isGuarded ? 0 : 1);
+    }
+
+    /** In the cycle that ships it: the manifest says which days the store has. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void recordsAMonthWithItsDays(boolean isGuarded) {
+        fixture.run("delete from {f}.shipped_month");
+        fixture.feed.reshipAll();
+        SqlSource source = isGuarded
+                ? RollupSql.SOURCE
+                : WeakenedStatements.changed("record-months", "and not t.unfit", "and false");
+        fixture.ship(fixture.weakened(source, fixture.of.dataSource));
+        fixture.assertExact(isGuarded);
+    }
+
     /** A version is used by one attempt. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})

@@ -109,6 +109,7 @@ class FeedStateIT {
                 "delete from {r}.rollup where project_id = 'q'",
                 "delete from " + feed + ".to_ship",
                 "delete from " + feed + ".shipped_day where project_id = 'q'",
+                "delete from " + feed + ".shipped_month where project_id = 'q'",
                 "update " + feed + ".state set published = 1",
                 "select setval('" + feed + ".version', 1)");
         SqlSource source = isGuarded

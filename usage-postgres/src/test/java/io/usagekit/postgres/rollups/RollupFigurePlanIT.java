@@ -123,7 +123,8 @@ class RollupFigurePlanIT {
         assertThat(after.sent()).isEqualTo(before.sent());
     }
 
-    private static long buffers(Connection connection, RollupFigureQuery query, UsageKey key) throws SQLException {
+    /** Returns the buffers that the execution of the statement reads. */
+    static long buffers(Connection connection, RollupFigureQuery query, UsageKey key) throws SQLException {
         try (PreparedStatement statement =
                         query.call(connection, key).prepare("explain (analyze, buffers, format json) ");
                 ResultSet row = statement.executeQuery()) {

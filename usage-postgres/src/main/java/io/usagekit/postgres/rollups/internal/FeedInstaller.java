@@ -21,7 +21,7 @@ final class FeedInstaller {
 
     /** What stays when triggers are created again. */
     private static final List<String> KEPT =
-            List.of("state", VERSIONS, "cycle", "to_ship", "shipped_day", "shipped_project");
+            List.of("state", VERSIONS, "cycle", "to_ship", "shipped_day", "shipped_month", "shipped_project");
 
     private final FeedSource source;
 

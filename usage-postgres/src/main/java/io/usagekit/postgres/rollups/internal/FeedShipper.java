@@ -205,6 +205,7 @@ final class FeedShipper {
         List<ShippedDay> days = of(last, call(connection, "record-shipped").number("version", version))
                 .list(row -> new ShippedDay(
                         row.text("project_id"), LocalDate.parse(row.text("day")), row.number("version_sum")));
+        of(last, call(connection, "record-months")).update();
         of(last, call(connection, "delete-listed")).update();
         for (Hour hour : hours) {
             if (!hour.fits()) {
