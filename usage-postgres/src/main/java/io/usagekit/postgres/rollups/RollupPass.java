@@ -38,7 +38,7 @@ final class RollupPass {
     private final AdaptiveBatchSize dirtyHours = new AdaptiveBatchSize(1, 20, 1_000);
     private final AdaptiveBatchSize rows = new AdaptiveBatchSize(100, 10_000, 1_000_000);
 
-    private final RollupProof.TriggerWatch triggers = new RollupProof.TriggerWatch();
+    private final RollupProof.RecentTriggers triggers;
     private final FilledTimes times = new FilledTimes();
 
     /** Id of the last orphan that runs have looked at; the next run continues after it. */
@@ -49,6 +49,7 @@ final class RollupPass {
         this.settings = settings;
         this.rollups = settings.rollups();
         this.closed = closed;
+        this.triggers = new RollupProof.RecentTriggers(settings.ticker());
     }
 
     /**
@@ -93,10 +94,10 @@ final class RollupPass {
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
     private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
-        boolean inForce = triggers.isEveryChangeTracked(connection, sql);
-        if (inForce && RollupProof.isIntact(connection, sql)) {
+        if (triggers.areInForce(connection, sql) && RollupProof.isIntact(connection, sql)) {
             return;
         }
+        boolean inForce = triggers.areInForceNow(connection, sql);
         if (inForce && steps.followPartitions(PARTITION_ROWS)) {
             return;
         }

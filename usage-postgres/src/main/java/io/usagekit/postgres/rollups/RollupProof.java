@@ -106,10 +106,10 @@ final class RollupProof {
         }
     }
 
-    /** Looks at the triggers of a calculator's tables, those of partitions included, at most every five seconds. Thread-safe. */
+    /** Looks at the triggers of the tables, those of partitions included, at most every five seconds. Thread-safe. */
     static final class RecentTriggers {
 
-        /** How long a calculator relies on the triggers of partitions, which are too many to be compared by each figure. */
+        /** How long a look is relied on: partitions are too many to be looked at by each figure, and by each of the runs that follow one another. */
         private static final long RELIED_ON = Duration.ofSeconds(5).toNanos();
 
         private final TriggerWatch watch = new TriggerWatch();
@@ -128,9 +128,12 @@ final class RollupProof {
         boolean areInForce(Connection connection, RollupSql sql) throws SQLException {
             long now = ticker.getAsLong();
             OptionalLong last = inForceAt;
-            if (last.isPresent() && now - last.getAsLong() < RELIED_ON) {
-                return true;
-            }
+            return (last.isPresent() && now - last.getAsLong() < RELIED_ON) || areInForceNow(connection, sql);
+        }
+
+        /** Whether all of them are in force, whenever they were looked at last. */
+        boolean areInForceNow(Connection connection, RollupSql sql) throws SQLException {
+            long now = ticker.getAsLong();
             boolean areInForce = watch.isEveryChangeTracked(connection, sql);
             inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
             return areInForce;

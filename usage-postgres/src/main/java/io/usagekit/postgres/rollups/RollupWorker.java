@@ -13,6 +13,7 @@ import java.time.InstantSource;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,7 @@ public final class RollupWorker implements AutoCloseable {
     /**
      * The configuration, checked by the builder.
      *
+     * @param ticker nanoseconds, by which looks at triggers are recent
      * @param statements source of the SQL statements
      * @param probe called between the parts of a step
      */
@@ -50,6 +52,7 @@ public final class RollupWorker implements AutoCloseable {
             Duration stepTimeout,
             Duration waitForWriters,
             Duration drainTimeout,
+            LongSupplier ticker,
             SqlSource statements,
             RollupTransactions.Probe probe) {}
 
@@ -184,6 +187,7 @@ public final class RollupWorker implements AutoCloseable {
         private Duration stepTimeout = Duration.ofMinutes(1);
         private Duration waitForWriters = Duration.ofSeconds(5);
         private Duration drainTimeout = Duration.ofSeconds(5);
+        private LongSupplier ticker = System::nanoTime;
         private SqlSource statements = RollupSql.SOURCE;
         private RollupTransactions.Probe probe = RollupTransactions.Probe.NONE;
 
@@ -246,6 +250,12 @@ public final class RollupWorker implements AutoCloseable {
             return this;
         }
 
+        /** Replaces the ticker by which looks at triggers are recent; for tests. */
+        Builder ticker(LongSupplier ticker) {
+            this.ticker = ticker;
+            return this;
+        }
+
         /** Replaces SQL statements; for tests. */
         Builder statements(SqlSource statements) {
             this.statements = statements;
@@ -281,6 +291,7 @@ public final class RollupWorker implements AutoCloseable {
                     stepTimeout,
                     waitForWriters,
                     drainTimeout,
+                    ticker,
                     statements,
                     probe));
         }

@@ -34,6 +34,8 @@ class RollupPartitionChangesIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    private static final long FIVE_SECONDS = Duration.ofSeconds(5).toNanos();
+
     /** March as far as it is over. */
     private static final UsageKey ROLLED = new UsageKey(
             "org-123",
@@ -225,7 +227,7 @@ class RollupPartitionChangesIT {
         assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
     }
 
-    /** A trigger of a single partition is looked at by each run of the worker, and by a calculator every five seconds at most. */
+    /** A worker and a calculator look at the triggers of single partitions every five seconds at most. */
     @Test
     void noticesTriggersOfAPartitionThatAreDisabled() {
         AtomicLong nanos = new AtomicLong();
@@ -246,7 +248,7 @@ class RollupPartitionChangesIT {
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received())
                 .as("within the five seconds")
                 .isEqualTo(new UsageMetrics(3, 21));
-        nanos.addAndGet(Duration.ofSeconds(5).toNanos());
+        nanos.addAndGet(FIVE_SECONDS);
         assertThat(calculator.calculate(ROLLED, TIMEOUT).received()).isEqualTo(new UsageMetrics(2, 14));
         assertThat(calculator.calculateAll(List.of(ROLLED), TIMEOUT).figures())
                 .hasEntrySatisfying(
@@ -262,16 +264,21 @@ class RollupPartitionChangesIT {
         assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
     }
 
-    /** A worker that has seen all triggers looks at them again only where something has changed. */
+    /** A worker that has seen all triggers looks at their versions after five seconds, and at themselves only where something has changed. */
     @ParameterizedTest
     @CsvSource(textBlock = """
             alter table {s}.parts_2_p disable trigger user, triggers are missing or disabled
             alter table {s}.parts_1 set unlogged,           parts_1 is below
             """)
     void aWorkerThatHasSeenAllTriggersNoticesWhatIsAltered(String alteration, String words) {
+        AtomicInteger versions = new AtomicInteger();
         AtomicInteger looks = new AtomicInteger();
+        AtomicLong nanos = new AtomicLong();
         PostgresRollups watched = PostgresRollups.builder(
                         Commits.watchedStatements(fixture.dataSource, (connection, sql) -> {
+                            if (sql.contains("end as digest")) {
+                                versions.incrementAndGet();
+                            }
                             if (sql.contains("as standing")) {
                                 looks.incrementAndGet();
                             }
@@ -282,21 +289,39 @@ class RollupPartitionChangesIT {
         try (RollupWorker worker = watched.worker()
                 .settle(Duration.ZERO)
                 .runBudget(Duration.ofMinutes(1))
+                .ticker(nanos::get)
                 .build()) {
             worker.runOnce();
             assertThat(looks.getAndSet(0)).isEqualTo(1);
+            nanos.addAndGet(FIVE_SECONDS);
             worker.runOnce();
             assertThat(looks).hasValue(0);
+            nanos.addAndGet(FIVE_SECONDS);
             fixture.run("create trigger another before update on {s}.projects for each row"
                     + " execute function suppress_redundant_updates_trigger()");
             worker.runOnce();
             assertThat(looks.getAndSet(0)).isEqualTo(1);
-            worker.runOnce();
-            assertThat(looks).hasValue(0);
+            assertThat(versions.getAndSet(0)).isEqualTo(3);
 
+            nanos.addAndGet(FIVE_SECONDS - 1);
             fixture.run(alteration);
+            worker.runOnce();
+            assertThat(versions).as("within the five seconds").hasValue(0);
+            nanos.addAndGet(1);
             assertThatThrownBy(worker::runOnce).hasMessageContaining(words);
             assertThat(looks.get()).isPositive();
+        }
+    }
+
+    /** Only a worker that finds nothing else altered relies on what it has seen of triggers. */
+    @Test
+    void aWorkerLooksAtTriggersAtOnceWhereSomethingElseIsAltered() {
+        try (RollupWorker worker = rollups.worker().ticker(() -> 0).build()) {
+            worker.runOnce();
+            fixture.run(
+                    "create table {s}.parts_3 partition of {s}.parts for values from ('2026-04-01Z') to ('2026-05-01Z')",
+                    "alter table {s}.parts_3 disable trigger user");
+            assertThatThrownBy(worker::runOnce).hasMessageContaining("triggers are missing or disabled");
         }
     }
 
