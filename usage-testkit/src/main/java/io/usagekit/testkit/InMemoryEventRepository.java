@@ -1,9 +1,7 @@
 package io.usagekit.testkit;
 
-import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.events.Bounds;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.DeliveryRepository;
@@ -65,6 +63,7 @@ public final class InMemoryEventRepository implements EventRepository {
     private final Map<String, Event> events = new HashMap<>();
     private final InMemoryEventIndex index = new InMemoryEventIndex(references);
     private final Map<String, Delivery> deliveries = new HashMap<>();
+    private final InMemoryFigures figures = new InMemoryFigures(references, events, deliveries);
 
     private InMemoryEventRepository(Duplicates duplicates, InstantSource clock) {
         this.duplicates = Objects.requireNonNull(duplicates, "duplicates");
@@ -293,7 +292,7 @@ public final class InMemoryEventRepository implements EventRepository {
         PageRead<Event> page = pager.received(key, request);
         synchronized (this) {
             return page.read(
-                    scan -> scan(receivedBy(key), event -> new Scan.Position(event.createdAt(), event.id()), scan));
+                    scan -> scan(figures.receivedBy(key), event -> new Scan.Position(event.createdAt(), event.id()), scan));
         }
     }
 
@@ -302,7 +301,7 @@ public final class InMemoryEventRepository implements EventRepository {
         PageRead<SentDelivery> page = pager.sent(key, request);
         synchronized (this) {
             return page.read(scan -> scan(
-                    sentBy(key),
+                    figures.sentBy(key),
                     sent -> new Scan.Position(
                             sent.delivery().createdAt(), sent.delivery().id()),
                     scan));
@@ -314,40 +313,9 @@ public final class InMemoryEventRepository implements EventRepository {
         return (key, timeout) -> {
             Instant now = clock.instant();
             synchronized (this) {
-                return new OrganisationUsage(
-                        key,
-                        receivedBy(key)
-                                .map(event -> new UsageMetrics(1, event.bytes()))
-                                .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
-                        sentBy(key)
-                                .map(sent -> new UsageMetrics(1, sent.bytes()))
-                                .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
-                        now);
+                return figures.of(key, now);
             }
         };
-    }
-
-    private Stream<Event> receivedBy(UsageKey key) {
-        return events.values().stream()
-                .filter(event -> isOf(key, event.projectId(), event.createdAt()))
-                .filter(event -> event.deletedAt().isEmpty());
-    }
-
-    private Stream<SentDelivery> sentBy(UsageKey key) {
-        return deliveries.values().stream()
-                .filter(delivery -> isOf(key, delivery.projectId(), delivery.createdAt()))
-                .filter(delivery -> delivery.status().equals(Delivery.SUCCESS))
-                .map(delivery -> new SentDelivery(
-                        delivery,
-                        Optional.ofNullable(events.get(delivery.eventId()))
-                                .map(Event::bytes)
-                                .orElse(0L)));
-    }
-
-    private boolean isOf(UsageKey key, String projectId, Instant at) {
-        return !at.isBefore(key.period().start())
-                && at.isBefore(key.period().end())
-                && references.organisationId(projectId).equals(key.organisationId());
     }
 
     static <T> List<T> scan(Stream<T> rows, Function<T, Scan.Position> positions, Scan scan) {
