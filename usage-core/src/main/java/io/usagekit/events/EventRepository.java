@@ -65,6 +65,20 @@ public interface EventRepository {
     List<Event> recordAll(List<NewEvent> events);
 
     /**
+     * Records those of many events that aren't recorded yet, in one transaction, e.g. of a list that was sent again after an error. An event
+     * is recorded already if its project has one with its id, live or soft-deleted, whatever else the two have; that one stays as it is. Of
+     * events in the list with one id, the first is recorded. Of calls at the same time, also of {@link #recordAll}, one records an event, and the
+     * others wait for its end: each result is true once its call has returned.
+     *
+     * <p>Idempotency keys are those of events with other ids: what is recorded here is a duplicate as {@link #recordAll} says, and what is
+     * recorded already has no part in that besides what it has in the ledger.
+     *
+     * @return the events as they were recorded, and those that were recorded already
+     * @throws EventLedgerException if an event of another project has an id, in the ledger or in the list, or a project isn't there
+     */
+    RecordingResult recordNew(List<NewEvent> events);
+
+    /**
      * Records deliveries: all of them, or none. An id belongs to one delivery of one project, as ids of events do.
      *
      * @return the deliveries as they were recorded, in the order given

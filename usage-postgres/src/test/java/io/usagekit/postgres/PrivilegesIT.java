@@ -427,7 +427,8 @@ class PrivilegesIT {
                         OutputStream.nullOutputStream());
                 ledger.deleteTokens(id, EventWindow.ALL);
                 ledger.delete(id, EventWindow.ALL);
-                ledger.record(NewEvent.builder(id, id + " undelivered").build());
+                ledger.recordNew(
+                        List.of(NewEvent.builder(id, id + " undelivered").build()));
                 assertThat(ledger.deleteForGood(id, EventWindow.ALL)).isPositive();
             });
         }

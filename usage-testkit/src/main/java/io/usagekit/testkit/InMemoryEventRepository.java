@@ -20,6 +20,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
+import io.usagekit.events.RecordingResult;
 import io.usagekit.events.SentDelivery;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
@@ -27,6 +28,7 @@ import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.ExportWriter;
 import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.events.spi.UnrecordedEvents;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -120,6 +122,14 @@ public final class InMemoryEventRepository implements EventRepository {
         events.putAll(recorded);
         given.forEach(event -> index.putEndpoints(event.id(), event.endpointIds()));
         return List.copyOf(inOrder);
+    }
+
+    @Override
+    public synchronized RecordingResult recordNew(List<NewEvent> given) {
+        Map<String, String> projectIds = new HashMap<>();
+        events.values().forEach(event -> projectIds.put(event.id(), event.projectId()));
+        UnrecordedEvents unrecorded = UnrecordedEvents.of(given, projectIds);
+        return new RecordingResult(recordAll(unrecorded.events()), unrecorded.recordedAlready());
     }
 
     private Event recorded(NewEvent event, boolean duplicate, Instant now) {
@@ -291,8 +301,8 @@ public final class InMemoryEventRepository implements EventRepository {
     public Page<Event> received(UsageKey key, PageRequest request) {
         PageRead<Event> page = pager.received(key, request);
         synchronized (this) {
-            return page.read(
-                    scan -> scan(figures.receivedBy(key), event -> new Scan.Position(event.createdAt(), event.id()), scan));
+            return page.read(scan ->
+                    scan(figures.receivedBy(key), event -> new Scan.Position(event.createdAt(), event.id()), scan));
         }
     }
 

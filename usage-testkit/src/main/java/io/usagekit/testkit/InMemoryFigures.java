@@ -25,7 +25,9 @@ record InMemoryFigures(InMemoryReferences references, Map<String, Event> events,
                 receivedBy(key)
                         .map(event -> new UsageMetrics(1, event.bytes()))
                         .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
-                sentBy(key).map(sent -> new UsageMetrics(1, sent.bytes())).reduce(UsageMetrics.ZERO, UsageMetrics::plus),
+                sentBy(key)
+                        .map(sent -> new UsageMetrics(1, sent.bytes()))
+                        .reduce(UsageMetrics.ZERO, UsageMetrics::plus),
                 now);
     }
 

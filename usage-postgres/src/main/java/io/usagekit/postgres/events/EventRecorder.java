@@ -7,8 +7,11 @@ import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.Headers;
 import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
+import io.usagekit.events.RecordingResult;
+import io.usagekit.events.spi.UnrecordedEvents;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -17,6 +20,7 @@ import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -25,6 +29,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Records events and deliveries, many rows a statement and all of a call in one transaction. */
 final class EventRecorder {
@@ -54,29 +59,85 @@ final class EventRecorder {
             return List.of();
         }
         Instant now = now();
-        List<NewEvent> keyed = events.stream()
-                .filter(event -> !event.idempotencyKey().isEmpty())
-                .toList();
-        LedgerStatement insert = insert(events.size(), !keyed.isEmpty());
-        Jdbc.Work<List<Event>> work = connection -> {
-            lockKeys(connection, keyed);
-            Set<Key> keys = new HashSet<>();
-            Map<String, Event> recorded = new HashMap<>();
-            boolean haveUncheckedIds = false;
-            for (List<NewEvent> some : inBatches(events)) {
-                haveUncheckedIds |= insert(connection, insert, some, now, keys, recorded);
-            }
-            if (haveUncheckedIds) {
-                uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
-            }
-            return events.stream()
-                    .map(event -> Objects.requireNonNull(recorded.get(event.id())))
-                    .toList();
-        };
+        List<NewEvent> keyed = keyed(events);
+        Jdbc.Work<List<Event>> work = connection -> record(connection, events, keyed, now);
         // Another transaction that held a key's lock has committed an event with it: only a younger snapshot sees that.
         return keyed.isEmpty()
                 ? transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work)
                 : transactions.runIsolated(Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, work);
+    }
+
+    /**
+     * Records those of some events that aren't recorded yet. An id that another transaction commits between the look and the insertion is a
+     * unique violation, after which all begins again: the next look finds it. It isn't one of an id if the next look finds the same ids.
+     */
+    RecordingResult recordNewEvents(List<NewEvent> events) {
+        if (events.isEmpty()) {
+            return new RecordingResult(List.of(), List.of());
+        }
+        Instant now = now();
+        Optional<Map<String, String>> before = Optional.empty();
+        while (true) {
+            Map<String, String> found = new HashMap<>();
+            try {
+                return transactions.runIsolated(
+                        Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, connection -> recordNew(connection, events, now, found));
+            } catch (EventLedgerException e) {
+                if (!isUniqueViolation(e) || before.equals(Optional.of(found))) {
+                    throw e;
+                }
+                before = Optional.of(found);
+            }
+        }
+    }
+
+    /** Records those that aren't recorded yet. Adds to found the project of each event that is recorded, by the event's id. */
+    private RecordingResult recordNew(
+            Connection connection, List<NewEvent> events, Instant now, Map<String, String> found) throws SQLException {
+        sql.call(connection, LedgerStatement.FIND_RECORDED_IDS)
+                .texts("ids", each(events, NewEvent::id))
+                .text("table", sql.quoted("events").get(0))
+                .forEach(row -> found.put(row.text("id"), row.text("project_id")));
+        UnrecordedEvents unrecorded = UnrecordedEvents.of(events, found);
+        List<Event> recorded = record(connection, unrecorded.events(), keyed(unrecorded.events()), now);
+        return new RecordingResult(recorded, unrecorded.recordedAlready());
+    }
+
+    private static boolean isUniqueViolation(EventLedgerException e) {
+        return e.getCause() instanceof SQLException cause && SqlErrors.isUniqueViolation(cause);
+    }
+
+    /** Records events in the order of their ids: of two calls with some of the same ids, one waits for the other, and not each for the other. */
+    private List<Event> record(Connection connection, List<NewEvent> events, List<NewEvent> keyed, Instant now)
+            throws SQLException {
+        lockKeys(connection, keyed);
+        Set<NewEvent> repeats = repeats(keyed);
+        List<NewEvent> sorted =
+                events.stream().sorted(Comparator.comparing(NewEvent::id)).toList();
+        LedgerStatement insert = insert(events.size(), !keyed.isEmpty());
+        Map<String, Event> recorded = new HashMap<>();
+        boolean haveUncheckedIds = false;
+        for (List<NewEvent> some : inBatches(sorted)) {
+            haveUncheckedIds |= insert(connection, insert, some, now, repeats, recorded);
+        }
+        if (haveUncheckedIds) {
+            uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
+        }
+        return events.stream()
+                .map(event -> Objects.requireNonNull(recorded.get(event.id())))
+                .toList();
+    }
+
+    private static List<NewEvent> keyed(List<NewEvent> events) {
+        return events.stream()
+                .filter(event -> !event.idempotencyKey().isEmpty())
+                .toList();
+    }
+
+    /** The events with a key that an earlier one of them has. */
+    private static Set<NewEvent> repeats(List<NewEvent> keyed) {
+        Set<Key> keys = new HashSet<>();
+        return keyed.stream().filter(event -> !keys.add(Key.of(event))).collect(Collectors.toSet());
     }
 
     private static LedgerStatement insert(int events, boolean areKeyed) {
@@ -129,17 +190,13 @@ final class EventRecorder {
         }
     }
 
-    /**
-     * Inserts events and their endpoints, and adds the events to what is recorded; returns whether their ids are still to be checked.
-     *
-     * @param keys of the events before these, to which those of these are added
-     */
+    /** Inserts events and their endpoints, and adds the events to what is recorded; returns whether their ids are still to be checked. */
     private boolean insert(
             Connection connection,
             LedgerStatement insert,
             List<NewEvent> events,
             Instant now,
-            Set<Key> keys,
+            Set<NewEvent> repeats,
             Map<String, Event> recorded)
             throws SQLException {
         Map<String, NewEvent> byId = new HashMap<>();
@@ -149,7 +206,7 @@ final class EventRecorder {
         if (insert == LedgerStatement.INSERT_EVENT || insert == LedgerStatement.INSERT_KEYED_EVENT) {
             bindOne(call, events.get(0), now);
         } else {
-            bindAll(call, events, now, keys);
+            bindAll(call, events, now, repeats);
         }
         boolean haveOldEndpoints = call.flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .text("table", sql.quoted("events").get(0))
@@ -183,7 +240,7 @@ final class EventRecorder {
     }
 
     /** Binds a row for each event, and one for each endpoint of each event. */
-    private static void bindAll(SqlCall call, List<NewEvent> events, Instant now, Set<Key> keys) {
+    private static void bindAll(SqlCall call, List<NewEvent> events, Instant now, Set<NewEvent> repeats) {
         List<String> eventIds = new ArrayList<>();
         List<String> endpointIds = new ArrayList<>();
         for (NewEvent event : events) {
@@ -201,7 +258,7 @@ final class EventRecorder {
                 .manyBytes("datas", each(events, event -> event.payload().data()))
                 .texts("source_ids", each(events, NewEvent::sourceId))
                 .texts("idempotency_keys", each(events, NewEvent::idempotencyKey))
-                .flags("repeats", each(events, event -> !event.idempotencyKey().isEmpty() && !keys.add(Key.of(event))))
+                .flags("repeats", each(events, repeats::contains))
                 .texts("statuses", each(events, NewEvent::status))
                 .texts("headers", each(events, event -> Headers.toJson(event.headers())))
                 .instants("created_ats", each(events, event -> event.createdAt().orElse(now)));

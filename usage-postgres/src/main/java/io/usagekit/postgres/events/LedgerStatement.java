@@ -42,6 +42,9 @@ enum LedgerStatement {
     INSERT_KEYED_EVENT(newEvent(), recordedEvents()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
+    FIND_RECORDED_IDS(
+            names().with("ids", TEXTS).with("table", TEXT),
+            names().with("id", TEXT).with("project_id", TEXT)),
     INSERT_ENDPOINTS(names().with("event_id", TEXT).with("endpoint_ids", TEXTS), names()),
     INSERT_DELIVERIES(
             names().with("ids", TEXTS)

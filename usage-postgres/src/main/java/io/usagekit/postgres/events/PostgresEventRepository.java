@@ -17,6 +17,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
+import io.usagekit.events.RecordingResult;
 import io.usagekit.events.SentDelivery;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
@@ -115,6 +116,11 @@ final class PostgresEventRepository implements EventRepository {
     @Override
     public List<Event> recordAll(List<NewEvent> events) {
         return recorder.recordEvents(List.copyOf(events));
+    }
+
+    @Override
+    public RecordingResult recordNew(List<NewEvent> events) {
+        return recorder.recordNewEvents(List.copyOf(events));
     }
 
     @Override

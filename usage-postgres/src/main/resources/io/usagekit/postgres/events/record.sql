@@ -254,6 +254,31 @@ with judged as (
 
 {return-recorded}
 
+-- name: find-recorded-ids
+-- Those of some ids that events have. In partitioned tables whose ids are entered it looks into no partition but those of the events: each event is
+-- looked up by itself, since a join might read all of them.
+--
+-- Parameters: :ids, text[]; :table, the events' table, qualified and quoted.
+-- Returns for each in no particular order: id; project_id, whose event has it.
+with lookup as materialized (
+    select
+        (select c.relkind = 'p' from pg_catalog.pg_class c where c.oid = to_regclass(:table)) and {are_ids_entered}() as is_by_entries
+)
+
+select e.id, e.project_id
+from {events_ids} i
+cross join lateral (
+    select n.id, n.project_id
+    from {events} n
+    where n.id = i.id and n.created_at = i.created_at
+    limit 1
+) e
+where i.id = any (:ids::text[]) and (select l.is_by_entries from lookup l)
+union all
+select e.id, e.project_id
+from {events} e
+where e.id = any (:ids::text[]) and not (select l.is_by_entries from lookup l)
+
 -- name: insert-endpoints
 -- Adds endpoints to which an event is to be delivered. A trigger sets the event's project and time.
 --

@@ -8,6 +8,7 @@ import io.usagekit.events.Event;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
+import io.usagekit.events.RecordingResult;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.ProjectScope;
@@ -21,12 +22,14 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -137,6 +140,33 @@ class LedgerRecordingIT {
             assertThat(recorded).filteredOn(Event::duplicate).hasSize(LIST / 2);
         }
         return blocks.get();
+    }
+
+    /** The event that is recorded already and the new one have times of one partition of several. */
+    @Test
+    void looksIntoOnePartitionForTheRestOfAList() {
+        String partitioned = LedgerTables.installPartitioned("rest");
+        AtomicLong partitions = new AtomicLong();
+        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+            String scanned =
+                    "select count(distinct h.inhrelid) from pg_inherits h join pg_index i on i.indrelid = h.inhrelid"
+                            + " where h.inhparent = '" + Identifiers.qualified(partitioned, "events")
+                            + "'::regclass and pg_stat_get_xact_numscans(i.indexrelid) > 0";
+            RecordingResult result = PostgresLedger.of(
+                            Commits.watched(pool, connection -> partitions.set(count(connection, scanned))),
+                            partitioned)
+                    .repository()
+                    .recordNew(Stream.of("e", "new")
+                            .map(id -> NewEvent.builder("p", id)
+                                    .createdAt(Instant.parse("2026-02-01T00:00:00Z"))
+                                    .build())
+                            .toList());
+            assertThat(result.recordedAlready()).containsExactly("e");
+            assertThat(partitions).hasValue(1);
+        } finally {
+            Database.dropSchema(partitioned);
+            Database.dropSchema(partitioned + "_partitions");
+        }
     }
 
     @Test

@@ -44,6 +44,7 @@ class EventRepositoryMutantsTest {
     Stream<DynamicTest> reportsEachWrongLedger() {
         List<Mutant<Adapter>> mutants = new ArrayList<>();
         mutants.addAll(LedgerRecordingMutants.all());
+        mutants.addAll(LedgerRecordNewMutants.all());
         mutants.addAll(LedgerLookupMutants.all());
         mutants.addAll(LedgerPageMutants.all());
         mutants.addAll(LedgerDeletionMutants.all());

@@ -14,6 +14,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
+import io.usagekit.events.RecordingResult;
 import io.usagekit.events.SentDelivery;
 import io.usagekit.events.Source;
 import io.usagekit.events.SourcedEvent;
@@ -50,6 +51,11 @@ class ForwardingEventRepository implements EventRepository {
     @Override
     public List<Event> recordAll(List<NewEvent> events) {
         return right.recordAll(events);
+    }
+
+    @Override
+    public RecordingResult recordNew(List<NewEvent> events) {
+        return right.recordNew(events);
     }
 
     @Override

@@ -77,7 +77,7 @@ final class LedgerRecordingMutants {
         });
     }
 
-    private static Event event(Event event, boolean duplicate, long bytes, Instant createdAt) {
+    static Event event(Event event, boolean duplicate, long bytes, Instant createdAt) {
         return new Event(
                 event.id(),
                 event.projectId(),

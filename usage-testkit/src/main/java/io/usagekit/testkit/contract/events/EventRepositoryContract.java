@@ -39,6 +39,13 @@ public abstract class EventRepositoryContract {
     }
 
     @Nested
+    final class RecordingNew extends EventRecordNewCases {
+        RecordingNew() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
     final class Lookup extends EventLookupCases {
         Lookup() {
             super(EventRepositoryContract.this);
