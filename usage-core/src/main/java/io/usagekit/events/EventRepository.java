@@ -223,16 +223,16 @@ public interface EventRepository {
     // Export
 
     /**
-     * Writes a project's live events up to an instant to a sink, as they were at one moment, unless it takes longer than
+     * Writes a project's live events up to an instant, or others that the request asks for, to a sink, as they were at one moment, unless it takes longer than
      * {@link ExportRequest.Builder#snapshotFor}: each a JSON object with
      * {@code id}, {@code project_id}, {@code event_type}, {@code source_id}, {@code idempotency_key}, {@code is_duplicate},
-     * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}. Takes the same
-     * memory however many there are, and however large.
+     * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}, and, where asked for,
+     * {@code deleted_at} and {@code endpoint_ids}. Takes the same memory however many there are, and however large.
      *
      * @param sink is flushed after each batch of 3,000 events, and not closed; what it throws is the cause of the exception
      * @throws EventExportException if the sink or the database fails; it says how much the sink has for sure, and where to resume
-     * @throws IllegalArgumentException if the request's cursor isn't one of an export of the same project, instant, format and
-     *     compression
+     * @throws IllegalArgumentException if the request's cursor isn't one of an export of the same project, instants, state, endpoints,
+     *     format and compression
      */
     ExportResult export(ExportRequest request, OutputStream sink);
 }

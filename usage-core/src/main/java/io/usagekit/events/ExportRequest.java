@@ -8,7 +8,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * What is exported: the live events of a project created before an instant, in the order of {@link EventOrder#ASCENDING}.
+ * What is exported: the live events of a project created before an instant, in the order of {@link EventOrder#ASCENDING}; from another
+ * instant on, with deleted ones and with endpoints where that is asked for.
  * Immutable.
  *
  * @since 0.1
@@ -40,6 +41,29 @@ public final class ExportRequest {
     /** Only those created before it. */
     public Instant before() {
         return values.before;
+    }
+
+    /** Only those created at it or later; empty: from the first one on. */
+    public Optional<Instant> from() {
+        return values.from;
+    }
+
+    /** Whether deleted ones are exported. */
+    public EventFilter.State state() {
+        return values.state;
+    }
+
+    /** Whether each has the endpoints to which it is to be delivered. */
+    public boolean hasEndpoints() {
+        return values.hasEndpoints;
+    }
+
+    /** The filter that the exported events meet. */
+    public EventFilter filter() {
+        return EventFilter.builder()
+                .window(new EventWindow(values.from, Optional.of(values.before)))
+                .state(values.state)
+                .build();
     }
 
     /** How they stand beside each other. */
@@ -75,6 +99,9 @@ public final class ExportRequest {
     public static final class Builder {
         private final String projectId;
         private final Instant before;
+        private Optional<Instant> from = Optional.empty();
+        private EventFilter.State state = EventFilter.State.LIVE;
+        private boolean hasEndpoints;
         private Format format = Format.JSON;
         private Compression compression = Compression.NONE;
         private Optional<String> cursor = Optional.empty();
@@ -89,11 +116,35 @@ public final class ExportRequest {
         private Builder(Builder other) {
             projectId = other.projectId;
             before = other.before;
+            from = other.from;
+            state = other.state;
+            hasEndpoints = other.hasEndpoints;
             format = other.format;
             compression = other.compression;
             cursor = other.cursor;
             snapshotFor = other.snapshotFor;
             listener = other.listener;
+        }
+
+        /** Created at this instant, truncated to microseconds, or later; from the first one on, by default. */
+        public Builder from(Instant from) {
+            this.from = Optional.of(Bounds.instant("from", from));
+            return this;
+        }
+
+        /**
+         * In this state; {@link EventFilter.State#LIVE} by default. With {@link EventFilter.State#ANY} an event that is deleted
+         * has {@code deleted_at} as well.
+         */
+        public Builder state(EventFilter.State state) {
+            this.state = Objects.requireNonNull(state, "state");
+            return this;
+        }
+
+        /** Each event has {@code endpoint_ids} as well, in the order of code points; it hasn't by default. */
+        public Builder withEndpoints() {
+            hasEndpoints = true;
+            return this;
         }
 
         /** {@link Format#JSON} by default. */
@@ -108,7 +159,7 @@ public final class ExportRequest {
             return this;
         }
 
-        /** Resumes an export of the same project, instant, format and compression where this cursor says. */
+        /** Resumes an export of the same project, instants, state, endpoints, format and compression where this cursor says. */
         public Builder resume(String cursor) {
             this.cursor = Optional.of(cursor);
             return this;
@@ -132,9 +183,15 @@ public final class ExportRequest {
             return this;
         }
 
-        /** What is described. */
+        /**
+         * What is described.
+         *
+         * @throws IllegalArgumentException if {@code from} isn't before the instant at which the export ends
+         */
         public ExportRequest build() {
-            return new ExportRequest(new Builder(this));
+            ExportRequest request = new ExportRequest(new Builder(this));
+            request.filter(); // checks the window
+            return request;
         }
     }
 

@@ -2,9 +2,10 @@ package io.usagekit.internal;
 
 import java.io.IOException;
 import java.io.Reader;
+import java.util.List;
 import java.util.Map;
 
-/** Writes the one shape that a response has: nested objects of strings, whole numbers and booleans (RFC 8259). */
+/** Writes the one shape that a response has: nested objects and lists of strings, whole numbers and booleans (RFC 8259). */
 public final class Json {
 
     private static final int CHUNK = 1 << 13;
@@ -50,6 +51,8 @@ public final class Json {
     private static void value(StringBuilder out, Object value) {
         if (value instanceof Map<?, ?> nested) {
             object(out, nested);
+        } else if (value instanceof List<?> list) {
+            list(out, list);
         } else if (value instanceof String text) {
             string(out, text);
         } else if (value instanceof Long || value instanceof Boolean) {
@@ -57,6 +60,16 @@ public final class Json {
         } else {
             throw new IllegalArgumentException("no JSON form for " + value.getClass());
         }
+    }
+
+    private static void list(StringBuilder out, List<?> list) {
+        String separator = "[";
+        for (Object element : list) {
+            out.append(separator);
+            value(out, element);
+            separator = ",";
+        }
+        out.append(list.isEmpty() ? "[]" : "]");
     }
 
     private static void string(StringBuilder out, String text) {

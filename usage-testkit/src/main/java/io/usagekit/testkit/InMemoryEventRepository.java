@@ -39,6 +39,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -399,14 +400,15 @@ public final class InMemoryEventRepository implements EventRepository {
         return writer.end();
     }
 
-    private synchronized List<Event> snapshot(ExportRequest request, Optional<Scan.Position> after) {
-        EventFilter filter = EventFilter.builder()
-                .window(EventWindow.before(request.before()))
-                .build();
-        return scan(
-                matching(request.projectId(), filter),
-                event -> new Scan.Position(event.createdAt(), event.id()),
-                new Scan(EventOrder.ASCENDING, after, Integer.MAX_VALUE));
+    /** Events with their endpoints, in order. */
+    private synchronized Map<Event, List<String>> snapshot(ExportRequest request, Optional<Scan.Position> after) {
+        Map<Event, List<String>> snapshot = new LinkedHashMap<>();
+        scan(
+                        matching(request.projectId(), request.filter()),
+                        event -> new Scan.Position(event.createdAt(), event.id()),
+                        new Scan(EventOrder.ASCENDING, after, Integer.MAX_VALUE))
+                .forEach(event -> snapshot.put(event, endpointIds(event.projectId(), event.id())));
+        return snapshot;
     }
 
     private Stream<Event> within(String projectId, EventWindow window) {

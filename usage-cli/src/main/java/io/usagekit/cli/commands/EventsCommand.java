@@ -140,7 +140,7 @@ public final class EventsCommand {
             name = "export",
             description = {
                 "Writes the live events of a project to standard output or a file, as they are at one moment.",
-                "When it fails, it says how to resume: the same command with --before and --resume. A file is cut to"
+                "When it fails, it says how to resume: the same command and options with --before and --resume. A file is cut to"
                         + " where that goes on."
             })
     static final class Export extends OfProject {
@@ -170,6 +170,18 @@ public final class EventsCommand {
                 description = "Only events created before it (2026-03-17T09:30:00Z); now by default.")
         private @Nullable String before;
 
+        @Option(
+                names = "--from",
+                paramLabel = "INSTANT",
+                description = "Only events created at it or later; from the first one on by default.")
+        private @Nullable String from;
+
+        @Option(names = "--deleted", description = "Deleted ones, too, with deleted_at.")
+        private boolean deleted;
+
+        @Option(names = "--endpoints", description = "Each event with the endpoints to which it is to be delivered.")
+        private boolean endpoints;
+
         @Option(names = "--resume", paramLabel = "CURSOR", description = "Goes on where an export has failed.")
         private @Nullable String resume;
 
@@ -185,16 +197,14 @@ public final class EventsCommand {
                 throw new IllegalArgumentException("--resume must come with the --before of the export that failed");
             }
             EventRepository repository = repository();
+            ExportRequest.Builder request = request(until);
             long toDo = resume == null
-                    ? repository.count(
-                            project(),
-                            EventFilter.builder()
-                                    .window(EventWindow.before(until))
-                                    .build())
+                    ? repository.count(project(), request.build().filter())
                     : -1; // of how many are left nobody has an index
             ExportResult result;
             try (Progress progress = Progress.of("Exporting", "events", toDo, err())) {
-                result = export(repository, until, new Steps(progress));
+                result = export(
+                        repository, request.listener(new Steps(progress)::told).build());
             } catch (EventExportException e) {
                 e.progress()
                         .cursor()
@@ -207,17 +217,25 @@ public final class EventsCommand {
             return ExitCode.OK;
         }
 
-        private ExportResult export(EventRepository repository, Instant until, Steps steps) throws IOException {
+        private ExportRequest.Builder request(Instant until) {
             ExportRequest.Builder request = ExportRequest.builder(project(), until)
                     .format(format == Format.JSON ? ExportRequest.Format.JSON : ExportRequest.Format.NDJSON)
                     .compression(gzip ? ExportRequest.Compression.GZIP : ExportRequest.Compression.NONE)
-                    .listener(steps::told);
+                    .state(deleted ? EventFilter.State.ANY : EventFilter.State.LIVE);
+            if (from != null) {
+                request.from(EventFilterOptions.instant("--from", from));
+            }
+            if (endpoints) {
+                request.withEndpoints();
+            }
             if (resume != null) {
                 request.resume(resume);
             }
-            return file == null
-                    ? toStandardOutput(repository, request.build())
-                    : toFile(repository, request.build(), file);
+            return request;
+        }
+
+        private ExportResult export(EventRepository repository, ExportRequest request) throws IOException {
+            return file == null ? toStandardOutput(repository, request) : toFile(repository, request, file);
         }
 
         /** Not by System.out, which keeps to itself that nobody listens any more; and not closed: it is the process's. */

@@ -7,6 +7,7 @@ import io.usagekit.cli.Run;
 import io.usagekit.cli.TestServers;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.EventWindow;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
@@ -157,6 +158,24 @@ class EventsIT {
             assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8).lines())
                     .hasSize(7);
         }
+
+        Path chosen = directory.resolve("chosen.ndjson");
+        ledger.delete("p", EventWindow.since(FIRST.plusSeconds(6)));
+        ofProject(
+                        "export",
+                        "--format",
+                        "ndjson",
+                        "--from",
+                        "2026-03-01T00:00:05Z",
+                        "--deleted",
+                        "--endpoints",
+                        "--file",
+                        chosen.toString())
+                .succeeded();
+        assertThat(Files.readAllLines(chosen))
+                .hasSize(2)
+                .allMatch(line -> line.endsWith("]}") && line.contains("\"endpoint_ids\":["))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains("\"deleted_at\":\""));
 
         Path none = directory.resolve("none.json");
         ofProject("export", "--file", none.toString(), "--before", "2026-03-01T00:00:00Z")

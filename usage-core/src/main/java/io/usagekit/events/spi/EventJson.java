@@ -11,7 +11,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** An event as its export has it. That it is live, and how it is found, is the ledger's own business. */
+/** An event as its export has it. How it is found is the ledger's own business. */
 final class EventJson {
 
     /** A multiple of 3, so that each chunk is Base64 without padding, but for the last. */
@@ -19,8 +19,9 @@ final class EventJson {
 
     private EventJson() {}
 
-    /** Writes an event with this payload, chunk by chunk, instead of its own. */
-    static void write(Event event, Reader raw, InputStream data, Writer out) throws IOException {
+    /** Writes an event with this payload, chunk by chunk, instead of its own, and with further members. */
+    static void write(Event event, Map<String, Object> further, Reader raw, InputStream data, Writer out)
+            throws IOException {
         Map<String, Object> head = new LinkedHashMap<>();
         head.put("id", event.id());
         head.put("project_id", event.projectId());
@@ -38,6 +39,7 @@ final class EventJson {
         Map<String, Object> tail = new LinkedHashMap<>();
         tail.put("bytes", event.bytes());
         tail.put("created_at", event.createdAt().toString());
+        tail.putAll(further);
         out.append("\",").append(Json.write(tail).substring(1));
     }
 

@@ -13,6 +13,7 @@ import io.usagekit.events.SentDelivery;
 import io.usagekit.internal.CanonicalText;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
@@ -104,12 +105,21 @@ public final class EventPager {
     /**
      * An export to this sink, which isn't closed.
      *
-     * @throws IllegalArgumentException if the cursor isn't one of an export of the same project, instant, format and compression
+     * @throws IllegalArgumentException if the cursor isn't one of an export of the same project, instants, state, endpoints, format and
+     *     compression
      */
     public ExportWriter export(ExportRequest request, OutputStream sink) {
         CanonicalText scope = new CanonicalText();
         scope.add("export", Optional.of(request.projectId()));
         scope.add("before", Optional.of(request.before().toString()));
+        // What is left out by default is left out here: cursors of versions without these choices are still accepted.
+        scope.add("from", request.from().map(Instant::toString));
+        if (request.state() != EventFilter.State.LIVE) {
+            scope.add("state", Optional.of(request.state().name()));
+        }
+        if (request.hasEndpoints()) {
+            scope.add("endpoints", Optional.of(""));
+        }
         scope.add("format", Optional.of(request.format().name()));
         scope.add("compression", Optional.of(request.compression().name()));
         return new ExportWriter(cursors, scope.toString(), request, sink);

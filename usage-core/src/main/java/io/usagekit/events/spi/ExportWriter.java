@@ -2,6 +2,7 @@ package io.usagekit.events.spi;
 
 import io.usagekit.events.Event;
 import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
@@ -18,6 +19,9 @@ import java.io.Reader;
 import java.io.StringReader;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
@@ -66,11 +70,13 @@ public final class ExportWriter {
     /**
      * Writes the next event.
      *
+     * @param endpointIds its endpoints, in the order of code points; left out unless the request asks for them
      * @throws EventExportException if the sink fails
      */
-    public void write(Event event) {
+    public void write(Event event, List<String> endpointIds) {
         write(
                 event,
+                endpointIds,
                 new StringReader(event.payload().raw()),
                 new ByteArrayInputStream(event.payload().data()));
     }
@@ -78,15 +84,16 @@ public final class ExportWriter {
     /**
      * Writes the next event with a payload that is read while it is written; the event's own is left out. Neither is closed.
      *
+     * @param endpointIds as above
      * @throws EventExportException if the payload can't be read, or the sink fails
      */
-    public void write(Event event, Reader raw, InputStream data) {
+    public void write(Event event, List<String> endpointIds, Reader raw, InputStream data) {
         try {
             Writer out = batch();
             if (request.format() == ExportRequest.Format.JSON) {
                 out.write(isEmpty() ? "[" : ",\n");
             }
-            EventJson.write(event, raw, data, out);
+            EventJson.write(event, chosen(event, endpointIds), raw, data, out);
             if (request.format() == ExportRequest.Format.NDJSON) {
                 out.write('\n');
             }
@@ -100,6 +107,18 @@ public final class ExportWriter {
         } catch (IOException e) {
             throw failed("the event \"" + event.id() + "\" can't be read: " + e.getMessage(), e);
         }
+    }
+
+    /** The members that an event has only where the request asks for them. */
+    private Map<String, Object> chosen(Event event, List<String> endpointIds) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        if (request.state() == EventFilter.State.ANY) {
+            event.deletedAt().ifPresent(at -> members.put("deleted_at", at.toString()));
+        }
+        if (request.hasEndpoints()) {
+            members.put("endpoint_ids", endpointIds);
+        }
+        return members;
     }
 
     private boolean isEmpty() {

@@ -1,10 +1,8 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.Event;
-import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.EventOrder;
-import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
 import io.usagekit.events.spi.EventPager;
@@ -17,6 +15,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,6 +31,9 @@ final class EventExport {
     private static final int MOST_SCANNED = ExportWriter.BATCH_EVENTS;
 
     private static final int FEWEST_SCANNED = 10;
+
+    /** The most events whose endpoints are looked up at once. */
+    private static final int MOST_WITH_ENDPOINTS = 500;
 
     /** The size of an event without its payload. */
     private static final long OVERHEAD_OCTETS = 1_000;
@@ -51,12 +53,16 @@ final class EventExport {
         try {
             boolean isEnd;
             do {
-                isEnd = transactions.export("the events can't be read", sql.quoted("events"), run::readSnapshot);
+                isEnd = transactions.export("the events can't be read", tables(request), run::readSnapshot);
             } while (!isEnd);
             return run.writer.end();
         } catch (EventLedgerException e) {
             throw run.writer.failed(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private List<String> tables(ExportRequest request) {
+        return request.hasEndpoints() ? sql.quoted("events", "events_endpoints") : sql.quoted("events");
     }
 
     /** One export: how far it is, and how many events the next slice looks at. */
@@ -70,9 +76,7 @@ final class EventExport {
         Run(ExportRequest request, ExportWriter writer) {
             this.request = request;
             this.writer = writer;
-            filter = LedgerFilter.of(EventFilter.builder()
-                    .window(EventWindow.before(request.before()))
-                    .build());
+            filter = LedgerFilter.of(request.filter());
             last = writer.beyond();
         }
 
@@ -85,7 +89,9 @@ final class EventExport {
                 if (slice.isEmpty()) {
                     return true;
                 }
-                slice.forEach(event -> write(connection, event));
+                for (int from = 0; from < slice.size(); ) {
+                    from += write(connection, slice.subList(from, Math.min(from + MOST_WITH_ENDPOINTS, slice.size())));
+                }
                 predict(slice);
             } while (Duration.ofNanos(System.nanoTime() - start).compareTo(request.snapshotFor()) < 0);
             return false;
@@ -109,12 +115,33 @@ final class EventExport {
             }
         }
 
-        private void write(Connection connection, Event event) {
+        /** Writes the first of some events, those whose endpoints are read at once; returns how many. */
+        private int write(Connection connection, List<Event> events) throws SQLException {
+            List<List<String>> endpointIds = request.hasEndpoints()
+                    ? endpointIds(connection, events)
+                    : Collections.nCopies(events.size(), List.of());
+            for (int i = 0; i < endpointIds.size(); i++) {
+                write(connection, events.get(i), endpointIds.get(i));
+            }
+            return endpointIds.size();
+        }
+
+        private List<List<String>> endpointIds(Connection connection, List<Event> events) throws SQLException {
+            return sql.call(connection, LedgerStatement.FIND_ENDPOINTS_OF_EVENTS)
+                    .text("project_id", request.projectId())
+                    .texts("ids", events.stream().map(Event::id).toList())
+                    .instants(
+                            "created_ats", events.stream().map(Event::createdAt).toList())
+                    .number("octets", SLICE_OCTETS)
+                    .list(row -> row.texts("endpoint_ids"));
+        }
+
+        private void write(Connection connection, Event event, List<String> endpointIds) {
             if (event.bytes() <= SLICE_OCTETS) {
-                writer.write(event);
+                writer.write(event, endpointIds);
             } else {
                 LargePayload payload = new LargePayload(sql, connection, event);
-                writer.write(event, payload.raw(), payload.data());
+                writer.write(event, endpointIds, payload.raw(), payload.data());
             }
             last = Optional.of(new Scan.Position(event.createdAt(), event.id()));
         }

@@ -66,6 +66,12 @@ enum LedgerStatement {
     FIND_FIRST_EVENT(names().with("project_id", TEXT).with("idempotency_key", TEXT), event()),
     IS_RECORDED(names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("answer", FLAG)),
     FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
+    FIND_ENDPOINTS_OF_EVENTS(
+            names().with("project_id", TEXT)
+                    .with("ids", TEXTS)
+                    .with("created_ats", INSTANTS)
+                    .with("octets", NUMBER),
+            names().with("endpoint_ids", TEXTS)),
     FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
     FIND_DELIVERIES(names().with("project_id", TEXT).with("ids", TEXTS), delivery()),
     FIND_DELIVERY_STATUSES(names().with("project_id", TEXT), names().with("status", TEXT)),

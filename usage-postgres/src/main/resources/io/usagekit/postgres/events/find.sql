@@ -74,6 +74,37 @@ where n.event_id = :id
     )
 order by n.endpoint_id collate "C"
 
+-- name: find-endpoints-of-events
+-- The endpoints of the first of some events of a project, up to the event with which their ids reach :octets octets. Rows of endpoints count as in
+-- find-endpoint-ids.
+--
+-- Parameters: :project_id; :ids, text[], and :created_ats, timestamptz[], of equal length; :octets.
+-- Returns a row for each event in the order given: endpoint_ids, text[], in the order of code points.
+with event as materialized (
+    select
+        g.place,
+        array(
+            select n.endpoint_id
+            from {events_endpoints} n
+            where n.event_id = g.id
+                and (n.project_id is null or (n.project_id = :project_id and n.created_at = g.created_at))
+            order by n.endpoint_id collate "C"
+        ) as endpoint_ids
+    from unnest(:ids::text[], :created_ats::timestamptz[]) with ordinality as g (id, created_at, place)
+)
+
+select c.endpoint_ids
+from (
+    select
+        e.place,
+        e.endpoint_ids,
+        sum(octet_length(array_to_string(e.endpoint_ids, ''))) over (order by e.place rows unbounded preceding)
+            - octet_length(array_to_string(e.endpoint_ids, '')) as octets_before
+    from event e
+) c
+where c.octets_before < :octets::bigint
+order by c.place
+
 -- name: find-delivery
 -- A delivery of a project.
 --

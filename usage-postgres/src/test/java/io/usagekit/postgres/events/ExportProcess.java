@@ -24,6 +24,7 @@ final class ExportProcess {
                     .repository()
                     .export(
                             ExportRequest.builder(args[2], Instant.parse("2026-04-01T00:00:00Z"))
+                                    .withEndpoints()
                                     .listener(progress -> peak[0] = Math.max(peak[0], used()))
                                     .build(),
                             OutputStream.nullOutputStream());

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,6 +65,21 @@ class LedgerMemoryIT {
     @Test
     void exportsPayloadsThatAreLargerThanWhatIsReadAtATime() throws IOException, InterruptedException {
         assertThat(readIn(ExportProcess.class, "large")).contains(String.format(Locale.ROOT, "%,d events", LARGE));
+    }
+
+    /** The endpoints of all events have 25 MB together. */
+    @Tag("thorough")
+    @Test
+    void exportsManyEndpoints() throws IOException, InterruptedException {
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('broad', 'org-3')",
+                "insert into " + s + ".events (id, project_id, created_at) select 'broad-' || n, 'broad', '2026-03-01Z'"
+                        + " from generate_series(1, 70) n",
+                "insert into " + s + ".events_endpoints (event_id, endpoint_id, project_id, created_at)"
+                        + " select e.id, n || repeat('x', 240), e.project_id, e.created_at from " + s
+                        + ".events e, generate_series(1, 1500) n where e.project_id = 'broad'");
+        assertThat(readIn(ExportProcess.class, "broad")).contains("70 events, 25,");
     }
 
     @Test

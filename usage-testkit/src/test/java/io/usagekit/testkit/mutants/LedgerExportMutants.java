@@ -15,8 +15,10 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /** Ledgers that export wrongly, or accept bad arguments. */
@@ -45,6 +47,18 @@ final class LedgerExportMutants {
         return ExportRequest.builder(request.projectId(), request.before())
                 .format(request.format())
                 .compression(request.compression());
+    }
+
+    /** The same request but for what the change makes of its choices. */
+    private static Mutant<Adapter> chosen(String fault, UnaryOperator<ExportRequest.Builder> change) {
+        return exported(fault, "exportsFromInstantDeletedOnesAndEndpointsWhereAskedFor", (ledger, request, sink) -> {
+            ExportRequest.Builder copy = copyRequest(request).state(request.state());
+            request.from().ifPresent(copy::from);
+            return ledger.export(
+                    change.apply(request.hasEndpoints() ? copy.withEndpoints() : copy)
+                            .build(),
+                    sink);
+        });
     }
 
     private static final class Stopped extends RuntimeException {
@@ -143,6 +157,22 @@ final class LedgerExportMutants {
                         return new ExportResult(0, 0);
                     }
                 }),
+                chosen("events before the first instant", copy -> copy.from(Instant.EPOCH)),
+                chosen("deleted ones are left out", copy -> copy.state(EventFilter.State.LIVE)),
+                chosen("deleted ones are always exported", copy -> copy.state(EventFilter.State.ANY)),
+                exported(
+                        "endpoints are always exported",
+                        "exportsEveryPublicFieldOnly",
+                        (ledger, request, sink) -> ledger.export(
+                                copyRequest(request).withEndpoints().build(), sink)),
+                exported(
+                        "endpoints are never exported",
+                        "exportsFromInstantDeletedOnesAndEndpointsWhereAskedFor",
+                        (ledger, request, sink) -> {
+                            ExportRequest.Builder copy = copyRequest(request).state(request.state());
+                            request.from().ifPresent(copy::from);
+                            return ledger.export(copy.build(), sink);
+                        }),
                 exported(
                         "events after the instant",
                         "exportsLiveEventsOfProjectBeforeInstantInOrder",

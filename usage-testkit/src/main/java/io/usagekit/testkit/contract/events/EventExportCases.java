@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.events.EventExportException;
+import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportProgress;
 import io.usagekit.events.ExportRequest;
@@ -142,6 +143,64 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 lines.lines().map(line -> line.substring(7, 9)).toList());
     }
 
+    @Test
+    final void exportsFromInstantDeletedOnesAndEndpointsWhereAskedFor() {
+        recorded(event("early").createdAt(NOW.minusNanos(1_000)));
+        recorded(event("deleted").createdAt(NOW).endpointIds(List.of("warehouse")));
+        ledger.delete(P, EventWindow.since(NOW));
+        recorded(event("live").createdAt(NOW.plusSeconds(1)).endpointIds(List.of("b", "é", "B", "\"")));
+        recorded(event("none").createdAt(NOW.plusSeconds(2)));
+
+        ExportRequest.Builder from = lines().from(NOW);
+        assertEquals(List.of("live", "none"), exportedIds(from));
+        assertEquals(List.of("deleted", "live", "none"), exportedIds(from.state(EventFilter.State.ANY)));
+        List<String> lines =
+                new String(export(from.withEndpoints()), UTF_8).lines().toList();
+        assertEquals(
+                List.of(
+                        "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:00.123456Z\","
+                                + "\"deleted_at\":\"2026-03-17T01:28:00.123456Z\",\"endpoint_ids\":[\"warehouse\"]}",
+                        "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:01.123456Z\",\"endpoint_ids\":[\"\\\"\",\"B\",\"b\",\"é\"]}",
+                        "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:02.123456Z\",\"endpoint_ids\":[]}"),
+                lines.stream()
+                        .map(line -> line.substring(line.indexOf("\"bytes\"")))
+                        .toList());
+        assertRejected(() -> lines().from(LATER).build(), "from", "must be before");
+    }
+
+    private static ExportRequest.Builder lines() {
+        return request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE);
+    }
+
+    private List<String> exportedIds(ExportRequest.Builder request) {
+        return new String(export(request), UTF_8)
+                .lines()
+                .map(line -> line.substring(7, line.indexOf('"', 7)))
+                .toList();
+    }
+
+    /** Together they have more octets than any implementation reads at once. */
+    @Test
+    final void exportsAnyNumberOfEndpoints() {
+        List<String> endpointIds =
+                IntStream.range(1_000, 1_800).mapToObj(n -> n + "x".repeat(240)).toList();
+        ledger.recordAll(IntStream.range(10, 34)
+                .mapToObj(n -> event("e" + n)
+                        .createdAt(NOW)
+                        .endpointIds(n == 20 ? List.of() : endpointIds)
+                        .build())
+                .toList());
+        List<String> lines =
+                new String(export(lines().withEndpoints()), UTF_8).lines().toList();
+        assertEquals(24, lines.size());
+        for (int n = 10; n < 34; n++) {
+            String line = lines.get(n - 10);
+            assertTrue(line.startsWith("{\"id\":\"e" + n + "\""), "the events in order");
+            String members = n == 20 ? "" : "\"" + String.join("\",\"", endpointIds) + "\"";
+            assertTrue(line.endsWith("\"endpoint_ids\":[" + members + "]}"), "the endpoints of e" + n);
+        }
+    }
+
     private void recordMany() {
         ledger.recordAll(IntStream.range(0, 7_000)
                 .mapToObj(n -> event("e" + n)
@@ -202,6 +261,12 @@ abstract class EventExportCases extends EventRepositoryFixture {
                     .resume(progress.cursor().orElseThrow()));
             assertArrayEquals(Arrays.copyOfRange(whole, (int) progress.octets(), whole.length), rest);
         }
+        List<ExportProgress> ofChosen = new ArrayList<>();
+        byte[] chosen = export(chosen().listener(ofChosen::add));
+        assertEquals(1, ofChosen.size());
+        assertArrayEquals(
+                Arrays.copyOfRange(chosen, (int) ofChosen.get(0).octets(), chosen.length),
+                export(chosen().resume(ofChosen.get(0).cursor().orElseThrow())));
         FailingSink sink = new FailingSink(0);
         String cursor = reported.get(0).cursor().orElseThrow();
         ExportRequest resumed = request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE)
@@ -209,6 +274,10 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 .build();
         EventExportException error = assertThrows(EventExportException.class, () -> ledger.export(resumed, sink));
         assertEquals(new ExportProgress(0, 0, Optional.of(cursor)), error.progress());
+    }
+
+    private static ExportRequest.Builder chosen() {
+        return lines().from(NOW.plusSeconds(500)).state(EventFilter.State.ANY).withEndpoints();
     }
 
     @Test
@@ -293,6 +362,9 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 request(ExportRequest.Format.NDJSON, ExportRequest.Compression.NONE),
                 request(ExportRequest.Format.JSON, ExportRequest.Compression.GZIP),
                 ExportRequest.builder(P, LATER.plusSeconds(1)),
+                ExportRequest.builder(P, LATER).from(NOW),
+                ExportRequest.builder(P, LATER).state(EventFilter.State.ANY),
+                ExportRequest.builder(P, LATER).withEndpoints(),
                 ExportRequest.builder(SIBLING, LATER))) {
             assertRejected(() -> ledger.export(other.resume(cursor).build(), untouched), "cursor", "of others");
         }
