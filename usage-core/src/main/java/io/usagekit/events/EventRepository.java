@@ -73,7 +73,7 @@ public interface EventRepository {
      * <p>Idempotency keys are those of events with other ids: what is recorded here is a duplicate as {@link #recordAll} says, and what is
      * recorded already has no part in that besides what it has in the ledger.
      *
-     * @return the events as they were recorded, and those that were recorded already
+     * @return the events as they were recorded, and the ids of those that were recorded already
      * @throws EventLedgerException if an event of another project has an id, in the ledger or in the list, or a project isn't there
      */
     RecordingResult recordNew(List<NewEvent> events);
@@ -223,7 +223,8 @@ public interface EventRepository {
     // Export
 
     /**
-     * Writes a project's live events up to an instant, or others that the request asks for, to a sink, as they were at one moment, unless it takes longer than
+     * Writes the live events of a project or of all projects up to an instant, or others that the request asks for, to a sink, as they were at
+     * one moment, unless it takes longer than
      * {@link ExportRequest.Builder#snapshotFor}: each a JSON object with
      * {@code id}, {@code project_id}, {@code event_type}, {@code source_id}, {@code idempotency_key}, {@code is_duplicate},
      * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}, and, where asked for,

@@ -8,8 +8,9 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * What is exported: the live events of a project created before an instant, in the order of {@link EventOrder#ASCENDING}; from another
- * instant on, with deleted ones and with endpoints where that is asked for.
+ * What is exported: the live events of a project created before an instant, in the order of {@link EventOrder#ASCENDING}, or those of all
+ * projects, one project after the other in the order of the code points of their ids; where that is asked for, from another instant on, with
+ * deleted ones and with endpoints.
  * Immutable.
  *
  * @since 0.1
@@ -30,11 +31,21 @@ public final class ExportRequest {
      * @throws IllegalArgumentException if one of them is out of bounds
      */
     public static Builder builder(String projectId, Instant before) {
-        return new Builder(Bounds.id("projectId", projectId), Bounds.instant("before", before));
+        return new Builder(Optional.of(Bounds.id("projectId", projectId)), Bounds.instant("before", before));
     }
 
-    /** Project id. */
-    public String projectId() {
+    /**
+     * Creates such a builder for the events of all projects.
+     *
+     * @param before as in {@link #builder}
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    public static Builder ofAllProjects(Instant before) {
+        return new Builder(Optional.empty(), Bounds.instant("before", before));
+    }
+
+    /** Whose events; empty: those of all projects. */
+    public Optional<String> projectId() {
         return values.projectId;
     }
 
@@ -97,7 +108,7 @@ public final class ExportRequest {
      * @since 0.1
      */
     public static final class Builder {
-        private final String projectId;
+        private final Optional<String> projectId;
         private final Instant before;
         private Optional<Instant> from = Optional.empty();
         private EventFilter.State state = EventFilter.State.LIVE;
@@ -108,7 +119,7 @@ public final class ExportRequest {
         private Duration snapshotFor = Duration.ofMinutes(15);
         private Consumer<ExportProgress> listener = progress -> {};
 
-        private Builder(String projectId, Instant before) {
+        private Builder(Optional<String> projectId, Instant before) {
             this.projectId = projectId;
             this.before = before;
         }

@@ -401,12 +401,25 @@ public final class InMemoryEventRepository implements EventRepository {
     }
 
     /** Events with their endpoints, in order. */
-    private synchronized Map<Event, List<String>> snapshot(ExportRequest request, Optional<Scan.Position> after) {
+    private synchronized Map<Event, List<String>> snapshot(ExportRequest request, Optional<ExportWriter.Place> after) {
         Map<Event, List<String>> snapshot = new LinkedHashMap<>();
-        scan(
-                        matching(request.projectId(), request.filter()),
+        Stream<String> projectIds = request.projectId().stream();
+        if (request.projectId().isEmpty()) {
+            projectIds =
+                    events.values().stream().map(Event::projectId).distinct().sorted(BY_CODE_POINTS);
+        }
+        projectIds
+                .filter(id -> after.isEmpty()
+                        || BY_CODE_POINTS.compare(id, after.get().projectId()) >= 0)
+                .flatMap(id -> scan(
+                        matching(id, request.filter()),
                         event -> new Scan.Position(event.createdAt(), event.id()),
-                        new Scan(EventOrder.ASCENDING, after, Integer.MAX_VALUE))
+                        new Scan(
+                                EventOrder.ASCENDING,
+                                after.filter(place -> place.projectId().equals(id))
+                                        .map(ExportWriter.Place::position),
+                                Integer.MAX_VALUE))
+                        .stream())
                 .forEach(event -> snapshot.put(event, endpointIds(event.projectId(), event.id())));
         return snapshot;
     }

@@ -62,6 +62,11 @@ public final class EventsCommand {
         final PostgresLedger ledger() {
             return PostgresLedger.of(database().dataSource(), schema());
         }
+
+        final EventRepository repository() {
+            Prerequisites.ledger(database().dataSource(), schema());
+            return ledger().repository();
+        }
     }
 
     /** What is about the events of a project. */
@@ -71,11 +76,6 @@ public final class EventsCommand {
 
         final String project() {
             return Bounds.id("--project", project);
-        }
-
-        final EventRepository repository() {
-            Prerequisites.ledger(database().dataSource(), schema());
-            return ledger().repository();
         }
     }
 
@@ -139,11 +139,11 @@ public final class EventsCommand {
     @Command(
             name = "export",
             description = {
-                "Writes the live events of a project to standard output or a file, as they are at one moment.",
+                "Writes the live events of a project, or of all projects, to standard output or a file, as they are at one moment.",
                 "When it fails, it says how to resume: the same command and options with --before and --resume. A file is cut to"
                         + " where that goes on."
             })
-    static final class Export extends OfProject {
+    static final class Export extends Subcommand {
         /** What it looks like. */
         enum Format {
             JSON,
@@ -154,6 +154,12 @@ public final class EventsCommand {
                 return name().toLowerCase(Locale.ROOT);
             }
         }
+
+        @Option(
+                names = "--project",
+                paramLabel = "ID",
+                description = "Whose events; those of all projects, one after the other, by default.")
+        private @Nullable String project;
 
         @Option(
                 names = "--format",
@@ -198,9 +204,10 @@ public final class EventsCommand {
             }
             EventRepository repository = repository();
             ExportRequest.Builder request = request(until);
-            long toDo = resume == null
-                    ? repository.count(project(), request.build().filter())
-                    : -1; // of how many are left nobody has an index
+            // Of how many are left, and of all projects, nobody has an index.
+            long toDo = resume == null && project != null
+                    ? repository.count(project, request.build().filter())
+                    : -1;
             ExportResult result;
             try (Progress progress = Progress.of("Exporting", "events", toDo, err())) {
                 result = export(
@@ -218,8 +225,10 @@ public final class EventsCommand {
         }
 
         private ExportRequest.Builder request(Instant until) {
-            ExportRequest.Builder request = ExportRequest.builder(project(), until)
-                    .format(format == Format.JSON ? ExportRequest.Format.JSON : ExportRequest.Format.NDJSON)
+            ExportRequest.Builder request = project == null
+                    ? ExportRequest.ofAllProjects(until)
+                    : ExportRequest.builder(Bounds.id("--project", project), until);
+            request.format(format == Format.JSON ? ExportRequest.Format.JSON : ExportRequest.Format.NDJSON)
                     .compression(gzip ? ExportRequest.Compression.GZIP : ExportRequest.Compression.NONE)
                     .state(deleted ? EventFilter.State.ANY : EventFilter.State.LIVE);
             if (from != null) {

@@ -177,6 +177,12 @@ class EventsIT {
                 .allMatch(line -> line.endsWith("]}") && line.contains("\"endpoint_ids\":["))
                 .satisfiesOnlyOnce(line -> assertThat(line).contains("\"deleted_at\":\""));
 
+        Path all = directory.resolve("all.ndjson");
+        ledger.save(new Project("q", "org-2", ""));
+        ledger.record(NewEvent.builder("q", "of q").createdAt(FIRST).build());
+        events("export", "--format", "ndjson", "--file", all.toString()).succeeded();
+        assertThat(Files.readAllLines(all)).hasSize(7).last().asString().contains("\"id\":\"of q\"");
+
         Path none = directory.resolve("none.json");
         ofProject("export", "--file", none.toString(), "--before", "2026-03-01T00:00:00Z")
                 .succeeded();

@@ -110,7 +110,7 @@ public final class EventPager {
      */
     public ExportWriter export(ExportRequest request, OutputStream sink) {
         CanonicalText scope = new CanonicalText();
-        scope.add("export", Optional.of(request.projectId()));
+        scope.addAll("export", Optional.of(request.projectId().stream().toList()));
         scope.add("before", Optional.of(request.before().toString()));
         // What is left out by default is left out here: cursors of versions without these choices are still accepted.
         scope.add("from", request.from().map(Instant::toString));

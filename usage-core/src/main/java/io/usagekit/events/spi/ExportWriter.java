@@ -47,24 +47,53 @@ public final class ExportWriter {
     private final String scope;
     private final ExportRequest request;
     private final Counted sink;
-    private final Optional<Scan.Position> beyond;
+    private final Optional<Place> beyond;
     private @Nullable Writer batch;
     private long inBatch;
     private long events;
     private ExportProgress progress;
+
+    /**
+     * Place of an exported event.
+     *
+     * @param projectId whose event it is
+     * @param position its position among those of the project
+     * @since 0.1
+     */
+    public record Place(String projectId, Scan.Position position) {}
 
     ExportWriter(Cursors cursors, String scope, ExportRequest request, OutputStream sink) {
         this.cursors = cursors;
         this.scope = scope;
         this.request = request;
         this.sink = new Counted(sink);
-        beyond = request.cursor().map(cursor -> cursors.decode(cursor, scope).position());
+        beyond = request.cursor()
+                .map(cursor -> place(cursors.decode(cursor, scope).position()));
         progress = new ExportProgress(0, 0, request.cursor());
     }
 
-    /** Scan.Position after which events follow; empty: from the first one on. */
-    public Optional<Scan.Position> beyond() {
+    /** Place after which events follow; empty: from the first one on. */
+    public Optional<Place> beyond() {
         return beyond;
+    }
+
+    /** The position that a cursor has: in an export of all projects its id begins with that of the project, behind its length. */
+    private Scan.Position position(Event event) {
+        String id = request.projectId().isPresent()
+                ? event.id()
+                : event.projectId().length() + ":" + event.projectId() + event.id();
+        return new Scan.Position(event.createdAt(), id);
+    }
+
+    /** The place of an event that has this position in a cursor. */
+    private Place place(Scan.Position position) {
+        if (request.projectId().isPresent()) {
+            return new Place(request.projectId().get(), position);
+        }
+        String id = position.id();
+        int start = id.indexOf(':') + 1;
+        int end = start + Integer.parseInt(id.substring(0, start - 1));
+        return new Place(id.substring(start, end), new Scan.Position(position.createdAt(), id.substring(end)));
     }
 
     /**
@@ -100,7 +129,7 @@ public final class ExportWriter {
             events++;
             inBatch++;
             if (inBatch == BATCH_EVENTS) {
-                endBatch(new Scan.Position(event.createdAt(), event.id()));
+                endBatch(position(event));
             }
         } catch (SinkException e) {
             throw e.failed(this);

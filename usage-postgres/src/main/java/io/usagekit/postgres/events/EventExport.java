@@ -14,8 +14,10 @@ import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 
@@ -34,6 +36,9 @@ final class EventExport {
 
     /** The most events whose endpoints are looked up at once. */
     private static final int MOST_WITH_ENDPOINTS = 500;
+
+    /** The most projects whose ids are read at once. */
+    private static final int MOST_PROJECTS = 1_000;
 
     /** The size of an event without its payload. */
     private static final long OVERHEAD_OCTETS = 1_000;
@@ -62,7 +67,14 @@ final class EventExport {
     }
 
     private List<String> tables(ExportRequest request) {
-        return request.hasEndpoints() ? sql.quoted("events", "events_endpoints") : sql.quoted("events");
+        List<String> tables = new ArrayList<>(sql.quoted("events"));
+        if (request.projectId().isEmpty()) {
+            tables.addAll(sql.quoted("projects"));
+        }
+        if (request.hasEndpoints()) {
+            tables.addAll(sql.quoted("events_endpoints"));
+        }
+        return tables;
     }
 
     /** One export: how far it is, and how many events the next slice looks at. */
@@ -70,6 +82,8 @@ final class EventExport {
         private final ExportRequest request;
         private final ExportWriter writer;
         private final LedgerFilter filter;
+        private final Deque<String> nextProjectIds = new ArrayDeque<>();
+        private Optional<String> projectId;
         private Optional<Scan.Position> last;
         private int scanned = 100;
 
@@ -77,7 +91,8 @@ final class EventExport {
             this.request = request;
             this.writer = writer;
             filter = LedgerFilter.of(request.filter());
-            last = writer.beyond();
+            projectId = writer.beyond().map(ExportWriter.Place::projectId).or(request::projectId);
+            last = writer.beyond().map(ExportWriter.Place::position);
         }
 
         /** Writes slices as long as the snapshot may be read; returns whether there are no more events. */
@@ -86,7 +101,7 @@ final class EventExport {
             do {
                 Jdbc.checkInterrupt("exporting events");
                 List<Event> slice = read(connection);
-                if (slice.isEmpty()) {
+                if (slice.isEmpty() && !startNextProject(connection)) {
                     return true;
                 }
                 for (int from = 0; from < slice.size(); ) {
@@ -97,10 +112,26 @@ final class EventExport {
             return false;
         }
 
+        /** Returns whether there is another project whose events are exported. */
+        private boolean startNextProject(Connection connection) throws SQLException {
+            if (request.projectId().isEmpty() && nextProjectIds.isEmpty()) {
+                nextProjectIds.addAll(sql.call(connection, LedgerStatement.LIST_NEXT_PROJECTS)
+                        .text("after", projectId.orElse(""))
+                        .number("limit", MOST_PROJECTS)
+                        .list(row -> row.text("id")));
+            }
+            projectId = Optional.ofNullable(nextProjectIds.poll());
+            last = Optional.empty();
+            return projectId.isPresent();
+        }
+
         private List<Event> read(Connection connection) throws SQLException {
+            if (projectId.isEmpty()) {
+                return List.of();
+            }
             List<Event> slice = new ArrayList<>();
             sql.call(connection, LedgerStatement.EXPORT_EVENTS, filter, new Scan(EventOrder.ASCENDING, last, scanned))
-                    .text("project_id", request.projectId())
+                    .text("project_id", projectId.get())
                     .number("octets", SLICE_OCTETS)
                     .forEach(row -> slice.add(event(row)));
             return slice;
@@ -128,7 +159,7 @@ final class EventExport {
 
         private List<List<String>> endpointIds(Connection connection, List<Event> events) throws SQLException {
             return sql.call(connection, LedgerStatement.FIND_ENDPOINTS_OF_EVENTS)
-                    .text("project_id", request.projectId())
+                    .text("project_id", events.get(0).projectId())
                     .texts("ids", events.stream().map(Event::id).toList())
                     .instants(
                             "created_ats", events.stream().map(Event::createdAt).toList())
@@ -147,6 +178,9 @@ final class EventExport {
         }
 
         private void predict(List<Event> slice) {
+            if (slice.isEmpty()) {
+                return;
+            }
             long octets = slice.stream()
                     .mapToLong(event -> event.bytes() + OVERHEAD_OCTETS)
                     .sum();

@@ -66,6 +66,7 @@ enum LedgerStatement {
     FIND_FIRST_EVENT(names().with("project_id", TEXT).with("idempotency_key", TEXT), event()),
     IS_RECORDED(names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("answer", FLAG)),
     FIND_ENDPOINT_IDS(names().with("project_id", TEXT).with("id", TEXT), names().with("endpoint_id", TEXT)),
+    LIST_NEXT_PROJECTS(names().with("after", TEXT).with("limit", NUMBER), names().with("id", TEXT)),
     FIND_ENDPOINTS_OF_EVENTS(
             names().with("project_id", TEXT)
                     .with("ids", TEXTS)

@@ -74,6 +74,17 @@ where n.event_id = :id
     )
 order by n.endpoint_id collate "C"
 
+-- name: list-next-projects
+-- Projects after one of them.
+--
+-- Parameters: :after, the project's id; the empty text: from the first one on; :limit, how many at most.
+-- Returns in the order of code points: id.
+select p.id
+from {projects} p
+where p.id collate "C" > :after
+order by p.id collate "C"
+limit :limit
+
 -- name: find-endpoints-of-events
 -- The endpoints of the first of some events of a project, up to the event with which their ids reach :octets octets. Rows of endpoints count as in
 -- find-endpoint-ids.

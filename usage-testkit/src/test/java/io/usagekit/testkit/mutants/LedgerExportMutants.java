@@ -44,7 +44,9 @@ final class LedgerExportMutants {
     }
 
     private static ExportRequest.Builder copyRequest(ExportRequest request) {
-        return ExportRequest.builder(request.projectId(), request.before())
+        return request.projectId()
+                .map(id -> ExportRequest.builder(id, request.before()))
+                .orElseGet(() -> ExportRequest.ofAllProjects(request.before()))
                 .format(request.format())
                 .compression(request.compression());
     }
@@ -174,11 +176,19 @@ final class LedgerExportMutants {
                             return ledger.export(copy.build(), sink);
                         }),
                 exported(
+                        "one project of all",
+                        "exportsProjectsOneAfterTheOther",
+                        (ledger, request, sink) -> ledger.export(
+                                ExportRequest.builder("project-1", request.before())
+                                        .format(request.format())
+                                        .build(),
+                                sink)),
+                exported(
                         "events after the instant",
                         "exportsLiveEventsOfProjectBeforeInstantInOrder",
                         (ledger, request, sink) -> ledger.export(
                                 ExportRequest.builder(
-                                                request.projectId(),
+                                                request.projectId().orElseThrow(),
                                                 request.before().plusSeconds(1))
                                         .format(request.format())
                                         .build(),

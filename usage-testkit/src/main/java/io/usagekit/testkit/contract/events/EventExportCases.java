@@ -179,6 +179,43 @@ abstract class EventExportCases extends EventRepositoryFixture {
                 .toList();
     }
 
+    @Test
+    final void exportsProjectsOneAfterTheOther() {
+        recorded(event("a").createdAt(NOW.plusSeconds(1)));
+        recorded(NewEvent.builder(UNRELATED, "b").createdAt(NOW).endpointIds(List.of("warehouse")));
+        recorded(event("c").createdAt(NOW));
+        recorded(NewEvent.builder(SIBLING, "d").createdAt(NOW.minusSeconds(1)));
+        recorded(NewEvent.builder(SIBLING, "late").createdAt(LATER));
+        ExportRequest.Builder all = ExportRequest.ofAllProjects(LATER)
+                .format(ExportRequest.Format.NDJSON)
+                .withEndpoints();
+        assertEquals(List.of("c", "a", "d", "b"), exportedIds(all));
+        assertEquals(List.of("c", "a", "b"), exportedIds(all.from(NOW)));
+
+        for (String project : List.of(P, SIBLING, UNRELATED)) {
+            ledger.recordAll(IntStream.range(0, 2_500)
+                    .mapToObj(n -> NewEvent.builder(project, project + ":" + n)
+                            .createdAt(NOW.plusSeconds(n))
+                            .build())
+                    .toList());
+        }
+        List<ExportProgress> reported = new ArrayList<>();
+        byte[] whole = export(all.listener(reported::add));
+        assertEquals(2, reported.size());
+        for (ExportProgress progress : List.copyOf(reported)) {
+            byte[] rest = export(all.resume(progress.cursor().orElseThrow()));
+            assertArrayEquals(Arrays.copyOfRange(whole, (int) progress.octets(), whole.length), rest);
+        }
+        assertRejected(
+                () -> ledger.export(
+                        lines().from(NOW)
+                                .withEndpoints()
+                                .resume(reported.get(0).cursor().orElseThrow())
+                                .build(),
+                        OutputStream.nullOutputStream()),
+                "cursor");
+    }
+
     /** Together they have more octets than any implementation reads at once. */
     @Test
     final void exportsAnyNumberOfEndpoints() {
