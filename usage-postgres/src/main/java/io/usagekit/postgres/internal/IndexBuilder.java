@@ -2,6 +2,7 @@ package io.usagekit.postgres.internal;
 
 import io.usagekit.postgres.IndexStatus;
 import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.driver.OpenTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLNonTransientException;
@@ -184,7 +185,7 @@ public final class IndexBuilder {
                     object + " can't be built through a pooler by a role that has " + limits
                             + ", which may end it half way: call this with a connection to PostgreSQL itself, or set "
                             + String.join(", ", limits.keySet()) + " to 0 or off for the role",
-                    SqlErrors.ACTIVE_SQL_TRANSACTION);
+                    OpenTransaction.ACTIVE_SQL_TRANSACTION);
         }
         try {
             for (String limit : limits.keySet()) {

@@ -2,6 +2,7 @@ package io.usagekit.postgres.internal;
 
 import io.usagekit.postgres.internal.driver.ConnectionState;
 import io.usagekit.postgres.internal.driver.DriverConnection;
+import io.usagekit.postgres.internal.driver.OpenTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;

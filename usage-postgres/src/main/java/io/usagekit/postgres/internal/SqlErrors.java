@@ -4,6 +4,7 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageStorageException;
+import io.usagekit.postgres.internal.driver.OpenTransaction;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
@@ -18,9 +19,6 @@ public final class SqlErrors {
     private static final String INVALID_AUTHORIZATION_CLASS = "28";
     private static final String INVALID_CATALOG_NAME = "3D000";
     private static final String CANNOT_COERCE = "42846";
-    /** Of a call that isn't allowed in a transaction. */
-    static final String ACTIVE_SQL_TRANSACTION = "25001";
-
     private static final String FEATURE_NOT_SUPPORTED = "0A000";
     private static final String INVALID_DATETIME_FORMAT = "22007";
     private static final String INVALID_TEXT_REPRESENTATION = "22P02";
@@ -49,7 +47,7 @@ public final class SqlErrors {
     private static final Set<String> UNREADABLE =
             Set.of(UNDEFINED_TABLE, UNDEFINED_COLUMN, INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE);
     private static final Set<String> PERMANENT = Set.of(
-            ACTIVE_SQL_TRANSACTION,
+            OpenTransaction.ACTIVE_SQL_TRANSACTION,
             INVALID_CATALOG_NAME,
             INVALID_SCHEMA_NAME,
             UNDEFINED_TABLE,

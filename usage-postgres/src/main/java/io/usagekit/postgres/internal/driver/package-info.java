@@ -1,4 +1,4 @@
-/** What PostgreSQL's driver knows of a connection; not exported. */
+/** What PostgreSQL's driver knows of a connection, and what was done on it before; not exported. */
 @NullMarked
 package io.usagekit.postgres.internal.driver;
 

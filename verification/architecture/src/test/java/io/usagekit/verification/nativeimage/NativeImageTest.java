@@ -54,7 +54,7 @@ class NativeImageTest {
     private static final Set<String> KNOWN = Set.of(
             DRIVER_CONNECTION, // reflect-config.json of usage-postgres
             "io.usagekit.postgres.internal.SqlTemplate", // resource-config.json of usage-postgres
-            "io.usagekit.postgres.internal.OpenTransaction", // only asks whether a connection is a proxy
+            "io.usagekit.postgres.internal.driver.OpenTransaction", // only asks whether a connection is a proxy
             "io.usagekit.clickhouse.SqlFile", // resource-config.json of usage-clickhouse
             "io.usagekit.redis.Script", // resource-config.json of usage-redis
             "io.usagekit.redis.internal.ClusterAddresses", // reflect-config.json of usage-redis

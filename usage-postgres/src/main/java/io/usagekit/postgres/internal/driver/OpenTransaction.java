@@ -1,4 +1,4 @@
-package io.usagekit.postgres.internal;
+package io.usagekit.postgres.internal.driver;
 
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
@@ -6,7 +6,10 @@ import java.sql.SQLException;
 import java.sql.SQLNonTransientException;
 
 /** Refuses connections on which somebody else has a transaction: committing or rolling back would end work that isn't the library's. */
-final class OpenTransaction {
+public final class OpenTransaction {
+
+    /** SQLSTATE of a call that isn't allowed in a transaction. */
+    public static final String ACTIVE_SQL_TRANSACTION = "25001";
 
     /**
      * The handler of Spring's connections that take part in its transactions. Outside a transaction it hands out connections as the
@@ -34,7 +37,7 @@ final class OpenTransaction {
      *
      * @throws SQLException if the connection is in a transaction, or takes part in one of Spring's that has run no statement yet
      */
-    static void refuse(Connection connection) throws SQLException {
+    public static void refuse(Connection connection) throws SQLException {
         if (isInTransaction(connection)) {
             throw refused(
                     "the DataSource handed out a connection that is already in a transaction",
@@ -58,7 +61,7 @@ final class OpenTransaction {
             connection.setReadOnly(readOnly);
             return false;
         } catch (SQLException e) {
-            if (SqlErrors.ACTIVE_SQL_TRANSACTION.equals(e.getSQLState())) {
+            if (ACTIVE_SQL_TRANSACTION.equals(e.getSQLState())) {
                 return true;
             }
             throw e;
@@ -75,6 +78,6 @@ final class OpenTransaction {
     }
 
     private static SQLException refused(String what, String reason) {
-        return new SQLNonTransientException(what + reason + ADVICE, SqlErrors.ACTIVE_SQL_TRANSACTION);
+        return new SQLNonTransientException(what + reason + ADVICE, ACTIVE_SQL_TRANSACTION);
     }
 }
