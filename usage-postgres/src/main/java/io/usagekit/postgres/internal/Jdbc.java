@@ -8,9 +8,7 @@ import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -59,20 +57,8 @@ public record Jdbc(DataSource dataSource) {
             this.oneSnapshot = oneSnapshot;
         }
 
-        /** The first statement of a transaction; takes no snapshot. */
-        private String begin() {
-            return "set transaction isolation level " + (oneSnapshot ? "repeatable read" : "read committed")
-                    + (readOnly ? ", read only;\n" : ", read write;\n");
-        }
-
-        /** How its statements are planned. Those of a transaction that writes have no names, where the driver is PostgreSQL's. */
-        private Map<String, String> plans(Connection connection) throws SQLException {
-            if (this == READ_ONLY_LOOK_UPS || this == WRITE_LOOK_UPS) {
-                return PLANNED_ONCE;
-            }
-            return !readOnly && DriverConnection.stopNames(connection)
-                    ? NAMELESS_PLANNED_FOR_VALUES
-                    : PLANNED_FOR_VALUES;
+        boolean isReadOnly() {
+            return readOnly;
         }
 
         /** Whether all statements see what was committed when the first one began. */
@@ -97,36 +83,6 @@ public record Jdbc(DataSource dataSource) {
 
     /** How much longer the socket may stay silent than a statement may run: a server that is reachable gives up first. */
     private static final Duration GRACE = Duration.ofSeconds(2);
-
-    /** The least time that a transaction may be idle, e.g. while the host handles what it has read. */
-    private static final Duration SHORTEST_IDLE = Duration.ofMinutes(1);
-
-    /** The first version of PostgreSQL that limits the time of a whole transaction. */
-    private static final int FIRST_WITH_TRANSACTION_TIMEOUT = 17;
-
-    private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
-    private static final SqlTemplate SETTINGS = SESSION.template("settings", Map.of("no-transaction-timeout", ""));
-    private static final SqlTemplate SETTINGS_WITH_TRANSACTION_TIMEOUT =
-            SESSION.template("settings", Map.of("no-transaction-timeout", "{set-no-transaction-timeout}"));
-
-    /**
-     * Each statement for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest nor the
-     * smallest. Tables may be read whole.
-     */
-    private static final Map<String, String> PLANNED_FOR_VALUES = plans("force_custom_plan", "default");
-
-    /**
-     * The same for statements that have no names, which are planned each time. What they run in turn isn't: PostgreSQL's checks of foreign
-     * keys and the statements of triggers, which run for each row, are planned a few times in a session.
-     */
-    private static final Map<String, String> NAMELESS_PLANNED_FOR_VALUES = plans("auto", "default");
-
-    /** A statement that has a name once in a session, for any values, and by indexes: tables may be empty when it is planned. */
-    private static final Map<String, String> PLANNED_ONCE = plans("force_generic_plan", "off");
-
-    private static Map<String, String> plans(String planCacheMode, String enableSeqscan) {
-        return Map.of("plan_cache_mode", planCacheMode, "enable_seqscan", enableSeqscan);
-    }
 
     /**
      * Runs a transaction in READ COMMITTED: a statement that waits for a lock on a table sees what the holder of the lock has
@@ -180,7 +136,7 @@ public record Jdbc(DataSource dataSource) {
                 connection.setAutoCommit(false);
                 // For the pool; with auto-commit off no driver sets it for the session, and the settings do.
                 connection.setReadOnly(mode.readOnly);
-                settle(connection, mode, left, lockTimeout);
+                new TransactionSettings(mode, left, lockTimeout).state(connection);
                 T result = work.run(connection);
                 connection.commit();
                 return result;
@@ -191,7 +147,7 @@ public record Jdbc(DataSource dataSource) {
     /** Begins a transaction that the caller commits or rolls back. */
     static void begin(Connection connection, Mode mode, Duration timeout) throws SQLException {
         connection.setAutoCommit(false);
-        settle(connection, mode, timeout, Duration.ZERO);
+        new TransactionSettings(mode, timeout, Duration.ZERO).state(connection);
     }
 
     /**
@@ -203,33 +159,9 @@ public record Jdbc(DataSource dataSource) {
         return driver.isPresent() && driver.get().isShared(() -> AdvisoryLock.backend(connection));
     }
 
-    /**
-     * States the settings of a transaction, as its first statements.
-     *
-     * @param lockTimeout zero for none
-     */
-    private static void settle(Connection connection, Mode mode, Duration timeout, Duration lockTimeout)
-            throws SQLException {
-        Duration idle = timeout.compareTo(SHORTEST_IDLE) < 0 ? SHORTEST_IDLE : timeout;
-        Map<String, String> settings = new HashMap<>(mode.plans(connection));
-        settings.put("statement_timeout", Long.toString(timeout.toMillis()));
-        settings.put("lock_timeout", Long.toString(lockTimeout.toMillis()));
-        settings.put("idle_timeout", Long.toString(idle.toMillis()));
-        boolean limitsTransactions =
-                connection.getMetaData().getDatabaseMajorVersion() >= FIRST_WITH_TRANSACTION_TIMEOUT;
-        if (mode.oneSnapshot) {
-            settings.put("no_transaction_timeout", limitsTransactions ? "set local transaction_timeout = 0;" : "");
-            execute(connection, mode.begin() + SESSION.script("settings-without-snapshot", settings));
-        } else {
-            SqlCall.of(connection, limitsTransactions ? SETTINGS_WITH_TRANSACTION_TIMEOUT : SETTINGS)
-                    .texts(settings)
-                    .execute(mode.begin());
-        }
-    }
-
     /** Has the server plan each further statement of the transaction for its values; takes no snapshot. */
     public static void planForValues(Connection connection) throws SQLException {
-        execute(connection, SESSION.script("plans", PLANNED_FOR_VALUES));
+        TransactionSettings.planForValues(connection);
     }
 
     /** Runs on a connection in auto-commit mode, for as long as it takes. */
@@ -331,7 +263,7 @@ public record Jdbc(DataSource dataSource) {
         connection.setAutoCommit(false);
         Optional<T> result;
         try {
-            settle(connection, mode, timeout, lockTimeout(timeout));
+            new TransactionSettings(mode, timeout, lockTimeout(timeout)).state(connection);
             result = work.run(connection);
             if (result.isPresent()) {
                 connection.commit();
