@@ -33,6 +33,6 @@ public final class Headers {
 
     /** Headers as a JSON object of strings, for implementations of {@link EventRepository}. */
     public static String toJson(Map<String, String> headers) {
-        return Json.write(headers);
+        return headers.isEmpty() ? "{}" : Json.write(headers);
     }
 }

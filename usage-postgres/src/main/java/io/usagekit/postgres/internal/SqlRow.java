@@ -56,7 +56,9 @@ public final class SqlRow {
     }
 
     private String checked(String name, SqlType type) {
-        signature.ifPresent(declared -> declared.checkColumn(name, type));
+        if (signature.isPresent()) {
+            signature.get().checkColumn(name, type);
+        }
         return name;
     }
 

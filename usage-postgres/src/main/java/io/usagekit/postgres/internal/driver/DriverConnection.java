@@ -90,6 +90,9 @@ public final class DriverConnection {
 
     /** Lets the driver give no names to statements, if the connection is shared; says once what the host has to do. */
     void stopNamesIfShared(Backend backend, int threshold) throws SQLException {
+        if (Boolean.FALSE.equals(SHARED.get(connection))) {
+            return;
+        }
         setPrepareThreshold(0);
         if (!isShared(backend)) {
             setPrepareThreshold(threshold);
