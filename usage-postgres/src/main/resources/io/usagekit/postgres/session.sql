@@ -6,20 +6,22 @@
 -- error, since a figure without them would be wrong. Times without a zone are compared with instants in the session's zone, and ids that are
 -- bytea are ordered by their text form.
 --
--- Parameters: :statement_timeout, :lock_timeout and :idle_timeout, in milliseconds, 0 for none; :plan_cache_mode and :enable_seqscan, how
--- statements are planned, default for the session's. {no-transaction-timeout}, a fragment for the version of the server.
--- Returns one row, which isn't read.
-select
+-- Parameter: :statement_timeout, in milliseconds. Fragments, each a constant, or a parameter of that name with underscores: {lock-timeout} and
+-- {idle-timeout}, in milliseconds, 0 for none; {plan-cache-mode} and {enable-seqscan}, how statements are planned; {no-transaction-timeout}, for the
+-- version of the server.
+-- Returns one row, which isn't read, of a length that the driver knows: it sends the next statement together with this one.
+select (
     set_config('statement_timeout', :statement_timeout, true),
-    set_config('lock_timeout', :lock_timeout, true),
-    set_config('idle_in_transaction_session_timeout', :idle_timeout, true),
+    set_config('lock_timeout', {lock-timeout}, true),
+    set_config('idle_in_transaction_session_timeout', {idle-timeout}, true),
     {no-transaction-timeout}
     set_config('row_security', 'off', true),
     set_config('timezone', 'UTC', true),
     set_config('bytea_output', 'hex', true),
-    set_config('plan_cache_mode', :plan_cache_mode, true),
-    set_config('enable_seqscan', nullif(:enable_seqscan, 'default'), true),
+    set_config('plan_cache_mode', {plan-cache-mode}, true),
+    set_config('enable_seqscan', {enable-seqscan}, true),
     set_config('jit', 'off', true)
+) is not null as answer
 
 -- fragment: set-no-transaction-timeout
 -- No limit of a whole transaction, which PostgreSQL knows from version 17 on.

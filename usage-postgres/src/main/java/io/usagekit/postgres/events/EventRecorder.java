@@ -59,6 +59,12 @@ final class EventRecorder {
             return List.of();
         }
         Instant now = now();
+        if (events.size() == 1 && events.get(0).idempotencyKey().isEmpty()) {
+            Optional<Event> recorded = recordSingle(events.get(0), now);
+            if (recorded.isPresent()) {
+                return List.of(recorded.get());
+            }
+        }
         List<NewEvent> keyed = keyed(events);
         Jdbc.Work<List<Event>> work = connection -> record(connection, events, keyed, now);
         // Another transaction that held a key's lock has committed an event with it: only a younger snapshot sees that.
@@ -141,10 +147,29 @@ final class EventRecorder {
     }
 
     private static LedgerStatement insert(int events, boolean areKeyed) {
-        if (events == 1) {
-            return areKeyed ? LedgerStatement.INSERT_KEYED_EVENT : LedgerStatement.INSERT_EVENT;
+        if (!areKeyed) {
+            return LedgerStatement.INSERT_EVENTS;
         }
-        return areKeyed ? LedgerStatement.INSERT_KEYED_EVENTS : LedgerStatement.INSERT_EVENTS;
+        return events == 1 ? LedgerStatement.INSERT_KEYED_EVENT : LedgerStatement.INSERT_KEYED_EVENTS;
+    }
+
+    /**
+     * Records an event without a key by one statement. Empty, and nothing is recorded, if it takes more: to look for its id in other partitions,
+     * to replace endpoints that an event left behind, or to say that its id is taken.
+     */
+    private Optional<Event> recordSingle(NewEvent event, Instant now) {
+        try {
+            return transactions.single(
+                    FAILURE,
+                    connection -> bindOne(sql.call(connection, LedgerStatement.INSERT_EVENT), event, now)
+                            .flag("unbilled", duplicates == Duplicates.UNBILLED),
+                    row -> recorded(event, row));
+        } catch (EventLedgerException e) {
+            if (isUniqueViolation(e)) {
+                return Optional.empty();
+            }
+            throw e;
+        }
     }
 
     private Instant now() {
@@ -203,7 +228,7 @@ final class EventRecorder {
         events.forEach(event -> byId.put(event.id(), event));
         Set<Boolean> haveUncheckedIds = new HashSet<>();
         SqlCall call = sql.call(connection, insert);
-        if (insert == LedgerStatement.INSERT_EVENT || insert == LedgerStatement.INSERT_KEYED_EVENT) {
+        if (insert == LedgerStatement.INSERT_KEYED_EVENT) {
             bindOne(call, events.get(0), now);
         } else {
             bindAll(call, events, now, repeats);
@@ -225,8 +250,8 @@ final class EventRecorder {
         return haveUncheckedIds.contains(true);
     }
 
-    private static void bindOne(SqlCall call, NewEvent event, Instant now) {
-        call.text("id", event.id())
+    private static SqlCall bindOne(SqlCall call, NewEvent event, Instant now) {
+        return call.text("id", event.id())
                 .text("project_id", event.projectId())
                 .text("event_type", event.type())
                 .text("raw", event.payload().raw())

@@ -1,10 +1,15 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlTemplate;
+import io.usagekit.postgres.internal.driver.DriverConnection;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * The host's transaction on a connection, which the host commits or rolls back. Each work has a savepoint, to which the transaction is
@@ -12,9 +17,34 @@ import java.util.List;
  */
 record HostTransaction(Connection connection) implements LedgerTransactions {
 
+    /** What stands around a call that is one statement. */
+    private static final SqlTemplate.Frame SAVEPOINT = new SqlTemplate.Frame(
+            SqlTemplate.of("savepoint usagekit_call", Map.of()), 1, "release savepoint usagekit_call");
+
+    private static final String UNDO = "rollback to savepoint usagekit_call; release savepoint usagekit_call";
+
     @Override
     public <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         return inSavepoint(failure, work);
+    }
+
+    @Override
+    public <T> Optional<T> single(String failure, Jdbc.Work<SqlCall> call, SqlCall.Reader<T> reader) {
+        if (DriverConnection.of(connection).isEmpty()) {
+            return inSavepoint(failure, host -> call.run(host).first(reader));
+        }
+        try {
+            requireTransaction();
+            SqlCall framed = call.run(connection).in(SAVEPOINT, Map.of());
+            try {
+                return framed.first(reader);
+            } catch (SQLException e) {
+                undo(e);
+                throw e;
+            }
+        } catch (SQLException e) {
+            throw LedgerTransactions.failed(failure, e);
+        }
     }
 
     @Override
@@ -58,10 +88,7 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
 
     private <T> T inSavepoint(String failure, Jdbc.Work<T> work) {
         try {
-            if (connection.getAutoCommit()) {
-                throw new SQLException("the connection is in auto-commit mode; begin a transaction on it"
-                        + " (setAutoCommit(false)) before you pass it to PostgresLedger.repository(connection)");
-            }
+            requireTransaction();
             Savepoint before = connection.setSavepoint();
             T result;
             try {
@@ -74,6 +101,21 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
             return result;
         } catch (SQLException e) {
             throw LedgerTransactions.failed(failure, e);
+        }
+    }
+
+    private void requireTransaction() throws SQLException {
+        if (connection.getAutoCommit()) {
+            throw new SQLException("the connection is in auto-commit mode; begin a transaction on it"
+                    + " (setAutoCommit(false)) before you pass it to PostgresLedger.repository(connection)");
+        }
+    }
+
+    private void undo(SQLException reason) {
+        try {
+            Jdbc.execute(connection, UNDO);
+        } catch (SQLException e) {
+            reason.addSuppressed(e);
         }
     }
 

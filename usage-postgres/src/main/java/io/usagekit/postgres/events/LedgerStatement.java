@@ -38,8 +38,8 @@ enum LedgerStatement {
     SAVE_SOURCE(
             names().with("id", TEXT).with("project_id", TEXT).with("name", TEXT).with("type", TEXT), names()),
     LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
-    INSERT_EVENT(newEvent(), recordedEvents()),
-    INSERT_KEYED_EVENT(newEvent(), recordedEvents()),
+    INSERT_EVENT(newEvent(), recordedEvent()),
+    INSERT_KEYED_EVENT(newEvent().with("table", TEXT), recordedEvents()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
     FIND_RECORDED_IDS(
@@ -205,8 +205,7 @@ enum LedgerStatement {
                 .with("headers", TEXT)
                 .with("created_at", INSTANT)
                 .with("unbilled", FLAG)
-                .with("endpoint_ids", TEXTS)
-                .with("table", TEXT);
+                .with("endpoint_ids", TEXTS);
     }
 
     private static Names newEvents() {
@@ -225,6 +224,13 @@ enum LedgerStatement {
                 .with("event_ids", TEXTS)
                 .with("endpoint_ids", TEXTS)
                 .with("table", TEXT);
+    }
+
+    private static Names recordedEvent() {
+        return names().with("is_duplicate", FLAG)
+                .with("payload_bytes", NUMBER)
+                .with("created_at", INSTANT)
+                .with("deleted_at", INSTANT);
     }
 
     private static Names recordedEvents() {

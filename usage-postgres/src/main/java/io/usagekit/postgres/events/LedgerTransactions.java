@@ -2,9 +2,11 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 
 /** Runs the ledger's work in transactions; a driver's exception becomes an {@link EventLedgerException}. */
 interface LedgerTransactions {
@@ -15,6 +17,15 @@ interface LedgerTransactions {
      * @param failure the beginning of the error message, e.g. {@code the events can't be read}
      */
     <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
+
+    /**
+     * Runs one statement in {@link Jdbc.Mode#WRITE_LOOK_UPS}, of which nothing is left if it fails: in one round trip, if the driver is
+     * PostgreSQL's.
+     *
+     * @param call returns the call of the statement, with its values bound
+     * @return its first row, if there is one
+     */
+    <T> Optional<T> single(String failure, Jdbc.Work<SqlCall> call, SqlCall.Reader<T> reader);
 
     /**
      * Reads tables by several statements.

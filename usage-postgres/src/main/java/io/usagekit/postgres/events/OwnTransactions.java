@@ -2,10 +2,12 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.internal.Jdbc;
+import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** A transaction of its own for each work, with the ledger's timeout. */
 record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransactions {
@@ -16,6 +18,11 @@ record OwnTransactions(Jdbc jdbc, Duration timeout) implements LedgerTransaction
     @Override
     public <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work) {
         return explaining(failure, () -> jdbc.transaction(mode, timeout, work));
+    }
+
+    @Override
+    public <T> Optional<T> single(String failure, Jdbc.Work<SqlCall> call, SqlCall.Reader<T> reader) {
+        return explaining(failure, () -> jdbc.single(timeout, call, reader));
     }
 
     @Override

@@ -122,7 +122,49 @@ public record Jdbc(DataSource dataSource) {
         });
     }
 
+    /**
+     * Runs a transaction of one statement in {@link Mode#WRITE_LOOK_UPS}: in one round trip, if the driver is PostgreSQL's.
+     *
+     * @param timeout as that of {@link #transaction}
+     * @param call returns the call of the statement, with its values bound
+     * @return its first row, if there is one
+     */
+    public <T> Optional<T> single(Duration timeout, Work<SqlCall> call, SqlCall.Reader<T> reader) throws SQLException {
+        return within(timeout, (connection, driver, left) -> {
+            if (driver.isEmpty()) {
+                TransactionSettings settings = new TransactionSettings(Mode.WRITE_LOOK_UPS, left, Duration.ZERO);
+                return run(connection, settings, it -> call.run(it).first(reader));
+            }
+            connection.setAutoCommit(true); // what is sent begins and commits
+            return TransactionSettings.around(call.run(connection), connection, left)
+                    .first(reader);
+        });
+    }
+
     private <T> T run(Mode mode, Duration timeout, Duration lockTimeout, Work<T> work) throws SQLException {
+        return within(
+                timeout,
+                (connection, driver, left) -> run(connection, new TransactionSettings(mode, left, lockTimeout), work));
+    }
+
+    private static <T> T run(Connection connection, TransactionSettings settings, Work<T> work) throws SQLException {
+        connection.setAutoCommit(false);
+        // For the pool; with auto-commit off no driver sets it for the session, and the settings do.
+        connection.setReadOnly(settings.mode().readOnly);
+        settings.state(connection);
+        T result = work.run(connection);
+        connection.commit();
+        return result;
+    }
+
+    /** What runs on a connection, with the time that is left for it. */
+    @FunctionalInterface
+    private interface TimedWork<T> {
+        T run(Connection connection, Optional<DriverConnection> driver, Duration left) throws SQLException;
+    }
+
+    /** Runs work on a connection, which is given back as it was. */
+    private <T> T within(Duration timeout, TimedWork<T> work) throws SQLException {
         long began = System.nanoTime();
         try (Connection connection = connect()) {
             Duration left = timeout.minusNanos(System.nanoTime() - began);
@@ -133,13 +175,7 @@ public record Jdbc(DataSource dataSource) {
             return restoring(connection, before::restore, () -> {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
                 before.stopNames(() -> AdvisoryLock.backend(connection));
-                connection.setAutoCommit(false);
-                // For the pool; with auto-commit off no driver sets it for the session, and the settings do.
-                connection.setReadOnly(mode.readOnly);
-                new TransactionSettings(mode, left, lockTimeout).state(connection);
-                T result = work.run(connection);
-                connection.commit();
-                return result;
+                return work.run(connection, before.driver(), left);
             });
         }
     }
@@ -363,9 +399,8 @@ public record Jdbc(DataSource dataSource) {
     private static void undo(Connection connection, Restorer before, Throwable reason) {
         try {
             if (!connection.isClosed()) {
-                if (!connection.getAutoCommit()) {
-                    connection.rollback();
-                }
+                connection.setAutoCommit(false); // also for a transaction that a statement has begun
+                connection.rollback();
                 before.restore(connection);
             }
         } catch (SQLException e) {

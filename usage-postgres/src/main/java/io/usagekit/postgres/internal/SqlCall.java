@@ -8,8 +8,8 @@ import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,18 +33,23 @@ public final class SqlCall {
         void handle(SqlRow row) throws SQLException;
     }
 
-    /** A value and its type; the elements of an array are an {@code Object[]}. */
-    private record Value(SqlType type, Object value) {}
+    /** An array and its type; its elements are an {@code Object[]}. */
+    private record TypedArray(SqlType type, Object elements) {}
 
     private final Connection connection;
-    private final SqlTemplate template;
     private final Optional<SqlSignature> signature;
-    private final Map<String, Value> values = new HashMap<>();
+    private SqlTemplate template;
+
+    /** In the order of the template's parameters; null where none is bound. */
+    private @Nullable Object[] values;
+
+    private int resultsBefore;
 
     private SqlCall(Connection connection, SqlTemplate template, Optional<SqlSignature> signature) {
         this.connection = connection;
         this.template = template;
         this.signature = signature;
+        this.values = new @Nullable Object[template.parameters().size()];
     }
 
     /** A call of a statement. */
@@ -109,12 +114,31 @@ public final class SqlCall {
     }
 
     private SqlCall bind(String name, SqlType type, Object value) {
-        signature.ifPresent(declared -> declared.checkParameter(name, type));
-        if (!template.parameters().contains(name)) {
-            throw new IllegalArgumentException(
-                    ":" + name + " is no parameter of the statement, which takes " + template.parameters());
+        if (signature.isPresent()) {
+            signature.get().checkParameter(name, type);
         }
-        values.put(name, new Value(type, value));
+        List<String> parameters = template.parameters();
+        if (!parameters.contains(name)) {
+            throw new IllegalArgumentException(
+                    ":" + name + " is no parameter of the statement, which takes " + parameters);
+        }
+        Object bound = value instanceof Object[] elements ? new TypedArray(type, elements) : value;
+        for (int i = parameters.indexOf(name); i < values.length; i++) {
+            if (parameters.get(i).equals(name)) {
+                values[i] = bound;
+            }
+        }
+        return this;
+    }
+
+    /** Puts the statement into a frame, with the texts that the frame takes: all of it is sent in one round trip. */
+    public SqlCall in(SqlTemplate.Frame frame, Map<String, String> texts) {
+        List<String> parameters = frame.before().parameters();
+        @Nullable Object[] all = new @Nullable Object[parameters.size() + values.length];
+        Arrays.setAll(all, i -> i < parameters.size() ? texts.get(parameters.get(i)) : values[i - parameters.size()]);
+        template = template.in(frame);
+        values = all;
+        resultsBefore = frame.results();
         return this;
     }
 
@@ -137,10 +161,22 @@ public final class SqlCall {
 
     /** Returns the first row, if there is one. */
     public <T> Optional<T> first(Reader<T> reader) throws SQLException {
-        try (PreparedStatement statement = prepare("");
-                ResultSet result = statement.executeQuery()) {
-            return result.next() ? Optional.of(reader.read(new SqlRow(result, signature))) : Optional.empty();
+        try (PreparedStatement statement = prepare("")) {
+            try (ResultSet result = result(statement)) {
+                return result.next() ? Optional.of(reader.read(new SqlRow(result, signature))) : Optional.empty();
+            }
         }
+    }
+
+    private ResultSet result(PreparedStatement statement) throws SQLException {
+        if (resultsBefore == 0) {
+            return statement.executeQuery();
+        }
+        statement.execute();
+        for (int i = 0; i < resultsBefore; i++) {
+            statement.getMoreResults();
+        }
+        return statement.getResultSet();
     }
 
     /**
@@ -205,11 +241,12 @@ public final class SqlCall {
      * @throws IllegalArgumentException if a value is missing
      */
     public PreparedStatement prepare(String prefix) throws SQLException {
-        PreparedStatement statement = connection.prepareStatement(prefix + template.sql());
+        PreparedStatement statement =
+                connection.prepareStatement(prefix.isEmpty() ? template.sql() : prefix + template.sql());
         try {
             List<String> parameters = template.parameters();
             for (int i = 0; i < parameters.size(); i++) {
-                set(statement, i + 1, parameters.get(i), values.get(parameters.get(i)));
+                set(statement, i + 1, parameters.get(i), values[i]);
             }
             Cancellation.started(statement);
             return statement;
@@ -219,17 +256,18 @@ public final class SqlCall {
         }
     }
 
-    private void set(PreparedStatement statement, int index, String name, @Nullable Value bound) throws SQLException {
+    private void set(PreparedStatement statement, int index, String name, @Nullable Object bound) throws SQLException {
         if (bound == null) {
             throw new IllegalArgumentException("no value is given for :" + name);
-        } else if (bound.value() instanceof Instant instant) {
+        } else if (bound instanceof Instant instant) {
             statement.setObject(index, DriverTime.of(instant));
-        } else if (bound.value() instanceof String text) {
+        } else if (bound instanceof String text) {
             statement.setObject(index, text, Types.OTHER);
-        } else if (bound.value() instanceof Object[] elements) {
-            statement.setArray(index, connection.createArrayOf(bound.type().elementName(), elements));
+        } else if (bound instanceof TypedArray array) {
+            statement.setArray(
+                    index, connection.createArrayOf(array.type().elementName(), (Object[]) array.elements()));
         } else {
-            statement.setObject(index, bound.value());
+            statement.setObject(index, bound);
         }
     }
 }

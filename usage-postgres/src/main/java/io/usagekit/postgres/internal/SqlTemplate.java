@@ -7,12 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * A compiled statement. In its text, <code>{name}</code> stands for a mapped table, a column or another part of SQL, and
- * {@code :name} for a value that is bound. Comments aren't sent. Immutable.
+ * {@code :name} for a value that is bound. Comments aren't sent. Thread-safe.
  */
 public final class SqlTemplate {
 
@@ -22,8 +23,17 @@ public final class SqlTemplate {
     private static final Pattern REFERENCE = Pattern.compile("\\{([a-z_.-]+)}");
     private static final Pattern PARAMETER = Pattern.compile("(?<!:):([a-z_]+)");
 
+    /**
+     * What is sent together with a statement, in one round trip.
+     *
+     * @param before statements that have as many results as {@code results}
+     * @param after a statement without parameters
+     */
+    public record Frame(SqlTemplate before, int results, String after) {}
+
     private final String sql;
     private final List<String> parameters;
+    private final Map<Frame, SqlTemplate> framed = new ConcurrentHashMap<>();
 
     private SqlTemplate(String sql, List<String> parameters) {
         this.sql = sql;
@@ -78,6 +88,23 @@ public final class SqlTemplate {
             }
             return Matcher.quoteReplacement(value);
         });
+    }
+
+    /** Returns this statement after another one, which has no parameters. */
+    SqlTemplate after(String statement) {
+        return new SqlTemplate(statement + ";\n" + sql, parameters);
+    }
+
+    /** Returns this statement in a frame. Compiled at its first use. */
+    SqlTemplate in(Frame frame) {
+        SqlTemplate known = framed.get(frame);
+        if (known == null) {
+            List<String> all = new ArrayList<>(frame.before().parameters);
+            all.addAll(parameters);
+            known = new SqlTemplate(frame.before().sql + ";\n" + sql + ";\n" + frame.after(), List.copyOf(all));
+            framed.put(frame, known);
+        }
+        return known;
     }
 
     /** Returns what is sent, with {@code ?} for the values. */

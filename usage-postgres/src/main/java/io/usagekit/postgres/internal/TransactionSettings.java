@@ -22,10 +22,40 @@ record TransactionSettings(Jdbc.Mode mode, Duration timeout, Duration lockTimeou
     /** The first version of PostgreSQL that limits the time of a whole transaction. */
     private static final int FIRST_WITH_TRANSACTION_TIMEOUT = 17;
 
+    private static final String NO_TRANSACTION_TIMEOUT = "{set-no-transaction-timeout}";
+
+    /** Fragments of settings that are bound. */
+    static final Map<String, String> BOUND = Map.of(
+            "lock-timeout", ":lock_timeout",
+            "idle-timeout", ":idle_timeout",
+            "plan-cache-mode", ":plan_cache_mode",
+            "enable-seqscan", "nullif(:enable_seqscan, 'default')");
+
+    /** Those of a transaction in {@link Jdbc.Mode#WRITE_LOOK_UPS} that is never idle. */
+    static final Map<String, String> OF_A_SINGLE_STATEMENT = Map.of(
+            "lock-timeout", "'0'",
+            "idle-timeout", "'0'",
+            "plan-cache-mode", "'force_generic_plan'",
+            "enable-seqscan", "'off'");
+
     private static final SqlStatements SESSION = SqlStatements.of(SqlFiles.of("session.sql"), Map.of());
-    private static final SqlTemplate SETTINGS = SESSION.template("settings", Map.of("no-transaction-timeout", ""));
-    private static final SqlTemplate SETTINGS_WITH_TRANSACTION_TIMEOUT =
-            SESSION.template("settings", Map.of("no-transaction-timeout", "{set-no-transaction-timeout}"));
+    private static final SqlTemplate SETTINGS = settings("", BOUND);
+    private static final SqlTemplate SETTINGS_WITH_TRANSACTION_TIMEOUT = settings(NO_TRANSACTION_TIMEOUT, BOUND);
+    private static final SqlTemplate.Frame SINGLE = single("");
+    private static final SqlTemplate.Frame SINGLE_WITH_TRANSACTION_TIMEOUT = single(NO_TRANSACTION_TIMEOUT);
+
+    private static SqlTemplate settings(String noTransactionTimeout, Map<String, String> values) {
+        Map<String, String> fragments = new HashMap<>(values);
+        fragments.put("no-transaction-timeout", noTransactionTimeout);
+        return SESSION.template("settings", fragments);
+    }
+
+    /** What stands around the only statement of a transaction. */
+    private static SqlTemplate.Frame single(String noTransactionTimeout) {
+        String begin = "begin " + characteristics(Jdbc.Mode.WRITE_LOOK_UPS);
+        return new SqlTemplate.Frame(
+                settings(noTransactionTimeout, OF_A_SINGLE_STATEMENT).after(begin), 2, "commit");
+    }
 
     /**
      * Each statement for its own values, e.g. for its organisation and window: a plan for any values suits neither the largest nor the
@@ -50,7 +80,7 @@ record TransactionSettings(Jdbc.Mode mode, Duration timeout, Duration lockTimeou
     void state(Connection connection) throws SQLException {
         boolean limitsTransactions = limitsTransactions(connection);
         Map<String, String> values = values(connection);
-        String begin = "set transaction " + characteristics() + ";\n";
+        String begin = "set transaction " + characteristics(mode) + ";\n";
         if (mode.hasOneSnapshot()) {
             values.put("no_transaction_timeout", limitsTransactions ? "set local transaction_timeout = 0;" : "");
             Jdbc.execute(connection, begin + SESSION.script("settings-without-snapshot", values));
@@ -61,12 +91,21 @@ record TransactionSettings(Jdbc.Mode mode, Duration timeout, Duration lockTimeou
         }
     }
 
+    /**
+     * Puts the only statement of a transaction in {@link Jdbc.Mode#WRITE_LOOK_UPS} between its beginning, with the settings, and its end.
+     */
+    static SqlCall around(SqlCall call, Connection connection, Duration timeout) throws SQLException {
+        return call.in(
+                limitsTransactions(connection) ? SINGLE_WITH_TRANSACTION_TIMEOUT : SINGLE,
+                Map.of("statement_timeout", Long.toString(timeout.toMillis())));
+    }
+
     /** Has the server plan each further statement of the transaction for its values; takes no snapshot. */
     static void planForValues(Connection connection) throws SQLException {
         Jdbc.execute(connection, SESSION.script("plans", PLANNED_FOR_VALUES));
     }
 
-    private String characteristics() {
+    private static String characteristics(Jdbc.Mode mode) {
         return "isolation level " + (mode.hasOneSnapshot() ? "repeatable read" : "read committed")
                 + (mode.isReadOnly() ? ", read only" : ", read write");
     }

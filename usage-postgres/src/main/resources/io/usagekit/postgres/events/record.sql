@@ -190,25 +190,35 @@ select
 from recorded
 
 -- name: insert-event
--- Records an event without an idempotency key.
+-- Records an event without an idempotency key, unless another partition may have an id of these that no trigger has entered. Where the table isn't
+-- partitioned, that is known when the statement is planned. Fails with a unique violation also where endpoints of the event are there already,
+-- those of an event that a host's SQL dropped with its partition. Its columns have lengths that the driver knows, and so it sends it together
+-- with other statements.
 --
--- Parameters: those of given-event, insert-judged, insert-endpoints-of-one and return-recorded. Result: that of return-recorded.
+-- Parameters: those of given-event and insert-judged; :endpoint_ids, text[].
+-- Returns a row, or none if nothing is recorded: is_duplicate, payload_bytes, created_at, deleted_at as in return-recorded.
 with judged as (
     select g.*, false as is_duplicate
     from {given-event}
+    where pg_partition_root({events.literal}::regclass) is null or (select {are_ids_entered}())
 ),
 
 {insert-judged}
 
-{insert-endpoints-of-one}
+endpoints as (
+    insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
+    select id, unnest(:endpoint_ids::text[]), project_id, created_at
+    from recorded
+)
 
-{return-recorded}
+select is_duplicate, payload_bytes, created_at, deleted_at
+from recorded
 
 -- name: insert-keyed-event
--- Records an event with an idempotency key, as insert-event does. It is a duplicate if a live event of its project has its key. An earlier
--- statement locked the key, so that the snapshot of this one has all events that were recorded with it.
+-- Records an event with an idempotency key. It is a duplicate if a live event of its project has its key. An earlier statement locked the
+-- key, so that the snapshot of this one has all events that were recorded with it.
 --
--- Parameters and result: those of insert-event.
+-- Parameters: those of given-event, insert-judged, insert-endpoints-of-one and return-recorded. Result: that of return-recorded.
 with judged as (
     select g.*, known.is_recorded is not null as is_duplicate
     from {given-event}

@@ -6,9 +6,11 @@ import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.StatementsIT;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
@@ -64,7 +66,13 @@ class CatalogStatementsIT extends StatementsIT {
             return List.of(Map.of("near-windows", ""), Map.of("near-windows", "{event-is-near}"));
         }
         if (statement.equals("settings")) {
-            return List.of(Map.of("no-transaction-timeout", ""));
+            return Stream.of(TransactionSettings.BOUND, TransactionSettings.OF_A_SINGLE_STATEMENT)
+                    .map(fragments -> {
+                        Map<String, String> all = new HashMap<>(fragments);
+                        all.put("no-transaction-timeout", "");
+                        return all;
+                    })
+                    .toList();
         }
         return statement.equals("combined-query")
                 ? List.of(
