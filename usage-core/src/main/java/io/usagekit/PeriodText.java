@@ -30,6 +30,8 @@ final class PeriodText {
     /** Exactly what {@link #BASIC} can write; by itself it also reads a decimal point without decimals. */
     private static final Pattern BASIC_FORM = Pattern.compile("[0-9]{8}T[0-9]{6}(?:\\.[0-9]{1,6})?Z");
 
+    private static final int SECONDS_PER_DAY = 86_400;
+
     private PeriodText() {}
 
     static UsagePeriod parse(String text, ZoneId zone) {
@@ -80,15 +82,26 @@ final class PeriodText {
 
     /** Writes the name of a window: see {@link UsagePeriod#canonicalLabel()}. */
     static String canonicalLabel(Instant start, Instant end) {
-        LocalDateTime from = LocalDateTime.ofInstant(start, ZoneOffset.UTC);
-        LocalDateTime to = LocalDateTime.ofInstant(end, ZoneOffset.UTC);
-        boolean midnight = from.toLocalTime().toNanoOfDay() == 0;
-        if (midnight && to.equals(from.plusDays(1))) {
-            return from.toLocalDate().toString();
+        if (isMidnight(start) && isMidnight(end)) {
+            LocalDate from = date(start);
+            LocalDate to = date(end);
+            if (to.equals(from.plusDays(1))) {
+                return from.toString();
+            }
+            if (from.getDayOfMonth() == 1 && to.equals(from.plusMonths(1))) {
+                return YearMonth.of(from.getYear(), from.getMonthValue()).toString();
+            }
         }
-        if (midnight && from.getDayOfMonth() == 1 && to.equals(from.plusMonths(1))) {
-            return YearMonth.from(from).toString();
-        }
-        return BASIC.format(from) + "/" + BASIC.format(to);
+        return BASIC.format(LocalDateTime.ofInstant(start, ZoneOffset.UTC)) + "/"
+                + BASIC.format(LocalDateTime.ofInstant(end, ZoneOffset.UTC));
+    }
+
+    private static boolean isMidnight(Instant instant) {
+        return instant.getNano() == 0 && instant.getEpochSecond() % SECONDS_PER_DAY == 0;
+    }
+
+    /** Written out: {@link LocalDateTime#ofInstant} makes six objects, and each hit in Redis needs the name. */
+    private static LocalDate date(Instant midnight) {
+        return LocalDate.ofEpochDay(midnight.getEpochSecond() / SECONDS_PER_DAY);
     }
 }

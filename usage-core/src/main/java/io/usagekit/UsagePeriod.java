@@ -413,7 +413,10 @@ public final class UsagePeriod {
      * window {@code 20260228T183000Z/20260331T183000Z}.
      */
     public String canonicalLabel() {
-        return PeriodText.canonicalLabel(start, end);
+        // A hit in Redis needs the name, which would be eight objects.
+        boolean isLabel =
+                calendar.zone().equals(ZoneOffset.UTC) && (calendar instanceof Months || calendar instanceof Days);
+        return isLabel ? label : PeriodText.canonicalLabel(start, end);
     }
 
     @Override

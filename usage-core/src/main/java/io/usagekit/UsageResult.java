@@ -18,14 +18,14 @@ public final class UsageResult {
     private final @Nullable UsageKey pendingKey;
 
     private final Freshness freshness;
-    private final Optional<AgedUsage> figure;
+    private final @Nullable AgedUsage figure;
     private final Instant createdAt;
     private final Duration freshUntil;
 
     private UsageResult(
             @Nullable UsageKey pendingKey,
             Freshness freshness,
-            Optional<AgedUsage> figure,
+            @Nullable AgedUsage figure,
             Instant createdAt,
             Duration freshUntil) {
         this.pendingKey = pendingKey;
@@ -66,13 +66,11 @@ public final class UsageResult {
      */
     public static UsageResult pending(UsageKey key, Instant at) {
         Objects.requireNonNull(key, "key");
-        return new UsageResult(
-                key, Freshness.PENDING, Optional.empty(), at.truncatedTo(ChronoUnit.MICROS), Duration.ZERO);
+        return new UsageResult(key, Freshness.PENDING, null, at.truncatedTo(ChronoUnit.MICROS), Duration.ZERO);
     }
 
     private static UsageResult known(Freshness freshness, AgedUsage figure, Duration freshUntil) {
-        return new UsageResult(
-                null, freshness, Optional.of(figure), figure.usage().createdAt(), freshUntil);
+        return new UsageResult(null, freshness, figure, figure.usage().createdAt(), freshUntil);
     }
 
     /** The same answer under another spelling of the organisation's id. */
@@ -81,15 +79,19 @@ public final class UsageResult {
         return new UsageResult(
                 pending == null ? null : new UsageKey(other, pending.period()),
                 freshness,
-                figure.map(known -> new AgedUsage(known.usage().withOrganisationId(other), known.age())),
+                figure == null ? null : new AgedUsage(figure.usage().withOrganisationId(other), figure.age()),
                 createdAt,
                 freshUntil);
+    }
+
+    private Optional<AgedUsage> figure() {
+        return Optional.ofNullable(figure);
     }
 
     /** Key of the requested figure. */
     public UsageKey key() {
         UsageKey pending = pendingKey;
-        return pending != null ? pending : figure.orElseThrow().usage().key();
+        return pending != null ? pending : figure().orElseThrow().usage().key();
     }
 
     /** How fresh the figure is. */
@@ -99,7 +101,7 @@ public final class UsageResult {
 
     /** Whether there is no figure yet. */
     public boolean isPending() {
-        return figure.isEmpty();
+        return figure == null;
     }
 
     /**
@@ -107,22 +109,22 @@ public final class UsageResult {
      * it is pending.
      */
     public boolean isPeriodOver() {
-        return figure.isPresent() && figure.get().usage().isPeriodOver();
+        return figure != null && figure.usage().isPeriodOver();
     }
 
     /** The figure; empty exactly if {@link #isPending()}. */
     public Optional<OrganisationUsage> usage() {
-        return figure.map(AgedUsage::usage);
+        return figure().map(AgedUsage::usage);
     }
 
     /** How many rows the figure counts without their octets, which can't be known any more: {@link OrganisationUsage#unmeasured}; 0 if pending. */
     public long unmeasured() {
-        return figure.map(known -> known.usage().unmeasured()).orElse(0L);
+        return figure().map(known -> known.usage().unmeasured()).orElse(0L);
     }
 
     /** How old the figure is; empty exactly if {@link #isPending()}. */
     public Optional<Duration> age() {
-        return figure.map(AgedUsage::age);
+        return figure().map(AgedUsage::age);
     }
 
     /**
@@ -130,7 +132,7 @@ public final class UsageResult {
      * zero; zero unless it is fresh.
      */
     public Duration freshFor() {
-        Duration left = figure.map(known -> freshUntil.minus(known.age())).orElse(Duration.ZERO);
+        Duration left = figure().map(known -> freshUntil.minus(known.age())).orElse(Duration.ZERO);
         return left.isNegative() ? Duration.ZERO : left;
     }
 
@@ -169,7 +171,7 @@ public final class UsageResult {
         return other instanceof UsageResult that
                 && Objects.equals(pendingKey, that.pendingKey)
                 && freshness == that.freshness
-                && figure.equals(that.figure)
+                && Objects.equals(figure, that.figure)
                 && createdAt.equals(that.createdAt)
                 && freshUntil.equals(that.freshUntil);
     }
@@ -181,6 +183,6 @@ public final class UsageResult {
 
     @Override
     public String toString() {
-        return figure.map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key());
+        return figure().map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key());
     }
 }

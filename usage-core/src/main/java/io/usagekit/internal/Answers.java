@@ -9,7 +9,7 @@ import io.usagekit.UsageListener;
 import io.usagekit.UsageResult;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Makes the results that callers receive, by the limits of figures and the ends of their periods; notifies the listener. */
 final class Answers {
@@ -24,12 +24,11 @@ final class Answers {
         this.clock = clock;
     }
 
-    /** Returns the result of a cached figure; empty if it isn't fresh. */
-    Optional<UsageResult> fresh(AgedUsage figure) {
+    /** Returns the result of a cached figure; null if it isn't fresh. */
+    @Nullable
+    UsageResult fresh(AgedUsage figure) {
         Duration freshUntil = limits.freshUntil(figure);
-        return figure.age().compareTo(freshUntil) < 0
-                ? Optional.of(UsageResult.fresh(figure, freshUntil))
-                : Optional.empty();
+        return figure.age().compareTo(freshUntil) < 0 ? UsageResult.fresh(figure, freshUntil) : null;
     }
 
     UsageResult stale(UsageKey key, AgedUsage figure) {

@@ -241,9 +241,9 @@ public final class DefaultUsageService implements UsageService {
 
     private UsageResult hit(UsageKey key, UsageListener.Tier tier, AgedUsage figure, @Nullable LoadBatch batch) {
         listener.hit(key, tier, figure.age());
-        Optional<UsageResult> fresh = answers.fresh(figure);
-        if (fresh.isPresent()) {
-            return fresh.get();
+        UsageResult fresh = answers.fresh(figure);
+        if (fresh != null) {
+            return fresh;
         }
         if (writeOutage.of(key).isEmpty()) {
             loads.refresh(key, figure, false, batch);

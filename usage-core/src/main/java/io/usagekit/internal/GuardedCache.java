@@ -86,9 +86,17 @@ final class GuardedCache {
     }
 
     private CompletableFuture<Lookup> lookup(CompletionStage<Optional<AgedUsage>> reading) {
-        return reading.thenApply(found -> Lookup.of(found.filter(limits::isAlive)))
-                .exceptionally(error -> Lookup.failed(Causes.unwrap(error)))
+        return reading.handle((found, error) -> error == null ? lookup(found) : Lookup.failed(Causes.unwrap(error)))
                 .toCompletableFuture();
+    }
+
+    /** Doesn't throw, also where a cache's stage completes with null. */
+    private Lookup lookup(Optional<AgedUsage> found) {
+        try {
+            return Lookup.of(found.filter(limits::isAlive));
+        } catch (RuntimeException e) {
+            return Lookup.failed(e);
+        }
     }
 
     /** Reads several figures, each as {@link #read} does; those that the cache leaves out are read one by one. */
