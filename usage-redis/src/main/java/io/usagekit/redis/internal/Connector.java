@@ -43,8 +43,8 @@ public final class Connector<C extends StatefulConnection<String, String>> {
             this.epoch = epoch;
         }
 
-        Duration age() {
-            return Duration.ofNanos(System.nanoTime() - began);
+        long age() {
+            return System.nanoTime() - began;
         }
 
         boolean hasConnected() {
@@ -68,8 +68,8 @@ public final class Connector<C extends StatefulConnection<String, String>> {
 
         /** Closes the connection, once: Lettuce logs a warning otherwise. An attempt in progress closes the one that it makes. */
         CompletableFuture<Void> close() {
-            boolean inProgress =
-                    connection.completeExceptionally(new RedisConnectionException("no connection within " + age()));
+            boolean inProgress = connection.completeExceptionally(
+                    new RedisConnectionException("no connection within " + Duration.ofNanos(age())));
             return inProgress || !hasConnected() || !closed.compareAndSet(false, true)
                     ? CompletableFuture.completedFuture(null)
                     : connection.join().closeAsync();
@@ -137,15 +137,15 @@ public final class Connector<C extends StatefulConnection<String, String>> {
         if (last == null || last.connection != connecting || !last.hasConnected() || last.isOpen()) {
             return connecting;
         }
-        long wait = Math.max(0, RETRY_NANOS - last.age().toNanos());
+        long wait = Math.max(0, RETRY_NANOS - last.age());
         return timeouts.after(wait).thenCompose(due -> attempt());
     }
 
     private boolean isOver(Attempt<C> last) {
         if (!last.connection.isDone()) {
-            return last.age().compareTo(patience) >= 0;
+            return last.age() >= patience.toNanos();
         }
-        if (last.age().toNanos() < RETRY_NANOS) {
+        if (last.age() < RETRY_NANOS) {
             return false;
         }
         return !last.isOpen() || last.epoch < failover.epoch();

@@ -66,18 +66,24 @@ public final class GuardedConnection {
     private final Connector<StatefulRedisConnection<String, String>> connector;
     private final Duration commandTimeout;
     private final Timeouts timeouts;
+    private final Deadlines deadlines;
     private final LivenessProbe<StatefulRedisConnection<String, String>> liveness;
     private final Failover failover;
     private final OutageLog unavailability;
     private final Map<Purpose, OutageLog> refusals = new EnumMap<>(Purpose.class);
+    /** That of the latest connection. */
+    private volatile @Nullable Link link;
+
     private volatile CompletableFuture<?> first = CompletableFuture.completedFuture(null);
     private volatile boolean closed;
 
     public GuardedConnection(Server server, Duration commandTimeout, ConnectionAttempt.Limits limits) {
         this.server = server;
         this.timeouts = Timeouts.of(server.client());
+        this.deadlines = new Deadlines(timeouts, commandTimeout);
         this.failover = server.failover();
-        this.connector = new Connector<>(server.connect(), failover, limits);
+        this.connector =
+                new Connector<>(() -> withoutLongTimeout(server.connect().get()), failover, limits);
         this.liveness = new LivenessProbe<>(connector, commandTimeout, timeouts, this::answered, () -> {});
         this.commandTimeout = commandTimeout;
         this.scripts = new ScriptSupport(server.client(), server.name());
@@ -88,6 +94,14 @@ public final class GuardedConnection {
         for (Purpose purpose : Purpose.values()) {
             refusals.put(purpose, purpose.outageLog(server.name()));
         }
+    }
+
+    /** Switches off a timeout of the client's that is longer: Lettuce would set a timer for each command. */
+    private StatefulRedisConnection<String, String> withoutLongTimeout(StatefulRedisConnection<String, String> made) {
+        if (made.getTimeout().compareTo(commandTimeout) >= 0) {
+            made.setTimeout(Duration.ZERO);
+        }
+        return made;
     }
 
     /**
@@ -196,12 +210,18 @@ public final class GuardedConnection {
         }
         CompletableFuture<T> answer;
         try {
-            answer = commands.apply(new Link(connection, clock, scripts, false));
+            answer = commands.apply(link(connection));
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(failed(states, connection, e));
         }
         // The timeout completes the command's own future, and Lettuce doesn't send a completed command.
-        return timeouts.limit(answer, limit).handle((value, error) -> {
+        if (limit.equals(commandTimeout)) {
+            deadlines.add(answer);
+        } else {
+            var unused = timeouts.limit(answer, limit);
+        }
+        return answer.handle((value, error) -> {
+            deadlines.removeCompleted();
             if (error != null) {
                 throw failed(states, connection, RedisErrors.unwrap(error));
             }
@@ -214,6 +234,15 @@ public final class GuardedConnection {
             }
             return value;
         });
+    }
+
+    private Link link(StatefulRedisConnection<String, String> connection) {
+        Link last = link;
+        if (last == null || last.connection() != connection) {
+            last = new Link(connection, clock, scripts, false);
+            link = last;
+        }
+        return last;
     }
 
     private String noConnection() {
