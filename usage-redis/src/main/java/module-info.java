@@ -8,6 +8,7 @@
 module io.usagekit.redis {
     requires transitive io.usagekit;
     requires transitive lettuce.core;
+    requires io.netty.buffer;
     requires io.netty.common;
     requires io.netty.handler;
     requires io.netty.resolver.dns;

@@ -38,9 +38,7 @@ final class BulkRead {
             for (int i = 0; i < some.size(); i++) {
                 UsageKey key = some.get(i);
                 int at = i;
-                reads.put(
-                        key,
-                        answer.thenApply(found -> reader.decode(key, entries.get(at), CacheEntry.answerOf(found, at))));
+                reads.put(key, answer.thenApply(found -> reader.decode(key, entries.get(at), found, at)));
             }
         }
         return reads;

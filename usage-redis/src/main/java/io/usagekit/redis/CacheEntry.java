@@ -1,12 +1,12 @@
 package io.usagekit.redis;
 
 import io.usagekit.AgedUsage;
-import io.usagekit.UsageKey;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
 import io.usagekit.redis.internal.Link;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.Collectors;
@@ -22,12 +22,7 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     private static final Script READ_ALL = Script.resource("read-all.lua");
     private static final Script DISCARD = Script.resource("discard.lua");
 
-    /** Sends the read; the answer is for {@link #decode}. */
-    static CompletableFuture<List<Object>> send(Link redis, String entry) {
-        return EntryRead.send(redis, entry);
-    }
-
-    /** Sends the read of several entries by a script; the answer is that of {@code read-all.lua}, for {@link #answerOf}. */
+    /** Sends the read of several entries by a script; the answer is that of {@code read-all.lua}. */
     static CompletableFuture<List<Object>> sendAll(Link redis, List<String> entries) {
         return READ_ALL.run(redis, entries);
     }
@@ -35,7 +30,7 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
     /** Sends the read of several entries by plain commands; the answer is as that of {@link #sendAll}. */
     static CompletableFuture<List<Object>> sendEach(Link redis, List<String> entries) {
         List<CompletableFuture<List<Object>>> reads =
-                entries.stream().map(entry -> send(redis, entry)).toList();
+                entries.stream().map(entry -> sendPlainly(redis, entry)).toList();
         CompletableFuture<List<Object>> answer = CompletableFuture.allOf(reads.toArray(CompletableFuture<?>[]::new))
                 .thenApply(done -> reads.stream()
                         .flatMap(read -> read.join().stream())
@@ -44,9 +39,11 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
         return answer;
     }
 
-    /** Returns one entry's part of the answer of {@code read-all.lua}, which is an answer as that of {@link #send}. */
-    static List<Object> answerOf(List<Object> all, int entry) {
-        return all.subList(2 * entry, 2 * entry + 2);
+    private static CompletableFuture<List<Object>> sendPlainly(Link redis, String entry) {
+        return EntryRead.send(
+                redis,
+                entry,
+                (value, left) -> Arrays.asList(value == null ? null : new String(value, StandardCharsets.UTF_8), left));
     }
 
     /** Deletes an unreadable entry, unless it has been replaced since it was read. */
@@ -55,12 +52,5 @@ record CacheEntry(AgedUsage figure, long remainingMillis) {
                 entry,
                 () -> scripts.run(Purpose.DELETE, answer -> true, DISCARD, List.of(entry), text),
                 () -> CompletableFuture.completedFuture(List.of())); // the next figure replaces it
-    }
-
-    /** Decodes the answer of {@link #send}. Empty if the entry is missing or unreadable. */
-    static Optional<CacheEntry> decode(UsageKey key, String entry, List<Object> answer) {
-        return answer.get(0) instanceof String text && answer.get(1) instanceof Long remaining
-                ? FigureCodec.read(key, entry, text, remaining).map(figure -> new CacheEntry(figure, remaining))
-                : Optional.empty();
     }
 }

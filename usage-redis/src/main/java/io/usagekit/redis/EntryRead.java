@@ -3,16 +3,17 @@ package io.usagekit.redis;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.CommandOutput;
-import io.lettuce.core.output.IntegerOutput;
-import io.lettuce.core.output.ValueOutput;
-import io.lettuce.core.protocol.AsyncCommand;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.protocol.CompleteableCommand;
+import io.netty.buffer.ByteBuf;
 import io.usagekit.redis.internal.Link;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,83 +26,205 @@ import org.jspecify.annotations.Nullable;
  * value that expires at the same time as the first one, isn't noticed; all is one packet to a server that executes one command after
  * another.
  */
-final class EntryRead {
+final class EntryRead<T> extends CompletableFuture<T> {
+
+    /** Makes a result of an entry. */
+    @FunctionalInterface
+    interface Decoder<T> {
+
+        /**
+         * Decodes an entry; called on the connection's thread.
+         *
+         * @param value null if the entry is missing or no string
+         * @param left PTTL in milliseconds: -1 without expiry, -2 if the entry is missing
+         */
+        T decode(byte @Nullable [] value, long left);
+    }
+
+    private static final String PTTL = "*2\r\n$4\r\nPTTL\r\n$";
+    private static final String GET = "*2\r\n$3\r\nGET\r\n$";
+    private static final String END = "\r\n";
+
+    /** PTTL of a key that doesn't exist. */
+    static final long MISSING = -2;
 
     /** A value of another type. */
     private static final String WRONG_TYPE = "WRONGTYPE";
-
-    private static final long MISSING = -2;
 
     /** Milliseconds between the commands, which take microseconds; more if the server was kept from running in between. */
     private static final long MAX_DIFFERENCE = 100;
 
     private final Link redis;
     private final String entry;
-    private final CompletableFuture<List<Object>> answer = new CompletableFuture<>();
+    private final Decoder<T> decoder;
 
-    private EntryRead(Link redis, String entry) {
+    private EntryRead(Link redis, String entry, Decoder<T> decoder) {
         this.redis = redis;
         this.entry = entry;
+        this.decoder = decoder;
     }
 
     /**
      * Sends the read.
      *
-     * @return the value, or null if the entry is missing or no string, and PTTL in milliseconds: -1 without expiry, -2 if the entry is
-     *     missing; once the future is done, e.g. by a timeout, nothing more is sent
+     * @return what the decoder returns; once the future is done, e.g. by a timeout, nothing more is sent
      */
-    static CompletableFuture<List<Object>> send(Link redis, String entry) {
-        EntryRead read = new EntryRead(redis, entry);
+    static <T> CompletableFuture<T> send(Link redis, String entry, Decoder<T> decoder) {
+        EntryRead<T> read = new EntryRead<>(redis, entry, decoder);
         read.send();
-        return read.answer;
+        return read;
     }
 
     private void send() {
-        Command<String, String, Long> before = command(CommandType.PTTL, new IntegerOutput<>(StringCodec.UTF8));
-        Command<String, String, String> get = command(CommandType.GET, new ValueOutput<>(StringCodec.UTF8));
-        // Answers arrive in the order of the commands: with the last one all are there.
-        AsyncCommand<String, String, Long> after =
-                new AsyncCommand<>(command(CommandType.PTTL, new IntegerOutput<>(StringCodec.UTF8)));
-        var unused = answer.whenComplete((read, error) -> {
-            before.cancel();
-            get.cancel();
-            after.cancel();
-        });
-        unused = after.handle((left, error) -> {
-            if (error != null) {
-                answer.completeExceptionally(error instanceof CompletionException e ? e.getCause() : error);
-            } else {
-                complete(before, get, left);
-            }
-            return null;
-        });
-        redis.send(List.of(before, get, after));
+        Replies replies = new Replies(this);
+        redis.send(Arrays.asList(
+                new Request(CommandType.PTTL, replies),
+                new Request(CommandType.GET, replies),
+                new Request(CommandType.PTTL, replies)));
     }
 
-    private void complete(Command<String, String, Long> before, Command<String, String, String> get, long left) {
-        String error = get.getOutput().getError();
-        if (error != null && !error.startsWith(WRONG_TYPE)) {
-            answer.completeExceptionally(new RedisCommandExecutionException(error));
-        } else if (left == MISSING || (isConsistent(before.get(), left) && (error != null || get.get() != null))) {
-            answer.complete(Arrays.asList(left == MISSING ? null : get.get(), left));
-        } else if (!answer.isDone()) {
-            sendAgain();
+    private void answered(Replies replies) {
+        if (isDone()) {
+            return;
         }
-    }
-
-    private static boolean isConsistent(@Nullable Long before, long left) {
-        return before != null && left <= before && before - left <= MAX_DIFFERENCE;
-    }
-
-    private void sendAgain() {
         try {
-            send();
-        } catch (RuntimeException e) {
-            answer.completeExceptionally(e);
+            if (replies.refusal != null) {
+                completeExceptionally(new RedisCommandExecutionException(replies.refusal));
+            } else if (replies.isConsistent()) {
+                complete(decoder.decode(replies.after == MISSING ? null : replies.value, replies.after));
+            } else {
+                send();
+            }
+        } catch (RuntimeException | Error e) {
+            completeExceptionally(e);
         }
     }
 
-    private <T> Command<String, String, T> command(CommandType type, CommandOutput<String, String, T> output) {
-        return Link.command(type, output, Link.arguments().addKey(entry));
+    /** Replies to the three commands, in their order. Used by the connection's thread only. */
+    private static final class Replies extends CommandOutput<String, String, Void> {
+
+        private static final int ALL = 3;
+
+        private final EntryRead<?> read;
+        private int complete;
+        private long before;
+        private byte @Nullable [] value;
+        private boolean isOfAnotherType;
+        private long after;
+        private @Nullable String refusal;
+
+        @SuppressWarnings("NullAway") // there is no output but the fields
+        Replies(EntryRead<?> read) {
+            super(StringCodec.UTF8, null);
+            this.read = read;
+        }
+
+        @Override
+        public void set(long milliseconds) {
+            if (complete == 0) {
+                before = milliseconds;
+            } else {
+                after = milliseconds;
+            }
+        }
+
+        @Override
+        public void set(@Nullable ByteBuffer bytes) {
+            if (bytes != null) {
+                value = new byte[bytes.remaining()];
+                bytes.get(value);
+            }
+        }
+
+        @Override
+        public void setError(ByteBuffer message) {
+            String error = decodeString(message);
+            if (complete == 1 && error.startsWith(WRONG_TYPE)) {
+                isOfAnotherType = true;
+            } else if (refusal == null) {
+                refusal = error;
+            }
+        }
+
+        void complete() {
+            if (++complete == ALL) {
+                read.answered(this);
+            }
+        }
+
+        boolean isConsistent() {
+            return after == MISSING
+                    || (after <= before && before - after <= MAX_DIFFERENCE && (isOfAnotherType || value != null));
+        }
+    }
+
+    /**
+     * One of the commands. It is done when the read is, so that none is sent after a timeout; and it ends the host's own timeout. It encodes
+     * itself, since arguments of Lettuce's are ten objects for each command; entries have characters of ASCII only.
+     */
+    private static final class Request extends Command<String, String, Void> implements CompleteableCommand<Void> {
+
+        Request(CommandType type, Replies replies) {
+            super(type, replies);
+        }
+
+        private Replies replies() {
+            return (Replies) getOutput();
+        }
+
+        @Override
+        public void encode(ByteBuf buffer) {
+            String entry = replies().read.entry;
+            buffer.writeCharSequence(getType() == CommandType.GET ? GET : PTTL, StandardCharsets.US_ASCII);
+            writeNumber(buffer, entry.length());
+            buffer.writeCharSequence(END, StandardCharsets.US_ASCII);
+            buffer.writeCharSequence(entry, StandardCharsets.US_ASCII);
+            buffer.writeCharSequence(END, StandardCharsets.US_ASCII);
+        }
+
+        private static void writeNumber(ByteBuf buffer, int number) {
+            if (number > 9) {
+                writeNumber(buffer, number / 10);
+            }
+            buffer.writeByte('0' + number % 10);
+        }
+
+        @Override
+        public void complete() {
+            super.complete();
+            replies().complete();
+        }
+
+        @Override
+        public boolean completeExceptionally(Throwable error) {
+            super.complete();
+            return replies().read.completeExceptionally(error);
+        }
+
+        @Override
+        public void cancel() {
+            super.cancel();
+            replies().read.cancel(false);
+        }
+
+        @Override
+        public boolean isCancelled() {
+            return super.isCancelled() || replies().read.isCancelled();
+        }
+
+        @Override
+        public boolean isDone() {
+            return super.isDone() || replies().read.isDone();
+        }
+
+        @Override
+        public void onComplete(Consumer<? super Void> action) {
+            var unused = replies().read.thenRun(() -> action.accept(null));
+        }
+
+        @Override
+        public void onComplete(BiConsumer<? super Void, Throwable> action) {
+            var unused = replies().read.whenComplete((value, error) -> action.accept(null, error));
+        }
     }
 }

@@ -5,6 +5,7 @@ import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -60,6 +61,11 @@ final class FigureCodec {
      * @return empty if the text isn't exactly what {@link #write} returns (e.g. of another version or another entry), or the entry has no expiry
      */
     static Optional<AgedUsage> read(UsageKey key, String entry, String text, long remainingMillis) {
+        return read(key, entry, text.getBytes(StandardCharsets.UTF_8), remainingMillis);
+    }
+
+    /** Decodes a figure as {@link #read(UsageKey, String, String, long)} does, from the text in UTF-8. */
+    static Optional<AgedUsage> read(UsageKey key, String entry, byte[] text, long remainingMillis) {
         FigureScanner scanner = new FigureScanner(text);
         if (scanner.skips(NAMED)) {
             scanner.literal(entry);

@@ -1,5 +1,6 @@
 package io.usagekit.redis;
 
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -14,17 +15,18 @@ final class FigureScanner {
 
     private static final int SECONDS_PER_DAY = 86_400;
 
-    private final String text;
+    private final byte[] text;
     private int at;
     private boolean failed;
 
-    FigureScanner(String text) {
+    /** Scans a text in UTF-8. */
+    FigureScanner(byte[] text) {
         this.text = text;
     }
 
     /** Whether all parts were as expected, and nothing is left. */
     boolean isAtEnd() {
-        return !failed && at == text.length();
+        return !failed && at == text.length;
     }
 
     /** Reads exactly this. */
@@ -32,25 +34,31 @@ final class FigureScanner {
         failed |= !skips(expected);
     }
 
-    /** Reads this if it comes next. */
+    /** Reads this if it comes next: characters of ASCII. */
     boolean skips(String optional) {
-        boolean isNext = text.startsWith(optional, at);
-        if (isNext) {
-            at += optional.length();
+        int length = optional.length();
+        if (text.length - at < length) {
+            return false;
         }
-        return isNext;
+        for (int i = 0; i < length; i++) {
+            if (text[at + i] != optional.charAt(i)) {
+                return false;
+            }
+        }
+        at += length;
+        return true;
     }
 
     /** Reads a number between 0 and {@link Long#MAX_VALUE} without leading zeros. */
     long number() {
         int start = at;
         long number = 0;
-        while (at < text.length() && isDigit(text.charAt(at))) {
-            int digit = text.charAt(at++) - '0';
+        while (at < text.length && isDigit(text[at])) {
+            int digit = text[at++] - '0';
             failed |= number > (Long.MAX_VALUE - digit) / 10;
             number = number * 10 + digit;
         }
-        failed |= at == start || (at > start + 1 && text.charAt(start) == '0');
+        failed |= at == start || (at > start + 1 && text[start] == '0');
         return failed ? 0 : number;
     }
 
@@ -64,19 +72,23 @@ final class FigureScanner {
     /** Reads an instant as {@link Instant#toString()} writes it, up to the next space; null if it isn't one. */
     @Nullable
     Instant instant() {
-        int end = text.indexOf(' ', at);
-        Instant read = failed || end < 0 ? null : instant(text.substring(at, end));
+        int end = at;
+        while (end < text.length && text[end] != ' ') {
+            end++;
+        }
+        Instant read = failed || end == text.length ? null : instant(at, end);
         failed |= read == null;
-        at = Math.max(at, end);
+        at = end;
         return read;
     }
 
-    private static @Nullable Instant instant(String written) {
+    private @Nullable Instant instant(int from, int end) {
         try {
-            Instant quick = quickly(written);
+            Instant quick = quickly(from, end);
             if (quick != null) {
                 return quick;
             }
+            String written = new String(text, from, end - from, StandardCharsets.UTF_8);
             Instant parsed = Instant.parse(written);
             return parsed.toString().equals(written) ? parsed : null;
         } catch (DateTimeException e) {
@@ -89,26 +101,26 @@ final class FigureScanner {
      *
      * @throws DateTimeException if there is no such day
      */
-    private static @Nullable Instant quickly(String written) {
-        int length = written.length();
+    private @Nullable Instant quickly(int from, int end) {
+        int length = end - from;
         int digits = Math.max(0, length - "2026-03-17T01:28:00.Z".length());
         boolean hasForm = length == "2026-03-17T01:28:00Z".length() || digits == 3 || digits == 6;
-        if (!hasForm || written.charAt(length - 1) != 'Z') {
+        if (!hasForm || text[end - 1] != 'Z') {
             return null;
         }
-        int year = digits(written, 0, 4);
-        int month = digits(written, 5, 2);
-        int day = digits(written, 8, 2);
-        int hour = digits(written, 11, 2);
-        int minute = digits(written, 14, 2);
-        int second = digits(written, 17, 2);
-        int fraction = digits == 0 ? 0 : digits(written, 20, digits);
-        boolean isPunctuated = written.charAt(4) == '-'
-                && written.charAt(7) == '-'
-                && written.charAt(10) == 'T'
-                && written.charAt(13) == ':'
-                && written.charAt(16) == ':'
-                && (digits == 0 || written.charAt(19) == '.');
+        int year = digits(from, 4);
+        int month = digits(from + 5, 2);
+        int day = digits(from + 8, 2);
+        int hour = digits(from + 11, 2);
+        int minute = digits(from + 14, 2);
+        int second = digits(from + 17, 2);
+        int fraction = digits == 0 ? 0 : digits(from + 20, digits);
+        boolean isPunctuated = text[from + 4] == '-'
+                && text[from + 7] == '-'
+                && text[from + 10] == 'T'
+                && text[from + 13] == ':'
+                && text[from + 16] == ':'
+                && (digits == 0 || text[from + 19] == '.');
         boolean isShortest = digits == 0 || fraction % 1_000 != 0;
         boolean hasDigits = (year | month | day | hour | minute | second | fraction) >= 0;
         if (!isPunctuated || !isShortest || !hasDigits || hour > 23 || minute > 59 || second > 59) {
@@ -120,18 +132,18 @@ final class FigureScanner {
     }
 
     /** Returns this many digits as a number; -1 if something else is among them. */
-    private static int digits(String written, int from, int count) {
+    private int digits(int from, int count) {
         int number = 0;
         for (int i = from; i < from + count; i++) {
-            if (!isDigit(written.charAt(i))) {
+            if (!isDigit(text[i])) {
                 return -1;
             }
-            number = number * 10 + written.charAt(i) - '0';
+            number = number * 10 + text[i] - '0';
         }
         return number;
     }
 
-    private static boolean isDigit(char character) {
+    private static boolean isDigit(byte character) {
         return character >= '0' && character <= '9';
     }
 }

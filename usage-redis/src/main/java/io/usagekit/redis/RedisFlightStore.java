@@ -108,10 +108,16 @@ final class RedisFlightStore implements FlightStore {
     private CompletionStage<Acquisition> acquirePlainly(UsageKey key, LeaseRequest request) {
         String entry = keys.of(key);
         return connections
-                .dispatch(entry, Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
-                .thenApply(answer -> CacheEntry.decode(key, entry, answer)
-                        .map(CacheEntry::figure)
-                        .filter(figure -> figure.age().compareTo(request.acceptableAge()) < 0)
+                .send(
+                        entry,
+                        Purpose.READ,
+                        redis -> EntryRead.send(
+                                redis,
+                                entry,
+                                (value, left) -> value == null
+                                        ? Optional.<AgedUsage>empty()
+                                        : FigureCodec.read(key, entry, value, left)))
+                .thenApply(found -> found.filter(figure -> figure.age().compareTo(request.acceptableAge()) < 0)
                         .<Acquisition>map(Acquisition.Found::new)
                         .orElseGet(() -> new Acquisition.Acquired(NO_FENCE)));
     }

@@ -26,8 +26,7 @@ final class RedisUsageCache implements UsageCache {
     private final RedisKeys keys;
     private final PeriodIndex index;
     private final CacheEntryReader reader;
-    private final SharedReads reads =
-            new SharedReads(key -> read(key).thenApply(found -> found.map(CacheEntry::figure)));
+    private final SharedReads reads = new SharedReads(this::readFigure);
 
     RedisUsageCache(Scripts scripts, RedisKeys keys) {
         this.connections = scripts.connections();
@@ -77,9 +76,12 @@ final class RedisUsageCache implements UsageCache {
     /** Reads an entry with its remaining time to live. */
     CompletionStage<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return connections
-                .dispatch(entry, Purpose.READ, answer -> true, redis -> CacheEntry.send(redis, entry))
-                .thenApply(answer -> reader.decode(key, entry, answer));
+        return connections.send(entry, Purpose.READ, redis -> reader.send(redis, key, entry));
+    }
+
+    private CompletionStage<Optional<AgedUsage>> readFigure(UsageKey key) {
+        String entry = keys.of(key);
+        return connections.send(entry, Purpose.READ, redis -> reader.sendFigure(redis, key, entry));
     }
 
     PeriodIndex index() {

@@ -76,9 +76,13 @@ final class SharedReads {
 
     CompletionStage<Optional<AgedUsage>> read(UsageKey key) {
         Read read = new Read(key);
-        keys.compute(key, (same, reads) -> (reads == null ? new Reads() : reads).admit(read));
+        if (keys.putIfAbsent(key, new Reads().admit(read)) != null) {
+            read.isDue = false;
+            keys.compute(key, (same, reads) -> (reads == null ? new Reads() : reads).admit(read));
+        }
         if (read.isDue) {
             send(read);
+            return read; // which answers no other call
         }
         return read.answer.minimalCompletionStage();
     }

@@ -177,8 +177,7 @@ final class TrackingConnection {
      */
     CompletableFuture<Optional<CacheEntry>> read(UsageKey key) {
         String entry = keys.of(key);
-        return answered("a read", commandTimeout, () -> CacheEntry.send(link, entry))
-                .thenApply(answer -> context.reader().decode(key, entry, answer));
+        return answered("a read", commandTimeout, () -> context.reader().send(link, key, entry));
     }
 
     /** Reads several entries as {@link #read} does. */

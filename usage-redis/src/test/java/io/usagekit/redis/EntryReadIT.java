@@ -1,18 +1,30 @@
 package io.usagekit.redis;
 
 import static io.usagekit.redis.Redis.await;
+import static io.usagekit.redis.Redis.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.SetArgs;
+import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.protocol.RedisCommand;
+import io.lettuce.core.resource.ClientResources;
+import io.netty.util.HashedWheelTimer;
+import io.usagekit.UsageCache;
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
 import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.ScriptSupport;
 import io.usagekit.servers.RedisServer;
 import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.YearMonth;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +35,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** An entry that another client changes between the commands of a read. */
 class EntryReadIT {
@@ -144,13 +158,39 @@ class EntryReadIT {
         assertThat(sent).hasSize(6).allMatch(RedisCommand::isCancelled);
     }
 
+    /** Lettuce sets a timer for each command where the client's timeout is the shorter one, and where the library doesn't switch it off. */
+    @ParameterizedTest
+    @ValueSource(strings = {"PT1S", "PT1M"})
+    void leavesNoTimerOfTheClientBehind(Duration commandTimeout) {
+        HashedWheelTimer timer = new HashedWheelTimer();
+        ClientResources resources = ClientResources.builder().timer(timer).build();
+        RedisClient own = RedisClient.create(resources, server.url() + "?timeout=30s");
+        own.setOptions(
+                ClientOptions.builder().timeoutOptions(TimeoutOptions.enabled()).build());
+        try (UsageCache cache =
+                RedisUsage.builder(own).commandTimeout(commandTimeout).build()) {
+            for (int i = 0; i < 20; i++) {
+                await(cache.get(new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)))));
+            }
+            eventually("no timer is left", () -> timer.pendingTimeouts() == 0);
+        } finally {
+            own.shutdown();
+            var unused = resources.shutdown();
+            var unusedToo = timer.stop();
+        }
+    }
+
     private Link link(Consumer<Collection<RedisCommand<String, String, ?>>> dispatch) {
         return Link.of(connection(dispatch), new ScriptSupport(client, "Redis"));
     }
 
     /** Reads, and changes the entry once, after this many commands of the first read. */
     private List<Object> readWhile(int commands, Consumer<String> change) {
-        return await(EntryRead.send(link(sent -> dispatch(sent, commands, change)), ENTRY));
+        return await(EntryRead.send(
+                link(sent -> dispatch(sent, commands, change)),
+                ENTRY,
+                (value, left) ->
+                        Arrays.asList(value == null ? null : new String(value, StandardCharsets.UTF_8), left)));
     }
 
     @SuppressWarnings("unchecked")
