@@ -112,10 +112,19 @@ public final class ClickHouseCommand {
     /** Ships what is listed. */
     @Command(name = "ship", description = "Ships all hours that have changed since they were shipped, and ends.")
     static final class Ship extends Subcommand {
+        @Option(
+                names = "--all",
+                description =
+                        "Ships everything again, all projects too: to a cluster that is new or has lost its tables.")
+        private boolean all;
+
         @Override
         public Integer call() throws InterruptedException {
             ClickHouseUsage clickHouse = clickHouse().build();
             RollupFeed feed = feed();
+            if (all) {
+                feed.reshipAll();
+            }
             long toShip = status(feed).hoursToShip();
             long hours = 0;
             try (Progress progress = Progress.of("Shipping", "hours", toShip, err());

@@ -34,8 +34,13 @@ from (select project_id as id from {feed}.to_ship where false union all select :
 cross join generate_series(:from::timestamptz, :to::timestamptz - interval '1 hour', interval '1 hour') as h
 
 -- name: list-all
--- Has everything shipped again that has been shipped or has sums. Its result isn't read.
-select {feed}.list_all()
+-- Has everything shipped again that has been shipped or has sums, and all projects. Takes a version that no cycle uses: an attempt that has chosen one
+-- before, and knows nothing of it, isn't the newest any more; one that has its snapshot already can't update the state. Its result isn't read.
+with doubted as (
+    update {feed}.state set projects_in_doubt = true returning nextval({feed.sequence}::regclass) as version
+)
+
+select {feed}.list_all() from doubted
 
 -- name: is-ahead
 -- Whether the store has rows of versions that this feed hasn't chosen: PostgreSQL was restored from a backup, or taken over by a replica that

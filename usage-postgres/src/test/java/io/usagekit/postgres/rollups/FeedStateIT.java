@@ -3,6 +3,7 @@ package io.usagekit.postgres.rollups;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.postgres.internal.SqlSource;
 import io.usagekit.postgres.rollups.spi.CellProject;
 import io.usagekit.postgres.rollups.spi.FeedCycle;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a watermark says of a store: readers that don't ask PostgreSQL rely on it. */
@@ -96,6 +98,30 @@ class FeedStateIT {
         fixture.store.afterInsert = () -> {};
         fixture.store.beforePublish = () -> {};
         throw new IllegalStateException("killed");
+    }
+
+    @Test
+    void shipsAllOfItToAnotherStore() {
+        fixture.store.loseAll();
+        fixture.feed.reshipAll();
+        assertThat(fixture.ship().projects()).isPositive();
+        assertProved();
+    }
+
+    /** A cycle in progress has read before that there is no doubt about projects; it may have its snapshot, too. */
+    @ParameterizedTest
+    @CsvSource({"exclusive mode nowait, 2", "order by hour.project_id, 1", "published_at = clock_timestamp(), 1"})
+    void shipsAllOfItAlsoWhereACycleIsInProgress(String statement, int nth) {
+        RollupFeed inProgress =
+                fixture.weakened(RollupSql.SOURCE, fixture.before(statement, nth, fixture.feed::reshipAll));
+        try {
+            assertThat(inProgress.ship(fixture.store, 10, TIMEOUT)).isEmpty();
+        } catch (UsageStorageException e) {
+            assertThat(e).hasMessageContaining("could not serialize access");
+        }
+        fixture.store.loseAll();
+        assertThat(fixture.ship().projects()).isPositive();
+        assertProved();
     }
 
     /** As after PostgreSQL was restored from a backup: hours and projects that were shipped since are in no list. */

@@ -194,6 +194,15 @@ final class MemoryStore implements CellStore, CellReader {
         Objects.requireNonNull(cells.get(new Hour(projectId, hour))).pollLastEntry();
     }
 
+    /** Loses everything, as a store that is replaced by a new one. */
+    synchronized void loseAll() {
+        cells.clear();
+        days.clear();
+        projects.clear();
+        projectVersions.clear();
+        highest = 0;
+    }
+
     /** Removes all cells but the newest of each hour. */
     synchronized void removeSuperseded() {
         cells.values().forEach(versions -> versions.headMap(versions.lastKey()).clear());

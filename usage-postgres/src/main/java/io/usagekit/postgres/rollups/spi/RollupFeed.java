@@ -81,7 +81,8 @@ public interface RollupFeed {
     void reship(Collection<ProjectDays> days);
 
     /**
-     * Has everything shipped again by the next cycles: every hour that has been shipped or has sums.
+     * Has everything shipped again by the next cycles: every hour that has been shipped or has sums, and all projects. A cycle that runs meanwhile is
+     * rolled back.
      *
      * @throws UsageStorageException as {@link #reship}
      */
