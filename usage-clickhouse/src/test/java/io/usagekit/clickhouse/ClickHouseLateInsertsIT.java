@@ -182,11 +182,11 @@ class ClickHouseLateInsertsIT {
             assertThat(worker.runOnce().finished()).isTrue();
         }
         CLOCK.advance(Duration.ofSeconds(1));
-        STATES.put(
-                CLOCK.instant(), (long) PostgresUsage.calculator(postgres.dataSource(), TableMapping.usagekit(SCHEMA))
-                        .calculate(MARCH, TIMEOUT)
-                        .received()
-                        .volume());
+        long volume = PostgresUsage.calculator(postgres.dataSource(), TableMapping.usagekit(SCHEMA))
+                .calculate(MARCH, TIMEOUT)
+                .received()
+                .volume();
+        STATES.put(CLOCK.instant(), volume);
         assertThat(feed.ship(store, RollupFeed.MAX_HOURS, TIMEOUT)).isPresent();
     }
 

@@ -48,22 +48,37 @@ final class FeederProcess {
 
     /** Starts one with these arguments, and returns when it has been killed at its point. */
     static void runAndKill(String... arguments) throws IOException {
+        Running running = start(FeederProcess.class, arguments);
+        try (BufferedReader out = running.process().inputReader()) {
+            String line = out.readLine();
+            if (!REACHED.equals(line)) {
+                throw new IllegalStateException("the feeder's process didn't reach its point, but printed " + line);
+            }
+        } finally {
+            running.kill();
+        }
+    }
+
+    /** A JVM. */
+    record Running(Process process) {
+
+        /** Ends it as {@code kill -9} does, and returns when it has ended. */
+        void kill() {
+            process.destroyForcibly().onExit().join();
+        }
+    }
+
+    /** Starts a JVM of the tests' class path with this main class. */
+    static Running start(Class<?> main, String... arguments) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(
                 ProcessHandle.current().info().command().orElseThrow(),
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-cp",
                 System.getProperty("java.class.path") + File.pathSeparator + System.getProperty("jdk.module.path", ""),
-                FeederProcess.class.getName());
+                main.getName());
         builder.command().addAll(List.of(arguments));
-        Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        try (BufferedReader out = process.inputReader()) {
-            String line = out.readLine();
-            if (!REACHED.equals(line)) {
-                throw new IllegalStateException("the feeder's process didn't reach its point, but printed " + line);
-            }
-        } finally {
-            process.destroyForcibly().onExit().join();
-        }
+        return new Running(
+                builder.redirectError(ProcessBuilder.Redirect.INHERIT).start());
     }
 }
