@@ -89,6 +89,20 @@ class UsageServiceTest {
             assertThat(ports.calls()).isEqualTo(2);
         }
 
+        /** A thread that is held up between the computation and the write would make the figure look younger. */
+        @Test
+        void storesAFigureWithTheTimeSinceItsComputation() {
+            rebuild(builder().listener(new UsageListener() {
+                @Override
+                public void computed(UsageKey key, Duration took) {
+                    ports.advance(Duration.ofSeconds(20));
+                }
+            }));
+            service.get(ORG, MARCH);
+            assertThat(ports.cache.get(KEY).toCompletableFuture().join())
+                    .hasValueSatisfying(figure -> assertThat(figure.age()).isEqualTo(Duration.ofSeconds(20)));
+        }
+
         @Test
         void computesAHardExpiredFigureAndServesItStaleOnError() {
             service.get(ORG, MARCH);

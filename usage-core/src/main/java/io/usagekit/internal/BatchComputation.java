@@ -146,17 +146,17 @@ final class BatchComputation extends PermittedTask implements Permits.BatchHolde
             begun.forEach(one -> one.failed(error));
             return;
         }
-        Duration took = Duration.ofNanos(computations.now() - began);
+        long ended = computations.now();
         giveBack();
-        begun.forEach(one -> complete(one, figures, took));
+        begun.forEach(one -> complete(one, figures, began, ended));
     }
 
-    private static void complete(Computation one, UsageCalculator.Figures figures, Duration took) {
+    private static void complete(Computation one, UsageCalculator.Figures figures, long began, long ended) {
         UsageKey key = one.key();
         OrganisationUsage figure = figures.figures().get(key);
         UsageException failure = figures.failures().get(key);
         if (figure != null) {
-            one.succeeded(figure, took);
+            one.succeeded(figure, began, ended);
         } else if (failure != null) {
             one.failed(failure);
         } else {

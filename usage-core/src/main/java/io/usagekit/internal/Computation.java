@@ -32,6 +32,9 @@ final class Computation extends PermittedTask {
     private final AtomicBoolean settled = new AtomicBoolean();
 
     private volatile boolean begun;
+    /** When the calculator returned, in nanoseconds. */
+    private volatile long returned;
+
     /** State of the incidents when the calculator was called. */
     private volatile long incidentsBefore;
     /** The batch that has the permit, if this is one of several. */
@@ -149,7 +152,7 @@ final class Computation extends PermittedTask {
             failed(error);
             return;
         }
-        succeeded(usage, Duration.ofNanos(computations.now() - began));
+        succeeded(usage, began, computations.now());
     }
 
     /**
@@ -173,8 +176,15 @@ final class Computation extends PermittedTask {
         return true;
     }
 
-    /** The calculator has returned a figure. */
-    void succeeded(OrganisationUsage usage, Duration took) {
+    /**
+     * The calculator has returned a figure.
+     *
+     * @param began when it was called, in nanoseconds
+     * @param ended when it returned
+     */
+    void succeeded(OrganisationUsage usage, long began, long ended) {
+        Duration took = Duration.ofNanos(ended - began);
+        returned = ended;
         if (!usage.key().equals(key)) {
             failed(new UsageCalculationException(
                     "the calculator was asked for " + key + " but returned " + usage.key(), null));
@@ -209,6 +219,11 @@ final class Computation extends PermittedTask {
     private Duration age(OrganisationUsage usage, Duration took) {
         Duration age = computations.calculator().ageOf(usage);
         return age.compareTo(took) > 0 ? age : took;
+    }
+
+    /** Returns this computation's figure as old as it is by now: threads that have been held up since would make it look younger. */
+    AgedUsage atPresentAge(AgedUsage figure) {
+        return new AgedUsage(figure.usage(), figure.age().plusNanos(computations.now() - returned));
     }
 
     /** Returns the id as the source writes it; as it is, if the calculator can't say. */

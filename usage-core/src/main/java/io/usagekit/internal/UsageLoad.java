@@ -244,12 +244,12 @@ final class UsageLoad implements FlightTask {
             return CompletableFuture.completedFuture(null);
         }
         stored = true;
-        AgedUsage figure = outcome.figure().orElseThrow();
+        AgedUsage figure = atPresentAge(outcome.figure().orElseThrow());
         return computations.cache().write(key, figure).toCompletableFuture().handle((done, error) -> {
             if (error == null) {
                 published();
             } else {
-                publicationFailed(figure, Causes.unwrap(error));
+                publicationFailed(outcome.figure().orElseThrow(), Causes.unwrap(error));
             }
             return null;
         });
@@ -392,6 +392,12 @@ final class UsageLoad implements FlightTask {
     }
 
     @Override
+    public AgedUsage atPresentAge(AgedUsage figure) {
+        Computation last = computation;
+        return last == null ? figure : last.atPresentAge(figure);
+    }
+
+    @Override
     public void publicationRejected() {
         listener.publicationRejected(key);
     }
@@ -409,7 +415,7 @@ final class UsageLoad implements FlightTask {
 
     /** Keeps a figure as the fallback copy. Where the cache can't be read either, the reads of later calls show that outage. */
     private void keepUnstored(AgedUsage figure, Throwable error) {
-        computations.cache().putFallback(key, figure);
+        computations.cache().putFallback(key, atPresentAge(figure));
         if (!cacheDown) {
             computations.writeOutage().failed(key, error);
         }

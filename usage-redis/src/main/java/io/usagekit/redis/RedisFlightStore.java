@@ -252,6 +252,7 @@ final class RedisFlightStore implements FlightStore {
 
     private CompletionStage<Publication> publishByScript(
             UsageKey key, String token, long fence, AgedUsage figure, Duration timeToLive) {
+        long now = System.nanoTime();
         String value;
         long life;
         try {
@@ -260,7 +261,6 @@ final class RedisFlightStore implements FlightStore {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
-        long now = System.nanoTime();
         Function<List<String>, CompletionStage<Answer>> publish = scriptKeys -> call(
                 Purpose.STORE,
                 PUBLISH,

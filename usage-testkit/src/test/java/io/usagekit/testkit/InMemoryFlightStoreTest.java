@@ -7,11 +7,14 @@ import io.usagekit.FlightStore;
 import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.OrganisationUsage;
+import io.usagekit.SingleFlights;
 import io.usagekit.UsageCache;
 import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
+import io.usagekit.UsageService;
 import io.usagekit.testkit.contract.FlightStoreContract;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,6 +54,27 @@ class InMemoryFlightStoreTest extends FlightStoreContract {
     @Override
     protected void elapse(Duration duration) {
         clock.advance(duration);
+    }
+
+    /** A thread that is held up between the computation and the publication would make the figure look younger. */
+    @Test
+    void receivesAFigureWithTheTimeSinceItsComputation() {
+        UsageListener holdsUp = new UsageListener() {
+            @Override
+            public void computed(UsageKey key, Duration took) {
+                clock.advance(Duration.ofSeconds(20));
+            }
+        };
+        try (UsageService service = UsageService.builder(InMemoryUsageCalculator.create(clock))
+                .cache(openCache())
+                .singleFlight(SingleFlights.fleetWide(openStore()))
+                .ticker(clock.ticker())
+                .listener(holdsUp)
+                .build()) {
+            service.get(ORG, KEY.period());
+            assertThat(cache.get(KEY).toCompletableFuture().join())
+                    .hasValueSatisfying(figure -> assertThat(figure.age()).isEqualTo(Duration.ofSeconds(20)));
+        }
     }
 
     @Test

@@ -311,7 +311,7 @@ final class FleetFlight extends Flight {
             endLease(noFigure(error));
             return;
         }
-        AgedUsage figure = outcome.figure().orElseThrow();
+        AgedUsage figure = task().atPresentAge(outcome.figure().orElseThrow());
         Duration timeToLive = terms().timeToLive(figure);
         if (timeToLive.compareTo(SHORTEST) < 0) {
             var unused = releaseLease();

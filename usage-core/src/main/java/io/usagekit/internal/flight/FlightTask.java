@@ -68,6 +68,11 @@ public interface FlightTask extends SingleFlight.Load {
     /** The load waits for another process. Called at most once. */
     default void remoteLoadAwaited() {}
 
+    /** Returns the computed figure as old as it is by now, to be published at once. */
+    default AgedUsage atPresentAge(AgedUsage figure) {
+        return figure;
+    }
+
     /**
      * Whether callers wait until the figure is stored; otherwise they receive it while {@link #store} is under way. An invalidation
      * waits for the store in either case.
