@@ -34,11 +34,25 @@ final class ClickHouseCellReader implements CellReader {
 
     private final ClickHouseJdbc jdbc;
     private final SqlFile.Statement sums;
+    private final SqlFile.Statement sumsOfRanges;
 
-    /** With the statement {@code sums}. */
-    ClickHouseCellReader(ClickHouseJdbc jdbc, SqlFile.Statement sums) {
+    /**
+     * With the statement {@code sums}.
+     *
+     * @param sums of one range of all projects
+     * @param sumsOfRanges of ranges of their own
+     */
+    ClickHouseCellReader(ClickHouseJdbc jdbc, SqlFile.Statement sums, SqlFile.Statement sumsOfRanges) {
         this.jdbc = jdbc;
         this.sums = sums;
+        this.sumsOfRanges = sumsOfRanges;
+    }
+
+    static ClickHouseCellReader of(ClickHouseJdbc jdbc, SqlFile statements) {
+        return new ClickHouseCellReader(
+                jdbc,
+                statements.statement("sums", Map.of("ranges", "", "in-range", "")),
+                statements.statement("sums", Map.of("ranges", "{joined-ranges}", "in-range", "{in-joined-range}")));
     }
 
     @Override
@@ -56,7 +70,11 @@ final class ClickHouseCellReader implements CellReader {
                 BEGIN_OCTETS * begins.length)) {
             try {
                 Duration left = timeout.minusNanos(System.nanoTime() - began);
-                jdbc.query(sums, values(version, part, begins), left, row -> add(read, begins, row));
+                jdbc.query(
+                        isOneRange(part) ? sums : sumsOfRanges,
+                        values(version, part, begins),
+                        left,
+                        row -> add(read, begins, row));
             } catch (SQLException e) {
                 throw ClickHouseErrors.calculationFailure(what(version, days), e);
             } catch (ArithmeticException e) {
@@ -71,16 +89,30 @@ final class ClickHouseCellReader implements CellReader {
                 + " can't be read from ClickHouse";
     }
 
+    /** Returns whether all projects have the same range, as they have in a month that is over. */
+    private static boolean isOneRange(List<ProjectDays> days) {
+        ProjectDays first = days.get(0);
+        return days.stream()
+                .allMatch(
+                        range -> range.from().equals(first.from()) && range.to().equals(first.to()));
+    }
+
     private static Map<String, Object> values(long version, List<ProjectDays> days, Long[] begins) {
+        Long[] froms = days.stream().map(range -> seconds(range.from())).toArray(Long[]::new);
+        Long[] ends = days.stream().map(range -> seconds(range.to())).toArray(Long[]::new);
         return Map.of(
                 "version",
                 version,
                 "projects",
                 days.stream().map(ProjectDays::projectId).toArray(String[]::new),
                 "froms",
-                days.stream().map(range -> seconds(range.from())).toArray(Long[]::new),
+                froms,
                 "ends",
-                days.stream().map(range -> seconds(range.to())).toArray(Long[]::new),
+                ends,
+                "first",
+                Collections.min(Arrays.asList(froms)),
+                "last",
+                Collections.max(Arrays.asList(ends)),
                 "begins",
                 begins);
     }

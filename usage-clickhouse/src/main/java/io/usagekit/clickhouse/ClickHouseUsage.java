@@ -124,7 +124,7 @@ public final class ClickHouseUsage {
 
     /** Returns what {@link RollupFeed#calculator} and {@link RollupFeed#verify} read. */
     public CellReader reader() {
-        return new ClickHouseCellReader(jdbc, statements.statement("sums"));
+        return ClickHouseCellReader.of(jdbc, statements);
     }
 
     /** Returns the statements of the feed and of readers. */

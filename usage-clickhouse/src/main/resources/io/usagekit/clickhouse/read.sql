@@ -23,8 +23,8 @@ max_execution_time = :timeout
 -- name: sums
 -- Sums of ranges of hours, by project and slice: of each hour the row with the highest version up to one.
 --
--- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't
--- overlap; :begins, those of the slices, in their order, in seconds; :version; :timeout, seconds.
+-- Parameters: :projects, an array; :first and :last, the range [first, last) of each of them, in seconds, or one around all of theirs, if
+-- {ranges} joins them; :begins, those of the slices, in their order, in seconds; :version; :timeout, seconds.
 -- Returns one row for each project and slice with rows: project; slice, its begin; those of cell-sums.
 select
     project,
@@ -36,21 +36,29 @@ from (
         hour,
         {newest-cell}
     from {database}.cell
-    all inner join (
-        select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
-        from (select arrayJoin(arrayZip(:projects, :froms, :ends)) as range)
-    ) as ranges on project = ranged
+    {ranges}
     where version <= :version
-        and hour >= from_hour
-        and hour < end_hour
         -- Of the sorting key, so that other rows aren't read.
         and project in (select arrayJoin(:projects))
-        and hour >= (select arrayMin(:froms))
-        and hour < (select arrayMax(:ends))
+        and hour >= :first
+        and hour < :last
+        {in-range}
     group by project, hour
 )
 group by project, slice
 settings {read-settings}
+
+-- fragment: joined-ranges
+-- Ranges of their own: a join costs two fifths of a small read.
+--
+-- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't overlap.
+all inner join (
+    select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
+    from (select arrayJoin(arrayZip(:projects, :froms, :ends)) as range)
+) as ranges on project = ranged
+
+-- fragment: in-joined-range
+and hour >= from_hour and hour < end_hour
 
 -- fragment: newest-cell
 -- The columns of a project's hour: newest, the highest version of its rows, and cell, the sums of that row.

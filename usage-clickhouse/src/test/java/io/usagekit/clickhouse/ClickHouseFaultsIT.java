@@ -17,6 +17,7 @@ import io.usagekit.postgres.rollups.spi.UsageCell;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import org.junit.jupiter.api.AfterEach;
@@ -70,12 +71,12 @@ class ClickHouseFaultsIT {
 
     /** A reader whose statement lacks what matches, under a profile with these settings. */
     private CellReader without(String regex, String... profile) {
-        SqlFile.Statement sums = cluster.usage(database).statements().statement("sums");
+        SqlFile.Statement sums =
+                cluster.usage(database).statements().statement("sums", Map.of("ranges", "", "in-range", ""));
         String weakened = sums.sql().replaceFirst(regex, "");
         assertThat(weakened).isNotEqualTo(sums.sql());
-        return new ClickHouseCellReader(
-                new ClickHouseJdbc(cluster.dataSource(0, profile(profile))),
-                new SqlFile.Statement(weakened, sums.parameters()));
+        SqlFile.Statement flawed = new SqlFile.Statement(weakened, sums.parameters());
+        return new ClickHouseCellReader(new ClickHouseJdbc(cluster.dataSource(0, profile(profile))), flawed, flawed);
     }
 
     private static Properties profile(String... settings) {

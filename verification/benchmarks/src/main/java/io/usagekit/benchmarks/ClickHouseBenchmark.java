@@ -63,6 +63,7 @@ final class ClickHouseBenchmark {
                     requireEqual(large, key);
                     printBuffers(server, small, key);
                     printBuffers(server, large, key);
+                    printShardSeconds(small, large, key);
                 }
                 out.println(Comparison.table(compare(small, large)));
                 out.flush();
@@ -125,6 +126,31 @@ final class ClickHouseBenchmark {
                 .buffers();
     }
 
+    /** Of both databases in turn: what else the machine does slows both down. */
+    private void printShardSeconds(ClickHouseDatabase small, ClickHouseDatabase large, UsageKey key) {
+        List<UsageCalculator> readers = List.of(small.shards, large.shards, small.history, large.history);
+        double[] seconds = new double[readers.size()];
+        for (int round = 0; round < rounds; round++) {
+            for (int reader = 0; reader < seconds.length; reader++) {
+                double before = ClickHouseDatabase.shardSeconds();
+                for (int i = 0; i < TIMES; i++) {
+                    readers.get(reader).calculate(key, TIMEOUT);
+                }
+                seconds[reader] += ClickHouseDatabase.shardSeconds() - before;
+            }
+        }
+        double reads = TIMES * (double) rounds;
+        out.printf(
+                Locale.ROOT,
+                "%s: processor time of the shards, small, large: proved by PostgreSQL %.1f ms, %.1f ms; alone %.1f ms, %.1f ms%n",
+                key.organisationId(),
+                seconds[0] / reads * 1e3,
+                seconds[1] / reads * 1e3,
+                seconds[2] / reads * 1e3,
+                seconds[3] / reads * 1e3);
+        out.flush();
+    }
+
     /** Ten times the events right after the events: the ratio of these two is a reader's growth. */
     private List<Comparison.Result> compare(ClickHouseDatabase small, ClickHouseDatabase large) {
         List<Comparison.Result> results = new ArrayList<>();
@@ -181,6 +207,6 @@ final class ClickHouseBenchmark {
 
     private static Peer peer(String what, ClickHouseDatabase database, Function<ClickHouseDatabase, Runnable> read) {
         Runnable reader = read.apply(database);
-        return Peer.median(what + ", " + database.name, 3, number -> reader.run());
+        return Peer.median(what + ", " + database.name, 1, number -> reader.run());
     }
 }

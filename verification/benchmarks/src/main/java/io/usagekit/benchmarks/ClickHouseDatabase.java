@@ -152,7 +152,7 @@ final class ClickHouseDatabase implements AutoCloseable {
     }
 
     /** Processor time of the shards, which are this process's children. */
-    private static double shardSeconds() {
+    static double shardSeconds() {
         return ProcessHandle.current()
                 .children()
                 .mapToDouble(ClickHouseDatabase::seconds)
