@@ -164,7 +164,7 @@ class EntryReadIT {
     void leavesNoTimerOfTheClientBehind(Duration commandTimeout) {
         HashedWheelTimer timer = new HashedWheelTimer();
         ClientResources resources = ClientResources.builder().timer(timer).build();
-        RedisClient own = RedisClient.create(resources, server.url() + "?timeout=30s");
+        RedisClient own = RedisClient.create(resources, server.url() + "?timeout=59s");
         own.setOptions(
                 ClientOptions.builder().timeoutOptions(TimeoutOptions.enabled()).build());
         try (UsageCache cache =
