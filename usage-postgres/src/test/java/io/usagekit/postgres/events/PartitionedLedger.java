@@ -1,0 +1,92 @@
+package io.usagekit.postgres.events;
+
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.TableMapping;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.partitions.PartitionProgress;
+import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.testing.Database;
+import io.usagekit.testkit.ManualClock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+
+/** A ledger with the project {@code p} in a schema of its own, whose tables a test partitions. */
+record PartitionedLedger(String schema, EventRepository ledger) {
+
+    /** Midnight, from which days are counted. */
+    static final Instant FIRST = Instant.parse("2026-03-01T00:00:00Z");
+
+    /** For so many days and a few more there are partitions. */
+    static final int DAYS = 40;
+
+    static PartitionedLedger install(String base) {
+        String schema = LedgerTables.install(base);
+        EventRepository ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.save(new Project("p", "org-1", ""));
+        return new PartitionedLedger(schema, ledger);
+    }
+
+    void drop() {
+        Database.dropSchema(schema);
+        Database.dropSchema(schema + "_partitions");
+    }
+
+    /** A table, qualified and quoted. */
+    String table(String name) {
+        return Identifiers.qualified(schema, name);
+    }
+
+    /** An event on a day, still without endpoints. */
+    static NewEvent.Builder event(String id, int day) {
+        return NewEvent.builder("p", id).createdAt(FIRST.plus(Duration.ofDays(day)));
+    }
+
+    /** Partitions the tables by an interval, from an event on that has the id {@code first}. */
+    void partition(PartitionInterval interval) {
+        ledger.record(event("first", 0).endpointIds(List.of("one", "two")).build());
+        partitions().partition(interval, new PartitionProgress() {});
+    }
+
+    void partitionAndEnter() {
+        partition(PartitionInterval.MONTH);
+        enter();
+    }
+
+    /** Enters what is missing, as an installation does. */
+    void enter() {
+        PostgresLedger.of(Database.pool(), schema).install();
+    }
+
+    void unpartition() {
+        partitions().unpartition(new PartitionProgress() {});
+    }
+
+    private PostgresPartitions partitions() {
+        return PostgresPartitions.builder(Database.pool())
+                .mapping(TableMapping.usagekit(schema))
+                .clock(ManualClock.at(FIRST.plus(Duration.ofDays(DAYS)).toString()))
+                .build();
+    }
+
+    boolean areIdsEntered() {
+        return Database.query("select " + table("usagekit_are_ids_entered") + "()::text")
+                .equals("true");
+    }
+
+    /** The partition that has the event, quoted. */
+    String partitionOf(String id) {
+        return Database.query("select tableoid::regclass::text from " + table("events") + " where id = ?", id);
+    }
+
+    /** Inserts events as a previous version did, which entered none. */
+    void insertUnentered(String columns, String rows) {
+        Database.execute(
+                "alter table " + table("events") + " disable trigger usagekit_enter_id",
+                "insert into " + table("events") + " (" + columns + ") " + rows,
+                "alter table " + table("events") + " enable always trigger usagekit_enter_id");
+    }
+}
