@@ -51,11 +51,16 @@ create table if not exists {events_search} (
 create index if not exists events_search_window_idx on {events_search} (project_id, event_created_at);
 
 -- The ids of events in partitions, whose unique keys are of id and time: triggers enter and remove them. Empty where events aren't partitioned.
+-- An entry has the project and idempotency key of its event while that is live and no duplicate, and nulls otherwise.
 create table if not exists {events_ids} (
     id text primary key,
     created_at timestamptz not null,
-    partition oid not null
+    partition oid not null,
+    project_id text,
+    idempotency_key text
 );
+
+create index if not exists events_ids_key_idx on {events_ids} (project_id, idempotency_key) where idempotency_key is not null;
 
 -- The partitions whose ids are all entered, in one row, each with the transaction that attached it; and those that were entered once and are gone.
 create table if not exists {events_ids_partitions} (

@@ -116,11 +116,10 @@ final class EventRecorder {
     /** Records events in the order of their ids: of two calls with some of the same ids, one waits for the other, and not each for the other. */
     private List<Event> record(Connection connection, List<NewEvent> events, List<NewEvent> keyed, Instant now)
             throws SQLException {
-        lockKeys(connection, keyed);
+        LedgerStatement insert = insert(connection, events.size(), keyed);
         Set<NewEvent> repeats = repeats(keyed);
         List<NewEvent> sorted =
                 events.stream().sorted(Comparator.comparing(NewEvent::id)).toList();
-        LedgerStatement insert = insert(events.size(), !keyed.isEmpty());
         Map<String, Event> recorded = new HashMap<>();
         boolean haveUncheckedIds = false;
         for (List<NewEvent> some : inBatches(sorted)) {
@@ -146,11 +145,20 @@ final class EventRecorder {
         return keyed.stream().filter(event -> !keys.add(Key.of(event))).collect(Collectors.toSet());
     }
 
-    private static LedgerStatement insert(int events, boolean areKeyed) {
-        if (!areKeyed) {
+    /** The statement that records events step by step; locks the keys of those that have some. */
+    private LedgerStatement insert(Connection connection, int events, List<NewEvent> keyed) throws SQLException {
+        if (keyed.isEmpty()) {
             return LedgerStatement.INSERT_EVENTS;
         }
-        return events == 1 ? LedgerStatement.INSERT_KEYED_EVENT : LedgerStatement.INSERT_KEYED_EVENTS;
+        boolean isPartitioned = lockKeys(connection, keyed);
+        if (events == 1) {
+            return isPartitioned
+                    ? LedgerStatement.INSERT_KEYED_EVENT_INTO_PARTITIONS
+                    : LedgerStatement.INSERT_KEYED_EVENT;
+        }
+        return isPartitioned
+                ? LedgerStatement.INSERT_KEYED_EVENTS_INTO_PARTITIONS
+                : LedgerStatement.INSERT_KEYED_EVENTS;
     }
 
     /**
@@ -176,13 +184,14 @@ final class EventRecorder {
         return clock.instant().truncatedTo(ChronoUnit.MICROS);
     }
 
-    private void lockKeys(Connection connection, List<NewEvent> keyed) throws SQLException {
-        if (!keyed.isEmpty()) {
-            sql.call(connection, LedgerStatement.LOCK_KEYS)
-                    .texts("project_ids", each(keyed, NewEvent::projectId))
-                    .texts("idempotency_keys", each(keyed, NewEvent::idempotencyKey))
-                    .list(row -> row.text("locked"));
-        }
+    /** Locks the keys of events; returns whether the table of events is partitioned. */
+    private boolean lockKeys(Connection connection, List<NewEvent> keyed) throws SQLException {
+        return sql.call(connection, LedgerStatement.LOCK_KEYS)
+                .texts("project_ids", each(keyed, NewEvent::projectId))
+                .texts("idempotency_keys", each(keyed, NewEvent::idempotencyKey))
+                .text("table", sql.quoted("events").get(0))
+                .list(row -> row.flag("is_partitioned"))
+                .contains(true);
     }
 
     /** Splits events into batches that are limited in their number, their octets and their endpoints. */
@@ -228,7 +237,7 @@ final class EventRecorder {
         events.forEach(event -> byId.put(event.id(), event));
         Set<Boolean> haveUncheckedIds = new HashSet<>();
         SqlCall call = sql.call(connection, insert);
-        if (insert == LedgerStatement.INSERT_KEYED_EVENT) {
+        if (insert.parameters().containsKey("id")) {
             bindOne(call, events.get(0), now);
         } else {
             bindAll(call, events, now, repeats);

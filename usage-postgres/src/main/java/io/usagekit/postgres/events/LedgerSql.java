@@ -44,7 +44,8 @@ final class LedgerSql {
             "unentered_partitions",
             "enter_ids_of",
             "enter_ids",
-            "delete_old_ids");
+            "delete_old_ids",
+            "live_keys");
 
     private final SqlStatements statements;
 

@@ -37,11 +37,15 @@ enum LedgerStatement {
             names()),
     SAVE_SOURCE(
             names().with("id", TEXT).with("project_id", TEXT).with("name", TEXT).with("type", TEXT), names()),
-    LOCK_KEYS(names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS), names().with("locked", TEXT)),
+    LOCK_KEYS(
+            names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS).with("table", TEXT),
+            names().with("locked", TEXT).with("is_partitioned", FLAG)),
     INSERT_EVENT(newEvent(), recordedEvent()),
     INSERT_KEYED_EVENT(newEvent().with("table", TEXT), recordedEvents()),
+    INSERT_KEYED_EVENT_INTO_PARTITIONS(newEvent().with("table", TEXT), recordedEvents()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
+    INSERT_KEYED_EVENTS_INTO_PARTITIONS(newEvents(), recordedEvents()),
     FIND_RECORDED_IDS(
             names().with("ids", TEXTS).with("table", TEXT),
             names().with("id", TEXT).with("project_id", TEXT)),

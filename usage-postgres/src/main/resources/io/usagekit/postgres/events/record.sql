@@ -34,8 +34,8 @@ where known.project_id = excluded.project_id
 -- stripes locks the groups of its projects instead: a call takes no more locks than PostgreSQL has room for by default. Groups come first, and
 -- all in one order, so that two calls don't deadlock.
 --
--- Parameters: :project_ids and :idempotency_keys, text[] of equal length.
--- Returns a row for each lock: locked, an empty text.
+-- Parameters: :project_ids and :idempotency_keys, text[] of equal length; :table, the events' table, qualified and quoted.
+-- Returns a row for each lock: locked, an empty text; is_partitioned, whether the table is at the moment.
 with stripe as (
     select distinct
         hashtextextended('usagekit key projects', 0) # (hashtext(k.project_id) & 127)::bigint as project_group,
@@ -43,7 +43,9 @@ with stripe as (
     from unnest(:project_ids::text[], :idempotency_keys::text[]) as k (project_id, idempotency_key)
 )
 
-select case when l.is_shared then pg_advisory_xact_lock_shared(l.key) else pg_advisory_xact_lock(l.key) end::text as locked
+select
+    case when l.is_shared then pg_advisory_xact_lock_shared(l.key) else pg_advisory_xact_lock(l.key) end::text as locked,
+    (select c.relkind = 'p' from pg_catalog.pg_class c where c.oid = to_regclass(:table)) as is_partitioned
 from (
     select false as is_stripe, s.project_group as key, (select count(*) <= 128 from stripe) as is_shared
     from stripe s
@@ -109,6 +111,24 @@ left join lateral (
         and e.deleted_at is null
     limit 1
 ) known on true
+
+-- fragment: entered-key
+-- The same for one event, by a function that asks what is entered of events in partitions, unless something is missing there.
+--
+-- Parameters: :project_id, :idempotency_key.
+left join (
+    select true as is_recorded
+    from {live_keys}(array[:project_id::text], array[:idempotency_key::text]) k
+) known on true
+
+-- fragment: entered-keys
+-- The same for the events of a list.
+--
+-- Parameters: :project_ids and :idempotency_keys, text[] of equal length.
+left join (
+    select true as is_recorded, k.project_id, k.idempotency_key
+    from {live_keys}(:project_ids::text[], :idempotency_keys::text[]) k
+) known on known.project_id = g.project_id and known.idempotency_key = g.idempotency_key
 
 -- fragment: insert-judged
 -- Records the events of the query "judged".
@@ -231,6 +251,22 @@ with judged as (
 
 {return-recorded}
 
+-- name: insert-keyed-event-into-partitions
+-- The same where the table is partitioned. Right also where it isn't any more.
+--
+-- Parameters and result: those of insert-keyed-event.
+with judged as (
+    select g.*, known.is_recorded is not null as is_duplicate
+    from {given-event}
+    {entered-key}
+),
+
+{insert-judged}
+
+{insert-endpoints-of-one}
+
+{return-recorded}
+
 -- name: insert-events
 -- Records events without idempotency keys.
 --
@@ -256,6 +292,22 @@ with judged as (
     select g.*, g.repeats or known.is_recorded is not null as is_duplicate
     from {given-events}
     {known-key}
+),
+
+{insert-judged}
+
+{insert-endpoints-of-all}
+
+{return-recorded}
+
+-- name: insert-keyed-events-into-partitions
+-- The same where the table is partitioned. Right also where it isn't any more.
+--
+-- Parameters and result: those of insert-events.
+with judged as (
+    select g.*, g.repeats or known.is_recorded is not null as is_duplicate
+    from {given-events}
+    {entered-keys}
 ),
 
 {insert-judged}

@@ -57,19 +57,31 @@ begin
 end
 $usagekit$;
 
--- The id of an event that a partition has got. A transaction that inserts an id which another one has entered waits until that ends, as at a
--- unique index. An entry whose event is missing, e.g. with a partition that was dropped, is taken over.
+-- The id of an event that a partition has got, and its key as long as others repeat that. A transaction that inserts an id which another one has
+-- entered waits until that ends, as at a unique index. An entry whose event is missing, e.g. with a partition that was dropped, is taken over.
 create or replace function {enter_id}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
+    is_repeated boolean := new.idempotency_key <> '' and not new.is_duplicate and new.deleted_at is null;
+    project text := case when is_repeated then new.project_id end;
+    key text := case when is_repeated then new.idempotency_key end;
     known timestamptz;
 begin
     if tg_op = 'UPDATE' then
-        delete from {events_ids} i where i.id = old.id and i.created_at = old.created_at;
+        if old.id = new.id then
+            update {events_ids} i
+            set created_at = new.created_at, partition = tg_relid, project_id = project, idempotency_key = key
+            where i.id = old.id and i.created_at = old.created_at;
+            if found then
+                return null;
+            end if;
+        else
+            delete from {events_ids} i where i.id = old.id and i.created_at = old.created_at;
+        end if;
     end if;
     loop
-        insert into {events_ids} (id, created_at, partition)
-        values (new.id, new.created_at, tg_relid)
+        insert into {events_ids} (id, created_at, partition, project_id, idempotency_key)
+        values (new.id, new.created_at, tg_relid, project, key)
         on conflict (id) do nothing;
         exit when found;
         select i.created_at into known from {events_ids} i where i.id = new.id for no key update;
@@ -78,7 +90,9 @@ begin
                 and exists (select from {events} e where e.id = new.id and e.created_at = known) then
                 raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';
             end if;
-            update {events_ids} i set created_at = new.created_at, partition = tg_relid where i.id = new.id;
+            update {events_ids} i
+            set created_at = new.created_at, partition = tg_relid, project_id = project, idempotency_key = key
+            where i.id = new.id;
             exit;
         end if;
     end loop;
@@ -166,12 +180,16 @@ begin
     end if;
     execute format(
         'with next as materialized ('
-            || ' select e.id, e.created_at, e.tableoid from %s e where ($2 is null or e.id > $2) order by e.id, e.created_at limit $3 for key share'
+            || ' select e.id, e.created_at, e.tableoid, e.project_id, e.idempotency_key,'
+            || ' e.idempotency_key <> '''' and not e.is_duplicate and e.deleted_at is null as is_repeated'
+            || ' from %s e where ($2 is null or e.id > $2) order by e.id, e.created_at limit $3 for key share'
             || '), entered as ('
-            || ' insert into %s as i (id, created_at, partition)'
-            || ' select distinct on (n.id) n.id, n.created_at, n.tableoid from next n order by n.id'
-            || ' on conflict (id) do update'
-            || ' set created_at = excluded.created_at, partition = excluded.partition'
+            || ' insert into %s as i (id, created_at, partition, project_id, idempotency_key)'
+            || ' select distinct on (n.id) n.id, n.created_at, n.tableoid,'
+            || ' case when n.is_repeated then n.project_id end, case when n.is_repeated then n.idempotency_key end'
+            || ' from next n order by n.id'
+            || ' on conflict (id) do update set created_at = excluded.created_at, partition = excluded.partition,'
+            || ' project_id = excluded.project_id, idempotency_key = excluded.idempotency_key'
             || ' where pg_partition_root(i.partition) is distinct from $1'
             || ') select max(n.id) from next n',
         given::regclass,
@@ -238,7 +256,9 @@ begin
             if is_entered then
                 execute format(
                     'select not exists ('
-                        || 'select from %s e left join %s i on i.id = e.id and i.created_at = e.created_at where i.id is null)',
+                        || 'select from %s e left join %s i on i.id = e.id and i.created_at = e.created_at where i.id is null'
+                        || ' or e.idempotency_key <> '''' and not e.is_duplicate and e.deleted_at is null'
+                        || ' and (i.project_id, i.idempotency_key) is distinct from (e.project_id, e.idempotency_key))',
                     leaf.id::regclass,
                     {events_ids.literal}
                 )
@@ -282,8 +302,74 @@ begin
 end
 $usagekit$;
 
+-- The keys of these, pairs of a project and a key, that live events have which are no duplicates. Where the ids of all partitions are entered, the entries
+-- are asked, and of those that have one of the keys, their events: a partition may have been truncated. Only for a role that may read keys.
+create or replace function {live_keys}(project_ids text[], keys text[]) returns table (project_id text, idempotency_key text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $usagekit$
+declare
+    role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    ids text[];
+    created_ats timestamptz[];
+    first timestamptz;
+    last timestamptz;
+begin
+    if not has_column_privilege(role, {events.literal}::regclass, 'idempotency_key', 'select') then
+        raise exception 'permission denied for idempotency keys' using errcode = 'insufficient_privilege';
+    end if;
+    if not {are_ids_entered}() or not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p') then
+        return query
+            select k.project_id, k.idempotency_key
+            from unnest(project_ids, keys) as k (project_id, idempotency_key)
+            cross join lateral (
+                select
+                from {events} e
+                where e.project_id = k.project_id
+                    and e.idempotency_key = k.idempotency_key
+                    and e.idempotency_key <> ''
+                    and not e.is_duplicate
+                    and e.deleted_at is null
+                limit 1
+            ) e;
+        return;
+    end if;
+    select array_agg(i.id), array_agg(i.created_at), min(i.created_at), max(i.created_at)
+    into ids, created_ats, first, last
+    from unnest(project_ids, keys) as k (project_id, idempotency_key)
+    cross join lateral (
+        select i.id, i.created_at
+        from {events_ids} i
+        where i.project_id = k.project_id and i.idempotency_key = k.idempotency_key
+        offset 0
+    ) i;
+    if ids is not null then
+        -- Planned for these times, so that it names their partitions only.
+        return query execute format(
+            $query$
+                select distinct e.project_id, e.idempotency_key
+                from unnest($1, $2) as i (id, created_at)
+                cross join lateral (
+                    select e.project_id, e.idempotency_key
+                    from %s e
+                    where e.id = i.id
+                        and e.created_at = i.created_at
+                        and e.created_at between $3 and $4
+                        and e.idempotency_key <> ''
+                        and not e.is_duplicate
+                        and e.deleted_at is null
+                    offset 0
+                ) e
+            $query$,
+            {events.literal}
+        )
+        using ids, created_ats, first, last;
+    end if;
+end
+$usagekit$;
+
 grant execute on function
-    {are_ids_entered}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {enter_ids}(oid), {delete_old_ids}(bigint)
+    {live_keys}(text[], text[]), {are_ids_entered}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {enter_ids}(oid), {delete_old_ids}(bigint)
 to public;
 
 revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {merge_words}(), {enter_id}(), {delete_id}() from public;
@@ -335,8 +421,20 @@ begin
         where tgrelid = {events.literal}::regclass and tgname = 'usagekit_enter_id'
     ) then
         create trigger usagekit_enter_id
-            after insert or update of id, created_at on {events} for each row
+            after insert on {events} for each row
             when (pg_catalog.pg_partition_root(new.tableoid) is not null)
+            execute function {enter_id}();
+        create trigger usagekit_change_id
+            after update of id, created_at, project_id, idempotency_key, is_duplicate, deleted_at on {events} for each row
+            when (
+                (
+                    (old.id, old.created_at) is distinct from (new.id, new.created_at)
+                    or (old.idempotency_key <> '' or new.idempotency_key <> '')
+                    and (old.project_id, old.idempotency_key, old.is_duplicate, old.deleted_at is null)
+                    is distinct from (new.project_id, new.idempotency_key, new.is_duplicate, new.deleted_at is null)
+                )
+                and pg_catalog.pg_partition_root(new.tableoid) is not null
+            )
             execute function {enter_id}();
         create trigger usagekit_delete_id
             after delete on {events} for each row
@@ -347,6 +445,7 @@ begin
             execute function {delete_id}();
         -- Also for rows that replication applies.
         alter table {events} enable always trigger usagekit_enter_id;
+        alter table {events} enable always trigger usagekit_change_id;
         alter table {events} enable always trigger usagekit_delete_id;
         alter table {events} enable always trigger usagekit_truncate_ids;
     end if;

@@ -231,6 +231,7 @@ class LedgerRecordingIT {
                 .call(connection, LedgerStatement.LOCK_KEYS)
                 .texts("project_ids", projectIds)
                 .texts("idempotency_keys", idempotencyKeys)
+                .text("table", Identifiers.qualified(schema, "events"))
                 .list(row -> row.text("locked"));
     }
 

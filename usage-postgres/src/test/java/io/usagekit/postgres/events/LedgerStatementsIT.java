@@ -119,6 +119,8 @@ class LedgerStatementsIT extends StatementsIT {
                 "as-many-octets",
                 "batch-result",
                 "delivery-columns",
+                "entered-key",
+                "entered-keys",
                 "event-columns",
                 "given-event",
                 "given-events",

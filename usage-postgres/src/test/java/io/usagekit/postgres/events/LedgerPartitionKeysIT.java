@@ -1,0 +1,310 @@
+package io.usagekit.postgres.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.Event;
+import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.partitions.PartitionInterval;
+import io.usagekit.postgres.testing.Commits;
+import io.usagekit.postgres.testing.Database;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The keys that are entered with the ids of events in partitions: they follow the rows, and spare a look into all partitions. */
+class LedgerPartitionKeysIT {
+
+    private static final String LIVE = "idempotency_key <> '' and not is_duplicate and deleted_at is null";
+
+    private PartitionedLedger tables;
+    private String events;
+    private EventRepository ledger;
+
+    @BeforeEach
+    void install() {
+        tables = PartitionedLedger.install("keys");
+        events = tables.table("events");
+        ledger = tables.ledger();
+        ledger.save(new Project("other", "org-1", ""));
+    }
+
+    @AfterEach
+    void drop() {
+        tables.drop();
+    }
+
+    private static NewEvent event(String id, int day, String key) {
+        return PartitionedLedger.event(id, day).idempotencyKey(key).build();
+    }
+
+    private boolean isDuplicate(String id, int day, String key) {
+        return ledger.record(event(id, day, key)).duplicate();
+    }
+
+    /** The entries of which an event has a key that others repeat. */
+    private List<String> entries() {
+        return Database.column(
+                "select id || ' ' || project_id || ' ' || idempotency_key from " + tables.table("events_ids")
+                        + " where idempotency_key is not null or project_id is not null order by 1");
+    }
+
+    @Test
+    void areTakenInAllPartitions() {
+        tables.partitionAndEnter();
+        assertThat(isDuplicate("a", 0, "key")).isFalse();
+        assertThat(isDuplicate("b", 40, "key")).as("in another partition").isTrue();
+        assertThat(ledger
+                        .recordAll(List.of(
+                                event("c", 40, "key"),
+                                event("d", 1, "new"),
+                                event("e", 40, "new"),
+                                event("f", 40, ""),
+                                NewEvent.builder("other", "g")
+                                        .idempotencyKey("key")
+                                        .build()))
+                        .stream()
+                        .map(Event::duplicate))
+                .containsExactly(true, false, true, false, false);
+        assertThat(entries()).containsExactly("a p key", "d p new", "g other key");
+        Database.execute("update " + events + " set deleted_at = now() where id = 'a'");
+        assertThat(entries()).containsExactly("d p new", "g other key");
+        assertThat(isDuplicate("h", 40, "key")).as("after the deletion").isFalse();
+        assertThat(isDuplicate("i", 0, "key")).isTrue();
+    }
+
+    /** Random changes by SQL, after each of which entries are those of a look at all events, and the ledger finds the keys that it finds there. */
+    @Test
+    void followTheRows() {
+        tables.partitionAndEnter();
+        long seed = Long.getLong("usagekit.seed", new Random().nextLong());
+        Random random = new Random(seed);
+        List<String> changes = List.of(
+                "insert into %s (id, project_id, idempotency_key, is_duplicate, created_at) values"
+                        + " (%s, %s, %s, %s, %s) on conflict do nothing",
+                "update %s set deleted_at = now() where id = %s",
+                "update %s set deleted_at = null where id = %s",
+                "update %s set project_id = %2$s where id = %1$s",
+                "update %s set idempotency_key = %3$s where id = %1$s",
+                "update %s set is_duplicate = %4$s where id = %1$s",
+                "update %s set created_at = %5$s where id = %1$s",
+                "delete from %s where id = %s");
+        for (int change = 0; change < 150; change++) {
+            String id = "'e" + random.nextInt(12) + "'";
+            String sql = changes.get(random.nextInt(changes.size()))
+                    .replaceFirst("%s", Matcher.quoteReplacement(events))
+                    .formatted(
+                            id,
+                            random.nextBoolean() ? "'p'" : "'other'",
+                            random.nextInt(4) == 0 ? "''" : "'key" + random.nextInt(3) + "'",
+                            random.nextInt(4) == 0,
+                            "timestamptz '2026-03-01Z' + " + random.nextInt(40) + " * interval '1 day'");
+            try {
+                Database.execute(sql);
+            } catch (AssertionError taken) {
+                assertThat(taken).as("%s, seed %d", sql, seed).hasMessageContaining("is taken");
+            }
+            assertThat(entries())
+                    .as("after %s, seed %d", sql, seed)
+                    .isEqualTo(Database.column("select id || ' ' || project_id || ' ' || idempotency_key from " + events
+                            + " where " + LIVE + " order by 1"));
+            assertThat(liveKeys()).as("after %s, seed %d", sql, seed).isEqualTo(liveKeysOfRows());
+        }
+        Database.execute("insert into " + events + " (id, project_id, idempotency_key, created_at)"
+                + " values ('last', 'p', 'key2', '2026-03-01Z')");
+        assertThat(tables.areIdsEntered()).isTrue();
+        tables.unpartition();
+        tables.enter();
+        assertThat(entries()).as("where the table isn't partitioned any more").isEmpty();
+        assertThat(liveKeys()).isEqualTo(liveKeysOfRows()).isNotEmpty();
+    }
+
+    private List<String> liveKeysOfRows() {
+        return Database.column("select distinct project_id || ' ' || idempotency_key from " + events + " where " + LIVE
+                + " order by 1");
+    }
+
+    /** Of the keys of the test above, those that the ledger takes for those of live events. */
+    private List<String> liveKeys() {
+        return Database.column("select k.project_id || ' ' || k.idempotency_key from "
+                + tables.table("usagekit_live_keys")
+                + "(array['p', 'p', 'p', 'p', 'other', 'other', 'other'],"
+                + " array['key0', 'key1', 'key2', '', 'key0', 'key1', 'key2']) k order by 1");
+    }
+
+    /** A partition that the host truncates leaves entries, and one that it attaches has none. */
+    @Test
+    void followPartitionsOfTheHost() {
+        tables.partitionAndEnter();
+        isDuplicate("a", 1, "truncated");
+        String partition = tables.partitionOf("a");
+        Database.execute("truncate " + partition + " cascade");
+        assertThat(entries()).containsExactly("a p truncated");
+        assertThat(isDuplicate("b", 40, "truncated")).isFalse();
+
+        String bound = Database.query(
+                "select pg_get_expr(relpartbound, oid) from pg_class where oid = ?::regclass", partition);
+        Database.execute(
+                "alter table " + events + " detach partition " + partition,
+                "insert into " + partition + " (id, project_id, idempotency_key, created_at)"
+                        + " values ('c', 'p', 'attached', '2026-03-02Z')",
+                "alter table " + events + " attach partition " + partition + " " + bound);
+        assertThat(tables.areIdsEntered()).isFalse();
+        assertThat(isDuplicate("d", 40, "attached")).isTrue();
+        assertThat(tables.areIdsEntered()).as("by the recording").isTrue();
+        assertThat(entries()).contains("c p attached");
+    }
+
+    /** Keys that a previous version recorded, before there were partitions and after. */
+    @Test
+    void areEnteredInBatches() {
+        ledger.record(event("plain", 0, "of a plain table"));
+        tables.partition(PartitionInterval.MONTH);
+        tables.insertUnentered(
+                "id, project_id, idempotency_key, is_duplicate, created_at",
+                "select 'old ' || n, 'p', 'key ' || n, n % 3 = 0, '2026-03-01Z' from generate_series(1, 10500) n");
+        assertThat(isDuplicate("before", 40, "key 10499")).isTrue();
+        assertThat(tables.areIdsEntered()).isFalse();
+        tables.enter();
+        assertThat(tables.areIdsEntered()).isTrue();
+        assertThat(entries()).as("of those that are no duplicates").hasSize(7_001);
+        assertThat(isDuplicate("a", 40, "of a plain table")).isTrue();
+        assertThat(isDuplicate("b", 40, "key 10499")).isTrue();
+        assertThat(isDuplicate("c", 40, "key 10500"))
+                .as("which only a duplicate has")
+                .isFalse();
+
+        Database.execute(
+                "update " + tables.table("events_ids") + " set idempotency_key = null where id = 'old 1'",
+                "update " + tables.table("events_ids_partitions") + " set partitions = '{}', attached_by = '{}'");
+        tables.enter();
+        assertThat(tables.areIdsEntered()).as("without one of the keys").isFalse();
+        assertThat(isDuplicate("d", 40, "key 1")).isTrue();
+    }
+
+    /** A deletion beside the transaction that enters the event's key waits for it, or that waits for the deletion. */
+    @Test
+    void areEnteredBesideDeletions() throws Exception {
+        tables.partition(PartitionInterval.MONTH);
+        tables.insertUnentered(
+                "id, project_id, idempotency_key, created_at",
+                "values ('a', 'p', 'key a', '2026-03-01Z'), ('b', 'p', 'key b', '2026-03-01Z')");
+        String enter = "select " + tables.table("usagekit_enter_ids_of") + "('" + tables.partitionOf("a")
+                + "'::regclass, '%s', 1)";
+        String delete = "update " + events + " set deleted_at = now() where id = '%s'";
+        assertRunsAfter(enter.formatted("Z"), delete.formatted("a"));
+        assertRunsAfter(delete.formatted("b"), enter.formatted("a"));
+        assertThat(entries()).isEmpty();
+        assertThat(Database.column("select id from " + tables.table("events_ids") + " where id < 'c' order by 1"))
+                .containsExactly("a", "b");
+    }
+
+    /** Two transactions that record a key in two partitions: the second waits, and is a duplicate where the first was committed. */
+    @Test
+    void areTakenInRaces() throws Exception {
+        tables.partitionAndEnter();
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            EventRepository uncommitted =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(first);
+            uncommitted.record(event("a", 0, "committed"));
+            Future<Boolean> second = thread.submit(() -> isDuplicate("b", 40, "committed"));
+            Database.awaitASessionThatWaitsFor(first);
+            first.commit();
+            assertThat(second.get(30, TimeUnit.SECONDS)).isTrue();
+
+            uncommitted.record(event("c", 0, "rolled back"));
+            second = thread.submit(() -> isDuplicate("d", 40, "rolled back"));
+            Database.awaitASessionThatWaitsFor(first);
+            first.rollback();
+            assertThat(second.get(30, TimeUnit.SECONDS)).isFalse();
+        } finally {
+            thread.shutdownNow();
+        }
+    }
+
+    /** Runs a statement in a transaction, and another one that waits for the end of that. */
+    private static void assertRunsAfter(String statement, String after) throws Exception {
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection();
+                Statement running = first.createStatement()) {
+            first.setAutoCommit(false);
+            running.execute(statement);
+            Future<?> second = thread.submit(() -> Database.execute(after));
+            Database.awaitASessionThatWaitsFor(first);
+            first.commit();
+            second.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+    }
+
+    /** The function reads what its caller may not. */
+    @Test
+    void areFoundOnlyByARoleThatMayReadThem() throws SQLException {
+        tables.partitionAndEnter();
+        isDuplicate("a", 0, "key0");
+        String role = tables.schema() + "_role";
+        Database.execute(
+                "create role " + role,
+                "grant usage on schema " + Identifiers.quote(tables.schema()) + " to " + role,
+                "grant select (id) on " + events + " to " + role);
+        try (HikariDataSource pool = Database.newPool(1, config -> config.setConnectionInitSql("set role " + role));
+                Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement()) {
+            assertThatThrownBy(() -> statement.execute(
+                            "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])"))
+                    .hasMessageContaining("permission denied for idempotency keys");
+        } finally {
+            Database.execute("drop owned by " + role, "drop role " + role);
+        }
+        assertThat(liveKeys()).containsExactly("p key0");
+    }
+
+    /** Whatever the statistics say, recording keys into many partitions reads about as many blocks as into a plain table. */
+    @Tag("thorough")
+    @Test
+    void spareALookIntoAllPartitions() {
+        long plain = blocksOfAList("plain");
+        tables.partition(PartitionInterval.DAY);
+        tables.enter();
+        Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
+        blocksOfAList("before");
+        assertThat(blocksOfAList("partitioned")).isLessThan(3 * plain);
+    }
+
+    /** Those that a transaction reads which records a list of which half are duplicates, from the tables and their indexes. */
+    private long blocksOfAList(String prefix) {
+        AtomicLong blocks = new AtomicLong();
+        List<NewEvent> list = new ArrayList<>();
+        IntStream.range(0, 100).forEach(n -> list.add(event(prefix + n, 1, n % 2 == 0 ? "key" + n : prefix + n)));
+        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+            PostgresLedger.of(
+                            Commits.watched(
+                                    pool, connection -> blocks.set(LedgerTables.buffers(connection, tables.schema()))),
+                            tables.schema())
+                    .repository()
+                    .recordAll(list);
+        }
+        return blocks.get();
+    }
+}
