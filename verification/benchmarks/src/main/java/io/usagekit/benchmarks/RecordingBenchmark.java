@@ -2,7 +2,9 @@ package io.usagekit.benchmarks;
 
 import com.sun.management.ThreadMXBean;
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.events.Delivery;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
@@ -43,6 +45,9 @@ final class RecordingBenchmark {
 
     /** Fewer than {@code PostgresPartitions} creates at once, by those that it creates ahead. */
     static final int MAX_PARTITIONS = 395;
+
+    /** Events to which deliveries refer. */
+    private static final int DELIVERED = 1_000;
 
     private static final String PARTITIONED = "partitioned";
 
@@ -88,15 +93,24 @@ final class RecordingBenchmark {
                     new Way("INSERT, a statement each", false, events -> insertSingly(pool, events)),
                     new Way("record", false, events -> ledger.record(events.get(0))),
                     new Way("record, keyed", true, events -> ledger.record(events.get(0)))));
+            List<Way> deliveries = new ArrayList<>(
+                    List.of(new Way("recordDeliveries", false, events -> ledger.recordDeliveries(deliveries(events)))));
             if (partitions > 0) {
                 EventRepository partitioned = partitionedLedger(database, pool);
                 String suffix = ", " + partitions + " partitions";
                 singly.add(new Way("record" + suffix, false, events -> partitioned.record(events.get(0))));
+                singly.add(new Way("record, keyed" + suffix, true, events -> partitioned.record(events.get(0))));
+                deliveries.add(new Way(
+                        "recordDeliveries" + suffix,
+                        false,
+                        events -> partitioned.recordDeliveries(deliveries(events))));
                 ofHundred.add(new Way("recordAll" + suffix, false, partitioned::recordAll));
                 ofHundred.add(new Way("recordAll, keyed" + suffix, true, partitioned::recordAll));
             }
             compare(pool, "one by one", 1, 50, singly);
             compare(pool, "lists of 100", 100, 5, ofHundred);
+            compare(pool, "deliveries, one by one", 1, 50, deliveries);
+            compare(pool, "deliveries, lists of 100", 100, 5, deliveries);
             compare(
                     pool,
                     "lists of 10,000",
@@ -106,25 +120,46 @@ final class RecordingBenchmark {
                             new Way("COPY", false, events -> copy(pool, events)),
                             new Way("recordAll", false, ledger::recordAll),
                             new Way("recordAll, keyed", true, ledger::recordAll)));
-            long found = database.count("select (select count(*) from usagekit.events)"
-                    + (partitions > 0 ? " + (select count(*) from partitioned.events) - " + partitions : ""));
+            long found = found(database, "usagekit") + (partitions > 0 ? found(database, PARTITIONED) : 0);
             if (found != recorded) {
-                throw new IllegalStateException("recorded " + found + " events instead of " + recorded);
+                throw new IllegalStateException("recorded " + found + " events and deliveries instead of " + recorded);
             }
         }
+    }
+
+    /** Events and deliveries that were recorded into a schema, without those that were there before. */
+    private static long found(BenchmarkDatabase database, String schema) throws SQLException {
+        return database.count("select (select count(*) from " + schema + ".event_deliveries) + count(*) from " + schema
+                + ".events where id not like 'delivered-%' and id not like 'day-%'");
     }
 
     private static EventRepository ledger(BenchmarkDatabase database, HikariDataSource pool, String schema) {
         PostgresLedger.of(database.pool(), schema).install();
         EventRepository ledger = PostgresLedger.of(pool, schema).repository();
         ledger.save(new Project("p", "org-1", ""));
+        ledger.recordAll(IntStream.range(0, DELIVERED)
+                .mapToObj(n -> NewEvent.builder("p", "delivered-" + n).build())
+                .toList());
         return ledger;
+    }
+
+    /** Deliveries with the ids and times of events, each of another event that was recorded before. */
+    private static List<NewDelivery> deliveries(List<NewEvent> events) {
+        return events.stream()
+                .map(event -> new NewDelivery(
+                        event.id(),
+                        "p",
+                        "delivered-" + Math.floorMod(event.id().hashCode(), DELIVERED),
+                        event.endpointIds().iterator().next(),
+                        Delivery.SUCCESS,
+                        event.createdAt()))
+                .toList();
     }
 
     /** A ledger whose tables have a partition for each of the last days, with an event in each. */
     private EventRepository partitionedLedger(BenchmarkDatabase database, HikariDataSource pool) throws SQLException {
         EventRepository ledger = ledger(database, pool, PARTITIONED);
-        database.run("insert into partitioned.events (id, project_id, raw, created_at) select 'day' || n, 'p', '',"
+        database.run("insert into partitioned.events (id, project_id, raw, created_at) select 'day-' || n, 'p', '',"
                 + " current_timestamp - (n - 1) * interval '1 day' from generate_series(1, " + partitions + ") n");
         PostgresPartitions.builder(database.pool())
                 .mapping(TableMapping.usagekit(PARTITIONED))
