@@ -62,8 +62,22 @@ create table if not exists {events_ids} (
 
 create index if not exists events_ids_key_idx on {events_ids} (project_id, idempotency_key) where idempotency_key is not null;
 
--- The partitions whose ids are all entered, in one row, each with the transaction that attached it; and those that were entered once and are gone.
+-- The partitions of events whose ids are all entered, in one row, each with the transaction that attached it; and those that were entered once and are gone.
 create table if not exists {events_ids_partitions} (
+    is_row boolean primary key default true check (is_row),
+    partitions oid[] not null default '{}',
+    attached_by xid[] not null default '{}',
+    gone oid[] not null default '{}'
+);
+
+-- The same of deliveries.
+create table if not exists {deliveries_ids} (
+    id text primary key,
+    created_at timestamptz not null,
+    partition oid not null
+);
+
+create table if not exists {deliveries_ids_partitions} (
     is_row boolean primary key default true check (is_row),
     partitions oid[] not null default '{}',
     attached_by xid[] not null default '{}',

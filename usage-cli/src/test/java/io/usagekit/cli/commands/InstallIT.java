@@ -22,9 +22,8 @@ class InstallIT {
         }
 
         assertThat(TestServers.query(TABLES + "'Install Here'"))
-                .isEqualTo(
-                        "endpoints,event_deliveries,events,events_endpoints,events_ids,events_ids_partitions,events_search,"
-                                + "projects,sources");
+                .isEqualTo("endpoints,event_deliveries,event_deliveries_ids,event_deliveries_ids_partitions,events,"
+                        + "events_endpoints,events_ids,events_ids_partitions,events_search,projects,sources");
         Run.of("events", "count", "--project", "p", "--jdbc-url", TestServers.jdbcUrl(), "--schema", schema)
                 .succeeded();
     }

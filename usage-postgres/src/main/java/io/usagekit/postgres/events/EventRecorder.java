@@ -44,14 +44,16 @@ final class EventRecorder {
     private final LedgerSql sql;
     private final Duplicates duplicates;
     private final InstantSource clock;
-    private final UniqueIds uniqueIds;
+    private final UniqueIds eventIds;
+    private final UniqueIds deliveryIds;
 
     EventRecorder(LedgerTransactions transactions, LedgerSql sql, Duplicates duplicates, InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
         this.duplicates = duplicates;
         this.clock = clock;
-        uniqueIds = new UniqueIds(transactions, sql);
+        eventIds = new UniqueIds(transactions, sql, IdTable.EVENTS);
+        deliveryIds = new UniqueIds(transactions, sql, IdTable.DELIVERIES);
     }
 
     List<Event> recordEvents(List<NewEvent> events) {
@@ -126,7 +128,7 @@ final class EventRecorder {
             haveUncheckedIds |= insert(connection, insert, some, now, repeats, recorded);
         }
         if (haveUncheckedIds) {
-            uniqueIds.requireForEvents(connection, each(events, NewEvent::id));
+            eventIds.require(connection, each(events, NewEvent::id));
         }
         return events.stream()
                 .map(event -> Objects.requireNonNull(recorded.get(event.id())))
@@ -352,13 +354,13 @@ final class EventRecorder {
                 .toList();
         if (!recorded.isEmpty()) {
             transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {
-                boolean inPartitions = false;
+                boolean haveUncheckedIds = false;
                 for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
-                    inPartitions = insertDeliveries(
+                    haveUncheckedIds |= insertDeliveries(
                             connection, recorded.subList(from, Math.min(from + MOST_DELIVERIES, recorded.size())));
                 }
-                if (inPartitions) {
-                    uniqueIds.requireForDeliveries(connection, each(recorded, Delivery::id));
+                if (haveUncheckedIds) {
+                    deliveryIds.require(connection, each(recorded, Delivery::id));
                 }
                 return recorded;
             });
@@ -366,10 +368,11 @@ final class EventRecorder {
         return recorded;
     }
 
-    /** Inserts deliveries; returns whether they are in partitions. */
+    /** Inserts deliveries; returns whether their ids are still to be checked. */
     private boolean insertDeliveries(Connection connection, List<Delivery> deliveries) throws SQLException {
         Map<String, Boolean> inserted = new HashMap<>();
-        sql.call(connection, LedgerStatement.INSERT_DELIVERIES)
+        sql.forIdsOf(IdTable.DELIVERIES)
+                .call(connection, LedgerStatement.INSERT_DELIVERIES)
                 .texts("ids", each(deliveries, Delivery::id))
                 .texts("project_ids", each(deliveries, Delivery::projectId))
                 .texts("event_ids", each(deliveries, Delivery::eventId))
@@ -377,7 +380,7 @@ final class EventRecorder {
                 .texts("statuses", each(deliveries, Delivery::status))
                 .instants("created_ats", each(deliveries, Delivery::createdAt))
                 .text("table", sql.quoted("deliveries").get(0))
-                .forEach(row -> inserted.put(row.text("id"), row.flag("is_in_partition")));
+                .forEach(row -> inserted.put(row.text("id"), row.flag("has_unchecked_id")));
         for (Delivery delivery : deliveries) {
             if (!inserted.containsKey(delivery.id())) {
                 throw new EventLedgerException(

@@ -85,7 +85,10 @@ final class LedgerInstaller {
                     indexes);
             createTriggers(installation);
             fillEndpoints(installation);
-            enterIds(installation);
+            for (IdTable table : IdTable.values()) {
+                enterIds(installation, sql.forIdsOf(table));
+            }
+            referToIds(installation);
             return schema;
         });
     }
@@ -99,6 +102,9 @@ final class LedgerInstaller {
                 || isLacking(connection, "events", "usagekit_enter_id")) {
             locks.put(sql.quoted("events").get(0), LOCK_OF_TRIGGERS);
         }
+        if (isLacking(connection, "deliveries", "usagekit_enter_id")) {
+            locks.put(sql.quoted("deliveries").get(0), LOCK_OF_TRIGGERS);
+        }
         if (isLacking(connection, "events_endpoints", "usagekit_fill_endpoint")) {
             locks.put(sql.quoted("events_endpoints").get(0), LOCK_OF_TRIGGERS);
         }
@@ -108,6 +114,9 @@ final class LedgerInstaller {
         if (!locks.isEmpty()) {
             installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
                 installation.locks().lock(it, locks);
+                for (IdTable table : IdTable.values()) {
+                    Jdbc.execute(it, table.script(schema));
+                }
                 Jdbc.execute(it, script(TRIGGERS));
                 return schema;
             });
@@ -162,44 +171,40 @@ final class LedgerInstaller {
     }
 
     /**
-     * Enters the ids of events in partitions that have some which are missing, in batches that are committed one by one, and deletes those of
-     * partitions that are gone; and lets the trigger that replaces the endpoints' foreign key look for them.
+     * Enters the ids of rows in partitions that have some which are missing, in batches that are committed one by one, and deletes those of
+     * partitions that are gone.
      */
-    private void enterIds(Installation installation) throws SQLException {
+    private void enterIds(Installation installation, LedgerSql ids) throws SQLException {
         boolean areEntered = fill(
                 installation,
-                it -> sql.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());
+                it -> ids.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());
         if (!areEntered) {
             List<Long> partitions = fill(
                     installation,
-                    it -> sql.call(it, LedgerStatement.LIST_UNENTERED_PARTITIONS)
+                    it -> ids.call(it, LedgerStatement.LIST_UNENTERED_PARTITIONS)
                             .list(row -> row.number("partition")));
             for (long partition : partitions) {
-                enterIdsOf(installation, partition);
+                enterIdsOf(installation, ids, partition);
             }
-            fill(installation, it -> sql.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
+            fill(installation, it -> ids.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
         }
         long deleted = ENTERED_IDS;
         while (deleted == ENTERED_IDS) {
             deleted = fill(
                     installation,
-                    it -> sql.call(it, LedgerStatement.DELETE_OLD_IDS)
+                    it -> ids.call(it, LedgerStatement.DELETE_OLD_IDS)
                             .number("limit", ENTERED_IDS)
                             .one(row -> row.number("deleted")));
         }
-        fill(installation, it -> {
-            Jdbc.execute(it, script(REFERENCES));
-            return schema;
-        });
     }
 
-    private void enterIdsOf(Installation installation, long partition) throws SQLException {
+    private void enterIdsOf(Installation installation, LedgerSql ids, long partition) throws SQLException {
         Optional<String> last = Optional.empty();
         do {
             List<String> after = last.stream().toList();
             last = fill(
                     installation,
-                    it -> sql.call(it, LedgerStatement.ENTER_IDS_OF)
+                    it -> ids.call(it, LedgerStatement.ENTER_IDS_OF)
                             .number("partition", partition)
                             .texts("after", after)
                             .number("limit", ENTERED_IDS)
@@ -207,16 +212,25 @@ final class LedgerInstaller {
         } while (last.isPresent());
         fill(
                 installation,
-                it -> sql.call(it, LedgerStatement.LIST_ENTERED_PARTITION)
+                it -> ids.call(it, LedgerStatement.LIST_ENTERED_PARTITION)
                         .number("partition", partition)
                         .one(row -> row.text("entered")));
+    }
+
+    /** Lets the triggers that replace foreign keys to events look for entered ids. */
+    private void referToIds(Installation installation) throws SQLException {
+        fill(installation, it -> {
+            Jdbc.execute(it, script(REFERENCES));
+            return schema;
+        });
     }
 
     private <T> T fill(Installation installation, Jdbc.Work<T> work) throws SQLException {
         return installation
                 .locks()
                 .repeat(
-                        "the endpoints, words and ids of events in the schema " + Identifiers.quote(schema),
+                        "the endpoints, words and ids of events and deliveries in the schema "
+                                + Identifiers.quote(schema),
                         () -> Jdbc.step(
                                         installation.connection(),
                                         Jdbc.Mode.WRITE,
@@ -228,12 +242,19 @@ final class LedgerInstaller {
     String ddl() {
         return IndexDdl.tables(TableMapping.usagekit(schema)) + "\n"
                 + script(TABLES) + "\n"
+                + IdTable.EVENTS.script(schema) + "\n"
+                + IdTable.DELIVERIES.script(schema) + "\n"
                 + script(TRIGGERS) + "\n"
                 + sql.statements().script(LedgerStatement.FILL_ALL_ENDPOINTS.sqlName()) + ";\n\n"
-                + sql.statements().script(LedgerStatement.ENTER_ALL_IDS.sqlName()) + ";\n\n"
+                + enterAllIds(IdTable.EVENTS)
+                + enterAllIds(IdTable.DELIVERIES)
                 + script(REFERENCES) + "\n"
                 + INDEXES.stream()
                         .map(index -> index.create(schema, index.table(), Index.BLOCKING, "") + ";\n")
                         .collect(Collectors.joining("\n"));
+    }
+
+    private String enterAllIds(IdTable table) {
+        return sql.forIdsOf(table).statements().script(LedgerStatement.ENTER_ALL_IDS.sqlName()) + ";\n\n";
     }
 }

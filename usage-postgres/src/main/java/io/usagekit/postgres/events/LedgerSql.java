@@ -34,28 +34,27 @@ final class LedgerSql {
 
     /** The functions of triggers, and those that statements call. */
     private static final List<String> FUNCTIONS = List.of(
-            "fill_endpoint",
-            "move_endpoints",
-            "delete_words",
-            "merge_words",
-            "enter_id",
-            "delete_id",
-            "are_ids_entered",
-            "unentered_partitions",
-            "enter_ids_of",
-            "enter_ids",
-            "delete_old_ids",
-            "live_keys");
+            "fill_endpoint", "move_endpoints", "delete_words", "merge_words", "live_keys", "lock_events", "lock_ids");
 
     private final SqlStatements statements;
+    private final SqlStatements statementsOfDeliveryIds;
 
-    private LedgerSql(SqlStatements statements) {
+    private LedgerSql(SqlStatements statements, SqlStatements statementsOfDeliveryIds) {
         this.statements = statements;
+        this.statementsOfDeliveryIds = statementsOfDeliveryIds;
     }
 
     /** The statements over the ledger of a schema. */
     static LedgerSql in(String schema, ProjectScope projects) {
-        return new LedgerSql(SqlStatements.of(FILES, names(schema, projects)));
+        Map<String, String> names = names(schema, projects);
+        Map<String, String> namesOfDeliveryIds = new HashMap<>(names);
+        namesOfDeliveryIds.putAll(IdTable.DELIVERIES.names(schema));
+        return new LedgerSql(SqlStatements.of(FILES, names), SqlStatements.of(FILES, namesOfDeliveryIds));
+    }
+
+    /** The same statements, of which those that enter and check ids are for a table. */
+    LedgerSql forIdsOf(IdTable table) {
+        return table == IdTable.EVENTS ? this : new LedgerSql(statementsOfDeliveryIds, statementsOfDeliveryIds);
     }
 
     /** What stands for tables, functions and constants. */
@@ -67,11 +66,12 @@ final class LedgerSql {
         return names;
     }
 
-    /** The tables, each also as a literal, and the functions, qualified and quoted, by the names that resources have for them. */
+    /** The tables, each also as a literal, and the functions, those of ids of events among them, qualified and quoted, by the names of resources. */
     static Map<String, String> objects(String schema) {
         Map<String, String> objects = new HashMap<>(tables(schema));
         tables(schema).forEach((name, table) -> objects.put(name + ".literal", Identifiers.literal(table)));
         FUNCTIONS.forEach(name -> objects.put(name, Identifiers.qualified(schema, "usagekit_" + name)));
+        objects.putAll(IdTable.EVENTS.names(schema));
         return objects;
     }
 
@@ -82,16 +82,18 @@ final class LedgerSql {
 
     /** The tables' names, by those that resources have for them. */
     static Map<String, String> tableNames() {
-        return Map.of(
-                "projects", "projects",
-                "events", "events",
-                "deliveries", "event_deliveries",
-                "endpoints", "endpoints",
-                "sources", "sources",
-                "events_endpoints", "events_endpoints",
-                "events_search", "events_search",
-                "events_ids", "events_ids",
-                "events_ids_partitions", "events_ids_partitions");
+        return Map.ofEntries(
+                Map.entry("projects", "projects"),
+                Map.entry("events", "events"),
+                Map.entry("deliveries", "event_deliveries"),
+                Map.entry("endpoints", "endpoints"),
+                Map.entry("sources", "sources"),
+                Map.entry("events_endpoints", "events_endpoints"),
+                Map.entry("events_search", "events_search"),
+                Map.entry("events_ids", "events_ids"),
+                Map.entry("events_ids_partitions", "events_ids_partitions"),
+                Map.entry("deliveries_ids", "event_deliveries_ids"),
+                Map.entry("deliveries_ids_partitions", "event_deliveries_ids_partitions"));
     }
 
     /** Tables, qualified and quoted, by the names that resources have for them. */

@@ -58,11 +58,10 @@ enum LedgerStatement {
                     .with("statuses", TEXTS)
                     .with("created_ats", INSTANTS)
                     .with("table", TEXT),
-            names().with("id", TEXT).with("is_in_partition", FLAG)),
+            names().with("id", TEXT).with("has_unchecked_id", FLAG)),
     LOCK_IDS(names().with("ids", TEXTS).with("table", TEXT), names().with("locked", TEXT)),
-    FIND_SHARED_EVENT_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
+    FIND_SHARED_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
     ENTER_IDS(names(), names().with("entered", TEXT)),
-    FIND_SHARED_DELIVERY_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
     FIND_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), event()),
     FIND_EVENT_WITH_SOURCE(
             names().with("project_id", TEXT).with("id", TEXT),

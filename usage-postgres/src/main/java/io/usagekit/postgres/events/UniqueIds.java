@@ -18,42 +18,37 @@ final class UniqueIds {
 
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
+    private final String table;
 
-    UniqueIds(LedgerTransactions transactions, LedgerSql sql) {
+    /**
+     * Checks ids of a table.
+     *
+     * @param sql of any table
+     */
+    UniqueIds(LedgerTransactions transactions, LedgerSql sql, IdTable table) {
         this.transactions = transactions;
-        this.sql = sql;
+        this.sql = sql.forIdsOf(table);
+        this.table = sql.quoted(table.table()).get(0);
     }
 
     /**
-     * Locks the ids of events that this transaction has inserted, and enters those of new partitions, so that the triggers of the next
+     * Locks the ids of rows that this transaction has inserted, and enters those of new partitions, so that the triggers of the next
      * transaction check its ids.
      *
-     * @throws SQLException if two events have one of them
+     * @throws SQLException if two rows have one of them
      */
-    void requireForEvents(Connection connection, List<String> ids) throws SQLException {
-        require(connection, "events", LedgerStatement.FIND_SHARED_EVENT_ID, ids);
-        sql.call(connection, LedgerStatement.ENTER_IDS).execute();
-    }
-
-    /**
-     * Locks the ids of deliveries that this transaction has inserted.
-     *
-     * @throws SQLException if two deliveries have one of them
-     */
-    void requireForDeliveries(Connection connection, List<String> ids) throws SQLException {
-        require(connection, "deliveries", LedgerStatement.FIND_SHARED_DELIVERY_ID, ids);
-    }
-
-    private void require(Connection connection, String table, LedgerStatement look, List<String> ids)
-            throws SQLException {
+    void require(Connection connection, List<String> ids) throws SQLException {
         transactions.requireSnapshots(Jdbc.Mode.WRITE);
         sql.call(connection, LedgerStatement.LOCK_IDS)
                 .texts("ids", ids)
-                .text("table", sql.quoted(table).get(0))
+                .text("table", table)
                 .list(row -> row.text("locked"));
-        Optional<String> shared = sql.call(connection, look).texts("ids", ids).first(row -> row.text("id"));
+        Optional<String> shared = sql.call(connection, LedgerStatement.FIND_SHARED_ID)
+                .texts("ids", ids)
+                .first(row -> row.text("id"));
         if (shared.isPresent()) {
             throw new SQLException("the id \"" + shared.get() + "\" is taken", UNIQUE_VIOLATION);
         }
+        sql.call(connection, LedgerStatement.ENTER_IDS).execute();
     }
 }

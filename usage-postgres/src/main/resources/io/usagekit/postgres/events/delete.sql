@@ -40,20 +40,28 @@ changed as (
 {batch-result}
 
 -- name: lock-undelivered-events
--- Locks a batch of a project's events that no delivery refers to, against deliveries that are being recorded. While the statement
+-- Locks a batch of a project's events that no delivery refers to, and their entered ids, against deliveries that are being recorded. While the statement
 -- waits for one of these, its snapshot ages: delete-undelivered-events checks again whether there is a delivery.
 --
 -- Parameters: :project_id; :limit, how many at most; those of the filter and of the keyset condition.
 -- Returns, in the order of (created_at, id): id, created_at.
-select e.id, e.created_at
-from {events} e
-where e.project_id = :project_id
-    and not exists (select from {deliveries} d where d.event_id = e.id)
-    {filter}
-    {keyset-condition}
-order by e.created_at {direction}, e.id collate "C" {direction}
-limit :limit
-for update of e
+with locked as materialized (
+    select e.id, e.created_at
+    from {events} e
+    where e.project_id = :project_id
+        and not exists (select from {deliveries} d where d.event_id = e.id)
+        {filter}
+        {keyset-condition}
+    order by e.created_at {direction}, e.id collate "C" {direction}
+    limit :limit
+    for update of e
+)
+
+select l.id, l.created_at
+from locked l
+cross join (select {lock_ids}(array(select id from locked)) as entries) k
+where k.entries is not null
+order by l.created_at {direction}, l.id collate "C" {direction}
 
 -- name: delete-undelivered-events
 -- Deletes events that are locked, unless a delivery refers to them by now.

@@ -91,20 +91,20 @@ from {events} e
 where e.id = n.event_id and n.project_id is null
 
 -- name: are-ids-entered
--- Whether the ids of the events in all partitions are entered, and none where events aren't partitioned.
+-- Whether the ids of the rows in all partitions are entered, and none where the table isn't partitioned.
 --
 -- Returns one row: answer.
 select {are_ids_entered}() as answer
 
 -- name: list-unentered-partitions
--- The partitions of the events of which ids may not be entered, but can be.
+-- The partitions of which ids may not be entered, but can be.
 --
 -- Returns: partition, its object id.
 select p::bigint as partition
 from {unentered_partitions}() p
 
 -- name: enter-ids-of
--- Enters the ids of the next events in a partition.
+-- Enters the ids of the next rows in a partition.
 --
 -- Parameters: :partition, its object id; :after, text[], the id behind which they are, empty for the first; :limit, at most so many.
 -- Returns a row: last, the last of these ids, or null where there are no more.
@@ -125,7 +125,7 @@ select {enter_ids}(:partition::bigint::oid)::text as entered
 select {delete_old_ids}(:limit::bigint) as deleted
 
 -- name: enter-all-ids
--- Enters the ids of the events in all partitions at once.
+-- Enters the ids of the rows in all partitions at once.
 --
 -- Returns a row for each partition: entered, an empty text.
 select {enter_ids}(p.id)::text as entered

@@ -352,20 +352,12 @@ on conflict do nothing
 
 -- name: insert-deliveries
 -- Records deliveries of events that exist in their project, and keeps these events from being deleted for good until this
--- transaction ends. Events are locked in the order in which deletion locks them, so that the two don't deadlock.
+-- transaction ends.
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids and :statuses of text, :created_ats of
 -- timestamptz; :table, the deliveries' table, qualified and quoted.
--- Returns a row for each delivery that is recorded: id; is_in_partition, whether the table is partitioned: until this transaction ends it stays
--- so, or stays plain.
-with event as materialized (
-    select e.id, e.project_id
-    from {events} e
-    where e.id = any (:event_ids::text[])
-    order by e.created_at, e.id collate "C"
-    for key share
-)
-
+-- Returns a row for each delivery that is recorded: id; has_unchecked_id, whether another partition may have its id, without an entry. The table stays
+-- partitioned, or plain, until this transaction ends.
 insert into {deliveries} (id, project_id, event_id, endpoint_id, status, created_at)
 select g.id, g.project_id, g.event_id, g.endpoint_id, g.status, g.created_at
 from
@@ -377,8 +369,8 @@ from
         :statuses::text[],
         :created_ats::timestamptz[]
     ) as g (id, project_id, event_id, endpoint_id, status, created_at)
-join event on event.id = g.event_id and event.project_id = g.project_id
-returning id, tableoid <> (select to_regclass(:table)) as is_in_partition
+join {lock_events}(:project_ids::text[], :event_ids::text[]) event on event.id = g.event_id and event.project_id = g.project_id
+returning id, tableoid <> (select to_regclass(:table)) and not (select {are_ids_entered}()) as has_unchecked_id
 
 -- name: lock-ids
 -- Locks ids in a partitioned table, in which this transaction has inserted rows with them, until it ends: of transactions that have inserted
@@ -400,36 +392,24 @@ from (
     order by is_one_id, key
 ) l
 
--- name: find-shared-event-id
--- One of the ids that several events have, in different partitions. After lock-ids, so that the snapshot of this statement has all events
+-- name: find-shared-id
+-- One of the ids that several rows have, in different partitions. After lock-ids, so that the snapshot of this statement has all rows
 -- that were committed with these ids.
 --
 -- Parameters: :ids, text[].
 -- Returns at most one row: id.
-select e.id
-from {events} e
-where e.id = any (:ids::text[])
-group by e.id
+select r.id
+from {rows} r
+where r.id = any (:ids::text[])
+group by r.id
 having count(*) > 1
 limit 1
 
 -- name: enter-ids
--- Enters the ids of partitions that have few rows, such as new ones, so that the next event needs no look into all partitions.
+-- Enters the ids of partitions that have few rows, such as new ones, so that the next row needs no look into all partitions.
 --
 -- Returns a row: entered, an empty text.
 select {enter_ids}(null)::text as entered
-
--- name: find-shared-delivery-id
--- One of the ids that several deliveries have, as find-shared-event-id does.
---
--- Parameters: :ids, text[].
--- Returns at most one row: id.
-select d.id
-from {deliveries} d
-where d.id = any (:ids::text[])
-group by d.id
-having count(*) > 1
-limit 1
 
 -- name: lock-event
 -- Keeps an event of a project from being changed or deleted for good until this transaction ends.

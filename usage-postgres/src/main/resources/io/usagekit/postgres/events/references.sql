@@ -1,7 +1,6 @@
--- The trigger that replaces a foreign key to partitioned events looks an event up in all partitions. That of the endpoints looks for its entered id
--- first, and keeps that from being removed: a deletion of the event waits for the new row, which it then deletes, or this waits for the deletion. An
--- entry of a partition that was dropped or detached doesn't count. That of deliveries stays as it is, since it has to lock the event: a deletion
--- looks for deliveries while it holds that lock. A function of another owner stays as well.
+-- The trigger that replaces a foreign key to partitioned events looks an event up in all partitions. Those of endpoints and of deliveries look for its
+-- entered id first, and keep that from being removed: a deletion of the event waits for the new row, and then sees it, or this waits for the deletion. An
+-- entry of a partition that was dropped or detached doesn't count. A function of another owner stays as it is.
 do $do$
 declare
     definition text;
@@ -22,7 +21,7 @@ begin
         where f.oid in (
                 select g.tgfoid
                 from pg_catalog.pg_trigger g
-                where g.tgrelid = {events_endpoints.literal}::regclass
+                where g.tgrelid in ({events_endpoints.literal}::regclass, {deliveries.literal}::regclass)
                     and g.tgname like 'usagekit\_references\_%'
             )
             and f.prosrc !~ 'pg_partition_root'

@@ -1,6 +1,8 @@
 package io.usagekit.postgres.events;
 
+import io.usagekit.events.Delivery;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.TableMapping;
@@ -13,6 +15,7 @@ import io.usagekit.testkit.ManualClock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 
 /** A ledger with the project {@code p} in a schema of its own, whose tables a test partitions. */
 record PartitionedLedger(String schema, EventRepository ledger) {
@@ -45,9 +48,19 @@ record PartitionedLedger(String schema, EventRepository ledger) {
         return NewEvent.builder("p", id).createdAt(FIRST.plus(Duration.ofDays(day)));
     }
 
+    /** A delivery of an event on a day. */
+    static NewDelivery delivery(String id, String eventId, int day) {
+        return new NewDelivery(
+                id, "p", eventId, "one", Delivery.SUCCESS, Optional.of(FIRST.plus(Duration.ofDays(day))));
+    }
+
     /** Partitions the tables by an interval, from an event on that has the id {@code first}. */
     void partition(PartitionInterval interval) {
         ledger.record(event("first", 0).endpointIds(List.of("one", "two")).build());
+        rewrite(interval);
+    }
+
+    void rewrite(PartitionInterval interval) {
         partitions().partition(interval, new PartitionProgress() {});
     }
 

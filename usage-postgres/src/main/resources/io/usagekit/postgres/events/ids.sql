@@ -1,0 +1,295 @@
+-- The ids of the rows of a table, of events or of deliveries, while it is partitioned. Functions run as their owner: a role that may insert or update a row
+-- needs no further privilege.
+
+-- The id of a row that a partition has got, and the key of an event as long as others repeat that. A transaction that inserts an id which another one has
+-- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over.
+create or replace function {enter_id}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    known timestamptz;
+begin
+    if tg_op = 'UPDATE' then
+        if old.id = new.id then
+            update {ids} i
+            set (created_at, partition{key.columns}) = row(new.created_at, tg_relid{key.of-new})
+            where i.id = old.id and i.created_at = old.created_at;
+            if found then
+                return null;
+            end if;
+        else
+            delete from {ids} i where i.id = old.id and i.created_at = old.created_at;
+        end if;
+    end if;
+    loop
+        insert into {ids} (id, created_at, partition{key.columns})
+        values (new.id, new.created_at, tg_relid{key.of-new})
+        on conflict (id) do nothing;
+        exit when found;
+        select i.created_at into known from {ids} i where i.id = new.id for no key update;
+        if found then
+            if known <> new.created_at
+                and exists (select from {rows} r where r.id = new.id and r.created_at = known) then
+                raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';
+            end if;
+            update {ids} i
+            set (created_at, partition{key.columns}) = row(new.created_at, tg_relid{key.of-new})
+            where i.id = new.id;
+            exit;
+        end if;
+    end loop;
+    return null;
+end
+$usagekit$;
+
+-- Fires before the triggers that replace foreign keys, by its name: they see the rows of a transaction that has locked the entry.
+create or replace function {delete_id}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    if tg_op = 'TRUNCATE' then
+        delete from {ids};
+    else
+        delete from {ids} i where i.id = old.id and i.created_at = old.created_at;
+    end if;
+    return null;
+end
+$usagekit$;
+
+-- Here, so that no transaction that records inserts it, and others wait for that one.
+insert into {ids_partitions} default values on conflict do nothing;
+
+-- Whether the ids of all partitions are entered, and of no others. A partition that was attached after that may have other rows, also if it was
+-- one before. Never where the rows of one time are in several partitions, e.g. one for each project: those may share an id at one time, and an entry
+-- says no more of its row than the time.
+create or replace function {are_ids_entered}() returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    return (
+        select coalesce(entered.partitions, '{}') = present.partitions
+            and coalesce(entered.attached_by, '{}') = present.attached_by
+            and not exists (
+                select
+                from pg_partitioned_table t
+                left join pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+                where t.partrelid = {rows.literal}::regclass
+                    and (t.partnatts > 1 or a.attname is distinct from 'created_at')
+            )
+        from (
+            select
+                coalesce(array_agg(i.inhrelid order by i.inhrelid), '{}') as partitions,
+                coalesce(array_agg(i.xmin order by i.inhrelid), '{}') as attached_by
+            from pg_inherits i
+            where i.inhparent = {rows.literal}::regclass
+        ) present
+        left join {ids_partitions} entered on true
+    );
+end
+$usagekit$;
+
+-- The partitions of which ids may not be entered, but for those that have partitions of their own, or whose rows the owner of this function may not
+-- read or lock.
+create or replace function {unentered_partitions}() returns setof oid
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+begin
+    return query
+        select i.inhrelid
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = {rows.literal}::regclass
+            and c.relkind = 'r'
+            and has_table_privilege(c.oid, 'select')
+            and has_any_column_privilege(c.oid, 'update')
+            and not exists (
+                select
+                from {ids_partitions} e, unnest(e.partitions, e.attached_by) as k (id, attached_by)
+                where k.id = i.inhrelid and k.attached_by = i.xmin
+            )
+        order by i.inhrelid;
+end
+$usagekit$;
+
+-- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
+-- waits, and then sees its entry, or this waits for the deletion. An entry of another partition of the table stays. Returns the last id, or null where
+-- there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
+create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    last text;
+begin
+    perform from pg_inherits i where i.inhrelid = given and i.inhparent = {rows.literal}::regclass;
+    if not found then
+        return null;
+    end if;
+    execute format(
+        $query$
+            with next (id, created_at, partition{key.columns}) as materialized (
+                select r.id, r.created_at, r.tableoid{key.of-row}
+                from %s r
+                where $2 is null or r.id > $2
+                order by r.id, r.created_at
+                limit $3
+                for key share
+            ),
+
+            entered as (
+                insert into %s as i (id, created_at, partition{key.columns})
+                select distinct on (n.id) n.* from next n order by n.id
+                on conflict (id) do update
+                set (created_at, partition{key.columns}) = row(excluded.created_at, excluded.partition{key.of-excluded})
+                where pg_partition_root(i.partition) is distinct from $1
+            )
+
+            select max(n.id) from next n
+        $query$,
+        given::regclass,
+        {ids.literal}
+    )
+    into last
+    using {rows.literal}::regclass, after, most;
+    return last;
+end
+$usagekit$;
+
+-- Lists partitions whose ids are entered: the given one; or, where none is given, those that have at most 1,000 rows, whose ids it enters itself, unless
+-- many partitions are left or another session lists some. A partition isn't listed if it has an id that another one has as well. Those that are
+-- gone are remembered, until their entries are deleted.
+create or replace function {enter_ids}(given oid) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    known {ids_partitions};
+    leaf record;
+    is_entered boolean;
+    is_small boolean;
+    entered oid[] := '{}';
+    entered_by xid[] := '{}';
+    missing oid[];
+    unentered oid[] := array(select {unentered_partitions}());
+begin
+    if given is null then
+        select * into known from {ids_partitions} for update skip locked;
+    else
+        select * into known from {ids_partitions} for update;
+    end if;
+    if not found then
+        return;
+    end if;
+    for leaf in
+        select i.inhrelid as id, i.xmin as attached_by, k.id is not null as is_entered
+        from pg_inherits i
+        left join unnest(known.partitions, known.attached_by) as k (id, attached_by)
+            on k.id = i.inhrelid and k.attached_by = i.xmin
+        where i.inhparent = {rows.literal}::regclass
+        order by i.inhrelid
+    loop
+        is_entered := leaf.is_entered;
+        if not is_entered and leaf.id = any (unentered) and (leaf.id = given or cardinality(unentered) <= 32) then
+            is_small := false;
+            if given is null then
+                execute format('select count(*) <= 1000 from (select from %s limit 1001) r', leaf.id::regclass)
+                into is_small;
+            end if;
+            if is_small or leaf.id = given then
+                execute format(
+                    'select not exists ('
+                        || 'select from %s r join %s i on i.id = r.id'
+                        || ' where i.created_at <> r.created_at and pg_partition_root(i.partition) = $1)',
+                    leaf.id::regclass,
+                    {ids.literal}
+                )
+                into is_entered
+                using {rows.literal}::regclass;
+            end if;
+            if is_entered and is_small then
+                perform {enter_ids_of}(leaf.id, null, 1001);
+            end if;
+            if is_entered then
+                execute format(
+                    $query$
+                        select not exists (
+                            select
+                            from %s r
+                            left join %s i on i.id = r.id and i.created_at = r.created_at
+                            where row(i.id{key.of-entry}) is distinct from row(r.id{key.of-row})
+                        )
+                    $query$,
+                    leaf.id::regclass,
+                    {ids.literal}
+                )
+                into is_entered;
+            end if;
+        end if;
+        if is_entered then
+            entered := entered || leaf.id;
+            entered_by := entered_by || leaf.attached_by;
+        end if;
+    end loop;
+    missing := known.gone || array(select unnest(known.partitions) except select unnest(entered));
+    update {ids_partitions} e
+    set partitions = entered, attached_by = entered_by, gone = missing
+    where (e.partitions, e.attached_by, e.gone) is distinct from (entered, entered_by, missing);
+end
+$usagekit$;
+
+-- Deletes entries of partitions that are gone, at most so many; returns how many.
+create or replace function {delete_old_ids}(most bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    deleted bigint;
+begin
+    perform from {ids_partitions} e where e.gone <> '{}' for update;
+    if not found then
+        return 0;
+    end if;
+    delete from {ids} i
+    where i.id in (
+        select o.id
+        from {ids} o
+        where pg_partition_root(o.partition) is distinct from {rows.literal}::regclass
+        limit most
+    );
+    get diagnostics deleted = row_count;
+    if deleted < most then
+        update {ids_partitions} set gone = '{}';
+    end if;
+    return deleted;
+end
+$usagekit$;
+
+grant execute on function
+    {are_ids_entered}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {enter_ids}(oid), {delete_old_ids}(bigint)
+to public;
+
+revoke execute on function {enter_id}(), {delete_id}() from public;
+
+do $usagekit$
+begin
+    if not exists (
+        select
+        from pg_catalog.pg_trigger
+        where tgrelid = {rows.literal}::regclass and tgname = 'usagekit_enter_id'
+    ) then
+        create trigger usagekit_enter_id
+            after insert on {rows} for each row
+            when (pg_catalog.pg_partition_root(new.tableoid) is not null)
+            execute function {enter_id}();
+        create trigger usagekit_change_id
+            after update on {rows} for each row
+            when (
+                (old.id, old.created_at{key.of-old}) is distinct from (new.id, new.created_at{key.of-new})
+                and pg_catalog.pg_partition_root(new.tableoid) is not null
+            )
+            execute function {enter_id}();
+        create trigger usagekit_delete_id
+            after delete on {rows} for each row
+            when (pg_catalog.pg_partition_root(old.tableoid) is not null)
+            execute function {delete_id}();
+        create trigger usagekit_truncate_ids
+            after truncate on {rows} for each statement
+            execute function {delete_id}();
+        -- Also for rows that replication applies.
+        alter table {rows} enable always trigger usagekit_enter_id;
+        alter table {rows} enable always trigger usagekit_change_id;
+        alter table {rows} enable always trigger usagekit_delete_id;
+        alter table {rows} enable always trigger usagekit_truncate_ids;
+    end if;
+end
+$usagekit$;
