@@ -1,7 +1,13 @@
 package io.usagekit.servers;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -9,13 +15,14 @@ import redis.embedded.RedisInstance;
 import redis.embedded.core.RedisServerBuilder;
 
 /**
- * A Redis server of this JVM, from binaries on the class path, on the loopback interface, without persistence. It can be
- * killed and started again on the same port, and paused. Not thread-safe.
+ * A Redis server of this JVM, from binaries on the class path or {@link RedisExecutable another executable}, on the loopback interface, without
+ * persistence. It can be killed and started again on the same port, and paused. Not thread-safe.
  *
  * @since 0.1
  */
 public final class EmbeddedRedisServer implements RedisServer {
 
+    private final Path executable;
     private final int port;
     private final List<String> settings;
     private final Thread hook = new Thread(this::resume, "usagekit-redis-resume");
@@ -23,7 +30,8 @@ public final class EmbeddedRedisServer implements RedisServer {
     private ProcessHandle process;
     private volatile boolean paused;
 
-    private EmbeddedRedisServer(int port, List<String> settings) {
+    private EmbeddedRedisServer(Path executable, int port, List<String> settings) {
+        this.executable = executable;
         this.port = port;
         this.settings = settings;
         launch();
@@ -39,7 +47,7 @@ public final class EmbeddedRedisServer implements RedisServer {
      */
     public static EmbeddedRedisServer start(String... settings) {
         try {
-            return FreePorts.start(() -> new EmbeddedRedisServer(FreePorts.choose(1)[0], List.of(settings)));
+            return FreePorts.start(() -> startOn(FreePorts.choose(1)[0], settings));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -52,7 +60,11 @@ public final class EmbeddedRedisServer implements RedisServer {
      * @throws UncheckedIOException if it can't be started on this machine
      */
     public static EmbeddedRedisServer startOn(int port, String... settings) {
-        return new EmbeddedRedisServer(port, List.of(settings));
+        return startOn(RedisExecutable.ofEnvironment(), port, settings);
+    }
+
+    static EmbeddedRedisServer startOn(Path executable, int port, String... settings) {
+        return new EmbeddedRedisServer(executable, port, List.of(settings));
     }
 
     private static Set<Long> children() {
@@ -63,6 +75,7 @@ public final class EmbeddedRedisServer implements RedisServer {
         Set<Long> before = children();
         try {
             RedisServerBuilder builder = new RedisServerBuilder()
+                    .executableProvider(executable::toFile)
                     .port(port)
                     .bind("127.0.0.1")
                     .setting("save \"\"")
@@ -76,9 +89,14 @@ public final class EmbeddedRedisServer implements RedisServer {
         process = ProcessHandle.current()
                 .children()
                 .filter(child -> !before.contains(child.pid()))
-                .filter(child -> child.info().command().orElse("").contains("redis"))
+                .filter(child -> isRedis(child.info().command().orElse("")))
                 .findFirst()
                 .orElseThrow(() -> new IllegalStateException("the Redis process that was started can't be found"));
+    }
+
+    /** Other children of this JVM are other servers, and processes of tests. */
+    private static boolean isRedis(String command) {
+        return command.contains("redis") || command.contains("valkey");
     }
 
     /** Ends it as {@code kill -9} does and returns when it is gone, and its keys with it. */
@@ -109,6 +127,25 @@ public final class EmbeddedRedisServer implements RedisServer {
     public void restart() {
         stop();
         launch();
+    }
+
+    /** Returns the port that it listens on. */
+    int port() {
+        return port;
+    }
+
+    /** Returns the answer of the server at a port to a command, or the error of the attempt to send it. */
+    static String ask(int port, String command) {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+                BufferedReader in =
+                        new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))) {
+            socket.setSoTimeout(1_000); // one that hangs
+            socket.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
+            socket.shutdownOutput(); // after which the server answers and closes; a Sentinel knows no QUIT
+            return String.join("\n", in.lines().toList());
+        } catch (IOException | UncheckedIOException e) {
+            return e.toString();
+        }
     }
 
     @Override

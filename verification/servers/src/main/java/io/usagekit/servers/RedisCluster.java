@@ -1,13 +1,9 @@
 package io.usagekit.servers;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,11 +32,13 @@ public final class RedisCluster implements AutoCloseable {
     private static final int LAST_PORT = 65_535;
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
 
+    private final Path executable;
     private final Path directory;
     private final List<Integer> ports;
     private final List<EmbeddedRedisServer> nodes = new ArrayList<>();
 
-    private RedisCluster(Path directory, List<Integer> ports) {
+    private RedisCluster(Path executable, Path directory, List<Integer> ports) {
+        this.executable = executable;
         this.directory = directory;
         this.ports = ports;
     }
@@ -52,15 +50,20 @@ public final class RedisCluster implements AutoCloseable {
      * @throws UncheckedIOException if it can't be started on this machine
      */
     public static RedisCluster start(String... settings) {
+        return start(RedisExecutable.ofEnvironment(), settings);
+    }
+
+    /** Starts nodes of this executable as {@link #start(String...)} does. */
+    public static RedisCluster start(Path executable, String... settings) {
         try {
-            return FreePorts.start(() -> startOn(freePorts(), settings));
+            return FreePorts.start(() -> startOn(executable, freePorts(), settings));
         } catch (IOException e) {
             throw new UncheckedIOException("a Redis Cluster can't be started: " + e.getMessage(), e);
         }
     }
 
-    private static RedisCluster startOn(List<Integer> ports, String... settings) throws IOException {
-        RedisCluster cluster = new RedisCluster(Files.createTempDirectory("usagekit-redis-cluster"), ports);
+    private static RedisCluster startOn(Path executable, List<Integer> ports, String... settings) throws IOException {
+        RedisCluster cluster = new RedisCluster(executable, Files.createTempDirectory("usagekit-redis-cluster"), ports);
         try {
             for (int node = 0; node < NODES; node++) {
                 cluster.launch(node, settings);
@@ -113,7 +116,7 @@ public final class RedisCluster implements AutoCloseable {
                 "repl-diskless-sync-delay 0",
                 "dir " + home));
         all.addAll(List.of(settings));
-        nodes.add(EmbeddedRedisServer.startOn(ports.get(node), all.toArray(String[]::new)));
+        nodes.add(EmbeddedRedisServer.startOn(executable, ports.get(node), all.toArray(String[]::new)));
     }
 
     /** Returns what {@code CLUSTER NODES} would on this node. */
@@ -170,8 +173,8 @@ public final class RedisCluster implements AutoCloseable {
         for (int port : ports) {
             while (!isReady(port)) {
                 if (System.nanoTime() - began > PATIENCE_NANOS) {
-                    throw new IllegalStateException(
-                            "node 127.0.0.1:" + port + " isn't ready after a minute:\n" + ask(port, "CLUSTER NODES"));
+                    throw new IllegalStateException("node 127.0.0.1:" + port + " isn't ready after a minute:\n"
+                            + EmbeddedRedisServer.ask(port, "CLUSTER NODES"));
                 }
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
             }
@@ -179,21 +182,9 @@ public final class RedisCluster implements AutoCloseable {
     }
 
     private static boolean isReady(int port) {
-        String replication = ask(port, "INFO replication");
+        String replication = EmbeddedRedisServer.ask(port, "INFO replication");
         boolean isSynchronised = replication.contains("role:master") || replication.contains("master_link_status:up");
-        return isSynchronised && ask(port, "CLUSTER INFO").contains("cluster_state:ok");
-    }
-
-    /** Returns the answer to a command, or the error of the attempt to send it. */
-    private static String ask(int port, String command) {
-        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
-                BufferedReader in =
-                        new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))) {
-            socket.getOutputStream().write((command + "\r\nQUIT\r\n").getBytes(StandardCharsets.UTF_8));
-            return String.join("\n", in.lines().toList());
-        } catch (IOException e) {
-            return e.toString();
-        }
+        return isSynchronised && EmbeddedRedisServer.ask(port, "CLUSTER INFO").contains("cluster_state:ok");
     }
 
     @Override

@@ -52,9 +52,15 @@ final class Checker {
     private final Map<String, AtomicLong> told = new ConcurrentHashMap<>();
     private final Queue<String> violations = new ConcurrentLinkedQueue<>();
     private final AtomicLong longest = new AtomicLong();
+    private volatile String now = "before any fault";
 
     Checker(History history) {
         this.history = history;
+    }
+
+    /** Takes note of what goes wrong now, for the report. */
+    void during(String what) {
+        now = what;
     }
 
     /** This member's process stands still until the returned action is run. */
@@ -75,7 +81,15 @@ final class Checker {
 
     /** Scripts are refused until the returned action is run: loads in flight store their figures after an invalidation. */
     Runnable uncoordinated() {
-        long from = System.nanoTime();
+        return losing(Duration.ZERO);
+    }
+
+    /**
+     * A failover loses invalidations from this long ago on until the returned action is run, as a replica hasn't received them yet; and loads in
+     * flight may store their figures.
+     */
+    Runnable losing(Duration lag) {
+        long from = System.nanoTime() - lag.toNanos();
         Span open = new Span(from, Long.MAX_VALUE);
         uncoordinated.add(open);
         return () -> {
@@ -188,7 +202,7 @@ final class Checker {
 
     private void violation(String what, int member, String line) {
         if (violations.size() < MOST_VIOLATIONS) {
-            violations.add(what + ": member " + member + ": " + line);
+            violations.add(what + ": member " + member + ": " + line + ", " + now);
         }
     }
 

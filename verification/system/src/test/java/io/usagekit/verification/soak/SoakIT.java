@@ -2,12 +2,10 @@ package io.usagekit.verification.soak;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lettuce.core.api.sync.RedisServerCommands;
 import io.usagekit.postgres.PostgresCache;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.servers.EmbeddedPostgresServer;
-import io.usagekit.servers.RedisServer;
 import io.usagekit.testkit.FaultyProxy;
 import java.io.IOException;
 import java.net.URI;
@@ -23,42 +21,32 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Four processes over one Redis and one PostgreSQL, or over PostgreSQL alone, a writer, and random faults: for 10 s, a minute in {@code -Pthorough},
- * or as long as {@code -Dusagekit.soak.seconds} says; over PostgreSQL alone, where fewer faults can happen, half as long. Their answers are compared
- * with what the database held. A Redis that the environment names isn't killed or paused, but has all other faults.
+ * Four processes over one PostgreSQL and a Redis, one with Sentinels, a Redis Cluster, or over PostgreSQL alone, a writer, and random faults: for 5 s
+ * each, 20 s in {@code -Pthorough}, or as long as {@code -Dusagekit.soak.seconds} says. Their answers are compared with what the database held. A Redis that the environment names isn't killed or paused, but has all other faults.
  */
 @Tag("thorough")
 class SoakIT {
 
-    private static final int MEMBERS = 4;
+    static final int MEMBERS = 4;
     private static final int CALLERS = 3;
-    /** Callers, permits, netty's, timers', the pool's: those that are started when first needed included. */
-    private static final int MOST_THREADS = 18;
 
-    /** Without netty's, but with those of a second pool, of its statements, and the one that listens. */
-    private static final int MOST_THREADS_ON_POSTGRES = 22;
-
-    /** Of two pools a process, which may take a while to be full, and the writer's. */
-    private static final int MOST_SESSIONS = MEMBERS * 2 * SoakLimits.PERMITS + 1;
-
-    private static final Duration LENGTH = Duration.ofSeconds(
-            Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 60 : 10));
+    private static final Duration LENGTH =
+            Duration.ofSeconds(Long.getLong("usagekit.soak.seconds", Boolean.getBoolean("usagekit.thorough") ? 20 : 5));
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
     private final Random random = new Random(seed);
     private final History history = new History(SoakLimits.ORGANISATIONS);
     private final Checker checker = new Checker(history);
-    private final List<FaultyProxy> redisLinks = new ArrayList<>();
     private final List<FaultyProxy> postgresLinks = new ArrayList<>();
     private final List<Member> members = new ArrayList<>();
     private volatile boolean stopped;
@@ -68,47 +56,52 @@ class SoakIT {
 
     @Test
     void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimit() throws Exception {
-        try (RedisServer redis = RedisServer.start()) {
-            Faults.with(redis, RedisServerCommands::flushall);
-            soak(redis, LENGTH);
-        }
+        soak(postgres -> new OneRedis(), LENGTH);
     }
 
     @Test
     void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimitOnPostgresAlone() throws Exception {
-        soak(null, LENGTH.dividedBy(2));
+        soak(postgres -> new PostgresAlone(postgres, postgresLinks), LENGTH);
     }
 
-    private void soak(@Nullable RedisServer redis, Duration length) throws Exception {
-        System.out.println("SoakIT seed " + seed + ", " + length.toSeconds() + " s, "
-                + (redis == null ? "PostgreSQL alone" : "Redis"));
-        try (EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start()) {
+    @Test
+    void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimitWithSentinels() throws Exception {
+        soak(postgres -> new SentinelRedis(), LENGTH);
+    }
+
+    @Test
+    void everyFreshFigureIsOneThatTheDatabaseHeldWithinTheSoftLimitOverACluster() throws Exception {
+        soak(postgres -> new ClusterRedis(), LENGTH);
+    }
+
+    private void soak(Function<EmbeddedPostgresServer, SharedStore> stores, Duration length) throws Exception {
+        try (EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start();
+                SharedStore store = stores.apply(postgres)) {
+            System.out.println("SoakIT seed " + seed + ", " + length.toSeconds() + " s, " + store.name());
             prepare(postgres);
             Thread writer = new Thread(() -> write(postgres), "soak-writer");
             writer.start();
             try {
-                launch(postgres, redis);
+                launch(postgres, store);
                 until("all are served", () -> checker.told("get FRESH") > 500);
                 List<Member.Status> before = status();
-                int mostConnections = redis == null ? MOST_SESSIONS : connections(postgres, redis);
+                int mostConnections = store.mostConnections(store.connections());
 
-                Map<String, Integer> happened = makeTrouble(postgres, redis, length);
+                Map<String, Integer> happened = makeTrouble(postgres, store, length);
 
                 System.out.println("SoakIT faults: " + happened);
                 calmDown();
                 System.out.println("SoakIT answers: " + checker);
-                // Ends connections whose client's end was swallowed. The client opens those again that nobody has
-                // closed.
-                (redis == null ? postgresLinks : redisLinks).forEach(FaultyProxy::cutOnce);
+                store.cutOnce();
                 calmDown();
-                until("no connection too many", () -> connections(postgres, redis) <= mostConnections);
+                until("no connection too many", () -> store.connections() <= mostConnections);
                 List<Member.Status> after = status();
                 System.out.println("SoakIT members before " + before + ", after " + after + "; connections at most "
-                        + mostConnections + ", after " + connections(postgres, redis));
+                        + mostConnections + ", after " + store.connections());
                 assertThat(after).allSatisfy(status -> {
                     assertThat(status.threads())
                             .as("threads of a member, of whatever it began with")
-                            .isLessThanOrEqualTo(redis == null ? MOST_THREADS_ON_POSTGRES : MOST_THREADS);
+                            .isLessThanOrEqualTo(store.mostThreads());
                     assertThat(status.computations())
                             .as("computations of a member at the same time")
                             .isLessThanOrEqualTo(SoakLimits.PERMITS);
@@ -117,11 +110,10 @@ class SoakIT {
             } finally {
                 stopped = true;
                 writer.join();
-                redisLinks.forEach(FaultyProxy::pass);
+                store.mend();
                 postgresLinks.forEach(FaultyProxy::pass);
                 members.forEach(member -> member.signal("-CONT"));
                 members.forEach(Member::close);
-                redisLinks.forEach(FaultyProxy::close);
                 postgresLinks.forEach(FaultyProxy::close);
             }
         }
@@ -138,16 +130,9 @@ class SoakIT {
         }
     }
 
-    private void launch(EmbeddedPostgresServer postgres, @Nullable RedisServer redis) throws Exception {
+    private void launch(EmbeddedPostgresServer postgres, SharedStore store) throws Exception {
         URI database = URI.create(postgres.jdbcUrl().substring("jdbc:".length()));
         for (int i = 0; i < MEMBERS; i++) {
-            String shared = "";
-            if (redis != null) {
-                URI server = URI.create(redis.url());
-                FaultyProxy toRedis = FaultyProxy.to(server.getHost(), server.getPort());
-                redisLinks.add(toRedis);
-                shared = "redis://127.0.0.1:" + toRedis.port();
-            }
             FaultyProxy toPostgres = FaultyProxy.to("127.0.0.1", database.getPort());
             postgresLinks.add(toPostgres);
             members.add(Member.launch(
@@ -157,7 +142,7 @@ class SoakIT {
                     List.of(
                             "jdbc:postgresql://127.0.0.1:" + toPostgres.port() + database.getPath() + "?"
                                     + database.getQuery(),
-                            shared,
+                            store.address(),
                             Long.toString(random.nextLong()),
                             Integer.toString(CALLERS))));
         }
@@ -166,17 +151,19 @@ class SoakIT {
         }
     }
 
-    private Map<String, Integer> makeTrouble(
-            EmbeddedPostgresServer postgres, @Nullable RedisServer redis, Duration length) throws IOException {
-        Faults faults = new Faults(random, postgres, redis, postgresLinks, redisLinks, members, checker);
+    private Map<String, Integer> makeTrouble(EmbeddedPostgresServer postgres, SharedStore store, Duration length)
+            throws IOException {
+        Faults faults = new Faults(random, postgres, postgresLinks, store, members, checker);
         Map<String, Integer> happened = new TreeMap<>();
         long deadline = System.nanoTime() + length.toNanos();
         long nextReport = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (System.nanoTime() < deadline && checker.violations().isEmpty()) {
             Faults.Current fault = faults.next();
             happened.merge(fault.name(), 1, Integer::sum);
+            checker.during(fault.name());
             pass(Duration.ofMillis(100 + random.nextInt(2_000)));
             fault.mend().run();
+            checker.during("after " + fault.name());
             pass(Duration.ofMillis(200 + random.nextInt(1_500)));
             for (Member member : members) {
                 assertThat(member.isAlive())
@@ -225,34 +212,6 @@ class SoakIT {
             all.add(member.status());
         }
         return all;
-    }
-
-    /** To Redis, or to PostgreSQL alone, but for the one that asks. */
-    private static int connections(EmbeddedPostgresServer postgres, @Nullable RedisServer redis) {
-        if (redis == null) {
-            return sessions(postgres);
-        }
-        AtomicInteger count = new AtomicInteger();
-        Faults.with(
-                redis,
-                commands -> count.set((int) commands.clientList()
-                                .lines()
-                                .filter(line -> !line.isBlank())
-                                .count()
-                        - 1));
-        return count.get();
-    }
-
-    private static int sessions(EmbeddedPostgresServer postgres) {
-        try (Connection connection = postgres.dataSource().getConnection();
-                Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select count(*) from pg_stat_activity"
-                        + " where backend_type = 'client backend' and pid <> pg_backend_pid()")) {
-            row.next();
-            return row.getInt(1);
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
     }
 
     /** Events of random organisations, one by one; the history knows of each before it begins and after it has ended. */

@@ -3,6 +3,8 @@ package io.usagekit.verification.soak;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 import io.usagekit.OrganisationUsage;
@@ -29,10 +31,11 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /**
  * One process of the soak: callers that never stop asking and now and then invalidate, and write down on standard output what
- * they got. Arguments: JDBC URL, Redis URL or nothing for a cache in PostgreSQL, seed, callers. At the end of standard input the process ends; each of its lines is one of
+ * they got. Arguments: JDBC URL; Redis URL, several with commas for a cluster, or nothing for a cache in PostgreSQL; seed; callers. At the end of standard input the process ends; each of its lines is one of
  *
  * <ul>
  *   <li>{@value #STATUS}: answered with the number of threads, and the most computations so far at the same time;
@@ -96,12 +99,21 @@ final class SoakMember {
                 .ioThreadPoolSize(2)
                 .computationThreadPoolSize(2)
                 .build();
-        RedisClient client = RedisClient.create(resources, url);
-        RedisUsage.Builder redis = RedisUsage.builder(client)
-                .commandTimeout(SoakLimits.COMMAND_TIMEOUT)
+        List<RedisURI> addresses =
+                Stream.of(url.split(",(?=redis:)")).map(RedisURI::create).toList();
+        if (addresses.size() > 1) {
+            RedisClusterClient cluster = RedisClusterClient.create(resources, addresses);
+            return overRedis(RedisUsage.builder(cluster), cluster::shutdown);
+        }
+        RedisClient client = RedisClient.create(resources, addresses.get(0));
+        return overRedis(RedisUsage.builder(client), client::shutdown);
+    }
+
+    private static Shared overRedis(RedisUsage.Builder redis, Runnable end) {
+        redis.commandTimeout(SoakLimits.COMMAND_TIMEOUT)
                 .heartbeat(SoakLimits.HEARTBEAT)
                 .lease(SoakLimits.LEASE);
-        return new Shared(redis.buildNearCache(), redis.buildSingleFlight(), client::shutdown);
+        return new Shared(redis.buildNearCache(), redis.buildSingleFlight(), end);
     }
 
     private static Shared overPostgres(String url) {
