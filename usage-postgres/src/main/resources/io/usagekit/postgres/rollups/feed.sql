@@ -78,9 +78,10 @@ from {feed}.state s
 
 -- name: doubt-projects
 -- Records in the transaction of next-version that the attempt may send projects and fail. Parameter: :highest, as there. Returns in_doubt,
--- whether an earlier attempt may have: it failed, or the store has rows above what is published.
+-- whether an earlier attempt may have: it failed, or the store has rows above what is published. Locks the row before it reads it: list-all has
+-- recorded its doubt in a transaction that may be in progress, and has chosen its version before this attempt.
 with before as materialized (
-    select s.projects_in_doubt or s.published < :highest::bigint as in_doubt from {feed}.state s
+    select s.projects_in_doubt or s.published < :highest::bigint as in_doubt from {feed}.state s for update
 ),
 
 doubted as (

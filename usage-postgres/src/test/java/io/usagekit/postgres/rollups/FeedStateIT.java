@@ -10,10 +10,16 @@ import io.usagekit.postgres.rollups.spi.FeedCycle;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.postgres.rollups.spi.Watermark;
+import io.usagekit.postgres.testing.Database;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -121,6 +127,32 @@ class FeedStateIT {
         }
         fixture.store.loseAll();
         assertThat(fixture.ship().projects()).isPositive();
+        assertProved();
+    }
+
+    /** Listing all hours takes a while; an attempt that begins meanwhile has a newer version. */
+    @Test
+    void shipsAllOfItAlsoWhereAnAttemptBeginsMeanwhile() throws Exception {
+        fixture.store.loseAll();
+        String feed = '"' + fixture.feed.schema() + '"';
+        ExecutorService worker = Executors.newSingleThreadExecutor();
+        try (Connection listing = Database.pool().getConnection();
+                Statement statement = listing.createStatement()) {
+            listing.setAutoCommit(false);
+            statement.execute(
+                    "with doubted as (update " + feed + ".state set projects_in_doubt = true returning nextval('" + feed
+                            + ".version')) select " + feed + ".list_all() from doubted");
+            Future<Optional<FeedCycle>> cycle = worker.submit(() -> fixture.feed.ship(fixture.store, 1_000, TIMEOUT));
+            Database.awaitASessionThatWaitsFor(listing);
+            listing.commit();
+            listing.setAutoCommit(true);
+            assertThat(cycle.get())
+                    .hasValueSatisfying(
+                            shipped -> assertThat(shipped.projects()).isPositive());
+        } finally {
+            worker.shutdownNow();
+        }
+        fixture.ship();
         assertProved();
     }
 
