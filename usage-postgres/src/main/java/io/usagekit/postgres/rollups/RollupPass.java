@@ -94,10 +94,11 @@ final class RollupPass {
 
     /** Resets all rolled hours if the tables or triggers aren't as they were recorded, other than by new partitions. */
     private void prove(Connection connection, RollupSql sql, RollupTransactions steps) throws SQLException {
-        if (triggers.areInForce(connection, sql) && RollupProof.isIntact(connection, sql)) {
+        boolean wereInForce = triggers.areInForce(connection, sql);
+        if (wereInForce && RollupProof.isIntact(connection, sql)) {
             return;
         }
-        boolean inForce = triggers.areInForceNow(connection, sql);
+        boolean inForce = wereInForce && triggers.areInForceNow(connection, sql);
         if (inForce && steps.followPartitions(PARTITION_ROWS)) {
             return;
         }

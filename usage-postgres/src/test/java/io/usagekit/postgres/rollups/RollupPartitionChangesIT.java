@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,6 +96,15 @@ class RollupPartitionChangesIT {
         fixture.close();
     }
 
+    /** The roll-ups by connections that call this with each statement before it is prepared. */
+    private PostgresRollups watched(Consumer<String> watcher) {
+        return PostgresRollups.builder(
+                        Commits.watchedStatements(fixture.dataSource, (connection, sql) -> watcher.accept(sql)))
+                .mapping(mapping)
+                .clock(fixture.clock)
+                .build();
+    }
+
     private RollupRunResult runWorker() {
         try (RollupWorker worker = rollups.worker()
                 .settle(Duration.ZERO)
@@ -161,6 +171,19 @@ class RollupPartitionChangesIT {
         assertRead("ALTERED", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
         runWorker();
         assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+    }
+
+    @Test
+    void noticesAPartitionThatAnotherTableOfItsBoundsReplaces() {
+        fixture.run(
+                "create table {s}.other (like {s}.parts)",
+                "insert into {s}.other values ('1', 'p', '123', '2026-03-05T05:05:00Z')",
+                "begin; alter table {s}.parts detach partition {s}.parts_1; alter table {s}.parts attach partition {s}.other"
+                        + " for values from ('2026-03-01Z') to ('2026-03-10Z'); commit");
+        assertRead("ALTERED", new UsageMetrics(3, 17), new UsageMetrics(4, 17));
+        assertAlterations("other is new below", "was detached or dropped");
+        runWorker();
+        assertRead("rolled, 0 marked", new UsageMetrics(3, 17), new UsageMetrics(4, 17));
     }
 
     @Test
@@ -274,18 +297,14 @@ class RollupPartitionChangesIT {
         AtomicInteger versions = new AtomicInteger();
         AtomicInteger looks = new AtomicInteger();
         AtomicLong nanos = new AtomicLong();
-        PostgresRollups watched = PostgresRollups.builder(
-                        Commits.watchedStatements(fixture.dataSource, (connection, sql) -> {
-                            if (sql.contains("end as digest")) {
-                                versions.incrementAndGet();
-                            }
-                            if (sql.contains("as standing")) {
-                                looks.incrementAndGet();
-                            }
-                        }))
-                .mapping(mapping)
-                .clock(fixture.clock)
-                .build();
+        PostgresRollups watched = watched(sql -> {
+            if (sql.contains("end as digest")) {
+                versions.incrementAndGet();
+            }
+            if (sql.contains("as standing")) {
+                looks.incrementAndGet();
+            }
+        });
         try (RollupWorker worker = watched.worker()
                 .settle(Duration.ZERO)
                 .runBudget(Duration.ofMinutes(1))
@@ -323,6 +342,23 @@ class RollupPartitionChangesIT {
                     "alter table {s}.parts_3 disable trigger user");
             assertThatThrownBy(worker::runOnce).hasMessageContaining("triggers are missing or disabled");
         }
+    }
+
+    @Test
+    void aWorkerThatSawAnUnloggedPartitionResetsAlsoIfItIsLoggedMeanwhile() {
+        fixture.run("alter table {s}.parts_1 set unlogged");
+        AtomicInteger looks = new AtomicInteger();
+        PostgresRollups watched = watched(sql -> {
+            if (sql.contains("as standing")) {
+                looks.incrementAndGet();
+            } else if (looks.compareAndSet(1, 2)) {
+                fixture.run("alter table {s}.parts_1 set logged");
+            }
+        });
+        try (RollupWorker worker = watched.worker().build()) {
+            assertThatThrownBy(worker::runOnce).hasMessageContaining("a partition is unlogged");
+        }
+        assertThat(rollups.status().orElseThrow().coveredBefore()).isEmpty();
     }
 
     @Test
