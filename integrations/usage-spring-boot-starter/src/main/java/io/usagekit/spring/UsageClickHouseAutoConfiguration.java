@@ -163,10 +163,12 @@ public final class UsageClickHouseAutoConfiguration {
             return installed.clickHouse().store();
         }
 
-        /** Goes before the reports of roll-ups, which it equals, and of history. */
+        /** Goes before the reports of roll-ups, which it equals, and of history; not before a bean of the host's. */
         @Bean
         @Primary
-        @ConditionalOnMissingBean(name = "usageReports")
+        @ConditionalOnMissingBean(
+                value = UsageReports.class,
+                ignored = {PostgresRollups.class, ClickHouseHistory.class})
         UsageReports usageReports(RollupFeed feed, CellReader reader, ObjectProvider<CellReadListener> listeners) {
             return feed.reports(
                     reader, FeedListeners.ofReads(listeners.orderedStream().toList()));

@@ -256,10 +256,15 @@ class UsageClickHouseAutoConfigurationTest {
 
     @Test
     void reportsAreThoseOfTheHostOfHistoryOrOfRollups() {
-        UsageReports own = PostgresRollups.of(StubDataSource.down(), TableMapping.usagekit());
+        ClickHouseUsage clickHouse = ClickHouseUsage.builder(CLICKHOUSE).build();
+        UsageReports own = clickHouse.reports(PostgresRollups.of(StubDataSource.down(), TableMapping.usagekit())
+                .feed());
         rollups(URL)
-                .withBean("usageReports", UsageReports.class, () -> own, definition -> definition.setPrimary(true))
+                .withBean("mine", UsageReports.class, () -> own, definition -> definition.setPrimary(true))
                 .run(context -> assertThat(context.getBean(UsageReports.class)).isSameAs(own));
+        rollups(URL)
+                .withBean("mine", UsageReports.class, () -> own)
+                .run(context -> assertThat(context).doesNotHaveBean("usageReports"));
         rollups("usagekit.clickhouse.enabled=false")
                 .run(context -> assertThat(context.getBean(UsageReports.class))
                         .isSameAs(context.getBean(PostgresRollups.class)));
