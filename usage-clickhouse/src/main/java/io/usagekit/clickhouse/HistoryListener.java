@@ -30,7 +30,7 @@ public interface HistoryListener {
         /** The window, or a point of a series, doesn't begin and end with a whole UTC hour. */
         DIVIDED_HOUR,
 
-        /** Rows are missing, by the versions of what was shipped, in two states: a part was lost, or a replica lags. */
+        /** Rows are missing, by the versions of what was shipped, in two reads: a part was lost, or a replica lags. */
         INCOMPLETE,
 
         /** The organisation has no figure, of one state that is complete: a size is unknown, a sum exceeds 64 bits, or a project is missing. */
@@ -45,7 +45,7 @@ public interface HistoryListener {
     default void computed(Duration stateAge) {}
 
     /**
-     * Called when one is refused; for a report of all organisations also for each of them that has no figure.
+     * Called when a figure, a series or a report is refused; for a report of all organisations also for each of them that has no figure.
      *
      * @param error what the caller receives
      */

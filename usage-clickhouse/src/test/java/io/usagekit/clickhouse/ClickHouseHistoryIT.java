@@ -79,25 +79,7 @@ class ClickHouseHistoryIT {
                 .clock(clock)
                 .build();
         store = usage.store();
-        history = usage.history(Duration.ofMinutes(5), new HistoryListener() {
-            @Override
-            public void computed(Duration stateAge) {
-                events.add("computed " + stateAge);
-                throw new IllegalStateException("of the host");
-            }
-
-            @Override
-            public void refused(Refusal reason, UsageCalculationException error) {
-                events.add(reason + " " + error.isTransient());
-                throw new IllegalStateException("of the host");
-            }
-
-            @Override
-            public void readFailed(UsageCalculationException error) {
-                events.add("failed " + error.isTransient());
-                throw new IllegalStateException("of the host");
-            }
-        });
+        history = usage.history(Duration.ofMinutes(5), new ThrowingHistoryListener(events));
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
         store.insertDays(1, days(24));
         store.insertProjects(
@@ -321,15 +303,8 @@ class ClickHouseHistoryIT {
         assertThatThrownBy(() -> history.series(key, UsageSeriesGranularity.DAY, ZoneId.of("Asia/Kolkata"), TIMEOUT))
                 .hasMessageContaining(
                         "it is divided at 2026-03-01T18:30:00Z, and there are sums of whole UTC hours only");
-        assertThat(events)
-                .containsExactly(
-                        "NOT_COVERED true",
-                        "NOT_COVERED true",
-                        "DIVIDED_HOUR false",
-                        "DIVIDED_HOUR false",
-                        "DIVIDED_HOUR false",
-                        "DIVIDED_HOUR false",
-                        "DIVIDED_HOUR false");
+        assertThat(events.subList(0, 2)).containsOnly("NOT_COVERED true");
+        assertThat(events.subList(2, 7)).containsOnly("DIVIDED_HOUR false");
         ClickHouseUsage usage = cluster.usage(database);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> usage.history(Duration.ZERO))
@@ -404,9 +379,7 @@ class ClickHouseHistoryIT {
                     failed.add(e.getMessage());
                 }))
                 .isZero();
-        assertThat(events)
-                .as("of the report, and of each organisation")
-                .containsExactly("computed PT1M", "NO_FIGURE false", "NO_FIGURE false", "NO_FIGURE false");
+        assertThat(events).containsExactly("computed PT1M", "NO_FIGURE false", "NO_FIGURE false", "NO_FIGURE false");
         assertThat(failed).hasSize(3);
         assertThat(failed.get(0)).contains("few", "a sum exceeds 9223372036854775807");
         assertThat(failed.get(1)).contains("many", "3 rows have no size");
