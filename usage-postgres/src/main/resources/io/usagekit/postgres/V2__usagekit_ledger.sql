@@ -55,10 +55,11 @@ create index if not exists events_search_window_idx on {events_search} (project_
 create table if not exists {events_ids} (
     id text primary key,
     created_at timestamptz not null,
-    partition oid not null,
-    project_id text,
-    idempotency_key text
+    partition oid not null
 );
+
+alter table {events_ids} add column if not exists project_id text;
+alter table {events_ids} add column if not exists idempotency_key text;
 
 create index if not exists events_ids_key_idx on {events_ids} (project_id, idempotency_key) where idempotency_key is not null;
 

@@ -47,6 +47,11 @@ enum IdTable {
         return table;
     }
 
+    /** What the definition of the trigger that follows changes has, as patterns of "like", where it follows all that an entry has. */
+    List<String> triggerPatterns() {
+        return keyColumns.stream().map(column -> "%" + column + "%").toList();
+    }
+
     /** The functions and tables of the script, by the names that it has for them. */
     Map<String, String> names(String schema) {
         Map<String, String> tables = LedgerSql.tables(schema);
@@ -64,9 +69,11 @@ enum IdTable {
     /** The script for tables that are installed. */
     String script(String schema) {
         Map<String, String> names = names(schema);
+        names.put("key.patterns", Identifiers.literals(triggerPatterns()));
         names.put("key.columns", each("%2$s", ""));
         names.put("key.of-entry", each("%s.%s", "i"));
         names.put("key.of-excluded", each("%s.%s", "excluded"));
+        names.put("key.of-wrong", each("%s.%s", "w"));
         for (String row : List.of("new", "old", "row")) {
             names.put(
                     "key.of-" + row,

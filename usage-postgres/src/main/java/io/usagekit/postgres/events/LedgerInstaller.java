@@ -46,6 +46,7 @@ final class LedgerInstaller {
     private static final String TRIGGERS = "events/triggers.sql";
     private static final String REFERENCES = "events/references.sql";
     private static final String LOCK_OF_TRIGGERS = "share row exclusive";
+    private static final String LOCK_OF_REPLACED_TRIGGERS = "access exclusive";
 
     /** Events whose endpoints are filled at once, so few that others wait briefly for their rows. */
     private static final int FILLED_EVENTS = 500;
@@ -97,13 +98,14 @@ final class LedgerInstaller {
         Connection connection = installation.connection();
         boolean lackWords = isLacking(connection, "events", "usagekit_delete_words");
         Map<String, String> locks = new LinkedHashMap<>();
-        if (lackWords
-                || isLacking(connection, "events", "usagekit_move_endpoints")
-                || isLacking(connection, "events", "usagekit_enter_id")) {
+        if (lackWords || isLacking(connection, "events", "usagekit_move_endpoints")) {
             locks.put(sql.quoted("events").get(0), LOCK_OF_TRIGGERS);
         }
-        if (isLacking(connection, "deliveries", "usagekit_enter_id")) {
-            locks.put(sql.quoted("deliveries").get(0), LOCK_OF_TRIGGERS);
+        for (IdTable table : IdTable.values()) {
+            if (isLacking(connection, table.table(), "usagekit_change_id", table.triggerPatterns())) {
+                boolean isReplaced = !isLacking(connection, table.table(), "usagekit_enter_id");
+                locks.put(sql.quoted(table.table()).get(0), isReplaced ? LOCK_OF_REPLACED_TRIGGERS : LOCK_OF_TRIGGERS);
+            }
         }
         if (isLacking(connection, "events_endpoints", "usagekit_fill_endpoint")) {
             locks.put(sql.quoted("events_endpoints").get(0), LOCK_OF_TRIGGERS);
@@ -130,9 +132,15 @@ final class LedgerInstaller {
     }
 
     private boolean isLacking(Connection connection, String table, String trigger) throws SQLException {
+        return isLacking(connection, table, trigger, List.of());
+    }
+
+    private boolean isLacking(Connection connection, String table, String trigger, List<String> patterns)
+            throws SQLException {
         return !sql.call(connection, LedgerStatement.HAS_TRIGGER)
                 .text("table", sql.quoted(table).get(0))
                 .text("name", trigger)
+                .texts("patterns", patterns)
                 .answer();
     }
 

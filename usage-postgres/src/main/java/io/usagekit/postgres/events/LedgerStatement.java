@@ -144,7 +144,7 @@ enum LedgerStatement {
             names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
     DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER)),
-    HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT), names().with("answer", FLAG)),
+    HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT).with("patterns", TEXTS), names().with("answer", FLAG)),
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
     DELETE_ORPHANED_WORDS(names(), names()),
     MOVE_WORDS(names(), names()),

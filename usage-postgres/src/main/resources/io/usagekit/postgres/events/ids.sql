@@ -108,7 +108,8 @@ end
 $usagekit$;
 
 -- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
--- waits, and then sees its entry, or this waits for the deletion. An entry of another partition of the table stays. Returns the last id, or null where
+-- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays. One of the same row is set to what
+-- the row has; that is locked against any change, since the trigger of another transaction may have set the entry. Returns the last id, or null where
 -- there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
@@ -145,6 +146,28 @@ begin
     )
     into last
     using {rows.literal}::regclass, after, most;
+    execute format(
+        $query$
+            with wrong (id, created_at, partition{key.columns}) as materialized (
+                select r.id, r.created_at, r.tableoid{key.of-row}
+                from %1$s r
+                join %2$s i on i.id = r.id and i.created_at = r.created_at
+                where ($1 is null or r.id > $1)
+                    and r.id <= $2
+                    and row(i.partition{key.of-entry}) is distinct from row(r.tableoid{key.of-row})
+                order by r.id
+                for share of r
+            )
+
+            update %2$s i
+            set (partition{key.columns}) = row(w.partition{key.of-wrong})
+            from wrong w
+            where i.id = w.id and i.created_at = w.created_at
+        $query$,
+        given::regclass,
+        {ids.literal}
+    )
+    using after, last;
     return last;
 end
 $usagekit$;
@@ -260,13 +283,21 @@ to public;
 
 revoke execute on function {enter_id}(), {delete_id}() from public;
 
+-- Triggers of a previous version didn't follow all that an entry has: they are replaced, and all partitions are entered again.
 do $usagekit$
 begin
     if not exists (
         select
-        from pg_catalog.pg_trigger
-        where tgrelid = {rows.literal}::regclass and tgname = 'usagekit_enter_id'
+        from pg_catalog.pg_trigger g
+        where g.tgrelid = {rows.literal}::regclass
+            and g.tgname = 'usagekit_change_id'
+            and pg_catalog.pg_get_triggerdef(g.oid) like all (array[{key.patterns}]::text[])
     ) then
+        drop trigger if exists usagekit_enter_id on {rows};
+        drop trigger if exists usagekit_change_id on {rows};
+        drop trigger if exists usagekit_delete_id on {rows};
+        drop trigger if exists usagekit_truncate_ids on {rows};
+        update {ids_partitions} set partitions = '{}', attached_by = '{}';
         create trigger usagekit_enter_id
             after insert on {rows} for each row
             when (pg_catalog.pg_partition_root(new.tableoid) is not null)

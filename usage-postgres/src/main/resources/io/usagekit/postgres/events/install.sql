@@ -1,12 +1,16 @@
 -- What an installation looks up, and how it fills columns of rows that previous versions recorded.
 
 -- name: has-trigger
--- Whether a table has a trigger.
+-- Whether a table has a trigger whose definition has certain texts.
 --
--- Parameters: :table, qualified and quoted; :name.
+-- Parameters: :table, qualified and quoted; :name; :patterns, text[], each as of "like".
 -- Returns one row: answer.
 select exists (
-    select from pg_catalog.pg_trigger g where g.tgrelid = to_regclass(:table) and g.tgname = :name::text
+    select
+    from pg_catalog.pg_trigger g
+    where g.tgrelid = to_regclass(:table)
+        and g.tgname = :name::text
+        and pg_catalog.pg_get_triggerdef(g.oid) like all (:patterns::text[])
 ) as answer
 
 -- name: are-endpoints-filled

@@ -29,6 +29,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The keys that are entered with the ids of events in partitions: they follow the rows, and spare a look into all partitions. */
 class LedgerPartitionKeysIT {
@@ -196,8 +198,35 @@ class LedgerPartitionKeysIT {
                 "update " + tables.table("events_ids") + " set idempotency_key = null where id = 'old 1'",
                 "update " + tables.table("events_ids_partitions") + " set partitions = '{}', attached_by = '{}'");
         tables.enter();
-        assertThat(tables.areIdsEntered()).as("without one of the keys").isFalse();
+        assertThat(tables.areIdsEntered()).as("with the key that was missing").isTrue();
+        assertThat(entries()).contains("old 1 p key 1");
         assertThat(isDuplicate("d", 40, "key 1")).isTrue();
+    }
+
+    /** A table of ids that was installed before it had keys, or got the columns alone. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void areEnteredByAnUpgrade(boolean hasColumns) {
+        tables.partitionAndEnter();
+        LedgerTables.makeIdsOld(tables.schema());
+        Database.execute("insert into " + events + " (id, project_id, idempotency_key, created_at)"
+                + " values ('a', 'p', 'key a', '2026-03-01Z'), ('b', 'p', 'key b', '2026-03-01Z')");
+        assertThat(tables.areIdsEntered()).as("without keys").isTrue();
+        if (hasColumns) {
+            Database.execute("alter table " + tables.table("events_ids")
+                    + " add column project_id text, add column idempotency_key text");
+        }
+        tables.enter();
+        assertThat(tables.areIdsEntered()).isTrue();
+        assertThat(entries()).containsExactly("a p key a", "b p key b");
+        assertThat(isDuplicate("c", 40, "key a")).isTrue();
+        Database.execute("update " + events + " set deleted_at = now() where id = 'b'");
+        assertThat(entries()).as("by the trigger of changes").containsExactly("a p key a");
+        String version = Database.query("select xmin::text from " + tables.table("events_ids_partitions"));
+        tables.enter();
+        assertThat(Database.query("select xmin::text from " + tables.table("events_ids_partitions")))
+                .as("the list, after another installation")
+                .isEqualTo(version);
     }
 
     /** A deletion beside the transaction that enters the event's key waits for it, or that waits for the deletion. */

@@ -64,6 +64,24 @@ final class LedgerTables {
                         + ".events_endpoints (endpoint_id) include (event_id)");
     }
 
+    /** Makes the table of events' ids as it was installed before it had keys. */
+    static void makeIdsOld(String schema) {
+        String s = Identifiers.quote(schema);
+        String trigger = " trigger usagekit_enter_id on " + s + ".events";
+        Database.execute(
+                "drop trigger usagekit_change_id on " + s + ".events",
+                "drop" + trigger,
+                "drop function " + s + ".usagekit_live_keys",
+                "alter table " + s + ".events_ids drop column project_id, drop column idempotency_key",
+                "create or replace function " + s + ".usagekit_enter_id() returns trigger language plpgsql as $$"
+                        + " begin insert into " + s + ".events_ids (id, created_at, partition)"
+                        + " values (new.id, new.created_at, tg_relid) on conflict do nothing; return null; end $$",
+                "create" + trigger.replace(" on ", " after insert or update of id, created_at on ")
+                        + " for each row when (pg_partition_root(new.tableoid) is not null)"
+                        + " execute function " + s + ".usagekit_enter_id()",
+                "alter table " + s + ".events enable always trigger usagekit_enter_id");
+    }
+
     /** Empties the tables, and returns a ledger over them. */
     static PostgresLedger emptied(String schema, Duplicates duplicates, InstantSource clock) {
         empty(schema);
