@@ -252,7 +252,8 @@ begin
 end
 $usagekit$;
 
--- Deletes entries of partitions that are gone, at most so many; returns how many.
+-- Deletes entries of partitions that are missing, at most so many; returns how many. Leaves out those that another transaction has locked, which may
+-- take them over: as long as there are any, a later call deletes those that are left.
 create or replace function {delete_old_ids}(most bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
@@ -262,16 +263,26 @@ begin
     if not found then
         return 0;
     end if;
-    delete from {ids} i
-    where i.id in (
+    with old (id) as materialized (
         select o.id
         from {ids} o
         where pg_partition_root(o.partition) is distinct from {rows.literal}::regclass
         limit most
-    );
+        for update skip locked
+    )
+
+    delete from {ids} i
+    using old o
+    where i.id = o.id and pg_partition_root(i.partition) is distinct from {rows.literal}::regclass;
     get diagnostics deleted = row_count;
     if deleted < most then
-        update {ids_partitions} set gone = '{}';
+        update {ids_partitions}
+        set gone = '{}'
+        where not exists (
+            select
+            from {ids} o
+            where pg_partition_root(o.partition) is distinct from {rows.literal}::regclass
+        );
     end if;
     return deleted;
 end

@@ -246,6 +246,30 @@ class LedgerPartitionKeysIT {
                 .containsExactly("a", "b");
     }
 
+    /** An entry of a dropped partition that an open transaction takes over is left to it, also until old entries are deleted again. */
+    @Test
+    void stayWhereTakenOverBesideADeletionOfOldEntries() throws Exception {
+        tables.partitionAndEnter();
+        isDuplicate("a", 40, "key a");
+        isDuplicate("b", 40, "key b");
+        Database.execute("drop table " + tables.partitionOf("a") + " cascade");
+        Database.query("select " + tables.table("usagekit_enter_ids") + "(null)::text");
+        String delete = "select " + tables.table("usagekit_delete_old_ids") + "(10000)";
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            EventRepository uncommitted =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(first);
+            uncommitted.record(event("a", 0, "key a"));
+            Future<String> deleted = thread.submit(() -> Database.query(delete));
+            assertThat(deleted.get(30, TimeUnit.SECONDS)).isEqualTo("1");
+            first.rollback();
+            assertThat(Database.query(delete)).as("of an entry that was locked").isEqualTo("1");
+        } finally {
+            thread.shutdownNow();
+        }
+    }
+
     /** Two transactions that record a key in two partitions: the second waits, and is a duplicate where the first was committed. */
     @Test
     void areTakenInRaces() throws Exception {
