@@ -2,13 +2,24 @@
 -- needs no further privilege.
 
 -- The id of a row that a partition has got, and the key of an event as long as others repeat that. A transaction that inserts an id which another one has
--- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over.
+-- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over. After an
+-- update, and where the entry exists, what is entered is read from the row: another trigger may have changed it, and what it is now may be entered already.
 create or replace function {enter_id}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 declare
     known timestamptz;
 begin
     if tg_op = 'UPDATE' then
+        if old.id <> new.id then
+            delete from {ids} i
+            where i.id = old.id
+                and i.created_at = old.created_at
+                and not exists (select from {rows} r where r.id = old.id and r.created_at = old.created_at);
+        end if;
+        select r.* into new from {rows} r where r.id = new.id and r.created_at = new.created_at;
+        if not found then
+            return null;
+        end if;
         if old.id = new.id then
             update {ids} i
             set (created_at, partition{key.columns}) = row(new.created_at, tg_relid{key.of-new})
@@ -16,8 +27,6 @@ begin
             if found then
                 return null;
             end if;
-        else
-            delete from {ids} i where i.id = old.id and i.created_at = old.created_at;
         end if;
     end if;
     loop
@@ -27,6 +36,10 @@ begin
         exit when found;
         select i.created_at into known from {ids} i where i.id = new.id for no key update;
         if found then
+            select r.* into new from {rows} r where r.id = new.id and r.created_at = new.created_at;
+            if not found then
+                return null;
+            end if;
             if known <> new.created_at
                 and exists (select from {rows} r where r.id = new.id and r.created_at = known) then
                 raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';

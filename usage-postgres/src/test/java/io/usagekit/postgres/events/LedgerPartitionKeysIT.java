@@ -152,6 +152,37 @@ class LedgerPartitionKeysIT {
                 + " array['key0', 'key1', 'key2', '', 'key0', 'key1', 'key2']) k order by 1");
     }
 
+    /** A host's trigger that runs before the one that enters the key, and changes it by a statement of its own. */
+    @Test
+    void areThoseThatATriggerOfTheHostSets() {
+        tables.partitionAndEnter();
+        Database.execute(
+                "create function " + tables.table("fix_key") + "() returns trigger language plpgsql as $$ begin update "
+                        + events + " set idempotency_key = 'fixed-' || idempotency_key where id = new.id; return null;"
+                        + " end $$",
+                "create trigger fix_key after insert on " + events
+                        + " for each row when (new.id like 'host%') execute function " + tables.table("fix_key")
+                        + "()");
+        assertThat(isDuplicate("host", 0, "key")).isFalse();
+        assertThat(entries()).containsExactly("host p fixed-key");
+        assertThat(isDuplicate("a", 40, "key")).isFalse();
+        assertThat(isDuplicate("b", 40, "fixed-key")).isTrue();
+    }
+
+    /** A host's trigger that runs after the one that enters the key of the first row, and changes the key of the second row. */
+    @Test
+    void areThoseThatATriggerSetsInAnotherRow() {
+        tables.partitionAndEnter();
+        Database.execute(
+                "create function " + tables.table("fix_key") + "() returns trigger language plpgsql as $$ begin update "
+                        + events + " set idempotency_key = 'fixed' where id = 'second'; return null; end $$",
+                "create trigger zz_fix_key after insert on " + events
+                        + " for each row when (new.id = 'a') execute function " + tables.table("fix_key") + "()",
+                "insert into " + events + " (id, project_id, idempotency_key, created_at)"
+                        + " values ('a', 'p', 'a', '2026-03-01Z'), ('second', 'p', 'b', '2026-03-01Z')");
+        assertThat(entries()).containsExactly("a p a", "second p fixed");
+    }
+
     /** A partition that the host truncates leaves entries, and one that it attaches has none. */
     @Test
     void followPartitionsOfTheHost() {
