@@ -42,6 +42,9 @@ begin
             end if;
             if known <> new.created_at
                 and exists (select from {rows} r where r.id = new.id and r.created_at = known) then
+                if tg_op = 'UPDATE' and (old.id, old.created_at) = (new.id, new.created_at) then
+                    return null;
+                end if;
                 raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';
             end if;
             update {ids} i

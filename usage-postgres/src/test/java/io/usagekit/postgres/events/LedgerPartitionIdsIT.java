@@ -318,6 +318,28 @@ class LedgerPartitionIdsIT {
         assertThat(tables.areIdsEntered()).isFalse();
     }
 
+    /** An event whose id another one has as well, in a partition that the host has attached again, is changed and deleted. */
+    @Test
+    void letEventsWithASharedIdBeDeleted() {
+        tables.partitionAndEnter();
+        String partition = tables.partitionOf("first");
+        String bound = Database.query(
+                "select pg_get_expr(relpartbound, oid) from pg_class where oid = ?::regclass", partition);
+        Database.execute("alter table " + events + " detach partition " + partition);
+        record("first", 40);
+        Database.execute("alter table " + events + " attach partition " + partition + " " + bound);
+        Database.execute("update " + events + " set idempotency_key = 'key' where id = 'first'");
+        ledger.delete("p", EventWindow.ALL);
+        assertThat(Database.query("select count(*) from " + events + " where deleted_at is not null"))
+                .isEqualTo("2");
+        assertThat(entries()).containsExactly("first 2026-04-10");
+        assertThatThrownBy(
+                        () -> Database.execute(
+                                "update " + events
+                                        + " set created_at = created_at + interval '1 day' where id = 'first' and created_at < '2026-04-01Z'"))
+                .hasMessageContaining("the id \"first\" is taken");
+    }
+
     /** An id that two partitions have can't be entered twice: the one that stays is found by a look into all partitions. */
     @Tag("thorough")
     @Test
