@@ -210,8 +210,8 @@ select
 from recorded
 
 -- name: insert-event
--- Records an event without an idempotency key, unless another partition may have an id of these that no trigger has entered. Where the table isn't
--- partitioned, that is known when the statement is planned. Fails with a unique violation also where endpoints of the event are there already,
+-- Records an event without an idempotency key, unless another partition may have an id of these that no trigger has entered. Whether the table is
+-- partitioned is asked when the statement has its locks: another table may have got the name while it waited for them. Fails with a unique violation also where endpoints of the event are there already,
 -- those of an event that a host's SQL dropped with its partition. Its columns have lengths that the driver knows, and so it sends it together
 -- with other statements.
 --
@@ -220,7 +220,7 @@ from recorded
 with judged as (
     select g.*, false as is_duplicate
     from {given-event}
-    where pg_partition_root({events.literal}::regclass) is null or (select {are_ids_entered}())
+    where pg_partition_root((select to_regclass({events.literal}))) is null or (select {are_ids_entered}())
 ),
 
 {insert-judged}

@@ -144,6 +144,41 @@ class LedgerPartitionIdsIT {
         assertThat(entries()).containsExactly("committed 2026-03-01", "first 2026-03-01", "rolled back 2026-04-10");
     }
 
+    /** While a statement without a name waits for the table, its own takes a partitioned one's place. */
+    @Test
+    void areUniqueWhereARecordingWaitsForTheTableToBePartitioned() throws Exception {
+        ledger.record(PartitionedLedger.event("first", 0).build());
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (HikariDataSource nameless =
+                        Database.newPool(1, config -> config.addDataSourceProperty("prepareThreshold", "0"));
+                Connection rewrite = Database.pool().getConnection()) {
+            EventRepository waiting = PostgresLedger.of(nameless, schema).repository();
+            rewrite.setAutoCommit(false);
+            for (String sql : List.of(
+                    "lock table " + events + " in access exclusive mode",
+                    "alter table " + events + " rename to plain",
+                    "create table " + events + " (like " + tables.table("plain")
+                            + " including all excluding indexes) partition by range (created_at)",
+                    "create table " + tables.table("march") + " partition of " + events
+                            + " for values from ('2026-03-01Z') to ('2026-04-01Z')",
+                    "create table " + tables.table("april") + " partition of " + events
+                            + " for values from ('2026-04-01Z') to ('2026-05-01Z')",
+                    "insert into " + events + " (id, project_id, created_at) select id, project_id, created_at from "
+                            + tables.table("plain"))) {
+                execute(rewrite, sql);
+            }
+            Future<?> recording = thread.submit(() -> assertThatThrownBy(() ->
+                            waiting.record(PartitionedLedger.event("first", 40).build()))
+                    .hasMessageContaining("the id \"first\" is taken"));
+            Database.awaitASessionThatWaitsFor(rewrite);
+            rewrite.commit();
+            recording.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(Database.query("select count(*) from " + events)).isEqualTo("1");
+    }
+
     /** An event is deleted with an endpoint that another transaction adds meanwhile, and none is added to a deleted event. */
     @Test
     void keepTheEventOfAnEndpoint() throws Exception {
