@@ -212,10 +212,10 @@ from recorded
 -- name: insert-event
 -- Records an event without an idempotency key, unless another partition may have an id of these that no trigger has entered. Whether the table is
 -- partitioned is asked when the statement has its locks: another table may have got the name while it waited for them. Fails with a unique violation also where endpoints of the event are there already,
--- those of an event that a host's SQL dropped with its partition. Its columns have lengths that the driver knows, and so it sends it together
--- with other statements.
+-- those of an event that a host's SQL dropped with its partition; and where a host's trigger has changed the event's id, with a text that is no
+-- boolean and says so. Its columns have lengths that the driver knows, and so it sends it together with other statements.
 --
--- Parameters: those of given-event and insert-judged; :endpoint_ids, text[].
+-- Parameters: those of given-event, :id among them, and insert-judged; :endpoint_ids, text[].
 -- Returns a row, or none if nothing is recorded: is_duplicate, payload_bytes, created_at, deleted_at as in return-recorded.
 with judged as (
     select g.*, false as is_duplicate
@@ -231,7 +231,11 @@ endpoints as (
     from recorded
 )
 
-select is_duplicate, payload_bytes, created_at, deleted_at
+select
+    case when id = :id::text then is_duplicate else ('a trigger has changed the event''s id to ' || id)::boolean end as is_duplicate,
+    payload_bytes,
+    created_at,
+    deleted_at
 from recorded
 
 -- name: insert-keyed-event
