@@ -135,6 +135,7 @@ public record Jdbc(DataSource dataSource) {
                 TransactionSettings settings = new TransactionSettings(Mode.WRITE_LOOK_UPS, left, Duration.ZERO);
                 return run(connection, settings, it -> call.run(it).first(reader));
             }
+            connection.setReadOnly(false); // for the driver, which otherwise changes the session's mode while it undoes
             connection.setAutoCommit(true); // what is sent begins and commits
             return TransactionSettings.around(call.run(connection), connection, left)
                     .first(reader);
@@ -399,12 +400,21 @@ public record Jdbc(DataSource dataSource) {
     private static void undo(Connection connection, Restorer before, Throwable reason) {
         try {
             if (!connection.isClosed()) {
-                connection.setAutoCommit(false); // also for a transaction that a statement has begun
-                connection.rollback();
+                rollBack(connection, reason);
                 before.restore(connection);
             }
         } catch (SQLException e) {
             reason.addSuppressed(e);
+        }
+    }
+
+    private static void rollBack(Connection connection, Throwable reason) throws SQLException {
+        try {
+            connection.setAutoCommit(false); // also for a transaction that a statement has begun
+            connection.rollback();
+        } catch (SQLException e) {
+            reason.addSuppressed(e);
+            execute(connection, "rollback"); // in any mode
         }
     }
 

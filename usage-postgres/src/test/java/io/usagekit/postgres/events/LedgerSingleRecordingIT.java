@@ -10,13 +10,21 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
+import io.usagekit.postgres.testing.OneConnection;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A single event that is recorded on connections, in transactions and with triggers that the host has in a state of its own. */
 class LedgerSingleRecordingIT {
@@ -59,6 +67,12 @@ class LedgerSingleRecordingIT {
         return Database.query("select string_agg(id, ' ' order by id) from " + events);
     }
 
+    private static void assertRejectsAnUnknownProject(EventRepository ledger) {
+        assertThatThrownBy(() -> ledger.record(NewEvent.builder("no such", "e").build()))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageContaining("foreign key");
+    }
+
     @Test
     void rejectsAnEventWhoseIdATriggerChanges() throws SQLException {
         String message = "a trigger has changed the event's id to another";
@@ -73,6 +87,62 @@ class LedgerSingleRecordingIT {
                 ledger.record(event("next"));
                 connection.commit();
             }
+        }
+        assertThat(ids()).isEqualTo("next");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void givesBackReadOnlyConnectionsOutsideATransaction(boolean autoCommit) throws SQLException {
+        try (HikariDataSource pool = Database.newPool(1, config -> {
+            config.setAutoCommit(autoCommit);
+            config.setIsolateInternalQueries(true);
+            config.setReadOnly(true);
+            config.addDataSourceProperty("readOnlyMode", "always");
+        })) {
+            ledger(pool).record(event("first"));
+            assertRejectsAnUnknownProject(ledger(pool));
+            try (Connection connection = pool.getConnection();
+                    Statement statement = connection.createStatement()) {
+                assertThat(connection.isReadOnly()).isTrue();
+                connection.setReadOnly(true); // fails in a transaction
+                try (ResultSet row = statement.executeQuery("show transaction_read_only")) {
+                    row.next();
+                    assertThat(row.getString(1)).isEqualTo("on");
+                }
+                if (!autoCommit) {
+                    connection.rollback();
+                }
+            }
+            ledger(pool).record(event("second"));
+        }
+        assertThat(ids()).isEqualTo("first second");
+    }
+
+    @Test
+    void rollsBackWhereAutoCommitCanNotBeLeft() throws SQLException {
+        AtomicBoolean fails = new AtomicBoolean();
+        try (HikariDataSource pool = Database.newPool(1, config -> {});
+                Connection connection = pool.getConnection()) {
+            Connection failing = (Connection) Proxy.newProxyInstance(
+                    LedgerSingleRecordingIT.class.getClassLoader(),
+                    new Class<?>[] {Connection.class},
+                    (proxy, method, arguments) -> {
+                        if (method.getName().equals("setAutoCommit") && arguments[0].equals(false)) {
+                            fails.set(true);
+                            throw new SQLException("auto-commit can't be left");
+                        }
+                        try {
+                            return method.invoke(connection, arguments);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+            EventRepository ledger =
+                    PostgresLedger.of(new OneConnection(failing), schema).repository();
+            assertRejectsAnUnknownProject(ledger);
+            assertThat(fails).isTrue();
+            ledger.record(event("next"));
         }
         assertThat(ids()).isEqualTo("next");
     }
