@@ -30,10 +30,10 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
 
     @Override
     public <T> Optional<T> single(String failure, Jdbc.Work<SqlCall> call, SqlCall.Reader<T> reader) {
-        if (DriverConnection.of(connection).isEmpty()) {
-            return inSavepoint(failure, host -> call.run(host).first(reader));
-        }
         try {
+            if (!DriverConnection.sendsTogether(connection)) {
+                return inSavepoint(failure, host -> call.run(host).first(reader));
+            }
             requireTransaction();
             SqlCall framed = call.run(connection).in(SAVEPOINT, Map.of());
             try {

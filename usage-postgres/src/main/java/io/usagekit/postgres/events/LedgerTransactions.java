@@ -19,8 +19,8 @@ interface LedgerTransactions {
     <T> T run(Jdbc.Mode mode, String failure, Jdbc.Work<T> work);
 
     /**
-     * Runs one statement in {@link Jdbc.Mode#WRITE_LOOK_UPS}, of which nothing is left if it fails: in one round trip, if the driver is
-     * PostgreSQL's.
+     * Runs one statement in {@link Jdbc.Mode#WRITE_LOOK_UPS}, of which nothing is left if it fails: in one round trip, if the driver
+     * sends texts together.
      *
      * @param call returns the call of the statement, with its values bound
      * @return its first row, if there is one

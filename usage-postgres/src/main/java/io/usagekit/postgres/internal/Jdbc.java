@@ -123,15 +123,15 @@ public record Jdbc(DataSource dataSource) {
     }
 
     /**
-     * Runs a transaction of one statement in {@link Mode#WRITE_LOOK_UPS}: in one round trip, if the driver is PostgreSQL's.
+     * Runs a transaction of one statement in {@link Mode#WRITE_LOOK_UPS}: in one round trip, if the driver sends texts together.
      *
      * @param timeout as that of {@link #transaction}
      * @param call returns the call of the statement, with its values bound
      * @return its first row, if there is one
      */
     public <T> Optional<T> single(Duration timeout, Work<SqlCall> call, SqlCall.Reader<T> reader) throws SQLException {
-        return within(timeout, (connection, driver, left) -> {
-            if (driver.isEmpty()) {
+        return within(timeout, (connection, before, left) -> {
+            if (!before.sendsTogether()) {
                 TransactionSettings settings = new TransactionSettings(Mode.WRITE_LOOK_UPS, left, Duration.ZERO);
                 return run(connection, settings, it -> call.run(it).first(reader));
             }
@@ -145,7 +145,7 @@ public record Jdbc(DataSource dataSource) {
     private <T> T run(Mode mode, Duration timeout, Duration lockTimeout, Work<T> work) throws SQLException {
         return within(
                 timeout,
-                (connection, driver, left) -> run(connection, new TransactionSettings(mode, left, lockTimeout), work));
+                (connection, before, left) -> run(connection, new TransactionSettings(mode, left, lockTimeout), work));
     }
 
     private static <T> T run(Connection connection, TransactionSettings settings, Work<T> work) throws SQLException {
@@ -158,10 +158,10 @@ public record Jdbc(DataSource dataSource) {
         return result;
     }
 
-    /** What runs on a connection, with the time that is left for it. */
+    /** What runs on a connection, with its state before and the time that is left. */
     @FunctionalInterface
     private interface TimedWork<T> {
-        T run(Connection connection, Optional<DriverConnection> driver, Duration left) throws SQLException;
+        T run(Connection connection, ConnectionState before, Duration left) throws SQLException;
     }
 
     /** Runs work on a connection, which is given back as it was. */
@@ -176,7 +176,7 @@ public record Jdbc(DataSource dataSource) {
             return restoring(connection, before::restore, () -> {
                 limitSilence(connection, before.networkTimeout(), left.plus(GRACE));
                 before.stopNames(() -> AdvisoryLock.backend(connection));
-                return work.run(connection, before.driver(), left);
+                return work.run(connection, before, left);
             });
         }
     }

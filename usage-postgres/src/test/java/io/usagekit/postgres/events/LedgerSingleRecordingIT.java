@@ -9,6 +9,7 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.driver.DriverConnection;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
 import java.lang.reflect.InvocationTargetException;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A single event that is recorded on connections, in transactions and with triggers that the host has in a state of its own. */
@@ -89,6 +91,26 @@ class LedgerSingleRecordingIT {
             }
         }
         assertThat(ids()).isEqualTo("next");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"prepareThreshold, -1", "preferQueryMode, simple"})
+    void recordsStepByStepWhereTheDriverCanNotSendAllTogether(String property, String value) throws SQLException {
+        try (HikariDataSource pool = Database.newPool(1, config -> config.addDataSourceProperty(property, value))) {
+            for (int i = 0; i < 8; i++) { // the driver names a statement after some executions
+                ledger(pool).record(event("own" + i));
+            }
+            assertRejectsAnUnknownProject(ledger(pool));
+            try (Connection connection = pool.getConnection()) {
+                assertThat(DriverConnection.sendsTogether(connection)).isFalse();
+                connection.setAutoCommit(false);
+                EventRepository ledger = PostgresLedger.of(pool, schema).repository(connection);
+                assertRejectsAnUnknownProject(ledger);
+                ledger.record(event("hosts"));
+                connection.commit();
+            }
+        }
+        assertThat(ids()).isEqualTo("hosts own0 own1 own2 own3 own4 own5 own6 own7");
     }
 
     @ParameterizedTest

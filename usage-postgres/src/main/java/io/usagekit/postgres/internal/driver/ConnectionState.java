@@ -38,6 +38,11 @@ public record ConnectionState(
         }
     }
 
+    /** Whether statements of one text are {@linkplain DriverConnection#sendsTogether(Connection) sent together}. */
+    public boolean sendsTogether() throws SQLException {
+        return driver.isPresent() && driver.get().sendsTogether(prepareThreshold);
+    }
+
     /** Lets the driver give its statements no names behind a pooler: the process of the next transaction doesn't know them. */
     public void stopNames(DriverConnection.Backend backend) throws SQLException {
         if (driver.isPresent() && prepareThreshold != 0) {

@@ -67,6 +67,23 @@ public final class DriverConnection {
     }
 
     /**
+     * Whether statements of one text are sent in one round trip, and none of them runs after one that fails. Not by another driver; not in
+     * the simple query mode, which sends each by itself; and not where the driver is forced to binary transfers, for which it asks the server
+     * to describe the text.
+     */
+    public static boolean sendsTogether(Connection connection) throws SQLException {
+        Optional<DriverConnection> driver = of(connection);
+        return driver.isPresent() && driver.get().sendsTogether(driver.get().prepareThreshold());
+    }
+
+    /** The same, with the threshold that the host has set. */
+    boolean sendsTogether(int prepareThreshold) throws SQLException {
+        return prepareThreshold >= 0
+                && !Boolean.getBoolean("org.postgresql.forceBinary")
+                && !"SIMPLE".equals(call("getPreferQueryMode").toString());
+    }
+
+    /**
      * Whether a pooler may give the session's process to others between two transactions: another process answers than the driver was
      * told of when it connected. The server is asked once for each connection.
      */
@@ -110,7 +127,7 @@ public final class DriverConnection {
         return ((Number) call("getBackendPID")).longValue();
     }
 
-    /** After how many executions the driver gives a statement a name on the server; 0 for never. */
+    /** After how many executions the driver gives a statement a name on the server; 0 for never, -1 also for binary transfers always. */
     int prepareThreshold() throws SQLException {
         return ((Number) call("getPrepareThreshold")).intValue();
     }
