@@ -5,6 +5,7 @@ import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.driver.DriverConnection;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.util.List;
@@ -21,6 +22,9 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
     private static final SqlTemplate.Frame SAVEPOINT = new SqlTemplate.Frame(
             SqlTemplate.of("savepoint usagekit_call", Map.of()), 1, "release savepoint usagekit_call");
 
+    /** SQLSTATE of a statement in a transaction that is aborted already. */
+    private static final String ABORTED_BEFORE = "25P02";
+
     private static final String UNDO = "rollback to savepoint usagekit_call; release savepoint usagekit_call";
 
     @Override
@@ -36,11 +40,8 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
             }
             requireTransaction();
             SqlCall framed = call.run(connection).in(SAVEPOINT, Map.of());
-            try {
-                return framed.first(reader);
-            } catch (SQLException e) {
-                undo(e);
-                throw e;
+            try (PreparedStatement statement = framed.prepare("")) {
+                return firstOrUndo(framed, statement, reader);
             }
         } catch (SQLException e) {
             throw LedgerTransactions.failed(failure, e);
@@ -111,7 +112,21 @@ record HostTransaction(Connection connection) implements LedgerTransactions {
         }
     }
 
-    private void undo(SQLException reason) {
+    private <T> Optional<T> firstOrUndo(SqlCall framed, PreparedStatement statement, SqlCall.Reader<T> reader)
+            throws SQLException {
+        try {
+            return framed.first(statement, reader);
+        } catch (SQLException | RuntimeException e) {
+            undo(e);
+            throw e;
+        }
+    }
+
+    /** Not where the transaction was aborted before: the savepoint of that name, if there is one, is the host's. */
+    private void undo(Exception reason) {
+        if (reason instanceof SQLException failed && ABORTED_BEFORE.equals(failed.getSQLState())) {
+            return;
+        }
         try {
             Jdbc.execute(connection, UNDO);
         } catch (SQLException e) {

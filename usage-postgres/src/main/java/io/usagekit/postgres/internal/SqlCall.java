@@ -162,9 +162,14 @@ public final class SqlCall {
     /** Returns the first row, if there is one. */
     public <T> Optional<T> first(Reader<T> reader) throws SQLException {
         try (PreparedStatement statement = prepare("")) {
-            try (ResultSet result = result(statement)) {
-                return result.next() ? Optional.of(reader.read(new SqlRow(result, signature))) : Optional.empty();
-            }
+            return first(statement, reader);
+        }
+    }
+
+    /** The same by a statement that this call has {@linkplain #prepare prepared}. */
+    public <T> Optional<T> first(PreparedStatement statement, Reader<T> reader) throws SQLException {
+        try (ResultSet result = result(statement)) {
+            return result.next() ? Optional.of(reader.read(new SqlRow(result, signature))) : Optional.empty();
         }
     }
 

@@ -9,6 +9,8 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.driver.DriverConnection;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.postgres.testing.OneConnection;
@@ -19,6 +21,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -165,6 +168,54 @@ class LedgerSingleRecordingIT {
             assertRejectsAnUnknownProject(ledger);
             assertThat(fails).isTrue();
             ledger.record(event("next"));
+        }
+        assertThat(ids()).isEqualTo("next");
+    }
+
+    @Test
+    void leavesTheHostsSavepointAloneInAnAbortedTransaction() throws SQLException {
+        try (HikariDataSource pool = Database.newPool(1, config -> config.setAutoCommit(false));
+                Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement()) {
+            EventRepository ledger = PostgresLedger.of(pool, schema).repository(connection);
+            statement.execute("savepoint usagekit_call");
+            ledger.record(event("e"));
+            assertThatThrownBy(() -> statement.execute("select 1 / 0")).hasMessageContaining("division");
+            assertThatThrownBy(() -> ledger.record(event("f"))).hasMessageContaining("transaction is aborted");
+            assertThatThrownBy(() -> statement.execute("select 1")).hasMessageContaining("transaction is aborted");
+            connection.rollback();
+        }
+    }
+
+    /** What can't be undone, as the savepoint is released before the row is read, isn't committed either. */
+    @Test
+    void abortsTheHostsTransactionWhereTheRowCanNotBeRead() throws SQLException {
+        SqlTemplate insert = SqlTemplate.of(
+                "insert into " + events + " (id, project_id) values ('unread', 'p') returning true as answer",
+                Map.of());
+        try (HikariDataSource pool = Database.newPool(1, config -> config.setAutoCommit(false));
+                Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement()) {
+            assertThatThrownBy(() -> new HostTransaction(connection)
+                            .single("failure", host -> SqlCall.of(host, insert), row -> {
+                                throw new IllegalStateException("the row can't be read");
+                            }))
+                    .hasMessage("the row can't be read");
+            assertThatThrownBy(() -> statement.execute("select 1")).hasMessageContaining("transaction is aborted");
+            connection.rollback();
+        }
+    }
+
+    @Test
+    void leavesTheHostsTransactionAloneWhereNothingIsSent() throws SQLException {
+        SqlTemplate unbound = SqlTemplate.of("select :value::text as value", Map.of());
+        try (HikariDataSource pool = Database.newPool(1, config -> config.setAutoCommit(false));
+                Connection connection = pool.getConnection()) {
+            assertThatThrownBy(() -> new HostTransaction(connection)
+                            .single("failure", host -> SqlCall.of(host, unbound), row -> row.text("value")))
+                    .hasMessage("no value is given for :value");
+            PostgresLedger.of(pool, schema).repository(connection).record(event("next"));
+            connection.commit();
         }
         assertThat(ids()).isEqualTo("next");
     }
