@@ -1,11 +1,11 @@
 -- The ids of the rows of a table, of events or of deliveries, while it is partitioned. Functions run as their owner: a role that may insert or update a row
--- needs no further privilege.
+-- needs no further privilege. Those that compare entries with rows fail where a policy would hide rows from the owner.
 
 -- The id of a row that a partition has got, and the key of an event as long as others repeat that. A transaction that inserts an id which another one has
 -- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over. After an
 -- update, and where the entry exists, what is entered is read from the row: another trigger may have changed it, and what it is now may be entered already.
 create or replace function {enter_id}() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
     known timestamptz;
 begin
@@ -128,7 +128,7 @@ $usagekit$;
 -- the row has; that is locked against any change, since the trigger of another transaction may have set the entry. Returns the last id, or null where
 -- there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
     last text;
 begin
@@ -192,7 +192,7 @@ $usagekit$;
 -- many partitions are left or another session lists some. A partition isn't listed if it has an id that another one has as well. Those that are
 -- gone are remembered, until their entries are deleted.
 create or replace function {enter_ids}(given oid) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
     known {ids_partitions};
     leaf record;

@@ -1,4 +1,5 @@
--- The triggers of the ledger. Functions run as their owner: a role that may insert or update a row needs no further privilege.
+-- The triggers of the ledger. Their functions run as their owner: a role that may insert or update a row needs no further
+-- privilege.
 
 -- The project and time of a row's event, where a previous version or the host's SQL inserts the row without them. The event is locked: who
 -- changes its project or time meanwhile waits for this row, or this waits for the change.
@@ -58,21 +59,20 @@ end
 $usagekit$;
 
 -- The keys of these, pairs of a project and a key, that live events have which are no duplicates. Where the ids of all partitions are entered, the entries
--- are asked, and of those that have one of the keys, their events: a partition may have been truncated. Only for a role that may read keys.
+-- are asked, and of those that have one of the keys, their events: a partition may have been truncated. Runs as its caller, like the
+-- next one: the privileges and row security of that hold.
 create or replace function {live_keys}(project_ids text[], keys text[]) returns table (project_id text, idempotency_key text)
-language plpgsql stable security definer
+language plpgsql stable
 set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $usagekit$
 declare
-    role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
     ids text[];
     created_ats timestamptz[];
+    ids_projects text[];
+    ids_keys text[];
     first timestamptz;
     last timestamptz;
 begin
-    if not has_column_privilege(role, {events.literal}::regclass, 'idempotency_key', 'select') then
-        raise exception 'permission denied for idempotency keys' using errcode = 'insufficient_privilege';
-    end if;
     if not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p') or not {are_ids_entered}() then
         return query
             select k.project_id, k.idempotency_key
@@ -89,8 +89,14 @@ begin
             ) e;
         return;
     end if;
-    select array_agg(i.id), array_agg(i.created_at), min(i.created_at), max(i.created_at)
-    into ids, created_ats, first, last
+    select
+        array_agg(i.id),
+        array_agg(i.created_at),
+        array_agg(k.project_id),
+        array_agg(k.idempotency_key),
+        min(i.created_at),
+        max(i.created_at)
+    into ids, created_ats, ids_projects, ids_keys, first, last
     from unnest(project_ids, keys) as k (project_id, idempotency_key)
     cross join lateral (
         select i.id, i.created_at
@@ -103,13 +109,15 @@ begin
         return query execute format(
             $query$
                 select distinct e.project_id, e.idempotency_key
-                from unnest($1, $2) as i (id, created_at)
+                from unnest($1, $2, $3, $4) as i (id, created_at, project_id, idempotency_key)
                 cross join lateral (
                     select e.project_id, e.idempotency_key
                     from %s e
                     where e.id = i.id
                         and e.created_at = i.created_at
-                        and e.created_at between $3 and $4
+                        and e.created_at between $5 and $6
+                        and e.project_id = i.project_id
+                        and e.idempotency_key = i.idempotency_key
                         and e.idempotency_key <> ''
                         and not e.is_duplicate
                         and e.deleted_at is null
@@ -118,18 +126,16 @@ begin
             $query$,
             {events.literal}
         )
-        using ids, created_ats, first, last;
+        using ids, created_ats, ids_projects, ids_keys, first, last;
     end if;
 end
 $usagekit$;
 
 -- Locks events against deletion for good until the transaction ends, in the order in which deletion locks them, so that the two don't deadlock. Returns those
 -- of the ids that are there in their projects. Entries say in which partitions they are; all partitions are asked for those that aren't found there.
--- Only for a role that may lock events.
 create or replace function {lock_events}(project_ids text[], ids text[]) returns table (project_id text, id text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $usagekit$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $usagekit$
 declare
-    role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
     entered text[];
     created_ats timestamptz[];
     first timestamptz;
@@ -138,10 +144,6 @@ declare
     found_ids text[];
     missing text[] := ids;
 begin
-    if not has_column_privilege(role, {events.literal}::regclass, 'id', 'select')
-        or not has_any_column_privilege(role, {events.literal}::regclass, 'update') then
-        raise exception 'permission denied to lock events' using errcode = 'insufficient_privilege';
-    end if;
     if not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p') then
         return query
             select e.project_id, e.id

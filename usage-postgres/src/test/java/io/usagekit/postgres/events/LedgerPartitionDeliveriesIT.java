@@ -171,7 +171,7 @@ class LedgerPartitionDeliveriesIT {
                 .hasMessageContaining("violates foreign key constraint");
     }
 
-    /** The functions read and lock what their caller may not. */
+    /** One function has the privileges of its caller, the other one locks what its caller may not. */
     @Test
     void aLockOfEventsNeedsThePrivilege() throws SQLException {
         partition(PartitionInterval.MONTH);
@@ -180,13 +180,13 @@ class LedgerPartitionDeliveriesIT {
         Database.execute(
                 "create role " + role,
                 "grant usage on schema " + Identifiers.quote(tables.schema()) + " to " + role,
-                "grant select on " + tables.table("events") + " to " + role);
+                "grant select on " + tables.table("events") + ", " + tables.table("events_ids") + " to " + role);
         try (HikariDataSource pool = Database.newPool(1, config -> config.setConnectionInitSql("set role " + role));
                 Connection connection = pool.getConnection();
                 Statement statement = connection.createStatement()) {
             assertThatThrownBy(() -> statement.execute(
                             "select " + tables.table("usagekit_lock_events") + "(array['p'], array['first'])"))
-                    .hasMessageContaining("permission denied to lock events");
+                    .hasMessageContaining("permission denied for table events");
             assertThatThrownBy(
                             () -> statement.execute("select " + tables.table("usagekit_lock_ids") + "(array['first'])"))
                     .hasMessageContaining("permission denied to delete events");

@@ -13,6 +13,7 @@ import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
@@ -342,7 +343,18 @@ class LedgerPartitionKeysIT {
         }
     }
 
-    /** The function reads what its caller may not. */
+    /** Entries that say anything else than their rows, e.g. since a host changed rows while it had disabled triggers. */
+    @Test
+    void areThoseOfTheRows() {
+        tables.partitionAndEnter();
+        isDuplicate("a", 0, "of the row");
+        Database.execute(
+                "update " + tables.table("events_ids") + " set idempotency_key = 'of the entry' where id = 'a'");
+        assertThat(tables.areIdsEntered()).isTrue();
+        assertThat(isDuplicate("b", 40, "of the entry")).isFalse();
+    }
+
+    /** The function has the privileges of its caller, also where another function calls it. */
     @Test
     void areFoundOnlyByARoleThatMayReadThem() throws SQLException {
         tables.partitionAndEnter();
@@ -357,7 +369,18 @@ class LedgerPartitionKeysIT {
                 Statement statement = connection.createStatement()) {
             assertThatThrownBy(() -> statement.execute(
                             "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])"))
-                    .hasMessageContaining("permission denied for idempotency keys");
+                    .hasMessageContaining("permission denied for table events_ids");
+            Database.execute("grant select on " + tables.table("events_ids") + " to " + role);
+            assertThatThrownBy(() -> statement.execute(
+                            "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])"))
+                    .hasMessageContaining("permission denied for table events");
+            Database.execute(
+                    "grant select on " + events + " to " + role,
+                    "alter table " + events + " enable row level security");
+            try (ResultSet keys = statement.executeQuery(
+                    "select * from " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])")) {
+                assertThat(keys.next()).as("behind a policy").isFalse();
+            }
         } finally {
             Database.execute("drop owned by " + role, "drop role " + role);
         }
