@@ -17,7 +17,10 @@ final class Deadlines {
     /** No timer is set. {@link System#nanoTime()} may return it as well: then one timer too many is set. */
     private static final long NONE = Long.MIN_VALUE;
 
-    /** A timer that is as late as this is replaced: its thread may be blocked, and the next timer is set on another thread of the executor. */
+    /**
+     * A timer that is as late as this is replaced: its thread may be blocked, and the next timer is set on another thread of the executor.
+     * Only {@link #add} replaces it: while no future is added, those that are overdue complete when the thread isn't blocked any more.
+     */
     private static final long LATE = TimeUnit.SECONDS.toNanos(1);
 
     private static final class Deadline {
@@ -50,8 +53,10 @@ final class Deadlines {
         long now = System.nanoTime();
         deadlines.add(new Deadline(future, now + time.toNanos()));
         long set = timer.get();
-        if ((set == NONE || now - set > LATE) && timer.compareAndSet(set, now + time.toNanos())) {
-            setTimer(now + time.toNanos(), time.toNanos());
+        if (set == NONE) {
+            replaceTimer(set, now, time.toNanos());
+        } else if (now - set > LATE) {
+            replaceTimer(set, now, 0);
         }
     }
 
@@ -67,6 +72,12 @@ final class Deadlines {
     /** Returns the number of futures that it holds. */
     int size() {
         return deadlines.size();
+    }
+
+    private void replaceTimer(long set, long now, long wait) {
+        if (timer.compareAndSet(set, now + wait)) {
+            setTimer(now + wait, wait);
+        }
     }
 
     private void setTimer(long due, long wait) {

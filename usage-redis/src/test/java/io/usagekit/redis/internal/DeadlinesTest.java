@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -132,16 +133,14 @@ class DeadlinesTest {
     }
 
     @Test
-    void aTimerWhoseThreadIsBlockedIsReplaced() {
-        CountDownLatch lost = new CountDownLatch(1);
+    void replacesATimerWhoseThreadIsBlockedByOneThatIsDueAtOnce() {
+        List<Long> delays = new CopyOnWriteArrayList<>();
         ScheduledThreadPoolExecutor losing = new ScheduledThreadPoolExecutor(1) {
             @Override
             public ScheduledFuture<?> schedule(Runnable action, long delay, TimeUnit unit) {
-                if (lost.getCount() == 0) {
-                    return super.schedule(action, delay, unit);
-                }
-                lost.countDown(); // the first action never runs
-                return super.schedule(() -> {}, 0, unit);
+                delays.add(delay);
+                boolean isLost = delays.size() == 1;
+                return super.schedule(isLost ? () -> {} : action, delay, unit);
             }
         };
         try {
@@ -153,6 +152,9 @@ class DeadlinesTest {
                 return first.isDone();
             });
             assertTimedOut(first);
+            assertThat(delays.get(1))
+                    .as("delay of the timer for what is overdue")
+                    .isZero();
         } finally {
             losing.shutdownNow();
         }
