@@ -45,7 +45,7 @@ final class Deadlines {
         this.time = time;
     }
 
-    /** Fails a future with {@link TimeoutException} unless it completes in time; at once if the client is shut down. */
+    /** Fails a future with {@link TimeoutException} unless it completes in time; at once if the executor is shut down. */
     void add(CompletableFuture<?> future) {
         if (future.isDone()) {
             return;
@@ -53,7 +53,9 @@ final class Deadlines {
         long now = System.nanoTime();
         deadlines.add(new Deadline(future, now + time.toNanos()));
         long set = timer.get();
-        if (set == NONE) {
+        if (timeouts.timers().isShutdown()) {
+            failAll(); // a timer that is set doesn't go off any more
+        } else if (set == NONE) {
             replaceTimer(set, now, time.toNanos());
         } else if (now - set > LATE) {
             replaceTimer(set, now, 0);
@@ -85,11 +87,15 @@ final class Deadlines {
             var unused = timeouts.timers().schedule(() -> expire(due), wait, TimeUnit.NANOSECONDS);
         } catch (RejectedExecutionException e) {
             timer.set(NONE);
-            Deadline first = deadlines.poll();
-            while (first != null) {
-                fail(first);
-                first = deadlines.poll();
-            }
+            failAll();
+        }
+    }
+
+    private void failAll() {
+        Deadline first = deadlines.poll();
+        while (first != null) {
+            fail(first);
+            first = deadlines.poll();
         }
     }
 

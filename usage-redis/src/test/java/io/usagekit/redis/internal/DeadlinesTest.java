@@ -169,6 +169,16 @@ class DeadlinesTest {
     }
 
     @Test
+    void failsAtOnceWhenTheClientIsShutDownWhileATimerIsSet() {
+        Deadlines deadlines = deadlines(LONG);
+        List<CompletableFuture<Object>> futures = futures(2);
+        deadlines.add(futures.get(0));
+        timers.shutdownNow();
+        deadlines.add(futures.get(1));
+        assertThat(futures).allMatch(CompletableFuture::isCompletedExceptionally);
+    }
+
+    @Test
     void letsGoOfFuturesThatHaveCompleted() {
         Deadlines deadlines = deadlines(LONG);
         List<CompletableFuture<Object>> futures = futures(3);
