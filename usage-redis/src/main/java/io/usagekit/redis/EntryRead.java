@@ -100,7 +100,10 @@ final class EntryRead<T> extends CompletableFuture<T> {
         }
     }
 
-    /** Replies to the three commands, in their order. Used by the connection's thread only. */
+    /**
+     * Replies to the three commands, in their order. Its {@link #error} is that of the latest one, for listeners and tracing of the host's
+     * client. Used by the connection's thread only.
+     */
     private static final class Replies extends CommandOutput<String, String, Void> {
 
         private static final int ALL = 3;
@@ -121,6 +124,7 @@ final class EntryRead<T> extends CompletableFuture<T> {
 
         @Override
         public void set(long milliseconds) {
+            error = null;
             if (complete == 0) {
                 before = milliseconds;
             } else {
@@ -130,6 +134,7 @@ final class EntryRead<T> extends CompletableFuture<T> {
 
         @Override
         public void set(@Nullable ByteBuffer bytes) {
+            error = null;
             if (bytes != null) {
                 value = new byte[bytes.remaining()];
                 bytes.get(value);
@@ -138,7 +143,7 @@ final class EntryRead<T> extends CompletableFuture<T> {
 
         @Override
         public void setError(ByteBuffer message) {
-            String error = decodeString(message);
+            super.setError(message);
             if (complete == 1 && error.startsWith(WRONG_TYPE)) {
                 isOfAnotherType = true;
             } else if (refusal == null) {

@@ -4,12 +4,18 @@ import static io.usagekit.redis.Redis.await;
 import static io.usagekit.redis.Redis.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
 import io.lettuce.core.SetArgs;
 import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.event.command.CommandFailedEvent;
+import io.lettuce.core.event.command.CommandListener;
+import io.lettuce.core.event.command.CommandSucceededEvent;
+import io.lettuce.core.protocol.CommandType;
 import io.lettuce.core.protocol.RedisCommand;
 import io.lettuce.core.resource.ClientResources;
 import io.netty.util.HashedWheelTimer;
@@ -28,6 +34,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -36,6 +43,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** An entry that another client changes between the commands of a read. */
@@ -178,6 +186,61 @@ class EntryReadIT {
             var unused = resources.shutdown();
             var unusedToo = timer.stop();
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {"PTTL | PTTL, GET: NOPERM, PTTL", "GET | PTTL: NOPERM, GET, PTTL: NOPERM"})
+    void reportsRefusedCommandsToListenersOfTheClient(CommandType permitted, String expected) {
+        redis.aclSetuser(
+                "reader",
+                AclSetuserArgs.Builder.reset()
+                        .on()
+                        .addPassword("secret")
+                        .allKeys()
+                        .addCommand(permitted));
+        RedisURI reader = RedisURI.builder(RedisURI.create(server.url()))
+                .withAuthentication("reader", "secret")
+                .build();
+        assertThat(reported(reader, failure -> assertThat(failure).hasMessageStartingWith("NOPERM")))
+                .isEqualTo(expected);
+    }
+
+    @Test
+    void reportsAValueOfAnotherTypeToListenersOfTheClientOnly() {
+        redis.sadd(ENTRY, "member");
+        assertThat(reported(
+                        RedisURI.create(server.url()),
+                        failure -> assertThat(failure).isNull()))
+                .isEqualTo("PTTL, GET: WRONGTYPE, PTTL");
+    }
+
+    /** Reads by a client of its own, and returns the commands that its listener is called with, and the errors of those that failed. */
+    private static String reported(RedisURI uri, Consumer<Throwable> expectation) {
+        List<String> commands = new CopyOnWriteArrayList<>();
+        RedisClient own = RedisClient.create(uri);
+        own.addListener(new CommandListener() {
+            @Override
+            public void commandSucceeded(CommandSucceededEvent event) {
+                commands.add(event.getCommand().getType().toString());
+            }
+
+            @Override
+            public void commandFailed(CommandFailedEvent event) {
+                String error = String.valueOf(event.getCause().getMessage());
+                commands.add(event.getCommand().getType() + ": " + error.substring(0, error.indexOf(' ')));
+            }
+        });
+        try (StatefulRedisConnection<String, String> observed = own.connect()) {
+            Link link = Link.of(observed, new ScriptSupport(own, "Redis"));
+            expectation.accept(await(
+                    EntryRead.send(link, ENTRY, (value, left) -> left).<Throwable>handle((left, error) -> error)));
+            eventually("the last command is reported", () -> commands.size() == 3);
+        } finally {
+            own.shutdown();
+        }
+        return String.join(", ", commands);
     }
 
     private Link link(Consumer<Collection<RedisCommand<String, String, ?>>> dispatch) {
