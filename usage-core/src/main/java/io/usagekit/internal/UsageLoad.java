@@ -186,9 +186,8 @@ final class UsageLoad implements FlightTask {
         if (cacheDown || terms.acceptableAge().isZero()) {
             return CompletableFuture.completedFuture(Optional.empty());
         }
-        LoadBatch.Member together = member;
         CompletableFuture<Lookup> reading =
-                together == null ? computations.cache().read(key) : together.lookAgain(key);
+                member == null ? computations.cache().read(key) : member.lookAgain(key);
         return reading.thenApply(lookup ->
                 lookup.figure().filter(figure -> figure.age().compareTo(terms.acceptableAge()) < 0));
     }
@@ -199,8 +198,7 @@ final class UsageLoad implements FlightTask {
         }
         Computation next = new Computation(computations, this, lease);
         computation = next;
-        LoadBatch.Member together = member;
-        CompletableFuture<AgedUsage> figure = together == null ? next.start() : together.start(next);
+        CompletableFuture<AgedUsage> figure = member == null ? next.start() : member.start(next);
         if (ended) {
             next.nobodyWaits();
         }
@@ -287,9 +285,8 @@ final class UsageLoad implements FlightTask {
     }
 
     private void leaveBatch() {
-        LoadBatch.Member together = member;
-        if (together != null) {
-            together.leave();
+        if (member != null) {
+            member.leave();
         }
     }
 
@@ -323,12 +320,11 @@ final class UsageLoad implements FlightTask {
         String what = "the usage of " + key + " wasn't computed within " + terms.timeout();
         Computation last = computation;
         if (last == null || last.hasBegun()) {
-            Throwable cause = FlightTask.super.timedOut();
             return computations
                     .incidents()
                     .lastingFailure(key)
                     .map(earlier -> timedOut(what, earlier))
-                    .orElseGet(() -> new UsageCalculationException(what, cause));
+                    .orElseGet(() -> new UsageCalculationException(what, FlightTask.super.timedOut()));
         }
         return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
     }
