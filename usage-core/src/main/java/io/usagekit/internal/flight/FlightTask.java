@@ -68,7 +68,7 @@ public interface FlightTask extends SingleFlight.Load {
     /** The load waits for another process. Called at most once. */
     default void remoteLoadAwaited() {}
 
-    /** Returns the computed figure as old as it is by now, to be published at once. */
+    /** Returns the figure with the time since its computation added to its age. */
     default AgedUsage atPresentAge(AgedUsage figure) {
         return figure;
     }
