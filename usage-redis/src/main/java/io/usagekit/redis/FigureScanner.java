@@ -34,7 +34,10 @@ final class FigureScanner {
         failed |= !skips(expected);
     }
 
-    /** Reads this if it comes next: characters of ASCII. */
+    /**
+     * Reads this if it comes next: characters of ASCII, each of which is one byte. An entry has no others: key prefixes don't, ids of
+     * organisations are form-encoded, and periods are written in ASCII.
+     */
     boolean skips(String optional) {
         int length = optional.length();
         if (text.length - at < length) {

@@ -19,7 +19,7 @@ final class SharedReads {
     /** More than one, so that two calls don't wait for each other. */
     private static final int MOST = 2;
 
-    /** A read; its fields are set while the map holds the key's lock. */
+    /** A read; its fields are set by its own thread before others can find it, or while the map holds the key's lock. */
     private static final class Read extends CompletableFuture<Optional<AgedUsage>> {
         private final UsageKey key;
         private boolean isDue;

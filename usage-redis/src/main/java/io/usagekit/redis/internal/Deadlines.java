@@ -62,7 +62,7 @@ final class Deadlines {
         }
     }
 
-    /** Lets go of futures that have completed, up to the first one that hasn't. To be called after one has. */
+    /** Removes futures that have completed, up to the first one that hasn't. To be called after one has. */
     void removeCompleted() {
         Deadline first = deadlines.peek();
         while (first != null && first.future.isDone()) {

@@ -179,7 +179,7 @@ class DeadlinesTest {
     }
 
     @Test
-    void letsGoOfFuturesThatHaveCompleted() {
+    void removesFuturesThatHaveCompleted() {
         Deadlines deadlines = deadlines(LONG);
         List<CompletableFuture<Object>> futures = futures(3);
         futures.forEach(deadlines::add);
