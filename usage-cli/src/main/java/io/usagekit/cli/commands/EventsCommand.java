@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -155,11 +156,20 @@ public final class EventsCommand {
             }
         }
 
-        @Option(
-                names = "--project",
-                paramLabel = "ID",
-                description = "Whose events; those of all projects, one after the other, by default.")
-        private @Nullable String project;
+        /** One or the other: nobody gets the events of all tenants for having left out an option. */
+        static final class Projects {
+            @Option(names = "--project", paramLabel = "ID", description = "Whose events.")
+            private String project = "";
+
+            @Option(
+                    names = "--all-projects",
+                    arity = "0",
+                    description = "The events of all projects, one project after the other.")
+            private boolean areAll;
+        }
+
+        @ArgGroup(multiplicity = "1")
+        private Projects projects = new Projects();
 
         @Option(
                 names = "--format",
@@ -205,8 +215,8 @@ public final class EventsCommand {
             EventRepository repository = repository();
             ExportRequest.Builder request = request(until);
             // Of how many are left, and of all projects, nobody has an index.
-            long toDo = resume == null && project != null
-                    ? repository.count(project, request.build().filter())
+            long toDo = resume == null && !projects.areAll
+                    ? repository.count(projects.project, request.build().filter())
                     : -1;
             ExportResult result;
             try (Progress progress = Progress.of("Exporting", "events", toDo, err())) {
@@ -225,9 +235,9 @@ public final class EventsCommand {
         }
 
         private ExportRequest.Builder request(Instant until) {
-            ExportRequest.Builder request = project == null
+            ExportRequest.Builder request = projects.areAll
                     ? ExportRequest.ofAllProjects(until)
-                    : ExportRequest.builder(Bounds.id("--project", project), until);
+                    : ExportRequest.builder(Bounds.id("--project", projects.project), until);
             request.format(format == Format.JSON ? ExportRequest.Format.JSON : ExportRequest.Format.NDJSON)
                     .compression(gzip ? ExportRequest.Compression.GZIP : ExportRequest.Compression.NONE)
                     .state(deleted ? EventFilter.State.ANY : EventFilter.State.LIVE);

@@ -180,7 +180,8 @@ class EventsIT {
         Path all = directory.resolve("all.ndjson");
         ledger.save(new Project("q", "org-2", ""));
         ledger.record(NewEvent.builder("q", "of q").createdAt(FIRST).build());
-        events("export", "--format", "ndjson", "--file", all.toString()).succeeded();
+        events("export", "--all-projects", "--format", "ndjson", "--file", all.toString())
+                .succeeded();
         assertThat(Files.readAllLines(all)).hasSize(7).last().asString().contains("\"id\":\"of q\"");
 
         Path none = directory.resolve("none.json");
@@ -189,6 +190,19 @@ class EventsIT {
         assertThat(none).hasContent("[]");
         ofProject("export", "--resume", "x").failed(2).saying("--resume must come with the --before");
         ofProject("export", "--before", BEFORE, "--resume", "x").failed(2).saying("cursor must be one");
+    }
+
+    @Test
+    void anExportNamesItsProjectOrSaysAllProjects() {
+        Path file = directory.resolve("refused.json");
+        events("export", "--file", file.toString()).failed(2).saying("--project", "--all-projects");
+        ofProject("export", "--all-projects", "--file", file.toString())
+                .failed(2)
+                .saying("--project", "--all-projects", "mutually exclusive");
+        events("export", "--all-projects=false", "--file", file.toString())
+                .failed(2)
+                .saying("--all-projects");
+        assertThat(file).doesNotExist();
     }
 
     @Test
