@@ -168,7 +168,8 @@ recorded as (
 
 -- fragment: insert-endpoints-of-all
 -- Records the endpoints to which the recorded events are to be delivered, with the project and time that the event has in the table: a host's
--- trigger may have changed them.
+-- trigger may have changed them. All in one order: in partitions, where others may have inserted the same event with another time, the
+-- endpoints are what the second to come waits for.
 --
 -- Parameters: :event_ids and :endpoint_ids, text[] of equal length, an element for each endpoint of each event.
 endpoints as (
@@ -176,6 +177,7 @@ endpoints as (
     select n.event_id, n.endpoint_id, r.project_id, r.created_at
     from unnest(:event_ids::text[], :endpoint_ids::text[]) as n (event_id, endpoint_id)
     join recorded r on r.id = n.event_id
+    order by n.event_id collate "C", n.endpoint_id collate "C"
     on conflict do nothing
     returning event_id
 )
@@ -188,6 +190,7 @@ endpoints as (
     insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
     select r.id, n.endpoint_id, r.project_id, r.created_at
     from recorded r, unnest(:endpoint_ids::text[]) as n (endpoint_id)
+    order by n.endpoint_id collate "C"
     on conflict do nothing
     returning event_id
 )
@@ -227,8 +230,9 @@ with judged as (
 
 endpoints as (
     insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
-    select id, unnest(:endpoint_ids::text[]), project_id, created_at
-    from recorded
+    select r.id, n.endpoint_id, r.project_id, r.created_at
+    from recorded r, unnest(:endpoint_ids::text[]) as n (endpoint_id)
+    order by n.endpoint_id collate "C"
 )
 
 select
@@ -352,6 +356,7 @@ where e.id = any (:ids::text[]) and not (select l.is_by_entries from lookup l)
 insert into {events_endpoints} (event_id, endpoint_id)
 select :event_id, n.endpoint_id
 from unnest(:endpoint_ids::text[]) as n (endpoint_id)
+order by n.endpoint_id collate "C"
 on conflict do nothing
 
 -- name: insert-deliveries

@@ -172,12 +172,13 @@ abstract class EventRecordNewCases extends EventRepositoryFixture {
                             events.add(event(id)
                                     .idempotencyKey(areKeyed ? round + "-key-" + n / 2 : "")
                                     .createdAt(NOW.plus(Duration.ofDays(random.nextInt(60))))
+                                    .endpointIds(shuffled(List.of("one", "two", "three"), random))
                                     .build());
                         }
                     }
-                    Collections.shuffle(events, random);
-                    lists.add(events);
-                    calls.add(() -> ledger.recordNew(events));
+                    List<NewEvent> list = shuffled(events, random);
+                    lists.add(list);
+                    calls.add(() -> ledger.recordNew(list));
                 }
                 String where = "round " + round + " of seed " + seed;
                 assertExact(where, lists, threads.invokeAll(calls), ids, areKeyed);
@@ -185,6 +186,12 @@ abstract class EventRecordNewCases extends EventRepositoryFixture {
         } finally {
             threads.shutdown();
         }
+    }
+
+    private static <T> List<T> shuffled(List<T> values, Random random) {
+        List<T> shuffled = new ArrayList<>(values);
+        Collections.shuffle(shuffled, random);
+        return shuffled;
     }
 
     private void assertExact(
