@@ -39,6 +39,7 @@ final class EventRecorder {
     private static final long MOST_OCTETS = 4L << 20;
     private static final int MOST_ENDPOINTS = 30_000;
     private static final int MOST_DELIVERIES = 10_000;
+    private static final int MOST_DEADLOCKS = 3;
 
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
@@ -77,7 +78,9 @@ final class EventRecorder {
 
     /**
      * Records those of some events that aren't recorded yet. An id that another transaction commits between the look and the insertion is a
-     * unique violation, after which all begins again: the next look finds it. It isn't one of an id if the next look finds the same ids.
+     * unique violation, after which all begins again: the next look finds it. It isn't one of an id if the next look finds the same ids. All
+     * begins again, too, a few times, where PostgreSQL ends a deadlock with another transaction: in partitioned tables, a list whose batches
+     * have inserted ids may wait for one that has inserted endpoints of a later batch.
      */
     RecordingResult recordNewEvents(List<NewEvent> events) {
         if (events.isEmpty()) {
@@ -85,12 +88,17 @@ final class EventRecorder {
         }
         Instant now = now();
         Optional<Map<String, String>> before = Optional.empty();
+        int deadlocks = 0;
         while (true) {
             Map<String, String> found = new HashMap<>();
             try {
                 return transactions.runIsolated(
                         Jdbc.Mode.WRITE_LOOK_UPS, FAILURE, connection -> recordNew(connection, events, now, found));
             } catch (EventLedgerException e) {
+                if (isDeadlock(e) && deadlocks < MOST_DEADLOCKS) {
+                    deadlocks++;
+                    continue;
+                }
                 if (!isUniqueViolation(e) || before.equals(Optional.of(found))) {
                     throw e;
                 }
@@ -109,6 +117,10 @@ final class EventRecorder {
         UnrecordedEvents unrecorded = UnrecordedEvents.of(events, found);
         List<Event> recorded = record(connection, unrecorded.events(), keyed(unrecorded.events()), now);
         return new RecordingResult(recorded, unrecorded.recordedAlready());
+    }
+
+    private static boolean isDeadlock(EventLedgerException e) {
+        return e.getCause() instanceof SQLException cause && SqlErrors.isDeadlock(cause);
     }
 
     private static boolean isUniqueViolation(EventLedgerException e) {

@@ -114,6 +114,11 @@ public final class SqlErrors {
         return isOneOf(e, LOCK_CONFLICT);
     }
 
+    /** Whether PostgreSQL ended a deadlock by this error. */
+    public static boolean isDeadlock(SQLException e) {
+        return is(e, DEADLOCK_DETECTED);
+    }
+
     /** Whether another transaction changed the same rows: a serialization failure or a deadlock. */
     public static boolean isWriteConflict(SQLException e) {
         return isOneOf(e, WRITE_CONFLICT);

@@ -26,6 +26,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
@@ -184,6 +188,43 @@ class LedgerRecordingIT {
         } finally {
             Database.dropSchema(partitioned);
             Database.dropSchema(partitioned + "_partitions");
+        }
+    }
+
+    /** Another transaction holds "b" and waits for "a", which the list has inserted when it comes to "b". */
+    @Test
+    void beginsAListAgainWhenPostgresEndsItsDeadlock() throws Exception {
+        String s = Identifiers.quote(schema);
+        String lock = "(hashtext(" + Identifiers.literal(schema) + "))";
+        String insert = "insert into " + s + ".events (id, project_id) values ('%s', 'p')";
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (HikariDataSource patient =
+                        Database.newPool(1, config -> config.setConnectionInitSql("set deadlock_timeout = '1min'"));
+                HikariDataSource victims =
+                        Database.newPool(1, config -> config.setConnectionInitSql("set deadlock_timeout = '10ms'"));
+                Connection other = patient.getConnection()) {
+            Database.execute(
+                    "create function " + s + ".await_waiter() returns trigger language plpgsql as $$begin"
+                            + " perform pg_advisory_xact_lock" + lock + ";"
+                            + " while not exists (select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))) loop"
+                            + " perform pg_sleep(0.01); end loop; return new; end$$",
+                    "create trigger await_waiter before insert on " + s + ".events for each row"
+                            + " when (new.event_type = 'waits') execute function " + s + ".await_waiter()");
+            other.setAutoCommit(false);
+            Jdbc.execute(other, insert.formatted("b"));
+            Jdbc.execute(other, "select pg_advisory_lock" + lock);
+            Future<RecordingResult> list = thread.submit(() -> PostgresLedger.of(victims, schema)
+                    .repository()
+                    .recordNew(List.of(
+                            event("a", ""),
+                            NewEvent.builder("p", "b").type("waits").build())));
+            Database.awaitASessionThatWaitsFor(other);
+            Jdbc.execute(other, "select pg_advisory_unlock" + lock);
+            Jdbc.execute(other, insert.formatted("a"));
+            other.commit();
+            assertThat(list.get(60, TimeUnit.SECONDS).recordedAlready()).containsExactly("a", "b");
+        } finally {
+            thread.shutdownNow();
         }
     }
 
