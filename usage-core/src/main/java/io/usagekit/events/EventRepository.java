@@ -68,7 +68,8 @@ public interface EventRepository {
      * Records those of many events that aren't recorded yet, in one transaction, e.g. of a list that was sent again after an error. An event
      * is recorded already if its project has one with its id, live or soft-deleted, whatever else the two have; that one stays as it is. Of
      * events in the list with one id, the first is recorded. Of calls at the same time, also of {@link #recordAll}, one records an event, and the
-     * others wait for its end: each result is true once its call has returned.
+     * others wait until its transaction has ended: each result is true once its call has returned, or, of a call in a host's transaction, once
+     * that has committed.
      *
      * <p>Idempotency keys are those of events with other ids: what is recorded here is a duplicate as {@link #recordAll} says, and what is
      * recorded already has no part in that besides what it has in the ledger.

@@ -179,7 +179,8 @@ public final class ExportRequest {
         /**
          * Sets how long one snapshot of the database is read, at most 24 h; 15 min by default. While it is read, vacuum removes no row that
          * was deleted since. An export that takes longer, e.g. since its sink is slow, goes on in a new snapshot, as one that is resumed
-         * does: of the events after that place, those recorded meanwhile are in it, and those deleted meanwhile aren't.
+         * does: the events after that place are in it as they are by then, with those recorded meanwhile and without those deleted for good
+         * meanwhile. Those soft-deleted meanwhile are in it if its {@linkplain #state state} accepts them.
          *
          * @throws IllegalArgumentException if it is out of bounds
          */
