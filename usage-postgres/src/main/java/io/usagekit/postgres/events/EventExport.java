@@ -98,6 +98,7 @@ final class EventExport {
         /** Writes slices as long as the snapshot may be read; returns whether there are no more events. */
         boolean readSnapshot(Connection connection) throws SQLException {
             long start = System.nanoTime();
+            nextProjectIds.clear(); // of the snapshot before
             do {
                 Jdbc.checkInterrupt("exporting events");
                 List<Event> slice = read(connection);

@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -103,6 +104,35 @@ class LedgerExportIT {
         assertThat(lines).hasSize(EVENTS + 1);
         assertThat(lines.get(EVENTS)).startsWith("{\"id\":\"meanwhile\"");
         ledger.deleteForGood("p", EventWindow.since(BEFORE.minusSeconds(1)));
+    }
+
+    @Test
+    void exportsProjectsCreatedBeforeItsNewSnapshot() {
+        ledger.save(new Project("r", "org-1", ""));
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        ExportRequest request = ExportRequest.ofAllProjects(BEFORE)
+                .format(ExportRequest.Format.NDJSON)
+                .from(FIRST.plusSeconds(EVENTS - 3_000))
+                .snapshotFor(Duration.ofNanos(1))
+                .listener(progress -> {
+                    if (isFirst.getAndSet(false)) {
+                        ledger.save(new Project("q", "org-1", ""));
+                        for (String project : List.of("q", "r")) {
+                            ledger.record(NewEvent.builder(project, "of " + project)
+                                    .createdAt(BEFORE.minusSeconds(1))
+                                    .build());
+                        }
+                    }
+                })
+                .build();
+        assertThat(new String(export(ledger, request), StandardCharsets.UTF_8)
+                        .lines()
+                        .skip(3_000))
+                .extracting(line -> line.substring(7, 11))
+                .containsExactly("of q", "of r");
+        for (String project : List.of("q", "r")) {
+            ledger.deleteForGood(project, EventWindow.since(FIRST));
+        }
     }
 
     @Test
