@@ -77,7 +77,7 @@ final class EventExport {
         return tables;
     }
 
-    /** One export: how far it is, and how many events the next slice looks at. */
+    /** One export: how far it is, how many events the next slice looks at, and of how many at once the endpoints are looked up next. */
     private final class Run {
         private final ExportRequest request;
         private final ExportWriter writer;
@@ -86,6 +86,7 @@ final class EventExport {
         private Optional<String> projectId;
         private Optional<Scan.Position> last;
         private int scanned = 100;
+        private int withEndpoints = FEWEST_SCANNED;
 
         Run(ExportRequest request, ExportWriter writer) {
             this.request = request;
@@ -106,7 +107,7 @@ final class EventExport {
                     return true;
                 }
                 for (int from = 0; from < slice.size(); ) {
-                    from += write(connection, slice.subList(from, Math.min(from + MOST_WITH_ENDPOINTS, slice.size())));
+                    from += write(connection, slice.subList(from, Math.min(from + withEndpoints, slice.size())));
                 }
                 predict(slice);
             } while (Duration.ofNanos(System.nanoTime() - start).compareTo(request.snapshotFor()) < 0);
@@ -155,6 +156,8 @@ final class EventExport {
             for (int i = 0; i < endpointIds.size(); i++) {
                 write(connection, events.get(i), endpointIds.get(i));
             }
+            int whole = endpointIds.size() == events.size() ? withEndpoints : endpointIds.size();
+            withEndpoints = Math.min(2 * whole, MOST_WITH_ENDPOINTS);
             return endpointIds.size();
         }
 

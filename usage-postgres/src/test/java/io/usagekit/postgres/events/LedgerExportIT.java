@@ -11,22 +11,32 @@ import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.ExportRequest;
+import io.usagekit.events.ExportResult;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
+import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Exports while others write, and while the server ends the session. */
@@ -160,6 +170,48 @@ class LedgerExportIT {
             joined.writeBytes(first);
             joined.writeBytes(rest);
             assertThat(joined.toByteArray()).isEqualTo(whole);
+        }
+    }
+
+    /** Each event has endpoint ids of 2.1 MB, and those of two events are returned at once. An event takes a scan of an index, or two. */
+    @Tag("thorough")
+    @Test
+    void looksUpEndpointsOfFewMoreEventsThanItWrites() {
+        String s = Identifiers.quote(schema);
+        int events = 20;
+        ledger.save(new Project("large", "org-1", ""));
+        ledger.recordAll(IntStream.range(0, events)
+                .mapToObj(n ->
+                        NewEvent.builder("large", "large " + n).createdAt(FIRST).build())
+                .toList());
+        Database.execute("insert into " + s + ".events_endpoints (event_id, endpoint_id)"
+                + " select e.id, n || repeat('x', 100000) from " + s + ".events e, generate_series(1, 21) n"
+                + " where e.project_id = 'large'");
+        String scans = "select max(pg_stat_get_xact_numscans(relid)) from (select '" + s
+                + ".events_endpoints'::regclass::oid union all select indexrelid from pg_index where indrelid = '" + s
+                + ".events_endpoints'::regclass) r (relid)";
+        AtomicLong lookedUp = new AtomicLong();
+        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
+            ExportResult result = PostgresLedger.of(
+                            Commits.watched(pool, connection -> lookedUp.set(number(connection, scans))), schema)
+                    .repository()
+                    .export(
+                            ExportRequest.builder("large", BEFORE)
+                                    .withEndpoints()
+                                    .build(),
+                            OutputStream.nullOutputStream());
+            assertThat(result.events()).isEqualTo(events);
+            assertThat(result.octets()).isGreaterThan(events * 2_100_000L);
+        }
+        assertThat(lookedUp.get()).isBetween((long) events, 5L * events);
+        ledger.deleteForGood("large", EventWindow.since(FIRST));
+    }
+
+    private static long number(Connection connection, String query) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(query)) {
+            row.next();
+            return row.getLong(1);
         }
     }
 
