@@ -48,6 +48,9 @@ class SecretsAndTimeoutsTest {
         if (options.contains("--period")) {
             line.addAll(List.of("--period", "2026-03"));
         }
+        if (options.contains("--all-projects")) {
+            line.add("--all-projects");
+        }
         command.getCommandSpec().options().stream()
                 .filter(OptionSpec::required)
                 .filter(option -> option.group() == null)
