@@ -124,7 +124,7 @@ end
 $usagekit$;
 
 -- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
--- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays. One of the same row is set to what
+-- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays, and isn't locked. One of the same row is set to what
 -- the row has; that is locked against any change, since the trigger of another transaction may have set the entry. Returns the last id, or null where
 -- there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
@@ -140,7 +140,7 @@ begin
         $query$
             with next (id, created_at, partition{key.columns}) as materialized (
                 select r.id, r.created_at, r.tableoid{key.of-row}
-                from %s r
+                from %1$s r
                 where $2 is null or r.id > $2
                 order by r.id, r.created_at
                 limit $3
@@ -148,8 +148,13 @@ begin
             ),
 
             entered as (
-                insert into %s as i (id, created_at, partition{key.columns})
-                select distinct on (n.id) n.* from next n order by n.id
+                insert into %2$s as i (id, created_at, partition{key.columns})
+                select distinct on (n.id) n.*
+                from next n
+                where not exists (
+                    select from %2$s k where k.id = n.id and pg_partition_root(k.partition) is not distinct from $1
+                )
+                order by n.id
                 on conflict (id) do update
                 set (created_at, partition{key.columns}) = row(excluded.created_at, excluded.partition{key.of-excluded})
                 where pg_partition_root(i.partition) is distinct from $1

@@ -278,6 +278,29 @@ class LedgerPartitionKeysIT {
                 .containsExactly("a", "b");
     }
 
+    /** Only new entries are locked by the transaction that enters those of a partition. */
+    @Test
+    void areEnteredWithoutLockingOthers() throws Exception {
+        tables.partitionAndEnter();
+        isDuplicate("a", 0, "key a");
+        tables.insertUnentered("id, project_id, created_at", "values ('b', 'p', '2026-03-01Z')");
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection();
+                Statement entering = first.createStatement()) {
+            first.setAutoCommit(false);
+            entering.execute("select " + tables.table("usagekit_enter_ids_of") + "('" + tables.partitionOf("a")
+                    + "'::regclass, null, 10)");
+            thread.submit(() -> Database.execute("update " + events + " set deleted_at = now() where id = 'a'"))
+                    .get(30, TimeUnit.SECONDS);
+            first.commit();
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(entries()).isEmpty();
+        assertThat(Database.column("select id from " + tables.table("events_ids") + " order by 1"))
+                .containsExactly("a", "b", "first");
+    }
+
     /** An entry of a dropped partition that an open transaction takes over is left to it, also until old entries are deleted again. */
     @Test
     void stayWhereTakenOverBesideADeletionOfOldEntries() throws Exception {
