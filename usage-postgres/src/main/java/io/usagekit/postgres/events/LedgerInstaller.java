@@ -194,11 +194,11 @@ final class LedgerInstaller {
             for (long partition : partitions) {
                 enterIdsOf(installation, ids, partition);
             }
-            fill(installation, it -> ids.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
+            enter(installation, it -> ids.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
         }
         long deleted = ENTERED_IDS;
         while (deleted == ENTERED_IDS) {
-            deleted = fill(
+            deleted = enter(
                     installation,
                     it -> ids.call(it, LedgerStatement.DELETE_OLD_IDS)
                             .number("limit", ENTERED_IDS)
@@ -210,7 +210,7 @@ final class LedgerInstaller {
         Optional<String> last = Optional.empty();
         do {
             List<String> after = last.stream().toList();
-            last = fill(
+            last = enter(
                     installation,
                     it -> ids.call(it, LedgerStatement.ENTER_IDS_OF)
                             .number("partition", partition)
@@ -230,6 +230,14 @@ final class LedgerInstaller {
         fill(installation, it -> {
             Jdbc.execute(it, script(REFERENCES));
             return schema;
+        });
+    }
+
+    /** As {@link #fill}, but it waits for locks so briefly that in a deadlock with a host's transaction this one is cancelled, and repeated. */
+    private <T> T enter(Installation installation, Jdbc.Work<T> work) throws SQLException {
+        return fill(installation, connection -> {
+            Jdbc.limit(connection, "lock_timeout", installation.locks().pace().lockTimeout());
+            return work.run(connection);
         });
     }
 

@@ -301,6 +301,35 @@ class LedgerPartitionKeysIT {
                 .containsExactly("a", "b", "first");
     }
 
+    /** In a deadlock with an installation, that is the one whose statement is cancelled and repeated, however late the deletion starts to wait. */
+    @Test
+    void areEnteredByAnInstallationThatYieldsToDeletions() throws Exception {
+        tables.partition(PartitionInterval.MONTH);
+        tables.insertUnentered(
+                "id, project_id, idempotency_key, created_at",
+                "values ('a', 'p', 'key a', '2026-03-01Z'), ('b', 'p', 'key b', '2026-03-01Z')");
+        String delete = "update " + events + " set deleted_at = now() where id = '%s'";
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (HikariDataSource pool =
+                        Database.newPool(2, config -> config.setConnectionInitSql("set deadlock_timeout = '1min'"));
+                Connection first = Database.pool().getConnection();
+                Statement deleting = first.createStatement()) {
+            first.setAutoCommit(false);
+            deleting.execute("set local deadlock_timeout = '10s'");
+            deleting.execute(delete.formatted("b"));
+            Future<?> installed =
+                    thread.submit(() -> PostgresLedger.of(pool, tables.schema()).install());
+            Database.awaitASessionThatWaitsFor(first);
+            deleting.execute(delete.formatted("a"));
+            first.commit();
+            installed.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(tables.areIdsEntered()).isTrue();
+        assertThat(entries()).isEmpty();
+    }
+
     /** An entry of a dropped partition that an open transaction takes over is left to it, also until old entries are deleted again. */
     @Test
     void stayWhereTakenOverBesideADeletionOfOldEntries() throws Exception {
