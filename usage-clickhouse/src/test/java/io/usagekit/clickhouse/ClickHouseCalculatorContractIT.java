@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
-import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
 import io.usagekit.postgres.rollups.spi.CellReadListener;
@@ -50,6 +48,7 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
     private static TestCluster cluster;
     private static String database;
     private static PostgresServer postgres;
+    private static FedRollups tables;
     private static PostgresRollups rollups;
     private static RollupFeed feed;
     private static ClickHouseUsage clickHouse;
@@ -60,17 +59,9 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
     static void install() {
         cluster = TestCluster.start(ClickHouseCalculatorContractIT.class);
         postgres = PostgresServer.start();
-        for (String suffix : List.of("", "_rollups", "_rollups_feed")) {
-            execute("drop schema if exists {s}" + suffix + " cascade");
-        }
-        PostgresUsage.install(postgres.dataSource(), SCHEMA);
-        rollups = PostgresRollups.builder(postgres.dataSource())
-                .mapping(TableMapping.usagekit(SCHEMA))
-                .clock(CLOCK)
-                .build();
-        rollups.install();
-        feed = rollups.feed();
-        feed.install();
+        tables = FedRollups.install(postgres.dataSource(), SCHEMA, CLOCK);
+        rollups = tables.rollups();
+        feed = tables.feed();
         database = cluster.install();
         clickHouse = cluster.usage(database);
     }

@@ -9,8 +9,6 @@ import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsagePeriod;
-import io.usagekit.postgres.PostgresUsage;
-import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RetentionProgress;
 import io.usagekit.postgres.rollups.RollupWorker;
@@ -24,9 +22,6 @@ import io.usagekit.reports.UsageSeriesGranularity;
 import io.usagekit.reports.UsageSeriesPoint;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.ManualClock;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
@@ -74,6 +69,7 @@ class ClickHouseHistoryOracleIT {
     private static String database;
     private static ClickHouseUsage clickHouse;
     private static ClickHouseHistory history;
+    private static FedRollups tables;
     private static PostgresRollups rollups;
     private static RollupFeed feed;
     private final Random random = new Random(SEED);
@@ -83,20 +79,15 @@ class ClickHouseHistoryOracleIT {
     static void install() {
         cluster = TestCluster.start(ClickHouseHistoryOracleIT.class);
         postgres = PostgresServer.start();
-        for (String suffix : List.of("", "_rollups", "_rollups_feed")) {
-            execute("drop schema if exists {s}" + suffix + " cascade");
-        }
-        PostgresUsage.install(postgres.dataSource(), SCHEMA);
-        execute("do $$ declare key record; begin for key in select conrelid::regclass as of, conname from pg_constraint"
-                + " where contype = 'f' and connamespace = '{s}'::regnamespace loop"
-                + " execute format('alter table %s drop constraint %I', key.of, key.conname); end loop; end $$");
-        rollups = PostgresRollups.builder(postgres.dataSource())
-                .mapping(TableMapping.usagekit(SCHEMA))
-                .clock(CLOCK)
-                .build();
-        rollups.install();
-        feed = rollups.feed();
-        feed.install();
+        tables = FedRollups.install(
+                postgres.dataSource(),
+                SCHEMA,
+                CLOCK,
+                "do $$ declare key record; begin for key in select conrelid::regclass as of, conname from pg_constraint"
+                        + " where contype = 'f' and connamespace = '{s}'::regnamespace loop"
+                        + " execute format('alter table %s drop constraint %I', key.of, key.conname); end loop; end $$");
+        rollups = tables.rollups();
+        feed = tables.feed();
         database = cluster.install();
         clickHouse = ClickHouseUsage.builder(cluster.dataSource(0))
                 .database(database)
@@ -116,14 +107,7 @@ class ClickHouseHistoryOracleIT {
     }
 
     private static void execute(String... statements) {
-        try (Connection connection = postgres.dataSource().getConnection();
-                Statement statement = connection.createStatement()) {
-            for (String sql : statements) {
-                statement.execute(sql.replace("{s}", SCHEMA));
-            }
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
+        tables.execute(statements);
     }
 
     @Test

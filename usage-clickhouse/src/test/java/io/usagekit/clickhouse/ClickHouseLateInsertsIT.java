@@ -17,9 +17,6 @@ import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
 import io.usagekit.servers.PostgresServer;
 import io.usagekit.testkit.ManualClock;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
@@ -61,6 +58,7 @@ class ClickHouseLateInsertsIT {
     private static String database;
     private static ClickHouseUsage clickHouse;
     private static PostgresServer postgres;
+    private static FedRollups tables;
     private static PostgresRollups rollups;
     private static RollupFeed feed;
     private static int events;
@@ -74,17 +72,9 @@ class ClickHouseLateInsertsIT {
     static void start() {
         cluster = TestCluster.start(ClickHouseLateInsertsIT.class);
         postgres = PostgresServer.start();
-        for (String suffix : List.of("", "_rollups", "_rollups_feed")) {
-            execute("drop schema if exists {s}" + suffix + " cascade");
-        }
-        PostgresUsage.install(postgres.dataSource(), SCHEMA);
-        rollups = PostgresRollups.builder(postgres.dataSource())
-                .mapping(TableMapping.usagekit(SCHEMA))
-                .clock(CLOCK)
-                .build();
-        rollups.install();
-        feed = rollups.feed();
-        feed.install();
+        tables = FedRollups.install(postgres.dataSource(), SCHEMA, CLOCK);
+        rollups = tables.rollups();
+        feed = tables.feed();
         database = cluster.install();
         clickHouse = ClickHouseUsage.builder(cluster.dataSource(0))
                 .database(database)
@@ -105,13 +95,8 @@ class ClickHouseLateInsertsIT {
         }
     }
 
-    private static void execute(String sql) {
-        try (Connection connection = postgres.dataSource().getConnection();
-                Statement statement = connection.createStatement()) {
-            statement.execute(sql.replace("{s}", SCHEMA));
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
+    private static void execute(String... statements) {
+        tables.execute(statements);
     }
 
     /** A call of the store that hasn't arrived. */

@@ -85,7 +85,8 @@ record OldReplica(ReplicatedClickHouse replicas, int number, String table) imple
     public Map<String, List<ShippedUsage>> read(
             long version, Collection<ProjectDays> days, List<Instant> edges, Duration timeout) {
         if (edges.size() != 2) {
-            throw new UnsupportedOperationException("slices");
+            throw new IllegalArgumentException("edges must be a start and an end, since its statement has one sum for a"
+                    + " project, but were " + edges);
         }
         String ranges = days.stream()
                 .map(of -> "(project = '" + of.projectId() + "' and hour >= " + seconds(of.from()) + " and hour < "
