@@ -38,7 +38,9 @@ class FreePortsTest {
 
     @Test
     void aPoolerWhosePortIsTakenSaysSo() throws IOException {
-        // pgbouncer is a package of the system, which .ci/run installs: a machine without it skips this, and says so.
+        // pgbouncer isn't on Maven Central, so that a machine with a JDK and Maven alone has none: it skips this, and
+        // says so.
+        // .ci/run installs it, so that no change is merged without.
         assumeTrue(PgBouncer.isAvailable(), () -> PgBouncer.announceSkipped(FreePortsTest.class));
         AtomicInteger attempts = new AtomicInteger();
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
