@@ -104,19 +104,10 @@ class LedgerPartitionDeliveriesIT {
     void areUniqueInRaces() throws Exception {
         partition(PartitionInterval.MONTH);
         tables.enter();
-        ExecutorService thread = Executors.newSingleThreadExecutor();
-        try (Connection first = Database.pool().getConnection()) {
-            first.setAutoCommit(false);
-            PostgresLedger.of(Database.pool(), tables.schema())
-                    .repository(first)
-                    .recordDeliveries(List.of(PartitionedLedger.delivery("second", "first", 0)));
-            Future<?> second = thread.submit(() -> assertTaken("second", 40));
-            Database.awaitASessionThatWaitsFor(first);
-            first.commit();
-            second.get(30, TimeUnit.SECONDS);
-        } finally {
-            thread.shutdownNow();
-        }
+        tables.race(
+                first -> first.recordDeliveries(List.of(PartitionedLedger.delivery("second", "first", 0))),
+                true,
+                () -> assertTaken("second", 40));
     }
 
     /** Also where the event has no entry, or where an entry says that it is in another place. */

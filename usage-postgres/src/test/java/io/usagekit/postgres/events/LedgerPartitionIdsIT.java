@@ -122,25 +122,8 @@ class LedgerPartitionIdsIT {
     @Test
     void areUniqueInRaces() throws Exception {
         tables.partitionAndEnter();
-        ExecutorService thread = Executors.newSingleThreadExecutor();
-        try (Connection first = Database.pool().getConnection()) {
-            first.setAutoCommit(false);
-            EventRepository uncommitted =
-                    PostgresLedger.of(Database.pool(), schema).repository(first);
-            record(uncommitted, "committed", 0);
-            Future<?> second = thread.submit(() -> assertTaken("committed", 40));
-            Database.awaitASessionThatWaitsFor(first);
-            first.commit();
-            second.get(30, TimeUnit.SECONDS);
-
-            record(uncommitted, "rolled back", 0);
-            second = thread.submit(() -> record("rolled back", 40));
-            Database.awaitASessionThatWaitsFor(first);
-            first.rollback();
-            second.get(30, TimeUnit.SECONDS);
-        } finally {
-            thread.shutdownNow();
-        }
+        tables.race(first -> record(first, "committed", 0), true, () -> assertTaken("committed", 40));
+        tables.race(first -> record(first, "rolled back", 0), false, () -> record("rolled back", 40));
         assertThat(entries()).containsExactly("committed 2026-03-01", "first 2026-03-01", "rolled back 2026-04-10");
     }
 

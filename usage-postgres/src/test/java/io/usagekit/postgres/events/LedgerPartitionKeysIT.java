@@ -358,25 +358,14 @@ class LedgerPartitionKeysIT {
     @Test
     void areTakenInRaces() throws Exception {
         tables.partitionAndEnter();
-        ExecutorService thread = Executors.newSingleThreadExecutor();
-        try (Connection first = Database.pool().getConnection()) {
-            first.setAutoCommit(false);
-            EventRepository uncommitted =
-                    PostgresLedger.of(Database.pool(), tables.schema()).repository(first);
-            uncommitted.record(event("a", 0, "committed"));
-            Future<Boolean> second = thread.submit(() -> isDuplicate("b", 40, "committed"));
-            Database.awaitASessionThatWaitsFor(first);
-            first.commit();
-            assertThat(second.get(30, TimeUnit.SECONDS)).isTrue();
-
-            uncommitted.record(event("c", 0, "rolled back"));
-            second = thread.submit(() -> isDuplicate("d", 40, "rolled back"));
-            Database.awaitASessionThatWaitsFor(first);
-            first.rollback();
-            assertThat(second.get(30, TimeUnit.SECONDS)).isFalse();
-        } finally {
-            thread.shutdownNow();
-        }
+        tables.race(
+                first -> first.record(event("a", 0, "committed")),
+                true,
+                () -> assertThat(isDuplicate("b", 40, "committed")).isTrue());
+        tables.race(
+                first -> first.record(event("c", 0, "rolled back")),
+                false,
+                () -> assertThat(isDuplicate("d", 40, "rolled back")).isFalse());
     }
 
     /** Runs a statement in a transaction, and another one that waits for the end of that. */

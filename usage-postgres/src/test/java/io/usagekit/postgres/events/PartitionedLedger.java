@@ -12,10 +12,16 @@ import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
+import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /** A ledger with the project {@code p} in a schema of its own, whose tables a test partitions. */
 record PartitionedLedger(String schema, EventRepository ledger) {
@@ -101,5 +107,28 @@ record PartitionedLedger(String schema, EventRepository ledger) {
                 "alter table " + table("events") + " disable trigger usagekit_enter_id",
                 "insert into " + table("events") + " (" + columns + ") " + rows,
                 "alter table " + table("events") + " enable always trigger usagekit_enter_id");
+    }
+
+    /**
+     * Records in a transaction, runs something else that has to wait for it, and ends the transaction.
+     *
+     * @param isCommitted otherwise it is rolled back
+     */
+    void race(Consumer<EventRepository> first, boolean isCommitted, Runnable second) throws Exception {
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection transaction = Database.pool().getConnection()) {
+            transaction.setAutoCommit(false);
+            first.accept(PostgresLedger.of(Database.pool(), schema).repository(transaction));
+            Future<?> waiting = thread.submit(second);
+            Database.awaitASessionThatWaitsFor(transaction);
+            if (isCommitted) {
+                transaction.commit();
+            } else {
+                transaction.rollback();
+            }
+            waiting.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
     }
 }
