@@ -33,6 +33,12 @@ class PostgresUsageCacheIT extends UsageCacheContract {
         fixture.elapse(duration);
     }
 
+    /** Pruning runs every ten seconds, and a run spares the rows that {@link #elapse} holds at that moment. */
+    @Override
+    protected Duration patience() {
+        return Duration.ofMinutes(1);
+    }
+
     @Override
     protected OptionalLong heldEntries() {
         return OptionalLong.of(fixture.rows());
