@@ -280,6 +280,19 @@ final class ClickHouseStress implements AutoCloseable {
         if (!differing.isEmpty() || !pollOnce()) {
             throw new AssertionError("cells differ: " + differing + ", or rows can't be sent");
         }
+        misleadControls();
+    }
+
+    /** In a short run too: an event that they have sent is deleted, and another one moves from shard to shard. */
+    private void misleadControls() {
+        tables.execute("delete from {s}.events where id = (select max(id) from {s}.events where deleted_at is null)");
+        for (int project = 0; project < StressTables.PROJECTS; project++) {
+            tables.execute("update {s}.events set project_id = 'p" + project
+                    + "' where id = (select max(id) from {s}.events where deleted_at is null)");
+            if (!pollOnce()) {
+                throw new AssertionError("rows can't be sent");
+            }
+        }
     }
 
     /** What was counted by the rows of a negative control, and what is right. */
