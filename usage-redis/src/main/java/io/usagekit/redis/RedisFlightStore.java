@@ -43,47 +43,6 @@ final class RedisFlightStore implements FlightStore {
 
     private static final long MIN_FENCE_LIFE_MILLIS = Duration.ofMinutes(10).toMillis();
 
-    /** Answer of a script; with the figure, if the script returned one that can be decoded. */
-    private record Answer(List<Object> parts, Optional<AgedUsage> figure) {
-
-        static Answer of(UsageKey key, String entry, List<Object> parts) {
-            return new Answer(
-                    parts,
-                    hasFigure(parts)
-                            ? FigureCodec.read(key, entry, (String) parts.get(1), (Long) parts.get(2))
-                            : Optional.empty());
-        }
-
-        private static boolean hasFigure(List<Object> parts) {
-            return parts.get(0).equals("found") || parts.get(0).equals("superseded");
-        }
-
-        boolean isUnreadable() {
-            return hasFigure(parts) && figure.isEmpty();
-        }
-
-        String kind() {
-            return text(0);
-        }
-
-        String text(int part) {
-            return (String) parts.get(part);
-        }
-
-        long number(int part) {
-            return (Long) parts.get(part);
-        }
-
-        Duration millis(int part) {
-            return Duration.ofMillis(number(part));
-        }
-
-        AgedUsage readable() {
-            return figure.orElseThrow(() -> new UsageCacheException(
-                    "the entry in Redis is unreadable and was replaced by another unreadable one: " + text(1), null));
-        }
-    }
-
     private final Connections connections;
     private final Scripts scripts;
     private final WakeUpSubscription wakeUps;
@@ -161,7 +120,7 @@ final class RedisFlightStore implements FlightStore {
     }
 
     /** Sends the request with the time until which it counts: one that waits in a hanging server must not leave a lease behind. */
-    private CompletionStage<Answer> requestLease(UsageKey key, LeaseRequest request, List<String> scriptKeys) {
+    private CompletionStage<FlightAnswer> requestLease(UsageKey key, LeaseRequest request, List<String> scriptKeys) {
         return call(
                 Purpose.LEASE,
                 ACQUIRE,
@@ -261,7 +220,7 @@ final class RedisFlightStore implements FlightStore {
         } catch (ArithmeticException e) {
             return CompletableFuture.failedFuture(FigureCodec.tooLong(figure, timeToLive, e));
         }
-        Function<List<String>, CompletionStage<Answer>> publish = scriptKeys -> call(
+        Function<List<String>, CompletionStage<FlightAnswer>> publish = scriptKeys -> call(
                 Purpose.STORE,
                 PUBLISH,
                 key,
@@ -357,7 +316,7 @@ final class RedisFlightStore implements FlightStore {
      *
      * @param arguments those of the script, by the clock of the server that is to run it
      */
-    private CompletionStage<Answer> call(
+    private CompletionStage<FlightAnswer> call(
             Purpose purpose,
             Script script,
             UsageKey key,
@@ -370,7 +329,7 @@ final class RedisFlightStore implements FlightStore {
                         : CompletableFuture.completedFuture(answer));
     }
 
-    private CompletionStage<Answer> run(
+    private CompletionStage<FlightAnswer> run(
             Purpose purpose,
             Script script,
             UsageKey key,
@@ -378,7 +337,7 @@ final class RedisFlightStore implements FlightStore {
             Function<ServerClock, String[]> arguments) {
         return scripts.run(
                         purpose, RedisFlightStore::hasWritten, script, scriptKeys, arguments, RedisFlightStore::learn)
-                .thenApply(parts -> Answer.of(key, keys.of(key), parts));
+                .thenApply(parts -> FlightAnswer.of(key, keys.of(key), parts));
     }
 
     private List<String> keysOf(UsageKey key) {
