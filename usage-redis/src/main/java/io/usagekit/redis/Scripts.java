@@ -3,6 +3,7 @@ package io.usagekit.redis;
 import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.RedisErrors;
 import io.usagekit.redis.internal.ServerClock;
 import java.util.List;
@@ -36,14 +37,14 @@ final class Scripts {
      */
     CompletionStage<List<Object>> run(
             Purpose purpose, Predicate<List<Object>> served, Script script, List<String> keys, String... arguments) {
-        return run(purpose, served, script, keys, clock -> arguments, (clock, answer) -> {});
+        return run(purpose, served, script, keys, clock -> arguments, (redis, answer) -> {});
     }
 
     /**
      * Runs a script as {@link #run(Purpose, Predicate, Script, List, String...)} does.
      *
      * @param arguments those of the script, by the clock of the server that is to run it
-     * @param onAnswer receives the clock of the server that has run it, before the answer is used
+     * @param onAnswer receives the connection to the server that has run it, before the answer is used
      */
     CompletionStage<List<Object>> run(
             Purpose purpose,
@@ -51,11 +52,11 @@ final class Scripts {
             Script script,
             List<String> keys,
             Function<ServerClock, String[]> arguments,
-            BiConsumer<ServerClock, List<Object>> onAnswer) {
+            BiConsumer<Link, List<Object>> onAnswer) {
         return connections.dispatch(keys.get(0), purpose, served, redis -> {
             CompletableFuture<List<Object>> sent = script.run(redis, keys, arguments.apply(redis.clock()));
             CompletableFuture<List<Object>> answer = sent.thenApply(parts -> {
-                onAnswer.accept(redis.clock(), parts);
+                onAnswer.accept(redis, parts);
                 return parts;
             });
             var unused = answer.whenComplete((parts, error) -> sent.cancel(false)); // e.g. by a timeout

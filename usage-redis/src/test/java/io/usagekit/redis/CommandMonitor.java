@@ -21,8 +21,8 @@ import java.util.regex.Pattern;
 /** What clients send to a server, as {@code MONITOR} shows it. Not thread-safe. */
 final class CommandMonitor implements AutoCloseable {
 
-    /** What connections send to prove that they work, and clients when they connect. */
-    private static final Set<String> OTHERS = Set.of("PING", "HELLO", "CLIENT", "SELECT", "SUBSCRIBE");
+    /** What connections send to prove that they work or to find keys, and clients when they connect. */
+    private static final Set<String> OTHERS = Set.of("PING", "HELLO", "CLIENT", "SELECT", "SUBSCRIBE", "CLUSTER");
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 

@@ -29,6 +29,11 @@ final class SharedCluster {
         return CLUSTER.urls().get(0);
     }
 
+    /** Returns the address of a master. */
+    static String url(int master) {
+        return CLUSTER.urls().get(master);
+    }
+
     static RedisClusterClient client() {
         return RedisClusterClient.create(url());
     }

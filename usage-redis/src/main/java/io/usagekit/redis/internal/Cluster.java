@@ -352,6 +352,12 @@ public final class Cluster implements Connections {
         return owner != null && connection(owner).refusesScripts();
     }
 
+    @Override
+    public boolean isCurrent(String key, Link link) {
+        String owner = owner(key);
+        return owner != null && connection(owner).isCurrent(link);
+    }
+
     /** Publications reach all nodes: any of them will do, the next one with each attempt. */
     @Override
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
