@@ -62,7 +62,7 @@ enum IdTable {
                     names.put(name, quoted);
                     names.put(name + ".literal", Identifiers.literal(quoted));
                 });
-        FUNCTIONS.forEach(name -> names.put(name, Identifiers.qualified(schema, prefix + name)));
+        FUNCTIONS.forEach(name -> names.putAll(LedgerSql.function(schema, name, prefix + name)));
         return names;
     }
 

@@ -113,15 +113,18 @@ final class LedgerInstaller {
         if (isLacking(connection, "events_search", "usagekit_merge_words")) {
             locks.put(sql.quoted("events_search").get(0), LOCK_OF_TRIGGERS);
         }
-        if (!locks.isEmpty()) {
-            installation.change("the triggers of the ledger in the schema " + Identifiers.quote(schema), it -> {
-                installation.locks().lock(it, locks);
-                for (IdTable table : IdTable.values()) {
-                    Jdbc.execute(it, table.script(schema));
-                }
-                Jdbc.execute(it, script(TRIGGERS));
-                return schema;
-            });
+        boolean areFunctionsCurrent =
+                sql.call(connection, LedgerStatement.ARE_FUNCTIONS_CURRENT).answer();
+        if (!locks.isEmpty() || !areFunctionsCurrent) {
+            installation.change(
+                    "the triggers and functions of the ledger in the schema " + Identifiers.quote(schema), it -> {
+                        installation.locks().lock(it, locks);
+                        for (IdTable table : IdTable.values()) {
+                            Jdbc.execute(it, table.script(schema));
+                        }
+                        Jdbc.execute(it, script(TRIGGERS));
+                        return schema;
+                    });
         }
         if (lackWords) {
             fill(
@@ -180,9 +183,12 @@ final class LedgerInstaller {
 
     /**
      * Enters the ids of rows in partitions that have some which are missing, in batches that are committed one by one, and deletes those of
-     * partitions that are gone.
+     * partitions that are gone. Leaves that to the owner of the functions where another role runs the installation.
      */
     private void enterIds(Installation installation, LedgerSql ids) throws SQLException {
+        if (!ids.call(installation.connection(), LedgerStatement.MAY_ENTER_IDS).answer()) {
+            return;
+        }
         boolean areEntered = fill(
                 installation,
                 it -> ids.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());

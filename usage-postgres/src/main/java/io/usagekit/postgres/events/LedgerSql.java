@@ -36,6 +36,9 @@ final class LedgerSql {
     private static final List<String> FUNCTIONS = List.of(
             "fill_endpoint", "move_endpoints", "delete_words", "merge_words", "live_keys", "lock_events", "lock_ids");
 
+    /** Of the functions: an installation replaces earlier ones. */
+    static final int FUNCTIONS_VERSION = 1;
+
     private final SqlStatements statements;
     private final SqlStatements statementsOfDeliveryIds;
 
@@ -66,13 +69,20 @@ final class LedgerSql {
         return names;
     }
 
-    /** The tables, each also as a literal, and the functions, those of ids of events among them, qualified and quoted, by the names of resources. */
+    /** The tables and the functions, those of ids of events among them, qualified and quoted, each also as a literal, by the names of resources. */
     static Map<String, String> objects(String schema) {
         Map<String, String> objects = new HashMap<>(tables(schema));
         tables(schema).forEach((name, table) -> objects.put(name + ".literal", Identifiers.literal(table)));
-        FUNCTIONS.forEach(name -> objects.put(name, Identifiers.qualified(schema, "usagekit_" + name)));
+        FUNCTIONS.forEach(name -> objects.putAll(function(schema, name, "usagekit_" + name)));
+        objects.put("functions.version", String.valueOf(FUNCTIONS_VERSION));
         objects.putAll(IdTable.EVENTS.names(schema));
         return objects;
+    }
+
+    /** A function, qualified and quoted, also as a literal, by the name that resources have for it. */
+    static Map<String, String> function(String schema, String name, String function) {
+        String quoted = Identifiers.qualified(schema, function);
+        return Map.of(name, quoted, name + ".literal", Identifiers.literal(quoted));
     }
 
     /** The tables, qualified and quoted, by the names that resources have for them. */

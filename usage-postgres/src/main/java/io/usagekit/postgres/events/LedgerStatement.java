@@ -145,6 +145,7 @@ enum LedgerStatement {
             names().with("id", TEXT).with("created_at", INSTANT)),
     DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER)),
     HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT).with("patterns", TEXTS), names().with("answer", FLAG)),
+    ARE_FUNCTIONS_CURRENT(names(), names().with("answer", FLAG)),
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
     DELETE_ORPHANED_WORDS(names(), names()),
     MOVE_WORDS(names(), names()),
@@ -153,6 +154,7 @@ enum LedgerStatement {
     FILL_INFINITE_ENDPOINTS(names().with("project_id", TEXT), names()),
     FILL_ALL_ENDPOINTS(names(), names()),
     ARE_IDS_ENTERED(names(), names().with("answer", FLAG)),
+    MAY_ENTER_IDS(names(), names().with("answer", FLAG)),
     LIST_UNENTERED_PARTITIONS(names(), names().with("partition", NUMBER)),
     ENTER_IDS_OF(
             names().with("partition", NUMBER).with("after", TEXTS).with("limit", NUMBER), names().with("last", TEXT)),

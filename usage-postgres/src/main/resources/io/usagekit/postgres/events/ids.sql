@@ -1,5 +1,6 @@
 -- The ids of the rows of a table, of events or of deliveries, while it is partitioned. Functions run as their owner: a role that may insert or update a row
--- needs no further privilege. Those that compare entries with rows fail where a policy would hide rows from the owner.
+-- needs no further privilege. Those that compare entries with rows fail where a policy would hide rows from the owner. Only the owner of these functions
+-- may call those by which a caller would learn ids, or keep rows of others locked, in a transaction that it leaves open.
 
 -- The id of a row that a partition has got, and the key of an event as long as others repeat that. A transaction that inserts an id which another one has
 -- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over. After an
@@ -195,10 +196,11 @@ $usagekit$;
 
 -- Lists partitions whose ids are entered: the given one; or, where none is given, those that have at most 1,000 rows, whose ids it enters itself, unless
 -- many partitions are left or another session lists some. A partition isn't listed if it has an id that another one has as well. Those that are
--- gone are remembered, until their entries are deleted.
+-- gone are remembered, until their entries are deleted. Only for a role that may insert into the table.
 create or replace function {enter_ids}(given oid) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
+    role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
     known {ids_partitions};
     leaf record;
     is_entered boolean;
@@ -208,6 +210,9 @@ declare
     missing oid[];
     unentered oid[] := array(select {unentered_partitions}());
 begin
+    if not has_any_column_privilege(role, {rows.literal}::regclass, 'insert') then
+        raise exception 'permission denied to enter ids of %', {rows.literal} using errcode = 'insufficient_privilege';
+    end if;
     if given is null then
         select * into known from {ids_partitions} for update skip locked;
     else
@@ -309,11 +314,11 @@ begin
 end
 $usagekit$;
 
-grant execute on function
-    {are_ids_entered}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {enter_ids}(oid), {delete_old_ids}(bigint)
-to public;
+revoke execute on function
+    {enter_id}(), {delete_id}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {delete_old_ids}(bigint)
+from public;
 
-revoke execute on function {enter_id}(), {delete_id}() from public;
+grant execute on function {are_ids_entered}(), {enter_ids}(oid) to public;
 
 -- Triggers of a previous version didn't follow all that an entry has: they are replaced, and all partitions are entered again.
 do $usagekit$

@@ -13,6 +13,18 @@ select exists (
         and pg_catalog.pg_get_triggerdef(g.oid) like all (:patterns::text[])
 ) as answer
 
+-- name: are-functions-current
+-- Whether the functions of the ledger are of this version, or of a later one.
+--
+-- Returns one row: answer.
+select exists (
+    select
+    from pg_catalog.pg_description d
+    where d.classoid = 'pg_catalog.pg_proc'::regclass
+        and d.objoid = to_regproc({lock_ids.literal})
+        and substring(d.description from '^usagekit ([0-9]+)$')::bigint >= {functions.version}
+) as answer
+
 -- name: are-endpoints-filled
 -- Whether each row of the endpoints of events has a project and a time, unless its event is gone. Both are set together, so that the index
 -- of pages finds the others.
@@ -99,6 +111,13 @@ where e.id = n.event_id and n.project_id is null
 --
 -- Returns one row: answer.
 select {are_ids_entered}() as answer
+
+-- name: may-enter-ids
+-- Whether this role may enter the ids of partitions, and delete those of partitions that are gone.
+--
+-- Returns one row: answer.
+select bool_and(has_function_privilege(f, 'execute')) as answer
+from unnest(array[{unentered_partitions.literal}, {enter_ids_of.literal}, {delete_old_ids.literal}]::regproc[]) f
 
 -- name: list-unentered-partitions
 -- The partitions of which ids may not be entered, but can be.

@@ -222,6 +222,9 @@ grant execute on function {live_keys}(text[], text[]), {lock_events}(text[], tex
 
 revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {merge_words}() from public;
 
+-- An installation replaces the functions of this script and of ids.sql where this isn't their version, or a later one.
+comment on function {lock_ids}(text[]) is 'usagekit {functions.version}';
+
 do $usagekit$
 begin
     if not exists (
