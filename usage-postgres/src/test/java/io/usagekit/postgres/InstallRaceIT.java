@@ -29,7 +29,7 @@ class InstallRaceIT {
 
     private static final int INSTALLERS = 8;
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
-    private static final int ROUNDS = THOROUGH ? 20 : 3;
+    private static final int ROUNDS = THOROUGH ? 10 : 3;
 
     /** A process takes seconds to start. */
     private static final int PROCESSES = THOROUGH ? INSTALLERS : 3;

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 @Tag("thorough")
 class RollupPoolerRaceIT {
 
-    private static final Duration LENGTH = Duration.ofSeconds(Boolean.getBoolean("usagekit.thorough") ? 60 : 6);
+    private static final Duration LENGTH = Duration.ofSeconds(Boolean.getBoolean("usagekit.thorough") ? 30 : 6);
     private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));
 
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());

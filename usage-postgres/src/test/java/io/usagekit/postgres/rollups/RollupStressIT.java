@@ -15,13 +15,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Figures from roll-ups agree with the combined query in every snapshot under concurrent changes of every kind; and the same test
- * detects each weakened variant (one at random, or all in {@code -Pthorough}). It runs for 6 s, or 60 s with {@code -Dusagekit.thorough=true}, or for
+ * detects each weakened variant (one at random, or all in {@code -Pthorough}). It runs for 6 s, or 30 s with {@code -Dusagekit.thorough=true}, or for
  * {@code -Dusagekit.stress.seconds=600}. {@code -Dusagekit.seed} repeats the changes of a seed, but not how they interleave.
  */
 class RollupStressIT {
 
     private static final Duration LENGTH = Duration.ofSeconds(
-            Long.getLong("usagekit.stress.seconds", Boolean.getBoolean("usagekit.thorough") ? 60 : 6));
+            Long.getLong("usagekit.stress.seconds", Boolean.getBoolean("usagekit.thorough") ? 30 : 6));
 
     /** The longest run on a slow machine, which has to reach the counts of {@link #hasSeenEnough}. */
     private static final Duration BOUND = LENGTH.plus(Duration.ofMinutes(5));

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class StoredSizesOracleIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
-    private static final int EVENTS = Boolean.getBoolean("usagekit.thorough") ? 200 : 40;
+    private static final int EVENTS = Boolean.getBoolean("usagekit.thorough") ? 100 : 40;
 
     /** How the size is stored that belongs to a column. */
     enum Stored {
