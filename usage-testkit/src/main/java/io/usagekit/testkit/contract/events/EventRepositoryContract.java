@@ -46,6 +46,13 @@ public abstract class EventRepositoryContract {
     }
 
     @Nested
+    final class Fields extends EventFieldCases {
+        Fields() {
+            super(EventRepositoryContract.this);
+        }
+    }
+
+    @Nested
     final class Lookup extends EventLookupCases {
         Lookup() {
             super(EventRepositoryContract.this);
